@@ -77,6 +77,7 @@ from ringfence.verdict import Verdict, explanation_of
 if TYPE_CHECKING:
     from ringfence.lint import LintFindings, LintSettings
     from ringfence.sources.loading import LoadedObjects
+    from ringfence.sources.manifests import FileContents
     from ringfence.testing.coverage import Coverage
     from ringfence.testing.judging import Judge
     from ringfence.testing.outcomes import JudgedTest, JudgedTests
@@ -104,6 +105,7 @@ class Cluster:
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
+        self._contents: FileContents | None = None
         self._state = State(live=live)
         self._admission = Admission(
             self._state, self.namespace, live=live, server_version=server_version, shared=shared
@@ -130,6 +132,7 @@ class Cluster:
         server_version: ServerVersion | None = None,
         progress: Callable[[int, int], None] | None = None,
         shared: SharedInput | None = None,
+        contents: "FileContents | None" = None,
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), a kustomization, and a Helm chart with `values`.
 
@@ -143,16 +146,20 @@ class Cluster:
         of the newest version that is known, but an `apiVersion` that only older servers have is a warning.
 
         Clusters that are loaded with the same `shared` input, to compare them, have their equal documents read once.
+        With `contents`, what is in the files is kept there, for `lint`.
         """
         from ringfence.render.problems import problem_text
         from ringfence.sources.manifests import read_files
 
         cluster = cls(namespace=namespace, server_version=server_version, shared=shared)
+        cluster._contents = contents
         if paths:
             texts = [checked_path(path) for path in paths]
             patterns = checked_patterns(exclude)
             documents = shared.documents if shared else None
-            loaded = read_files(texts, recursive=recursive, exclude=patterns, progress=progress, shared=documents)
+            loaded = read_files(
+                texts, recursive=recursive, exclude=patterns, progress=progress, shared=documents, contents=contents
+            )
             cluster._load(loaded)
         if kustomize is not None:
             from ringfence.sources.manifests import build_kustomization
@@ -385,19 +392,33 @@ class Cluster:
         return redundancy_here(self.state, self.redundant() if everywhere is None else everywhere)
 
     def lint(
-        self, *, select: Sequence[str] = (), ignore: Sequence[str] = (), settings: "LintSettings | None" = None
+        self,
+        *,
+        select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        settings: "LintSettings | None" = None,
+        today: date | None = None,
     ) -> "LintFindings":
         """The mistakes in the policies, each with its place, its reason and its remedy, and the problems of the input.
 
         `select` and `ignore` name rules as `ringfence lint` does: by identifier (`RF101`), the beginning of several
         (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. `settings` say what the
-        input does not, such as that it is the whole cluster. Raises InputError for a word that names no rule.
+        input does not, such as that it is the whole cluster. What comments and annotations suppress is among the
+        `suppressed`; whether these have expired is judged by `today`. Raises InputError for a word that names no rule.
         """
-        from ringfence.lint import Linted, LintSettings, chosen_rules, find_mistakes
+        from ringfence.lint import (
+            Linted,
+            LintSettings,
+            chosen_rules,
+            directives_of,
+            find_mistakes,
+            without_suppressed,
+        )
 
         example = '["RF101"]'
         rules = chosen_rules(checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example))
-        return find_mistakes(Linted(self.state, self.redundant, settings or LintSettings()), self.problems, rules)
+        found = find_mistakes(Linted(self.state, self.redundant, settings or LintSettings()), self.problems, rules)
+        return without_suppressed(found, directives_of(self.state, self._contents), rules, today or date.today())
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         self._check_cluster(other)

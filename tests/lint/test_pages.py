@@ -37,7 +37,7 @@ def test_a_page_has_a_summary_a_text_and_examples() -> None:
 
 @pytest.mark.parametrize("text", ["A dash.\n\nRemedy: less.\n", "A dash.\n\nFires:\n\n```yaml\na: 1\n```\n"])
 def test_a_page_without_examples_or_remedy_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="RF101: its page has no examples, or no remedy"):
+    with pytest.raises(ValueError, match="RF001: its page has no examples, or no remedy"):
         page_of(msgspec.structs.replace(RULES[0], page=text))
 
 

@@ -18,6 +18,7 @@ from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.problems import Problem, Severity, errors_about_policies
 from ringfence.model.server_versions import ServerVersion
 from ringfence.render.problems import problem_text
+from ringfence.sources.manifests import FileContents
 
 _MOST_NAMED: Final = 5
 """Errors that the last line names; each has a line of its own above the answer."""
@@ -56,16 +57,23 @@ class Inputs(msgspec.Struct, frozen=True):
             return self.context or "the current context"
         return " ".join([*self.filenames, *([self.kustomize] if self.kustomize else [])])
 
-    def cluster(self, *, report: bool = True, server_version: ServerVersion | None = None) -> Cluster:
+    def cluster(
+        self,
+        *,
+        report: bool = True,
+        server_version: ServerVersion | None = None,
+        contents: FileContents | None = None,
+    ) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
-        So is the number of documents without an object, and with `--verbose` the kinds that were skipped. Raises
+        So is the number of documents without an object, and with `--verbose` the kinds that were skipped. With
+        `contents`, what is in the files is kept there. Raises
         InputError for an error in the input with `--strict`, if it reports, and for `--strict` together with
         `--ignore-errors`.
         """
         if self.strict and self.ignore_errors:
             raise InputError("--strict and --ignore-errors contradict each other: use one of them")
-        cluster = self.read() if server_version is None else self._read(server_version)
+        cluster = self._read(server_version, contents) if server_version or contents else self.read()
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
             print_message(f"skipped objects of unsupported kinds: {kinds}")
@@ -80,8 +88,8 @@ class Inputs(msgspec.Struct, frozen=True):
         """The cluster of the files, or without any of the API server."""
         return self._read()
 
-    def _read(self, server_version: ServerVersion | None = None) -> Cluster:
-        return self._from_api_server() if self.is_live else self._from_files(server_version)
+    def _read(self, server_version: ServerVersion | None = None, contents: FileContents | None = None) -> Cluster:
+        return self._from_api_server() if self.is_live else self._from_files(server_version, contents)
 
     def leave(self, problems: Iterable[Problem], exit_code: int) -> NoReturn:
         """Exit with `exit_code`, or with 2 if an error among the problems of the input may concern a policy.
@@ -90,7 +98,7 @@ class Inputs(msgspec.Struct, frozen=True):
         """
         leave(problems, exit_code, ignore_errors=self.ignore_errors)
 
-    def _from_files(self, server_version: ServerVersion | None) -> Cluster:
+    def _from_files(self, server_version: ServerVersion | None, contents: FileContents | None) -> Cluster:
         with progress.reading() as reading:
             return Cluster.load(
                 *self.filenames,
@@ -100,6 +108,7 @@ class Inputs(msgspec.Struct, frozen=True):
                 namespace=self.namespace or DEFAULT_NAMESPACE,
                 server_version=server_version,
                 progress=reading,
+                contents=contents,
             )
 
     def _from_api_server(self) -> Cluster:

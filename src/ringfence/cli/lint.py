@@ -1,10 +1,8 @@
 """`lint`: mistakes in policies, found by the engine."""
 
 import os
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import click
@@ -36,6 +34,7 @@ from ringfence.render.lint_findings import (
     rules_json,
     rules_text,
 )
+from ringfence.sources.manifests import FileContents
 
 _FORMATS: Final = ("text", "json", "sarif", "github", "gitlab", "junit")
 
@@ -99,6 +98,8 @@ def lint(
     says that there are none. The exit code is 1 if there is any error or warning; notes do not count, unless --fail-on
     says so.
 
+    A comment `# ringfence: ignore[RF113] reason` on the line of a finding, or above it, suppresses it.
+
     \b
     Examples:
       ringfence lint -f manifests/ -R
@@ -118,9 +119,10 @@ def lint(
             }
         )
         return
-    cluster = inputs.cluster(report=False)
+    contents = FileContents()
+    cluster = inputs.cluster(report=False, contents=contents)
     findings = cluster.lint(select=select, ignore=ignore, settings=LintSettings(complete=complete))
-    outputs.write(_writers(findings, FindingLevel(fail_on), chosen_rules(select, ignore)))
+    outputs.write(_writers(findings, FindingLevel(fail_on), chosen_rules(select, ignore), contents))
     inputs.leave(cluster.problems, EXIT_NO if findings.at_least(FindingLevel(fail_on)) else EXIT_YES)
 
 
@@ -129,10 +131,10 @@ def _no_list() -> str:
 
 
 def _writers(
-    findings: LintFindings, fail_on: FindingLevel, rules: Sequence[LintRule]
+    findings: LintFindings, fail_on: FindingLevel, rules: Sequence[LintRule], contents: FileContents
 ) -> Mapping[str, Callable[[], str]]:
     return {
-        "text": lambda: findings_text(findings, _source_lines()),
+        "text": lambda: findings_text(findings, _source_lines(contents)),
         "json": lambda: findings_json(findings),
         "sarif": lambda: _sarif(findings, rules),
         "github": lambda: findings_annotations(findings),
@@ -158,22 +160,16 @@ def _rule(word: str) -> LintRule:
     return found[0]
 
 
-def _source_lines() -> SourceLine:
-    """What gives lines of files, each of which is read once; None for what is no file, such as standard input."""
-    lines_of = cache(_lines)
+def _source_lines(contents: FileContents) -> SourceLine:
+    """What gives lines of the files that were read; None for what is in no file, such as a live cluster."""
+
+    @cache
+    def lines_of(file: str) -> tuple[str, ...]:
+        text = contents.text(file)
+        return tuple(text.text.split("\n")) if text else ()
 
     def line(file: str, number: int) -> str | None:
         lines = lines_of(file)
         return lines[number - 1] if 0 < number <= len(lines) else None
 
     return line
-
-
-def _lines(file: str) -> tuple[str, ...]:
-    path = Path(file)
-    try:
-        data = path.read_bytes() if path.is_file() else b""
-    except (OSError, ValueError):
-        return ()
-    is_utf_16 = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
-    return tuple(data.decode("utf-16" if is_utf_16 else "utf-8-sig", errors="replace").split("\n"))

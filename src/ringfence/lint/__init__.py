@@ -12,11 +12,13 @@ from ringfence.lint.findings import (
 from ringfence.lint.linted import Linted
 from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_page
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
-from ringfence.lint.rules import RULES
+from ringfence.lint.rules import ABOUT_SUPPRESSIONS, RULES
 from ringfence.lint.running import chosen_rules, find_mistakes, known_words
 from ringfence.lint.settings import LintSettings
+from ringfence.lint.suppressing import directives_of, without_suppressed
 
 __all__ = [
+    "ABOUT_SUPPRESSIONS",
     "RULES",
     "Example",
     "FindingLevel",
@@ -33,9 +35,11 @@ __all__ = [
     "SuppressedFinding",
     "SuppressionKind",
     "chosen_rules",
+    "directives_of",
     "find_mistakes",
     "known_words",
     "page_of",
     "rule_text",
     "rules_page",
+    "without_suppressed",
 ]

@@ -39,7 +39,7 @@ class LintFinding(msgspec.Struct, frozen=True):
     is what people call it. `object` is the policy, such as `NetworkPolicy prod/db-policy`, and `path` the field in it.
     `edit` is the change of the text that corrects it, if there is one that can be proposed; `is_safe` says that it was
     written to change no verdict. `fingerprint` stays the same while lines and items around the mistake move
-    (`lint/fingerprints.py`).
+    (`lint/fingerprints.py`). An `is_input_error` cannot be suppressed: what it is about is missing from the answer.
     """
 
     rule: str
@@ -54,6 +54,12 @@ class LintFinding(msgspec.Struct, frozen=True):
     is_safe: bool = False
     related: tuple[RelatedPlace, ...] = ()
     fingerprint: str = ""
+    is_input_error: bool = False
+
+
+def order_of(one: LintFinding) -> tuple[Place, str, str, str, str]:
+    """The order of findings: by place, and the same in every run."""
+    return one.place, one.rule, one.object, one.path, one.message
 
 
 class SuppressionKind(StrEnum):

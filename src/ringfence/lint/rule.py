@@ -95,3 +95,8 @@ class LintRule(msgspec.Struct, frozen=True):
 def finds_nothing_else(linted: Linted) -> Iterator[Hit]:
     """The check of a rule whose findings are all problems of the input."""
     return iter(())
+
+
+def decided_after_others(linted: Linted) -> Iterator[Hit]:
+    """The check of a rule about suppressions, which are looked at when all other rules have found what they find."""
+    return iter(())

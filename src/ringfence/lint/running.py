@@ -5,7 +5,7 @@ from typing import Any
 
 from ringfence.analysis.endpoints import similar
 from ringfence.errors import InputError
-from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
+from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, order_of
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
@@ -40,7 +40,7 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
                 skipped.setdefault(hit.reason, []).append(rule.identifier)
             else:
                 found.append(_finding(rule, hit, documents))
-    found.sort(key=lambda one: (one[0].place, one[0].rule, one[0].object, one[0].path, one[0].message))
+    found.sort(key=lambda one: order_of(one[0]))
     return LintFindings(
         tuple(with_fingerprints(found)),
         tuple(SkippedRules(tuple(dict.fromkeys(of)), reason) for reason, of in skipped.items()),
@@ -94,7 +94,16 @@ def _problems(problems: Iterable[Problem], rules: Sequence[LintRule]) -> Iterato
 
 def _problem(problem: Problem, identifier: str, name: str, level: FindingLevel) -> tuple[LintFinding, str]:
     found = LintFinding(
-        identifier, name, level, problem.place, problem.object, "", problem.message, problem.remedy, problem.fix
+        identifier,
+        name,
+        level,
+        problem.place,
+        problem.object,
+        "",
+        problem.message,
+        problem.remedy,
+        problem.fix,
+        is_input_error=problem.severity is Severity.ERROR,
     )
     return found, content(found, None)
 

@@ -165,7 +165,7 @@ def test_a_document_that_is_not_text_leaves_the_others(tmp_path: Path) -> None:
 
 def test_a_file_beyond_the_bound_is_one_error(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr("ringfence.sources.manifests.content.MAX_BYTES", 1 << 20)
-    monkeypatch.setattr("ringfence.sources.manifests.files.MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("ringfence.sources.manifests.contents.MAX_BYTES", 1 << 20)
     (folder / "large.yaml").write_text("# \n" * (1 << 20))
     endless = read_files([str(folder), "/dev/zero"])
     assert problems(endless) == [

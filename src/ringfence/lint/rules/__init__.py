@@ -14,10 +14,12 @@ from ringfence.lint.rules import (
     empty_egress_without_type,
     except_defeated,
     except_swallows,
+    expired_suppression,
     half_open,
     host_network_peer,
     host_network_subject,
     implicit_ingress_isolation,
+    invalid_suppression,
     ip_block_of_pods,
     label_not_on_template,
     load_balancer_source,
@@ -39,9 +41,17 @@ from ringfence.lint.rules import (
     tcp_only,
     unknown_port_name,
     unread_policy,
+    unused_suppression,
 )
 
+UNUSED_SUPPRESSION: Final = unused_suppression.RULE
+EXPIRED_SUPPRESSION: Final = expired_suppression.RULE
+INVALID_SUPPRESSION: Final = invalid_suppression.RULE
+ABOUT_SUPPRESSIONS: Final = (UNUSED_SUPPRESSION, EXPIRED_SUPPRESSION, INVALID_SUPPRESSION)
+"""Decided when all others are (`lint/suppressing.py`)."""
+
 RULES: Final[tuple[LintRule, ...]] = (
+    *ABOUT_SUPPRESSIONS,
     selects_nothing.RULE,
     peer_selects_nothing.RULE,
     or_instead_of_and.RULE,

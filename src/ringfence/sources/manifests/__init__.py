@@ -2,6 +2,7 @@
 
 from ringfence.sources.manifests.comments import comments_of, find_comments
 from ringfence.sources.manifests.content import MAX_BYTES, parse_yaml, read_content
+from ringfence.sources.manifests.contents import FileContents, FileText
 from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion
 from ringfence.sources.manifests.rendering import (
@@ -22,6 +23,8 @@ __all__ = [
     "TEMPLATE_MARK",
     "Exclusion",
     "Exported",
+    "FileContents",
+    "FileText",
     "build_kustomization",
     "comments_of",
     "find_comments",

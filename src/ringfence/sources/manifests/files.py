@@ -4,17 +4,17 @@ import errno
 import re
 import shlex
 import stat
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Found, LoadedObjects, Progress, collect, kustomization
-from ringfence.sources.manifests.content import MAX_BYTES, read_content
+from ringfence.sources.manifests.content import read_content
+from ringfence.sources.manifests.contents import STANDARD_INPUT_NAME, FileContents, content_of
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion, expand_paths
 from ringfence.sources.manifests.rendering import CHART, TEMPLATE_MARK, unrendered_chart
 from ringfence.sources.shared_documents import SharedDocuments
@@ -26,7 +26,6 @@ _UNREADABLE: Final = {
     errno.EACCES: "give yourself the right to read it (chmod), or leave it out",
     errno.ENOENT: "it is a link to a file that does not exist: correct or remove it",
 }
-_PIECE: Final = 1 << 24
 KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names under which kustomize looks for one; its content need not say what it is."""
 
@@ -39,18 +38,20 @@ def read_files(
     progress: Progress | None = None,
     holding: re.Pattern[bytes] | None = None,
     shared: SharedDocuments | None = None,
+    contents: FileContents | None = None,
 ) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
     Of what is in folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). What
     is wrong inside a file becomes a problem of the result. With `holding`, a file of a folder is read only if its
     content has what the pattern looks for, and a folder may have none. Documents that are among the `shared` ones are
-    not parsed. Raises ManifestError for a path that does not exist, and for a folder with nothing in it to read.
+    not parsed. With `contents`, what is in each file is kept there, or taken from there. Raises ManifestError for a
+    path that does not exist, and for a folder with nothing in it to read.
     """
     named = expand_paths(paths)
     exclusion = Exclusion(exclude)
     files = [file for path in named for file in _files(path, recursive, exclusion, may_be_empty=holding is not None)]
-    return collect(_read_all(files, frozenset(named), progress, holding, shared))
+    return collect(_read_all(files, frozenset(named), progress, holding, shared, contents))
 
 
 def _files(path: str, recursive: bool, exclusion: Exclusion, *, may_be_empty: bool) -> Iterable[str]:
@@ -86,6 +87,7 @@ def _read_all(
     progress: Progress | None,
     holding: re.Pattern[bytes] | None,
     shared: SharedDocuments | None,
+    contents: FileContents | None,
 ) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
@@ -102,9 +104,9 @@ def _read_all(
             message, remedy = f"{kind}, not a file: not read", "move it out of the folder, or name it with -f"
             yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
             continue
-        name = "STDIN" if file == STANDARD_INPUT else file
+        name = STANDARD_INPUT_NAME if file == STANDARD_INPUT else file
         try:
-            data = _content(file)
+            data = contents.read(file) if contents else content_of(file)
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
             yield Problem(
@@ -158,22 +160,3 @@ def _size(file: str) -> int:
         return 0 if file == STANDARD_INPUT else Path(file).stat().st_size
     except OSError:
         return 0
-
-
-def _content(file: str) -> bytes:
-    if file == STANDARD_INPUT:
-        if sys.stdin is None:  # Python's value for a descriptor 0 that is closed
-            raise ManifestError("-: standard input is closed: pipe manifests into it, or name a file")
-        return _bounded(sys.stdin.buffer)
-    with Path(file).open("rb") as stream:
-        return _bounded(stream)
-
-
-def _bounded(stream: BinaryIO) -> bytes:
-    """All that a stream holds, up to a little more than the limit: some streams never end."""
-    pieces: list[bytes] = []
-    size = 0
-    while size <= MAX_BYTES and (piece := stream.read(_PIECE)):
-        pieces.append(piece)
-        size += len(piece)
-    return b"".join(pieces)

@@ -1,0 +1,144 @@
+"""Findings that do not count, because a comment or an annotation says so, and what is wrong with these.
+
+A suppression that suppresses nothing hides the next mistake, and one that has expired has to be looked at again: both
+are findings. Only what was applied and could be decided is taken into account. An error of the input always counts:
+what it is about is missing from the answer.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Final
+
+from ringfence.analysis.endpoints import similar
+from ringfence.engine.state import State
+from ringfence.lint.directives import Directive, annotation_directives, comment_directives
+from ringfence.lint.findings import (
+    LintFinding,
+    LintFindings,
+    SuppressedFinding,
+    SuppressionKind,
+    order_of,
+)
+from ringfence.lint.fingerprints import content, with_fingerprints
+from ringfence.lint.rule import LintRule
+from ringfence.lint.rules import EXPIRED_SUPPRESSION, INVALID_SUPPRESSION, RULES, UNUSED_SUPPRESSION
+from ringfence.model.kinds import object_name
+from ringfence.model.metadata import NO_LABELS
+from ringfence.model.problems import ProblemCode
+from ringfence.sources.manifests import FileContents
+
+_CODES: Final = frozenset(map(str, ProblemCode))
+
+
+def directives_of(state: State, contents: FileContents | None) -> list[Directive]:
+    """The directives in the files that were read, and in the annotations of policies.
+
+    Without contents, the files are read again from which policies came, as far as they are there.
+    """
+    policies = list(state.tiers.policies())
+    found: list[Directive] = []
+    if contents is None:
+        contents = FileContents()
+        for file in dict.fromkeys(one.origin.file for one in policies if one.origin and one.origin.fields):
+            try:
+                contents.read(file)
+            except (OSError, ValueError):
+                continue
+    for file in contents.files():
+        data = contents.data(file)
+        if data is not None and b"ringfence" in data.replace(b"\0", b"") and (text := contents.text(file)):
+            found += comment_directives(file, text.text)
+    for one in policies:
+        annotations = one.policy.metadata.annotations or NO_LABELS
+        found += annotation_directives(object_name(one.policy), annotations, one.origin)
+    return found
+
+
+def without_suppressed(
+    findings: LintFindings, directives: Iterable[Directive], rules: Sequence[LintRule], today: date
+) -> LintFindings:
+    """The findings without those that a directive suppresses; `rules` are those that were applied.
+
+    What is wrong with the directives is added, if the rules for that are among them.
+    """
+    known = [_resolved(one) for one in directives]
+    in_force = [one for one in known if not one.mistake and not one.has_expired(today)]
+    by_line, by_object = _indexed(in_force)
+    found: list[LintFinding] = []
+    suppressed: list[SuppressedFinding] = []
+    used: set[tuple[Directive, str]] = set()
+    for one in findings.found:
+        lines = by_line.get((one.place.file, one.place.line), ())
+        objects = (one.object, *(at.object for at in one.related))
+        candidates = [*lines, *(directive for name in objects for directive in by_object.get(name, ()))]
+        directive = next((candidate for candidate in candidates if one.rule in candidate.rules), None)
+        if directive is None or one.is_input_error:
+            found.append(one)
+        else:
+            used.add((directive, one.rule))
+            suppressed.append(SuppressedFinding(one, SuppressionKind.IN_SOURCE, directive.reason))
+    decided = {rule.identifier for rule in rules}.difference(*(one.rules for one in findings.skipped)) | _CODES
+    about = _about_directives(known, in_force, used, decided, today)
+    applied = {rule.identifier for rule in rules}
+    added = with_fingerprints((one, content(one, None)) for one in about if one.rule in applied)
+    return LintFindings(
+        tuple(sorted([*found, *added], key=order_of)), findings.skipped, (*findings.suppressed, *suppressed)
+    )
+
+
+def _indexed(
+    directives: Iterable[Directive],
+) -> tuple[dict[tuple[str, int], list[Directive]], dict[str, list[Directive]]]:
+    """The directives by file and line, and by object."""
+    by_line: defaultdict[tuple[str, int], list[Directive]] = defaultdict(list)
+    by_object: defaultdict[str, list[Directive]] = defaultdict(list)
+    for one in directives:
+        if one.object:
+            by_object[one.object].append(one)
+        else:
+            by_line[one.place.file, one.target].append(one)
+    return by_line, by_object
+
+
+def _resolved(directive: Directive) -> Directive:
+    """A directive with the identifiers of its rules; with a mistake if one of its words names none."""
+    from msgspec.structs import replace
+
+    names = {rule.name: rule.identifier for rule in RULES} | {rule.identifier: rule.identifier for rule in RULES}
+    names |= {code: code for code in _CODES}
+    unknown = [word for word in directive.rules if word.lower() not in names and word.upper() not in names]
+    if unknown and not directive.mistake:
+        meant = similar(unknown[0], names) or "; ringfence lint --list lists all"
+        return replace(directive, mistake=f"there is no rule {unknown[0]!r}{meant}")
+    identifiers = tuple(names.get(word.upper()) or names.get(word.lower(), word) for word in directive.rules)
+    return replace(directive, rules=identifiers)
+
+
+def _about_directives(
+    known: Iterable[Directive],
+    in_force: Iterable[Directive],
+    used: set[tuple[Directive, str]],
+    decided: set[str] | frozenset[str],
+    today: date,
+) -> Iterator[LintFinding]:
+    for one in known:
+        if one.mistake:
+            yield _finding(INVALID_SUPPRESSION, one, one.mistake, "correct it, or remove it")
+        elif one.has_expired(today):
+            message = f"it has expired on {one.until}, and suppresses nothing any more: {one.reason}"
+            remedy = "correct what it is about, or say until when it is right, and why"
+            yield _finding(EXPIRED_SUPPRESSION, one, message, remedy)
+    for one in in_force:
+        idle = [rule for rule in one.rules if rule in decided and (one, rule) not in used]
+        if idle:
+            where = "in this object" if one.object else f"on line {one.target}"
+            message = (
+                f"it suppresses nothing: {', '.join(idle)} {'finds' if len(idle) == 1 else 'find'} nothing {where}"
+            )
+            remedy = "remove it" if len(idle) == len(one.rules) else f"remove {', '.join(idle)} from it"
+            yield _finding(UNUSED_SUPPRESSION, one, message, remedy)
+
+
+def _finding(rule: LintRule, directive: Directive, message: str, remedy: str) -> LintFinding:
+    return LintFinding(rule.identifier, rule.name, rule.level, directive.place, directive.object, "", message, remedy)

@@ -1,0 +1,111 @@
+"""What comments and annotations suppress, and what they do not. The pages of RF001 to RF003 have more examples."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ringfence import Cluster
+from ringfence.lint import LintFindings
+from ringfence.lint.directives import comment_directives
+from ringfence.sources.manifests import FileContents
+
+TEXT = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: db
+  namespace: shop
+spec:
+  policyTypes: [Egress]
+  podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101] soon
+  ingress: [{}]
+"""
+
+
+def lint(tmp_path: Path, text: str, select: list[str] | None = None, encoding: str = "utf-8") -> LintFindings:
+    file = tmp_path / "p.yaml"
+    file.write_bytes(text.encode(encoding))
+    return Cluster.load(file, contents=FileContents()).lint(select=select or (), today=date(2026, 6, 1))
+
+
+def rules(findings: LintFindings) -> list[str]:
+    return [one.rule for one in findings.found]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(TEXT, ["RF104"], id="a comment on the line"),
+        pytest.param(TEXT.replace("\n", "\r\n"), ["RF104"], id="with carriage returns"),
+        pytest.param(TEXT.replace("RF101", "selects-nothing"), ["RF104"], id="by name"),
+        pytest.param(TEXT.replace("RF101", "rf101, RF108"), ["RF001", "RF104"], id="one of two is unused"),
+        pytest.param(
+            TEXT.replace("  # ringfence: ignore[RF101] soon", "").replace(
+                "  podSelector", "  # ringfence: ignore[RF101] one\n  # more\n  podSelector"
+            ),
+            ["RF104"],
+            id="on a line of its own above, with a comment between",
+        ),
+        pytest.param(
+            TEXT.replace(
+                "  namespace: shop\n", "  namespace: shop\n  annotations: {ringfence.dev/ignore-RF104: soon}\n"
+            ),
+            [],
+            id="an annotation counts for the whole object",
+        ),
+        pytest.param(TEXT.replace(" soon", " until 2026-06-01"), ["RF003", "RF101", "RF104"], id="a day and no reason"),
+        pytest.param(TEXT.replace(" soon", " soon, until 2026-06-01"), ["RF104"], id="the last day"),
+        pytest.param(
+            TEXT.replace(" soon", " (until 2026-05-31) soon"), ["RF002", "RF101", "RF104"], id="the day after"
+        ),
+    ],
+)
+def test_a_suppression(text: str, found: list[str], tmp_path: Path) -> None:
+    assert sorted(rules(lint(tmp_path, text))) == found
+
+
+def test_what_is_suppressed_is_kept_with_its_reason(tmp_path: Path) -> None:
+    (suppressed,) = lint(tmp_path, TEXT).suppressed
+    assert (suppressed.finding.rule, suppressed.kind, suppressed.reason) == ("RF101", "inSource", "soon")
+
+
+def test_a_rule_that_was_not_applied_or_not_decided_is_not_unused(tmp_path: Path) -> None:
+    assert rules(lint(tmp_path, TEXT, ["RF0", "RF104"])) == ["RF104"]
+    without_pods = lint(tmp_path, TEXT.partition("---\n")[2])
+    assert without_pods.skipped
+    assert rules(without_pods) == ["RF104"]
+
+
+def test_an_error_of_the_input_cannot_be_suppressed(tmp_path: Path) -> None:
+    text = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n"
+    text += "spek: {}  # ringfence: ignore[RF138] it is\n"
+    assert rules(lint(tmp_path, text)) == ["RF138", "RF001"]
+
+
+def test_without_the_contents_of_files_they_are_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(TEXT)
+    assert rules(Cluster.load(file).lint()) == ["RF104"]
+
+
+def test_comments_in_utf_16_count(tmp_path: Path) -> None:
+    assert rules(lint(tmp_path, TEXT, encoding="utf-16")) == ["not-utf8", "RF104"]
+
+
+def test_comments_are_told_from_texts() -> None:
+    text = (
+        "a: |\n  # ringfence: ignore[RF101] text\n"
+        "b: '# ringfence: ignore[RF101] text'\n"
+        "c: a#ringfence:ignore\n"
+        "d: [1, # ringfence: ignore[RF101] comment\n  2]\n"
+        "--- # ringfence: ignore[RF102] comment\n"
+        "e: {\n"
+        "--- # ringfence: ignore[RF104] comment\n"
+    )
+    found = [(one.place.line, one.place.column, one.rules, one.reason) for one in comment_directives("f", text)]
+    assert found == [(5, 8, ("RF101",), "comment"), (7, 5, ("RF102",), "comment"), (9, 5, ("RF104",), "comment")]
