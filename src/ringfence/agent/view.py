@@ -249,7 +249,11 @@ class View:
         if remaining is None:
             # Not even its subject can be used: nothing can be closed.
             return partial(self._note_problem, key, problem, uid)
-        compiled = compile_policy(remaining) if isinstance(remaining, NetworkPolicy) else remaining
+        compiled = remaining
+        if isinstance(remaining, NetworkPolicy):
+            compiled = compile_policy(remaining)
+            yield
+            _ = compiled.read_facts  # which are kept
         return partial(self._take_in, key, compiled, problem, uid)
 
     def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str, uid: str) -> None:

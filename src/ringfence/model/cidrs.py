@@ -74,6 +74,8 @@ def cidr_range(text: str) -> AddressRange:
     if written is not None:
         family, number, surplus = written
         return family, (number & ~surplus, number | surplus)
+    if ":" not in text:  # of IPv4, all CIDRs were read; a policy can have 75,000 texts that are none
+        raise _not_a_cidr(text)
     network = parse_cidr(text)
     return Family(network.version), span(network)
 
@@ -136,7 +138,7 @@ def cidr_spelling(text: str) -> CidrSpelling:
         prefix_length = int(LEADING_ZEROS.sub("", length_text))
         network = _network(written, prefix_length)
     except ValueError:
-        raise ValueError(f"{text!r} is not a CIDR such as 10.9.8.0/24 or 2001:db8::/64") from None
+        raise _not_a_cidr(text) from None
     return CidrSpelling(
         text=text,
         address=(written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written,
@@ -145,6 +147,10 @@ def cidr_spelling(text: str) -> CidrSpelling:
         width=written.max_prefixlen,
         leading_zeros=not _is_standard(address_text) or length_text != str(prefix_length),
     )
+
+
+def _not_a_cidr(text: str) -> ValueError:
+    return ValueError(f"{text!r} is not a CIDR such as 10.9.8.0/24 or 2001:db8::/64")
 
 
 def strict_error(spelling: CidrSpelling) -> str | None:

@@ -1,9 +1,12 @@
 """Which facts are read, and the marks of the templates for which they hold."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.engine.members import member
 from tests.semantics.objects import container_port
 
+from ringfence.engine.population import read_facts
 from ringfence.engine.population.facts import HasLabel, LabelIn, ReadableFact
 from ringfence.engine.population.identities import Template, template_key
 from ringfence.engine.population.marks import NO_FACTS, Mark
@@ -41,6 +44,12 @@ class World:
 
     def stop(self, *facts: ReadableFact) -> set[Template]:
         return set(self.read_facts.stop_reading(facts).templates)
+
+
+@pytest.fixture(autouse=True, params=[0, read_facts.MANY_VALUES], ids=["all have many values", "none has many values"])
+def many_values(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts about many values are kept in another way, and mean the same."""
+    monkeypatch.setattr(read_facts, "MANY_VALUES", request.param)
 
 
 @pytest.fixture
@@ -173,3 +182,44 @@ def test_facts_that_are_no_longer_read_leave_nothing_behind() -> None:
         if value and name not in ("_templates", "_present")
     }
     assert kept == {}
+
+
+FACTS: list[ReadableFact] = [APP_WEB, APP_DB, EITHER, HAS_APP, HasLabel("tier"), LabelIn("tier", frozenset({"data"}))]
+PODS = [WEB, DB, BARE, member("x/other", {"app": "other"})]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["start", "stop", "add", "remove"]), st.integers(0, 5))))
+def test_a_template_is_read_as_each_fact_says_whatever_came_before(steps: list[tuple[str, int]]) -> None:
+    world, read, present = World(), list[ReadableFact](), dict[int, Template]()
+    for step, number in steps:
+        fact, pod = FACTS[number], PODS[number % len(PODS)]
+        if step == "start":
+            read.append(fact)
+            world.start(fact)
+        elif step == "stop" and fact in read:
+            read.remove(fact)
+            world.stop(fact)
+        elif step == "add" and number % len(PODS) not in present:
+            present[number % len(PODS)] = world.add(pod)
+        elif step == "remove" and number % len(PODS) in present:
+            world.read_facts.remove(present.pop(number % len(PODS)))
+            del world.templates[template_key(pod)]
+        marks = {template.mark: holding(template, read) for template in present.values()}
+        assert len(marks) == len(set(marks.values())), "equal marks for equal facts, and others for others"
+        for template in present.values():
+            assert marks[template.mark] == holding(template, read)
+            values = {
+                (one.key, template.labels[one.key] if isinstance(one, LabelIn) else None)
+                for one in holding(template, read)
+            }
+            assert sorted(world.read_facts.labels_read(template), key=str) == sorted(values, key=str)
+
+
+def holding(template: Template, read: list[ReadableFact]) -> frozenset[HasLabel | LabelIn]:
+    """The facts that hold for a template, of those about labels that are read."""
+    return frozenset(
+        fact
+        for fact in read
+        if (isinstance(fact, HasLabel) and fact.key in template.labels)
+        or (isinstance(fact, LabelIn) and template.labels.get(fact.key) in fact.values)
+    )

@@ -123,7 +123,7 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
 
     @property
     def read_facts(self) -> Sequence[ReadableFact]:
-        """All that the policy reads about pods, addresses excepted."""
+        """All that the policy reads about pods, addresses excepted; each fact once."""
         return self._read[0]
 
     @property
@@ -144,7 +144,7 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
                 blocks.append(peers.block)
             for selection in peers.selections:
                 facts += facts_read_by(selection.pods)
-        return facts, blocks
+        return list(dict.fromkeys(facts)), blocks
 
     @cached_property
     def steps(self) -> _Steps:

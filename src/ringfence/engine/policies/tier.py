@@ -94,15 +94,21 @@ class Tier(Generic[P]):
         old = present.get(key)
         present[key] = policy
         # The new policy is read before the old one is forgotten: identities that both tell apart need not merge and
-        # split again.
-        self._population.start_reading(policy.read_facts)
+        # split again. Most versions of a policy read the same facts, of which there can be 80,000.
+        before, after = (set(one.read_facts) if old and one else set() for one in (old, policy))
+        self._population.start_reading(after - before if old else policy.read_facts)
         self._population.start_reading_blocks(policy.blocks)
-        self._changed(policy.namespace, old)
+        if old:
+            self._population.stop_reading(before - after)
+            self._population.stop_reading_blocks(old.blocks)
+        self._note_change(policy.namespace)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove a policy, if it is in force; `kind` is the key of its kind."""
         if old := self._policies[namespace].pop((kind, name), None):
-            self._changed(namespace, old)
+            self._population.stop_reading(old.read_facts)
+            self._population.stop_reading_blocks(old.blocks)
+            self._note_change(namespace)
 
     def policies(self, namespace: str) -> list[CompiledPolicy[P]]:
         """The policies of a namespace by name; those that are cluster-scoped have the empty namespace."""
@@ -129,10 +135,7 @@ class Tier(Generic[P]):
         """The namespaces whose policies have changed since `version` was this tier's; empty for the cluster's own."""
         return {namespace for namespace, changed in self._versions.items() if changed > version}
 
-    def _changed(self, namespace: str, old: CompiledPolicy[P] | None) -> None:
-        if old is not None:
-            self._population.stop_reading(old.read_facts)
-            self._population.stop_reading_blocks(old.blocks)
+    def _note_change(self, namespace: str) -> None:
         self.version += 1
         self._versions[namespace] = self.version
 

@@ -10,6 +10,8 @@ no template has is asleep: it is only counted, until the first template with thi
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
+from functools import reduce
+from operator import xor
 from typing import Final, NamedTuple
 
 from ringfence.engine.population.facts import LabelFact, LabelIn, ReadableFact
@@ -18,8 +20,13 @@ from ringfence.engine.population.marks import NO_FACTS, Mark, new_mark
 from ringfence.engine.population.pods import PortName
 from ringfence.engine.population.sleeping_facts import FactKey, SleepingFacts, key_of
 
+MANY_VALUES: Final = 500
+"""Values of one fact that are not indexed one by one: a term can have 160,000, and pods have few of them."""
+
 ANY_VALUE: Final = None
 """Stands for the value of a label where a fact holds for all of them."""
+
+_NO_VALUES: Final[dict[str | None, Mark]] = {}
 
 LabelValue = tuple[str, str | None]
 """A label key with a value, or with `ANY_VALUE`."""
@@ -49,7 +56,12 @@ class ReadFacts:
         self._asleep = SleepingFacts()
         self._mark_of: dict[LabelFact, Mark] = {}
         self._labels: dict[str, dict[str | None, Mark]] = {}
-        """By label key and value, the mark of the read facts that hold; under `ANY_VALUE` of those for any value."""
+        """By label key and value, the mark of the read facts that hold; under `ANY_VALUE` of those for any value.
+
+        Facts about many values are not among them.
+        """
+        self._of_many: defaultdict[str, dict[LabelIn, Mark]] = defaultdict(dict)
+        """By label key, the marks of the facts about many values."""
         self._ports: dict[PortName, defaultdict[int, Mark]] = {}
         """By port name that is read and number, the mark of the fact that a pod has this port."""
         self._having: dict[FactKey, defaultdict[str, set[Template]]] = {}
@@ -91,14 +103,15 @@ class ReadFacts:
         for name in names:
             del self._ports[name]
             self._having.pop(name, None)
-        for key in {fact.key for fact in labels} - self._labels.keys():
+        for key in {fact.key for fact in labels} - self._labels.keys() - self._of_many.keys():
             self._having.pop(key, None)
         return change
 
     def values_read(self, key: str) -> Collection[str]:
         """The values of a label that terms name."""
-        asleep = (value for fact in self._asleep.about(key) if isinstance(fact, LabelIn) for value in fact.values)
-        return {value for value in (*self._labels.get(key, ()), *asleep) if value is not None}
+        others = (*self._asleep.about(key), *self._of_many.get(key, ()))
+        named = (value for fact in others if isinstance(fact, LabelIn) for value in fact.values)
+        return {value for value in (*self._labels.get(key, ()), *named) if value is not None}
 
     def add(self, template: Template) -> None:
         """Mark a new template."""
@@ -136,8 +149,12 @@ class ReadFacts:
         """Read the facts about keys that no template had; so no template's mark is different then."""
         labels, names = _divided([fact for key in keys for fact in self._asleep.take(key)])
         self._start(labels, names)
-        for key, change in self._changes_of_values(labels).items():
+        few, many = _by_number_of_values(labels)
+        for key, change in self._changes_of_values(few).items():
             self._combine(key, change)
+        for fact in many:
+            self._having.setdefault(fact.key, defaultdict(set))
+            self._of_many[fact.key][fact] = self._mark_of[fact]
 
     def labels_read(self, template: Template) -> Iterator[LabelValue]:
         """The label values of a template about which some fact is read."""
@@ -147,6 +164,10 @@ class ReadFacts:
                 yield key, value
             if ANY_VALUE in values:
                 yield key, ANY_VALUE
+        for key in template.labels.keys() & self._of_many.keys() if self._of_many else ():
+            value = template.labels[key]
+            if value not in self._labels.get(key, ()) and self._is_one_of_many(key, value):
+                yield key, value
 
     def names_read(self, template: Template) -> Iterable[PortName]:
         """The port names of a template that are read."""
@@ -159,6 +180,8 @@ class ReadFacts:
             values = self._labels.get(key)
             if values is not None:
                 mark ^= values.get(value, NO_FACTS) ^ values.get(ANY_VALUE, NO_FACTS)
+            if key in self._of_many:
+                mark ^= reduce(xor, (own for fact, own in self._of_many[key].items() if value in fact.values), NO_FACTS)
         for name in template.ports:
             if name in self._ports:
                 mark ^= self._mark_of_ports(template, name)
@@ -172,9 +195,37 @@ class ReadFacts:
 
     def _change(self, labels: Iterable[LabelFact], names: Collection[PortName]) -> ReadingChange:
         """Start or stop reading facts, which is the same for marks."""
-        changes = self._changes_of_values(labels)
+        few, many = _by_number_of_values(labels)
+        changes = self._changes_of_values(few)
+        new: set[FactKey] = {fact.key for fact in many}
+        self._index(new - self._having.keys())
+        before = {key: self._present_and_read(key) for key in changes.keys() & self._of_many.keys()}
+        before |= {fact.key: self._present_and_read(fact.key) for fact in many}
         values = [(key, value) for key, change in changes.items() for value in self._combine(key, change)]
+        for fact in many:
+            self._toggle_many(fact, changes.setdefault(fact.key, {}))
+        if before:
+            values = [one for one in values if one[0] not in before or one[1] is ANY_VALUE]
+            values += [(key, value) for key, was in before.items() for value in was ^ self._present_and_read(key)]
         return ReadingChange(self._marked(changes, names) if self._templates else (), values, names)
+
+    def _toggle_many(self, fact: LabelIn, change: dict[str | None, Mark]) -> None:
+        """Start or stop reading a fact about many values; adds how the marks of those change that templates have."""
+        mark, facts = self._mark_of[fact], self._of_many[fact.key]
+        if facts.pop(fact, None) is None:
+            facts[fact] = mark
+        elif not facts:
+            del self._of_many[fact.key]
+        for value in self._having[fact.key].keys() & fact.values:
+            change[value] = change.get(value, NO_FACTS) ^ mark
+
+    def _present_and_read(self, key: str) -> set[str]:
+        """The values of a label that templates have, and about which some fact is read."""
+        few = self._labels.get(key, _NO_VALUES)
+        return {value for value in self._having[key] if value in few or self._is_one_of_many(key, value)}
+
+    def _is_one_of_many(self, key: str, value: str) -> bool:
+        return key in self._of_many and any(value in fact.values for fact in self._of_many[key])
 
     def _changes_of_values(self, labels: Iterable[LabelFact]) -> dict[str, dict[str | None, Mark]]:
         """By label key and value, how marks change when these facts are read, or no longer read."""
@@ -276,6 +327,18 @@ def _divided(facts: Iterable[ReadableFact]) -> tuple[list[LabelFact], list[PortN
         else:
             labels.append(fact)
     return labels, names
+
+
+def _by_number_of_values(facts: Iterable[LabelFact]) -> tuple[list[LabelFact], list[LabelIn]]:
+    """Facts about few values or any, and facts about many."""
+    few: list[LabelFact] = []
+    many: list[LabelIn] = []
+    for fact in facts:
+        if isinstance(fact, LabelIn) and len(fact.values) > MANY_VALUES:
+            many.append(fact)
+        else:
+            few.append(fact)
+    return few, many
 
 
 def _values(fact: LabelFact) -> Collection[str | None]:
