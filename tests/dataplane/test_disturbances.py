@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from errno import EAGAIN
+from errno import EAGAIN, ERESTART
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, nft
@@ -32,10 +32,10 @@ def disturbed(disturbance: Callable[[int], object]) -> Iterator[list[int]]:
     """Do something before each transaction, which is given its number; how many there were is in the list."""
     count = [0]
 
-    def disturbed_commit(netlink: NetlinkSocket, transaction: Transaction) -> None:
+    def disturbed_commit(netlink: NetlinkSocket, transaction: Transaction, generation: int | None = None) -> None:
         count[0] += 1
         disturbance(count[0])
-        commit_transaction(netlink, transaction)
+        commit_transaction(netlink, transaction, generation)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table, "commit_transaction", disturbed_commit)
@@ -48,6 +48,19 @@ def disturbed(disturbance: Callable[[int], object]) -> Iterator[list[int]]:
 def test_a_disturbance_before_any_transaction_of_a_change_is_undone(
     disturbance: str, old: Program, new: Program
 ) -> None:
+    undo_each(disturbance, old, new)
+
+
+@pytest.mark.parametrize("disturbance", DISTURBANCES)
+@in_own_network
+def test_a_disturbance_of_a_large_transaction_is_undone(disturbance: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is committed, nobody listens for changes of others."""
+    monkeypatch.setattr(table, "LISTENED_TO", 0)
+    undo_each(disturbance, OTHER, varied())
+
+
+def undo_each(disturbance: str, old: Program, new: Program) -> None:
+    """Change one program to another, as often as this takes transactions, and disturb another one each time."""
     kernel = Kernel()
     kernel.apply(old)
     with disturbed(lambda count: None) as transactions:
@@ -122,6 +135,52 @@ def test_changes_of_other_tables_disturb_nothing() -> None:
         with disturbed(lambda count: nft("add table inet other; delete table inet other")):
             kernel.apply(OTHER)
         assert not kernel.repair()
+
+
+@in_own_network
+def test_a_large_transaction_is_refused_at_once_that_others_have_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for the objects of a table that is gone, and to undo what was done before, holds everybody up."""
+    monkeypatch.setattr(table, "LISTENED_TO", 0)
+    kernel, refusals = Kernel(), list[int]()
+    kernel.apply(varied())
+
+    def commit(netlink: NetlinkSocket, transaction: Transaction, generation: int | None = None) -> None:
+        if not refusals:
+            nft("flush ruleset")
+        try:
+            commit_transaction(netlink, transaction, generation)
+        except KernelError as error:
+            refusals.append(error.code)
+            raise
+
+    monkeypatch.setattr(table, "commit_transaction", commit)
+    kernel.apply(OTHER)
+    assert refusals == [ERESTART]
+    assert Kernel().present == OTHER
+
+
+@in_own_network
+def test_pods_that_another_thread_has_closed_stay_closed_while_a_table_is_loaded_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The repair finds no table, and there is one when it sends its first transaction."""
+    wanted = TestAFlushOfALargeProgram.WANTED
+    kernel = Kernel()
+    kernel.apply(wanted)
+    kernel.prepare_to_close()
+    close, states = kernel._standby.stand_in, list[Program]()
+    monkeypatch.setattr(kernel._standby, "stand_in", lambda: None)
+    nft("flush ruleset")
+
+    def before(count: int) -> None:
+        if count == 1:
+            close()
+        states.append(Kernel().present)
+
+    with disturbed(before):
+        assert kernel.repair()
+    assert all(any(chain.hook for chain in state.chains.values()) for state in states)
+    assert Kernel().present == wanted
 
 
 class TestAFlushOfALargeProgram:

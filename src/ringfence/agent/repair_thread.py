@@ -5,14 +5,15 @@ change, all isolated pods are closed if the table is gone, and what was in force
 follows from a repair is left to the loop: connections that were opened meanwhile are judged, and it is logged and
 counted.
 
-To put a large program in force takes a while, in which it may be removed again. Meanwhile the other thread asks every
+To put a large program in force takes a while, in which it may be removed again. Meanwhile the second thread asks every
 two milliseconds whether the table is there. It cannot be told: to listen costs the kernel a message for each element.
+
+A third one prepares what these two send, which takes 5 to 50 ms for a large program.
 """
 
 import os
 import select
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -37,6 +38,7 @@ def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
     threads = [
         threading.Thread(target=_repair_until, args=(stopped, kernel, inbox), name="repair", daemon=True),
         threading.Thread(target=_close_until, args=(has_ended, kernel), name="standby", daemon=True),
+        threading.Thread(target=_prepare_until, args=(has_ended, kernel, inbox), name="preparation", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -59,24 +61,25 @@ def _close_until(has_ended: threading.Event, kernel: Kernel) -> None:
             has_ended.wait(LOOK_INTERVAL)
 
 
+def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> None:
+    """Be ready to close the pods that are isolated now, within half a second."""
+    while not has_ended.is_set():
+        try:
+            kernel.prepare_to_close()
+        except Exception:  # the loop meets what is wrong as well
+            inbox.put(RepairAttempted())
+        has_ended.wait(PREPARATION_INTERVAL)
+
+
 def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
     poll = select.poll()
     for descriptor in (stopped, kernel.fileno()):
         poll.register(descriptor, select.POLLIN)
-    next_preparation = 0.0
-    while True:
-        wait = max(0.0, next_preparation - time.monotonic())
-        ready = [descriptor for descriptor, _ in poll.poll(wait * 1000)]
-        if stopped in ready:
-            break
+    while stopped not in [descriptor for descriptor, _ in poll.poll()]:
         before = kernel.repairs
         try:
-            if ready:
-                kernel.close_if_removed()
-                kernel.repair()
-            if time.monotonic() >= next_preparation:
-                next_preparation = time.monotonic() + PREPARATION_INTERVAL
-                kernel.prepare_to_close()
+            kernel.close_if_removed()
+            kernel.repair()
         except Exception:  # a thread that ended here would end all repairs; the loop meets what is wrong as well
             inbox.put(RepairAttempted())
         else:

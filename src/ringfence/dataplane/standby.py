@@ -1,8 +1,8 @@
 """A table that closes all isolated pods, ready to be sent: it takes the place of one that another program removes.
 
 To put the whole program back takes a lock, the interpreter and many system calls, for all of which other threads
-compete. To send what is ready takes two system calls, and does not wait for the lock: the kernel refuses it if there is
-a table already, so it does no harm if the repair was faster.
+compete. To send what is ready takes two system calls, for which the interpreter is kept, and does not wait for the
+lock: the kernel refuses it if there is a table already, so it does no harm if the repair was faster.
 """
 
 import threading
@@ -66,7 +66,7 @@ class Standby:
 
     def _send(self, messages: list[bytes]) -> None:
         for message in messages:
-            self._netlink.send(message)
+            self._netlink.send_at_once(message)
             if self._netlink.errors():
                 return
 

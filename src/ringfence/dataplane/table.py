@@ -7,7 +7,6 @@ a packet has to pass both, so there is no moment in which the rules do not apply
 
 import errno
 from collections.abc import Iterable, Set
-from contextlib import nullcontext
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
@@ -147,7 +146,7 @@ class KernelTable:
             dormant = [one for one in (False, True) if is_dormant(self._netlink, of_bridges=one)]
         except OSError as error:
             raise unusable(error) from error
-        self._commit(map(WakeTable, dormant))
+        self._commit(map(WakeTable, dormant), may_stop=False)
         self.is_dormant = False
         return bool(dormant)
 
@@ -257,7 +256,12 @@ class KernelTable:
         first = program
         if closed_first and _size(program) > LOADED_AT_ONCE:
             first = with_all_profiles_closed(program)
-        self._build(TABLE, first, revoked)
+        try:
+            self._build(TABLE, first, revoked, must_be_new=closed_first)
+        except KernelError as error:
+            # Another thread was faster (`standby`), or another program. What is there must not be deleted: it closes.
+            self._touched.anything |= error.code == errno.EEXIST and not error.refused
+            raise
         self._update(program)
 
     def _replace(self, program: Program, revoked: Set[bytes]) -> None:
@@ -265,17 +269,22 @@ class KernelTable:
             self._build(table, program, revoked)
         self.oddities = ()
 
-    def _build(self, table: str, program: Program, revoked: Set[bytes]) -> None:
-        """Create a table in place of one of the same name, whatever that is, if there is one."""
+    def _build(self, table: str, program: Program, revoked: Set[bytes], *, must_be_new: bool = False) -> None:
+        """Create a table, and not stop before packets meet its rules.
+
+        It takes the place of one of the same name, whatever that is; if it `must_be_new`, only of one that was read.
+        """
         unhooked, whole = stages_of(program, revoked)
-        # What is not there cannot be deleted, so it is created before.
         new = [TableName(table, one.of_bridges) for one in tables_of(program)]
-        emptied = [
-            command for one in new for command in (AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges))
-        ]
+        first: list[Command] = []
+        for one in new:
+            is_new = must_be_new and one not in self._tables
+            first.append(AddTable(of_bridges=one.of_bridges, must_be_new=is_new))
+            if not is_new:  # what is not there cannot be deleted, so it is created before
+                first.append(DeleteTable(one.of_bridges))
+        self._commit([*first, *commands_between(None, unhooked)], table, may_stop=False)
         self._tables |= frozenset(new)
-        self._commit([*emptied, *commands_between(None, unhooked)], table)
-        self._commit(commands_between(unhooked, whole), table)
+        self._commit(commands_between(unhooked, whole), table, may_stop=False)
         self.program, self.revoked = program, set(revoked)
 
     def _delete(self, tables: frozenset["TableName"]) -> None:
@@ -283,16 +292,21 @@ class KernelTable:
             self._commit([DeleteTable(one.of_bridges)], one.name)
         self._tables -= tables
 
-    def _commit(self, changes: Iterable[Command], table: str = TABLE) -> None:
+    def _commit(self, changes: Iterable[Command], table: str = TABLE, *, may_stop: bool = True) -> None:
         for i, transaction in enumerate(transactions(self._netlink, changes, table)):
-            if i:
+            if i and may_stop:
                 self._stop_if_disturbed()
-            with nullcontext() if transaction.size < LISTENED_TO else self._changes.not_listening():
+            if transaction.size < LISTENED_TO:
                 commit_transaction(self._netlink, transaction)
+            else:
+                with self._changes.not_listening() as generation:
+                    if may_stop:
+                        self._stop_if_disturbed()
+                    commit_transaction(self._netlink, transaction, generation if may_stop else None)
             self.transactions += 1
 
     def _stop_if_disturbed(self) -> None:
-        """Stop a change of several transactions that has to begin anew anyway: a repair must not wait for it."""
+        """Stop a change that has to begin anew anyway: a repair must not wait for it."""
         if self.is_disturbed():
             raise KernelError("another program changed the table while it was changed from here", errno.EAGAIN)
 

@@ -52,9 +52,11 @@ _ATTEMPTS: Final = 20
 
 # Called without letting other threads run meanwhile. After each system call that does, as those of Python's sockets, a
 # thread that computes keeps the interpreter for a switch interval: a repair, with dozens of calls, took twice as long.
-_recv: Final = ctypes.PyDLL(None, use_errno=True).recv
-_recv.restype = ctypes.c_ssize_t
+_LIBRARY: Final = ctypes.PyDLL(None, use_errno=True)
+_recv, _send = _LIBRARY.recv, _LIBRARY.send
+_recv.restype = _send.restype = ctypes.c_ssize_t
 _recv.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_send.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
 
 
 class NetlinkError(OSError):
@@ -164,6 +166,12 @@ class NetlinkSocket:
         """Send messages. The kernel has dealt with them when this returns: it does so in the sender's system call."""
         self._socket.send(messages)
 
+    def send_at_once(self, messages: bytes) -> None:
+        """The same, without letting other threads of this process run before the kernel has dealt with them."""
+        if _send(self.fileno(), messages, len(messages), 0) < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
     def errors(self) -> list[NetlinkError]:
         """All errors that are waiting to be read. Acknowledgements are passed over."""
         found: list[NetlinkError] = []
@@ -189,7 +197,7 @@ class NetlinkSocket:
     def ask(self, type: int, body: bytes) -> bytes:
         """The body of the one message that answers a question. Raises NetlinkError when the kernel refuses."""
         sequence = self.next_sequence()
-        self.send(encode_message(type, NLM_F_REQUEST, sequence, body))
+        self.send_at_once(encode_message(type, NLM_F_REQUEST, sequence, body))
         while True:
             for answer in self._answers(sequence):
                 return answer.body

@@ -103,10 +103,11 @@ class TableChanges:
             self._note_end(received)
 
     @contextmanager
-    def not_listening(self) -> Iterator[None]:
-        """Do not listen while one transaction is committed from here.
+    def not_listening(self) -> Iterator[int]:
+        """Do not listen while one transaction is committed from here, in the generation that this yields.
 
-        If others commit one meanwhile, the kernel's count of transactions says so.
+        All earlier ones have been reported then. If others commit one meanwhile, the kernel's count of transactions
+        says so.
         """
         before = read_generation(self._own)
         # The kernel counts a transaction some milliseconds before it reports it: what was counted has to be reported.
@@ -114,7 +115,7 @@ class TableChanges:
         self._netlink.leave(nf.NFNLGRP_NFTABLES)
         committed = 0
         try:
-            yield
+            yield before
             committed = 1
         finally:
             self._netlink.join(nf.NFNLGRP_NFTABLES)

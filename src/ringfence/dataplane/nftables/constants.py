@@ -13,6 +13,9 @@ NFNLGRP_NFTABLES: Final = 7
 NFNL_MSG_BATCH_BEGIN: Final = 16
 NFNL_MSG_BATCH_END: Final = 17
 
+NFNL_BATCH_GENID: Final = 1
+"""The generation that a transaction is meant for: the kernel refuses it if there was another one meanwhile."""
+
 # <linux/netfilter.h>: families, hooks and verdicts
 
 NFPROTO_INET: Final = 1
