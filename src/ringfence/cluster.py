@@ -106,6 +106,8 @@ class Cluster:
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
         self._contents: FileContents | None = None
+        self.revision = ""
+        """The revision of a git repository that the objects are from; empty if they are from none."""
         self._state = State(live=live)
         self._admission = Admission(
             self._state, self.namespace, live=live, server_version=server_version, shared=shared
@@ -196,6 +198,7 @@ class Cluster:
         from ringfence.sources.git import Repository, read_rendered, read_stored
 
         cluster, repository, known = cls(namespace=namespace, shared=shared), Repository(), shared or SharedInput()
+        cluster.revision = revision or "the index"
         documents = shared.documents if shared else None
         if paths:
             files = known.stored_files(repository, revision, paths, recursive=recursive, exclude=exclude)
@@ -397,6 +400,8 @@ class Cluster:
         select: Sequence[str] = (),
         ignore: Sequence[str] = (),
         settings: "LintSettings | None" = None,
+        baseline: str | PathLike[str] | None = None,
+        since: "Cluster | None" = None,
         today: date | None = None,
     ) -> "LintFindings":
         """The mistakes in the policies, each with its place, its reason and its remedy, and the problems of the input.
@@ -404,7 +409,9 @@ class Cluster:
         `select` and `ignore` name rules as `ringfence lint` does: by identifier (`RF101`), the beginning of several
         (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. `settings` say what the
         input does not, such as that it is the whole cluster. What comments and annotations suppress is among the
-        `suppressed`; whether these have expired is judged by `today`. Raises InputError for a word that names no rule.
+        `suppressed`, and so is what a file that is a `baseline` has, or an earlier cluster, `since` which only new ones
+        count. Whether something has expired is judged by `today`. Raises InputError for a word that names no rule, and
+        for a file that is no baseline.
         """
         from ringfence.lint import (
             Linted,
@@ -412,13 +419,24 @@ class Cluster:
             chosen_rules,
             directives_of,
             find_mistakes,
+            read_baseline,
+            without_baseline,
+            without_earlier,
             without_suppressed,
         )
 
+        known = None if baseline is None else read_baseline(checked_path(baseline))
         example = '["RF101"]'
         rules = chosen_rules(checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example))
         found = find_mistakes(Linted(self.state, self.redundant, settings or LintSettings()), self.problems, rules)
-        return without_suppressed(found, directives_of(self.state, self._contents), rules, today or date.today())
+        found = without_suppressed(found, directives_of(self.state, self._contents), rules, today or date.today())
+        if known is not None:
+            found = without_baseline(found, known, str(baseline), rules)
+        if since is not None:
+            self._check_cluster(since)
+            earlier = since.lint(select=select, ignore=ignore, settings=settings, today=today)
+            found = without_earlier(found, earlier, since.revision or "the earlier cluster")
+        return found
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         self._check_cluster(other)

@@ -54,6 +54,7 @@ from ringfence.engine.possible import (
     PossibleTraffic,
 )
 from ringfence.lint import (
+    BaselineEntry,
     FindingLevel,
     LintFinding,
     LintFindings,
@@ -87,6 +88,7 @@ __all__ = [
     "AskedPorts",
     "AwsClusterNetworkPolicy",
     "BaselineAdminNetworkPolicy",
+    "BaselineEntry",
     "Cause",
     "ChangedConnections",
     "ChangedExposure",

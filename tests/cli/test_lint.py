@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.sources.git_repositories import GitRepository
 
 from ringfence.cli import cli
 from ringfence.lint import RULES, rule_text
@@ -200,3 +201,34 @@ def test_a_comment_on_standard_input_suppresses_and_what_is_suppressed_is_counte
     document = json.loads(CliRunner().invoke(cli, ["lint", "-f", "-", "-o", "json"], input=text).stdout)
     assert document["findings"] == []
     assert document["suppressed"][0]["suppression"] == {"kind": "inSource", "reason": "the pods come later"}
+
+
+# --- only what is new -------------------------------------------------------------------------------------------------
+
+SECOND = MISSPELT.partition("---\n")[2].replace("name: db,", "name: second,").replace("dbb", "queue")
+
+
+def test_a_baseline_is_written_and_then_only_new_findings_count() -> None:
+    written = lint(MISSPELT, "--write-baseline", "b.json")
+    assert (written.exit_code, written.stdout, written.stderr) == (0, "", "wrote 1 findings to b.json\n")
+    again = lint(f"# moved\n{MISSPELT}", "--baseline", "b.json")
+    assert (again.exit_code, again.stdout) == (0, "nothing found (1 suppressed)\n")
+    new = lint(f"{MISSPELT}---\n{SECOND}", "--baseline", "b.json")
+    assert new.exit_code == 1
+    assert new.stdout.endswith("\n1 warning (1 suppressed)\n")
+    corrected = lint(MISSPELT.replace("dbb", "db"), "--baseline", "b.json").stdout
+    assert corrected.startswith("corrected, and still in the baseline: RF101 NetworkPolicy shop/db: ")
+
+
+def test_since_a_revision_only_findings_count_that_were_not_there(folder: Path) -> None:
+    repository = GitRepository(folder)
+    repository.write("p.yaml", MISSPELT)
+    repository.commit()
+    repository("checkout", "-q", "-b", "side")
+    repository.write("p.yaml", f"# moved\n{MISSPELT}---\n{SECOND}")
+    repository.commit()
+    result = CliRunner().invoke(cli, ["lint", "-f", "p.yaml", "--since", "main"])
+    assert result.exit_code == 1
+    assert "NetworkPolicy shop/second" in result.stdout
+    assert result.stdout.endswith("\n1 warning (1 suppressed)\n")
+    assert CliRunner().invoke(cli, ["lint", "-f", "p.yaml", "--since", "side"]).exit_code == 0

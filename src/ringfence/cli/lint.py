@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import click
@@ -12,6 +13,7 @@ from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.outputs import Outputs, outputs_option
 from ringfence.cli.terminal import print_message, print_text
+from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.lint import (
     RULES,
@@ -19,10 +21,13 @@ from ringfence.lint import (
     LintFindings,
     LintRule,
     LintSettings,
+    SuppressionKind,
+    baseline_text,
     chosen_rules,
     known_words,
     rule_text,
 )
+from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.render.lint_findings import (
     SourceLine,
     findings_annotations,
@@ -34,8 +39,11 @@ from ringfence.render.lint_findings import (
     rules_json,
     rules_text,
 )
+from ringfence.sources.git import merge_base
 from ringfence.sources.manifests import FileContents
+from ringfence.whole_files import write_whole
 
+_FILE: Final = click.Path(readable=False)
 _FORMATS: Final = ("text", "json", "sarif", "github", "gitlab", "junit")
 
 
@@ -76,6 +84,13 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
 @click.option(
     "--complete", is_flag=True, help="The input is the whole cluster: what it does not hold is not somewhere else."
 )
+@click.option("--baseline", metavar="FILE", type=_FILE, help="Findings of this file do not count: only new ones do.")
+@click.option("--write-baseline", metavar="FILE", type=_FILE, help="Write all findings to this file, and exit with 0.")
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Only findings count that were not there when HEAD branched from this revision of the git repository.",
+)
 @click.option("--list", "lists", is_flag=True, help="List the rules, and look at no input.")
 @click.option(
     "--explain", metavar="RULE", shell_complete=_complete, help="Print the page of a rule, and look at no input."
@@ -88,6 +103,9 @@ def lint(
     ignore: tuple[str, ...],
     fail_on: str,
     complete: bool,
+    baseline: str | None,
+    write_baseline: str | None,
+    since: str | None,
     lists: bool,
     explain: str | None,
 ) -> None:
@@ -105,6 +123,8 @@ def lint(
       ringfence lint -f manifests/ -R
       ringfence lint -f manifests/ --ignore RF108 -o json
       ringfence lint -f manifests/ -R -o text -o sarif=lint.sarif
+      ringfence lint -f manifests/ -R --baseline lint-baseline.json
+      ringfence lint -f manifests/ -R --since origin/main
       ringfence lint --explain RF103
     """
     if explain is not None:
@@ -119,11 +139,46 @@ def lint(
             }
         )
         return
+    if since is not None and inputs.is_live:
+        raise InputError("--since compares files with an earlier revision of them: name them with -f")
     contents = FileContents()
     cluster = inputs.cluster(report=False, contents=contents)
-    findings = cluster.lint(select=select, ignore=ignore, settings=LintSettings(complete=complete))
+    findings = cluster.lint(
+        select=select,
+        ignore=ignore,
+        settings=LintSettings(complete=complete),
+        baseline=baseline,
+        since=_earlier(inputs, since) if since is not None else None,
+    )
+    if write_baseline is not None:
+        _write_baseline(write_baseline, findings)
+        inputs.leave(cluster.problems, EXIT_YES)
     outputs.write(_writers(findings, FindingLevel(fail_on), chosen_rules(select, ignore), contents))
     inputs.leave(cluster.problems, EXIT_NO if findings.at_least(FindingLevel(fail_on)) else EXIT_YES)
+
+
+def _earlier(inputs: Inputs, revision: str) -> Cluster:
+    """The files of the input as they were where HEAD branched from a revision."""
+    return Cluster.of_revision(
+        merge_base(revision, "HEAD"),
+        *inputs.filenames,
+        recursive=inputs.recursive,
+        exclude=inputs.exclude,
+        kustomize=inputs.kustomize,
+        namespace=inputs.namespace or DEFAULT_NAMESPACE,
+    )
+
+
+def _write_baseline(file: str, findings: LintFindings) -> None:
+    try:
+        write_whole(Path(file), baseline_text(findings))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"--write-baseline {file}: cannot be written: {reason}") from None
+    left = sum(one.is_input_error for one in findings.found)
+    kept = len(findings.found) - left + sum(one.kind is SuppressionKind.EXTERNAL for one in findings.suppressed)
+    errors = f"; {left} errors in the input are in no baseline: correct them" if left else ""
+    print_message(f"wrote {kept} findings to {file}{errors}")
 
 
 def _no_list() -> str:

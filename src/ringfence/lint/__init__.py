@@ -1,6 +1,8 @@
 """Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
 
+from ringfence.lint.baselines import baseline_text, read_baseline, without_baseline, without_earlier
 from ringfence.lint.findings import (
+    BaselineEntry,
     FindingLevel,
     LintFinding,
     LintFindings,
@@ -20,6 +22,7 @@ from ringfence.lint.suppressing import directives_of, without_suppressed
 __all__ = [
     "ABOUT_SUPPRESSIONS",
     "RULES",
+    "BaselineEntry",
     "Example",
     "FindingLevel",
     "LintFinding",
@@ -34,12 +37,16 @@ __all__ = [
     "SkippedRules",
     "SuppressedFinding",
     "SuppressionKind",
+    "baseline_text",
     "chosen_rules",
     "directives_of",
     "find_mistakes",
     "known_words",
     "page_of",
+    "read_baseline",
     "rule_text",
     "rules_page",
+    "without_baseline",
+    "without_earlier",
     "without_suppressed",
 ]

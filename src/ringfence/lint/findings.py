@@ -86,15 +86,24 @@ class SkippedRules(msgspec.Struct, frozen=True):
     reason: str
 
 
+class BaselineEntry(msgspec.Struct, frozen=True):
+    """A finding as a baseline has it."""
+
+    fingerprint: str
+    text: str
+
+
 class LintFindings(msgspec.Struct, frozen=True):
     """All that was found, by place, and the rules that were skipped. It is false if nothing was found.
 
-    `suppressed` are the findings that do not count, and are not among those that were found.
+    `suppressed` are the findings that do not count, and are not among those that were found. `corrected` are the
+    entries of a baseline that are not found any more.
     """
 
     found: tuple[LintFinding, ...]
     skipped: tuple[SkippedRules, ...] = ()
     suppressed: tuple[SuppressedFinding, ...] = ()
+    corrected: tuple[BaselineEntry, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.found)

@@ -14,6 +14,7 @@ def findings_json(findings: LintFindings) -> str:
             "findings": [_finding_json(one) for one in findings.found],
             "skipped": [_skipped_json(one) for one in findings.skipped],
             "suppressed": [_suppressed_json(one) for one in findings.suppressed],
+            "corrected": [{"fingerprint": one.fingerprint, "text": one.text} for one in findings.corrected],
         }
     )
 
