@@ -141,6 +141,19 @@ class TestWhatCannotBeUsed:
         assert reaches(view)
         assert ("NetworkPolicy", "x", "who") in view.problems
 
+    @pytest.mark.parametrize("rules", [1, 10_000], ids=["explained", "too long to be explained"])
+    def test_a_policy_with_a_value_of_the_wrong_type_closes_its_pods(self, rules: int) -> None:
+        ports = [port(80 + number % 100) for number in range(rules)]
+        wrong = policy("x/wrong", term("app", "In", "db"), ingress=[admits(ports=[*ports, {"port": []}])])
+        view = view_of(WEB, DB, wrong)
+        assert not reaches(view)
+        assert list(view.problems) == [("NetworkPolicy", "x", "wrong")]
+
+    def test_a_policy_of_which_the_subject_has_a_wrong_type_is_a_problem(self) -> None:
+        view = view_of(WEB, DB, policy("x/wrong", {"matchLabels": []}, ingress=[]))
+        assert reaches(view)
+        assert list(view.problems) == [("NetworkPolicy", "x", "wrong")]
+
     def test_an_unreadable_object_leaves_what_was_known_of_it(self) -> None:
         view = view_of(WEB, DB, CLOSED)
         changed = view.apply(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))

@@ -17,11 +17,12 @@ from ringfence.engine.policies import MOST_DIVIDED, CompiledPolicy, compile_poli
 from ringfence.engine.population import Reference, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
-from ringfence.model.cidrs import parse_cidr
+from ringfence.model.cidrs import cidr_ranges, parse_cidr
 from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
 from ringfence.model.metadata import NO_LABELS
 from ringfence.model.objects import Namespace, NetworkPolicy, Object, Pod
+from ringfence.model.policies import cidrs_of
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sources.cluster import (
     RESOURCES,
@@ -232,13 +233,27 @@ class View:
         try:
             decoded = obj.decode()
         except DecodingError as error:
-            return partial(self._note_problem, key, str(error), obj.uid())
+            return self._prepare_subject(key, obj, str(error))
         yield
         return (yield from self._prepare_decoded(key, decoded, obj))
+
+    def _prepare_subject(self, key: ObjectName, obj: Undecoded, problem: str) -> TakeIn:
+        """Take in whom a policy selects that cannot be decoded: it allows nothing."""
+        try:
+            subject = obj.decode_subject()
+            remaining = obj.kind.remaining(subject) if isinstance(subject, NetworkPolicy) else None
+        except (DecodingError, ValueError):
+            remaining = None
+        if remaining is None:
+            return partial(self._note_problem, key, problem, obj.uid())
+        return partial(self._take_in, key, compile_policy(remaining), problem, obj.uid())
 
     def _prepare_decoded(self, key: ObjectName, obj: Object, source: Undecoded | None = None) -> Steps[TakeIn]:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
+        if isinstance(obj, NetworkPolicy):
+            cidr_ranges(cidrs_of(obj))  # which are kept for what follows
+            yield
         problem = _problem_of(kind, obj)
         yield
         remaining: Any = kind.remaining(obj) if problem else obj

@@ -8,7 +8,7 @@ Source: networking.k8s.io/v1 NetworkPolicy, field meanings as in its API documen
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ringfence.engine.policies.matching import End, match_peer, over_families
@@ -95,7 +95,7 @@ def written_blocks(policy: NetworkPolicy, index: int) -> list[IPBlock]:
     return [peer.ip_block for peer in peers if peer.ip_block]
 
 
-def _compile_blocks(blocks: Iterable[IPBlock], ranges: _Ranges) -> Block:
+def _compile_blocks(blocks: Sequence[IPBlock], ranges: _Ranges) -> Block:
     by_family: dict[Family, list[Interval]] = {family: [] for family in FAMILIES}
     covers_family = False
     for block in blocks:
@@ -108,10 +108,8 @@ def _compile_blocks(blocks: Iterable[IPBlock], ranges: _Ranges) -> Block:
         else:
             by_family[family].append(interval)
             covers_family |= interval == WHOLE[family]
-    return Block(
-        Addresses(intervals.normalise(by_family[Family.IPV4]), intervals.normalise(by_family[Family.IPV6])),
-        covers_family,
-    )
+    v4, v6 = (tuple(some) if len(blocks) == 1 else intervals.normalise(some) for some in by_family.values())
+    return Block(Addresses(v4, v6), covers_family)
 
 
 def _numbered(ports: tuple[NetworkPolicyPort, ...]) -> Traffic:
