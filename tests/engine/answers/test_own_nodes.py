@@ -147,6 +147,12 @@ class TestLists:
         assert self.listed(self.POD, ONE) == [], "not isolated"
         assert self.listed(pod("x/a"), ONE, CLOSED) == [], "no list contains a node that is not known"
 
+    @pytest.mark.parametrize("node_of_host", ["one", "two"])
+    def test_a_node_may_be_known_by_a_pod_that_uses_its_network(self, node_of_host: str) -> None:
+        host = pod("y/host", hostNetwork=True, nodeName=node_of_host, addresses=["192.168.0.5"])
+        text = "isolated pods are taken to reach their own nodes only as policies allow"
+        assert self.listed(self.POD, host, CLOSED) == ([text] if node_of_host == "one" else [])
+
     @pytest.mark.parametrize(("network", "is_named"), [("192.168.0.0/24", True), ("198.51.100.0/24", False)])
     def test_policies_of_administrators_may_deny_a_pod_its_node(self, network: str, is_named: bool) -> None:
         spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}}
@@ -158,6 +164,8 @@ class TestLists:
         }
         text = "pods are taken to reach their own nodes only as cluster policies allow"
         assert self.listed(self.POD, ONE, denied) == ([text] if is_named else [])
+        host = pod("y/host", hostNetwork=True, nodeName="one", addresses=["192.168.0.5"])
+        assert self.listed(self.POD, host, denied) == ([text] if is_named else [])
 
     def test_a_pod_on_some_nodes_network_may_reach_isolated_pods(self) -> None:
         found = ["y/DaemonSet/agent may run on the node of an isolated pod"]

@@ -9,7 +9,7 @@ Source: Kubernetes documentation, "Network Policies", "NetworkPolicy and hostNet
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ringfence.engine.answers.reasons import SideReason
@@ -74,9 +74,14 @@ def listed_node_assumptions(
         for direction in Direction:
             if any(profile.otherwise is Action.DENY for profile in state.tiers.stack(identity, direction)):
                 isolated[direction] += members
-    if any(node_addresses(state, pod) & destinations for pod in isolated[Direction.EGRESS]):
+    of_hosts = _addresses_of_hosts(state)
+    if any(_addresses_of_node(state, pod, of_hosts) & destinations for pod in isolated[Direction.EGRESS]):
         yield f"isolated pods are taken to reach their own nodes only as policies allow: {_ALWAYS[Direction.EGRESS]}"
-    if any(_is_denied_own_node(state, identity, members, destinations) for identity, members in by_identity.items()):
+
+    def nodes(pods: Iterable[Member]) -> Addresses:
+        return Addresses.union_of(_addresses_of_node(state, pod, of_hosts) for pod in pods) & destinations
+
+    if any(_is_denied_some(state, identity, nodes, members) for identity, members in by_identity.items()):
         yield f"pods are taken to reach their own nodes only as cluster policies allow: {_ALWAYS[Direction.EGRESS]}"
     closed = isolated[Direction.INGRESS]
     anywhere = any(not pod.node for pod in closed)
@@ -88,13 +93,28 @@ def listed_node_assumptions(
         )
 
 
-def _is_denied_own_node(state: State, identity: Identity, members: Iterable[Member], destinations: Addresses) -> bool:
-    """Whether policies that do not isolate the pods of an identity deny some of them anything to their node."""
+def _addresses_of_hosts(state: State) -> dict[str, Addresses]:
+    """By node, the addresses that hostNetwork pods report: there may be no Node object."""
+    found: defaultdict[str, list[Addresses]] = defaultdict(list)
+    for host in state.host_network_members():
+        if host.node:
+            found[host.node].append(Addresses.of_ranges((family, (one, one)) for family, one in host.addresses))
+    return {node: Addresses.union_of(some) for node, some in found.items()}
+
+
+def _addresses_of_node(state: State, pod: Member, of_hosts: Mapping[str, Addresses]) -> Addresses:
+    """The addresses of a pod's node, as far as anything in the input contains them."""
+    return node_addresses(state, pod) | of_hosts.get(pod.node, NO_ADDRESSES)
+
+
+def _is_denied_some(
+    state: State, identity: Identity, nodes: Callable[[Iterable[Member]], Addresses], members: Iterable[Member]
+) -> bool:
+    """Whether policies that do not isolate the pods of an identity deny some of them anything to their nodes."""
     stack = state.tiers.stack(identity, Direction.EGRESS)
     if not stack or any(profile.otherwise is Action.DENY for profile in stack):
         return False
-    nodes = Addresses.union_of(node_addresses(state, pod) for pod in members) & destinations
-    cells = state.tiers.allowed_addresses(identity, Direction.EGRESS, nodes)
+    cells = state.tiers.allowed_addresses(identity, Direction.EGRESS, nodes(members))
     return any(traffic != ALL_TRAFFIC for _, traffic in cells)
 
 
