@@ -11,7 +11,8 @@ and those below 1024 are servers' before all others. Where both are of one kind,
 counts that policies allow to open the connection.
 
 What cannot be adopted: a connection in which nothing is sent meanwhile, and of which later the server sends first, in a
-direction in which policies allow nothing. It goes on when the client sends something.
+direction in which policies allow nothing. It goes on when the client sends something. Of an SCTP association, only its
+HEARTBEATs count as something: by default there is one every 30 seconds on a path that is idle.
 
 Source: `Documentation/networking/ip-sysctl.rst` (`ip_local_port_range`) of the kernel; RFC 6335, section 6.
 """

@@ -1,9 +1,11 @@
 """Tracked connections whose first packet was not seen: which they are, and how client and server change places.
 
 The kernel takes the sender of the first packet that it sees for the client. Of TCP it notes that it has not seen the
-opening: it does not check the windows of such a connection.
+opening: it does not check the windows of such a connection. Of SCTP, only a HEARTBEAT tells it of an association that
+is open; all packets of one direction bear the same tag, and those that do not are no part of it.
 
-Source: tcp_new() and ctnetlink_create_conntrack() of the kernel; `<linux/netfilter/nfnetlink_conntrack.h>`.
+Source: tcp_new(), sctp_new() and ctnetlink_create_conntrack() of the kernel;
+`<linux/netfilter/nfnetlink_conntrack.h>`.
 """
 
 import errno
@@ -24,9 +26,13 @@ CTA_TIMEOUT: Final = 7
 CTA_ZONE: Final = 18
 
 CTA_PROTOINFO_TCP: Final = 1
+CTA_PROTOINFO_SCTP: Final = 3
 CTA_PROTOINFO_TCP_STATE: Final = 1
 CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: Final = 4
 CTA_PROTOINFO_TCP_FLAGS_REPLY: Final = 5
+CTA_PROTOINFO_SCTP_STATE: Final = 1
+CTA_PROTOINFO_SCTP_VTAG_ORIGINAL: Final = 2
+CTA_PROTOINFO_SCTP_VTAG_REPLY: Final = 3
 
 CTA_STATS_GLOBAL_ENTRIES: Final = 1
 
@@ -38,6 +44,7 @@ IPS_ASSURED: Final = 0x4
 IPS_CONFIRMED: Final = 0x8
 
 _TCP: Final = 6
+_SCTP: Final = 132
 _ESTABLISHED: Final = 3
 _ATTEMPTS: Final = 20
 _EVERYTHING: Final = bytes(NFGENMSG_SIZE)
@@ -80,8 +87,13 @@ def reverse(netlink: NetlinkSocket, entry: bytes) -> bool:
 
 
 def _tcp_flags(entry: bytes) -> int:
-    protocol = attributes(attributes(entry[NFGENMSG_SIZE:]).get(CTA_PROTOINFO, b""))
-    return attributes(protocol.get(CTA_PROTOINFO_TCP, b"")).get(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, bytes(2))[0]
+    return _of_protocol(entry, CTA_PROTOINFO_TCP).get(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, bytes(2))[0]
+
+
+def _of_protocol(entry: bytes, protocol: int) -> dict[int, bytes]:
+    """What the kernel notes of a connection of this protocol; nothing of another one."""
+    noted = attributes(attributes(entry[NFGENMSG_SIZE:]).get(CTA_PROTOINFO, b""))
+    return attributes(noted.get(protocol, b""))
 
 
 def _deletion(entry: bytes) -> bytes:
@@ -98,13 +110,22 @@ def _reversed(entry: bytes) -> bytes:
         uint32(CTA_STATUS, IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED),
         _zone(settings),
     ]
-    if read_connection(entry).protocol == _TCP:
+    protocol = read_connection(entry).protocol
+    if protocol == _TCP:
         liberal = bytes([IP_CT_TCP_FLAG_SACK_PERM | IP_CT_TCP_FLAG_BE_LIBERAL] * 2)
         state = attribute(CTA_PROTOINFO_TCP_STATE, bytes([_ESTABLISHED]))
         flags = (CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, CTA_PROTOINFO_TCP_FLAGS_REPLY)
         parts.append(
             nested(CTA_PROTOINFO, nested(CTA_PROTOINFO_TCP, state, *(attribute(one, liberal) for one in flags)))
         )
+    if protocol == _SCTP:
+        noted = _of_protocol(entry, CTA_PROTOINFO_SCTP)
+        swapped = {
+            CTA_PROTOINFO_SCTP_STATE: noted[CTA_PROTOINFO_SCTP_STATE],
+            CTA_PROTOINFO_SCTP_VTAG_ORIGINAL: noted[CTA_PROTOINFO_SCTP_VTAG_REPLY],
+            CTA_PROTOINFO_SCTP_VTAG_REPLY: noted[CTA_PROTOINFO_SCTP_VTAG_ORIGINAL],
+        }
+        parts.append(nested(CTA_PROTOINFO, nested(CTA_PROTOINFO_SCTP, *(attribute(*one) for one in swapped.items()))))
     return entry[:NFGENMSG_SIZE] + b"".join(parts)
 
 
