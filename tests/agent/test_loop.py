@@ -22,7 +22,7 @@ from tests.agent.running import (
 from tests.dataplane.network import address, gateway, in_own_network, nft, received
 from tests.semantics.objects import admits, block, labelled, node, pod, pods, policy
 
-from ringfence.agent import checks, denials, intake, local_policies, loop
+from ringfence.agent import checks, denials, intake, local_policies, loop, schedule
 from ringfence.agent.denials import Denial
 from ringfence.agent.heartbeat import HANGS
 from ringfence.agent.inbox import Inbox
@@ -546,7 +546,7 @@ class TestNamespacesThatHaveUsedTheirShare:
     def test_at_the_start_their_pods_are_closed_and_the_others_do_not_wait(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
             patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
-            patch.setattr(loop, "START_PATIENCE", 0.0)
+            patch.setattr(schedule, "START_PATIENCE", 0.0)
             patch.setattr(intake, "SHORT_TURN", 0.0)
             agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
             agent.await_log("the namespace has used its share of the time: its pods are closed for now namespace=x")

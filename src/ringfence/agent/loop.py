@@ -30,7 +30,7 @@ from ringfence.agent.inbox import (
     RepairAttempted,
 )
 from ringfence.agent.inquiries import Inquiries
-from ringfence.agent.intake import PATIENCE, Intake
+from ringfence.agent.intake import Intake
 from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
@@ -40,6 +40,7 @@ from ringfence.agent.node_checks import NodeChecks
 from ringfence.agent.readiness import CONDITIONS, AgentParts, readiness_errors
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
+from ringfence.agent.schedule import Schedule
 from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.spending import Building, Spending
@@ -59,12 +60,6 @@ CHECK_INTERVAL: Final = 60.0
 
 METRICS_TIMEOUT: Final = 2.0
 """Seconds that a reader of the metrics waits for them to be brought up to date."""
-
-OVERDUE_INTERVAL: Final = 0.25
-"""Seconds between two checks whether changes have waited so long that pods must be closed."""
-
-START_PATIENCE: Final = 2.0
-"""Seconds that the first round waits for namespaces that have used their share: it closes what is not ready then."""
 
 _MOST_AT_ONCE: Final = 2_000
 """Items that are received before the loop looks at the clock again."""
@@ -151,17 +146,13 @@ class AgentLoop:
             self._reports,
             clock,
         )
+        self._schedule = Schedule(self._parts, self._intake, self._rounds)
         self._remember = remember
         self.inquiries = Inquiries(inbox, self._parts, self._intake, kernel)
         explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._denials = DenialReports(explanations, self._reports, clock)
         self._next_repair = 0.0
         self._next_check = 0.0
-        self._next_overdue = 0.0
-        self._overdue: frozenset[str] = frozenset()
-        """The namespaces that were last found to be closed until their changes are taken in."""
-        self._first_round_by: float | None = None
-        """When the first round begins at the latest; None before the view is complete."""
         self._nodes_changed = False
         self._collections = Collections()
 
@@ -198,7 +189,7 @@ class AgentLoop:
             self._guard("event", self._release_newcomers)
             now = self._heartbeat.beat()
             self._guard("event", self._second_look.go_on, now)
-            if self._is_due(now):
+            if self._schedule.is_due(now):
                 self._guard("enforce", self._enforce, now)
             if now >= self._next_repair:
                 self._next_repair = now + REPAIR_INTERVAL
@@ -241,21 +232,13 @@ class AgentLoop:
     def _next_step(self) -> float:
         if self._intake.has_turn or self._nodes_changed or self._enforcement.computing:
             return 0.0
-        steps = [self._next_repair, self._next_check]
-        if self._enforcement.adopts_until is not None:
-            steps.append(self._enforcement.adopts_until)
-        if self._second_look.ask_at is not None:
-            steps.append(self._second_look.ask_at)
-        if self._parts.may_enforce:
-            if self._rounds.waiting_since is not None:
-                steps.append(self._rounds.next_start)
-            if self._enforcement.retry_at is not None:
-                steps.append(self._enforcement.retry_at)
-            if self._has_more_to_build:
-                steps.append(self._rounds.next_start)
-        if self._enforcement.review_at is not None:
-            steps.append(self._enforcement.review_at)
-        return min(steps)
+        others = (
+            self._enforcement.adopts_until,
+            self._second_look.ask_at,
+            self._schedule.next_round(),
+            self._enforcement.review_at,
+        )
+        return min(self._next_repair, self._next_check, *(one for one in others if one is not None))
 
     def _receive_item(self, item: InboxItem) -> None:
         match item:
@@ -317,45 +300,11 @@ class AgentLoop:
 
     # --- enforcement --------------------------------------------------------------------------------------------------
 
-    def _is_due(self, now: float) -> bool:
-        if not self._parts.may_enforce or self._waits_for_changes(now):
-            return False
-        retry_at = self._enforcement.retry_at
-        if self._rounds.is_due(now) or (retry_at is not None and now >= retry_at) or self._closes_or_opens(now):
-            return True
-        return self._has_more_to_build and now >= self._rounds.next_start
-
-    def _closes_or_opens(self, now: float) -> bool:
-        """Whether namespaces have to be closed that are not, or may be opened that are."""
-        if now >= self._next_overdue:
-            self._next_overdue = now + OVERDUE_INTERVAL
-            self._overdue = self._intake.overdue()
-        closed = self._enforcement.closed - self._enforcement.computing
-        return self._enforcement.has_begun and self._overdue | self._view.excessive != closed
-
-    @property
-    def _has_more_to_build(self) -> bool:
-        """Whether the last round has left something for the next one, which need not wait for anything."""
-        can_be_built = self._enforcement.postponed - self._enforcement.computing
-        has_more = bool(can_be_built) or self._enforcement.has_leftovers
-        return has_more and self._enforcement.in_order and not self._second_look.is_waiting
-
-    def _waits_for_changes(self, now: float) -> bool:
-        """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""
-        if self._enforcement.has_begun:
-            gathers = self._intake.is_urgent and self._rounds.is_gathering(now)
-            return gathers or self._second_look.awaits(self._intake.waiting_since())
-        if self._first_round_by is None:
-            self._first_round_by = now + START_PATIENCE
-        return self._intake.is_urgent or (bool(self._intake) and now < self._first_round_by)
-
     def _enforce(self, began: float) -> None:
         work, arrived = self._spending.work(), self._rounds.begin()
         is_first = not self._enforcement.has_begun
-        is_after_list = is_first or self._second_look.is_due
-        self._overdue = self._intake.overdue(patience=0.0 if is_after_list else PATIENCE)
+        closed = self._schedule.closed(is_after_list=is_first or self._second_look.is_due)
         building = Building(self._spending, self._others_wait)
-        closed = self._overdue | self._view.excessive
         is_permitted = self._enforcement.enforce(closed, building.may_build, building.may_load)
         building.end()
         self._intake.resume()
