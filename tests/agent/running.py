@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from tests import waiting
-from tests.dataplane.network import Network, address, received
+from tests.dataplane.network import Network, address, nft, received
 from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
 
+from ringfence.agent.denials import Denial
 from ringfence.agent.inbox import Arrival, Inbox, Inquiry
 from ringfence.agent.log import logging_to
 from ringfence.agent.loop import AgentLoop
@@ -164,3 +165,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def is_programmed() -> bool:
+    """Whether the kernel holds the table."""
+    return "ringfence" in nft("list", "tables")
+
+
+def failing(*args: object, **kwargs: object) -> Denial:
+    """Stands for a step of the loop that has a defect."""
+    raise KeyError("a defect")

@@ -3,7 +3,7 @@
 import re
 
 from ringfence.agent.metrics import Metrics
-from ringfence.dataplane.kernel import BridgeCounts, DropCount
+from ringfence.dataplane.packet_counts import BridgeCounts, DropCount
 from ringfence.dataplane.program import Program
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family

@@ -275,7 +275,7 @@ class TestSources:
         packet = datagram(UNKNOWN[family], address(OTHER, family), 80, b"forged")
         sender.send(frame(packet, sender.hardware_address, receiver.hardware_address))
         assert receiver.gets(b"forged")
-        assert kernel.bridge_counts().spoofed == 1
+        assert kernel.counts.bridges().spoofed == 1
 
 
 class TestManyAtOnce:

@@ -307,10 +307,10 @@ def test_drops_are_counted_for_each_pod_and_direction() -> None:
     for _ in range(3):
         sender.sendto(b"x", (address(0), 81))
         stranger.sendto(b"x", (address(1), 80))
-    drops = {(one.direction, one.address): one.packets for one in kernel.drops() if one.packets}
+    drops = {(one.direction, one.address): one.packets for one in kernel.counts.drops() if one.packets}
     assert drops == {(IN, number(0)): 3, (OUT, number(2)): 3}
     kernel.apply(program({(IN, 0): [(1, UDP, 81)], (OUT, 2): []}))
-    assert {one.packets for one in kernel.drops() if one.family is V4} == {3}, "other rules, same counts"
+    assert {one.packets for one in kernel.counts.drops() if one.family is V4} == {3}, "other rules, same counts"
 
 
 @in_own_network
@@ -326,6 +326,6 @@ def test_every_question_says_what_to_do_when_the_rights_are_lost_later() -> None
     kernel = Kernel()
     kernel.apply(program({(IN, 0): [(1, TCP, 80)]}))
     lose_privileges()
-    for question in (kernel.revoke_forbidden, lambda: list(kernel.drops())):
+    for question in (kernel.revoke_forbidden, lambda: list(kernel.counts.drops())):
         with pytest.raises(KernelError, match="NET_ADMIN"):
             question()

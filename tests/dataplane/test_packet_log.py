@@ -93,8 +93,8 @@ def test_packets_to_a_pod_that_is_not_known_yet_are_logged_and_counted_as_such(f
             packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
             unknown = LoggedPacket(packet, Direction.INGRESS, DenialCause.UNKNOWN_POD)
             assert everything_logged(network, log) == [unknown]
-        assert kernel.held() == {one: int(one is family) for one in FAMILIES}
-        assert not any(kernel.closed().values())
+        assert kernel.counts.held() == {one: int(one is family) for one in FAMILIES}
+        assert not any(kernel.counts.closed().values())
 
     run()
 
@@ -112,8 +112,8 @@ def test_packets_of_closed_pods_are_logged_and_counted_as_such(family: Family, d
             sides = [Direction.EGRESS] if drops else [Direction.EGRESS, Direction.INGRESS]
             closed = [LoggedPacket(packet, side, DenialCause.CLOSED) for side in sides]
             assert everything_logged(network, log) == closed
-        assert kernel.closed() == {one: len(sides) if one is family else 0 for one in FAMILIES}
-        assert not any(kernel.held().values())
+        assert kernel.counts.closed() == {one: len(sides) if one is family else 0 for one in FAMILIES}
+        assert not any(kernel.counts.held().values())
 
     run()
 
@@ -175,7 +175,7 @@ def test_more_than_the_rate_is_dropped_and_not_logged() -> None:
         for _ in range(200):
             client.sendto(b"x", (address(SERVER), 80))
         assert 1 <= len(everything_logged(network, log)) < 50
-    assert sum(one.packets for one in kernel.drops()) == 200, "all of them are counted"
+    assert sum(one.packets for one in kernel.counts.drops()) == 200, "all of them are counted"
 
 
 @in_own_network

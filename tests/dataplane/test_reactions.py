@@ -49,7 +49,7 @@ class TestObserving:
             network, kernel = Network(2), Kernel()
             apply(kernel, OBSERVING, *BOTH, closed)
             assert passes(network, family)
-            assert sum(one.packets for one in kernel.drops()) == 1
+            assert sum(one.packets for one in kernel.counts.drops()) == 1
 
         run()
 
@@ -58,7 +58,7 @@ class TestObserving:
         network, kernel = Network(2), Kernel()
         apply(kernel, OBSERVING, *BOTH, CLOSED_SERVER, CLOSED_CLIENT | {"metadata": {"name": "q", "namespace": "x"}})
         assert passes(network)
-        counted = {one.direction: one.packets for one in kernel.drops() if one.packets}
+        counted = {one.direction: one.packets for one in kernel.counts.drops() if one.packets}
         assert counted == {Direction.EGRESS: 1, Direction.INGRESS: 1}
 
     @in_own_network

@@ -139,7 +139,7 @@ def test_they_are_counted_and_pass_where_the_kernel_only_observes(family: Family
     server = network.udp(SERVER, 80, family)
     send(network, ISOLATED, datagram(UNKNOWN[family], address(SERVER, family), 80))
     assert network.delivered(server) == b"x"
-    assert kernel.spoofed() == {one: int(one is family) for one in FAMILIES}
+    assert kernel.counts.spoofed() == {one: int(one is family) for one in FAMILIES}
 
 
 @both_families
@@ -151,7 +151,7 @@ def test_they_are_counted_where_they_are_dropped(family: Family) -> None:
     for _ in range(3):
         send(network, ISOLATED, datagram(UNKNOWN[family], address(SERVER, family), 80))
     assert network.delivered(server) is None
-    assert kernel.spoofed() == {one: 3 if one is family else 0 for one in FAMILIES}
+    assert kernel.counts.spoofed() == {one: 3 if one is family else 0 for one in FAMILIES}
 
 
 # --- link-local addresses ---------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_connections_are_opened_as_policies_say(priority: str, family: Family) -
     for source, destination in ((STRANGER, SERVER), (SERVER, CLIENT)):
         with network.listener(destination, 80 + source, family), pytest.raises(TimeoutError):
             network.connect(source, destination, 80 + source, family)
-    assert kernel.untracked()[family] > 0
+    assert kernel.counts.untracked()[family] > 0
 
 
 @both_families
@@ -92,7 +92,7 @@ def test_what_goes_to_the_node_itself_stays_exempt() -> None:
     network.settle()
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         assert not any(4000 in (one.original[0].port, one.original[1].port) for one in list_connections(netlink))
-    assert not kernel.untracked()[Family.IPV4], "over IPv6, neighbours send to groups at any time"
+    assert not kernel.counts.untracked()[Family.IPV4], "over IPv6, neighbours send to groups at any time"
 
 
 @pytest.mark.parametrize("exempt", [exempt_everything, lambda: None], ids=["exempt", "tracked"])
@@ -105,4 +105,4 @@ def test_only_packets_that_are_exempted_are_counted(exempt: Callable[[], None]) 
     for _ in range(3):
         client.sendto(b"question", (address(SERVER), 80))
     assert network.delivered(server)
-    assert kernel.untracked()[Family.IPV4] == (3 if exempt is exempt_everything else 0)
+    assert kernel.counts.untracked()[Family.IPV4] == (3 if exempt is exempt_everything else 0)

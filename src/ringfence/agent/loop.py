@@ -373,7 +373,7 @@ class AgentLoop:
         self._metrics.bypassing.set(len(self._node.bypassing_bridges))
         self._reports.node(self._node.complaints() if self._view.complete else ())
         with suppress(KernelError):  # `_update_metrics` reports that counters cannot be read
-            self._reports.untracked(sum(self._kernel.untracked().values()))
+            self._reports.untracked(sum(self._kernel.counts.untracked().values()))
 
     def _cables_changed(self) -> None:
         now = self._clock()

@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ringfence.dataplane.kernel import BridgeCounts, DropCount
+from ringfence.dataplane.packet_counts import BridgeCounts, DropCount
 from ringfence.dataplane.program import Program
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family

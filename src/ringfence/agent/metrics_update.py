@@ -29,9 +29,9 @@ def update_metrics(metrics: Metrics, parts: AgentParts, intake: Intake, kernel: 
 
 
 def _show_packets(metrics: Metrics, kernel: Kernel) -> None:
-    metrics.show_drops(kernel.drops())
-    metrics.show_spoofed(kernel.spoofed())
-    metrics.show_untracked(kernel.untracked())
-    metrics.show_held("unknown", kernel.held())
-    metrics.show_held("closed", kernel.closed())
-    metrics.show_bridges(kernel.bridge_counts())
+    metrics.show_drops(kernel.counts.drops())
+    metrics.show_spoofed(kernel.counts.spoofed())
+    metrics.show_untracked(kernel.counts.untracked())
+    metrics.show_held("unknown", kernel.counts.held())
+    metrics.show_held("closed", kernel.counts.closed())
+    metrics.show_bridges(kernel.counts.bridges())

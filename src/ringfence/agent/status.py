@@ -81,7 +81,7 @@ def enforced_pods(
             placements[placement.pod].append(placement)
     if pod and not placements:
         raise InputError(_reason_for_none(pod, view, node))
-    counts = {(one.direction, (one.family, one.address)): one.packets for one in kernel.drops()}
+    counts = {(one.direction, (one.family, one.address)): one.packets for one in kernel.counts.drops()}
     pods = sorted(placements.items(), key=lambda item: (item[0].namespace, item[0].name))
     return [_enforced_pod(member, some, enforcement, closings, counts, view.problems) for member, some in pods]
 

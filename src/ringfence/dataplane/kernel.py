@@ -10,23 +10,15 @@ import errno
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from ringfence.dataplane.nftables import ChangedBy
+from ringfence.dataplane.packet_counts import PacketCounts
 from ringfence.dataplane.preflight import Feature, missing_features
 from ringfence.dataplane.program import (
-    BRIDGE_DENIED,
-    BRIDGE_SPOOFED,
-    CLOSED_PACKETS,
-    DROPS,
-    HELD_PACKETS,
-    SPOOFED,
     TABLE,
-    UNTRACKED,
     Program,
     connection_key,
-    family_key,
-    guards_bridges,
 )
 from ringfence.dataplane.revocation import Review
 from ringfence.dataplane.standby import Standby
@@ -41,36 +33,17 @@ from ringfence.dataplane.update import (
     without_unneeded,
 )
 from ringfence.errors import KernelError
-from ringfence.model.policies import Direction
 from ringfence.netlink.addresses import list_addresses
 from ringfence.netlink.conntrack import connection_entries
 from ringfence.netlink.conntrack_reversal import count_connections
 from ringfence.netlink.constants import NETLINK_NETFILTER, NETLINK_ROUTE
 from ringfence.netlink.socket import NetlinkSocket
-from ringfence.sets.addresses import FAMILIES, Family
 
 _MOST_DISTURBANCES: Final = 20
 """How often a change is tried again because another program changed the table meanwhile."""
 
 _PIECES_AT_ONCE: Final = 8
 """After so many pieces of a review, some 1,000 connections, those are revoked that were found to be forbidden."""
-
-
-class DropCount(NamedTuple):
-    """How many packets from (egress) or to (ingress) an isolated address were dropped, and how many bytes."""
-
-    direction: Direction
-    family: Family
-    address: int
-    packets: int
-    bytes: int
-
-
-class BridgeCounts(NamedTuple):
-    """How many frames of pods had a source address that is not the pod's, and how many no policy can be about."""
-
-    spoofed: int
-    denied: int
 
 
 class ProfileRefused(KernelError):
@@ -109,6 +82,8 @@ class Kernel:
         self.in_use = threading.Event()
         """Set while a program is put in force, which can take long."""
         self._table = KernelTable(self._netfilter, self._standby.port)
+        self.counts = PacketCounts(lambda: self.present, self._counted)
+        """How many packets were dropped, and why."""
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""
         self._judged: AffectedAddresses = NONE_AFFECTED
@@ -231,43 +206,7 @@ class Kernel:
             self._revoked = set()
             self._table.delete()
 
-    def drops(self) -> Iterator[DropCount]:
-        """What was dropped so far, for every isolated address and direction."""
-        for (direction, family), name in DROPS.items():
-            if name in self.present.collections:
-                for key, packets, size in self._counts(name):
-                    yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
-
-    def spoofed(self) -> dict[Family, int]:
-        """How many packets have come from pods with a source address that does not belong to the link, by family."""
-        return self._by_family(SPOOFED)
-
-    def held(self) -> dict[Family, int]:
-        """How many packets were dropped because a pod was not known yet, by family."""
-        return self._by_family(HELD_PACKETS)
-
-    def closed(self) -> dict[Family, int]:
-        """How many packets were dropped because a pod's policies could not be in force, by family."""
-        return self._by_family(CLOSED_PACKETS)
-
-    def untracked(self) -> dict[Family, int]:
-        """How many packets were tracked although another program had exempted them, by family."""
-        return self._by_family(UNTRACKED)
-
-    def _by_family(self, name: str) -> dict[Family, int]:
-        counted = {key: packets for key, packets, _ in self._counts(name)} if name in self.present.collections else {}
-        return {family: counted.get(family_key(family), 0) for family in FAMILIES}
-
-    def bridge_counts(self) -> BridgeCounts:
-        """What was dropped on bridges, whatever policies say."""
-        if not guards_bridges(self.present):
-            return BridgeCounts(0, 0)
-        spoofed, denied = (
-            sum(packets for _, packets, _ in self._counts(name)) for name in (BRIDGE_SPOOFED, BRIDGE_DENIED)
-        )
-        return BridgeCounts(spoofed, denied)
-
-    def _counts(self, name: str) -> list[tuple[bytes, int, int]]:
+    def _counted(self, name: str) -> list[tuple[bytes, int, int]]:
         with self._lock:
             return self._table.counts(name)
 
