@@ -30,6 +30,9 @@ FAMILIES = frozenset({4, 6})
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob")
 NAME_LABEL = "kubernetes.io/metadata.name"
 
+TRAITS = "Traits"
+"""The kind of an artificial object: in what a network plugin differs from upstream, one key for each trait."""
+
 ip_address = cache(read_address)
 """The same few addresses are read for every question."""
 
@@ -95,7 +98,20 @@ def is_exempt(world: list[Object], opener: Party, acceptor: Party) -> bool:
     # the addresses: the probes of the kubelet never need a rule.
     is_itself = opener.pod is not None and acceptor.pod is not None and name_of(opener.pod) == name_of(acceptor.pod)
     is_itself = is_itself and opener.pod is not None and not is_several(world, name_of(opener.pod))
-    return is_itself or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener))
+    if is_itself:
+        return True
+    # With some network plugins, policies have a say about what a node sends to its pods, or none about the reverse.
+    both_hosts = all(end.pod is not None and uses_host_network(end.pod) for end in (opener, acceptor))
+    if acceptor.pod is not None and is_on_node(world, acceptor.pod, opener):
+        return both_hosts or trait(world, "node_reaches_own_pods", True)
+    return (
+        opener.pod is not None and is_on_node(world, opener.pod, acceptor) and trait(world, "own_node", "") == "always"
+    )
+
+
+def trait(world: Iterable[Object], name: str, upstream: Any) -> Any:
+    """What a network plugin makes of something; by default, what upstream does."""
+    return next((one[name] for one in of_kind(world, TRAITS) if name in one), upstream)
 
 
 def allowed_between(pair: Pair, protocol: str, port: int) -> bool:
@@ -140,6 +156,9 @@ def side_allows(connection: Connection, direction: str) -> bool:
     # of the two behaviours that upstream permits).
     if subject.pod is None or uses_host_network(subject.pod):
         return True
+    # With plain flannel, policies are stored and nothing more.
+    if not trait(connection.world, "enforced", True):
+        return True
     # Tiers are asked in order. The first that decides has the last word, and what none decides is allowed.
     decisions = (decision(connection, subject.pod, kind, direction) for kind in TIERS)
     return next((decided for decided in decisions if decided is not None), True)
@@ -172,10 +191,24 @@ def selects(world: list[Object], policy: Object, pod: Object) -> bool:
 
 def network_policy_decision(connection: Connection, pod: Object, direction: str) -> bool | None:
     """What the NetworkPolicies decide for the pod."""
-    isolating = [policy for policy in of_kind(connection.world, "NetworkPolicy") if isolates(policy, pod, direction)]
+    world = connection.world
+    isolating = [policy for policy in of_kind(world, "NetworkPolicy") if isolates(policy, pod, direction)]
+    # With some network plugins, no policy selects a pod that nothing owns, or none by what a label is not.
+    if (
+        not trait(world, "standalone_pods", True)
+        and pod.get("kind") == "Pod"
+        and not pod["metadata"].get("ownerReferences")
+    ):
+        isolating = []
+    if not trait(world, "negations", True):
+        isolating = [policy for policy in isolating if not has_negation(policy["spec"].get("podSelector"))]
     # Not isolated: everything in that direction is left to the next tier, and allowed if there is none.
     if not isolating:
         return None
+    # With some network plugins, IPv6 is not restricted at all: over it, the known addresses of both ends are reached.
+    _, peer = connection.ends(direction)
+    if connection.family == 6 and peer.addresses and not trait(world, "ipv6", True):
+        return True
     # Isolated: the union of the rules is allowed; their order does not matter and nothing subtracts.
     return any(
         rule_matches(connection, policy, rule or {}, direction)
@@ -212,9 +245,12 @@ def rule_matches(connection: Connection, policy: Object, rule: Object, direction
 def peer_matches(connection: Connection, policy: Object, peer: Object, end: Party) -> bool:
     """Whether one entry of `from` or `to` matches the other end of the connection."""
     if peer.get("ipBlock") is not None:
-        return block_matches(peer["ipBlock"], end, connection.family)
+        return block_matches(connection.world, peer["ipBlock"], end, connection.family)
     # Selectors never match what is not a pod, nor a pod on its node's network (ringfence's choice).
     if end.pod is None or uses_host_network(end.pod):
+        return False
+    selectors = peer.get("podSelector"), peer.get("namespaceSelector")
+    if any(map(has_negation, selectors)) and not trait(connection.world, "negations", True):
         return False
     # A podSelector alone looks in the policy's own namespace. A namespaceSelector looks in all namespaces that it
     # matches, the policy's own is no exception; a podSelector beside it must match as well.
@@ -227,10 +263,18 @@ def peer_matches(connection: Connection, policy: Object, peer: Object, end: Part
     return in_reach and selector_matches(peer.get("podSelector"), labels_of(end.pod))
 
 
-def block_matches(block: Object, end: Party, family: int) -> bool:
+def block_matches(world: list[Object], block: Object, end: Party, family: int) -> bool:
     """Whether an ipBlock matches: the address of this family lies in `cidr` and in none of `except`."""
     cidr = ip_network(block["cidr"], strict=False)
     holes = [ip_network(text, strict=False) for text in block.get("except") or ()]
+    # With some network plugins, blocks are about addresses outside the cluster, or their exceptions are overlooked.
+    if is_node(world, end):
+        if not trait(world, "blocks_match_nodes", True):
+            return False
+    elif end.pod is not None and not trait(world, "blocks_match_pods", True):
+        return False
+    if trait(world, "excepts", "") == "ignored":
+        holes = []
     # A pod whose addresses are not known is matched only by a block of a whole family, less what `except` takes away
     # (ringfence's choice).
     if not end.addresses:
@@ -242,19 +286,35 @@ def block_matches(block: Object, end: Party, family: int) -> bool:
     )
 
 
+def is_node(world: list[Object], end: Party) -> bool:
+    """Whether an end is a node: an address of one, or a pod on its network."""
+    if end.pod is not None:
+        return uses_host_network(end.pod)
+    nodes = (entry for node in of_kind(world, "Node") for entry in node.get("status", {}).get("addresses") or ())
+    return bool(end.addresses & {ip_address(entry["address"]) for entry in nodes if entry["type"] == "InternalIP"})
+
+
+def has_negation(selector: Object | None) -> bool:
+    """Whether a selector says what labels are not to be."""
+    expressions = (selector or {}).get("matchExpressions") or ()
+    return any(one["operator"] in ("NotIn", "DoesNotExist") for one in expressions)
+
+
 def port_matches(connection: Connection, entry: Object) -> bool:
     """Whether one entry of `ports` matches: its protocol, which is TCP unless it says otherwise, and its port."""
     protocol, port = entry.get("protocol") or "TCP", entry.get("port")
-    if protocol != connection.protocol:
+    if protocol != connection.protocol or (protocol == "SCTP" and not trait(connection.world, "sctp", True)):
         return False
     # Without a port: all ports of the protocol.
     if port is None:
         return True
     # A name is a container port of that name and protocol on the destination, whichever the direction.
     if isinstance(port, str):
-        return (port, protocol, connection.port) in named_ports(connection.destination)
+        is_named = (port, protocol, connection.port) in named_ports(connection.destination)
+        return is_named and trait(connection.world, "port_names", True)
     # A number, or the range up to endPort, which is part of it.
-    return bool(port <= connection.port <= (entry.get("endPort") or port))
+    last = (entry.get("endPort") or port) if trait(connection.world, "port_ranges", True) else port
+    return bool(port <= connection.port <= last)
 
 
 def named_ports(destination: Party) -> list[tuple[str, str, int]]:

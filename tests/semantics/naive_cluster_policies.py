@@ -85,7 +85,8 @@ def peer_matches(connection: naive.Connection, peer: naive.Object, end: naive.Pa
     """Whether one entry of `from` or `to` matches the other end of the connection."""
     if peer.get("networks") is not None:
         # Networks match whatever has an address in them, pods included.
-        return any(naive.block_matches({"cidr": network}, end, connection.family) for network in peer["networks"])
+        world, family = connection.world, connection.family
+        return any(naive.block_matches(world, {"cidr": network}, end, family) for network in peer["networks"])
     if peer.get("nodes") is not None:
         return bool(end.addresses & addresses_of_nodes(connection, peer["nodes"]))
     # Selectors never match what is not a pod, nor a pod that uses its node's network. Names of domains stand for

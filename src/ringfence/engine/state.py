@@ -58,10 +58,11 @@ from ringfence.model.objects import (
 )
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
-from ringfence.model.selectors import Selector
+from ringfence.model.selectors import EVERYTHING, Selector
 from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
+from ringfence.plugins import PluginTraits, Traits
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
@@ -99,7 +100,9 @@ class State:
         # A new kind of policy is added here.
         admin, baseline = map(self._cluster_policies.tier, (PolicyTier.ADMIN, PolicyTier.BASELINE))
         self._tiers = Tiers(self._population, self._selections, (admin, self._network_policies, baseline))
-        self._in_force = PoliciesInForce(self._network_policies, most_divided)
+        self._in_force = PoliciesInForce(self._network_policies, most_divided, self._addresses_of_all_nodes)
+        self.enforced_by: PluginTraits | None = None
+        """The network plugin that enforces the policies; None if they mean what upstream says."""
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
         self.operated: dict[OperatedObject, None] = {}
@@ -169,6 +172,9 @@ class State:
         """The addresses of the nodes whose labels a selector matches."""
         return addresses_of_matching(self.nodes.values(), selector)
 
+    def _addresses_of_all_nodes(self) -> Addresses:
+        return self.addresses_of_nodes(EVERYTHING)
+
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove an object, if it is there; `namespace` is empty for kinds without one."""
         self.revision += 1
@@ -198,6 +204,31 @@ class State:
                 if unread_kind(kind) is None:
                     raise ValueError(f"objects of kind {kind!r} are never in the state")
                 self.doubts.remove(kind, namespace, name)
+
+    def enforce(self, plugin: PluginTraits) -> None:
+        """Have all policies, also those to come, mean what a network plugin makes of them."""
+        self.revision += 1
+        self.enforced_by = plugin
+        self._enforce(plugin.traits)
+
+    @property
+    def traits(self) -> Traits:
+        """How policies are enforced; by default as upstream means them."""
+        return self._in_force.traits
+
+    def _enforce(self, traits: Traits) -> None:
+        self._in_force.enforce(traits)
+        self._cluster_policies.enforce(traits)
+
+    @contextmanager
+    def enforcing(self, traits: Traits) -> Iterator[None]:
+        """Until the context ends, policies mean what these traits make of them. `revision` stays as it is."""
+        before = self.traits
+        self._enforce(traits)
+        try:
+            yield
+        finally:
+            self._enforce(before)
 
     @contextmanager
     def supposing(self) -> Iterator[Supposition]:

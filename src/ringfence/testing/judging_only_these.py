@@ -11,7 +11,7 @@ from operator import or_
 from ringfence.analysis.endpoints import Endpoint, selection_of
 from ringfence.analysis.lists import peers_allowed
 from ringfence.analysis.questions import Answer, Part
-from ringfence.engine.answers import assumed_about_own_node, is_exempt, node_addresses
+from ringfence.engine.answers import assumed_about_own_node, exempt_addresses, is_exempt, node_addresses
 from ringfence.engine.policies import End, PodSelection
 from ringfence.engine.population import Member
 from ringfence.errors import EndpointError
@@ -154,7 +154,7 @@ class _Only:
         if not part.passing or is_exempt(self._state, part.source, part.destination):
             return False
         if isinstance(part.source, Addresses) and isinstance(part.destination, Member):
-            node = NO_ADDRESSES if part.destination.host_network else node_addresses(self._state, part.destination)
+            node = exempt_addresses(self._state, part.destination, Direction.INGRESS)
             return bool(part.source - node)
         return True
 

@@ -152,7 +152,7 @@ class Populations(RuleBasedStateMachine):
             facts = facts_that_hold(one, self.read_now, self.blocks_now)
             namespace = "" if one.host_network else one.namespace
             families = one.families if one.addresses else ()
-            by_definition[namespace, one.host_network, families, facts].add(one)
+            by_definition[namespace, one.host_network, one.standalone, families, facts].add(one)
         assert groups(self.population) == {frozenset(group) for group in by_definition.values()}
         assert set(self.population.members()) == set(self.present)
 

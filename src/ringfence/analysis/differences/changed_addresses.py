@@ -11,9 +11,10 @@ import msgspec
 from ringfence.analysis.differences.changed_connections import ChangedSides
 from ringfence.analysis.differences.matched_workloads import ClusterView
 from ringfence.analysis.differences.sides import SideClass
-from ringfence.engine.answers import node_addresses
+from ringfence.engine.answers import exempt_addresses
 from ringfence.engine.policies import own_ports
 from ringfence.model.policies import Direction
+from ringfence.plugins import UPSTREAM
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.bitsets import Bitset
@@ -48,21 +49,21 @@ def changed_addresses(before: ClusterView, after: ClusterView, changed: ChangedS
 def _by_node(
     before: ClusterView, after: ClusterView, one: SideClass
 ) -> Iterator[tuple[Bitset, tuple[Addresses, Addresses]]]:
-    """The workloads of a class by the addresses of their nodes, which always reach them, before and after."""
-    if one.direction is Direction.EGRESS:
+    """The workloads of a class by the addresses of their nodes about which no policy decides, before and after."""
+    if one.direction is Direction.EGRESS and all(view.state.traits is UPSTREAM for view in (before, after)):
         yield one.members, (NO_ADDRESSES, NO_ADDRESSES)
         return
     found: dict[tuple[Addresses, Addresses], Bitset] = {}
     for place in bitsets.members(one.members):
-        nodes = _own_node(before, place), _own_node(after, place)
+        nodes = _own_node(before, place, one.direction), _own_node(after, place, one.direction)
         found[nodes] = found.get(nodes, 0) | 1 << place
     for nodes, workloads in found.items():
         yield workloads, nodes
 
 
-def _own_node(view: ClusterView, place: int) -> Addresses:
+def _own_node(view: ClusterView, place: int, direction: Direction) -> Addresses:
     pod = view.groups[place].pod
-    return node_addresses(view.state, pod) if pod and not pod.host_network else NO_ADDRESSES
+    return exempt_addresses(view.state, pod, direction) if pod else NO_ADDRESSES
 
 
 def _allowed(view: ClusterView, one: SideClass, node: Addresses) -> Partition[Addresses, Traffic]:

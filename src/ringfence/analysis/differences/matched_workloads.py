@@ -11,10 +11,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ringfence.analysis.lists import PodGroup, pod_groups
+from ringfence.engine.answers import is_exempt
 from ringfence.engine.policies import Profile, Stack
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
+from ringfence.plugins import OwnNode
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
@@ -202,11 +204,20 @@ def _workload(state: State, group: PodGroup) -> Reference:
 
 
 def exempt_destinations(view: ClusterView, source: int, on_nodes: Mapping[str, Bitset]) -> Bitset:
-    """The workloads that a pod on its node's network reaches whatever policies say: the pods of its node."""
-    pod = view.groups[source].pod
-    if pod is None or not pod.host_network:
+    """The workloads that a pod reaches whatever policies say, because one of both is the node of the other."""
+    pod, traits = view.groups[source].pod, view.state.traits
+    if pod is None or not (pod.host_network or traits.own_node is OwnNode.ALWAYS):
         return _NOTHING
-    return on_nodes.get(pod.node, _NOTHING)
+    neighbours = on_nodes.get(pod.node, _NOTHING)
+    if pod.host_network and traits.node_reaches_own_pods:
+        return neighbours
+    found = (place for place in bitsets.members(neighbours) if _is_exempt(view, pod, place))
+    return bitsets.of(found)
+
+
+def _is_exempt(view: ClusterView, pod: Member, place: int) -> bool:
+    neighbour = view.groups[place].pod
+    return neighbour is not None and is_exempt(view.state, pod, neighbour)
 
 
 def pods_by_node(view: ClusterView) -> dict[str, Bitset]:

@@ -14,7 +14,7 @@ import msgspec
 
 from ringfence.analysis.lists import Connection
 from ringfence.analysis.questions import Pair
-from ringfence.engine.answers import Moment, changed_addresses, changed_peers, is_exempt, node_addresses, stacks_of
+from ringfence.engine.answers import Moment, changed_addresses, changed_peers, exempt_addresses, is_exempt, stacks_of
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
@@ -301,7 +301,7 @@ class _Asked:
         by_node: defaultdict[Addresses, list[Member]] = defaultdict(list)
         for member in subject.pods():
             # A node always reaches the pods on it.
-            node = node_addresses(self._state, member) if direction is Direction.INGRESS else NO_ADDRESSES
+            node = exempt_addresses(self._state, member, direction)
             if (member, direction) not in self._outside:
                 by_node[node].append(member)
                 continue

@@ -19,11 +19,11 @@ from ringfence.engine.answers import (
     ListedPairs,
     allowed_addresses,
     connectivity_rows,
+    exempt_addresses,
     is_exempt,
     listed_match_assumptions,
     listed_node_assumptions,
     listed_priority_assumptions,
-    node_addresses,
     subject_match_assumptions,
     unknown_label_text,
     values_named,
@@ -32,6 +32,7 @@ from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
+from ringfence.plugins import OwnNode
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.partitions import Partition, merged
@@ -101,12 +102,14 @@ def connection_rows(
         yield ConnectionRow(source.reference, reached.references, reached.by(source, row))
         if source.in_part:
             outgoing = allowed_addresses(state, source.identity, Direction.EGRESS)
+            outgoing = _with_own_node(state, source, Direction.EGRESS, outgoing)
             for outside, traffic in wanted.destinations.parts(outgoing):
                 yield Connection(source.reference, outside, traffic)
     for destination in destinations:
         if destination.in_part:
             incoming = allowed_addresses(state, destination.identity, Direction.INGRESS)
-            for outside, traffic in wanted.sources.parts(_with_own_node(state, destination, incoming)):
+            incoming = _with_own_node(state, destination, Direction.INGRESS, incoming)
+            for outside, traffic in wanted.sources.parts(incoming):
                 if passing := traffic & destination.asked:
                     yield Connection(outside, destination.reference, passing)
 
@@ -195,13 +198,13 @@ def _asked(state: State, wanted: ConnectionFilter) -> Traffic:
 
 
 def _with_own_node(
-    state: State, group: PodGroup, incoming: Partition[Addresses, Traffic]
+    state: State, group: PodGroup, direction: Direction, allowed: Partition[Addresses, Traffic]
 ) -> Partition[Addresses, Traffic]:
-    """The traffic that is allowed from outside addresses to a group: all traffic from the node of a single pod."""
-    node = node_addresses(state, group.pod) if group.pod and not group.pod.host_network else NO_ADDRESSES
+    """The traffic that a group may have with outside addresses: all traffic from the node of a single pod."""
+    node = exempt_addresses(state, group.pod, direction) if group.pod else NO_ADDRESSES
     if not node:
-        return incoming
-    without_node = [(addresses - node, traffic) for addresses, traffic in incoming]
+        return allowed
+    without_node = [(addresses - node, traffic) for addresses, traffic in allowed]
     others = [(addresses, traffic) for addresses, traffic in without_node if addresses]
     return merged([*others, (node, ALL_TRAFFIC)])
 
@@ -247,8 +250,9 @@ class _Reached:
         return passing
 
     def _exempt(self, source: PodGroup) -> Iterator[int]:
-        """The pods that a hostNetwork pod reaches whatever policies say, because they run on its node."""
-        if source.pod is None or not source.pod.host_network:
+        """The pods that a pod reaches whatever policies say, because one of both is the node of the other."""
+        may_be = source.pod and (source.pod.host_network or self._state.traits.own_node is OwnNode.ALWAYS)
+        if source.pod is None or not may_be:
             return
         for place, group in enumerate(self._destinations):
             if group.pod and is_exempt(self._state, source.pod, group.pod):

@@ -15,10 +15,11 @@ from ringfence.analysis.lists.reach_rows import OutsideRows, PodRows, ReachQuest
 from ringfence.analysis.questions import check_unchanged
 from ringfence.engine.answers import End, is_exempt
 from ringfence.engine.policies import PortQuestion
-from ringfence.engine.population import Identity, Member
+from ringfence.engine.population import Identity, Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
+from ringfence.plugins import OwnNode
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
@@ -210,11 +211,18 @@ def _numbered_ends(question: ReachQuestion, protocol: str, port: int) -> list[tu
 def _exempt(question: ReachQuestion, own: Sequence[Member]) -> list[Member]:
     """The pods that policies cannot forbid to connect, because one of the two ends is the other's node."""
     state = question.state
+    is_open = state.traits.own_node is OwnNode.ALWAYS
     if question.direction is Direction.INGRESS:
-        return [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in own)]
-    if not all(pod.host_network for pod in own):
+        pods = state.members() if is_open else state.host_network_members()
+        return [pod for pod in _others(pods, own) if all(is_exempt(state, pod, one) for one in own)]
+    if not is_open and not all(pod.host_network for pod in own):
         return []
-    return [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in own)]
+    return [pod for pod in _others(state.members(), own) if all(is_exempt(state, one, pod) for one in own)]
+
+
+def _others(pods: Iterable[Member], own: Sequence[Member]) -> Iterator[Member]:
+    """Pods without those that reach themselves: nobody asks for that."""
+    return (pod for pod in pods if not any(is_one_pod(pod, one) for one in own))
 
 
 def peers_allowed(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:

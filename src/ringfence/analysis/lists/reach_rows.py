@@ -21,8 +21,8 @@ from ringfence.engine.answers import (
     PairReason,
     SideReason,
     allowing_rules,
+    exempt_addresses,
     explain,
-    node_addresses,
 )
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
@@ -287,8 +287,7 @@ def _either(a: _EverySome, b: _EverySome) -> _EverySome:
 def _cells_of_pod(question: ReachQuestion, pod: Member, pair: Pair) -> _Cells:
     """All addresses by what of the asked traffic passes between them and one pod; from its own node all does."""
     state, direction = question.state, question.direction
-    is_reached = direction is Direction.INGRESS and not pod.host_network
-    node = node_addresses(state, pod) if is_reached else NO_ADDRESSES
+    node = exempt_addresses(state, pod, direction)
     allowed = state.tiers.allowed_addresses(state.identity(pod), direction)
     cells = changed_within(allowed, node, lambda _: ALL_TRAFFIC)
     found = []

@@ -13,6 +13,7 @@ from ringfence.engine.answers.unknown_labels import unknown_label_text, values_n
 from ringfence.engine.answers.verdicts import (
     Families,
     allows,
+    exempt_addresses,
     is_exempt,
     node_addresses,
     side_traffic,
@@ -45,6 +46,7 @@ __all__ = [
     "changed_peers",
     "connectivity_rows",
     "end_text",
+    "exempt_addresses",
     "explain",
     "is_exempt",
     "listed_match_assumptions",

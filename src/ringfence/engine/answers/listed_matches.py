@@ -353,6 +353,7 @@ class _ListedSide:
             self._state.namespaces,
             self._state.node_peers,
             self._state.addresses_of_nodes,
+            self._state.traits,
         )
         example = next(iter(self._without_address.values()))
         for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):

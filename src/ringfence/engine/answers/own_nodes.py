@@ -19,6 +19,7 @@ from ringfence.engine.policies import Action, end_text
 from ringfence.engine.population import Identity, Member, addresses_of
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
+from ringfence.plugins import OwnNode
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -31,12 +32,17 @@ _ALWAYS: Final = {
 
 def own_node_assumptions(side: Side) -> Iterator[str]:
     """What a side that denies something assumes about the node on which its subject runs."""
-    if side.subject.host_network:
+    if side.subject.host_network or _is_settled(side.state, side.direction):
         return
     if isinstance(side.peer, Addresses):
         yield from _about_addresses(side, side.peer)
     elif side.peer.host_network:
         yield from _about_host(side, side.peer)
+
+
+def _is_settled(state: State, direction: Direction) -> bool:
+    """Whether the network plugin is known to treat the node of a pod as any other end, which upstream leaves open."""
+    return direction is Direction.EGRESS and state.traits.own_node is OwnNode.POLICY
 
 
 def assumed_about_own_node(reason: SideReason, state: State, asked: Traffic | None) -> tuple[str, ...]:
@@ -75,13 +81,14 @@ def listed_node_assumptions(
             if any(profile.otherwise is Action.DENY for profile in state.tiers.stack(identity, direction)):
                 isolated[direction] += members
     of_hosts = _addresses_of_hosts(state)
-    if any(_addresses_of_node(state, pod, of_hosts) & destinations for pod in isolated[Direction.EGRESS]):
+    is_open = not _is_settled(state, Direction.EGRESS)
+    if is_open and any(_addresses_of_node(state, pod, of_hosts) & destinations for pod in isolated[Direction.EGRESS]):
         yield f"isolated pods are taken to reach their own nodes only as policies allow: {_ALWAYS[Direction.EGRESS]}"
 
     def nodes(pods: Iterable[Member]) -> Addresses:
         return Addresses.union_of(_addresses_of_node(state, pod, of_hosts) for pod in pods) & destinations
 
-    if any(_is_denied_some(state, identity, nodes, members) for identity, members in by_identity.items()):
+    if is_open and any(_is_denied_some(state, identity, nodes, members) for identity, members in by_identity.items()):
         yield f"pods are taken to reach their own nodes only as cluster policies allow: {_ALWAYS[Direction.EGRESS]}"
     closed = isolated[Direction.INGRESS]
     anywhere = any(not pod.node for pod in closed)

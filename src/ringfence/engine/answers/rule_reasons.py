@@ -18,7 +18,9 @@ def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
     for policy in profile.policies:
         place = policy.origin.at() if policy.origin else None
         contexts = (
-            RuleContext(policy, side.direction, rule, state.namespaces, state.node_peers, state.addresses_of_nodes)
+            RuleContext(
+                policy, side.direction, rule, state.namespaces, state.node_peers, state.addresses_of_nodes, state.traits
+            )
             for rule in policy.rules[side.direction]
         )
         yield PolicyReason(

@@ -13,6 +13,7 @@ from ringfence.engine.policies import End, PortQuestion
 from ringfence.engine.population import Member, addresses_of, is_one_pod
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
+from ringfence.plugins import OwnNode
 from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
@@ -89,11 +90,19 @@ def policed_addresses(state: State, subject: Member, direction: Direction, peer:
 
     Not about its loopback addresses, which are the pod itself, and not about its node, which reaches every pod on it.
     """
+    exempt = exempt_addresses(state, subject, direction)
     if direction is Direction.EGRESS:
-        return peer - LOOPBACK
-    if subject.host_network:
-        return peer
-    return peer - node_addresses(state, subject)
+        return peer - LOOPBACK - exempt
+    return peer - exempt
+
+
+def exempt_addresses(state: State, pod: Member, direction: Direction) -> Addresses:
+    """The addresses of its node about which the policies of a pod do not decide in a direction."""
+    if pod.host_network:
+        return NO_ADDRESSES
+    if direction is Direction.INGRESS:
+        return node_addresses(state, pod) if state.traits.node_reaches_own_pods else NO_ADDRESSES
+    return node_addresses(state, pod) if state.traits.own_node is OwnNode.ALWAYS else NO_ADDRESSES
 
 
 def side_traffic(state: State, subject: Member, direction: Direction, peer: End, over: Families = FAMILIES) -> Traffic:
@@ -139,11 +148,23 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
     """
     if is_one_pod(source, destination):
         return True
+    traits = state.traits
     if not isinstance(destination, Member):
-        return isinstance(source, Member) and bool(destination) and not destination - LOOPBACK
+        if not isinstance(source, Member) or not destination:
+            return False
+        own = LOOPBACK if traits.own_node is not OwnNode.ALWAYS else exempt_of_source(state, source)
+        return not destination - own
     if isinstance(source, Member):
-        return source.host_network and bool(source.node) and source.node == destination.node
-    return bool(source) and not destination.host_network and not source - node_addresses(state, destination)
+        if not source.node or source.node != destination.node:
+            return False
+        to_pod = source.host_network and (traits.node_reaches_own_pods or destination.host_network)
+        return to_pod or (destination.host_network and traits.own_node is OwnNode.ALWAYS)
+    return bool(source) and not source - exempt_addresses(state, destination, Direction.INGRESS)
+
+
+def exempt_of_source(state: State, source: Member) -> Addresses:
+    """The addresses to which a pod always connects: its own loopback addresses, and those of its node."""
+    return LOOPBACK | exempt_addresses(state, source, Direction.EGRESS)
 
 
 def node_addresses(state: State, pod: Member) -> Addresses:

@@ -18,6 +18,7 @@ from ringfence.engine.policies.matching import (
     selector_field,
     unknown_address_match,
 )
+from ringfence.engine.policies.matching_as_enforced import unmatched_by_block
 from ringfence.engine.policies.tier import RuleContext
 from ringfence.engine.population import Member
 from ringfence.model.cidrs import parse_cidr
@@ -25,7 +26,8 @@ from ringfence.model.cluster_policies import ClusterPolicyPeer
 from ringfence.model.cluster_rules import domain_names_of, is_known_peer, networks_of, nodes_of
 from ringfence.model.metadata import LabelSelector
 from ringfence.model.selectors import EVERYTHING, Selector, compile_selector
-from ringfence.sets.addresses import Addresses, Family, address_text
+from ringfence.plugins import UPSTREAM
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family, address_text
 
 
 def match_cluster_peer(
@@ -36,7 +38,11 @@ def match_cluster_peer(
     Of several addresses it is enough that a network contains some.
     """
     if networks := networks_of(peer):
-        return _match_networks(networks, end, families)
+        block = context.rule.peers.block
+        if block and (unmatched := unmatched_by_block(f"networks {', '.join(networks)}", "networks", end, block)):
+            return unmatched
+        within = ALL_ADDRESSES if context.traits is UPSTREAM or block is None else block.addresses
+        return _match_networks(networks, end, families, within)
     if (nodes := nodes_of(peer)) is not None:
         return _match_nodes(compile_selector(nodes), end, families, context)
     if names := domain_names_of(peer):
@@ -81,10 +87,12 @@ def _match_selectors(
     return PeerMatch(False, "; ".join(parts), inside, assumption)
 
 
-def _match_networks(networks: Iterable[str], end: End, families: tuple[Family, ...]) -> PeerMatch:
+def _match_networks(networks: Iterable[str], end: End, families: tuple[Family, ...], within: Addresses) -> PeerMatch:
     blocks = [(text, parse_cidr(text)) for text in networks]
     written = f"networks {', '.join(text for text, _ in blocks)}"
     meant = Addresses.of(*(network for _, network in blocks))
+    if within is not ALL_ADDRESSES:
+        meant &= within
     if isinstance(end, Addresses):
         return address_match(written, meant, meant, end, "networks")
     if not end.addresses:

@@ -1,6 +1,8 @@
 """The administrators' policies in force, in two tiers, as they are meant with the nodes that there are."""
 
 from ringfence.engine.policies.cluster_policies import ClusterPolicyTier, cluster_policy_tier, compile_cluster_policy
+from ringfence.engine.policies.enforced import AsEnforced
+from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.rules import CompiledPolicy
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import AddressesOfNodes
@@ -8,6 +10,8 @@ from ringfence.engine.population import Population
 from ringfence.model.cluster_policies import ClusterPolicy, PolicyTier
 from ringfence.model.cluster_rules import reads_nodes, tier_of
 from ringfence.model.origin import Origin
+from ringfence.model.selectors import EVERYTHING
+from ringfence.plugins import UPSTREAM, Traits
 
 _Compiled = CompiledPolicy[ClusterPolicy]
 
@@ -17,9 +21,19 @@ class ClusterPoliciesInForce:
 
     def __init__(self, population: Population, selections: Selections, addresses_of_nodes: AddressesOfNodes) -> None:
         self._addresses_of_nodes = addresses_of_nodes
+        self._as_enforced = self._enforcing(UPSTREAM)
         self._tiers = {tier: cluster_policy_tier(tier, population, selections) for tier in PolicyTier}
         self._naming_nodes: dict[tuple[str, str], _Compiled] = {}
         """The policies that mean something else when nodes change, by kind and name."""
+
+    def _enforcing(self, traits: Traits) -> AsEnforced:
+        return AsEnforced(traits, lambda: self._addresses_of_nodes(EVERYTHING), NodePeers())
+
+    def enforce(self, traits: Traits) -> None:
+        """Have policies mean what a network plugin with these traits makes of them."""
+        self._as_enforced = self._enforcing(traits)
+        for policy in [one for tier in self._tiers.values() for one in tier.all_policies()]:
+            self.upsert(policy.policy, policy.origin)
 
     def tier(self, tier: PolicyTier) -> ClusterPolicyTier:
         """One of the two tiers."""
@@ -31,7 +45,7 @@ class ClusterPoliciesInForce:
 
     def compile(self, policy: ClusterPolicy, origin: Origin | None = None) -> _Compiled:
         """A valid policy as it is meant with the nodes that there are, without putting it in force."""
-        return compile_cluster_policy(policy, self._addresses_of_nodes, origin)
+        return self._as_enforced(compile_cluster_policy(policy, self._addresses_of_nodes, origin))
 
     def put(self, compiled: _Compiled) -> None:
         """Put a compiled policy in force, as `upsert`."""
@@ -58,5 +72,8 @@ class ClusterPoliciesInForce:
 
     def nodes_changed(self) -> None:
         """Have policies mean the nodes that there are now."""
+        if self._as_enforced.depends_on_nodes:
+            self.enforce(self._as_enforced.traits)
+            return
         for policy in list(self._naming_nodes.values()):
             self.upsert(policy.policy, policy.origin)

@@ -14,12 +14,14 @@ from typing import Final
 
 import msgspec
 
+from ringfence.engine.policies.enforced import AsEnforced
 from ringfence.engine.policies.network_policies import NetworkPolicyTier, written_blocks
 from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.policies.rules import CompiledPolicy
 from ringfence.engine.population import Block
 from ringfence.model.objects import IPBlock, NetworkPolicy, Node
 from ringfence.model.policies import Direction
+from ringfence.plugins import UPSTREAM, Traits
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 MOST_DIVIDED: Final = 50_000
@@ -32,9 +34,18 @@ _Compiled = CompiledPolicy[NetworkPolicy]
 class PoliciesInForce:
     """Puts policies into a tier, and keeps what they say about nodes up to date."""
 
-    def __init__(self, tier: NetworkPolicyTier, most_divided: int | None = None) -> None:
+    def __init__(
+        self,
+        tier: NetworkPolicyTier,
+        most_divided: int | None = None,
+        addresses_of_all_nodes: Callable[[], Addresses] = lambda: NO_ADDRESSES,
+    ) -> None:
         """With `most_divided`, policies whose blocks divide more nodes than that in a namespace admit no blocks."""
         self.nodes = NodePeers()
+        self._addresses_of_all_nodes = addresses_of_all_nodes
+        self._as_enforced = AsEnforced(UPSTREAM, addresses_of_all_nodes, self.nodes)
+        self._compiled: dict[_Name, _Compiled] = {}
+        """The policies as they were compiled, where the plugin enforces them otherwise."""
         self._most_divided = most_divided
         self._divided: dict[_Name, int] = {}
         self._divided_in: Counter[str] = Counter()
@@ -50,6 +61,7 @@ class PoliciesInForce:
         """Put a policy in force, which was compiled without knowing any node."""
         name = (policy.namespace, policy.name)
         self._naming_sources.pop(name, None)
+        self._compiled.pop(name, None)
         if policy.blocks and any(rule.peers.block for rule in policy.rules.get(Direction.INGRESS, ())):
             self._naming_sources[name] = policy
         self._put_in_force(policy)
@@ -58,24 +70,45 @@ class PoliciesInForce:
     def remove(self, namespace: str, name: str) -> None:
         """Remove a policy, if it is in force."""
         self._naming_sources.pop((namespace, name), None)
+        self._compiled.pop((namespace, name), None)
         self._note_divided((namespace, name), 0)
         self._tier.remove("NetworkPolicy", namespace, name)
         self._try_again(namespace)
 
     def compiled(self, namespace: str, name: str) -> _Compiled | None:
         """The policy of a name as it was put in force, if there is one."""
-        return self._naming_sources.get((namespace, name)) or self._tier.policy("NetworkPolicy", namespace, name)
+        key = namespace, name
+        found = self._naming_sources.get(key) or self._compiled.get(key)
+        return found or self._tier.policy("NetworkPolicy", namespace, name)
+
+    def enforce(self, traits: Traits) -> None:
+        """Have policies mean what a network plugin with these traits makes of them."""
+        names = [(one.namespace, one.name) for one in self._tier.all_policies()]
+        compiled = [one for name in names if (one := self.compiled(*name))]
+        self._as_enforced = AsEnforced(traits, self._addresses_of_all_nodes, self.nodes)
+        for policy in compiled:
+            self._put_in_force(policy)
+
+    @property
+    def traits(self) -> Traits:
+        """The traits with which policies are in force."""
+        return self._as_enforced.traits
 
     def replace_node(self, name: str, node: Node | None) -> None:
         """Note a node, or that it is gone."""
         if changed := self.nodes.replace(name, node):
             self._changed.append(changed)
+        elif self._as_enforced.depends_on_nodes:
+            self._changed.append(NO_ADDRESSES)
 
     def settle(self) -> None:
         """Have policies mean the nodes that there are now."""
         if not self._changed:
             return
         changed, self._changed = Addresses.union_of(self._changed), []
+        if self._as_enforced.depends_on_nodes:
+            self.enforce(self.traits)
+            return
         for policy in list(self._naming_sources.values()):
             rules = policy.rules[Direction.INGRESS]
             if any(rule.peers.block and rule.peers.block.addresses & changed for rule in rules):
@@ -91,7 +124,13 @@ class PoliciesInForce:
                 self.admitting_no_blocks.add(name)
                 self._tier.upsert(_with_blocks(policy, lambda index, block: Block(NO_ADDRESSES, covers_family=False)))
                 return
-        self._tier.upsert(self.with_nodes(policy))
+        meant = self.with_nodes(policy)
+        if self.traits is not UPSTREAM and meant is not policy:
+            self._compiled[name] = policy
+        else:
+            self._compiled.pop(name, None)
+        if self._tier.policy(policy.kind, *name) is not meant:
+            self._tier.upsert(meant)
 
     def _try_again(self, namespace: str) -> None:
         """Put those policies of a namespace in force again that were beyond the limit: others may leave room now."""
@@ -119,7 +158,7 @@ class PoliciesInForce:
         return [rule.index for rule in rules if rule.peers.block and self.nodes.are_in(rule.peers.block.addresses)]
 
     def with_nodes(self, policy: _Compiled) -> _Compiled:
-        """A policy that was compiled without knowing any node, as it is meant."""
+        """A policy that was compiled without knowing any node, as it is meant, and as the plugin enforces it."""
         meant: dict[IPBlock, Addresses] = {}
 
         def addresses(block: IPBlock) -> Addresses:
@@ -131,10 +170,11 @@ class PoliciesInForce:
             index: Addresses.union_of(map(addresses, written_blocks(policy.policy, index)))
             for index in self._naming_nodes(policy)
         }
-        return _with_blocks(
+        as_meant = _with_blocks(
             policy,
             lambda index, block: Block(found[index], block.covers_family) if index in found else block,
         )
+        return self._as_enforced(as_meant)
 
 
 def _with_blocks(policy: _Compiled, replaced: Callable[[int, Block], Block]) -> _Compiled:

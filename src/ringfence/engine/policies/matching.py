@@ -14,7 +14,7 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.model.metadata import LabelSelector
 from ringfence.model.objects import IPBlock, NetworkPolicyPeer
 from ringfence.model.selectors import Operator, Selector, Term, compile_selector
-from ringfence.sets.addresses import Addresses, Family, address_text
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family, address_text
 
 End = Member | Addresses
 """A pod, or addresses outside the cluster. A statement about several addresses is true for each of them."""
@@ -79,13 +79,15 @@ def match_peer(
     families: tuple[Family, ...],
     namespaces: Namespaces,
     nodes: NodePeers | None = None,
+    within: Addresses = ALL_ADDRESSES,
 ) -> PeerMatch:
     """Whether a peer of a policy in `namespace` selects `end`, a pod that is reached over all of `families`.
 
-    Of several addresses it is enough that a block contains some. `nodes` are given where the peer is a source.
+    Of several addresses it is enough that a block contains some. `nodes` are given where the peer is a source. Blocks
+    mean only addresses `within`.
     """
     if peer.ip_block:
-        return _match_block(peer.ip_block, end, families, nodes)
+        return _match_block(peer.ip_block, end, families, nodes, within)
     if isinstance(end, Addresses):
         return PeerMatch(False, "selectors select pods only, never addresses outside the cluster")
     if end.host_network:
@@ -162,11 +164,15 @@ def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member,
     return PeerMatch(False, reason, assumption=host_network_assumption(member) if as_a_pod.matches else None)
 
 
-def _match_block(block: IPBlock, end: End, families: tuple[Family, ...], nodes: NodePeers | None) -> PeerMatch:
+def _match_block(
+    block: IPBlock, end: End, families: tuple[Family, ...], nodes: NodePeers | None, within: Addresses
+) -> PeerMatch:
     network = parse_cidr(block.cidr)
     written = f"ipBlock {block.cidr}" + (f" except {', '.join(block.excepts)}" if block.excepts else "")
     literally = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
     meant = block_of_sources(block, nodes) if nodes else literally
+    if within is not ALL_ADDRESSES:
+        meant, literally = meant & within, literally & within
     if isinstance(end, Addresses):
         return address_match(written, meant, literally, end, "ipBlock")
     if not end.addresses:

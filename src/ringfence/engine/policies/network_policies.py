@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ringfence.engine.policies.matching import End, match_peer, over_families
+from ringfence.engine.policies.matching_as_enforced import as_enforced, match_unrestricted, unmatched_as_enforced
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierKind
@@ -22,8 +23,9 @@ from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, N
 from ringfence.model.origin import Origin
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, cidrs_of, rules_of
 from ringfence.model.selectors import EVERYTHING, compile_selector
+from ringfence.plugins import UPSTREAM
 from ringfence.sets import intervals
-from ringfence.sets.addresses import FAMILIES, WHOLE, Addresses, Family
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, WHOLE, Addresses, Family
 from ringfence.sets.intervals import Interval
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
@@ -139,14 +141,24 @@ def _names(ports: tuple[NetworkPolicyPort, ...]) -> tuple[PortName, ...]:
 
 def _match_peers(context: RuleContext, end: End, families: tuple[Family, ...]) -> Iterator[MatchedPeer]:
     policy, direction, index = context.policy, context.direction, context.rule.index
+    written = rules_of(policy.policy, direction)
+    if index == len(written):  # the rule that stands for a family which is not restricted
+        matches = {family: match_unrestricted(end, family) for family in families}
+        yield MatchedPeer(f"spec.{direction.field}", over_families(matches))
+        return
     nodes = context.nodes if direction is Direction.INGRESS else None
-    for number, peer in enumerate(rules_of(policy.policy, direction)[index].peers):
-        match = over_families(
-            {
-                family: match_peer(peer, policy.namespace, end, (family,), context.namespaces, nodes)
-                for family in families
-            }
-        )
+    block, traits = context.rule.peers.block, context.traits
+    within = ALL_ADDRESSES if traits is UPSTREAM or block is None else block.addresses
+    for number, peer in enumerate(written[index].peers):
+        match = unmatched_as_enforced(peer, end, block, traits)
+        if match is None:
+            meant = as_enforced(peer, traits)
+            match = over_families(
+                {
+                    family: match_peer(meant, policy.namespace, end, (family,), context.namespaces, nodes, within)
+                    for family in families
+                }
+            )
         path = f"spec.{direction.field}[{index}].{direction.peers_field}[{number}]"
         yield MatchedPeer(f"{path}.{match.field}" if match.field else path, match)
 

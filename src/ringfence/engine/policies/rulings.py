@@ -66,7 +66,7 @@ class Rulings:
         """Whether a rule is about a pod, reached over one family."""
         if peers.everyone or any(self._selections.pods(one) >> identity.bit & 1 for one in peers.selections):
             return True
-        if peers.block is None:
+        if peers.block is None or not (peers.block.nodes if peer.host_network else peers.block.pods):
             return False
         if not peer.addresses:
             return peers.block.covers_family

@@ -25,6 +25,8 @@ class PodSelection(msgspec.Struct, frozen=True, cache_hash=True):
     pods: Selector
     namespace: str | None = None
     namespaces: Selector | None = None
+    owned: bool = False
+    """Whether pods without ownerReferences are left out."""
 
 
 _Selected = PodSelection | Selector | Bitset | tuple[Block, Family]
@@ -45,7 +47,10 @@ class Selections:
         remembered = self._current()
         bits = remembered.get(selection)
         if bits is None:
-            bits = remembered[selection] = self._scope(selection) & self._matching(selection.pods)
+            bits = self._scope(selection) & self._matching(selection.pods)
+            if selection.owned:
+                bits &= ~self._population.standalone
+            remembered[selection] = bits
         return bits
 
     def in_block(self, block: Block, family: Family) -> Bitset:
@@ -53,7 +58,12 @@ class Selections:
         remembered, key = self._current(), (block, family)
         bits = remembered.get(key)
         if bits is None:
-            bits = remembered[key] = self._population.in_block(block, family)
+            bits = self._population.in_block(block, family)
+            if not block.pods:
+                bits &= ~self._population.selectable
+            if not block.nodes:
+                bits &= self._population.selectable
+            remembered[key] = bits
         return bits
 
     def union(self, selections: Iterable[PodSelection]) -> Bitset:

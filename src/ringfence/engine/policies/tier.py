@@ -23,6 +23,7 @@ from ringfence.engine.policies.selection import Selections
 from ringfence.engine.population import Identity, NamedPort, Namespaces, Population
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import Selector
+from ringfence.plugins import Traits
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
@@ -50,6 +51,7 @@ class RuleContext(msgspec.Struct, frozen=True):
     namespaces: Namespaces
     nodes: NodePeers
     addresses_of_nodes: AddressesOfNodes
+    traits: Traits
 
 
 class TierKind(msgspec.Struct, frozen=True):

@@ -37,11 +37,14 @@ class Block(msgspec.Struct, frozen=True, cache_hash=True):
 
     That a pod's address of one family lies in it is a fact, one for each family. `covers_family` says that some block
     covers all addresses of its family, less its `except`. Such a block is taken to match pods whose address is not
-    known, too (docs/architecture.md, "Decisions").
+    known, too (docs/architecture.md, "Decisions"). `pods` and `nodes` say whether it matches pods with a network of
+    their own, and hostNetwork pods: with some network plugins it does not (`plugins.traits`).
     """
 
     addresses: Addresses
     covers_family: bool
+    pods: bool = True
+    nodes: bool = True
 
 
 LabelFact = HasLabel | LabelIn

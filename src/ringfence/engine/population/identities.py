@@ -42,11 +42,13 @@ class Template:
         "named_ports",
         "namespace",
         "ports",
+        "standalone",
     )
 
     def __init__(self, key: Hashable, member: Member) -> None:
         self.key = key
         self.host_network = member.host_network
+        self.standalone = member.standalone
         self.families = member.families if member.addresses else ()
         # No selector matches a hostNetwork pod, so neither its namespace nor its labels distinguish it from others.
         self.namespace = "" if member.host_network else member.namespace
@@ -72,7 +74,7 @@ def template_key(member: Member) -> Hashable:
     families = member.families if member.addresses else ()
     if member.host_network:
         return families
-    return (member.reference.namespace, tuple(member.labels.items()), member.named_ports, families)
+    return (member.reference.namespace, tuple(member.labels.items()), member.named_ports, families, member.standalone)
 
 
 class Identity:
@@ -143,9 +145,9 @@ class Identity:
             self.bounds[family] = (min(low, known_low), max(high, known_high))
 
 
-IdentityKey = tuple[str, bool, tuple[Family, ...], Mark, Mark]
+IdentityKey = tuple[str, bool, bool, tuple[Family, ...], Mark, Mark]
 
 
 def identity_key(template: Template, mark: Mark, blocks: Mark) -> IdentityKey:
     """The key of the identity of a template's pods for which these facts hold."""
-    return (template.namespace, template.host_network, template.families, mark, blocks)
+    return (template.namespace, template.host_network, template.standalone, template.families, mark, blocks)

@@ -17,6 +17,8 @@ class Indexes:
         self.everyone: Bitset = 0
         self.selectable: Bitset = 0
         """The identities that a selector can select: all but those of hostNetwork pods."""
+        self.standalone: Bitset = 0
+        """The identities of pods without ownerReferences."""
         self.in_namespace: defaultdict[str, Bitset] = defaultdict(int)
         """Without those of hostNetwork pods."""
         self.in_family: dict[Family, Bitset] = dict.fromkeys(FAMILIES, 0)
@@ -31,6 +33,8 @@ class Indexes:
             self.in_family[family] |= bit
         if not identity.host_network:
             self.selectable |= bit
+            if identity.template.standalone:
+                self.standalone |= bit
             self.in_namespace[identity.namespace] |= bit
         self.by_fact.add(identity)
         self.by_address.add(identity)
@@ -43,6 +47,7 @@ class Indexes:
             self.in_family[family] &= keep
         if not identity.host_network:
             self.selectable &= keep
+            self.standalone &= keep
             self.in_namespace[identity.namespace] &= keep
             if not self.in_namespace[identity.namespace]:
                 del self.in_namespace[identity.namespace]

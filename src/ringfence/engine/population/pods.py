@@ -110,6 +110,8 @@ class Member(msgspec.Struct, eq=False):
     """Whether it stands for more than one pod: a template of which several are made."""
     unknown_labels: tuple[UnknownLabel, ...] = ()
     """The labels that the pods of a template will have with a value that is not known yet."""
+    standalone: bool = False
+    """Whether it is a pod without ownerReferences: with some network plugins, policies do not apply to it."""
     claim: Claim = NO_CLAIM
     """What is known about its network: it counts only where another pod claims one of its addresses."""
 
@@ -186,6 +188,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
         spec.node_name or "",
         _host_addresses(pod, nodes) if host_network else _pod_addresses(status),
         _reported_addresses(status.host_ip, status.host_ips),
+        standalone=not (host_network or metadata.owner_references),
         claim=claim_of(pod),
     )
 

@@ -1,8 +1,9 @@
 """The population: pods grouped into identities, and an inverted index from facts to identities.
 
 An identity is the set of pods that no policy in force can tell apart: same namespace, same read facts, same address
-families, same host-network flag. Each identity has a number, its bit. Sets of identities are integers used as bitsets,
-so a selector is evaluated with a few bit operations, whatever the number of pods.
+families, same host-network flag, all with an owner or all without. Each identity has a number, its bit. Sets of
+identities are integers used as bitsets, so a selector is evaluated with a few bit operations, whatever the number of
+pods.
 
 Policies report which facts they read (`start_reading`, `stop_reading`). Identities split when a fact is read for the
 first time, and merge when no policy reads it any more. Pods with the same template (labels, ports, families) move
@@ -156,6 +157,12 @@ class Population:
         """The identities that a selector can select: all but those of hostNetwork pods."""
         self._place_added()
         return self._indexes.selectable
+
+    @property
+    def standalone(self) -> Bitset:
+        """The identities of pods without ownerReferences."""
+        self._place_added()
+        return self._indexes.standalone
 
     def identities(self, bits: Bitset | None = None) -> Iterator[Identity]:
         """The identities in a set; all identities if no set is given."""
