@@ -75,7 +75,7 @@ from ringfence.shared_input import SharedInput
 from ringfence.verdict import Verdict, explanation_of
 
 if TYPE_CHECKING:
-    from ringfence.lint import LintFindings, LintSettings
+    from ringfence.lint import LintConfiguration, LintFindings, LintSettings
     from ringfence.sources.loading import LoadedObjects
     from ringfence.sources.manifests import FileContents
     from ringfence.testing.coverage import Coverage
@@ -400,6 +400,7 @@ class Cluster:
         select: Sequence[str] = (),
         ignore: Sequence[str] = (),
         settings: "LintSettings | None" = None,
+        configuration: "LintConfiguration | str | PathLike[str] | None" = None,
         baseline: str | PathLike[str] | None = None,
         since: "Cluster | None" = None,
         today: date | None = None,
@@ -408,33 +409,42 @@ class Cluster:
 
         `select` and `ignore` name rules as `ringfence lint` does: by identifier (`RF101`), the beginning of several
         (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. `settings` say what the
-        input does not, such as that it is the whole cluster. What comments and annotations suppress is among the
-        `suppressed`, and so is what a file that is a `baseline` has, or an earlier cluster, `since` which only new ones
-        count. Whether something has expired is judged by `today`. Raises InputError for a word that names no rule, and
-        for a file that is no baseline.
+        input does not, such as that it is the whole cluster. A `configuration`, or a file with one, has all this and
+        more; without one, no file is looked for. What comments and annotations suppress is among the `suppressed`, and
+        so is what a file that is a `baseline` has, or an earlier cluster, `since` which only new ones count. Whether
+        something has expired is judged by `today`. Raises InputError for a word that names no rule, and for a file that
+        is no baseline or no configuration.
         """
         from ringfence.lint import (
+            LintConfiguration,
             Linted,
-            LintSettings,
-            chosen_rules,
             directives_of,
             find_mistakes,
             read_baseline,
+            read_configuration,
             without_baseline,
             without_earlier,
             without_suppressed,
         )
 
+        if since is not None:
+            self._check_cluster(since)
         known = None if baseline is None else read_baseline(checked_path(baseline))
+        if not isinstance(configuration, LintConfiguration | None):
+            configuration = read_configuration(checked_path(configuration))
         example = '["RF101"]'
-        rules = chosen_rules(checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example))
-        found = find_mistakes(Linted(self.state, self.redundant, settings or LintSettings()), self.problems, rules)
+        wanted = (configuration or LintConfiguration()).with_words(
+            checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example)
+        )
+        rules = wanted.rules()
+        linted = Linted(self.state, self.redundant, settings or wanted.settings)
+        found = wanted.with_severities(find_mistakes(linted, self.problems, rules))
         found = without_suppressed(found, directives_of(self.state, self._contents), rules, today or date.today())
+        found = wanted.without_ignored_paths(found)
         if known is not None:
             found = without_baseline(found, known, str(baseline), rules)
         if since is not None:
-            self._check_cluster(since)
-            earlier = since.lint(select=select, ignore=ignore, settings=settings, today=today)
+            earlier = since.lint(settings=settings, configuration=wanted, today=today)
             found = without_earlier(found, earlier, since.revision or "the earlier cluster")
         return found
 

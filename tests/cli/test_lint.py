@@ -232,3 +232,17 @@ def test_since_a_revision_only_findings_count_that_were_not_there(folder: Path) 
     assert "NetworkPolicy shop/second" in result.stdout
     assert result.stdout.endswith("\n1 warning (1 suppressed)\n")
     assert CliRunner().invoke(cli, ["lint", "-f", "p.yaml", "--since", "side"]).exit_code == 0
+
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+
+def test_the_configuration_around_the_input_counts_unless_one_says_otherwise() -> None:
+    Path(".ringfence.yaml").write_text("severity: {RF101: note}\n")
+    assert lint(MISSPELT).exit_code == 0
+    assert lint(MISSPELT, "--fail-on", "note").exit_code == 1
+    assert lint(MISSPELT, "--severity", "RF101=error").stdout.startswith("p.yaml:9:3: error[RF101]")
+    assert lint(MISSPELT, "--isolated").exit_code == 1
+    Path("other.yaml").write_text("ignore: [selects-nothing]\n")
+    assert lint(MISSPELT, "--config", "other.yaml").stdout == "nothing found\n"
+    assert lint(MISSPELT, "--config", "other.yaml", "--extend-select", "RF101").stdout == "nothing found\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from msgspec.structs import replace
 
 from ringfence import __version__
 from ringfence.cli import EXIT_NO, EXIT_YES
@@ -18,13 +19,15 @@ from ringfence.errors import InputError
 from ringfence.lint import (
     RULES,
     FindingLevel,
+    LintConfiguration,
     LintFindings,
     LintRule,
-    LintSettings,
     SuppressionKind,
     baseline_text,
-    chosen_rules,
+    find_configuration,
     known_words,
+    named_rules,
+    read_configuration,
     rule_text,
 )
 from ringfence.model.objects import DEFAULT_NAMESPACE
@@ -56,6 +59,18 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     return [word for word in known_words() if word.lower().startswith(incomplete.lower())]
 
 
+def _severities(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, FindingLevel]:
+    """The severities of rules, by the word that names them."""
+    found = {}
+    for value in values:
+        word, _, level = value.partition("=")
+        if level not in list(FindingLevel):
+            raise click.BadParameter(f"{value!r} is not RULE=LEVEL: use one such as RF113=error")
+        named_rules([word])
+        found[word] = FindingLevel(level)
+    return found
+
+
 @click.command()
 @outputs_option(_FORMATS)
 @click.option(
@@ -75,12 +90,32 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     help="Leave out these rules, named as in --select. Repeatable.",
 )
 @click.option(
+    "--extend-select",
+    metavar="RULE,...",
+    multiple=True,
+    callback=_words,
+    shell_complete=_complete,
+    help="Apply these rules, too, named as in --select. Repeatable.",
+)
+@click.option(
+    "--severity",
+    metavar="RULE=LEVEL",
+    multiple=True,
+    callback=_severities,
+    help=f"Give a rule another severity: {', '.join(FindingLevel)}. Repeatable.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice([str(level) for level in FindingLevel]),
-    default=str(FindingLevel.WARNING),
-    show_default=True,
-    help="The mildest severity for which the exit code is 1.",
+    help="The mildest severity for which the exit code is 1.  [default: warning]",
 )
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=_FILE,
+    help="The configuration.  [default: .ringfence.yaml or pyproject.toml in a folder around the input]",
+)
+@click.option("--isolated", is_flag=True, help="Look for no configuration.")
 @click.option(
     "--complete", is_flag=True, help="The input is the whole cluster: what it does not hold is not somewhere else."
 )
@@ -101,7 +136,11 @@ def lint(
     outputs: Outputs,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
-    fail_on: str,
+    extend_select: tuple[str, ...],
+    severity: dict[str, FindingLevel],
+    fail_on: str | None,
+    config: str | None,
+    isolated: bool,
     complete: bool,
     baseline: str | None,
     write_baseline: str | None,
@@ -141,20 +180,35 @@ def lint(
         return
     if since is not None and inputs.is_live:
         raise InputError("--since compares files with an earlier revision of them: name them with -f")
+    wanted = _configuration(inputs, config, isolated=isolated).with_words(select, ignore, extend_select)
+    wanted = replace(
+        wanted,
+        severity={**wanted.severity, **severity},
+        fail_on=FindingLevel(fail_on) if fail_on else wanted.fail_on,
+        settings=replace(wanted.settings, complete=complete or wanted.settings.complete),
+    )
+    rules = wanted.rules()
     contents = FileContents()
     cluster = inputs.cluster(report=False, contents=contents)
     findings = cluster.lint(
-        select=select,
-        ignore=ignore,
-        settings=LintSettings(complete=complete),
+        configuration=wanted,
         baseline=baseline,
         since=_earlier(inputs, since) if since is not None else None,
     )
     if write_baseline is not None:
         _write_baseline(write_baseline, findings)
         inputs.leave(cluster.problems, EXIT_YES)
-    outputs.write(_writers(findings, FindingLevel(fail_on), chosen_rules(select, ignore), contents))
-    inputs.leave(cluster.problems, EXIT_NO if findings.at_least(FindingLevel(fail_on)) else EXIT_YES)
+    outputs.write(_writers(findings, wanted.fail_on, rules, contents))
+    inputs.leave(cluster.problems, EXIT_NO if findings.at_least(wanted.fail_on) else EXIT_YES)
+
+
+def _configuration(inputs: Inputs, config: str | None, *, isolated: bool) -> LintConfiguration:
+    if config is not None and isolated:
+        raise InputError("--config and --isolated contradict each other: use one of them")
+    if config is not None:
+        return read_configuration(config)
+    folders = [*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])]
+    return LintConfiguration() if isolated else find_configuration(folders or ["."])
 
 
 def _earlier(inputs: Inputs, revision: str) -> Cluster:

@@ -1,6 +1,9 @@
 """Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
 
 from ringfence.lint.baselines import baseline_text, read_baseline, without_baseline, without_earlier
+from ringfence.lint.compliance import CONTROLS, Control
+from ringfence.lint.configuration import LintConfiguration
+from ringfence.lint.configuration_files import find_configuration, read_configuration
 from ringfence.lint.findings import (
     BaselineEntry,
     FindingLevel,
@@ -15,16 +18,19 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_page
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
 from ringfence.lint.rules import ABOUT_SUPPRESSIONS, RULES
-from ringfence.lint.running import chosen_rules, find_mistakes, known_words
+from ringfence.lint.running import chosen_rules, find_mistakes, known_words, named_rules
 from ringfence.lint.settings import LintSettings
 from ringfence.lint.suppressing import directives_of, without_suppressed
 
 __all__ = [
     "ABOUT_SUPPRESSIONS",
+    "CONTROLS",
     "RULES",
     "BaselineEntry",
+    "Control",
     "Example",
     "FindingLevel",
+    "LintConfiguration",
     "LintFinding",
     "LintFindings",
     "LintRule",
@@ -40,10 +46,13 @@ __all__ = [
     "baseline_text",
     "chosen_rules",
     "directives_of",
+    "find_configuration",
     "find_mistakes",
     "known_words",
+    "named_rules",
     "page_of",
     "read_baseline",
+    "read_configuration",
     "rule_text",
     "rules_page",
     "without_baseline",

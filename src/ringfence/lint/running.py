@@ -5,6 +5,7 @@ from typing import Any
 
 from ringfence.analysis.endpoints import similar
 from ringfence.errors import InputError
+from ringfence.lint.compliance import compliance_tags, known_tags
 from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, order_of
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
@@ -108,24 +109,34 @@ def _problem(problem: Problem, identifier: str, name: str, level: FindingLevel) 
     return found, content(found, None)
 
 
-def chosen_rules(select: Iterable[str], ignore: Iterable[str]) -> list[LintRule]:
+def chosen_rules(
+    select: Iterable[str], ignore: Iterable[str] = (), extend_select: Iterable[str] = ()
+) -> list[LintRule]:
     """The rules that some words select and no word leaves out; without a word, those of the default group.
 
-    A word is an identifier, the beginning of several (`RF1`), a name, a group, or `all`. Raises InputError for a word
-    that names no rule.
+    A word is an identifier, the beginning of several (`RF1`), a name, a group, a control of a framework
+    (`compliance:cis-5.3.2`), or `all`. Raises InputError for a word that names no rule, and if no rule is left.
     """
-    wanted = _named(select) if (select := list(select)) else [one for one in RULES if one.group is RuleGroup.DEFAULT]
-    unwanted = _named(ignore)
-    return [one for one in RULES if one in wanted and one not in unwanted]
+    selected = list(select)
+    wanted = named_rules(selected) if selected else [one for one in RULES if one.group is RuleGroup.DEFAULT]
+    wanted += named_rules(extend_select)
+    unwanted = named_rules(ignore)
+    chosen = [one for one in RULES if one in wanted and one not in unwanted]
+    if not chosen:
+        raise InputError("every rule that is selected is ignored: nothing would be found")
+    return chosen
 
 
-def _named(words: Iterable[str]) -> list[LintRule]:
+def named_rules(words: Iterable[str]) -> list[LintRule]:
+    """The rules that words name. Raises InputError for a word that names none."""
     return [rule for word in words for rule in _meant(word)]
 
 
 def _meant(word: str) -> list[LintRule]:
     found = [one for one in RULES if _is_named(one, word)]
     if not found:
+        if word.lower() in (*known_tags(), *RuleGroup):
+            raise InputError(f"no rule is in {word!r} yet: ringfence lint --list lists all")
         meant = similar(word, known_words()) or "; ringfence lint --list lists all"
         raise InputError(f"there is no rule {word!r}{meant}")
     return found
@@ -133,12 +144,13 @@ def _meant(word: str) -> list[LintRule]:
 
 def _is_named(rule: LintRule, word: str) -> bool:
     is_beginning = word.upper().startswith("RF") and rule.identifier.startswith(word.upper())
-    return is_beginning or word.lower() in (rule.name, rule.group.value, ALL)
+    return is_beginning or word.lower() in (rule.name, rule.group.value, ALL, *compliance_tags(rule.identifier))
 
 
 def known_words() -> Iterator[str]:
     """The words that select rules."""
     yield from (one.identifier for one in RULES)
     yield from (one.name for one in RULES)
-    yield from (group.value for group in RuleGroup)
+    groups = {one.group.value for one in RULES} | {tag for one in RULES for tag in compliance_tags(one.identifier)}
+    yield from sorted(groups)
     yield ALL

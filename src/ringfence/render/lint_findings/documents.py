@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ringfence.lint import LintFinding, LintFindings, LintRule, RelatedPlace, SkippedRules, SuppressedFinding, page_of
+from ringfence.lint.compliance import compliance_tags
 from ringfence.render.formats import Json, document_json, table
 from ringfence.render.problems import edit_json
 
@@ -73,6 +74,7 @@ def rules_json(rules: Iterable[LintRule]) -> str:
                     "severity": str(rule.level),
                     "group": str(rule.group),
                     "summary": page_of(rule).summary,
+                    "compliance": list(compliance_tags(rule.identifier)),
                 }
                 for rule in rules
             ]

@@ -1,7 +1,7 @@
 """Objects from manifests: files, folders, standard input, kustomizations, charts; YAML as kubectl understands it."""
 
 from ringfence.sources.manifests.comments import comments_of, find_comments
-from ringfence.sources.manifests.content import MAX_BYTES, parse_yaml, read_content
+from ringfence.sources.manifests.content import MAX_BYTES, parse_yaml, read_content, read_settings
 from ringfence.sources.manifests.contents import FileContents, FileText
 from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion
@@ -31,6 +31,7 @@ __all__ = [
     "parse_yaml",
     "read_content",
     "read_files",
+    "read_settings",
     "render_chart",
     "unrendered_chart",
 ]

@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.origin import Origin, Place
+from ringfence.errors import InputError
+from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Done, Found
 from ringfence.sources.manifests.encodings import as_utf8, without_stray_bytes
@@ -72,6 +73,35 @@ def parse_yaml(text: str) -> list[object]:
     from ringfence.sources.manifests.yaml_values import Builder
 
     return [value for value, _ in Builder(text, lambda item, event: False).documents()]
+
+
+def read_settings(text: str, file: str) -> tuple[object, Origin]:
+    """The value of a YAML text that is no object, as kubectl understands it, and where its fields are.
+
+    Raises InputError, with the line, for a text that is not YAML, has a key twice, or has several documents.
+    """
+    from ringfence.sources.manifests.yaml_values import Builder, UnreadableYaml
+
+    builder = Builder(text, lambda item, event: False)
+    try:
+        found = list(builder.documents())
+        places = builder.fields(*found[0]) if found else {}
+    except UnreadableYaml as error:
+        raise InputError(f"{file}:{error.line + 1}: this is not YAML: {error}") from None
+    for key, event in builder.duplicates:
+        raise InputError(f"{file}:{builder.positions.line(event.start_mark) + 1}: {key}: this key is there twice")
+    if len(found) > 1:
+        raise InputError(f"{file}: there are {len(found)} documents, of which only one can count: write one")
+    fields = {
+        path: FieldRanges(_further_down(one.value), _further_down(one.key) if one.key else None)
+        for path, one in places.items()
+    }
+    return found[0][0] if found else None, Origin(file, 1, 0, fields)
+
+
+def _further_down(part: Range) -> Range:
+    """A range whose lines count from 0 as one whose lines count from 1."""
+    return Range(part.line + 1, part.column, part.end_line + 1, part.end_column)
 
 
 def _boundaries(data: bytes) -> list[int]:
