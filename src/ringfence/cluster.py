@@ -647,7 +647,7 @@ class Cluster:
             found = since.diff(self, names=names) if change is None else change
             reported = ReportedChange(found, *names, several_in_both(found, since.state, self.state))
         title = checked_text("title", title, "prod")
-        return report_json(self.state, title, self.problems, self.document, exposed, reported)
+        return report_json(self.state, title, self.problems, self.document, exposed, self.lint(), reported)
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._represented(text)

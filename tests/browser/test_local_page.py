@@ -13,6 +13,8 @@ from tests.lab.sandboxes import in_sandbox
 from tests.web.local_pages import ServedPage, served
 
 from ringfence.cluster import Cluster
+from ringfence.model.origin import Range
+from ringfence.model.text_edits import TextEdit, apply_edits
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 
@@ -95,6 +97,36 @@ def test_problems_are_shown_as_one_types_and_a_text_with_errors_does_not_count(p
     assert violations(page) == []
     page.get_by_role("link", name="Matrix").click()
     assert cell(page, "prod/web to prod/db") == "nothing"
+
+
+def test_mistakes_are_shown_as_one_types_and_corrected_by_a_click(page: Page) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    before = area.input_value()
+    area.fill(before.replace("role: db", "role: dbb"))
+    editor = page.get_by_role("region", name="Edit")
+    expect(editor.locator(".mistakes")).to_contain_text("warning RF101 selects-nothing, line 9")
+    assert violations(page) == []
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Findings").click()
+    expect(page.locator("main .mistakes")).to_contain_text("the policy selects no pod")
+    expect(page.locator("main .fix").first).to_have_text("-       role: dbb\n+       role: db")
+    page.get_by_role("button", name="Apply it in this page").first.click()
+    expect(area).to_have_value(before)
+    expect(page.get_by_role("banner")).not_to_contain_text("Simulation")
+
+
+def test_a_correction_is_applied_as_the_command_line_does(page: Page) -> None:
+    text = 'a: [x, 😀y]\n  b: "ü"\nc'
+    ranges = [(1, 5, 1, 6), (1, 9, 1, 10), (2, 1, 3, 1), (2, 6, 2, 9), (3, 2, 3, 2), (1, 1, 3, 2)]
+    for one in ranges:
+        for new in ("", "n", "two\nlines", "😀"):
+            fix = dict(zip(("line", "column", "endLine", "endColumn"), one, strict=True)) | {"newText": new}
+            fixed = page.evaluate(
+                "async ([text, fix]) => (await import('/page/mistakes.js')).fixedText(text, 1, fix)", [text, fix]
+            )
+            assert fixed == apply_edits(text, [TextEdit("f", Range(*one), new)]), fix
+    elsewhere = {"line": 9, "column": 1, "endLine": 9, "endColumn": 1, "newText": ""}
+    assert page.evaluate("async fix => (await import('/page/mistakes.js')).fixedText('a', 1, fix)", elsewhere) is None
 
 
 def test_an_edit_is_saved_when_one_confirms_it(page: Page, folder: Path) -> None:

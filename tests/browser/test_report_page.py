@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests import strategies
 from tests.browser.pages import OpenedPage, launched, opened, violations
 from tests.render import hostile_text
+from tests.render.reports.test_findings import TEXT
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, pod, policy
 
@@ -112,6 +113,21 @@ def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> N
     assert shown.get_by_role("option").first.inner_text().startswith(ORDERS)
     shown.keyboard.press("Enter")
     expect(shown.get_by_role("heading", level=1)).to_have_text(ORDERS)
+
+
+def test_a_mistake_is_shown_with_its_correction_and_at_its_line(page: OpenedPage, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(TEXT)
+    (tmp_path / "shop.html").write_text(Cluster.load(tmp_path / "shop.yaml").report())
+    shown = page.open(tmp_path / "shop.html", "findings")
+    first = shown.locator(".mistakes > li").first
+    expect(first).to_contain_text("! warning RF101 selects-nothing, shop/db line 9")
+    expect(first.locator(".fix")).to_contain_text("+   podSelector: {matchLabels: {app: db}}")
+    assert violations(shown) == []
+    first.get_by_role("link").click()
+    expect(shown.locator(".line", has=shown.locator(".flag")).first).to_contain_text(
+        "9  podSelector: {matchLabels: {app: dbs}}! RF101"
+    )
+    assert violations(shown) == []
 
 
 @pytest.mark.parametrize(

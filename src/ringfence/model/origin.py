@@ -40,6 +40,12 @@ class Place(msgspec.Struct, frozen=True, order=True):
         """The range of characters; None where only the line is known, or not even that."""
         return Range(self.line, self.column, self.end_line, self.end_column) if self.column else None
 
+    @property
+    def last_line(self) -> int:
+        """The last line with a character of it: a block of YAML ends at the beginning of the line behind it."""
+        is_behind = self.end_column == 1 and self.end_line > self.line
+        return max(self.line, self.end_line - is_behind)
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 

@@ -27,7 +27,7 @@ from ringfence.render.ends import end_json
 from ringfence.render.formats import Json, json_line
 from ringfence.render.matrix import cell
 from ringfence.render.problems import problem_json
-from ringfence.render.reports import MODULES, page_text
+from ringfence.render.reports import MODULES, finding_json, page_text
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 from ringfence.web.keeping import KeepRequest, keep, proposed_tests
 from ringfence.web.proving import cell_question
@@ -270,8 +270,14 @@ def _page(lessons: Sequence[str]) -> str:
 
 
 def _edits_json(simulation: Simulation) -> list[Json]:
+    found = simulation.mistakes()
     return [
-        {**msgspec.to_builtins(key), "text": edited.text, "problems": _problems_json(edited)}
+        {
+            **msgspec.to_builtins(key),
+            "text": edited.text,
+            "problems": _problems_json(edited),
+            "findings": [finding_json(one) for one in found.get(key, ())] if edited.is_applied else [],
+        }
         for key, edited in sorted(simulation.edits.items())
     ]
 

@@ -13,14 +13,16 @@ import msgspec
 
 from ringfence.analysis.edits import Edit, SideEffects, side_effects
 from ringfence.analysis.lists import Connection
+from ringfence.analysis.possible import Redundancy
 from ringfence.cluster import Cluster
 from ringfence.engine.answers import traffic_between, traffic_between_two
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError
+from ringfence.lint import Linted, LintFinding, chosen_rules, find_mistakes
 from ringfence.model.documents import document
-from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.kinds import KINDS, kind_of, namespace_of, object_name
 from ringfence.model.objects import NetworkPolicy, Policy
 from ringfence.model.yaml_text import Comments
 from ringfence.render.formats import Json, yaml_text
@@ -172,6 +174,21 @@ class Simulation:
         """The outcomes of tests with the edits in force."""
         with self.supposing():
             return list(self.cluster.judged(tests))
+
+    def mistakes(self) -> dict[PolicyKey, list[LintFinding]]:
+        """What the rules of `lint` find in the policies that are edited, with the edits in force.
+
+        What is redundant is not looked for: that is about all policies, and takes too long while somebody types.
+        """
+        linted = Linted(self.cluster.state, lambda: Redundancy((), ()))
+        found: dict[PolicyKey, list[LintFinding]] = {}
+        with self.supposing():
+            linted.policies = tuple(one for one in linted.policies if _key(one) in self.edits)
+            keys = {object_name(one.policy): _key(one) for one in linted.policies}
+            for one in find_mistakes(linted, (), chosen_rules((), ())).found:
+                if one.object in keys:
+                    found.setdefault(keys[one.object], []).append(one)
+        return found
 
     def text_after(self, edit: Edit) -> tuple[PolicyKey, str]:
         """The policy that a proposed edit changes, and its whole text afterwards, with the comments that it has."""

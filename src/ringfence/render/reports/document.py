@@ -5,7 +5,7 @@ is which rule has whom as a peer.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ringfence.analysis.lists import (
     ALL_CONNECTIONS,
@@ -16,14 +16,18 @@ from ringfence.analysis.lists import (
 )
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
+from ringfence.lint import LintFindings
 from ringfence.model.problems import Problem
 from ringfence.render.exposure_views import exposure_lines
 from ringfence.render.formats import API_VERSION, Json
 from ringfence.render.problems import problem_json
 from ringfence.render.reports.compared import ReportedChange, change_json
+from ringfence.render.reports.findings import findings_json
 from ringfence.render.reports.matrix import MatrixData
 from ringfence.render.reports.policies import DocumentOf, all_policies, policies_json
 from ringfence.render.reports.subjects import ReportSubjects
+
+_NO_FINDINGS: Final = LintFindings(())
 
 
 def report_json(
@@ -32,9 +36,12 @@ def report_json(
     problems: Iterable[Problem],
     document_of: DocumentOf,
     exposed: ExposureList | None,
+    mistakes: LintFindings = _NO_FINDINGS,
     change: ReportedChange | None = None,
 ) -> dict[str, Any]:
     """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known.
+
+    Of the `mistakes`, the problems of the input are left out: they are the `problems`.
 
     With a `change`, `state` is the cluster after it.
     """
@@ -56,6 +63,7 @@ def report_json(
         **MatrixData(view).json(),
         "exposure": None if exposed is None else _exposure_json(exposed, references),
         **({"difference": change_json(change, state, references, written)} if change else {}),
+        "findings": findings_json(mistakes, written),
         "assumptions": list(connection_assumptions(state)),
         "unread": [f"{policy} ({policy.place})" for policy in state.doubts],
         "problems": [problem_json(problem) for problem in problems],

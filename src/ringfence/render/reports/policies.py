@@ -76,9 +76,7 @@ def _rule_json(
 def _lines(place: Place | None) -> Json:
     if place is None or not place.line:
         return {}
-    # A block of YAML ends at the beginning of the line behind it.
-    end = place.end_line - 1 if place.end_column == 1 and place.end_line > place.line else place.end_line
-    return {"line": place.line, "endLine": max(place.line, end)}
+    return {"line": place.line, "endLine": place.last_line}
 
 
 def _peers_text(rule: CompiledRule) -> str:

@@ -2,8 +2,9 @@
 
 import { counted, h, replace } from "./elements.js";
 import { edit, presentPlace, save } from "./live.js";
+import { mistakesIn } from "./mistakes.js";
 import { say } from "./notice.js";
-import { link } from "./route.js";
+import { isCourse, link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
 /** @typedef {import("./report.js").Policy} Policy */
@@ -14,10 +15,7 @@ const PAUSE = 120;
 
 /** The text of a policy with the edits. @param {Report} report @param {Policy} policy */
 export function textOf(report, policy) {
-  const found = report.data.simulation?.edits.find(
-    ({ kind, namespace, name }) => kind === policy.kind && namespace === policy.namespace && name === policy.name,
-  );
-  return found ?? { text: policy.yaml, problems: /** @type {Problem[]} */ ([]) };
+  return report.editOf(policy) ?? { text: policy.yaml, problems: /** @type {Problem[]} */ ([]) };
 }
 
 /** @param {Report} report @param {Policy} policy */
@@ -25,6 +23,7 @@ export function editorOf(report, policy) {
   const present = textOf(report, policy);
   const place = presentPlace();
   const problems = h("ul", { class: "problems", id: "problems" });
+  const mistakes = h("div", {});
   const effects = h("div", { class: "effects", role: "status" });
   const said = h("span", { role: "status" });
   const area = /** @type {HTMLTextAreaElement} */ (
@@ -66,6 +65,8 @@ export function editorOf(report, policy) {
         h("li", { class: severity }, `line ${line}: ${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
       ),
     );
+    const mine = isCourse() ? [] : report.findingsIn(policy); // a lesson is about one thing at a time
+    replace(mistakes, mine.length ? [h("h2", {}, counted(mine.length, "finding")), mistakesIn(policy, area.value, mine, put)] : null);
     replace(effects, changesText(report), " ", report.data.simulation?.edits.length ? h("a", { href: link("changes") }, "Show all changes") : null);
   }
 
@@ -78,8 +79,9 @@ export function editorOf(report, policy) {
     }
   }
 
-  function discard() {
-    area.value = policy.yaml;
+  /** Replace the text. @param {string} text */
+  function put(text) {
+    area.value = text;
     void send();
   }
 
@@ -100,13 +102,14 @@ export function editorOf(report, policy) {
     h("p", { class: "quiet" }, "What you type changes nothing but this page. Escape, then Tab, leaves the text."),
     area,
     problems,
+    mistakes,
     effects,
     h(
       "p",
       {},
       policy.generated || !policy.file ? null : h("button", { onclick: write }, "Save to the file"),
       " ",
-      h("button", { onclick: discard }, "Discard the edit"),
+      h("button", { onclick: () => put(policy.yaml) }, "Discard the edit"),
       " ",
       said,
     ),

@@ -155,7 +155,7 @@ function card(report, policy, direction, peer, open) {
     rules.length
       ? h("ol", { class: "rules" }, rules.map((rule) => step(report, rule, direction, peer)))
       : h("p", {}, `✗ It has no ${direction} rules, so it allows nothing.`),
-    h("details", { open }, h("summary", {}, "YAML"), yamlOf(policy, marks(report, rules, peer))),
+    h("details", { open }, h("summary", {}, "YAML"), yamlOf(policy, marks(report, rules, peer), report.findingsIn(policy))),
   );
 }
 

@@ -1,41 +1,54 @@
-// What is wrong in the input, what the answers assume, and what no policy isolates.
+// Mistakes in the policies, what is wrong in the input, what the answers assume, and what no policy isolates.
 
+import { textOf } from "./editor.js";
 import { counted, h } from "./elements.js";
+import { mistake } from "./mistakes.js";
 import { link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
 
 /** @param {Report} report */
 export function findingsView(report) {
-  const { problems, assumptions, unread, workloads } = report.data;
+  const { problems, assumptions, unread, workloads, findings } = report.data;
+  const found = report.findings();
   const open = workloads.flatMap((_, number) =>
     report.acting(number, "ingress").some((policy) => !policy.tier) ? [] : [number],
   );
+  const nothing = [
+    problems.length ? "" : "The input has no problems.",
+    unread.length ? "" : "All policies are read.",
+    assumptions.length ? "" : "The answers assume nothing.",
+    open.length ? "" : "Every workload is isolated for ingress.",
+  ].filter(Boolean);
   return h(
     "section",
-    {},
+    { class: "findings" },
     h("h1", {}, "Findings"),
+    h("h2", {}, "Mistakes in policies", found.length ? h("span", { class: "quiet" }, ` ${counted(found.length + findings.more, "item")}`) : null),
+    found.length
+      ? h("ul", { class: "mistakes" }, found.map(([one, policy]) => mistake(report, one, policy, policy ? textOf(report, policy).text : "")))
+      : h("p", { class: "quiet" }, "No rule finds a mistake."),
+    findings.more ? h("p", {}, `${counted(findings.more, "more item")}, which are not worse: `, h("code", {}, "ringfence lint"), " lists all.") : null,
+    findings.skipped.map(({ rules, reason }) => h("p", { class: "quiet" }, `Not decided: ${rules.join(", ")}: ${reason}.`)),
+    found.length ? h("p", { class: "quiet" }, "Why each matters: ", h("code", {}, `ringfence lint --explain ${found[0][0].rule}`)) : null,
     list(
       "Problems of the input",
-      "The input has no problems.",
       problems.map(({ severity, file, line, object, message, remedy }) =>
         h("li", { class: severity }, h("code", {}, `${file}:${line}`), ` ${severity}: ${object}: ${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
       ),
     ),
-    list("Policies that are not read", "All policies are read.", unread.map((text) => h("li", {}, text))),
-    list("What the answers assume", "The answers assume nothing.", assumptions.map((text) => h("li", {}, text))),
+    list("Policies that are not read", unread.map((text) => h("li", {}, text))),
+    list("What the answers assume", assumptions.map((text) => h("li", {}, text))),
     list(
       "Workloads that no NetworkPolicy isolates for ingress",
-      "Every workload is isolated for ingress.",
       open.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))),
     ),
+    nothing.length ? h("p", { class: "quiet" }, nothing.join(" ")) : null,
   );
 }
 
-/** @param {string} heading @param {string} none @param {HTMLElement[]} items */
-function list(heading, none, items) {
-  return [
-    h("h2", {}, heading, items.length ? h("span", { class: "quiet" }, ` ${counted(items.length, "item")}`) : null),
-    items.length ? h("ul", {}, items) : h("p", { class: "quiet" }, none),
-  ];
+/** @param {string} heading @param {HTMLElement[]} items */
+function list(heading, items) {
+  if (!items.length) return null;
+  return h("section", {}, h("h2", {}, heading, h("span", { class: "quiet" }, ` ${counted(items.length, "item")}`)), h("ul", {}, items));
 }

@@ -40,7 +40,7 @@ function header() {
   replace(
     /** @type {Element} */ (document.querySelector("header.top")),
     h("div", { class: "brand" }, h("strong", {}, "ringfence"), h("span", { class: "quiet" }, data.title)),
-    h("nav", { "aria-label": "Views" }, (data.difference ? [...views, ["changes", "Changes"]] : views).map(([name, text]) => h("a", { href: link(name), "data-view": name }, text))),
+    h("nav", { "aria-label": "Views" }, (data.difference ? [...views, ["changes", "Changes"]] : views).map(([name, text]) => h("a", { href: link(name), "data-view": name }, text, name === "findings" && data.findings.found.length ? h("span", { class: "count" }, ` ${data.findings.found.length + data.findings.more}`) : null))),
     h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
     searchBox(report),

@@ -2,6 +2,7 @@
 
 import { editorOf } from "./editor.js";
 import { counted, h } from "./elements.js";
+import { mistakesIn, signOf } from "./mistakes.js";
 import { link } from "./route.js";
 import { yamlOf } from "./yaml.js";
 
@@ -12,7 +13,7 @@ import { yamlOf } from "./yaml.js";
 /** @param {Report} report */
 export function policiesView(report) {
   const { policies } = report.data;
-  const heads = ["policy", "kind", "selects", "ingress rules", "egress rules", "place"];
+  const heads = ["policy", "kind", "selects", "ingress rules", "egress rules", "findings", "place"];
   return h(
     "section",
     {},
@@ -30,6 +31,7 @@ export function policiesView(report) {
 /** @param {Report} report @param {Policy} policy */
 function row(report, policy) {
   const selected = report.workloadsOf(policy.selects).length;
+  const found = report.findingsIn(policy);
   return h(
     "tr",
     {},
@@ -38,6 +40,7 @@ function row(report, policy) {
     h("td", { class: selected ? "" : "loud" }, selected ? counted(selected, "workload") : "nobody"),
     h("td", {}, rules(policy.ingress)),
     h("td", {}, rules(policy.egress)),
+    h("td", {}, found.length ? found.map((one) => `${signOf(one)} ${one.rule}`).join(", ") : ""),
     h("td", { class: "quiet" }, policy.file ? `${policy.file}:${policy.line}` : ""),
   );
 }
@@ -52,6 +55,7 @@ export function policyView(report, kind, name) {
   const policy = report.data.policies.find((one) => one.kind === kind && report.policyName(one) === name);
   if (!policy) return null;
   const selected = report.workloadsOf(policy.selects);
+  const found = report.data.simulation ? [] : report.findingsIn(policy); // the editor has them below the text
   return h(
     "section",
     { class: "policy" },
@@ -60,8 +64,8 @@ export function policyView(report, kind, name) {
     h(
       "div",
       { class: "beside" },
-      h("div", {}, described(policy, "ingress"), described(policy, "egress"), h("h2", {}, `Selects ${counted(selected.length, "workload")}`), h("ul", {}, selected.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))))),
-      report.data.simulation ? editorOf(report, policy) : yamlOf(policy, []),
+      h("div", {}, found.length ? [h("h2", {}, "Findings"), mistakesIn(policy, policy.yaml, found)] : null, described(policy, "ingress"), described(policy, "egress"), h("h2", {}, `Selects ${counted(selected.length, "workload")}`), h("ul", {}, selected.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))))),
+      report.data.simulation ? editorOf(report, policy) : yamlOf(policy, [], found),
     ),
   );
 }

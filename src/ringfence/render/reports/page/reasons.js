@@ -58,7 +58,7 @@ function card(report, direction, { kind = "NetworkPolicy", namespace, name, tier
     rules.length
       ? h("ol", { class: "rules" }, rules.map((rule) => step(direction, rule)))
       : h("p", {}, `✗ It has no ${direction} rules, so it allows nothing.`),
-    policy ? h("details", { open: rules.some(({ matches }) => matches) }, h("summary", {}, "YAML"), yamlOf({ ...policy, yaml: textOf(report, policy).text }, marked)) : null,
+    policy ? h("details", { open: rules.some(({ matches }) => matches) }, h("summary", {}, "YAML"), yamlOf({ ...policy, yaml: textOf(report, policy).text }, marked, report.findingsIn(policy))) : null,
   );
 }
 

@@ -51,9 +51,26 @@
  * @property {string} message
  * @property {string} [remedy]
  */
+/** @typedef {{line: number, column: number, endLine: number, endColumn: number, newText: string}} Fix */
+/**
+ * A mistake in a policy; `policy` is its number, and absent in those of an edit.
+ * @typedef {object} Finding
+ * @property {number} [policy]
+ * @property {string} [object]
+ * @property {string} [file]
+ * @property {string} rule
+ * @property {string} name
+ * @property {"error" | "warning" | "note"} severity
+ * @property {number} line
+ * @property {number} endLine
+ * @property {string} path
+ * @property {string} message
+ * @property {string} remedy
+ * @property {Fix} [fix]
+ */
 /** @typedef {{source: string, destination: string, opens?: string, closes?: string, now: Traffic | null}} ChangedPair */
 /** @typedef {{source: string, destination: string, opens?: string, closes?: string}} ChangedOutside */
-/** @typedef {{kind: string, namespace: string, name: string, text: string, problems: Problem[]}} PolicyEdit */
+/** @typedef {{kind: string, namespace: string, name: string, text: string, problems: Problem[], findings: Finding[]}} PolicyEdit */
 /**
  * What the edits in the local page change.
  * @typedef {object} SimulationData
@@ -101,6 +118,7 @@
  * @property {number[][]} outgoing
  * @property {number[][]} incoming
  * @property {{direction: Direction, workloads: number[], lines: string[][]}[] | null} exposure
+ * @property {{found: Finding[], more: number, skipped: {rules: string[], reason: string}[]}} findings
  * @property {SimulationData} [simulation]
  * @property {DifferenceData} [difference]
  * @property {string[]} assumptions
@@ -144,6 +162,28 @@ export class Report {
   simulate(simulation) {
     this.data.simulation = simulation;
     this.changes = new Map(simulation.pairs.map((pair) => [`${pair.source} ${pair.destination}`, pair]));
+  }
+
+  /** The edit of a policy, if it is edited. @param {Policy} policy */
+  editOf({ kind, namespace, name }) {
+    return this.data.simulation?.edits.find((one) => one.kind === kind && one.namespace === namespace && one.name === name);
+  }
+
+  /** The mistakes in a policy, as it is edited. @param {Policy} policy @returns {Finding[]} */
+  findingsIn(policy) {
+    const number = this.data.policies.indexOf(policy);
+    return this.editOf(policy)?.findings ?? this.data.findings.found.filter((one) => one.policy === number);
+  }
+
+  /** All mistakes, with the policies as they are edited. @returns {[Finding, Policy | undefined][]} */
+  findings() {
+    const { policies, findings, simulation } = this.data;
+    const kept = findings.found.flatMap((one) => {
+      const policy = one.policy === undefined ? undefined : policies[one.policy];
+      return policy && this.editOf(policy) ? [] : [/** @type {[Finding, Policy | undefined]} */ ([one, policy])];
+    });
+    const edited = simulation?.edits.length ? policies.flatMap((policy) => (this.editOf(policy)?.findings ?? []).map((one) => /** @type {[Finding, Policy]} */ ([one, policy]))) : [];
+    return [...edited, ...kept];
   }
 
   /** What the edits change between two workloads. @param {number} source @param {number} destination */

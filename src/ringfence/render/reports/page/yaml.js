@@ -1,16 +1,19 @@
 // YAML with numbered lines, of which some are marked.
 
 import { h } from "./elements.js";
+import { signOf } from "./mistakes.js";
 
 /** @typedef {import("./report.js").Policy} Policy */
+/** @typedef {import("./report.js").Finding} Finding */
 /** @typedef {{from: number, to: number, kind: "allows" | "not"}} Marked */
 
 /**
- * The text of a policy. Marked lines have a sign beside the colour.
+ * The text of a policy. Marked lines have a sign beside the colour, and lines with a mistake say which.
  * @param {Policy} policy
  * @param {Marked[]} marked
+ * @param {Finding[]} [found]
  */
-export function yamlOf(policy, marked) {
+export function yamlOf(policy, marked, found = []) {
   const lines = policy.yaml.split("\n").map((text, index) => {
     const number = policy.line + index;
     const mark = marked.find(({ from, to }) => from <= number && number <= to);
@@ -20,6 +23,7 @@ export function yamlOf(policy, marked) {
       h("span", { class: "sign", "aria-hidden": "true" }, mark && number === mark.from ? (mark.kind === "allows" ? "✓" : "✗") : ""),
       policy.generated ? null : h("span", { class: "number", "aria-hidden": "true" }, number),
       h("code", {}, coloured(text)),
+      policy.generated ? null : found.filter(({ line }) => line === number).map((one) => h("span", { class: `flag ${one.severity}`, title: one.message }, `${signOf(one)} ${one.rule}`)),
     );
   });
   const place = policy.file && !policy.generated ? `${policy.file}:${policy.line}` : policy.file ?? "";
