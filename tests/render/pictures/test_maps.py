@@ -48,6 +48,16 @@ def test_a_box_says_what_everybody_may_do_and_an_arrow_what_one_may() -> None:
     assert picture.svg.count("marker-end") == 1
 
 
+def test_what_all_of_a_namespace_may_do_among_themselves_is_a_line_in_their_box() -> None:
+    pods = [Reference("shop", "Deployment", name) for name in "abc"]
+    others = [Reference("other", "Deployment", name) for name in "defghijk"]
+    found = [Connection(one, other, DNS) for one in pods for other in pods if one != other]
+    found += [Connection(one, other, ALL_TRAFFIC) for one, other in zip(pods, others, strict=False)]
+    picture = map_picture(view(found, [*pods, *others]))
+    assert {"all in shop", "↻ each other: 53/UDP"} <= set(texts(picture.svg))
+    assert picture.svg.count("marker-end") == 3
+
+
 def test_a_workload_without_connections_is_drawn() -> None:
     alone = Reference("shop", "Deployment", "alone")
     assert "alone" in texts(map_picture(view([], [alone])).svg)

@@ -38,7 +38,11 @@ def map_picture(view: FoldedView) -> Picture:
     places = {group: number for number, group in enumerate(boxes)}
     lanes = sorted({one.lane for one in boxes.values()}, key=lambda lane: (lane != OUTSIDE, lane))
     numbers = {lane: number for number, lane in enumerate(lanes)}
-    edges = [LaneEdge(places[one.source], places[one.destination], passing_text(one.passing)) for one in arrows.arrows]
+    edges = [
+        LaneEdge(places[one.source], places[one.destination], passing_text(one.passing))
+        for one in arrows.arrows
+        if one.source != one.destination  # it is a line in the box
+    ]
     layout = lane_layout(
         len(lanes),
         [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()],
@@ -79,8 +83,10 @@ def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> d
             is_open = any(mark.place == place for mark in arrows.from_any_address)
             everything = "; ".join([", ".join(map(str, members)), *marks.get(place, ())])
             boxes[place] = Box(members[0].namespace, lines, "box loud" if is_open else "box", everything)
+    among = {one.source: passing_text(one.passing) for one in arrows.arrows if one.source == one.destination}
     for namespace in sorted(end for end in ends if isinstance(end, str)):
-        boxes[namespace] = Box(namespace, (f"all in {namespace}",), "box group", f"all pods of {namespace}")
+        lines = (f"all in {namespace}", *([f"↻ each other: {among[namespace]}"] if namespace in among else []))
+        boxes[namespace] = Box(namespace, lines, "box group", "; ".join([f"all pods of {namespace}", *lines[1:]]))
     for addresses in sorted((end for end in ends if isinstance(end, Addresses)), key=str):
         boxes[addresses] = Box(OUTSIDE, tuple(address_lines(addresses)), "box outside", str(addresses))
     return boxes
