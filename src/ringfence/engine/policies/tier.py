@@ -97,11 +97,11 @@ class Tier(Generic[P]):
         present[key] = policy
         # The new policy is read before the old one is forgotten: identities that both tell apart need not merge and
         # split again. Most versions of a policy read the same facts, of which there can be 80,000.
-        before, after = (set(one.read_facts) if old and one else set() for one in (old, policy))
-        self._population.start_reading(after - before if old else policy.read_facts)
+        stopped = dict.fromkeys(old.read_facts if old else (), True)
+        self._population.start_reading([fact for fact in policy.read_facts if not stopped.pop(fact, False)])
         self._population.start_reading_blocks(policy.blocks)
         if old:
-            self._population.stop_reading(before - after)
+            self._population.stop_reading(stopped)
             self._population.stop_reading_blocks(old.blocks)
         self._note_change(policy.namespace)
 
