@@ -14,11 +14,12 @@ two bits for pods, and gives no pod the network address; projectcalico/calico,
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.metadata import NO_LABELS, Labels
-from ringfence.model.objects import Node
+from ringfence.model.objects import Node, NodeAddress
 from ringfence.sets.addresses import Family, parse_address
 
 NodeAddressNumber = tuple[Family, int]
@@ -49,7 +50,19 @@ _ANNOTATED: Final = (
 
 def internal_addresses(node: Node) -> Iterator[NodeAddressNumber]:
     """The addresses by which the cluster knows the node; a host name is none."""
-    return (one for entry in node.status.addresses or () if entry.type == "InternalIP" for one in _read(entry.address))
+    reported = _reported(node.status.addresses or ())
+    return ((family, number) for kind, family, number in reported if kind == "InternalIP")
+
+
+def reported_addresses(node: Node) -> Iterator[NodeAddressNumber]:
+    """The addresses that the kubelet of the node reports; a host name is none."""
+    return ((family, number) for _, family, number in _reported(node.status.addresses or ()))
+
+
+@lru_cache(maxsize=8)
+def _reported(entries: tuple[NodeAddress, ...]) -> tuple[tuple[str, Family, int], ...]:
+    """The addresses among these, each with its type: several readers ask about a node that changes."""
+    return tuple([(entry.type, *number) for entry in entries for number in _read(entry.address)])
 
 
 def plugin_addresses(node: Node) -> Iterator[NodeAddressNumber]:

@@ -52,12 +52,7 @@ class NodePeers:
             del self._nodes[name]
         self._ordered.clear()
         self._partly_inside.clear()
-        return Addresses.of_ranges(
-            (family, (number, number))
-            for peers in (before, after)
-            for family, peer in peers.items()
-            for number in peer.addresses
-        )
+        return Addresses(*(_singles(_addresses(before, family) | _addresses(after, family)) for family in FAMILIES))
 
     def __bool__(self) -> bool:
         return bool(self._nodes)
@@ -151,14 +146,20 @@ def _number(pair: tuple[int, _NodePeer]) -> int:
 
 def _peers_of(node: Node) -> _Peers:
     """A node as a peer, in the families in which it has more than one address."""
-    internal = frozenset(internal_addresses(node))
-    every = internal.union(plugin_addresses(node))
+    internal, of_plugins = _by_family(internal_addresses(node)), _by_family(plugin_addresses(node))
     return {
-        family: _NodePeer(numbers, _of(internal, family))
+        family: _NodePeer(frozenset(numbers), frozenset(internal[family]))
         for family in FAMILIES
-        if len(numbers := _of(every, family)) > 1
+        if len(numbers := internal[family] | of_plugins[family]) > 1
     }
 
 
-def _of(addresses: Iterable[tuple[Family, int]], family: Family) -> frozenset[int]:
-    return frozenset(number for one, number in addresses if one is family)
+def _by_family(addresses: Iterable[tuple[Family, int]]) -> dict[Family, set[int]]:
+    found: dict[Family, set[int]] = {family: set() for family in FAMILIES}
+    for family, number in addresses:
+        found[family].add(number)
+    return found
+
+
+def _addresses(peers: _Peers, family: Family) -> frozenset[int]:
+    return peers[family].addresses if family in peers else frozenset()

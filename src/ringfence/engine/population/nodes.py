@@ -1,20 +1,16 @@
 """Nodes: the addresses that they report."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 
-from ringfence.model.node_addresses import plugin_addresses
+from ringfence.model.node_addresses import plugin_addresses, reported_addresses
 from ringfence.model.objects import Node
 from ringfence.model.selectors import Selector
-from ringfence.sets.addresses import Addresses, parse_address
+from ringfence.sets.addresses import Addresses
 
 
 def addresses_of(node: Node) -> Addresses:
     """The addresses that a node reports, and those that network plugins have given it."""
-    numbers = list(plugin_addresses(node))
-    for entry in node.status.addresses or ():
-        with suppress(ValueError):  # a host name
-            numbers.append(parse_address(entry.address))
+    numbers = (*plugin_addresses(node), *reported_addresses(node))
     return Addresses.of_ranges((family, (number, number)) for family, number in numbers)
 
 
