@@ -5,17 +5,17 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Put a text in place of a file, with the rights that the file has; a link stays a link.
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Put a text, or bytes, in place of a file, with the rights that the file has; a link stays a link.
 
-    A new file has the rights that programs of this user give to new files. Line ends are written as they are. Raises
-    OSError; then the older file is still there.
+    A text is written as UTF-8, its line ends as they are. A new file has the rights that programs of this user give to
+    new files. Raises OSError; then the older file is still there.
     """
     target = file.resolve()
-    with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=target.parent, delete=False) as made:
+    with NamedTemporaryFile("wb", dir=target.parent, delete=False) as made:
         written = Path(made.name)
         try:
-            made.write(text)
+            made.write(content.encode() if isinstance(content, str) else content)
             made.close()
             written.chmod(target.stat().st_mode if target.exists() else _rights_of_new_files())
             written.replace(target)

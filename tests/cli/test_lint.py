@@ -246,3 +246,33 @@ def test_the_configuration_around_the_input_counts_unless_one_says_otherwise() -
     Path("other.yaml").write_text("ignore: [selects-nothing]\n")
     assert lint(MISSPELT, "--config", "other.yaml").stdout == "nothing found\n"
     assert lint(MISSPELT, "--config", "other.yaml", "--extend-select", "RF101").stdout == "nothing found\n"
+
+
+# --- fixes ------------------------------------------------------------------------------------------------------------
+
+RANGE = MISSPELT.replace("dbb", "db") + "  ingress:\n  - ports: [{port: 80, endPort: 80, protocol: TCP}]\n"
+
+
+def test_a_fix_is_printed_or_written() -> None:
+    printed = lint(RANGE, "--diff")
+    assert printed.exit_code == 1
+    assert printed.stdout.splitlines()[-1] == "+  - ports: [{port: 80, protocol: TCP}]"
+    assert printed.stderr == "would fix p.yaml:13: RF129 port-range, NetworkPolicy shop/db\n"
+    assert Path("p.yaml").read_text() == RANGE
+    written = lint(RANGE, "--fix")
+    assert (written.exit_code, written.stdout) == (0, "nothing found\n")
+    assert Path("p.yaml").read_text() == RANGE.replace(", endPort: 80", "")
+    assert lint(RANGE.replace(", endPort: 80", ""), "--diff").exit_code == 0
+
+
+def test_an_unsafe_fix_shows_what_it_changes() -> None:
+    assert "1 more has a fix with --unsafe-fixes" in lint(MISSPELT, "--fix").stderr
+    result = lint(MISSPELT, "--fix", "--unsafe-fixes")
+    assert "what the unsafe fixes change:\n  before -> after: 0 opened, 1 closed" in result.stderr
+    assert Path("p.yaml").read_text() == MISSPELT.replace("dbb", "db")
+
+
+def test_what_is_fixed_on_standard_input_is_printed() -> None:
+    result = CliRunner().invoke(cli, ["lint", "-f", "-", "--fix"], input=RANGE)
+    assert (result.exit_code, result.stdout) == (0, RANGE.replace(", endPort: 80", ""))
+    assert result.stderr.endswith("nothing found\n")

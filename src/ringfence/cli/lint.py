@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from ringfence import __version__
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.lint_fixes import FIX_OPTIONS, FixOptions, LintedCluster, fixed
+from ringfence.cli.options import as_one
 from ringfence.cli.outputs import Outputs, outputs_option
 from ringfence.cli.terminal import print_message, print_text
 from ringfence.cluster import Cluster
@@ -119,6 +121,7 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
 @click.option(
     "--complete", is_flag=True, help="The input is the whole cluster: what it does not hold is not somewhere else."
 )
+@as_one(FixOptions, "fixes", FIX_OPTIONS)
 @click.option("--baseline", metavar="FILE", type=_FILE, help="Findings of this file do not count: only new ones do.")
 @click.option("--write-baseline", metavar="FILE", type=_FILE, help="Write all findings to this file, and exit with 0.")
 @click.option(
@@ -142,6 +145,7 @@ def lint(
     config: str | None,
     isolated: bool,
     complete: bool,
+    fixes: FixOptions,
     baseline: str | None,
     write_baseline: str | None,
     since: str | None,
@@ -162,6 +166,8 @@ def lint(
       ringfence lint -f manifests/ -R
       ringfence lint -f manifests/ --ignore RF108 -o json
       ringfence lint -f manifests/ -R -o text -o sarif=lint.sarif
+      ringfence lint -f manifests/ -R --diff
+      ringfence lint -f manifests/ -R --fix
       ringfence lint -f manifests/ -R --baseline lint-baseline.json
       ringfence lint -f manifests/ -R --since origin/main
       ringfence lint --explain RF103
@@ -188,13 +194,21 @@ def lint(
         settings=replace(wanted.settings, complete=complete or wanted.settings.complete),
     )
     rules = wanted.rules()
+    fixes.check(is_live=inputs.is_live)
+    earlier = _earlier(inputs, since) if since is not None else None
+
+    def read(contents: FileContents) -> LintedCluster:
+        cluster = inputs.cluster(report=False, contents=contents)
+        return LintedCluster(cluster, cluster.lint(configuration=wanted, baseline=baseline, since=earlier))
+
     contents = FileContents()
-    cluster = inputs.cluster(report=False, contents=contents)
-    findings = cluster.lint(
-        configuration=wanted,
-        baseline=baseline,
-        since=_earlier(inputs, since) if since is not None else None,
-    )
+    linted = read(contents)
+    if fixes.wanted:
+        linted, contents = fixed(contents, linted, read, fixes)
+    cluster, findings = linted.cluster, linted.findings
+    if fixes.wanted and "-" in inputs.filenames:  # the corrected text is on standard output
+        print_message(findings_text(findings, _source_lines(contents)))
+        inputs.leave(cluster.problems, EXIT_NO if findings.at_least(wanted.fail_on) else EXIT_YES)
     if write_baseline is not None:
         _write_baseline(write_baseline, findings)
         inputs.leave(cluster.problems, EXIT_YES)

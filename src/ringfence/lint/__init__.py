@@ -14,6 +14,7 @@ from ringfence.lint.findings import (
     SuppressedFinding,
     SuppressionKind,
 )
+from ringfence.lint.fixing import FixedInput, RefusedFix, fix, text_diff
 from ringfence.lint.linted import Linted
 from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_page
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
@@ -30,6 +31,7 @@ __all__ = [
     "Control",
     "Example",
     "FindingLevel",
+    "FixedInput",
     "LintConfiguration",
     "LintFinding",
     "LintFindings",
@@ -37,6 +39,7 @@ __all__ = [
     "LintSettings",
     "Linted",
     "Needs",
+    "RefusedFix",
     "RelatedPlace",
     "RuleGroup",
     "RulePage",
@@ -48,6 +51,7 @@ __all__ = [
     "directives_of",
     "find_configuration",
     "find_mistakes",
+    "fix",
     "known_words",
     "named_rules",
     "page_of",
@@ -55,6 +59,7 @@ __all__ = [
     "read_configuration",
     "rule_text",
     "rules_page",
+    "text_diff",
     "without_baseline",
     "without_earlier",
     "without_suppressed",

@@ -20,12 +20,8 @@ import msgspec
 from yaml import YAMLError, scan
 from yaml.tokens import ScalarToken
 
+from ringfence.lint.yaml_loader import Loader
 from ringfence.model.origin import Origin, Place, Range
-
-try:
-    from yaml import CSafeLoader as Loader
-except ImportError:  # PyYAML without libyaml
-    from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
 MARK: Final = "ringfence:"
 ANNOTATION: Final = "ringfence.dev/ignore-"

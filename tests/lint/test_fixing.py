@@ -1,0 +1,148 @@
+"""Fixes: what was corrected is gone, correcting again changes nothing, and all that was not wrong stays as it was."""
+
+import codecs
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from ringfence import Cluster
+from ringfence.cli.lint_fixes import LintedCluster
+from ringfence.lint import RULES, Example, FixedInput, LintRule, fix, page_of, text_diff
+from ringfence.sources.manifests import FileContents
+
+WITH_EDITS = [
+    pytest.param(rule, example, id=f"{rule.identifier} {example.reason}")
+    for rule in RULES
+    for example in page_of(rule).examples
+    if example.fires
+]
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop, labels: {app: db}}\n---\n"
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: 'db'}}  # the database
+  policyTypes: ["Egress"]
+  egress:
+  # one port
+  - ports: [{port: 5432, endPort: 5432, protocol: TCP}]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "p.yaml"
+
+
+def reader(file: Path, *rules: str) -> Callable[[FileContents], LintedCluster]:
+    def read(contents: FileContents) -> LintedCluster:
+        cluster = Cluster.load(file, contents=contents)
+        return LintedCluster(cluster, cluster.lint(select=rules))
+
+    return read
+
+
+def fixed(file: Path, data: str | bytes, *rules: str, unsafe: bool = False) -> tuple[FixedInput, bytes]:
+    """What becomes of a file, and its content afterwards."""
+    file.write_bytes(data.encode() if isinstance(data, str) else data)
+    contents, read = FileContents(), reader(file, *rules)
+    found = fix(contents, read(contents), read, unsafe=unsafe)
+    return found, found.contents.data(str(file)) or b""
+
+
+@pytest.mark.parametrize(("rule", "example"), WITH_EDITS)
+def test_what_was_corrected_is_gone_and_the_rest_stays(rule: LintRule, example: Example, file: Path) -> None:
+    text = "# first\n" + example.manifests.replace("\n---\n", "\n---\n# between\n") + "# last\n"
+    text = text.replace("\n", "\r\n")
+    first, data = fixed(file, text, rule.identifier, unsafe=True)
+    if not first.applied:
+        assert data == text.encode()
+        return
+    comments = [line for line in text.split("\r\n") if line.startswith(("#", "---"))]
+    assert [line for line in data.decode().split("\r\n") if line.startswith(("#", "---"))] == comments
+    assert data.count(b"\n") == data.count(b"\r\n")
+    left = Cluster.load(file, contents=first.contents).lint(select=[rule.identifier]).found
+    assert not {one.fingerprint for one in left} & {one.fingerprint for one in first.applied}
+    again, same = fixed(file, data, rule.identifier, unsafe=True)
+    assert again.applied == ()
+    assert same == data
+
+
+def test_a_safe_edit_keeps_quotes_and_comments(file: Path) -> None:
+    found, data = fixed(file, POD + POLICY, "RF129")
+    assert [one.rule for one in found.applied] == ["RF129"]
+    assert data.decode() == (POD + POLICY).replace(", endPort: 5432", "")
+
+
+def test_an_edit_that_may_change_verdicts_is_applied_only_if_it_is_asked_for(file: Path) -> None:
+    text = POD + POLICY.replace("'db'", "'dbb'")
+    found, data = fixed(file, text, "RF101")
+    assert (found.applied, [one.rule for one in found.unsafe], data.decode()) == ((), ["RF101"], text)
+    found, data = fixed(file, text, "RF101", unsafe=True)
+    assert data.decode() == POD + POLICY
+
+
+def test_an_edit_that_says_that_it_is_safe_and_is_not_is_refused(file: Path) -> None:
+    file.write_text(POD + POLICY.replace("'db'", "'dbb'"))
+    contents, read = FileContents(), reader(file, "RF101", "RF129")
+
+    def too_sure(contents: FileContents) -> LintedCluster:
+        linted = read(contents)
+        found = tuple(replace(one, is_safe=True) for one in linted.findings.found)
+        return replace(linted, findings=replace(linted.findings, found=found))
+
+    result = fix(contents, too_sure(contents), too_sure, unsafe=False)
+    assert [one.rule for one in result.applied] == ["RF129"]
+    assert [(one.finding.rule, one.reason) for one in result.refused] == [
+        ("RF101", "it would change what policies allow")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(POLICY + "# {{ .Values.x }}\n", "the file is a template: edit it by hand", id="a template"),
+        pytest.param(
+            POLICY.replace("ports: [", "ports: &p [") + "  - to: [{podSelector: {}}]\n    ports: *p\n",
+            "an alias refers to this text, so that the edit would change something else, too",
+            id="an alias",
+        ),
+        pytest.param(
+            (POLICY + "# \xe9\n").encode("latin-1"),
+            "the file has bytes that are not text: save it as UTF-8",
+            id="bytes",
+        ),
+    ],
+)
+def test_what_cannot_be_edited_is_left_alone_and_that_is_said(text: str | bytes, reason: str, file: Path) -> None:
+    found, data = fixed(file, text, "RF129")
+    assert {one.reason for one in found.refused} == {reason}
+    assert data == (text.encode() if isinstance(text, str) else text)
+
+
+def test_an_anchor_that_no_alias_uses_is_kept(file: Path) -> None:
+    _, data = fixed(file, POLICY.replace("ports: [", "ports: &p ["), "RF129")
+    assert data.decode() == POLICY.replace("ports: [", "ports: &p [").replace(", endPort: 5432", "")
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (b"", "utf-8")]
+)
+def test_the_encoding_stays(mark: bytes, encoding: str, file: Path) -> None:
+    text = f"# é\n{POLICY}"
+    _, data = fixed(file, mark + text.encode(encoding), "RF129")
+    assert data == mark + text.replace(", endPort: 5432", "").encode(encoding)
+
+
+def test_the_difference_is_that_of_the_lines(file: Path) -> None:
+    file.write_text(POLICY)
+    contents, read = FileContents(), reader(file, "RF129")
+    found = fix(contents, read(contents), read, unsafe=False)
+    lines = [line for line in text_diff(contents, found.contents) if line.startswith(("-", "+"))]
+    assert lines[2:] == [
+        "-  - ports: [{port: 5432, endPort: 5432, protocol: TCP}]\n",
+        "+  - ports: [{port: 5432, protocol: TCP}]\n",
+    ]
