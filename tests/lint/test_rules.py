@@ -16,7 +16,16 @@ from tests.semantics.judges import cluster_of
 
 from ringfence import Cluster
 from ringfence.errors import RingfenceError
-from ringfence.lint import ABOUT_SUPPRESSIONS, RULES, Example, FindingLevel, LintFindings, LintRule, page_of
+from ringfence.lint import (
+    ABOUT_SUPPRESSIONS,
+    RULES,
+    Example,
+    FindingLevel,
+    LintFindings,
+    LintRule,
+    LintSettings,
+    page_of,
+)
 
 TODAY = date(2026, 6, 1)
 
@@ -40,16 +49,16 @@ def read(example: Example, folder: Path) -> Cluster:
     return Cluster.load(file)
 
 
-def found_by(rule: LintRule, cluster: Cluster) -> LintFindings:
+def found_by(rule: LintRule, cluster: Cluster, settings: LintSettings | None = None) -> LintFindings:
     if rule not in ABOUT_SUPPRESSIONS:
-        return cluster.lint(select=[rule.identifier])
+        return cluster.lint(select=[rule.identifier], settings=settings)
     found = cluster.lint(today=TODAY).found
     return LintFindings(tuple(one for one in found if one.rule == rule.identifier))
 
 
 @pytest.mark.parametrize(("rule", "example"), examples_of(RULES))
 def test_a_rule_fires_and_is_silent_as_its_page_says(rule: LintRule, example: Example, tmp_path: Path) -> None:
-    found = found_by(rule, read(example, tmp_path))
+    found = found_by(rule, read(example, tmp_path), example.settings)
     assert bool(found) is example.fires
     assert found.skipped == ()
     if example.reason.startswith("as a note"):

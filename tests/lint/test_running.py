@@ -32,7 +32,7 @@ def test_without_a_word_the_rules_of_the_default_group_are_applied() -> None:
     [
         (["RF104", "rf101"], [], ["RF101", "RF104"]),
         (["selects-nothing"], [], ["RF101"]),
-        (["RF10"], ["RF102", "or-instead-of-and", "RF107"], ["RF101", "RF104", "RF105", "RF106", "RF108"]),
+        (["RF10"], ["RF102", "or-instead-of-and", "RF107", "RF109"], ["RF101", "RF104", "RF105", "RF106", "RF108"]),
         (["compliance:nsa-cisa-network-policies"], ["RF10"], ["RF132"]),
     ],
 )
@@ -93,7 +93,7 @@ def test_policies_that_are_not_read_make_it_unknown_what_is_shadowed() -> None:
     assert [one.rule for one in findings.found] == ["RF137"]
     assert [(one.rules, one.reason) for one in findings.skipped] == [
         (
-            ("RF108",),
+            ("RF108", "RF109"),
             "what seems redundant may be needed by GlobalNetworkPolicy.projectcalico.org guard "
             "(added by a program), which is not read",
         )

@@ -11,16 +11,27 @@ from typing import Final
 import msgspec
 
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
+from ringfence.lint.settings import LintSettings
 
+_PLUGIN: Final = re.compile(r"with plugin ([\w-]+)")
 _EXAMPLE: Final = re.compile(r"^(Fires|Silent)\b([^\n]*):\n\n```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 
 
 class Example(msgspec.Struct, frozen=True):
-    """An example of a rule: manifests in which it finds something, or nothing. `reason` says why."""
+    """An example of a rule: manifests in which it finds something, or nothing. `reason` says why.
+
+    It begins with `with plugin NAME` where the network plugin matters.
+    """
 
     fires: bool
     reason: str
     manifests: str
+
+    @property
+    def settings(self) -> LintSettings:
+        """What the example is about beyond its manifests."""
+        found = _PLUGIN.match(self.reason)
+        return LintSettings(plugin=found[1] if found else "")
 
 
 class RulePage(msgspec.Struct, frozen=True):

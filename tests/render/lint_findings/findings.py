@@ -29,9 +29,11 @@ def findings_of_every_rule(repository: Path) -> LintFindings:
     found: list[LintFinding] = []
     for rule in RULES:
         file = folder / f"{rule.identifier}.yaml"
-        file.write_text(next(one.manifests for one in page_of(rule).examples if one.fires))
+        example = next(one for one in page_of(rule).examples if one.fires)
+        file.write_text(example.manifests)
         select = [] if rule in ABOUT_SUPPRESSIONS else [rule.identifier]
-        found += [one for one in Cluster.load(file).lint(select=select).found if one.rule == rule.identifier]
+        every = Cluster.load(file).lint(select=select, settings=example.settings).found
+        found += [one for one in every if one.rule == rule.identifier]
     broken = folder / "broken.yaml"
     broken.write_text(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: q}\nspec: {podSelector: 1}\n"

@@ -2,6 +2,7 @@
 
 from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
+from ringfence.engine.answers.equal_priorities import equal_priority_text
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
@@ -46,6 +47,7 @@ __all__ = [
     "changed_peers",
     "connectivity_rows",
     "end_text",
+    "equal_priority_text",
     "exempt_addresses",
     "explain",
     "is_exempt",

@@ -1,0 +1,243 @@
+"""Two policies of administrators with the same priority that disagree.
+
+Of two policies of a tier with the same `priority`, which one comes first is not defined: network plugins differ, and
+may change their minds. It is found if some pods of the input are allowed something else in the other order.
+
+Remedy: give them different priorities.
+
+Fires, for one allows what the other denies:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: open}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Accept
+    from: [{namespaces: {}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: shut}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+```
+
+Fires, for to pass on is not to deny:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: leave}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Pass
+    from: [{namespaces: {}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: shut}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+```
+
+Silent, for the priorities differ:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: open}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Accept
+    from: [{namespaces: {}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: shut}
+spec:
+  tier: Admin
+  priority: 6
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+```
+
+Silent, for they do the same:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: one}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: two}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+```
+
+Silent, for they are about different pods:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: open}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}
+  ingress:
+  - action: Accept
+    from: [{namespaces: {}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: shut}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: api}}}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+```
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import combinations, groupby
+from typing import Any
+
+from ringfence.engine.answers import equal_priority_text, priorities_of_stack
+from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, own_ports
+from ringfence.lint.findings import FindingLevel, RelatedPlace
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.model.cluster_policies import PolicyTier
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES
+from ringfence.sets.traffic import ALL_TRAFFIC
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    tiers = {tier: linted.state.cluster_policies(tier) for tier in PolicyTier}
+    if not any(_equal(policies) for policies in tiers.values()):
+        return
+    deciding = set(_deciding(linted))
+    for tier, policies in tiers.items():
+        for group in _equal(policies) if deciding else ():
+            for first, second in combinations(group, 2):
+                if equal_priority_text(tier.value, first, second) in deciding:
+                    yield _hit(first, second)
+
+
+def _equal(policies: list[CompiledPolicy[Any]]) -> list[list[CompiledPolicy[Any]]]:
+    """The policies of a tier in groups of the same priority."""
+    groups = (list(group) for _, group in groupby(policies, key=lambda policy: policy.priority))
+    return [group for group in groups if len(group) > 1]
+
+
+def _deciding(linted: Linted) -> Iterator[str]:
+    """The sentences about pairs of policies whose order decides what some pods may."""
+    tiers = linted.state.tiers
+    stacks: dict[tuple[Stack, OwnPorts], None] = {}
+    for identity in linted.state.population.identities():
+        for direction in Direction:
+            stack = tiers.stack(identity, direction)
+            stacks[stack, own_ports(stack, identity)] = None
+    for stack, own in stacks:
+        for family in FAMILIES:
+            yield from priorities_of_stack(stack, partial(tiers.peers_of, own=own, family=family), ALL_TRAFFIC)
+        yield from priorities_of_stack(stack, partial(tiers.addresses_of, own=own), ALL_TRAFFIC)
+
+
+def _hit(first: CompiledPolicy[Any], second: CompiledPolicy[Any]) -> Hit:
+    message = (
+        f"{second.kind_name} {second} has the same priority {second.priority} as {first.kind_name} {first}, and they "
+        "disagree about some pods: which one decides is not defined"
+    )
+    related = (RelatedPlace(first.origin.at("spec.priority"), "the same priority"),) if first.origin else ()
+    return Hit(second, "spec.priority", message, "give them different priorities", related=related)
+
+
+RULE = LintRule("RF139", "priority-tie", FindingLevel.WARNING, __doc__, _check)
