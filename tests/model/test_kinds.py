@@ -49,6 +49,14 @@ def test_the_kinds_of_kubernetes() -> None:
         "Endpoints": ("/api/v1/endpoints", True),
         "Node": ("/api/v1/nodes", False),
         **{
+            name: (f"/apis/admissionregistration.k8s.io/v1/{name.lower()}s", False)
+            for name in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+        },
+        "APIService": ("/apis/apiregistration.k8s.io/v1/apiservices", False),
+        "Ingress": ("/apis/networking.k8s.io/v1/ingresses", True),
+        "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1/httproutes", True),
+        "Route": ("/apis/route.openshift.io/v1/routes", True),
+        **{
             f"{name}.{group}": (f"/apis/{group}/{version}/{plural}", False)
             for name, group, version, plural in (
                 ("ClusterNetworkPolicy", "policy.networking.k8s.io", "v1alpha2", "clusternetworkpolicies"),

@@ -32,7 +32,7 @@ OTHER_KINDS_OF_KUBERNETES = {
     "PodTemplate ResourceQuota Secret ServiceAccount",
     "apps/v1": "ControllerRevision",
     "batch/v1": "JobTemplate",
-    "networking.k8s.io/v1": "Ingress IngressClass IPAddress ServiceCIDR",
+    "networking.k8s.io/v1": "IngressClass IPAddress ServiceCIDR",
     "node.k8s.io/v1": "RuntimeClass",
     "policy/v1": "PodDisruptionBudget",
     "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",

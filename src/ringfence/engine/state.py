@@ -59,6 +59,7 @@ from ringfence.model.objects import (
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
 from ringfence.model.selectors import EVERYTHING, Selector
+from ringfence.model.service_users import CONTROL_PLANE_KINDS, ROUTING_KINDS, ServiceUser
 from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
@@ -105,6 +106,8 @@ class State:
         """The network plugin that enforces the policies; None if they mean what upstream says."""
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
+        self.service_users: dict[Reference, ServiceUser] = {}
+        """The webhooks, aggregated APIs and routes, which change no verdict."""
         self.operated: dict[OperatedObject, None] = {}
         """Custom resources of which an operator makes pods that the input need not have."""
         self._supposed: set[Member] = set()
@@ -142,6 +145,8 @@ class State:
                 self._replace_node(obj.metadata.name, obj)
             case UnreadPolicy():
                 self.doubts.upsert(obj)
+            case ServiceUser():
+                self.service_users[Reference(namespace_of(obj), obj.kind, obj.metadata.name)] = obj
             case (
                 ClusterNetworkPolicy() | AdminNetworkPolicy() | BaselineAdminNetworkPolicy() | AwsClusterNetworkPolicy()
             ):
@@ -198,6 +203,8 @@ class State:
                 self._replace_node(name, None)
             case "HorizontalPodAutoscaler":
                 self._members.remove_autoscaler(reference)
+            case _ if kind in (*CONTROL_PLANE_KINDS, *ROUTING_KINDS):
+                self.service_users.pop(reference, None)
             case _ if kind in WORKLOAD_KINDS:
                 self._members.remove_workload(reference)
             case _:
@@ -366,6 +373,8 @@ class State:
                 return name in self.nodes
             case "HorizontalPodAutoscaler":
                 return self.workloads.scaled_by(reference) is not None
+            case kind if kind in (*CONTROL_PLANE_KINDS, *ROUTING_KINDS):
+                return reference in self.service_users
             case _:
                 return self._directory.get(reference) is not None or self.workloads.get(reference) is not None
 

@@ -60,8 +60,6 @@ def rule_text(rule: LintRule) -> str:
         facts.append(f"only with `--select {rule.group}`")
     if rule.needs is Needs.PODS:
         facts.append("skipped if the input holds no pods and no workloads")
-    elif rule.needs is Needs.NAMESPACES:
-        facts.append("skipped if the input holds no pods and no workloads, or no Namespace objects")
     lines = [f"# {rule.identifier} {rule.name}", "", page.summary, "", f"{'; '.join(facts)}.", "", page.text]
     for example in page.examples:
         verb = "It fires" if example.fires else "It is silent"

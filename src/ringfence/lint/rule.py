@@ -6,7 +6,7 @@ in it are the tests of the rule.
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -34,8 +34,11 @@ class Needs(StrEnum):
     """Policies are enough."""
     PODS = "pods"
     """Without any pod or workload in the input, the rule is skipped: no policy would select anything."""
-    NAMESPACES = "namespaces"
-    """Without any pod or workload, or without any Namespace object, the rule is skipped: labels would be missing."""
+
+
+NO_PODS: Final = "the input holds no pods and no workloads"
+NO_NAMESPACES: Final = "the input holds no Namespace objects"
+"""Why rules are skipped, or cannot decide about something that depends on the labels of namespaces."""
 
 
 class Hit(msgspec.Struct, frozen=True):

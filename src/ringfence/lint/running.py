@@ -9,7 +9,7 @@ from ringfence.lint.compliance import compliance_tags, known_tags
 from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, order_of
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
-from ringfence.lint.rule import Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
+from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
 from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
@@ -18,9 +18,6 @@ from ringfence.model.problems import Problem, Severity
 
 ALL = "all"
 """The word that selects every rule and every problem of the input."""
-
-NO_PODS = "the input holds no pods and no workloads"
-NO_NAMESPACES = "the input holds no Namespace objects"
 
 
 def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[LintRule]) -> LintFindings:
@@ -50,11 +47,8 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
 
 def _missing(linted: Linted, rule: LintRule) -> str:
     """Why a rule cannot be decided; empty if it can."""
-    if linted.is_complete or rule.needs is Needs.POLICIES:
-        return ""
-    if not linted.has_pods:
-        return NO_PODS
-    return NO_NAMESPACES if rule.needs is Needs.NAMESPACES and not linted.has_namespaces else ""
+    is_enough = rule.needs is Needs.POLICIES or linted.is_complete or linted.has_pods
+    return "" if is_enough else NO_PODS
 
 
 def _finding(rule: LintRule, hit: Hit | ObjectHit, documents: dict[int, dict[str, Any]]) -> tuple[LintFinding, str]:

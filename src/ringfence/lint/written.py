@@ -9,7 +9,7 @@ from ringfence.engine.policies import CompiledRule, PodSelection, compile_peer
 from ringfence.engine.population import Member
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.objects import NetworkPolicyPeer, NetworkPolicyPort, Rule
+from ringfence.model.objects import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -143,3 +143,12 @@ def rules_of_policy(policy: PolicyInForce, direction: Direction) -> Iterator[Wri
 def allows_everything(rule: CompiledRule) -> bool:
     """Whether a rule is about all peers and all traffic."""
     return rule.peers.everyone and rule.traffic == ALL_TRAFFIC
+
+
+def isolating_policy(linted: Linted, pod: Member, direction: Direction) -> PolicyInForce | None:
+    """The first NetworkPolicy that isolates a pod in a direction; None if none does, whatever policies of others do."""
+    for profile in linted.state.tiers.profiles(linted.state.identity(pod), direction):
+        for policy in profile.policies:
+            if isinstance(policy.policy, NetworkPolicy):
+                return policy
+    return None

@@ -13,6 +13,7 @@ from ringfence.model.api_versions import is_later
 from ringfence.model.field_errors import FieldError
 from ringfence.model.objects import Namespace, Object, Workload
 from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.service_users import ServiceUser
 from ringfence.model.structural_schemas import Schema
 from ringfence.model.validation import FieldWarning, name_errors
 
@@ -39,9 +40,26 @@ def _nothing_refused(obj: Any, server: ServerVersion) -> list[FieldError]:
 
 
 _GROUPS_OF_UNIQUE_NAMES: Final = frozenset(
-    ("", "apps", "autoscaling", "batch", "discovery.k8s.io", "networking.k8s.io", "argoproj.io", "apps.openshift.io")
+    (
+        "",
+        "admissionregistration.k8s.io",
+        "apiregistration.k8s.io",
+        "apps",
+        "apps.openshift.io",
+        "argoproj.io",
+        "autoscaling",
+        "batch",
+        "discovery.k8s.io",
+        "gateway.networking.k8s.io",
+        "networking.k8s.io",
+        "route.openshift.io",
+    )
 )
 """The groups of which the kinds that are read have names that no other kind that is read has."""
+
+
+_WITH_KINDS: Final = (Workload, ServiceUser)
+"""The types of objects of several kinds, each with its kind as a field."""
 
 
 _MISSPELT: Final = 0.8
@@ -167,7 +185,7 @@ class KindTable:
         self._kinds: list[Kind] = []
         self._by_version: dict[tuple[object, object], Kind] = {}
         self._by_model: dict[type, Kind] = {}
-        self._workloads: dict[str, Kind] = {}
+        self._sharing: dict[str, Kind] = {}
         for kind in kinds:
             self.add(kind)
 
@@ -183,8 +201,8 @@ class KindTable:
             raise ValueError(f"{kind.key} is in the table already: write all its versions in one row")
         self._kinds.append(kind)
         self._by_version |= {(api_version, kind.name): kind for api_version in kind.api_versions}
-        if kind.model is Workload:
-            self._workloads[kind.name] = kind
+        if kind.model in _WITH_KINDS:
+            self._sharing[kind.name] = kind
         else:
             self._by_model[kind.model] = kind
 
@@ -193,8 +211,8 @@ class KindTable:
         self._kinds.remove(kind)
         for api_version in kind.api_versions:
             del self._by_version[api_version, kind.name]
-        if kind.model is Workload:
-            del self._workloads[kind.name]
+        if kind.model in _WITH_KINDS:
+            del self._sharing[kind.name]
         else:
             del self._by_model[kind.model]
 
@@ -208,7 +226,7 @@ class KindTable:
 
     def has(self, obj: object) -> bool:
         """Whether a value is an object of one of the kinds."""
-        return type(obj) in self._by_model or (isinstance(obj, Workload) and obj.kind in self._workloads)
+        return type(obj) in self._by_model or (isinstance(obj, _WITH_KINDS) and obj.kind in self._sharing)
 
     def keyed(self, key: str) -> Kind | None:
         """The kind with this key; None if there is none."""
@@ -236,8 +254,8 @@ class KindTable:
         return of_group[close[0]] if close else None
 
     def of(self, obj: Object) -> Kind:
-        """The kind of an object. All workloads have one type, with the kind as a field."""
-        return self._workloads[obj.kind] if isinstance(obj, Workload) else self._by_model[type(obj)]
+        """The kind of an object. Several have one type, with the kind as a field."""
+        return self._sharing[obj.kind] if isinstance(obj, _WITH_KINDS) else self._by_model[type(obj)]
 
     def policies(self) -> list[Kind]:
         """The kinds that are policies."""

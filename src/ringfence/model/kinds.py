@@ -33,6 +33,20 @@ from ringfence.model.objects import (
 )
 from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject
 from ringfence.model.server_versions import ServerVersion
+from ringfence.model.service_users import (
+    ROUTING_KINDS,
+    AggregatedApi,
+    HTTPRouteFields,
+    IngressFields,
+    RouteFields,
+    ServiceUser,
+    WebhookConfiguration,
+    aggregated_api,
+    http_route,
+    ingress,
+    route,
+    webhook_configuration,
+)
 from ringfence.model.services import Endpoints, EndpointSlice, Service
 from ringfence.model.validation import (
     CLUSTER_POLICY_SCHEMAS,
@@ -126,6 +140,34 @@ def _workload(
         former_defaults=with_default_selector if shape is WorkloadFields else unchanged,
         validate=workload_errors,
     )
+
+
+def _service_user(
+    name: str,
+    api_version: str,
+    shape: type[Any],
+    build: Callable[[str, Any], Any],
+    removed: Mapping[str, ServerVersion] = {},
+    others: tuple[str, ...] = (),
+) -> Kind:
+    """A kind of which only the Services are read that it names; a live cluster is not asked for it."""
+    return Kind(
+        name=name,
+        plural=f"{name.lower()}{'es' if name.endswith('s') else 's'}",
+        api_versions=(api_version, *others, *removed),
+        shape=shape,
+        model=ServiceUser,
+        build=build,
+        is_namespaced=name in ROUTING_KINDS,
+        only_in_manifests=True,
+        removed=removed,
+        validate=object_errors,
+    )
+
+
+def _since_1_22(*api_versions: str) -> dict[str, ServerVersion]:
+    """Versions that servers do not have any more since that release. What they call otherwise is not read."""
+    return dict.fromkeys(api_versions, ServerVersion(22))
 
 
 def _cluster_policy(model: type[Any], plural: str, short_name: str, api_version: str) -> Kind:
@@ -234,6 +276,38 @@ KINDS: Final = KindTable(
         ),
         msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1", object_errors), only_in_manifests=True),
         _plain(Node, "nodes", "v1", node_errors, is_namespaced=False),
+        *(
+            _service_user(
+                name,
+                "admissionregistration.k8s.io/v1",
+                WebhookConfiguration,
+                webhook_configuration,
+                _since_1_22("admissionregistration.k8s.io/v1beta1"),
+            )
+            for name in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+        ),
+        _service_user(
+            "APIService",
+            "apiregistration.k8s.io/v1",
+            AggregatedApi,
+            aggregated_api,
+            _since_1_22("apiregistration.k8s.io/v1beta1"),
+        ),
+        _service_user(
+            "Ingress",
+            "networking.k8s.io/v1",
+            IngressFields,
+            ingress,
+            _since_1_22("networking.k8s.io/v1beta1", _EXTENSIONS),
+        ),
+        _service_user(
+            "HTTPRoute",
+            "gateway.networking.k8s.io/v1",
+            HTTPRouteFields,
+            http_route,
+            others=("gateway.networking.k8s.io/v1beta1", "gateway.networking.k8s.io/v1alpha2"),
+        ),
+        _service_user("Route", "route.openshift.io/v1", RouteFields, route),
         _cluster_policy(ClusterNetworkPolicy, "clusternetworkpolicies", "cnp", "policy.networking.k8s.io/v1alpha2"),
         _cluster_policy(AdminNetworkPolicy, "adminnetworkpolicies", "anp", "policy.networking.k8s.io/v1alpha1"),
         _cluster_policy(

@@ -16,6 +16,7 @@ import msgspec
 from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.metadata import Int32, LabelSelector, NodeMeta, ObjectMeta, PolicyMeta
 from ringfence.model.origin import Origin
+from ringfence.model.service_users import ServiceUser
 from ringfence.model.services import Endpoints, EndpointSlice, Service
 
 WORKLOAD_KINDS: Final = (
@@ -304,6 +305,7 @@ Object = (
     | Node
     | NetworkPolicy
     | ClusterPolicy
+    | ServiceUser
 )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from ringfence.lint.rule import LintRule
 from ringfence.lint.rules import (
     allow_all_rule,
+    ambient_port,
     cidr_host_bits,
     direction_not_listed,
     dns_blocked,
@@ -19,6 +20,7 @@ from ringfence.lint.rules import (
     host_network_peer,
     host_network_subject,
     implicit_ingress_isolation,
+    ingress_controller_blocked,
     invalid_suppression,
     ip_block_of_pods,
     label_not_on_template,
@@ -45,6 +47,7 @@ from ringfence.lint.rules import (
     unknown_port_name,
     unread_policy,
     unused_suppression,
+    webhook_blocked,
 )
 
 UNUSED_SUPPRESSION: Final = unused_suppression.RULE
@@ -86,6 +89,9 @@ RULES: Final[tuple[LintRule, ...]] = (
     port_range.RULE,
     tcp_only.RULE,
     metadata_reachable.RULE,
+    ambient_port.RULE,
+    webhook_blocked.RULE,
+    ingress_controller_blocked.RULE,
     load_balancer_source.RULE,
     unread_policy.RULE,
     strict_decoding.RULE,

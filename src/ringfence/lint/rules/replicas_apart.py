@@ -103,7 +103,7 @@ from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.rule import Hit, LintRule
-from ringfence.model.objects import NetworkPolicy
+from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 
 _BETWEEN_REPLICAS: Final = ("peer", "cluster", "gossip", "raft", "replication", "galera", "epmd", "internode")
@@ -115,19 +115,10 @@ def _check(linted: Linted) -> Iterator[Hit]:
             continue
         allowed = traffic_between_two(linted.state, pod)
         if pod.container_ports and not any(allowed.contains(one.protocol, one.port) for one in pod.container_ports):
-            policy, direction = _isolating(linted, pod)
+            isolating = ((isolating_policy(linted, pod, direction), direction) for direction in Direction)
+            policy, direction = next((one for one in isolating if one[0]), (None, Direction.INGRESS))
             if policy:
                 yield _hit(policy, direction, pod)
-
-
-def _isolating(linted: Linted, pod: Member) -> tuple[PolicyInForce | None, Direction]:
-    """The first NetworkPolicy that isolates a pod; None if policies of other kinds do."""
-    for direction in Direction:
-        for profile in linted.state.tiers.profiles(linted.state.identity(pod), direction):
-            for policy in profile.policies:
-                if isinstance(policy.policy, NetworkPolicy):
-                    return policy, direction
-    return None, Direction.INGRESS
 
 
 def _hit(policy: PolicyInForce, direction: Direction, pod: Member) -> Hit:

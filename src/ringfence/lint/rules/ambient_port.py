@@ -1,0 +1,241 @@
+"""Pods of an Istio ambient mesh, and the port of its tunnels.
+
+In ambient mode (`istio.io/dataplane-mode: ambient` on the namespace or the pod), connections between pods of the mesh
+come through a tunnel to TCP 15008 of the destination, whatever port they are for. Policies see that port. A policy that
+admits only the ports of the application shuts all peers of the mesh out, which is an error. One that admits more pods
+to 15008 than to the ports of the application lets those reach every port, for the policy does not see which; it is a
+warning.
+
+Remedy: admit the same peers to TCP 15008 as to the port of the application, and limit ports by Istio's policies.
+
+Fires, for the tunnel does not end at 8080:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 8080}]
+```
+
+Fires as a warning, for other pods may use every port through the tunnel:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: job, namespace: shop, labels: {app: job}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 8080}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: tunnel, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+    ports: [{port: 15008}]
+```
+
+Silent, for the same peers may use the tunnel:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 8080}, {port: 15008}]
+```
+
+Silent, for the namespace is not in the mesh:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for the pod opts out:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api, istio.io/dataplane-mode: none}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for nobody is admitted anyway:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: sealed, namespace: shop}
+spec:
+  podSelector: {}
+```
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.engine.policies import CompiledRule, PortQuestion
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import NO_NAMESPACES, Hit, LintRule, Unknown
+from ringfence.lint.written import isolating_policy, rules_in_force
+from ringfence.model.policies import Direction
+
+_LABEL: Final = "istio.io/dataplane-mode"
+_TUNNEL: Final = 15008
+
+
+def _check(linted: Linted) -> Iterator[Hit | Unknown]:
+    if not linted.has_namespaces and not linted.is_complete and _names_the_tunnel(linted):
+        yield Unknown(NO_NAMESPACES)
+    for identity in linted.state.population.identities():
+        pod = next((pod for pod in identity.pods() if is_ambient(linted, pod)), None)
+        policy = isolating_policy(linted, pod, Direction.INGRESS) if pod else None
+        if pod is None or policy is None:
+            continue
+        profiles = linted.state.tiers.profiles(identity, Direction.INGRESS)
+        rules = [rule for profile in profiles for rule in profile.rules if _is_about_pods(rule)]
+        if rules and not any(rule.traffic.contains("TCP", _TUNNEL) for rule in rules):
+            message = (
+                f"no rule admits anybody to TCP {_TUNNEL} of {pod}, to which all connections of its ambient mesh come: "
+                "no pod of the mesh can connect to it"
+            )
+            yield Hit(policy, "spec.ingress", message, f"admit the same peers to TCP {_TUNNEL}")
+        elif other := _more(linted, pod):
+            message = (
+                f"{other} may connect to TCP {_TUNNEL} of {pod} and to none of its own ports: through the tunnel of "
+                "the ambient mesh it reaches all of them"
+            )
+            remedy = f"admit to TCP {_TUNNEL} whom the ports admit"
+            yield Hit(policy, "spec.ingress", message, remedy, FindingLevel.WARNING)
+
+
+def _names_the_tunnel(linted: Linted) -> bool:
+    """Whether some rule is about the tunnel, so that there is a mesh, whatever labels the namespaces have."""
+    entries = (entry for rule in rules_in_force(linted) for _, entry in rule.ports())
+    return any(entry.port == _TUNNEL for entry in entries)
+
+
+def is_ambient(linted: Linted, pod: Member) -> bool:
+    """Whether a pod is in an ambient mesh: by its own label, or else by that of its namespace."""
+    own = pod.labels.get(_LABEL)
+    return not pod.host_network and (own or linted.state.namespaces.labels(pod.namespace).get(_LABEL)) == "ambient"
+
+
+def _is_about_pods(rule: CompiledRule) -> bool:
+    return rule.peers.everyone or bool(rule.peers.selections)
+
+
+def _more(linted: Linted, pod: Member) -> Member | None:
+    """A pod of the mesh that may use the tunnel to another one, and none of the ports that this one declares."""
+    tiers, identity, family = linted.state.tiers, linted.state.identity(pod), pod.families[0]
+    declared = {(one.protocol, one.port) for one in pod.container_ports} - {("TCP", _TUNNEL)}
+    bits = tiers.peers_allowed(identity, Direction.INGRESS, PortQuestion(family, "TCP", _TUNNEL)) if declared else 0
+    for protocol, port in sorted(declared):
+        bits &= ~tiers.peers_allowed(identity, Direction.INGRESS, PortQuestion(family, protocol, port))
+    others = (other for one in linted.state.population.identities(bits) for other in one.pods())
+    return next((other for other in others if other is not pod and is_ambient(linted, other)), None)
+
+
+RULE = LintRule("RF133", "ambient-port", FindingLevel.ERROR, __doc__, _check)

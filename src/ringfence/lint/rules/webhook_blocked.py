@@ -1,0 +1,210 @@
+"""A webhook, or an aggregated API, that the API server cannot reach.
+
+The API server calls webhooks and aggregated APIs from the nodes of the control plane. They are no pods, so that only a
+rule without peers or an `ipBlock` admits them. A policy that admits pods alone shuts them out: with `failurePolicy:
+Fail`, nothing can be created any more. It is found where no address may connect to the port of the pods behind the
+Service, or, if the input has Nodes of the control plane, none of theirs.
+
+Remedy: add a rule with the port and an `ipBlock` of the control plane, or without peers.
+
+Fires, for the policy admits pods only:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: checks, namespace: shop, labels: {app: checks}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 9443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checks, namespace: shop}
+spec: {selector: {app: checks}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: checks}
+webhooks:
+- name: checks.example.com
+  clientConfig: {service: {namespace: shop, name: checks}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+```
+
+Fires, for an aggregated API is called from there, too:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: checks, namespace: shop, labels: {app: checks}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 9443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checks, namespace: shop}
+spec: {selector: {app: checks}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.metrics.example.com}
+spec: {service: {namespace: shop, name: checks, port: 443}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+```
+
+Silent, for the port is open to all:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: checks, namespace: shop, labels: {app: checks}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 9443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checks, namespace: shop}
+spec: {selector: {app: checks}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: checks}
+webhooks:
+- name: checks.example.com
+  clientConfig: {service: {namespace: shop, name: checks}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: checks, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: checks}}
+  ingress:
+  - ports: [{port: 9443}]
+```
+
+Silent, for the control plane is admitted by its address:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: checks, namespace: shop, labels: {app: checks}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 9443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checks, namespace: shop}
+spec: {selector: {app: checks}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: checks}
+webhooks:
+- name: checks.example.com
+  clientConfig: {service: {namespace: shop, name: checks}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: checks, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: checks}}
+  ingress:
+  - from: [{ipBlock: {cidr: 192.168.0.0/24}}]
+    ports: [{port: 9443}]
+```
+
+Silent, for nothing isolates the pods:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: checks, namespace: shop, labels: {app: checks}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 9443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checks, namespace: shop}
+spec: {selector: {app: checks}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: checks}
+webhooks:
+- name: checks.example.com
+  clientConfig: {service: {namespace: shop, name: checks}}
+```
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.engine.population import Member, addresses_of
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.service_targets import named_targets
+from ringfence.lint.written import isolating_policy
+from ringfence.model.policies import Direction
+from ringfence.model.service_users import CONTROL_PLANE_KINDS
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
+
+_CONTROL_PLANE: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    sources = _control_plane(linted) or ALL_ADDRESSES
+    for target in named_targets(linted, CONTROL_PLANE_KINDS):
+        policy = isolating_policy(linted, target.pod, Direction.INGRESS)
+        if policy and not _is_admitted(linted, target.pod, target.protocol, target.port, sources):
+            message = (
+                f"the API server cannot reach {target.pod} on {target.protocol} {target.port}, which is behind Service "
+                f"{target.service} of {target.user}: the policy admits none of the addresses that it connects from"
+            )
+            yield Hit(
+                policy, "spec.podSelector", message, "add a rule with the port and an ipBlock of the control plane"
+            )
+
+
+def _control_plane(linted: Linted) -> Addresses:
+    """The addresses of the Nodes of the control plane; none, if the input has no such Node."""
+    labelled = (
+        node
+        for node in linted.state.nodes.values()
+        if any(key in (node.metadata.labels or {}) for key in _CONTROL_PLANE)
+    )
+    return Addresses.union_of(map(addresses_of, labelled))
+
+
+def _is_admitted(linted: Linted, pod: Member, protocol: str, port: int, sources: Addresses) -> bool:
+    """Whether some of these addresses may connect to a port of a pod."""
+    state = linted.state
+    cells = state.tiers.allowed_addresses(state.identity(pod), Direction.INGRESS, sources)
+    return any(addresses and allowed.contains(protocol, port) for addresses, allowed in cells)
+
+
+RULE = LintRule("RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check)

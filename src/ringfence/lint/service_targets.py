@@ -1,0 +1,46 @@
+"""The pods behind the Services that webhooks, aggregated APIs and routes name."""
+
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from ringfence.analysis.endpoints import selected_members, target_port
+from ringfence.engine.population import Member, Reference
+from ringfence.lint.linted import Linted
+from ringfence.model.service_users import ServiceTarget
+from ringfence.model.services import Service
+
+
+class NamedTarget(msgspec.Struct, frozen=True):
+    """A port of a pod behind a Service, and the object that names the Service."""
+
+    user: Reference
+    service: Reference
+    pod: Member
+    protocol: str
+    port: int
+
+
+def named_targets(linted: Linted, kinds: Collection[str]) -> Iterator[NamedTarget]:
+    """What is behind the Services that objects of some kinds name, one pod of each identity."""
+    for user, obj in sorted(linted.state.service_users.items()):
+        for target in obj.targets if user.kind in kinds else ():
+            namespace = target.namespace or user.namespace
+            service = linted.state.services.get((namespace, target.name))
+            if service:
+                yield from _behind(linted, user, Reference(namespace, "Service", target.name), service, target)
+
+
+def _behind(
+    linted: Linted, user: Reference, name: Reference, service: Service, target: ServiceTarget
+) -> Iterator[NamedTarget]:
+    seen: set[tuple[int, str, int]] = set()
+    for pod in sorted(selected_members(linted.state, service), key=lambda one: one.reference):
+        for port in service.spec.ports or ():
+            number = target_port(pod, port) if target.port in (None, port.port, port.name) else None
+            if number is None or pod.host_network:
+                continue
+            key = (linted.state.identity(pod).bit, port.protocol, number)
+            if key not in seen:
+                seen.add(key)
+                yield NamedTarget(user, name, pod, port.protocol, number)
