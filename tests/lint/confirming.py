@@ -12,12 +12,15 @@ from ringfence.lint import FindingLevel, LintFinding
 Object = dict[str, Any]
 
 FOR_NOTHING: Final = frozenset(
-    ["RF101", "RF102", "RF103", "RF104", "RF108", "RF111", "RF113", "RF116", "RF118", "RF119", "RF127"]
+    [
+        *("RF101", "RF102", "RF103", "RF104", "RF107", "RF108", "RF109", "RF111", "RF113", "RF116", "RF118", "RF119"),
+        *("RF123", "RF126", "RF127", "RF142"),
+    ]
 )
 """The rules that name a part without which nothing changes."""
 
 
-IN_EVERY_CLUSTER: Final = frozenset(["RF104", "RF108", "RF118", "RF119"])
+IN_EVERY_CLUSTER: Final = frozenset(["RF104", "RF107", "RF108", "RF118", "RF119", "RF126"])
 """Those of them without which nothing changes for pods that do not exist yet either."""
 
 
@@ -44,6 +47,12 @@ def without(objects: Iterable[Object], finding: LintFinding) -> list[Object]:
         elif finding.rule == "RF119":
             direction, rule, field, item = _steps(finding.path)
             del obj["spec"][direction][int(rule)][field][int(item)]["ipBlock"]["except"]
+            left.append(obj)
+        elif finding.rule == "RF107":
+            # The rule allows everything: all others of its policy and direction are for nothing.
+            direction, rule, _, _ = _steps(finding.path)
+            _keep_directions(obj["spec"])
+            obj["spec"][direction] = [obj["spec"][direction][int(rule)]]
             left.append(obj)
         elif finding.path not in ("", "spec.podSelector"):
             _keep_directions(obj["spec"])

@@ -81,7 +81,7 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
     multiple=True,
     callback=_words,
     shell_complete=_complete,
-    help="Apply only these rules: RF101, RF1 (all that begin so), a name, default, posture or all. Repeatable.",
+    help="Apply only these rules: RF101, RF1 (all that begin so), a name, a group or all. Repeatable.",
 )
 @click.option(
     "--ignore",

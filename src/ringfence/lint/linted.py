@@ -4,7 +4,7 @@ Rules decide nothing about selectors themselves: the engine says which pods are 
 hold and that are sure to come, or might, are counted where a rule would say that there are none.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -34,9 +34,9 @@ class Linted:
         self.state = state
         self.settings = settings
         self._redundancy = redundancy
-        self._remembered: dict[str, Any] = {}
+        self._remembered: dict[Hashable, Any] = {}
 
-    def remembered(self, key: str, find: Callable[[], R]) -> R:
+    def remembered(self, key: Hashable, find: Callable[[], R]) -> R:
         """What several rules ask for, found once for each key."""
         if key not in self._remembered:
             self._remembered[key] = find()

@@ -5,15 +5,19 @@ by their labels is refused if no connection that it allows passes, between any p
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
 from ringfence.engine.answers import is_exempt, side_traffic
-from ringfence.engine.policies import CompiledPolicy, CompiledRule
-from ringfence.engine.population import Member
+from ringfence.engine.policies import CompiledPolicy, CompiledRule, own_ports
+from ringfence.engine.population import Identity, Member
 from ringfence.lint.linted import Linted
 from ringfence.lint.written import WrittenPeer, peers_in_force
 from ringfence.model.policies import Direction
+from ringfence.sets import bitsets
+from ringfence.sets.addresses import Family
+from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
 
 
@@ -71,9 +75,17 @@ def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic
     first: tuple[Member, Member, Traffic, Traffic] | None = None
     assert peer.selection is not None
     direction = peer.rule.direction
-    others = linted.example_pods(peer.selection)
-    for own in linted.example_pods(peer.policy.subject) if others else ():
-        for other in others:
+    others, owns = linted.identities_of(peer.selection), linted.identities_of(peer.policy.subject)
+    if not others or not owns:
+        return None
+    family = _only_family(linted, [*others, *owns])
+    is_each_alike = family is not None and not peer.rule.compiled.port_names and not set(others) & set(owns)
+    if family is not None and is_each_alike:
+        if _passes(linted, peer, bitsets.of(one.bit for one in owns), others, family):
+            return None
+        owns, others = owns[:1], others[:1]
+    for own in map(_example, owns):
+        for other in map(_example, others):
             source, destination = (other, own) if direction is Direction.INGRESS else (own, other)
             named = peer.rule.traffic_to(destination)
             allowed = side_traffic(linted.state, other, _other(direction), own)
@@ -81,6 +93,33 @@ def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic
                 return None
             first = first or (own, other, named, allowed)
     return first
+
+
+def _example(identity: Identity) -> Member:
+    return next(iter(identity.pods()))
+
+
+def _only_family(linted: Linted, identities: list[Identity]) -> Family | None:
+    """The only address family that decides between any of these pods; None if several may."""
+    families = identities[0].families
+    if any(one.families != families for one in identities):
+        return None
+    deciding = families if len(families) == 1 else linted.state.population.decisive_families()
+    return deciding[0] if len(deciding) == 1 else None
+
+
+def _passes(linted: Linted, peer: WrittenPeer, owns: Bitset, others: list[Identity], family: Family) -> bool:
+    """Whether the other side lets anything pass that the rule allows, between any pods.
+
+    Most pods of a peer have the same policies: what these allow is found once, for all peers.
+    """
+    tiers, direction, named = linted.state.tiers, _other(peer.rule.direction), peer.rule.compiled.traffic
+    stacks = {(stack := tiers.stack(one, direction), own_ports(stack, one)) for one in others}
+    for stack, ports in stacks:
+        cells = linted.remembered((stack, ports, family), partial(tiers.peers_of, stack, ports, family))
+        if any(bits & owns and traffic & named for bits, traffic in cells):
+            return True
+    return False
 
 
 def _other(direction: Direction) -> Direction:

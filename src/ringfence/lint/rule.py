@@ -23,6 +23,8 @@ class RuleGroup(StrEnum):
 
     DEFAULT = "default"
     """Mistakes: applied unless others are selected."""
+    THOROUGH = "thorough"
+    """Mistakes that take seconds to find in a large cluster: applied if they are selected."""
     POSTURE = "posture"
     """What could be stricter, and is no mistake: applied if it is selected."""
 

@@ -103,7 +103,7 @@ from ringfence.analysis.possible import PartKind, RedundantPart
 from ringfence.engine.possible import RulePlace
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
-from ringfence.lint.rule import Hit, LintRule, Unknown
+from ringfence.lint.rule import Hit, LintRule, RuleGroup, Unknown
 from ringfence.lint.written import allows_everything
 from ringfence.model.kinds import object_name
 
@@ -140,4 +140,4 @@ def _hit(one: RedundantPart) -> Hit:
     return Hit(one.part.policy, one.part.path, message, "keep it if other pods are to come", related=related)
 
 
-RULE = LintRule("RF109", "shadowed-here", FindingLevel.NOTE, __doc__, _check)
+RULE = LintRule("RF109", "shadowed-here", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.THOROUGH)
