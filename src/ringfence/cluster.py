@@ -309,6 +309,17 @@ class Cluster:
         reference = named_policy(self.state, checked_text("policy", policy, "prod/db-policy"), self.namespace)
         self.remove(reference.kind, reference.namespace, reference.name)
 
+    def as_enforced_by(self, plugin: str) -> "Cluster":
+        """Answer as a network plugin enforces the policies, from now on; returns the cluster itself.
+
+        `plugin` is `NAME`, `NAME@VERSION`, `NAME:SETTING=VALUE,...`, such as `cilium@1.19`, or a file with traits.
+        Raises InputError for a plugin that is not known, and for what is wrong in the file.
+        """
+        from ringfence.trait_files import plugin_traits
+
+        self.state.enforce(plugin_traits(checked_text("plugin", plugin, "cilium@1.19")))
+        return self
+
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""
         return [compiled.policy for compiled in self.state.network_policies.all_policies()]
@@ -364,7 +375,8 @@ class Cluster:
         """
         self._check_cluster(other)
         mine, theirs = self._admission.kept, other._admission.kept
-        if mine and theirs and (changes := changes_of_policies_alone(mine, theirs)) is not None:
+        is_upstream = self._state.enforced_by is other._state.enforced_by is None
+        if is_upstream and mine and theirs and (changes := changes_of_policies_alone(mine, theirs)) is not None:
             return difference_in_policies(self.state, changes, names, theirs.origin)
         return difference(self.state, other.state, names)
 

@@ -23,7 +23,7 @@ class Verdict(Answer):
         edit for an example of them would not be one for all.
         """
         self._check_unchanged()
-        if self.parts_of_possible_pods:
+        if self.parts_of_possible_pods or any(one.topic.name == "service-port" for one in self.traits):
             return Proposal()
         return smallest_edit(self._state, self)
 

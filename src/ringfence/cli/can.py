@@ -12,7 +12,7 @@ from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
 from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_answer, print_document, print_message
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.what_if import enforced_options
 from ringfence.cluster import Cluster
 from ringfence.render.answers import answer_json, short_answer
 from ringfence.verdict import Verdict
@@ -71,7 +71,7 @@ _question_options = as_one(QuestionOptions, "question", _OPTIONS)
 
 @click.command()
 @_question_options
-@asking_options
+@enforced_options
 def can(question: QuestionOptions, inputs: Inputs) -> None:
     """Check whether SOURCE may open a connection to DESTINATION.
 
@@ -99,7 +99,7 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
 
 @click.command()
 @_question_options
-@asking_options
+@enforced_options
 def explain(question: QuestionOptions, inputs: Inputs) -> None:
     """Explain why SOURCE may or may not open a connection to DESTINATION.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import click
-from click.shell_completion import ShellComplete, get_completion_class
+from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from ringfence.cli import cli
 from ringfence.cli.terminal import print_document, print_text
@@ -115,6 +115,14 @@ def complete_policy_in_force(context: click.Context, parameter: click.Parameter,
 
     cluster = _cluster(context)
     return [] if cluster is None else _beginning(policy_names(cluster.state), incomplete)
+
+
+def complete_plugin(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The network plugins of which traits are known, and files."""
+    from ringfence.plugins import plugins
+
+    found = [CompletionItem(name) for name in _beginning(plugins(), incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 def complete_laboratory_pod(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

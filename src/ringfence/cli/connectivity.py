@@ -26,9 +26,10 @@ from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
+from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.ports import port_option
 from ringfence.cli.terminal import print_document, print_message, print_pieces, print_text
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.what_if import enforced_options
 from ringfence.cluster import Cluster
 from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
@@ -122,7 +123,7 @@ _list_options = as_one(ListOptions, "wanted", _OPTIONS)
     show_default=True,
     help="The output format.",
 )
-@asking_options
+@enforced_options
 def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     """List every allowed connection, by workload, including the addresses outside the cluster.
 
@@ -141,9 +142,11 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
     by = wanted.grouping or BY_WORKLOAD
-    assumptions = connection_assumptions(cluster.state, wanted=listed)
+    remark = plugin_remark_on(cluster, lambda: frozenset(list_connections(cluster.state, listed, by)))
+    assumptions = (*connection_assumptions(cluster.state, wanted=listed), *remark.assumptions)
     if output == "json":
-        print_document(connections_json(list_connections(cluster.state, listed, by), assumptions, cluster.problems))
+        rows = list_connections(cluster.state, listed, by)
+        print_document(connections_json(rows, assumptions, cluster.problems, remark.document))
     elif output == "svg":
         print_text(_map(cluster, listed, by, wanted.grouping))
     elif output in CONNECTION_GRAPHS:
@@ -151,6 +154,7 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     else:
         print_pieces(CONNECTION_FORMATS[output](list_connections(cluster.state, listed, by)))
     if output != "json":
+        remark.print()
         _print_assumptions(assumptions)
     wanted.leave(inputs, cluster, assumptions)
 
@@ -165,7 +169,7 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     show_default=True,
     help="The output format.",
 )
-@asking_options
+@enforced_options
 def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     """Show all allowed connections as a matrix: sources down, destinations across.
 
@@ -190,7 +194,10 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
             _say_by_namespace(f"the matrix is {width} characters wide")
             made = matrix_of(matrix_view(cluster.state, listed, BY_NAMESPACE))
         print_text(MATRIX_FORMATS[output](made))
-    assumptions = connection_assumptions(cluster.state, listed.part.namespace, _among(cluster, listed))
+    remark = plugin_remark_on(cluster, lambda: frozenset(list_connections(cluster.state, listed, by)))
+    remark.print()
+    found = connection_assumptions(cluster.state, listed.part.namespace, _among(cluster, listed))
+    assumptions = (*found, *remark.assumptions)
     _print_assumptions(assumptions)
     wanted.leave(inputs, cluster, assumptions)
 

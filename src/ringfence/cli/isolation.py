@@ -5,8 +5,9 @@ import click
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
+from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.terminal import print_document, print_message, print_text
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.what_if import enforced_options
 from ringfence.render.isolation_views import ISOLATION_FORMATS, idle_text, isolation_json, totals_text
 
 
@@ -26,7 +27,7 @@ from ringfence.render.isolation_views import ISOLATION_FORMATS, idle_text, isola
     is_flag=True,
     help="Exit with 3 if the list depends on information that the input does not contain.",
 )
-@asking_options
+@enforced_options
 def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str, no_assumptions: bool) -> None:
     """List which policies isolate each workload for ingress and egress, or the pods of ENDPOINT.
 
@@ -45,8 +46,10 @@ def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str
     cluster = inputs.cluster()
     found = cluster.isolation(endpoint, namespace=inputs.namespace)
     rows = [row for row in found.rows if row.is_open or not only_open]
+    remark = plugin_remark_on(cluster, lambda: cluster.isolation(endpoint, namespace=inputs.namespace).rows)
+    assumptions = (*found.assumptions, *remark.assumptions)
     if output == "json":
-        print_document(isolation_json(found, rows, cluster.problems))
+        print_document(isolation_json(found, rows, cluster.problems, remark.document, remark.assumptions))
     else:
         print_text(ISOLATION_FORMATS[output](rows))
         summary = [*([] if endpoint else [totals_text(found.rows)]), *map(idle_text, found.idle)]
@@ -55,7 +58,9 @@ def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str
         else:
             for line in summary:
                 print_message(line)
+    if output != "json":
+        remark.print()
     if output != "json" or no_assumptions:
-        for assumption in found.assumptions:
+        for assumption in assumptions:
             print_message(f"assumption: {assumption}")
-    inputs.leave(cluster.problems, EXIT_UNDECIDED if no_assumptions and found.assumptions else EXIT_YES)
+    inputs.leave(cluster.problems, EXIT_UNDECIDED if no_assumptions and assumptions else EXIT_YES)

@@ -1,6 +1,6 @@
 """`sources` and `destinations`: who can reach an endpoint, what it can reach, and which rules let it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 import click
@@ -12,10 +12,12 @@ from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
+from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_document, print_message, print_text
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.what_if import enforced_options
 from ringfence.cluster import Cluster
+from ringfence.errors import InputError
 from ringfence.render.reach_views import REACH_FORMATS, reach_json
 from ringfence.sets.traffic import ALL_TRAFFIC
 
@@ -53,7 +55,7 @@ _reach_options = as_one(ReachOptions, "options", _OPTIONS)
 @click.command()
 @click.argument("destination", shell_complete=complete_endpoint)
 @_reach_options
-@asking_options
+@enforced_options
 def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
     """List who can reach DESTINATION: workloads, and addresses outside the cluster.
 
@@ -74,7 +76,7 @@ def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
 @click.command()
 @click.argument("source", shell_complete=complete_endpoint)
 @_reach_options
-@asking_options
+@enforced_options
 def destinations(source: str, options: ReachOptions, inputs: Inputs) -> None:
     """List what SOURCE can reach: workloads, and addresses outside the cluster.
 
@@ -94,20 +96,36 @@ def _list(
     inputs: Inputs, options: ReachOptions, endpoint: str, ask: Callable[[Cluster, str, AskedPorts], Reach]
 ) -> None:
     cluster = inputs.cluster()
+    if options.possible and cluster.state.enforced_by:
+        raise InputError("what pods that do not exist yet may do is not known of network plugins: leave out --possible")
     found = ask(cluster, endpoint, options.ports)
     possible = _possible(cluster, options, endpoint, found) if options.possible else None
-    assumptions = dict.fromkeys([*found.assumptions, *(possible.assumptions if possible else ())])
+    remark = plugin_remark_on(cluster, lambda: _rows(ask(cluster, endpoint, options.ports)))
+    own = (*_seen_before(cluster, found), *remark.assumptions)
+    assumptions = dict.fromkeys([*found.assumptions, *(possible.assumptions if possible else ()), *own])
     if options.output == "json":
-        print_document(reach_json(found, cluster.problems, possible))
+        print_document(reach_json(found, cluster.problems, possible, remark.document, own))
     else:
         if not found.rows and not (possible and any(one.pods for one in possible.rows)):
             print_message("Nothing is allowed.")
         print_text(REACH_FORMATS[options.output](found, possible))
+        remark.print()
     if options.output != "json" or options.no_assumptions:
         for assumption in assumptions:
             print_message(f"assumption: {assumption}")
     undecided = options.no_assumptions and assumptions
     inputs.leave(cluster.problems, EXIT_UNDECIDED if undecided else EXIT_YES)
+
+
+def _rows(found: Reach) -> Hashable:
+    return frozenset((row.end, row.traffic) for row in found.rows)
+
+
+def _seen_before(cluster: Cluster, found: Reach) -> Iterator[str]:
+    """What a list about a Service does not know: `can` and `explain` do."""
+    plugin = cluster.state.enforced_by
+    if plugin and cluster.state.traits.service_ports and found.question.endpoint.service:
+        yield f"with {plugin.name}, egress rules name the port of a Service: here they are taken as naming the target"
 
 
 def _possible(cluster: Cluster, options: ReachOptions, endpoint: str, found: Reach) -> ExposureList:

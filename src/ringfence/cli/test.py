@@ -13,9 +13,10 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE, EXIT_YES, wors
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
 from ringfence.cli.outputs import TEXT, Output, Outputs, outputs_option
+from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.proofs import ProofOptions, proof_options
 from ringfence.cli.terminal import print_message, print_text
-from ringfence.cli.what_if import asking_options_without_k
+from ringfence.cli.what_if import enforced_options_without_k
 from ringfence.errors import InputError
 from ringfence.model.problems import Problem
 from ringfence.render.judged_tests import (
@@ -92,7 +93,7 @@ _SELECTION: Final = (
     help="Whether JUnit has the file and line of each test, which only GitLab reads.  [default: by GITLAB_CI]",
 )
 @proof_options
-@asking_options_without_k
+@enforced_options_without_k
 def test(
     paths: tuple[str, ...],
     outputs: Outputs,
@@ -142,10 +143,12 @@ def test(
     cluster = inputs.cluster()
     started = datetime.now(UTC).replace(tzinfo=None)
     outcomes = tuple(_until(cluster.judged(tests), selection.most_bad))
+    remark = plugin_remark_on(cluster, lambda: tuple(one.status for one in cluster.judged(tests)))
     judged = proofs.beside_kernel(cluster, JudgedTests(outcomes, found.problems))
     last_failed.note(found.tests, judged.outcomes)
     with_places = (junit_flavour or ("gitlab" if os.environ.get("GITLAB_CI") else "jenkins")) == "gitlab"
     outputs.write(_writers(judged, cluster.problems, started, quiet=quiet, with_places=with_places))
+    remark.print()
     if len(outcomes) < len(tests):
         print_message(f"stopped after {selection.most_bad}: {len(tests) - len(outcomes)} tests were not run")
     prints_text = any(one == Output(TEXT) for one in outputs.all)

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from ringfence.cli.completion import complete_policy_in_force
+from ringfence.cli.completion import complete_plugin, complete_policy_in_force
 from ringfence.cli.inputs import INPUT_OPTIONS, INPUT_OPTIONS_WITHOUT_K, Inputs
 from ringfence.cli.options import as_one
 from ringfence.cluster import Cluster
@@ -20,6 +20,21 @@ class SupposedInputs(Inputs, frozen=True):
     def read(self) -> Cluster:
         """The cluster as it would be."""
         return supposed(super().read(), self.suppose, self.without)
+
+
+class EnforcedInputs(SupposedInputs, frozen=True):
+    """The input, with what is supposed, and as a network plugin enforces it."""
+
+    plugin: str | None
+
+    def read(self) -> Cluster:
+        """The cluster as it would be."""
+        return enforced(super().read(), self.plugin)
+
+
+def enforced(cluster: Cluster, plugin: str | None) -> Cluster:
+    """The cluster itself, as a network plugin enforces its policies; without one, as upstream means them."""
+    return cluster.as_enforced_by(plugin) if plugin else cluster
 
 
 def supposed(cluster: Cluster, suppose: Sequence[str], without: Iterable[str]) -> Cluster:
@@ -51,5 +66,17 @@ WHAT_IF_OPTIONS: Final = (
 asking_options = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS, *WHAT_IF_OPTIONS))
 """Gives a command the input options, and those to suppose changes; it receives them as `inputs`."""
 
-asking_options_without_k = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS_WITHOUT_K, *WHAT_IF_OPTIONS))
+PLUGIN_OPTION: Final = click.option(
+    "--plugin",
+    metavar="NAME[@VERSION]|FILE",
+    shell_complete=complete_plugin,
+    help="Answer as this network plugin enforces policies: cilium@1.19, cilium:enable-sctp=true, or a file.",
+)
+
+enforced_options = as_one(EnforcedInputs, "inputs", (*INPUT_OPTIONS, *WHAT_IF_OPTIONS, PLUGIN_OPTION))
+"""The same with the network plugin that enforces the policies."""
+
+enforced_options_without_k = as_one(
+    EnforcedInputs, "inputs", (*INPUT_OPTIONS_WITHOUT_K, *WHAT_IF_OPTIONS, PLUGIN_OPTION)
+)
 """The same for a command in which `-k` means something else."""

@@ -63,7 +63,7 @@ from ringfence.model.service_users import CONTROL_PLANE_KINDS, ROUTING_KINDS, Se
 from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
-from ringfence.plugins import PluginTraits, Traits
+from ringfence.plugins import NOT_IN_POLICIES, PluginTraits, Traits
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
@@ -226,6 +226,11 @@ class State:
     def _enforce(self, traits: Traits) -> None:
         self._in_force.enforce(traits)
         self._cluster_policies.enforce(traits)
+
+    def means_the_same(self, traits: Traits) -> bool:
+        """Whether nothing that is asked has another answer with these traits, because no policy means anything else."""
+        apart = [name for name in NOT_IN_POLICIES if getattr(traits, name) != getattr(self.traits, name)]
+        return not apart and not self._cluster_policies.has_any and self._in_force.means_the_same(traits)
 
     @contextmanager
     def enforcing(self, traits: Traits) -> Iterator[None]:

@@ -7,13 +7,26 @@ from ringfence.plugins.chosen import (
     named_plugin,
     named_traits,
     traits_of,
+    uncertain,
 )
-from ringfence.plugins.table import Confidence, Plugin, PluginTrait, names_of, plugins, read_plugins, source_link
+from ringfence.plugins.table import (
+    NO_SOURCE,
+    Confidence,
+    Plugin,
+    PluginTrait,
+    check_trait,
+    names_of,
+    plugins,
+    read_plugins,
+    source_link,
+)
 from ringfence.plugins.topics import MODELLED, TOPICS, UNKNOWN, Topic
-from ringfence.plugins.traits import UPSTREAM, Excepts, OwnNode, Traits
+from ringfence.plugins.traits import NOT_IN_POLICIES, UPSTREAM, Excepts, OwnNode, Traits
 
 __all__ = [
     "MODELLED",
+    "NOT_IN_POLICIES",
+    "NO_SOURCE",
     "TOPICS",
     "UNKNOWN",
     "UPSTREAM",
@@ -27,6 +40,7 @@ __all__ = [
     "PluginTraits",
     "Topic",
     "Traits",
+    "check_trait",
     "named_plugin",
     "named_traits",
     "names_of",
@@ -34,4 +48,5 @@ __all__ = [
     "read_plugins",
     "source_link",
     "traits_of",
+    "uncertain",
 ]

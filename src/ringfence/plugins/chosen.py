@@ -10,7 +10,7 @@ import msgspec
 from ringfence.errors import InputError
 from ringfence.plugins.table import Plugin, PluginTrait, names_of, plugins
 from ringfence.plugins.topics import MODELLED, TOPICS, UNKNOWN, Topic
-from ringfence.plugins.traits import Traits
+from ringfence.plugins.traits import OwnNode, Traits
 from ringfence.plugins.versions import version_of
 
 
@@ -36,6 +36,14 @@ class ChosenTrait(msgspec.Struct, frozen=True):
     def engine(self) -> Any:
         """What the engine takes."""
         return self.topic.engine_value(self.trait.value)
+
+    @property
+    def counterpart(self) -> Any:
+        """What the engine would take without the trait: upstream's meaning, or, where this is open, its other one."""
+        upstream = self.topic.engine_value(self.topic.upstream)
+        if upstream is OwnNode.OPEN:
+            return OwnNode.ALWAYS if self.engine is OwnNode.POLICY else OwnNode.OPEN
+        return upstream
 
 
 class PluginTraits(msgspec.Struct, frozen=True, dict=True):

@@ -71,6 +71,7 @@ class Plugin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     docs: str
     traits: tuple[PluginTrait, ...]
+    code: str = ""
     aliases: tuple[str, ...] = ()
     about: str = ""
     name: str = ""
@@ -84,6 +85,10 @@ class Plugin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Its traits in a topic: those for settings first, so that the first that holds counts."""
         found = [trait for trait in self.traits if trait.topic == topic]
         return sorted(found, key=lambda trait: not trait.setting)
+
+
+NO_SOURCE: Final = "no single source"
+"""The source of what is common reading, or general knowledge."""
 
 
 def _is_set(given: str, wanted: str) -> bool:
@@ -117,8 +122,9 @@ def _complete(name: str, plugin: Plugin) -> Plugin:
     for topic in TOPICS:
         _check_versions(plugin, topic, f"traits.toml: {name}: {topic}")
     replace = msgspec.structs.replace
-    traits = tuple(trait if trait.source else replace(trait, source=plugin.docs) for trait in plugin.traits)
-    return replace(plugin, name=name, traits=traits)
+    sources = {Confidence.DOCUMENTED: plugin.docs, Confidence.SOURCE_CODE: plugin.code}
+    traits = [replace(one, source=one.source or sources.get(one.confidence) or NO_SOURCE) for one in plugin.traits]
+    return replace(plugin, name=name, traits=tuple(traits))
 
 
 def check_trait(trait: PluginTrait, place: str) -> None:

@@ -63,3 +63,6 @@ class Traits(msgspec.Struct, frozen=True):
 
 UPSTREAM: Final = Traits()
 """The meaning that upstream gives to policies."""
+
+NOT_IN_POLICIES: Final = ("node_reaches_own_pods", "own_node", "service_ports")
+"""The traits that change how questions are answered, not what policies say."""

@@ -21,6 +21,7 @@ from ringfence.engine.answers import end_text
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.formats import Json, document_json, one_line
+from ringfence.render.plugin_views import plugin_json, plugin_lines
 from ringfence.render.possible_pods import example_json, possible_pods_json
 from ringfence.render.problems import problem_json
 from ringfence.render.proposals import proposal_json, proposal_text
@@ -53,6 +54,7 @@ def short_answer(answer: Answer) -> str:
         *_possible_parts(answer),
         *_unnamed(answer),
         *_family(answer),
+        *_plugin(answer),
         *_assumptions(answer),
     )
     return "\n".join(map(one_line, (headline(answer), *more)))
@@ -72,6 +74,8 @@ def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     if more := sum(group.pairs for group in answer.reason_groups[_MOST_GROUPS:]):
         what = " and ports" if len(answer.explanations) > len(answer.pairs) else ""
         lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods{what}"]
+    if answer.plugin:
+        lines += ["", *_plugin(answer)]
     if answer.assumptions:
         lines += ["", *_assumptions(answer)]
     if proposal and (proposal.edits or proposal.administrator_rules):
@@ -112,6 +116,8 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     if len(answer.pairs) > 1:
         written["groups"] = [_group_json(group) for group in answer.reason_groups]
+    if answer.plugin:
+        written["plugin"] = plugin_json(answer.plugin, answer.traits)
     written["assumptions"] = list(answer.assumptions)
     if proposal is not None:
         written |= proposal_json(proposal)
@@ -143,6 +149,10 @@ def _assumptions(answer: Answer) -> Iterator[str]:
     if answer.assumptions:
         yield "assumptions:"
         yield from (f"  ? {assumption}" for assumption in answer.assumptions)
+
+
+def _plugin(answer: Answer) -> Iterable[str]:
+    return plugin_lines(answer.plugin, answer.traits) if answer.plugin else ()
 
 
 def _partly(answer: Answer) -> str:

@@ -11,6 +11,7 @@ from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json
 from ringfence.render.formats import (
     API_VERSION,
+    Json,
     csv_lines,
     json_items,
     json_line,
@@ -48,11 +49,16 @@ CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], Iterator[st
 
 
 def connections_json(
-    connections: Iterable[Connection], assumptions: Iterable[str] = (), problems: Iterable[Problem] = ()
+    connections: Iterable[Connection],
+    assumptions: Iterable[str] = (),
+    problems: Iterable[Problem] = (),
+    plugin: Json | None = None,
 ) -> Iterator[str]:
-    """JSON, streamed in pieces: the connections, what they assume, and the problems of the input."""
+    """JSON, streamed in pieces: the connections, the plugin, what they assume, and the problems of the input."""
     yield f'{{"apiVersion": {json_line(API_VERSION)}, "connections": '
     yield from json_items(connection_json(one) for one in connections)
+    if plugin is not None:
+        yield f', "plugin": {json_line(plugin)}'
     yield f', "assumptions": {json_line(list(assumptions))}'
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}}}\n'
 

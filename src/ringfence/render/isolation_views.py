@@ -49,14 +49,24 @@ ISOLATION_FORMATS: Final[dict[str, Callable[[Iterable[Isolated]], str]]] = {
 """The views that are written as a whole, by the name of the format."""
 
 
-def isolation_json(found: IsolationList, rows: Iterable[Isolated], problems: Iterable[Problem] = ()) -> str:
-    """JSON: some of the rows, the totals of all, the policies that select nobody, and the problems of the input."""
+def isolation_json(
+    found: IsolationList,
+    rows: Iterable[Isolated],
+    problems: Iterable[Problem] = (),
+    plugin: Json | None = None,
+    assumptions: Iterable[str] = (),
+) -> str:
+    """JSON: some of the rows, the totals of all, the policies that select nobody, and the problems of the input.
+
+    With a network plugin, which of its traits change the list, and what is assumed about it.
+    """
     return document_json(
         {
             "isolation": [_row_json(row) for row in rows],
             "totals": _totals(found.rows),
             "selectNobody": [_policy_json(policy) for policy in found.idle],
-            "assumptions": list(found.assumptions),
+            **({"plugin": plugin} if plugin is not None else {}),
+            "assumptions": [*found.assumptions, *assumptions],
             "problems": [problem_json(problem) for problem in problems],
         }
     )

@@ -37,10 +37,17 @@ REACH_FORMATS: Final[dict[str, Callable[[Reach, ExposureList | None], str]]] = {
 """The views that are written as a whole, by the name of the format."""
 
 
-def reach_json(found: Reach, problems: Iterable[Problem] = (), possible: ExposureList | None = None) -> str:
+def reach_json(
+    found: Reach,
+    problems: Iterable[Problem] = (),
+    possible: ExposureList | None = None,
+    plugin: Json | None = None,
+    assumptions: Iterable[str] = (),
+) -> str:
     """JSON: the endpoint, the others with what passes and what lets it, what they assume, the problems of the input.
 
-    Also the pods that could exist, if they are given.
+    Also the pods that could exist, if they are given; with a network plugin, which of its traits change the list, and
+    what is assumed about it.
     """
     endpoint, other = _ends(found)
     question = found.question
@@ -55,7 +62,10 @@ def reach_json(found: Reach, problems: Iterable[Problem] = (), possible: Exposur
     written[f"{other}s"] = [_row_json(other, row) for row in found.rows]
     if possible is not None:
         written["possiblePods"] = [exposed_pods_json(one, row) for one in possible.rows for row in one.pods]
-    written["assumptions"] = [*found.assumptions, *(possible.assumptions if possible else ())]
+    if plugin is not None:
+        written["plugin"] = plugin
+    of_possible = possible.assumptions if possible else ()
+    written["assumptions"] = list(dict.fromkeys([*found.assumptions, *of_possible, *assumptions]))
     written["problems"] = [problem_json(problem) for problem in problems]
     return document_json(written)
 

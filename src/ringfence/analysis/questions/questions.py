@@ -9,7 +9,7 @@ allowed. Only where both sides are one and the same pod is the question about th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property, reduce, wraps
 from operator import or_
 from typing import TypeVar
@@ -30,17 +30,22 @@ from ringfence.analysis.questions.reason_groups import ReasonGroup, reason_group
 from ringfence.engine.answers import (
     End,
     Families,
+    LedPort,
     PairReason,
+    TraitEffects,
     allows,
     end_text,
     explain,
     traffic_between,
     traffic_by_part,
+    traffic_through_service,
+    trait_effects,
 )
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.possible import ExamplePod, PossiblePods
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
+from ringfence.plugins import ChosenTrait, PluginTraits
 from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
@@ -247,7 +252,7 @@ class Answer:
         asked, refused = NO_TRAFFIC, NO_TRAFFIC
         for pair in self.pairs:
             asked |= pair.as_asked(_asked(pair))
-            allowed = traffic_between(self._state, pair.source, pair.destination, pair.over)
+            allowed = self._allowed(pair)
             refused |= pair.as_asked(_asked(pair) - allowed)
         return asked - refused
 
@@ -313,7 +318,36 @@ class Answer:
         for pair in self._hairpins:
             reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over)
             found |= dict.fromkeys(translation_assumptions(self._state, pair.via, reason))
-        return tuple(found)
+        return (*found, *self._trait_effects.assumptions)
+
+    @property
+    def plugin(self) -> PluginTraits | None:
+        """The network plugin that is taken to enforce the policies; None if they mean what upstream says."""
+        return self._state.enforced_by
+
+    @property
+    def traits(self) -> tuple[ChosenTrait, ...]:
+        """The traits of the plugin that decide: without one of them, the answer would be another one."""
+        return self._trait_effects.deciding
+
+    @cached_property
+    @with_possible_pods
+    def _trait_effects(self) -> TraitEffects:
+        self._check_unchanged()
+        return trait_effects(self._state, self._passing)
+
+    def _passing(self) -> Hashable:
+        """What passes of what is asked, between the ends of each pair."""
+        return tuple(
+            [
+                frozenset(
+                    (source, destination, passing)
+                    for source, destination, allowed in self._divided(pair)
+                    if (passing := allowed & _asked(pair))
+                )
+                for pair in self.pairs
+            ]
+        )
 
     def _passes(self, pair: Pair) -> bool:
         """Whether all passes that is asked."""
@@ -333,16 +367,31 @@ class Answer:
     def _passes_on_one_port(self, pair: Pair) -> bool | None:
         """Whether a question about one port of two pods is answered with yes; None for any other question."""
         source, destination = pair.source, pair.destination
-        single = pair.asked.single if pair.asked else None
+        single = pair.asked.single if pair.asked and not self._led(pair) else None
         if single and isinstance(source, Member) and isinstance(destination, Member):
             return allows(self._state, source, destination, *single, pair.over)
         return None
 
+    def _led(self, pair: Pair) -> LedPort | None:
+        """The ports between which a Service leads, if the policies of the source see its own port."""
+        single = pair.asked.single if pair.asked else None
+        if not self._state.traits.service_ports or pair.service_port is None or single is None:
+            return None
+        return LedPort(single[0], pair.service_port, single[1])
+
+    def _allowed(self, pair: Pair) -> Traffic:
+        """All traffic that passes between a pair, to the ports of the destination."""
+        if (led := self._led(pair)) and isinstance(pair.source, Member) and isinstance(pair.destination, Member):
+            return traffic_through_service(self._state, pair.source, pair.destination, pair.over, led)
+        return traffic_between(self._state, pair.source, pair.destination, pair.over)
+
     def _divided(self, pair: Pair) -> list[tuple[End, End, Traffic]]:
+        if self._led(pair) and isinstance(pair.source, Member) and isinstance(pair.destination, Member):
+            return [(pair.source, pair.destination, self._allowed(pair))]
         return traffic_by_part(self._state, pair.source, pair.destination, pair.over)
 
     def _explained(self, pair: Pair) -> list[ExplainedPair]:
-        reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over)
+        reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over, self._led(pair))
         pieces = _pieces(reason)
         if len(pieces) < 2:
             return [ExplainedPair(pair, reason)]

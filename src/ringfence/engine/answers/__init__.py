@@ -3,6 +3,7 @@
 from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.equal_priorities import equal_priority_text
+from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
@@ -13,6 +14,7 @@ from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, allo
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
 from ringfence.engine.answers.verdicts import (
     Families,
+    LedPort,
     allows,
     exempt_addresses,
     is_exempt,
@@ -21,6 +23,7 @@ from ringfence.engine.answers.verdicts import (
     traffic_between,
     traffic_between_two,
     traffic_by_part,
+    traffic_through_service,
 )
 from ringfence.engine.policies import End, end_text
 
@@ -31,6 +34,7 @@ __all__ = [
     "DecidingRule",
     "End",
     "Families",
+    "LedPort",
     "ListedPairs",
     "Moment",
     "PairReason",
@@ -39,6 +43,7 @@ __all__ = [
     "RuleReason",
     "SideReason",
     "TierReason",
+    "TraitEffects",
     "allowed_addresses",
     "allowing_rules",
     "allows",
@@ -64,6 +69,8 @@ __all__ = [
     "traffic_between",
     "traffic_between_two",
     "traffic_by_part",
+    "traffic_through_service",
+    "trait_effects",
     "unknown_label_text",
     "values_named",
 ]

@@ -16,11 +16,21 @@ from ringfence.engine.policies import CompiledPolicy, mismatch
 
 def bystanders(side: Side) -> Iterator[Bystander]:
     """The policies that might have been meant to isolate a side that none isolates, and why they do not."""
-    if side.subject.host_network or not side.can_meet:
+    if side.subject.host_network or not side.can_meet or unguarded(side):
         return
     for policy in side.state.network_policies.all_policies():
         if reason := _why_not(side, policy):
             yield Bystander(policy, policy.origin.at() if policy.origin else None, reason)
+
+
+def unguarded(side: Side) -> str:
+    """Why the network plugin applies no policy to a side; empty if it does."""
+    traits = side.state.traits
+    if not traits.enforced:
+        return "with this network plugin, policies have no effect"
+    if side.subject.standalone and not traits.standalone_pods:
+        return f"{side.subject} has no ownerReferences, and with this network plugin policies do not apply to it"
+    return ""
 
 
 def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:

@@ -32,7 +32,7 @@ class Certainty:
         The connection is to the destination's own port: how it is translated is not looked at.
         """
         self._forget_what_changed()
-        if self._state.doubts:
+        if self._state.doubts or self._state.enforced_by is not None:
             return False
         return self._side(source, Direction.EGRESS, destination) and self._side(destination, Direction.INGRESS, source)
 

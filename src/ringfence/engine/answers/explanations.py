@@ -7,12 +7,19 @@ Whether a side allows is always the engine's own answer, so an explanation canno
 import msgspec
 
 from ringfence.engine.answers.assumptions import assumptions
-from ringfence.engine.answers.bystanders import bystanders
+from ringfence.engine.answers.bystanders import bystanders, unguarded
 from ringfence.engine.answers.own_nodes import host_as_node_assumptions
 from ringfence.engine.answers.reasons import PairReason, SideReason, passes
 from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
-from ringfence.engine.answers.verdicts import Families, is_exempt, policed_addresses, side_traffic, traffic_over
+from ringfence.engine.answers.verdicts import (
+    Families,
+    LedPort,
+    is_exempt,
+    policed_addresses,
+    side_traffic,
+    traffic_over,
+)
 from ringfence.engine.policies import Action, End
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
@@ -24,11 +31,16 @@ _replace = msgspec.structs.replace
 
 
 def explain(
-    state: State, source: End, destination: End, asked: Traffic | None, over: Families = FAMILIES
+    state: State,
+    source: End,
+    destination: End,
+    asked: Traffic | None,
+    over: Families = FAMILIES,
+    led: LedPort | None = None,
 ) -> PairReason:
     """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic.
 
-    Two pods are to meet over the families `over`.
+    Two pods are to meet over the families `over`. With `led`, the policies of the source see the port of the Service.
     """
     if is_exempt(state, source, destination):
         is_itself = is_one_pod(source, destination) or isinstance(destination, Addresses)
@@ -39,7 +51,9 @@ def explain(
             side = Side(state, destination, Direction.INGRESS, source, asked, over)
             ingress = _replace(ingress, assumptions=tuple(host_as_node_assumptions(side)))
     else:
-        egress = _explain_side(state, source, Direction.EGRESS, destination, asked, over)
+        egress = _explain_side(state, source, Direction.EGRESS, destination, led.asked if led else asked, over)
+        if led:
+            egress = _replace(egress, traffic=led.seen_before(egress.traffic))
         ingress = _explain_side(state, destination, Direction.INGRESS, source, asked, over)
     return PairReason(source, destination, asked, egress, ingress, over)
 
@@ -103,4 +117,4 @@ def _why_exempt(side: Side) -> str:
         return f"{side.subject} and {side.peer} have no {where} in common, so they cannot meet"
     if side.subject.host_network:
         return f"{side.subject} uses its node's network, and policies do not apply to it"
-    return ""
+    return unguarded(side)

@@ -8,6 +8,7 @@ Source: Kubernetes documentation, "Network Policies".
 
 from functools import reduce
 from operator import and_
+from typing import NamedTuple
 
 from ringfence.engine.policies import End, PortQuestion
 from ringfence.engine.population import Member, addresses_of, is_one_pod
@@ -17,6 +18,26 @@ from ringfence.plugins import OwnNode
 from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+
+class LedPort(NamedTuple):
+    """A port of a Service, and the port of the destination to which it leads."""
+
+    protocol: str
+    service_port: int
+    port: int
+
+    @property
+    def asked(self) -> Traffic:
+        """The traffic to the port of the Service."""
+        return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
+
+    def seen_before(self, traffic: Traffic) -> Traffic:
+        """Traffic by the ports of the destination, of which this one passes if the port of the Service does."""
+        target = Traffic.of(self.protocol, ((self.port, self.port),))
+        is_allowed = traffic.contains(self.protocol, self.service_port)
+        return traffic | target if is_allowed else traffic - target
+
 
 Families = tuple[Family, ...]
 """The address families that a question is about: one, if it names an address."""
@@ -57,6 +78,14 @@ def traffic_between(state: State, source: End, destination: End, over: Families 
         if isinstance(subject, Member)
     ]
     return reduce(and_, allowed, ALL_TRAFFIC)
+
+
+def traffic_through_service(state: State, source: Member, destination: Member, over: Families, led: LedPort) -> Traffic:
+    """`traffic_between`, where the egress policies of the source see the port of the Service, not the target port."""
+    if is_exempt(state, source, destination):
+        return ALL_TRAFFIC
+    egress = side_traffic(state, source, Direction.EGRESS, destination, over)
+    return led.seen_before(egress) & side_traffic(state, destination, Direction.INGRESS, source, over)
 
 
 def traffic_by_part(

@@ -12,6 +12,7 @@ from ringfence.model.cluster_rules import reads_nodes, tier_of
 from ringfence.model.origin import Origin
 from ringfence.model.selectors import EVERYTHING
 from ringfence.plugins import UPSTREAM, Traits
+from ringfence.sets.addresses import Addresses
 
 _Compiled = CompiledPolicy[ClusterPolicy]
 
@@ -27,7 +28,15 @@ class ClusterPoliciesInForce:
         """The policies that mean something else when nodes change, by kind and name."""
 
     def _enforcing(self, traits: Traits) -> AsEnforced:
-        return AsEnforced(traits, lambda: self._addresses_of_nodes(EVERYTHING), NodePeers())
+        return AsEnforced(traits, self._addresses_of_all, NodePeers())
+
+    def _addresses_of_all(self) -> Addresses:
+        return self._addresses_of_nodes(EVERYTHING)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether any policy is in force."""
+        return any(tier.all_policies() for tier in self._tiers.values())
 
     def enforce(self, traits: Traits) -> None:
         """Have policies mean what a network plugin with these traits makes of them."""

@@ -7,6 +7,7 @@ explanations) sees it as it is enforced. Its rules keep their places, and one is
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -37,17 +38,29 @@ class AsEnforced:
         self.traits = traits
         self._addresses_of_nodes = addresses_of_nodes
         self._nodes = nodes
+        self._known: WeakKeyDictionary[CompiledPolicy[Any], CompiledPolicy[Any] | None] = WeakKeyDictionary()
+        """What became of policies; None of those that are the same as before."""
 
     @property
     def depends_on_nodes(self) -> bool:
         """Whether policies mean something else when the addresses of nodes change."""
         return not self.traits.blocks_match_nodes
 
+    def forget(self) -> None:
+        """Look at all policies anew, because the addresses of nodes have changed."""
+        self._known.clear()
+
     def __call__(self, policy: CompiledPolicy[P]) -> CompiledPolicy[P]:
         """A policy as it is enforced; the very same if nothing about it differs from upstream."""
-        traits = self.traits
-        if traits is UPSTREAM or traits == UPSTREAM:
+        if self.traits is UPSTREAM or self.traits == UPSTREAM:
             return policy
+        if policy not in self._known:
+            changed = self._changed(policy)
+            self._known[policy] = None if changed is policy else changed
+        return self._known[policy] or policy
+
+    def _changed(self, policy: CompiledPolicy[P]) -> CompiledPolicy[P]:
+        traits = self.traits
         if not traits.enforced or not (traits.negations or _is_plain(policy.subject)):
             return _replace(policy, rules={})
         rules = {direction: self._rules(policy, direction) for direction in policy.rules}

@@ -27,6 +27,9 @@ from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 MOST_DIVIDED: Final = 50_000
 """The limit of an agent: nodes that blocks of a namespace divide, counted for each block. They take 10 MB."""
 
+_ENFORCERS: Final = 64
+"""Traits for which is remembered what becomes of policies: a plugin is asked about with each of its traits changed."""
+
 _Name = tuple[str, str]
 _Compiled = CompiledPolicy[NetworkPolicy]
 
@@ -44,6 +47,7 @@ class PoliciesInForce:
         self.nodes = NodePeers()
         self._addresses_of_all_nodes = addresses_of_all_nodes
         self._as_enforced = AsEnforced(UPSTREAM, addresses_of_all_nodes, self.nodes)
+        self._enforcers = {UPSTREAM: self._as_enforced}
         self._compiled: dict[_Name, _Compiled] = {}
         """The policies as they were compiled, where the plugin enforces them otherwise."""
         self._most_divided = most_divided
@@ -83,11 +87,37 @@ class PoliciesInForce:
 
     def enforce(self, traits: Traits) -> None:
         """Have policies mean what a network plugin with these traits makes of them."""
-        names = [(one.namespace, one.name) for one in self._tier.all_policies()]
-        compiled = [one for name in names if (one := self.compiled(*name))]
-        self._as_enforced = AsEnforced(traits, self._addresses_of_all_nodes, self.nodes)
+        compiled = self._all_compiled()
+        self._as_enforced = self._enforcer(traits)
         for policy in compiled:
             self._put_in_force(policy)
+
+    def means_the_same(self, traits: Traits) -> bool:
+        """Whether every policy would be in force as it is with other traits."""
+        present, other = self._as_enforced, self._enforcer(traits)
+        policies = self._all_compiled()
+        try:
+            self._as_enforced = other
+            return all(
+                meant is one or _equal(meant, one)
+                for policy in policies
+                if (one := self._tier.policy(policy.kind, policy.namespace, policy.name))
+                and (meant := self.with_nodes(policy))
+            )
+        finally:
+            self._as_enforced = present
+
+    def _all_compiled(self) -> list[_Compiled]:
+        names = [(one.namespace, one.name) for one in self._tier.all_policies()]
+        return [one for name in names if (one := self.compiled(*name))]
+
+    def _enforcer(self, traits: Traits) -> AsEnforced:
+        """What makes policies of them; that of the same traits is remembered with what it has found."""
+        if traits not in self._enforcers:
+            if len(self._enforcers) > _ENFORCERS:
+                self._enforcers = {UPSTREAM: self._enforcers[UPSTREAM]}
+            self._enforcers[traits] = AsEnforced(traits, self._addresses_of_all_nodes, self.nodes)
+        return self._enforcers[traits]
 
     @property
     def traits(self) -> Traits:
@@ -98,7 +128,7 @@ class PoliciesInForce:
         """Note a node, or that it is gone."""
         if changed := self.nodes.replace(name, node):
             self._changed.append(changed)
-        elif self._as_enforced.depends_on_nodes:
+        elif self.traits is not UPSTREAM:
             self._changed.append(NO_ADDRESSES)
 
     def settle(self) -> None:
@@ -106,7 +136,9 @@ class PoliciesInForce:
         if not self._changed:
             return
         changed, self._changed = Addresses.union_of(self._changed), []
-        if self._as_enforced.depends_on_nodes:
+        if self.traits is not UPSTREAM:
+            for enforcer in self._enforcers.values():
+                enforcer.forget()
             self.enforce(self.traits)
             return
         for policy in list(self._naming_sources.values()):
@@ -175,6 +207,20 @@ class PoliciesInForce:
             lambda index, block: Block(found[index], block.covers_family) if index in found else block,
         )
         return self._as_enforced(as_meant)
+
+
+def _equal(one: _Compiled, other: _Compiled) -> bool:
+    """Whether two compiled forms of one policy mean the same."""
+    if one.subject != other.subject or one.rules.keys() != other.rules.keys():
+        return False
+    return all(
+        len(rules) == len(other.rules[direction])
+        and all(
+            (a.peers, a.traffic, a.port_names) == (b.peers, b.traffic, b.port_names)
+            for a, b in zip(rules, other.rules[direction], strict=True)
+        )
+        for direction, rules in one.rules.items()
+    )
 
 
 def _with_blocks(policy: _Compiled, replaced: Callable[[int, Block], Block]) -> _Compiled:

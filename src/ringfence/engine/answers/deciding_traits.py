@@ -1,0 +1,72 @@
+"""Which traits of a network plugin decide about an answer, and which that are not certain it depends on.
+
+A trait decides if the answer is another one where this trait alone is as upstream has it. Each is tried in the engine:
+policies are put in force as the trait would have them, and the question is asked again.
+"""
+
+from collections.abc import Callable, Hashable
+
+import msgspec
+
+from ringfence.engine.state import State
+from ringfence.plugins import UPSTREAM, ChosenTrait, Traits
+
+
+class TraitEffects(msgspec.Struct, frozen=True):
+    """The traits that decide about an answer, and what is assumed of traits that are not certain."""
+
+    deciding: tuple[ChosenTrait, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+
+def trait_effects(state: State, answer: Callable[[], Hashable]) -> TraitEffects:
+    """What the traits of the plugin that enforces the policies do to an answer, which is asked for several times."""
+    plugin = state.enforced_by
+    if plugin is None:
+        return TraitEffects()
+    return _Effects(state, tuple(plugin.modelled()), answer).found()
+
+
+class _Effects:
+    def __init__(self, state: State, chosen: tuple[ChosenTrait, ...], answer: Callable[[], Hashable]) -> None:
+        self._state = state
+        self._chosen = chosen
+        self._ask = answer
+        self._present = answer()
+        self._tried: dict[Traits, Hashable] = {state.traits: self._present}
+
+    def found(self) -> TraitEffects:
+        return TraitEffects(self._deciding(), tuple(self._assumptions()))
+
+    def _deciding(self) -> tuple[ChosenTrait, ...]:
+        traits = self._state.traits
+        differing = [one for one in self._chosen if one.engine != one.counterpart]
+        deciding = [one for one in differing if self._answer(_with(traits, one, one.counterpart)) != self._present]
+        if deciding or self._answer(UPSTREAM) == self._present:
+            return tuple(deciding)
+        # Several traits do the same: each would be enough.
+        plain = self._answer(UPSTREAM)
+        enough = [one for one in differing if self._answer(_with(UPSTREAM, one, one.engine)) != plain]
+        return tuple(enough or differing)
+
+    def _assumptions(self) -> dict[str, None]:
+        found: dict[str, None] = {}
+        for one in self._chosen:
+            for other in one.alternatives:
+                if self._answer(_with(self._state.traits, one, other.engine)) != self._present:
+                    found[other.because] = None
+        return found
+
+    def _answer(self, traits: Traits) -> Hashable:
+        """The answer with other traits; the present one where these change nothing that is in force."""
+        if traits not in self._tried:
+            if self._state.means_the_same(traits):
+                self._tried[traits] = self._present
+            else:
+                with self._state.enforcing(traits):
+                    self._tried[traits] = self._ask()
+        return self._tried[traits]
+
+
+def _with(traits: Traits, one: ChosenTrait, engine: object) -> Traits:
+    return msgspec.structs.replace(traits, **{one.topic.field: engine})

@@ -1,0 +1,85 @@
+"""What is known about network plugins, as text for a terminal and as the page of the documentation."""
+
+from collections.abc import Iterable
+
+from ringfence.plugins import TOPICS, Plugin, PluginTrait, source_link
+from ringfence.render.formats import markdown_table, one_line, table
+
+_INTRODUCTION = """# Network plugins
+
+A NetworkPolicy means what the network plugin of the cluster makes of it. This page lists what is known about each
+plugin; it is made of `src/ringfence/plugins/traits.toml`. `--plugin NAME`
+([docs/questions.md](questions.md#as-a-network-plugin-enforces-it)) answers as a plugin enforces policies.
+
+How well a trait is known:
+
+| confidence | means |
+|---|---|
+| measured | measured in a cluster |
+| source-code | read in the source code |
+| documented | stated by the project itself |
+| reported | reported by users, with a reference |
+| common | as upstream's end-to-end tests demand it, or by common reading of code and documents |
+| unverified | from general knowledge: an answer that depends on it says so |
+
+A trait that is marked with \\* differs from what upstream means, and changes answers.
+"""
+
+
+def plugins_page(plugins: Iterable[Plugin]) -> str:
+    """The page: each topic with the value of each plugin, and each plugin with all its traits."""
+    known = list(plugins)
+    parts = [_INTRODUCTION, "## By topic\n", _overview(known)]
+    for plugin in known:
+        names = ", ".join(f"`{alias}`" for alias in plugin.aliases)
+        head = [f"## {plugin.title}\n", f"`--plugin {plugin.name}`{f', also called {names}' if names else ''}."]
+        about = f" It stands for {plugin.about}." if plugin.about else ""
+        parts += [f"{head[0]}\n{head[1]}{about}\n", markdown_table(_HEADER, [_row(one) for one in plugin.traits])]
+    return "\n".join(parts)
+
+
+_HEADER = ("topic", "value", "what it means", "where", "confidence", "source")
+
+
+def _row(trait: PluginTrait) -> tuple[str, ...]:
+    note = f"; {trait.note}" if trait.note else ""
+    mark = " *" if differs(trait) else ""
+    source = source_link(trait.source)
+    return trait.topic, trait.value + mark, trait.text + note, _where(trait), str(trait.confidence), source
+
+
+def _where(trait: PluginTrait) -> str:
+    """For which versions and settings a trait holds."""
+    parts = [
+        f"since {trait.since}" if trait.since else "",
+        f"before {trait.until}" if trait.until else "",
+        *(f"{key}={value}" for key, value in trait.setting.items()),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def differs(trait: PluginTrait) -> bool:
+    """Whether a trait changes answers: it is not what upstream means."""
+    topic = trait.subject
+    if not topic.field or topic.values[topic.upstream].engine == topic.engine_value(trait.value):
+        return False
+    return topic.upstream != "open"
+
+
+def _overview(plugins: list[Plugin]) -> str:
+    header = ("topic", *(plugin.name for plugin in plugins))
+    rows = [(topic, *(_values(plugin, topic) for plugin in plugins)) for topic in TOPICS]
+    return markdown_table(header, rows)
+
+
+def _values(plugin: Plugin, topic: str) -> str:
+    """The values of a plugin in a topic, the default first."""
+    found = sorted(plugin.about_topic(topic), key=lambda trait: (bool(trait.setting), bool(trait.until)))
+    written = dict.fromkeys(trait.value + (" *" if differs(trait) else "") for trait in found)
+    return ", ".join(written)
+
+
+def plugin_text(plugin: Plugin) -> str:
+    """All traits of a plugin, as a table for a terminal."""
+    rows = [(one.topic, one.value, one_line(one.text), _where(one), str(one.confidence)) for one in plugin.traits]
+    return f"{plugin.title}\n\n" + table(("TOPIC", "VALUE", "MEANS", "WHERE", "CONFIDENCE"), rows)

@@ -1,0 +1,48 @@
+"""How a network plugin enforces policies, as text and as JSON: what decides about an answer, and all that is known."""
+
+from collections.abc import Iterable, Iterator
+
+from ringfence.plugins import NO_SOURCE, ChosenTrait, PluginTrait, PluginTraits, source_link
+from ringfence.render.formats import Json
+
+
+def plugin_lines(plugin: PluginTraits, deciding: Iterable[ChosenTrait]) -> Iterator[str]:
+    """With which plugin an answer was found, and each trait that decides about it, with its confidence and source."""
+    found = list(deciding)
+    yield f"with {plugin.name}:" + ("" if found else " no trait of it changes this answer")
+    yield from (f"  ! {trait_text(one.trait)}" for one in found)
+
+
+def plugin_remark(plugin: PluginTraits, deciding: Iterable[ChosenTrait]) -> str:
+    """The same in one line, for lists."""
+    found = "; ".join(trait_text(one.trait) for one in deciding)
+    return f"with {plugin.name}: {found or 'no trait of it changes this list'}"
+
+
+def trait_text(trait: PluginTrait) -> str:
+    """A trait in one line: `an ipBlock matches no pods (ipBlock-pods=no; documented: https://...)`."""
+    source = f": {source_link(trait.source)}" if trait.source not in ("", NO_SOURCE) else ""
+    return f"{trait.text} ({trait.topic}={trait.value}; {trait.confidence}{source})"
+
+
+def plugin_json(plugin: PluginTraits, deciding: Iterable[ChosenTrait]) -> Json:
+    """The plugin, and the traits that decide about an answer."""
+    return {
+        "name": plugin.plugin,
+        "title": plugin.title,
+        "version": plugin.version,
+        "settings": dict(plugin.settings),
+        "traits": [trait_json(one.trait) for one in deciding],
+    }
+
+
+def trait_json(trait: PluginTrait) -> Json:
+    """A trait: its topic and value, what it says, and how well it is known."""
+    return {
+        "topic": trait.topic,
+        "value": trait.value,
+        "text": trait.text,
+        "confidence": str(trait.confidence),
+        "source": source_link(trait.source),
+        **({"note": trait.note} if trait.note else {}),
+    }

@@ -1,0 +1,165 @@
+"""Traits in a file: what was measured of a cluster, or is known of a plugin that is not in the table.
+
+    apiVersion: ringfence/v1
+    kind: PluginTraits
+    plugin: cilium
+    version: "1.20"
+    settings:
+      enable-sctp: "true"
+    traits:
+    - topic: ipBlock-pods
+      value: "no"
+      confidence: measured
+      source: ringfence doctor --probe=full
+
+With a `plugin` of the table, the traits that the file does not list are those of the plugin. Without one, they are
+upstream's, and an answer that depends on one says so.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from ringfence.errors import InputError
+from ringfence.plugins import (
+    TOPICS,
+    UNKNOWN,
+    ChosenTrait,
+    Confidence,
+    PluginTrait,
+    PluginTraits,
+    check_trait,
+    named_plugin,
+    named_traits,
+    traits_of,
+    uncertain,
+)
+
+API_VERSION: Final = "ringfence/v1"
+KIND: Final = "PluginTraits"
+_LARGEST: Final = 1 << 20
+"""Bytes of a file; one with every topic has 5,000."""
+
+
+class _WrittenTrait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    topic: str
+    value: str
+    confidence: Confidence = Confidence.MEASURED
+    source: str = ""
+    note: str = ""
+
+
+class _WrittenTraits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    api_version: str
+    kind: str
+    plugin: str = ""
+    title: str = ""
+    version: str = ""
+    settings: dict[str, str] = {}
+    traits: tuple[_WrittenTrait, ...] = ()
+
+
+def read_traits(path: str) -> PluginTraits:
+    """The traits of a file. Raises InputError for a file that cannot be read, and for what is wrong in it."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if len(content) > _LARGEST:
+        raise InputError(f"{path}: larger than {_LARGEST} bytes: that is no file with the traits of a plugin")
+    return traits_of_text(content, path)
+
+
+def traits_of_text(content: bytes, path: str) -> PluginTraits:
+    """The traits of a text that was read from `path`. Raises InputError for what is wrong in it."""
+    try:
+        tree = yaml.load(content, yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        place = getattr(error, "problem_mark", None)
+        where = f"{path}:{place.line + 1}" if place else path
+        raise InputError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    if isinstance(tree, dict) and isinstance(number := tree.get("version"), float):
+        raise InputError(f"{path}: version: YAML takes this for the number {number}: put it in quotes")
+    if not isinstance(tree, dict) or (tree.get("apiVersion"), tree.get("kind")) != (API_VERSION, KIND):
+        raise InputError(f"{path}: not the traits of a plugin: it must have apiVersion {API_VERSION} and kind {KIND}")
+    try:
+        document = msgspec.convert(_with_words(tree), _WrittenTraits)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}") from error
+    traits = [
+        PluginTrait(one.topic, one.value, one.confidence, one.source or path, one.note) for one in document.traits
+    ]
+    for index, trait in enumerate(traits):
+        check_trait(trait, f"{path}: traits[{index}]")
+        if trait.topic in [one.topic for one in traits[:index]]:
+            raise InputError(f"{path}: traits[{index}]: {trait.topic} is there twice")
+    try:
+        return _chosen(document, traits)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _with_words(tree: Any) -> Any:
+    """A tree in which `yes`, `no` and whole numbers, which YAML takes for something else, are words again.
+
+    Other numbers are refused: 1.20 has become 1.2 already.
+    """
+    if isinstance(tree, dict):
+        return {key: _with_words(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_with_words(value) for value in tree]
+    if isinstance(tree, bool):
+        return "yes" if tree else "no"
+    return str(tree) if isinstance(tree, int) else tree
+
+
+def _chosen(document: _WrittenTraits, traits: Iterable[PluginTrait]) -> PluginTraits:
+    written = {trait.topic: trait for trait in traits}
+    if document.plugin:
+        settings = {key: {"yes": "true", "no": "false"}.get(value, value) for key, value in document.settings.items()}
+        base = traits_of(named_plugin(document.plugin), document.version, settings)
+    else:
+        base = PluginTraits("", document.title or "this plugin", document.version, {}, {})
+    title = document.title or base.title
+    unknown = {topic: PluginTrait(topic, UNKNOWN, Confidence.UNVERIFIED) for topic in TOPICS}
+    chosen = dict(base.chosen) if document.plugin else {one: _of_file(title, trait) for one, trait in unknown.items()}
+    chosen |= {topic: _of_file(title, trait) for topic, trait in written.items()}
+    ordered = {topic: chosen[topic] for topic in TOPICS if topic in chosen}
+    return msgspec.structs.replace(base, title=title, version=document.version, chosen=ordered)
+
+
+def _of_file(title: str, trait: PluginTrait) -> ChosenTrait:
+    engine = trait.subject.engine_value(trait.value) if trait.subject.field else None
+    others = dict.fromkeys(one for one in uncertain(title, trait) if one.engine != engine)
+    return ChosenTrait(trait, tuple(others))
+
+
+def traits_document(traits: PluginTraits) -> dict[str, Any]:
+    """The document that a file with these traits has."""
+    document: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
+    for key, value in (("plugin", traits.plugin), ("title", traits.title), ("version", traits.version)):
+        if value:
+            document[key] = value
+    if traits.settings:
+        document["settings"] = dict(traits.settings)
+    document["traits"] = [
+        {
+            "topic": one.trait.topic,
+            "value": one.trait.value,
+            "confidence": str(one.trait.confidence),
+            **({"source": one.trait.source} if one.trait.source else {}),
+            **({"note": one.trait.note} if one.trait.note else {}),
+        }
+        for one in traits.chosen.values()
+    ]
+    return document
+
+
+def plugin_traits(text: str) -> PluginTraits:
+    """The traits that a text names: a file, or `NAME[@VERSION][:SETTING=VALUE,...]`. Raises InputError as both do."""
+    is_file = text.endswith((".yaml", ".yml", ".json")) or "/" in text.partition(":")[0]
+    return read_traits(text) if is_file else named_traits(text)

@@ -1,0 +1,128 @@
+"""`--plugin`: answers and lists say with which network plugin they were found, and which of its traits count."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.render.json_shapes import fits, schema, strict
+
+from ringfence.cli import cli
+
+MANIFESTS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: prod, labels: {app: web}}
+spec: {containers: [{name: web, image: web}]}
+status: {podIP: 10.0.0.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: prod, labels: {app: db}}
+spec: {containers: [{name: db, image: db, ports: [{containerPort: 3306}]}]}
+status: {podIP: 10.0.0.2}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: prod}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+  - from: [{ipBlock: {cidr: 10.0.0.0/8}}]
+"""
+BLOCKS = "an ipBlock matches no pods (ipBlock-pods=no; documented: https://github.com/cilium/cilium/issues/9209)"
+TEST = """
+apiVersion: ringfence/v1
+kind: ReachabilityTest
+tests:
+- {name: web reaches db, from: prod/web, to: prod/db, port: 3306, expect: allow}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "all.yaml").write_text(MANIFESTS)
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, [*words, "-f", "all.yaml"], prog_name="ringfence")
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_answer_names_the_trait_that_decides() -> None:
+    ended = run("can", "prod/web", "prod/db", "-p", "3306", "--plugin", "cilium@1.19")
+    assert ended.exit_code == 1
+    assert ended.stdout == f"no: prod/web -> prod/db on TCP 3306\nwith Cilium 1.19:\n  ! {BLOCKS}\n"
+    assert run("can", "prod/web", "prod/db", "-p", "3306", "--plugin", "calico").exit_code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_answer_that_depends_on_what_is_not_certain_says_so() -> None:
+    ended = run("can", "prod/web", "prod/db", "-p", "3306", "--plugin", "windows", "--no-assumptions")
+    assert ended.exit_code == 3
+    assert "it is not known of Windows nodes (HNS) whether an ipBlock matches pods" in ended.stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("can prod/web prod/db -p 3306", "can"),
+        ("explain prod/web prod/db -p 3306", "explain"),
+        ("sources prod/db", "sources"),
+        ("destinations prod/web", "destinations"),
+        ("connections", "connections"),
+    ],
+)
+def test_documents_name_the_plugin_and_its_traits(command: str, name: str) -> None:
+    document = json.loads(run(*command.split(), "--plugin", "cilium@1.20", "-o", "json").stdout)
+    assert fits(document, strict(schema(name)))
+    assert document["plugin"]["name"] == "cilium"
+    assert [one["topic"] for one in document["plugin"]["traits"]] == ["ipBlock-pods"]
+    assert document["assumptions"] == ["Cilium is taken to be configured without policy-cidr-match-mode=pods"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", ["sources prod/db", "destinations prod/web", "connections", "matrix", "isolation"])
+def test_lists_say_it_on_standard_error(command: str) -> None:
+    plugin = "none" if command == "isolation" else "cilium@1.19"
+    ended = run(*command.split(), "--plugin", plugin)
+    assert ended.exit_code == 0
+    text = "policies have no effect (enforcement=no; " if command == "isolation" else BLOCKS
+    assert text in ended.stderr
+    assert "no trait of it changes this list" in run(*command.split(), "--plugin", "calico").stderr
+    assert "with " not in run(*command.split()).stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_document_of_isolation_names_the_plugin() -> None:
+    document = json.loads(run("isolation", "--plugin", "none", "-o", "json").stdout)
+    assert fits(document, strict(schema("isolation")))
+    assert [one["topic"] for one in document["plugin"]["traits"]] == ["enforcement"]
+    assert document["totals"]["neither"] == 2
+
+
+def test_tests_are_judged_as_the_plugin_enforces(folder: Path) -> None:
+    (folder / "tests.yaml").write_text(TEST)
+    for plugin, code in (("calico", 0), ("cilium@1.19", 1)):
+        ended = run("test", "tests.yaml", "--plugin", plugin)
+        assert ended.exit_code == code, ended.output
+    assert BLOCKS in ended.stderr
+
+
+def test_a_file_with_traits_counts(folder: Path) -> None:
+    (folder / "traits.yaml").write_text(
+        "apiVersion: ringfence/v1\nkind: PluginTraits\ntraits:\n- {topic: ipBlock-pods, value: 'no', source: doctor}\n"
+    )
+    ended = run("can", "prod/web", "prod/db", "-p", "3306", "--plugin", "traits.yaml")
+    assert ended.exit_code == 1
+    assert "(ipBlock-pods=no; measured: doctor)" in ended.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_pods_that_do_not_exist_yet_are_not_listed_with_a_plugin() -> None:
+    ended = run("sources", "prod/db", "--possible", "--plugin", "cilium")
+    assert ended.exit_code == 2
+    assert "leave out --possible" in ended.stderr

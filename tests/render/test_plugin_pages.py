@@ -1,0 +1,44 @@
+"""What is known about network plugins, as the page of the documentation and as text.
+
+`python -m tests.render.test_plugin_pages` writes the page anew.
+"""
+
+from pathlib import Path
+
+from ringfence.plugins import TOPICS, plugins
+from ringfence.render.plugin_pages import differs, plugin_text, plugins_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+
+
+def test_the_page_of_the_documentation_is_that_of_the_table() -> None:
+    assert PAGE.read_text() == plugins_page(plugins().values()), (
+        "write it anew: python -m tests.render.test_plugin_pages"
+    )
+
+
+def test_the_page_has_every_plugin_and_every_trait() -> None:
+    page = plugins_page(plugins().values())
+    assert all(f"`--plugin {name}`" in page for name in plugins())
+    assert page.count("\n| ipBlock-pods |") == 1 + sum(
+        len(one.about_topic("ipBlock-pods")) for one in plugins().values()
+    )
+
+
+def test_what_upstream_leaves_open_does_not_differ_from_it() -> None:
+    differing = {(name, one.topic) for name, plugin in plugins().items() for one in plugin.traits if differs(one)}
+    assert ("cilium", "ipBlock-pods") in differing
+    assert ("aws-vpc-cni", "service-port") in differing
+    assert not any(topic == "pod-to-own-node" for _, topic in differing)
+    assert not any(name in ("antrea", "ringfence") and topic != "enforcement" for name, topic in differing)
+
+
+def test_the_text_has_a_line_for_each_trait() -> None:
+    lines = plugin_text(plugins()["cilium"]).splitlines()
+    assert lines[0] == "Cilium"
+    assert len(lines) == 3 + len(plugins()["cilium"].traits)
+    assert {line.split()[0] for line in lines[3:]} == set(TOPICS)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(plugins_page(plugins().values()))

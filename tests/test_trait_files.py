@@ -1,0 +1,85 @@
+"""Traits in a file: what is read of it, what is refused, and that what is saved is read again."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ringfence.errors import InputError
+from ringfence.plugins import UPSTREAM, Confidence, named_traits
+from ringfence.trait_files import plugin_traits, read_traits, traits_document
+
+HEAD = "apiVersion: ringfence/v1\nkind: PluginTraits\n"
+
+
+def written(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "traits.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_what_is_measured_counts_and_the_rest_is_the_plugins(tmp_path: Path) -> None:
+    settings = 'version: "1.20"\nsettings: {enable-sctp: true}\n'
+    measured = "traits:\n- {topic: endPort, value: first-port}\n"
+    found = read_traits(written(tmp_path, f"{HEAD}plugin: cilium\n{settings}{measured}"))
+    assert found.name == "Cilium 1.20"
+    assert (found.traits.sctp, found.traits.port_ranges, found.traits.blocks_match_pods) == (True, False, False)
+    assert found.chosen["endPort"].trait.confidence is Confidence.MEASURED
+    assert found.chosen["endPort"].alternatives == ()
+
+
+def test_a_plugin_that_is_not_in_the_table_is_as_upstream_and_says_so(tmp_path: Path) -> None:
+    found = read_traits(written(tmp_path, HEAD + "title: Our own\ntraits:\n- {topic: sctp, value: ignored}\n"))
+    assert found.traits == type(UPSTREAM)(sctp=False)
+    assert "it is not known of Our own whether endPort counts" in found.chosen["endPort"].alternatives[0].because
+
+
+@pytest.mark.parametrize("word", ["no", "false", '"no"'])
+def test_a_word_that_yaml_takes_for_something_else_is_that_word(tmp_path: Path, word: str) -> None:
+    found = read_traits(written(tmp_path, HEAD + f"traits:\n- {{topic: ipBlock-pods, value: {word}}}\n"))
+    assert found.traits.blocks_match_pods is False
+
+
+@pytest.mark.parametrize("text", ["cilium@1.19", "aws-vpc-cni", "windows", "none"])
+def test_what_is_saved_is_read_again(tmp_path: Path, text: str) -> None:
+    known = named_traits(text)
+    read = read_traits(written(tmp_path, yaml.safe_dump(traits_document(known))))
+    assert read.traits == known.traits
+    assert {name: one.trait.value for name, one in read.chosen.items()} == {
+        name: one.trait.value for name, one in known.chosen.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("a: [", "traits.yaml:2: not YAML", id="not YAML"),
+        pytest.param("kind: Pod", "must have apiVersion ringfence/v1 and kind PluginTraits", id="something else"),
+        pytest.param(HEAD + "traits: {}", "Expected `array`, got `object` - at `$.traits`", id="type"),
+        pytest.param(HEAD + "trait: []", "unknown field `trait`", id="a field that is not known"),
+        pytest.param(HEAD + "version: 1.20", "takes this for the number 1.2: put it in quotes", id="a version"),
+        pytest.param(HEAD + "plugin: celium", "there is no plugin 'celium'; did you mean cilium?", id="plugin"),
+        pytest.param(
+            HEAD + "traits:\n- {topic: sctp, value: maybe}", "traits[0]: sctp: 'maybe' is not a value", id="value"
+        ),
+        pytest.param(
+            HEAD + "traits:\n- {topic: sctp, value: yes}\n- {topic: sctp, value: yes}",
+            "traits[1]: sctp is there twice",
+            id="twice",
+        ),
+        pytest.param(HEAD + "#" * (1 << 20), "larger than 1048576 bytes", id="large"),
+        pytest.param("[" * 20_000, "traits.yaml", id="deep"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_an_error_with_its_name(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        read_traits(written(tmp_path, text))
+    assert message in str(refused.value)
+    assert "traits.yaml" in str(refused.value)
+
+
+def test_a_file_is_known_by_its_name(tmp_path: Path) -> None:
+    assert plugin_traits(written(tmp_path, HEAD + "plugin: antrea\n")).plugin == "antrea"
+    assert plugin_traits("cilium:policy-cidr-match-mode=nodes").plugin == "cilium"
+    with pytest.raises(InputError, match=r"nowhere/traits\.yaml: No such file or directory"):
+        plugin_traits("nowhere/traits.yaml")
