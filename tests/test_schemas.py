@@ -63,6 +63,7 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("lint", "lint -f docs/broken.yaml"),
         ("diff", "diff docs/shop-before.yaml docs/shop-after.yaml"),
         ("diff", "diff docs/web-before.yaml docs/web-after.yaml"),
+        ("diff", "diff docs/migration.yaml --as calico --to-as cilium"),
         ("test", "test docs/three-tier-tests.yaml"),
         ("version", "version"),
     ],

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
 from ringfence.analysis.differences import (
+    AffectingTrait,
     ClusterDifference,
     ClusterSnapshot,
     RedundancyHere,
     SnapshotDifference,
+    affecting_traits,
     changes_of_policies_alone,
     compare_snapshots,
     difference,
@@ -29,6 +31,7 @@ from ringfence.analysis.differences import (
     redundancy_here,
     several_in_both,
     take_snapshot,
+    with_plugin_causes,
 )
 from ringfence.analysis.endpoints import (
     AskedPorts,
@@ -320,6 +323,18 @@ class Cluster:
         self.state.enforce(plugin_traits(checked_text("plugin", plugin, "cilium@1.19")))
         return self
 
+    def affected_by(self, plugin: str) -> tuple[AffectingTrait, ...]:
+        """What a network plugin changes for the policies of this cluster: each of its traits that changes something.
+
+        Each with the rules that it is about, and the connections that it opens and closes. `plugin` is as in
+        `as_enforced_by`; the cluster stays as it is. Raises InputError as well if it answers as a plugin already.
+        """
+        from ringfence.trait_files import plugin_traits
+
+        if self.state.enforced_by:
+            raise InputError("this cluster answers as a network plugin already: use one that does not")
+        return affecting_traits(self.state, plugin_traits(checked_text("plugin", plugin, "cilium@1.19")))
+
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""
         return [compiled.policy for compiled in self.state.network_policies.all_policies()]
@@ -378,7 +393,8 @@ class Cluster:
         is_upstream = self._state.enforced_by is other._state.enforced_by is None
         if is_upstream and mine and theirs and (changes := changes_of_policies_alone(mine, theirs)) is not None:
             return difference_in_policies(self.state, changes, names, theirs.origin)
-        return difference(self.state, other.state, names)
+        found = difference(self.state, other.state, names)
+        return with_plugin_causes(self.state, other.state, found)
 
     def snapshot(self, *, possible: bool = True) -> ClusterSnapshot:
         """Everything that passes now, to be compared with what passes later (`changes_since`).

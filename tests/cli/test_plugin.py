@@ -126,3 +126,18 @@ def test_pods_that_do_not_exist_yet_are_not_listed_with_a_plugin() -> None:
     ended = run("sources", "prod/db", "--possible", "--plugin", "cilium")
     assert ended.exit_code == 2
     assert "leave out --possible" in ended.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_migration_is_compared_for_the_same_files() -> None:
+    def compared(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["diff", "all.yaml", *words], prog_name="ringfence")
+
+    ended = compared("--as", "calico", "--to-as", "cilium@1.19")
+    assert ended.exit_code == 1
+    assert ended.stdout.startswith("all.yaml as calico -> all.yaml as cilium@1.19: 0 opened, 1 closed")
+    assert "ipBlock-pods: with Calico, an ipBlock matches pods" in ended.stdout
+    assert "(all.yaml:20)" in ended.stdout
+    assert compared("--as", "calico", "--to-as", "antrea").exit_code == 0
+    assert compared("all.yaml", "--plugin", "cilium").exit_code == 0
+    assert compared("all.yaml", "--to-as", "cilium").exit_code == 1

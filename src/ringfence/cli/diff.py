@@ -75,7 +75,8 @@ def diff(
     directory: A alone is compared with the working tree, A..B and A...B are as in git, and --staged is the index; -k
     and --chart do the same for a kustomization and a Helm chart. Nothing is checked out, nothing that the repository
     configures is run, and nothing is fetched. With --live or --context, A is a live cluster. With --suppose or
-    --without, B is compared with that change; without a B, it is A with the change.
+    --without, B is compared with that change; without a B, it is A with the change. With --as and --to-as, they are as
+    network plugins enforce them: what a migration from one to another changes for the same files.
 
     All traffic is compared, between every two workloads that both have and between these and all addresses. Every row
     has its cause: the policy and the rule that decide, with file and line, or the label that changed. Workloads that
@@ -98,6 +99,7 @@ def diff(
       ringfence diff -k overlays/staging -k overlays/prod
       ringfence diff --live -f k8s/
       ringfence diff k8s/ --without prod/allow-monitoring
+      ringfence diff k8s/ --as calico --to-as cilium@1.19
       ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
       ringfence diff before/ after/ -o svg > change.svg
       ringfence diff before/ after/ -o html > change.html

@@ -9,10 +9,10 @@ import click
 import msgspec
 from msgspec.structs import asdict
 
-from ringfence.cli.completion import complete_context
+from ringfence.cli.completion import complete_context, complete_plugin
 from ringfence.cli.diff_sides import Chosen, ComparedInput, RevisionInputs, SideInputs
 from ringfence.cli.options import as_one
-from ringfence.cli.what_if import WHAT_IF_OPTIONS
+from ringfence.cli.what_if import PLUGIN_OPTION, WHAT_IF_OPTIONS
 from ringfence.errors import InputError
 from ringfence.shared_input import SharedInput
 from ringfence.sources.git import merge_base
@@ -22,7 +22,7 @@ _USAGE: Final = (
     "name two files or folders, as in `ringfence diff before/ after/`; or revisions of a git repository with -f, "
     "as in `ringfence diff main -f k8s/`, `main...HEAD -k overlays/prod` or `--staged -f k8s/`; or the cluster of a "
     "kubeconfig context, as in `ringfence diff --live -f k8s/` or `--context staging --to-context prod`; or a change, "
-    "as in `ringfence diff k8s/ --without prod/x`"
+    "as in `ringfence diff k8s/ --without prod/x` or `ringfence diff k8s/ --as calico --to-as cilium`"
 )
 _BASES: Final = (
     ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
@@ -46,6 +46,9 @@ class DiffInputs(msgspec.Struct, frozen=True):
     kubeconfig: str | None
     suppose: tuple[str, ...]
     without: tuple[str, ...]
+    plugin: str | None
+    as_plugin: str | None
+    to_plugin: str | None
     recursive: bool
     exclude: tuple[str, ...]
     namespace: str | None
@@ -56,6 +59,12 @@ class DiffInputs(msgspec.Struct, frozen=True):
         """The two clusters. Raises InputError if the arguments do not name two."""
         if self.values and not self.chart:
             raise click.UsageError("--values are for a chart: use it with --chart FOLDER")
+        if self.plugin and (self.as_plugin or self.to_plugin):
+            raise click.UsageError("--plugin is for both A and B: use it without --as and --to-as, or these without it")
+        first, second = self._two()
+        return _named(first, self.as_plugin), _named(second, self.to_plugin)
+
+    def _two(self) -> tuple[ComparedInput, ComparedInput]:
         sides = _ComparedInputs(self)
         if self.live or self.context or self.to_context:
             return self._with_live(sides)
@@ -99,7 +108,7 @@ class DiffInputs(msgspec.Struct, frozen=True):
 
     @property
     def _is_what_if(self) -> bool:
-        return bool(self.suppose or self.without)
+        return bool(self.suppose or self.without or self.as_plugin or self.to_plugin)
 
     def _with_live(self, sides: "_ComparedInputs") -> tuple[ComparedInput, ComparedInput]:
         """The live cluster, and what it is compared with."""
@@ -128,6 +137,11 @@ class DiffInputs(msgspec.Struct, frozen=True):
         return " ".join(parts)
 
 
+def _named(compared: ComparedInput, plugin: str | None) -> ComparedInput:
+    """An input with its plugin in its name: `k8s/ as cilium`."""
+    return ComparedInput(f"{compared.name} as {plugin}", compared.inputs) if plugin else compared
+
+
 def _base_of_change() -> str:
     """What the change of a pipeline is to be merged into; empty outside of one."""
     return next((text.format(value) for name, text in _BASES if (value := environ.get(name))), "")
@@ -149,10 +163,16 @@ class _ComparedInputs:
             "listed": [],
             "suppose": (),
             "without": (),
+            "plugin": options.plugin or options.as_plugin,
         }
         self.after = copy(self)
         """The same for the second cluster, which alone has what is supposed."""
-        self.after._common = {**self._common, "suppose": options.suppose, "without": options.without}
+        self.after._common = {
+            **self._common,
+            "suppose": options.suppose,
+            "without": options.without,
+            "plugin": options.plugin or options.to_plugin,
+        }
 
     def of_range(self, text: str) -> tuple[ComparedInput, ComparedInput]:
         """`A..B`, `A...B` (from their merge base to B), or `A` (to the working tree), as git reads them."""
@@ -231,6 +251,21 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
     ),
     click.option("--kubeconfig", type=_PATH, metavar="FILE", help="The kubeconfig file."),
     *WHAT_IF_OPTIONS,
+    PLUGIN_OPTION,
+    click.option(
+        "--as",
+        "as_plugin",
+        metavar="NAME[@VERSION]|FILE",
+        shell_complete=complete_plugin,
+        help="A is as this network plugin enforces it. Without a B, A is compared with itself.",
+    ),
+    click.option(
+        "--to-as",
+        "to_plugin",
+        metavar="NAME[@VERSION]|FILE",
+        shell_complete=complete_plugin,
+        help="B is as this network plugin enforces it.",
+    ),
     click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
     click.option(
         "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."

@@ -6,7 +6,7 @@ import msgspec
 
 from ringfence.cli import progress
 from ringfence.cli.inputs import Inputs
-from ringfence.cli.what_if import supposed
+from ringfence.cli.what_if import enforced, supposed
 from ringfence.cluster import Cluster
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.shared_input import SharedInput
@@ -22,6 +22,7 @@ class SideInputs(Inputs, frozen=True):
     shared: SharedInput
     listed: list[Cluster]
     """The live cluster, if the other side has listed it."""
+    plugin: str | None
 
     @property
     def is_live(self) -> bool:
@@ -29,8 +30,8 @@ class SideInputs(Inputs, frozen=True):
         return not (self.filenames or self.kustomize or self.chart)
 
     def read(self) -> Cluster:
-        """The cluster, with what is supposed."""
-        return supposed(self._from_source(), self.suppose, self.without)
+        """The cluster, with what is supposed, as a network plugin enforces it."""
+        return enforced(supposed(self._from_source(), self.suppose, self.without), self.plugin)
 
     def _from_source(self) -> Cluster:
         if self.is_live:
@@ -55,7 +56,7 @@ class SideInputs(Inputs, frozen=True):
             cluster.problems = []
             return cluster
         cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
-        self.listed.append(cluster)
+        self.listed.append(deepcopy(cluster) if self.plugin else cluster)
         return cluster
 
 
@@ -82,6 +83,7 @@ class RevisionInputs(SideInputs, frozen=True):
         return (
             isinstance(other, RevisionInputs)
             and not (other.strict or other.suppose or other.without)
+            and self.plugin == other.plugin
             and Cluster.same_in_revisions(
                 self.revision,
                 other.revision,

@@ -58,6 +58,7 @@ from ringfence.model.objects import (
 )
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
+from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING, Selector
 from ringfence.model.service_users import CONTROL_PLANE_KINDS, ROUTING_KINDS, ServiceUser
 from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlice, Service
@@ -231,6 +232,17 @@ class State:
         """Whether nothing that is asked has another answer with these traits, because no policy means anything else."""
         apart = [name for name in NOT_IN_POLICIES if getattr(traits, name) != getattr(self.traits, name)]
         return not apart and not self._cluster_policies.has_any and self._in_force.means_the_same(traits)
+
+    def changed_rules(self, traits: Traits) -> Iterator[tuple[CompiledPolicy[NetworkPolicy], Direction, int | None]]:
+        """The rules of NetworkPolicies that mean something else with these traits (`PoliciesInForce.changed_rules`).
+
+        Policies that select no pod for which a trait counts are left out.
+        """
+        self._in_force.settle()
+        for policy, direction, index in self._in_force.changed_rules(traits):
+            subjects = self._selections.pods(policy.subject)
+            if traits.standalone_pods or index is not None or subjects & self._population.standalone:
+                yield policy, direction, index
 
     @contextmanager
     def enforcing(self, traits: Traits) -> Iterator[None]:

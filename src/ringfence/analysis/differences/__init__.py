@@ -1,5 +1,6 @@
 """What a change does: the connections that it opens and closes, for whom, and why; and which removals do nothing."""
 
+from ringfence.analysis.differences.affected import AffectedRule, AffectingTrait, affecting_traits
 from ringfence.analysis.differences.arrows_of_change import (
     ArrowKind,
     ChangedArrow,
@@ -9,6 +10,7 @@ from ringfence.analysis.differences.arrows_of_change import (
 )
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
+from ringfence.analysis.differences.changed_plugin import with_plugin_causes
 from ringfence.analysis.differences.changes_of_policies import changes_of_policies_alone
 from ringfence.analysis.differences.cluster_differences import (
     SAME_FILES,
@@ -36,6 +38,8 @@ from ringfence.analysis.differences.unread_changes import UnreadChange
 
 __all__ = [
     "SAME_FILES",
+    "AffectedRule",
+    "AffectingTrait",
     "ArrowKind",
     "Cause",
     "Change",
@@ -59,6 +63,7 @@ __all__ = [
     "SnapshotEnds",
     "UnreadChange",
     "When",
+    "affecting_traits",
     "changed_arrows",
     "changes_of_policies_alone",
     "compare_snapshots",
@@ -67,4 +72,5 @@ __all__ = [
     "redundancy_here",
     "several_in_both",
     "take_snapshot",
+    "with_plugin_causes",
 ]

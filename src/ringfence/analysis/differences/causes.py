@@ -38,6 +38,8 @@ class Change(StrEnum):
     POLICIES = "policies"
     WORKLOADS = "workloads"
     NAMESPACES = "namespaces"
+    PLUGIN = "plugin"
+    """The network plugin that enforces the policies (`changed_plugin`)."""
 
 
 class ConnectionChange(StrEnum):
@@ -86,7 +88,7 @@ class Cause(msgspec.Struct, frozen=True, order=True):
 
 
 def attributed_to(causes: Iterable[Cause]) -> tuple[Change, ...]:
-    """What has changed, of policies, workloads and namespaces, in alphabetical order."""
+    """What has changed, of policies, workloads, namespaces and the network plugin, in alphabetical order."""
     return tuple(sorted({cause.what for cause in causes if cause.what}))
 
 
@@ -104,6 +106,7 @@ class Causes:
         self._views = {When.BEFORE: before, When.AFTER: after}
         self._origins = origins
         self._relabelling = relabelling
+        self._other_plugin = before.state.traits != after.state.traits
         specs = {when: _specs(view) for when, view in self._views.items()}
         old, new = specs[When.BEFORE], specs[When.AFTER]
         self.unchanged = {key for key in old.keys() & new.keys() if old[key] == new[key]}
@@ -119,7 +122,7 @@ class Causes:
         changed = {cause for cause in policies if cause.what}
         if not changed:
             changed = policies | set(self._relabelled(subjects | peers))
-        if not any(cause.what for cause in changed):
+        if not any(cause.what for cause in changed) and not self._other_plugin:
             text = "the ports, the addresses or the network of the workloads changed"
             changed.add(Cause(When.AFTER, Change.WORKLOADS, text=text))
         return tuple(sorted(changed, key=lambda cause: cause.order))

@@ -9,7 +9,7 @@ limit to that, by namespace; answers have none.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from ringfence.engine.policies.enforced import AsEnforced
 from ringfence.engine.policies.network_policies import NetworkPolicyTier, written_blocks
 from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
-from ringfence.engine.policies.rules import CompiledPolicy
+from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule
 from ringfence.engine.population import Block
 from ringfence.model.objects import IPBlock, NetworkPolicy, Node
 from ringfence.model.policies import Direction
@@ -106,6 +106,23 @@ class PoliciesInForce:
             )
         finally:
             self._as_enforced = present
+
+    def changed_rules(self, traits: Traits) -> Iterator[tuple[_Compiled, Direction, int | None]]:
+        """The rules that mean something else with other traits; without an index, a direction of a policy as a whole.
+
+        One to which a rule would be added changes as a whole.
+        """
+        enforcer = self._enforcer(traits)
+        for policy in self._all_compiled():
+            present = self.with_nodes(policy)
+            other = enforcer(present)
+            for direction, rules in present.rules.items():
+                added = len(other.rules.get(direction, ())) - len(rules)
+                if direction not in other.rules or other.subject != present.subject or added:
+                    yield policy, direction, None
+                elif other is not present:
+                    changed = zip(rules, other.rules[direction], strict=False)
+                    yield from ((policy, direction, one.index) for one, new in changed if not _equal_rules(one, new))
 
     def _all_compiled(self) -> list[_Compiled]:
         names = [(one.namespace, one.name) for one in self._tier.all_policies()]
@@ -214,13 +231,13 @@ def _equal(one: _Compiled, other: _Compiled) -> bool:
     if one.subject != other.subject or one.rules.keys() != other.rules.keys():
         return False
     return all(
-        len(rules) == len(other.rules[direction])
-        and all(
-            (a.peers, a.traffic, a.port_names) == (b.peers, b.traffic, b.port_names)
-            for a, b in zip(rules, other.rules[direction], strict=True)
-        )
+        len(rules) == len(other.rules[direction]) and all(map(_equal_rules, rules, other.rules[direction]))
         for direction, rules in one.rules.items()
     )
+
+
+def _equal_rules(one: CompiledRule, other: CompiledRule) -> bool:
+    return (one.peers, one.traffic, one.port_names) == (other.peers, other.traffic, other.port_names)
 
 
 def _with_blocks(policy: _Compiled, replaced: Callable[[int, Block], Block]) -> _Compiled:

@@ -1,0 +1,82 @@
+"""What a network plugin changes for the policies that there are: each of its traits apart, with the rules it is about.
+
+The engine is asked twice, with the policies as upstream means them and with one trait as the plugin has it, and the two
+are compared. A trait that changes nothing here is not among the results, however much it differs from upstream.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+import msgspec
+
+from ringfence.analysis.differences.changed_plugin import with_plugin_causes
+from ringfence.analysis.differences.cluster_differences import ChangedConnections, ChangedIsolation, difference
+from ringfence.analysis.lists import NamedPolicy
+from ringfence.engine.state import State
+from ringfence.model.origin import Place
+from ringfence.model.policies import Direction
+from ringfence.plugins import NOT_IN_POLICIES, UPSTREAM, ChosenTrait, PluginTraits
+
+
+class AffectedRule(msgspec.Struct, frozen=True):
+    """A rule that means something else with a trait; without an index, the policy as a whole does."""
+
+    policy: NamedPolicy
+    direction: Direction
+    index: int | None
+    place: Place | None
+
+    def __str__(self) -> str:
+        where = f" ({self.place})" if self.place else ""
+        return f"{self.policy} {self.direction.field}{'' if self.index is None else f'[{self.index}]'}{where}"
+
+
+class AffectingTrait(msgspec.Struct, frozen=True):
+    """A trait of a plugin that changes something here: the rules that it is about, and what is opened and closed.
+
+    Rules may mean something else, and yet no connection changes.
+    """
+
+    chosen: ChosenTrait
+    rules: tuple[AffectedRule, ...]
+    connections: tuple[ChangedConnections, ...]
+    isolation: tuple[ChangedIsolation, ...]
+
+    @property
+    def changes_answers(self) -> bool:
+        """Whether anything is opened or closed, or isolated otherwise."""
+        return bool(self.connections or self.isolation)
+
+
+def affecting_traits(state: State, plugin: PluginTraits) -> tuple[AffectingTrait, ...]:
+    """The traits of a plugin that change what the policies of a state mean, in the order of the topics.
+
+    The state is one in which policies mean what upstream says; it stays as it is.
+    """
+    return tuple(_affecting(state, plugin))
+
+
+def _affecting(state: State, plugin: PluginTraits) -> Iterator[AffectingTrait]:
+    other: State | None = None
+    for chosen in plugin.modelled():
+        field = chosen.topic.field
+        if chosen.engine == getattr(UPSTREAM, field) or field == "service_ports":
+            continue
+        traits = msgspec.structs.replace(UPSTREAM, **{field: chosen.engine})
+        rules = tuple(_rules(state, chosen))
+        if not rules and (field not in NOT_IN_POLICIES or state.means_the_same(traits)):
+            continue
+        other = other or deepcopy(state)
+        other.enforce(msgspec.structs.replace(plugin, chosen={chosen.topic.name: chosen}))
+        found = with_plugin_causes(state, other, difference(state, other))
+        if rules or found.connections or found.isolation:
+            yield AffectingTrait(chosen, rules, found.connections, found.isolation)
+
+
+def _rules(state: State, chosen: ChosenTrait) -> Iterator[AffectedRule]:
+    traits = msgspec.structs.replace(UPSTREAM, **{chosen.topic.field: chosen.engine})
+    for policy, direction, index in state.changed_rules(traits):
+        path = "" if index is None else f"spec.{direction.field}[{index}]"
+        place = policy.origin.at(path) if policy.origin else None
+        place = Place(place.file, place.line) if place else None
+        yield AffectedRule(NamedPolicy(policy.namespace, policy.name, None, policy.kind_name), direction, index, place)
