@@ -7,6 +7,8 @@ Importing this module imports the engine. The errors are in `ringfence.errors`.
 
 from ringfence.analysis.conversion import Conversion, Converted, Remark
 from ringfence.analysis.differences import (
+    AffectedRule,
+    AffectingTrait,
     Cause,
     ChangedConnections,
     ChangedExposure,
@@ -73,6 +75,7 @@ from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.text_edits import TextEdit
+from ringfence.plugins import ChosenTrait, PluginTrait, PluginTraits
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.traffic import Traffic
 from ringfence.shared_input import SharedInput
@@ -84,6 +87,8 @@ from ringfence.verdict import Verdict
 __all__ = [
     "Addresses",
     "AdminNetworkPolicy",
+    "AffectedRule",
+    "AffectingTrait",
     "AllowingRule",
     "AskedPorts",
     "AwsClusterNetworkPolicy",
@@ -93,6 +98,7 @@ __all__ = [
     "ChangedConnections",
     "ChangedExposure",
     "ChangedIsolation",
+    "ChosenTrait",
     "Cluster",
     "ClusterDifference",
     "ClusterNetworkPolicy",
@@ -137,6 +143,8 @@ __all__ = [
     "PeerReason",
     "Permission",
     "Place",
+    "PluginTrait",
+    "PluginTraits",
     "PodCollection",
     "PodsOf",
     "PolicyCount",

@@ -141,3 +141,14 @@ def test_a_migration_is_compared_for_the_same_files() -> None:
     assert compared("--as", "calico", "--to-as", "antrea").exit_code == 0
     assert compared("all.yaml", "--plugin", "cilium").exit_code == 0
     assert compared("all.yaml", "--to-as", "cilium").exit_code == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_lint_says_what_the_plugin_changes_for_the_policies() -> None:
+    ended = run("lint", "--plugin", "cilium@1.19")
+    assert f"with Cilium 1.19:\n  {BLOCKS}: 1 policy\n    prod/db ingress[0] (all.yaml:20)\n" in ended.stderr
+    assert "    - prod/web -> prod/db: all traffic\n" in ended.stderr
+    assert run("lint", "--plugin", "calico").stderr.endswith(
+        "with Calico: every policy here means what upstream says\n"
+    )
+    assert run("lint", "--plugin", "celium").exit_code == 2

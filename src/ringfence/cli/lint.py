@@ -10,12 +10,14 @@ import click
 from msgspec.structs import replace
 
 from ringfence import __version__
+from ringfence.analysis.differences import affecting_traits
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.lint_fixes import FIX_OPTIONS, FixOptions, LintedCluster, fixed
 from ringfence.cli.options import as_one
 from ringfence.cli.outputs import Outputs, outputs_option
 from ringfence.cli.terminal import print_message, print_text
+from ringfence.cli.what_if import PLUGIN_OPTION
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.lint import (
@@ -33,6 +35,7 @@ from ringfence.lint import (
     rule_text,
 )
 from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.render.affecting_traits import affected_text
 from ringfence.render.lint_findings import (
     SourceLine,
     findings_annotations,
@@ -46,6 +49,7 @@ from ringfence.render.lint_findings import (
 )
 from ringfence.sources.git import merge_base
 from ringfence.sources.manifests import FileContents
+from ringfence.trait_files import plugin_traits
 from ringfence.whole_files import write_whole
 
 _FILE: Final = click.Path(readable=False)
@@ -133,9 +137,11 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
 @click.option(
     "--explain", metavar="RULE", shell_complete=_complete, help="Print the page of a rule, and look at no input."
 )
+@PLUGIN_OPTION
 @input_options
 def lint(
     inputs: Inputs,
+    plugin: str | None,
     outputs: Outputs,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -159,6 +165,9 @@ def lint(
     says that there are none. The exit code is 1 if there is any error or warning; notes do not count, unless --fail-on
     says so.
 
+    With --plugin, messages also say what this network plugin changes for the policies: each of its traits, with the
+    rules that it is about and the connections that it opens and closes.
+
     A comment `# ringfence: ignore[RF113] reason` on the line of a finding, or above it, suppresses it.
 
     \b
@@ -170,6 +179,7 @@ def lint(
       ringfence lint -f manifests/ -R --fix
       ringfence lint -f manifests/ -R --baseline lint-baseline.json
       ringfence lint -f manifests/ -R --since origin/main
+      ringfence lint -f manifests/ -R --plugin cilium@1.19
       ringfence lint --explain RF103
     """
     if explain is not None:
@@ -194,6 +204,7 @@ def lint(
         settings=replace(wanted.settings, complete=complete or wanted.settings.complete),
     )
     rules = wanted.rules()
+    enforced_by = None if plugin is None else plugin_traits(plugin)
     fixes.check(is_live=inputs.is_live)
     earlier = _earlier(inputs, since) if since is not None else None
 
@@ -213,6 +224,8 @@ def lint(
         _write_baseline(write_baseline, findings)
         inputs.leave(cluster.problems, EXIT_YES)
     outputs.write(_writers(findings, wanted.fail_on, rules, contents))
+    if enforced_by:
+        print_message(affected_text(enforced_by, affecting_traits(cluster.state, enforced_by)))
     inputs.leave(cluster.problems, EXIT_NO if findings.at_least(wanted.fail_on) else EXIT_YES)
 
 

@@ -70,7 +70,7 @@ PLUGIN_OPTION: Final = click.option(
     "--plugin",
     metavar="NAME[@VERSION]|FILE",
     shell_complete=complete_plugin,
-    help="Answer as this network plugin enforces policies: cilium@1.19, cilium:enable-sctp=true, or a file.",
+    help="The network plugin that enforces the policies: cilium@1.19, cilium:enable-sctp=true, or a file.",
 )
 
 enforced_options = as_one(EnforcedInputs, "inputs", (*INPUT_OPTIONS, *WHAT_IF_OPTIONS, PLUGIN_OPTION))

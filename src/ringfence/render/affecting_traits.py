@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ringfence.analysis.differences import AffectingTrait, ChangedConnections, ConnectionChange
 from ringfence.engine.population import Reference
+from ringfence.plugins import PluginTraits
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, one_line
 from ringfence.render.places import place_json
@@ -12,6 +13,14 @@ from ringfence.sets.addresses import Addresses
 
 _MOST_RULES = 5
 _MOST_ROWS = 10
+
+
+def affected_text(plugin: PluginTraits, found: Sequence[AffectingTrait]) -> str:
+    """What a plugin changes, with its name: also that it changes nothing."""
+    if not found:
+        return f"with {plugin.name}: every policy here means what upstream says"
+    lines = affecting_text(found).splitlines()
+    return "\n".join([f"with {plugin.name}:", *(f"  {line}" for line in lines)])
 
 
 def affecting_text(found: Sequence[AffectingTrait]) -> str:
