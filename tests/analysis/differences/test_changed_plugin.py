@@ -10,6 +10,7 @@ from tests.strategies import clusters
 from ringfence import Cluster
 from ringfence.analysis.differences import Change
 from ringfence.analysis.differences.matched_workloads import match
+from ringfence.engine.population import Reference
 from ringfence.errors import InputError
 from ringfence.render.affecting_traits import affecting_json, affecting_text
 
@@ -119,3 +120,22 @@ def test_a_trait_that_is_not_listed_changes_nothing(objects: list[Object], plugi
 def test_a_cluster_that_answers_as_a_plugin_is_not_asked_what_one_changes() -> None:
     with pytest.raises(InputError, match="answers as a network plugin already"):
         Cluster().as_enforced_by("calico").affected_by("cilium")
+
+
+@pytest.mark.parametrize(("number", "change"), [(90, "closed"), (80, "opened")])
+def test_a_rule_that_names_the_other_port_of_a_service_is_listed(number: int, change: str) -> None:
+    leads = {"selector": {"app": "db"}, "ports": [{"port": 80, "targetPort": 90}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "x", "name": "db"}, "spec": leads}
+    rule = {"to": [{"podSelector": {"matchLabels": {"app": "db"}}}], "ports": [port(number)]}
+    made = cluster([*OBJECTS[:3], service, policy("x/q", {"matchLabels": {"app": "web"}}, egress=[rule])])
+    (row,) = next(one for one in made.affected_by("eks") if one.chosen.topic.name == "service-port").connections
+    assert (row.kind, str(row.traffic), row.sources, row.destinations) == (
+        change,
+        "TCP 80",
+        (Reference("x", "Pod", "web"),),
+        (Reference("x", "Service", "db"),),
+    )
+    for plugin, verdict in (("calico", change == "closed"), ("cilium", change == "closed"), ("eks", True)):
+        # The pod is bare, so the VPC CNI lets it do anything: the trait is listed apart from the others.
+        answered = cluster([*OBJECTS[:3], service, policy("x/q", {"matchLabels": {"app": "web"}}, egress=[rule])])
+        assert bool(answered.as_enforced_by(plugin).can("x/web", "x/svc/db", port=80)) is verdict

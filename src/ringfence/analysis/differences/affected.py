@@ -11,6 +11,7 @@ import msgspec
 
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
 from ringfence.analysis.differences.cluster_differences import ChangedConnections, ChangedIsolation, difference
+from ringfence.analysis.differences.service_ports import changed_by_service_ports
 from ringfence.analysis.lists import NamedPolicy
 from ringfence.engine.state import State
 from ringfence.model.origin import Place
@@ -60,7 +61,11 @@ def _affecting(state: State, plugin: PluginTraits) -> Iterator[AffectingTrait]:
     other: State | None = None
     for chosen in plugin.modelled():
         field = chosen.topic.field
-        if chosen.engine == getattr(UPSTREAM, field) or field == "service_ports":
+        if chosen.engine == getattr(UPSTREAM, field):
+            continue
+        if field == "service_ports":
+            if rows := tuple(changed_by_service_ports(state)):
+                yield AffectingTrait(chosen, (), rows, ())
             continue
         traits = msgspec.structs.replace(UPSTREAM, **{field: chosen.engine})
         rules = tuple(_rules(state, chosen))
