@@ -235,7 +235,20 @@ def rule_matches(connection: Connection, policy: Object, rule: Object, direction
     A missing or empty list of peers matches every peer, pod or not, and one of ports all traffic of any protocol.
     The entries of either list are ORed.
     """
-    peers, ports = rule.get("from" if direction == INGRESS else "to"), rule.get("ports")
+    field = "from" if direction == INGRESS else "to"
+    peers, ports = rule.get(field), rule.get("ports")
+    # With some network plugins, an exception counts for every block of the policy in this direction.
+    if peers and trait(connection.world, "excepts", "") == "every block":
+        holes = [
+            hole
+            for one in policy["spec"].get(direction.lower()) or ()
+            for peer in (one or {}).get(field) or ()
+            for hole in (peer.get("ipBlock") or {}).get("except") or ()
+        ]
+        peers = [
+            {"ipBlock": {**peer["ipBlock"], "except": holes}} if peer.get("ipBlock") is not None else peer
+            for peer in peers
+        ]
     _, other_end = connection.ends(direction)
     return (not peers or any(peer_matches(connection, policy, peer, other_end) for peer in peers)) and (
         not ports or any(port_matches(connection, port or {}) for port in ports)
@@ -278,7 +291,8 @@ def block_matches(world: list[Object], block: Object, end: Party, family: int) -
     # A pod whose addresses are not known is matched only by a block of a whole family, less what `except` takes away
     # (ringfence's choice).
     if not end.addresses:
-        return cidr.prefixlen == 0 and list(collapse_addresses(holes)) != [cidr]  # type: ignore[type-var]
+        own = [hole for hole in holes if hole.version == cidr.version]
+        return cidr.prefixlen == 0 and list(collapse_addresses(own)) != [cidr]  # type: ignore[type-var]
     return any(
         address in cidr and not any(address in hole for hole in holes)
         for address in end.addresses

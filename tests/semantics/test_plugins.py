@@ -130,3 +130,13 @@ def test_an_unknown_plugin_leaves_the_cluster_as_it_was() -> None:
     with pytest.raises(InputError, match="did you mean cilium"):
         cluster.as_enforced_by("celium")
     assert cluster.can("x/web", "x/db", port=90).plugin is None
+
+
+def test_a_policy_that_is_not_applied_says_so() -> None:
+    subject = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]}
+    cluster = cluster_of([addressed("x/web", "10.0.0.1", app="web"), addressed("x/db", "10.0.0.2", app="db")])
+    cluster.upsert(policy("x/p", subject, ingress=[]))
+    assert not cluster.can("x/web", "x/db", port=90)
+    verdict = cluster.as_enforced_by("windows").can("x/web", "x/db", port=90)
+    assert verdict
+    assert "x/p selects x/db, but is not applied: the network plugin does not support its NotIn" in verdict.explain()

@@ -51,10 +51,13 @@ def world_of(objects: list[Object], traits: dict[str, Any]) -> list[Object]:
     return [*objects, {"kind": naive.TRAITS, "metadata": {"name": "traits"}, **plain}]
 
 
-@pytest.mark.parametrize("trait", DIFFERING)
+ONE = [*DIFFERING.items(), ("excepts", Excepts.EVERY_BLOCK)]
+
+
+@pytest.mark.parametrize(("trait", "value"), ONE, ids=[f"{name}-{value}" for name, value in ONE])
 @given(clusters(), ports)
-def test_one_trait(trait: str, objects: list[Object], asked: tuple[str, int]) -> None:
-    cluster, traits = cluster_of(objects), {trait: DIFFERING[trait]}
+def test_one_trait(trait: str, value: Any, objects: list[Object], asked: tuple[str, int]) -> None:
+    cluster, traits = cluster_of(objects), {trait: value}
     with cluster.state.enforcing(Traits(**traits)):
         assert_verdicts(cluster, world_of(objects, traits), asked)
         assert_reach(cluster, world_of(objects, traits), asked)

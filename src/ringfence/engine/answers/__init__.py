@@ -2,8 +2,8 @@
 
 from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
-from ringfence.engine.answers.equal_priorities import equal_priority_text
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
+from ringfence.engine.answers.equal_priorities import equal_priority_text
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack

@@ -37,6 +37,9 @@ def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:
     subject, selector = side.subject, policy.subject.pods
     isolates = side.direction in policy.rules
     wrong = selector.mismatches(subject.labels)
+    if not policy.rules:  # as a network plugin has it: every NetworkPolicy is written for a direction
+        why = f"selects {subject}, but is not applied: the network plugin does not support its NotIn or DoesNotExist"
+        return "" if wrong or policy.subject.namespace != subject.namespace else why
     if policy.subject.namespace != subject.namespace:
         if wrong or not selector.terms or not isolates or side.state.selects_pods(policy.subject):
             return ""
