@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -24,9 +24,15 @@ from ringfence.sets.addresses import Addresses
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = "outside the cluster"
+BOXES = "all => all.map(one => { const b = one.getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom] })"
 CHECKOUT, ORDERS = "shop/Deployment/checkout", "shop/StatefulSet/orders-db"
+TEXTS_OUTSIDE = """boxes => boxes.flatMap(box => [...box.parentElement.querySelectorAll("text")].filter(text => {
+  const [b, t] = [box.getBoundingClientRect(), text.getBoundingClientRect()];
+  return t.left < b.left || t.right > b.right || t.top < b.top - 1 || t.bottom > b.bottom + 1;
+}).map(text => text.textContent))"""
 VIEWS = {
     "matrix": (),
+    "map": ("map",),
     "cell": ("cell", CHECKOUT, ORDERS),
     "denied cell": ("cell", ORDERS, CHECKOUT),
     "cell from outside": ("cell", "outside", "edge/Deployment/ingress-controller"),
@@ -113,6 +119,39 @@ def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> N
     assert shown.get_by_role("option").first.inner_text().startswith(ORDERS)
     shown.keyboard.press("Enter")
     expect(shown.get_by_role("heading", level=1)).to_have_text(ORDERS)
+
+
+def test_the_map_leads_to_workloads_and_explanations(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop, "map")
+    picture = shown.get_by_role("group", name="Map of the allowed connections")
+    box = picture.get_by_role("link", name=CHECKOUT)
+    box.focus()
+    lit = picture.locator(".lit title").all_text_contents()
+    assert "checkout → orders-db: 5432" in lit
+    assert len(lit) < picture.locator(".edge").count()
+    shown.keyboard.press("Enter")
+    expect(shown.get_by_role("heading", level=1)).to_have_text(CHECKOUT)
+    shown.go_back()
+    shown.get_by_text("as a table").click()
+    shown.get_by_role("row", name=f"{CHECKOUT} {ORDERS}").get_by_role("link", name="5432").click()
+    expect(shown.locator("#asked")).to_have_text(f"{CHECKOUT} → {ORDERS}")
+
+
+def test_no_box_of_the_map_overlaps_another_and_no_text_is_outside_its_box(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop, "map")
+    boxes = shown.locator(".map .box").evaluate_all(BOXES)
+    apart = (
+        one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        for one, other in combinations(boxes, 2)
+    )
+    assert all(apart)
+    assert shown.locator(".map .box").evaluate_all(TEXTS_OUTSIDE) == []
+    whole = shown.locator(".map").evaluate_all(BOXES)[0]
+    for one in boxes:
+        assert whole[0] <= one[0]
+        assert whole[1] <= one[1]
+        assert one[2] <= whole[2]
+        assert one[3] <= whole[3]
 
 
 def test_a_mistake_is_shown_with_its_correction_and_at_its_line(page: OpenedPage, tmp_path: Path) -> None:
@@ -263,9 +302,7 @@ def test_a_large_matrix_has_elements_for_what_is_in_view_only(page: OpenedPage, 
 def test_no_cell_overlaps_another_and_none_is_outside_the_matrix(page: OpenedPage, shop: Path) -> None:
     page.page.set_viewport_size({"width": 2000, "height": 1400})
     shown = page.open(shop)
-    boxes = shown.locator(".row .cell").evaluate_all(
-        "cells => cells.map(one => { const b = one.getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom] })"
-    )
+    boxes = shown.locator(".row .cell").evaluate_all(BOXES)
     grid = shown.locator(".matrix").bounding_box()
     assert grid is not None
     assert len(boxes) == 18 * 18

@@ -7,6 +7,8 @@ What everybody may do is a line in a box, and what all of a namespace may do is 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
+import msgspec
+
 from ringfence.analysis.lists import ArrowMark, Arrows, FoldedList, FoldedView, Group, Passing, folded_arrows
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
@@ -30,8 +32,23 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 
-def map_picture(view: FoldedView) -> Picture:
-    """The map of at most `MOST_BOXES` classes: those with a connection, and those that are to be shown."""
+class DrawnMap(msgspec.Struct, frozen=True):
+    """A map with its places: lanes by name, boxes by what they stand for, edges between boxes, and notes below.
+
+    `size` is the number of classes, of which `left_out` are not drawn.
+    """
+
+    lanes: tuple[str, ...]
+    boxes: dict[Group, Box]
+    edges: tuple[LaneEdge, ...]
+    layout: LaneLayout
+    notes: tuple[str, ...]
+    size: int
+    left_out: int
+
+
+def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
+    """The places of a map, below a height: of at most `MOST_BOXES` classes, those with most connections."""
     found = view.found.most_connected(MOST_BOXES)
     arrows = folded_arrows(found)
     boxes = _boxes(found, arrows, view.shown)
@@ -43,32 +60,36 @@ def map_picture(view: FoldedView) -> Picture:
         for one in arrows.arrows
         if one.source != one.destination  # it is a line in the box
     ]
-    layout = lane_layout(
-        len(lanes),
-        [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()],
-        edges,
-        MARGIN + FONT_SIZE + LINE,
-    )
+    layout = lane_layout(len(lanes), [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()], edges, top)
+    size = len(view.found.classes)
+    notes = tuple(_notes(found, boxes))
+    return DrawnMap(tuple(lanes), boxes, tuple(edges), layout, notes, size, size - len(found.classes))
+
+
+def map_picture(view: FoldedView) -> Picture:
+    """The map of at most `MOST_BOXES` classes: those with a connection, and those that are to be shown."""
+    drawn = drawn_map(view, MARGIN + FONT_SIZE + LINE)
+    layout, boxes, edges = drawn.layout, list(drawn.boxes.values()), drawn.edges
     width = max(layout.width + MARGIN, 560)
-    notes, noted = paragraphs(list(_notes(found, boxes)), layout.height + 2 * LINE, width)
+    notes, noted = paragraphs(list(drawn.notes), layout.height + 2 * LINE, width)
     height = layout.height + LINE + noted + MARGIN
     svg = svg_text(
         width,
         height,
         "Allowed connections",
-        f"A map of {len(boxes)} boxes in {len(lanes)} lanes, one for each namespace, with {len(edges)} arrows.",
+        f"A map of {len(boxes)} boxes in {len(drawn.lanes)} lanes, one for each namespace, with {len(edges)} arrows.",
         STYLE,
         [
             arrowhead("head", "head"),
             box(0, 0, width, height, "paper"),
             label(MARGIN, MARGIN + FONT_SIZE, "Allowed connections", style="heading"),
-            *drawn_lanes(lanes, layout),
-            *_drawn_edges(edges, layout, list(boxes.values())),
-            *drawn_boxes(boxes.values(), layout),
+            *drawn_lanes(drawn.lanes, layout),
+            *_drawn_edges(edges, layout, boxes),
+            *drawn_boxes(boxes, layout),
             *notes,
         ],
     )
-    return Picture(svg, len(view.found.classes), len(view.found.classes) - len(found.classes))
+    return Picture(svg, drawn.size, drawn.left_out)
 
 
 def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> dict[Group, Box]:

@@ -23,6 +23,7 @@ from ringfence.render.formats import API_VERSION, Json
 from ringfence.render.problems import problem_json
 from ringfence.render.reports.compared import ReportedChange, change_json
 from ringfence.render.reports.findings import findings_json
+from ringfence.render.reports.map import map_json
 from ringfence.render.reports.matrix import MatrixData
 from ringfence.render.reports.policies import DocumentOf, all_policies, policies_json
 from ringfence.render.reports.subjects import ReportSubjects
@@ -61,6 +62,7 @@ def report_json(
         "subjects": subjects.json(numbers),
         "policies": written,
         **MatrixData(view).json(),
+        "map": map_json(view, {reference: number for number, reference in enumerate(references)}),
         "exposure": None if exposed is None else _exposure_json(exposed, references),
         **({"difference": change_json(change, state, references, written)} if change else {}),
         "findings": findings_json(mistakes, written),

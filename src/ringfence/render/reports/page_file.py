@@ -28,6 +28,7 @@ MODULES: Final = (
     "differences.js",
     "reasons.js",
     "explanation.js",
+    "map.js",
     "matrix.js",
     "workload.js",
     "policies.js",

@@ -11,7 +11,27 @@
  * @returns {HTMLElement}
  */
 export function h(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/**
+ * An element of SVG.
+ * @param {string} tag
+ * @param {Record<string, Value>} [attributes]
+ * @param {...(Child | Child[])} children
+ * @returns {SVGElement}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  return filled(/** @type {SVGElement} */ (document.createElementNS("http://www.w3.org/2000/svg", tag)), attributes, children);
+}
+
+/**
+ * @template {Element} T
+ * @param {T} made
+ * @param {Record<string, Value>} attributes
+ * @param {(Child | Child[])[]} children
+ */
+function filled(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") made.addEventListener(name.slice(2), value);

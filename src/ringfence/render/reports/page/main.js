@@ -3,6 +3,7 @@
 import { counted, h, replace } from "./elements.js";
 import { explain } from "./explanation.js";
 import { findingsView } from "./findings.js";
+import { mapView } from "./map.js";
 import { matrix } from "./matrix.js";
 import { policiesView, policyView } from "./policies.js";
 import { differenceView } from "./differences.js";
@@ -23,6 +24,7 @@ const content = /** @type {HTMLElement} */ (document.getElementById("content"));
 const panel = /** @type {HTMLElement} */ (document.getElementById("panel"));
 const views = [
   ["", "Matrix"],
+  ["map", "Map"],
   ["policies", "Policies"],
   ["findings", "Findings"],
 ];
@@ -66,6 +68,7 @@ function show() {
 
 /** @param {string} view @param {string[]} names */
 function viewOf(view, names) {
+  if (view === "map") return mapView(report);
   if (view === "policies") return policiesView(report);
   if (view === "changes") return differenceView(report) ?? changesView(report);
   if (view === "findings") return findingsView(report);

@@ -68,6 +68,8 @@
  * @property {string} remedy
  * @property {Fix} [fix]
  */
+/** @typedef {{x: number, y: number, width: number, height: number, lines: string[], style: string, title: string, workload?: number, outside?: true}} MapBox */
+/** @typedef {{from: number, to: number, label: string, path: string, x: number, y: number, ends?: true}} MapEdge */
 /** @typedef {{source: string, destination: string, opens?: string, closes?: string, now: Traffic | null}} ChangedPair */
 /** @typedef {{source: string, destination: string, opens?: string, closes?: string}} ChangedOutside */
 /** @typedef {{kind: string, namespace: string, name: string, text: string, problems: Problem[], findings: Finding[]}} PolicyEdit */
@@ -118,6 +120,7 @@
  * @property {number[][]} outgoing
  * @property {number[][]} incoming
  * @property {{direction: Direction, workloads: number[], lines: string[][]}[] | null} exposure
+ * @property {{width: number, height: number, lanes: {name: string, x: number, y: number, width: number, height: number}[], boxes: MapBox[], edges: MapEdge[], notes: string[]} | null} map
  * @property {{found: Finding[], more: number, skipped: {rules: string[], reason: string}[]}} findings
  * @property {SimulationData} [simulation]
  * @property {DifferenceData} [difference]
