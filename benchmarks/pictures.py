@@ -51,6 +51,15 @@ _EXPLAINED: Final = """cell => new Promise(resolve => {
 })"""
 """Milliseconds from a click at a cell until its explanation was painted."""
 
+_EFFECTS: Final = """(area, text) => new Promise(resolve => {
+  const start = performance.now();
+  const painted = () => requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
+  document.addEventListener("simulated", painted, { once: true });
+  area.value = text;
+  area.dispatchEvent(new Event("input"));
+})"""
+"""Milliseconds from a text that is typed until its effects were painted."""
+
 _SCROLLED: Final = """(grid, [down, across]) => new Promise(resolve => {
   const frames = [];
   let last = performance.now();
@@ -129,6 +138,26 @@ def _edits() -> Iterator[Figure]:
             yield Figure(f"{title}: median", median(took), "ms", 50)
             yield Figure("  of those that open or close something", median(changing), "ms", 50)
             yield Figure("  the longest", max(took), "ms")
+        painted = sorted(_painted_edits(server, chosen))
+        title = f"{EDITED.pods:,} pods, {EDITED.policies:,} policies: from a key to what it changes, painted"
+        yield Figure(f"{title}: median", median(painted), "ms", 50)
+        yield Figure("  the 95th percentile", painted[len(painted) * 95 // 100], "ms")
+
+
+def _painted_edits(server: ServedPage, chosen: Iterable[Object]) -> Iterator[float]:
+    """Milliseconds from a change of the text in the page until its effects were painted; the matrix is drawn, too."""
+    with launched() as browser:
+        page = browser.new_page()
+        page.goto(server.entrance)
+        page.get_by_role("grid").wait_for()
+        for policy in chosen:
+            head = policy["metadata"]
+            name = f"{head['namespace']}/{head['name']}"
+            page.evaluate("name => { location.hash = `#/policy/NetworkPolicy/${encodeURIComponent(name)}` }", name)
+            area = page.get_by_role("textbox", name=f"YAML of {head['name']}")
+            before = area.input_value()
+            yield area.evaluate(_EFFECTS, _with_another_port(policy))
+            area.evaluate(_EFFECTS, before)
 
 
 def _answered(

@@ -100,6 +100,7 @@ class Simulation:
     def _take(self, cluster: Cluster) -> None:
         # The texts are read at once: what is saved later is compared with them, so that no change of a file is lost.
         self.cluster, self._members = cluster, dict[Reference, Member]()
+        self._linted = Linted(cluster.state, lambda: Redundancy((), ()))
         self.report = cluster.report_data(self.title)
         self._texts: dict[PolicyKey, dict[str, Any]] = {
             PolicyKey(one["kind"], one["namespace"], one["name"]): one for one in self.report["policies"]
@@ -180,12 +181,12 @@ class Simulation:
 
         What is redundant is not looked for: that is about all policies, and takes too long while somebody types.
         """
-        linted = Linted(self.cluster.state, lambda: Redundancy((), ()))
         found: dict[PolicyKey, list[LintFinding]] = {}
         with self.supposing():
-            linted.policies = tuple(one for one in linted.policies if _key(one) in self.edits)
-            keys = {object_name(one.policy): _key(one) for one in linted.policies}
-            for one in find_mistakes(linted, (), chosen_rules((), ())).found:
+            policies = self.cluster.state.network_policies
+            edited = [policy for key in self.edits if (policy := policies.policy(key.kind, key.namespace, key.name))]
+            keys = {object_name(one.policy): _key(one) for one in edited}
+            for one in find_mistakes(self._linted.restricted_to(edited), (), chosen_rules((), ())).found:
                 if one.object in keys:
                     found.setdefault(keys[one.object], []).append(one)
         return found

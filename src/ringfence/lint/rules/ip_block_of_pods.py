@@ -123,16 +123,16 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, peers_in_force
 from ringfence.model.cidrs import parse_cidr
-from ringfence.sets.addresses import WHOLE, Addresses, Family, parse_address, span
+from ringfence.sets.addresses import NO_ADDRESSES, WHOLE, Addresses, Family, parse_address, span
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    pods, services = _of_pods(linted), _of_services(linted)
+    blocks = [
+        peer for peer in peers_in_force(linted) if (block := peer.peer.ip_block) and not _is_everything(block.cidr)
+    ]
+    pods, services = (_of_pods(linted), _of_services(linted)) if blocks else (NO_ADDRESSES, NO_ADDRESSES)
     level = FindingLevel.ERROR if linted.settings.plugin == "cilium" else None
-    for peer in peers_in_force(linted) if pods or services else ():
-        block = peer.peer.ip_block
-        if block is None or _is_everything(block.cidr):
-            continue
+    for peer in blocks:
         if common := peer.addresses & services:
             yield _hit(peer, common, "of a Service, which is rewritten before policies are asked", level)
         elif common := peer.addresses & pods:

@@ -1,6 +1,7 @@
 """The map of a report: boxes and arrows with their places, for the page to draw (docs/formats.md)."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from ringfence.analysis.lists import FoldedView
 from ringfence.engine.population import Reference
@@ -8,12 +9,15 @@ from ringfence.render.formats import Json
 from ringfence.render.pictures import MOST_BOXES, Rectangle, drawn_map
 from ringfence.sets.addresses import Addresses
 
+_TOP: Final = 16
+"""The space above the first lane, in CSS pixels."""
+
 
 def map_json(view: FoldedView, numbers: Mapping[Reference, int]) -> Json | None:
     """The map by the numbers of the workloads; None of more classes than one can look at."""
     if len(view.found.classes) > MOST_BOXES:
         return None
-    drawn = drawn_map(view)
+    drawn = drawn_map(view, _TOP)
     layout = drawn.layout
     return {
         "width": round(layout.width, 1),

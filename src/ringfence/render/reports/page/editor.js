@@ -10,9 +10,6 @@ import { isCourse, link } from "./route.js";
 /** @typedef {import("./report.js").Policy} Policy */
 /** @typedef {import("./report.js").Problem} Problem */
 
-/** Milliseconds after the last key until the text is sent. */
-const PAUSE = 120;
-
 /** The text of a policy with the edits. @param {Report} report @param {Policy} policy */
 export function textOf(report, policy) {
   return report.editOf(policy) ?? { text: policy.yaml, problems: /** @type {Problem[]} */ ([]) };
@@ -33,17 +30,24 @@ export function editorOf(report, policy) {
       rows: Math.min(40, Math.max(12, present.text.split("\n").length + 2)),
       "aria-label": `YAML of ${policy.name}`,
       "aria-describedby": "problems",
-      oninput: () => later(),
+      oninput: later,
       onkeydown: indent,
     })
   );
   area.value = present.text;
-  /** @type {number | undefined} */
-  let waiting;
+  let isAsking = false;
+  let isTyped = false;
 
-  function later() {
-    clearTimeout(waiting);
-    waiting = setTimeout(send, PAUSE);
+  /** Ask about the text at once; what is typed until the answer comes is asked about together, after it. */
+  async function later() {
+    isTyped = true;
+    if (isAsking) return;
+    isAsking = true;
+    while (isTyped) {
+      isTyped = false;
+      await send();
+    }
+    isAsking = false;
   }
 
   async function send() {
@@ -67,7 +71,9 @@ export function editorOf(report, policy) {
     );
     const mine = isCourse() ? [] : report.findingsIn(policy); // a lesson is about one thing at a time
     replace(mistakes, mine.length ? [h("h2", {}, counted(mine.length, "finding")), mistakesIn(policy, area.value, mine, put)] : null);
-    replace(effects, changesText(report), " ", report.data.simulation?.edits.length ? h("a", { href: link("changes") }, "Show all changes") : null);
+    const said = changesText(report);
+    if (said === effects.firstChild?.textContent) return; // screen readers would say it again with each key
+    replace(effects, said, " ", report.data.simulation?.edits.length ? h("a", { href: link("changes") }, "Show all changes") : null);
   }
 
   async function write() {
@@ -82,7 +88,7 @@ export function editorOf(report, policy) {
   /** Replace the text. @param {string} text */
   function put(text) {
     area.value = text;
-    void send();
+    void later();
   }
 
   /** Two spaces for Tab, as YAML needs them; Escape and then Tab leaves the text. @param {KeyboardEvent} event */
@@ -91,7 +97,7 @@ export function editorOf(report, policy) {
     else if (event.key === "Tab" && !event.shiftKey && !area.dataset.leaving) {
       event.preventDefault();
       area.setRangeText("  ", area.selectionStart, area.selectionEnd, "end");
-      later();
+      void later();
     } else if (event.key !== "Tab") delete area.dataset.leaving;
   }
 
