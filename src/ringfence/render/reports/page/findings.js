@@ -2,10 +2,13 @@
 
 import { textOf } from "./editor.js";
 import { counted, h } from "./elements.js";
-import { mistake } from "./mistakes.js";
+import { mistake, signOf } from "./mistakes.js";
 import { link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
+
+/** Mistakes of a rule that are shown at once. */
+const MOST_OPEN = 10;
 
 /** @param {Report} report */
 export function findingsView(report) {
@@ -26,7 +29,7 @@ export function findingsView(report) {
     h("h1", {}, "Findings"),
     h("h2", {}, "Mistakes in policies", found.length ? h("span", { class: "quiet" }, ` ${counted(found.length + findings.more, "item")}`) : null),
     found.length
-      ? h("ul", { class: "mistakes" }, found.map(([one, policy]) => mistake(report, one, policy, policy ? textOf(report, policy).text : "")))
+      ? byRule(found).map((some) => group(report, some))
       : h("p", { class: "quiet" }, "No rule finds a mistake."),
     findings.more ? h("p", {}, `${counted(findings.more, "more item")}, which are not worse: `, h("code", {}, "ringfence lint"), " lists all.") : null,
     findings.skipped.map(({ rules, reason }) => h("p", { class: "quiet" }, `Not decided: ${rules.join(", ")}: ${reason}.`)),
@@ -44,6 +47,34 @@ export function findingsView(report) {
       open.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))),
     ),
     nothing.length ? h("p", { class: "quiet" }, nothing.join(" ")) : null,
+  );
+}
+
+/** @typedef {[import("./report.js").Finding, import("./report.js").Policy | undefined]} Found */
+
+/** The mistakes of each rule and severity, the worst first. @param {Found[]} found */
+function byRule(found) {
+  /** @type {Map<string, Found[]>} */
+  const groups = new Map();
+  for (const severity of ["error", "warning", "note"]) {
+    for (const one of found.filter(([{ severity: its }]) => its === severity)) {
+      const key = `${severity} ${one[0].rule}`;
+      const some = groups.get(key);
+      if (some) some.push(one);
+      else groups.set(key, [one]);
+    }
+  }
+  return [...groups.values()];
+}
+
+/** The mistakes that one rule finds; many are folded. @param {Report} report @param {Found[]} some */
+function group(report, some) {
+  const [[first]] = some;
+  return h(
+    "details",
+    { class: "by-rule", open: some.length <= MOST_OPEN },
+    h("summary", {}, `${signOf(first)} ${first.severity} ${first.rule} ${first.name}`, h("span", { class: "quiet" }, ` ${some.length}`)),
+    h("ul", { class: "mistakes" }, some.map(([one, policy]) => mistake(report, one, policy, policy ? textOf(report, policy).text : ""))),
   );
 }
 

@@ -40,7 +40,7 @@ export function mapView(report) {
     h("p", {}, "A box opens its workload, and an arrow explains its connection. The arrows of a box stand out while it has the focus.", report.data.simulation?.edits.length ? h("strong", {}, " It is the cluster without the edits.") : null),
     h("div", { class: "map-frame" }, picture),
     map.notes.map((note) => h("p", { class: "quiet" }, note)),
-    h("details", {}, h("summary", {}, `All ${counted(map.edges.length, "arrow")} as a table`), table(report, map.boxes, map.edges)),
+    h("details", {}, h("summary", {}, `All ${counted(map.edges.length, "arrow")} as a table`), h("div", { class: "wide" }, table(report, map.boxes, map.edges))),
   );
 }
 

@@ -17,7 +17,8 @@ const ROW = 26;
 const BAND = 28;
 const GAP = 12;
 const HEAD = 150;
-const NAMES = 220;
+/** The width of the names of the rows: on a phone, cells need the room more. */
+const NAMES = matchMedia("(max-width: 600px)").matches ? 124 : 220;
 const FEW = 30;
 const MOST_PRINTED = 150;
 /** The width of a printed page, A4 on its side, in CSS pixels. */
@@ -68,6 +69,7 @@ export function matrix(report, onlyChanges) {
   );
   for (const element of [heads, body]) element.style.width = `${NAMES + width + 120}px`;
   body.style.height = `${height}px`;
+  grid.style.setProperty("--names", `${NAMES}px`);
 
   /** Draw what is in view, and the active cell, which may have the focus. */
   function draw() {

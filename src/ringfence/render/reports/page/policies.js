@@ -20,10 +20,14 @@ export function policiesView(report) {
     h("h1", {}, "Policies"),
     policies.length ? null : h("p", {}, "There are no policies: everything is allowed."),
     h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, policies.map((policy) => row(report, policy))),
+      "div",
+      { class: "wide" },
+      h(
+        "table",
+        {},
+        h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", {}, policies.map((policy) => row(report, policy))),
+      ),
     ),
   );
 }
