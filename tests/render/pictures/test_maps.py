@@ -1,5 +1,6 @@
 """The map: what is drawn, and what its texts say."""
 
+from ipaddress import ip_network
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -13,7 +14,7 @@ from ringfence.analysis.lists.folded_views import FoldedView
 from ringfence.engine.population import Reference
 from ringfence.render.pictures.maps import map_picture
 from ringfence.render.pictures.matrices import matrix_picture
-from ringfence.sets.addresses import ALL_ADDRESSES
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -56,6 +57,14 @@ def test_what_all_of_a_namespace_may_do_among_themselves_is_a_line_in_their_box(
     picture = map_picture(view(found, [*pods, *others]))
     assert {"all in shop", "↻ each other: 53/UDP"} <= set(texts(picture.svg))
     assert picture.svg.count("marker-end") == 3
+
+
+def test_a_box_of_many_addresses_has_few_lines_and_says_how_many_more_there_are() -> None:
+    web = Reference("shop", "Deployment", "web")
+    blocks = Addresses.of(*(ip_network(f"10.0.{2 * number}.0/24") for number in range(20)))
+    picture = map_picture(view([Connection(blocks, web, DNS)], [web]))
+    assert [text for text in texts(picture.svg) if text.startswith(("10.0.", "and "))][-1] == "and 13 more"
+    assert any("10.0.38.0/24" in text for text in tooltips(picture.svg))
 
 
 def test_a_workload_without_connections_is_drawn() -> None:

@@ -19,6 +19,9 @@ MOST_BOXES: Final = 150
 LONGEST_LINE: Final = 260
 """The width of the longest line in a box, in CSS pixels."""
 
+_MOST_LINES: Final = 8
+"""Lines in a box below its name; the pointer shows all that it stands for."""
+
 _HEAD: Final = 9.1
 """The length of the head of an arrow, in CSS pixels."""
 _NO_STYLES: Final[Mapping[str, str]] = {}
@@ -45,6 +48,14 @@ def address_lines(addresses: Addresses) -> Iterator[str]:
         yield block
         for exception in exceptions:
             yield f"  except {exception}"
+
+
+def few_lines(lines: Iterable[str]) -> list[str]:
+    """The first lines, as many as one can look at in a box, and how many more there are."""
+    found = list(lines)
+    if len(found) > _MOST_LINES:
+        found[_MOST_LINES - 1 :] = [f"and {len(found) - _MOST_LINES + 1} more"]
+    return found
 
 
 def arrowhead(name: str, style: str, line: float = 1.3) -> Element:

@@ -28,6 +28,7 @@ from ringfence.render.pictures.boxes import (
     drawn_boxes,
     drawn_lanes,
     edge_label,
+    few_lines,
     passing_text,
 )
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
@@ -43,8 +44,6 @@ _WORDS: Final = {ArrowKind.OPENED: "opened", ArrowKind.CLOSED: "closed", ArrowKi
 _WIDTHS: Final = {ArrowKind.OPENED: 2.6, ArrowKind.CLOSED: 1.6, ArrowKind.KEPT: 1.0}
 _LINES: Final = {"+": "opened", "-": "closed", "!": "heading"}
 _LONGEST_LABEL: Final = 150
-_MOST_BLOCKS: Final = 8
-"""Lines of a box of addresses; the pointer shows all."""
 _LEAST_WIDTH: Final = 560
 _STYLE: Final = f"""{STYLE}
 text.opened {{ fill: #a34700; font-weight: bold }}
@@ -131,13 +130,11 @@ def _boxes(found: ClusterDifference, drawn: ChangedArrows) -> dict[Ends, Box]:
             if members[0] in one:
                 style = f"box {kind}"
         everything = "; ".join([", ".join(map(str, members)), *further])
-        shown = (names.of(place), *(shortened(line, LONGEST_LINE) for line in further))
+        shown = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(further)))
         boxes[members] = Box(members[0].namespace, shown, style, everything)
     for addresses in drawn.ends:
         if isinstance(addresses, Addresses) and addresses != ALL_ADDRESSES:
-            blocks = list(address_lines(addresses))
-            if len(blocks) > _MOST_BLOCKS:
-                blocks[_MOST_BLOCKS - 1 :] = [f"and {len(blocks) - _MOST_BLOCKS + 1} more"]
+            blocks = few_lines(address_lines(addresses))
             boxes[addresses] = Box(OUTSIDE, tuple(blocks), "box outside", str(addresses))
     return boxes
 

@@ -20,6 +20,7 @@ _EM: Final = 0.61
 
 STYLE: Final = """
 text { font: 12px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace; fill: #1f2328 }
+text { white-space: pre }
 .paper { fill: #ffffff }
 .small { font-size: 11px }
 .heading { font-weight: bold }

@@ -22,6 +22,7 @@ from ringfence.render.pictures.boxes import (
     drawn_boxes,
     drawn_lanes,
     edge_label,
+    few_lines,
     passing_text,
 )
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
@@ -100,7 +101,7 @@ def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> d
     boxes: dict[Group, Box] = {}
     for place, members in enumerate(found.classes):
         if place in ends or place in marks or any(member in shown for member in members):
-            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in marks.get(place, ())))
+            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(marks.get(place, ()))))
             is_open = any(mark.place == place for mark in arrows.from_any_address)
             everything = "; ".join([", ".join(map(str, members)), *marks.get(place, ())])
             boxes[place] = Box(members[0].namespace, lines, "box loud" if is_open else "box", everything)
@@ -109,7 +110,7 @@ def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> d
         lines = (f"all in {namespace}", *([f"↻ each other: {among[namespace]}"] if namespace in among else []))
         boxes[namespace] = Box(namespace, lines, "box group", "; ".join([f"all pods of {namespace}", *lines[1:]]))
     for addresses in sorted((end for end in ends if isinstance(end, Addresses)), key=str):
-        boxes[addresses] = Box(OUTSIDE, tuple(address_lines(addresses)), "box outside", str(addresses))
+        boxes[addresses] = Box(OUTSIDE, tuple(few_lines(address_lines(addresses))), "box outside", str(addresses))
     return boxes
 
 
