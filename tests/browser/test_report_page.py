@@ -260,11 +260,24 @@ def test_hostile_texts_are_text(page: OpenedPage, label: str, title: str) -> Non
         {"kind": label, "namespace": "x", "name": label, "line": 1, "yaml": label, "subject": label, "selects": []}
     )
     data["assumptions"] = data["unread"] = [label]
+    texts = dict.fromkeys(("rule", "name", "path", "message", "remedy"), label)
+    fix = {"line": 1, "column": 1, "endLine": 1, "endColumn": 1, "newText": label}
+    data["findings"]["found"] = [
+        {**texts, "severity": "note", "line": 1, "endLine": 1, "policy": 0, "fix": fix},
+        {**texts, "severity": "note", "line": 1, "endLine": 1, "object": label, "file": label},
+    ]
+    data["map"]["boxes"][0] |= {"lines": [label], "title": label}
+    data["map"]["lanes"][0]["name"] = label
     page.page.set_content(report_html(data))
     elements = "document.querySelectorAll('script, img, iframe, b, style, link, [onerror], [style*=url]').length"
     assert page.page.evaluate(elements) == 3  # the style, the data and the script
     assert json.loads(page.page.locator("#report").text_content() or "") == json.loads(json_line(data))
-    for view, title in (("#/policies", "Policies"), ("#/findings", "Findings"), ("#/workload/x%2Fa", "x/a")):
+    for view, title in (
+        ("#/map", "Map"),
+        ("#/policies", "Policies"),
+        ("#/findings", "Findings"),
+        ("#/workload/x%2Fa", "x/a"),
+    ):
         page.page.evaluate(f"location.hash = '{view}'")
         expect(page.page.get_by_role("heading", level=1)).to_have_text(title)
         assert page.page.evaluate(elements) == 3
