@@ -1,0 +1,25 @@
+"""Whether a cluster enforces policies, by what, and on which nodes: from its objects, and by an experiment.
+
+answers, objects <- observed <- rights, sightings <- signatures <- diagnosis, service_proxy <- observing, reporting
+"""
+
+from ringfence.doctor.answers import IsEnforced
+from ringfence.doctor.diagnosis import Candidate, Diagnosis, NodeDiagnosis, diagnose
+from ringfence.doctor.observed import Observed, Unseen
+from ringfence.doctor.observing import observe
+from ringfence.doctor.reporting import report
+from ringfence.doctor.sightings import Presence, Sighting
+
+__all__ = [
+    "Candidate",
+    "Diagnosis",
+    "IsEnforced",
+    "NodeDiagnosis",
+    "Observed",
+    "Presence",
+    "Sighting",
+    "Unseen",
+    "diagnose",
+    "observe",
+    "report",
+]

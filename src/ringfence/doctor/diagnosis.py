@@ -1,0 +1,159 @@
+"""The diagnosis: for each node, whether policies are enforced there, and by what.
+
+There are three answers. `enforced` takes a known plugin that is configured to enforce, and that is ready on the node.
+What is not known never counts as enforced; a proof is the experiment (`doctor --probe`).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from ringfence.doctor.answers import IsEnforced
+from ringfence.doctor.objects import DaemonSet, SeenNode
+from ringfence.doctor.observed import Observed, Unseen
+from ringfence.doctor.rights import may_watch_policies
+from ringfence.doctor.sightings import Presence, Sighting, nodes_of
+from ringfence.doctor.signatures import COMPUTE_TYPE, known_daemon_sets, sightings
+
+NODES: Final = "nodes"
+DAEMON_SETS: Final = "daemonsets"
+CLUSTER_ROLES: Final = "clusterroles"
+CLUSTER_ROLE_BINDINGS: Final = "clusterrolebindings"
+
+_OUTSIDE: Final = ("+k3s", "+rke2", "-eks-", "-gke.", "-aks", "+vmware")
+"""What the kubelet's version has on distributions that can enforce policies in a process that no object shows."""
+
+
+class NodeDiagnosis(msgspec.Struct, frozen=True):
+    """The answer for one node, and why."""
+
+    node: str
+    answer: IsEnforced
+    reason: str
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A DaemonSet of an unknown program that may watch NetworkPolicies, and the nodes on which it is ready."""
+
+    daemon_set: str
+    nodes: frozenset[str]
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the signals of a cluster say.
+
+    `plugins` are all that show, `candidates` the programs that nobody knows and that might enforce policies.
+    """
+
+    plugins: tuple[Sighting, ...]
+    candidates: tuple[Candidate, ...]
+    nodes: tuple[NodeDiagnosis, ...]
+    unseen: tuple[Unseen, ...]
+
+    @property
+    def enforcers(self) -> tuple[Sighting, ...]:
+        """The plugins that enforce policies somewhere."""
+        return tuple(one for one in self.plugins if one.enforces and one.nodes)
+
+    @property
+    def clash(self) -> str:
+        """That several plugins enforce policies on one node; empty if none do. All of them must then allow."""
+        for node in self.nodes:
+            names = [one.name for one in self.enforcers if node.node in one.nodes]
+            if len(names) > 1:
+                return (
+                    f"{' and '.join(names)} both enforce policies on {node.node}: a connection needs both to allow it"
+                )
+        return ""
+
+
+def diagnose(observed: Observed) -> Diagnosis:
+    """The diagnosis of a cluster from what was seen of it."""
+    plugins = sightings(observed)
+    candidates = [
+        Candidate(
+            one.title, frozenset(node for node, presence in nodes_of(observed, one).items() if _may_run(presence))
+        )
+        for one in unknown_watchers(observed)
+    ]
+    return Diagnosis(
+        plugins=tuple(plugins),
+        candidates=tuple(candidates),
+        nodes=tuple(_of_node(node, observed, plugins, candidates) for node in observed.nodes),
+        unseen=observed.unseen,
+    )
+
+
+def unknown_watchers(observed: Observed) -> list[DaemonSet]:
+    """The DaemonSets that may watch NetworkPolicies and are not those of known plugins."""
+    known = known_daemon_sets()
+    watching = may_watch_policies(observed.daemon_sets, observed.cluster_roles, observed.cluster_role_bindings)
+    return [one for one in watching if one.metadata.name not in known]
+
+
+def _may_run(presence: Presence) -> bool:
+    return presence is not Presence.NOT_READY
+
+
+def _of_node(
+    node: SeenNode, observed: Observed, plugins: Sequence[Sighting], candidates: Sequence[Candidate]
+) -> NodeDiagnosis:
+    if reason := _never(node):
+        return NodeDiagnosis(node.name, IsEnforced.NO, reason)
+    here = [one for one in plugins if node.name in one.nodes]
+    enforcing = [one for one in here if one.enforces]
+    for one in enforcing:
+        if not one.doubts and one.nodes[node.name] is Presence.READY and one.switch.trait.is_certain:
+            return NodeDiagnosis(node.name, IsEnforced.YES, f"{one.name} is ready ({one.shown_by})")
+    for one in enforcing:
+        return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, _doubt(one, node))
+    if unknown := next((one for one in candidates if node.name in one.nodes), None):
+        reason = f"{unknown.daemon_set} may watch NetworkPolicies, and is not known"
+        return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, reason)
+    if gap := _gap(node, observed, has_plugin=bool(here)):
+        return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, gap)
+    return NodeDiagnosis(node.name, IsEnforced.NO, _nothing(node, here, plugins))
+
+
+def _never(node: SeenNode) -> str:
+    """Why no plugin can enforce policies on a node; empty if one can."""
+    labels = node.metadata.labels
+    if labels.get(COMPUTE_TYPE) == "fargate":
+        return "pods on Fargate have no policies"
+    if labels.get("type") == "virtual-kubelet":
+        return "the pods of a virtual node run elsewhere"
+    return ""
+
+
+def _doubt(plugin: Sighting, node: SeenNode) -> str:
+    """Why a plugin that enforces may not do so on a node."""
+    if plugin.doubts:
+        return f"{plugin.name}: {plugin.doubts[0]}"
+    presence = plugin.nodes[node.name]
+    if presence is Presence.UNKNOWN:
+        return f"whether {plugin.name} runs there cannot be seen ({plugin.shown_by})"
+    if presence is Presence.NOT_READY:
+        return f"{plugin.name} is not ready there ({plugin.shown_by}): its rules may be stale or missing"
+    return f"it is not verified that {plugin.name} enforces policies"
+
+
+def _gap(node: SeenNode, observed: Observed, *, has_plugin: bool) -> str:
+    """What could enforce policies on a node without being seen; empty if nothing could."""
+    for what in (DAEMON_SETS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS):
+        if observed.is_unseen(what):
+            return f"the {what} of the cluster cannot be read"
+    version = node.status.node_info.kubelet_version
+    if not has_plugin and any(mark in version for mark in _OUTSIDE):
+        return f"nothing that enforces policies is seen, but on {version} it may run outside the cluster's objects"
+    return ""
+
+
+def _nothing(node: SeenNode, here: Sequence[Sighting], plugins: Sequence[Sighting]) -> str:
+    """Why policies are not enforced on a node of which everything is seen."""
+    for one in here:
+        return f"{one.name}: {one.why_not} ({one.shown_by})"
+    elsewhere = [one.name for one in plugins if one.enforces]
+    if elsewhere:
+        return f"no pod of {' or '.join(elsewhere)} is on this node"
+    return "nothing that may watch NetworkPolicies runs on it"

@@ -1,0 +1,66 @@
+"""A diagnosis as the report that is printed."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ringfence.doctor.answers import IsEnforced, on_all
+from ringfence.doctor.diagnosis import Diagnosis, NodeDiagnosis
+from ringfence.doctor.observed import Observed
+from ringfence.doctor.service_proxy import dns_text, proxy_text
+from ringfence.doctor.sightings import Presence, Sighting
+from ringfence.render.doctor_report import (
+    DeviationReport,
+    DoctorReport,
+    NodeReport,
+    PluginReport,
+    ProofReport,
+    UnseenReport,
+)
+
+
+def report(
+    observed: Observed,
+    diagnosis: Diagnosis,
+    *,
+    deviations: Iterable[DeviationReport] = (),
+    proofs: Iterable[ProofReport] = (),
+    unread: Iterable[str] = (),
+) -> DoctorReport:
+    """The report of a diagnosis; `unread` are the kinds of the policies that are not read, one for each policy.
+
+    Where the experiment gave an answer for a node, that is the answer: it was seen, not concluded.
+    """
+    proved = {one.node: one for one in proofs}
+    nodes = tuple(_node(one, proved.get(one.node)) for one in diagnosis.nodes)
+    return DoctorReport(
+        answer=on_all(one.answer for one in nodes),
+        plugins=tuple(map(_plugin, diagnosis.plugins)),
+        candidates=tuple(one.daemon_set for one in diagnosis.candidates),
+        clash=diagnosis.clash,
+        nodes=nodes,
+        proofs=tuple(proved.values()),
+        service_proxy=proxy_text(observed),
+        dns=dns_text(observed),
+        deviations=tuple(deviations),
+        unread=dict(Counter(unread)),
+        unseen=tuple(UnseenReport(one.what, one.reason) for one in diagnosis.unseen),
+    )
+
+
+def _node(node: NodeDiagnosis, proof: ProofReport | None) -> NodeReport:
+    if proof and proof.answer != IsEnforced.UNKNOWN:
+        return NodeReport(node.node, proof.answer, "proved by the experiment")
+    return NodeReport(node.node, node.answer, node.reason)
+
+
+def _plugin(one: Sighting) -> PluginReport:
+    return PluginReport(
+        plugin=one.plugin,
+        title=one.enforcement.title,
+        version=one.version,
+        settings=dict(one.settings),
+        shown_by=one.shown_by,
+        ready_nodes=sum(presence is Presence.READY for presence in one.nodes.values()),
+        enforces=one.enforces,
+        note="; ".join(one.doubts) if one.enforces else one.why_not,
+    )

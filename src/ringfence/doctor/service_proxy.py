@@ -1,0 +1,53 @@
+"""What translates Services on the nodes, and where pods find DNS: both decide which addresses a policy sees.
+
+Source: kubernetes.io, "Virtual IPs and Service Proxies", "Using NodeLocal DNSCache in Kubernetes Clusters".
+"""
+
+from typing import Any, Final
+
+import yaml
+
+from ringfence.doctor.observed import Observed
+
+KUBE_PROXY_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
+_FILE: Final = "config.conf"
+_DEFAULT_MODE: Final = "iptables"
+_NODE_LOCAL_DNS: Final = ("node-local-dns", "nodelocaldns")
+_MAX_BYTES: Final = 1 << 16
+
+
+def proxy_text(observed: Observed) -> str:
+    """How Services are translated: the mode of kube-proxy, or that there is none."""
+    if KUBE_PROXY_CONFIG in observed.config_maps:
+        mode = _mode(observed.settings_of(KUBE_PROXY_CONFIG).get(_FILE, ""))
+        return f"kube-proxy in mode {mode}" if mode else "kube-proxy, whose settings cannot be read"
+    if observed.is_unseen(KUBE_PROXY_CONFIG):
+        return "unknown: the ConfigMap kube-system/kube-proxy cannot be read"
+    if any(observed.daemon_sets_named("kube-proxy")):
+        return "kube-proxy, in a mode that no ConfigMap shows"
+    return "no kube-proxy is seen: the plugin or the distribution translates Services"
+
+
+def dns_text(observed: Observed) -> str:
+    """Whether pods ask a DNS cache on their own node, which no selector of pods matches; empty if none is seen."""
+    cache = next(observed.daemon_sets_named(*_NODE_LOCAL_DNS), None)
+    if cache is None:
+        return ""
+    return (
+        f"{cache.title} answers on each node under a link-local address, such as 169.254.20.10: "
+        "egress to DNS needs an ipBlock for it, too"
+    )
+
+
+def _mode(text: str) -> str:
+    """The mode in a KubeProxyConfiguration; empty if the text is not one."""
+    if len(text) > _MAX_BYTES:
+        return ""
+    try:
+        read: Any = yaml.load(text, yaml.CSafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return ""
+    if not isinstance(read, dict):
+        return ""
+    mode = read.get("mode")
+    return mode if isinstance(mode, str) and mode else _DEFAULT_MODE if mode in ("", None) else ""

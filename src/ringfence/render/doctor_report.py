@@ -1,0 +1,180 @@
+"""What `doctor` found out about a cluster: the values, as JSON, and in words."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from ringfence.render.formats import document_json, one_line
+
+_NODES_NAMED = 5
+"""The nodes with the same answer that the text names."""
+_PAIRS_NAMED = 3
+"""The connections of a deviation that the text names."""
+
+
+class PluginReport(msgspec.Struct, frozen=True, rename="camel"):
+    """A plugin that shows: what shows it, how it is configured, and on how many nodes it is ready.
+
+    `plugin` is its name for `--plugin`. `note` says why it enforces nothing, or why that is not certain.
+    """
+
+    plugin: str
+    title: str
+    version: str
+    settings: dict[str, str]
+    shown_by: str
+    ready_nodes: int
+    enforces: bool
+    note: str = ""
+
+
+class NodeReport(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer for a node: `enforced`, `not enforced` or `inconclusive`, and why."""
+
+    node: str
+    answer: str
+    reason: str
+
+
+class DeviationReport(msgspec.Struct, frozen=True, rename="camel"):
+    """A trait in which the plugin differs from upstream's meaning.
+
+    `policies` are those whose meaning it changes, each with its place, and `pairs` some of the `pair_count` connections
+    that it opens or closes.
+    """
+
+    plugin: str
+    topic: str
+    text: str
+    source: str
+    confidence: str
+    policies: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    pair_count: int = 0
+
+
+class ProofReport(msgspec.Struct, frozen=True, rename="camel"):
+    """What the experiment showed on a node: the answer, why, and the seconds until a policy was in force, and gone."""
+
+    node: str
+    answer: str
+    reason: str
+    denied_after: float | None = None
+    allowed_after: float | None = None
+
+
+class UnseenReport(msgspec.Struct, frozen=True, rename="camel"):
+    """What could not be read, and why."""
+
+    what: str
+    reason: str
+
+
+class DoctorReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Everything. `answer` is that of the cluster; `unread` counts the policies of each kind that is not read."""
+
+    answer: str
+    plugins: tuple[PluginReport, ...] = ()
+    candidates: tuple[str, ...] = ()
+    clash: str = ""
+    nodes: tuple[NodeReport, ...] = ()
+    proofs: tuple[ProofReport, ...] = ()
+    service_proxy: str = ""
+    dns: str = ""
+    deviations: tuple[DeviationReport, ...] = ()
+    unread: dict[str, int] = {}
+    unseen: tuple[UnseenReport, ...] = ()
+
+    @property
+    def deviates(self) -> bool:
+        """Whether a deviation changes an answer about the policies of the cluster."""
+        return any(one.pair_count for one in self.deviations)
+
+
+def doctor_json(report: DoctorReport) -> str:
+    """The report as a JSON document."""
+    return document_json(msgspec.to_builtins(report)) + "\n"
+
+
+def doctor_text(report: DoctorReport) -> str:
+    """The report in words: a line for each finding, those about nodes folded by answer and reason."""
+    rows = [
+        *(("plugin", line) for line in _plugins(report)),
+        *(("enforced", line) for line in _answers(report)),
+        *(("proved", line) for line in map(_proof, report.proofs)),
+        *([("conflict", report.clash)] if report.clash else []),
+        *([("services", report.service_proxy)] if report.service_proxy else []),
+        *([("DNS", report.dns)] if report.dns else []),
+        *(("differs", line) for one in report.deviations for line in _deviation(one)),
+        *(("unread", line) for line in _unread(report.unread)),
+        *(("not seen", f"{one.what}: {one.reason}") for one in report.unseen),
+    ]
+    return "\n".join(_lines(rows))
+
+
+def _lines(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Each row with its heading, which is not repeated on the rows below it."""
+    before = ""
+    for heading, line in rows:
+        yield f"{heading if heading != before else '':10} {one_line(line)}"
+        before = heading
+
+
+def _plugins(report: DoctorReport) -> Iterator[str]:
+    for one in report.plugins:
+        settings = "".join(f", {key}={value}" for key, value in sorted(one.settings.items()))
+        version = f" {one.version}" if one.version else ""
+        note = f": {one.note}" if one.note else ""
+        yield f"{one.title}{version} ({one.shown_by}, ready on {_of(one.ready_nodes, report)}{settings}){note}"
+    for candidate in report.candidates:
+        yield f"{candidate} may watch NetworkPolicies; what it does with them is not known"
+    if not report.plugins and not report.candidates:
+        yield "none is seen that is known to enforce policies, or may watch them"
+
+
+def _of(count: int, report: DoctorReport) -> str:
+    total = len(report.nodes)
+    return f"{count} of {total} {'node' if total == 1 else 'nodes'}"
+
+
+def _answers(report: DoctorReport) -> Iterator[str]:
+    """The answer, and the nodes by answer and reason, the answer that most have first."""
+    yield {"enforced": "yes", "not enforced": "no"}.get(report.answer, report.answer)
+    counted = Counter((one.answer, one.reason) for one in report.nodes)
+    for (answer, reason), count in counted.most_common():
+        names = [one.node for one in report.nodes if (one.answer, one.reason) == (answer, reason)]
+        named = ", ".join(names[:_NODES_NAMED]) + (f" and {count - _NODES_NAMED} more" if count > _NODES_NAMED else "")
+        yield f"  {answer} on {named}: {reason}"
+    if not report.nodes:
+        yield "  no node is seen"
+
+
+def _proof(one: ProofReport) -> str:
+    times = ""
+    if one.denied_after is not None:
+        times = f", denied after {one.denied_after:.1f} s"
+    if one.allowed_after is not None:
+        times += f", allowed again after {one.allowed_after:.1f} s"
+    return f"{one.answer} on {one.node}: {one.reason}{times}"
+
+
+def _deviation(one: DeviationReport) -> Iterator[str]:
+    changed = (
+        f"changes {one.pair_count} {'connection' if one.pair_count == 1 else 'connections'} of this cluster"
+        if one.pair_count
+        else "changes nothing in this cluster"
+    )
+    yield f"{one.text}: {changed} ({one.confidence}: {one.source})"
+    for pair in one.pairs[:_PAIRS_NAMED]:
+        yield f"  {pair}"
+    if one.pair_count > _PAIRS_NAMED:
+        yield f"  and {one.pair_count - _PAIRS_NAMED} more"
+    for policy in one.policies:
+        yield f"  by {policy}"
+
+
+def _unread(counts: dict[str, int]) -> Iterator[str]:
+    if counts:
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        yield f"{listed}: what they allow and deny is not known to ringfence"
