@@ -1,13 +1,29 @@
 """`doctor`: whether the policies of a cluster are enforced, by what, and what that plugin does differently."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_context
-from ringfence.cli.terminal import print_document, print_text
+from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.doctor import Diagnosis, IsEnforced, diagnose, observe, report
+from ringfence.doctor.probe import (
+    DEFAULT_IMAGE,
+    DEFAULT_PATIENCE,
+    Experiment,
+    Results,
+    choose_nodes,
+    leftovers,
+    planned_objects,
+    remove,
+    run_experiment,
+)
+from ringfence.errors import InputError
 from ringfence.render.doctor_report import DoctorReport, doctor_json, doctor_text
+from ringfence.render.formats import yaml_text
+from ringfence.sources.cluster import ApiServer
 
 
 @click.command()
@@ -19,14 +35,50 @@ from ringfence.render.doctor_report import DoctorReport, doctor_json, doctor_tex
 )
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file.")
 @click.option(
+    "--probe",
+    type=click.Choice(["basic", "full"]),
+    is_flag=False,
+    flag_value="basic",
+    help="Prove it by an experiment with pods and a policy of its own; full: measure traits of the plugin, too.",
+)
+@click.option("--on", "on_nodes", multiple=True, metavar="NODE", help="Prove it on this node. Repeatable.")
+@click.option("--all-nodes", is_flag=True, help="Prove it on all nodes that are ready; by default on one.")
+@click.option("--image", default=DEFAULT_IMAGE, show_default=True, help="The image of the pods, which has agnhost.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT_PATIENCE,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a policy may take until it is in force.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the objects that --probe creates, and create nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before anything is created or deleted.")
+@click.option("--clean", is_flag=True, help="Remove what experiments have left, and exit.")
+@click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
-def doctor(context: str | None, kubeconfig: str | None, output: str) -> None:
+def doctor(
+    context: str | None,
+    kubeconfig: str | None,
+    probe: str | None,
+    on_nodes: tuple[str, ...],
+    all_nodes: bool,
+    image: str,
+    timeout: float,
+    dry_run: bool,
+    yes: bool,
+    clean: bool,
+    output: str,
+) -> None:
     """Find out whether the policies of a live cluster are enforced, by what, and on which nodes.
 
     A policy is stored whether or not anything enforces it, and nothing in it says so. The answer for each node is
     enforced, not enforced or inconclusive: enforced needs a known plugin that is configured to enforce policies and is
     ready on the node. Only reads; each right that is missing is named with what could not be seen without it.
+
+    --probe asks the cluster itself. In a namespace of its own, which is removed at the end, it creates a server and two
+    clients on a node, and a policy that allows one of the clients. The clients report by their readiness.
 
     Exits with 0 if policies are enforced on all nodes and nothing that the plugin does differently changes an answer
     about them, with 1 if they are not enforced somewhere or an answer changes, and with 3 if it is inconclusive.
@@ -35,12 +87,31 @@ def doctor(context: str | None, kubeconfig: str | None, output: str) -> None:
     Examples:
       ringfence doctor
       ringfence doctor --context prod -o json
+      ringfence doctor --probe --all-nodes
+      ringfence doctor --probe=full --dry-run
     """
-    from ringfence import doctor as room
-    from ringfence.sources.cluster import ApiServer
-
-    observed = room.observe(ApiServer(context, kubeconfig))
-    found = room.report(observed, room.diagnose(observed))
+    if not probe and (on_nodes or all_nodes or dry_run):
+        given = "--on" if on_nodes else "--all-nodes" if all_nodes else "--dry-run"
+        raise InputError(f"{given} is about the experiment: use it with --probe")
+    if on_nodes and all_nodes:
+        raise InputError("--on and --all-nodes contradict each other: use one of them")
+    api_server = ApiServer(context, kubeconfig)
+    if clean:
+        _clean(api_server, yes=yes)
+        return
+    observed = observe(api_server)
+    diagnosis = diagnose(observed)
+    results = Results(())
+    if probe:
+        ready = [node.name for node in observed.nodes if node.is_ready]
+        nodes = _existing(diagnosis, choose_nodes(ready, on_nodes, every=all_nodes))
+        asked = Experiment(nodes, image, probe == "full", timeout)
+        if dry_run:
+            print_document("---\n".join(f"{yaml_text(one)}\n" for one in planned_objects(asked)))
+            return
+        _confirm(f"create pods and a policy in a new namespace of {api_server.server}", yes=yes)
+        results = run_experiment(api_server, asked, print_message)
+    found = report(observed, diagnosis, proofs=results.proofs)
     if output == "json":
         print_document(doctor_json(found))
     else:
@@ -48,9 +119,37 @@ def doctor(context: str | None, kubeconfig: str | None, output: str) -> None:
     sys.exit(_exit_code(found))
 
 
-def _exit_code(found: DoctorReport) -> int:
-    from ringfence.doctor import IsEnforced
+def _existing(diagnosis: Diagnosis, nodes: Sequence[str]) -> tuple[str, ...]:
+    """The nodes of an experiment. Raises InputError for one that does not exist, and if there is none."""
+    known = [one.node for one in diagnosis.nodes]
+    for name in nodes:
+        if name not in known:
+            raise InputError(f"--on {name}: there is no such node: known are {', '.join(known[:10])}")
+    if not nodes:
+        raise InputError("--probe: no node is ready, or none can be read: name one with --on")
+    return tuple(nodes)
 
+
+def _confirm(action: str, *, yes: bool) -> None:
+    """Ask before something is changed. Raises InputError where nobody can answer, click.Abort for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"this would {action}: use --yes to allow it, or --dry-run to see it")
+    click.confirm(f"This will {action}. Continue?", abort=True, err=True)
+
+
+def _clean(api_server: ApiServer, *, yes: bool) -> None:
+    names = leftovers(api_server)
+    if not names:
+        print_message("there is nothing to remove")
+        return
+    _confirm(f"delete the namespace {' '.join(names)}", yes=yes)
+    remove(api_server, names)
+    print_message(f"removed the namespace {' '.join(names)}")
+
+
+def _exit_code(found: DoctorReport) -> int:
     if found.answer == IsEnforced.NO or found.deviates:
         return EXIT_NO
     return EXIT_YES if found.answer == IsEnforced.YES else EXIT_UNDECIDED

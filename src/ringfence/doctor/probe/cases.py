@@ -1,0 +1,113 @@
+"""The cases of the full experiment: one for each trait that connections can show.
+
+In each case a policy isolates something, and allows what the trait is about. The witness is a client that this policy
+denies whatever the trait is: once it is denied, the policy is in force, and the subject shows the trait.
+
+Source: kubernetes.io, "Network Policies".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.doctor.probe.manifests import (
+    PORT_NAME,
+    RANGE_PORT,
+    ROLE,
+    SCTP_PORT,
+    SERVER,
+    TCP_PORT,
+    UDP_PORT,
+    Client,
+)
+
+Spec = Mapping[str, Any]
+
+CONTROL: Final = Client("control", "control")
+SUBJECT: Final = Client("subject", "subject")
+RANGE: Final = Client("range", "subject", RANGE_PORT)
+UDP: Final = Client("udp", "subject", UDP_PORT, "UDP")
+SCTP: Final = Client("sctp", "subject", SCTP_PORT, "SCTP")
+
+CLIENTS: Final = (CONTROL, SUBJECT, RANGE, UDP, SCTP)
+"""All clients of the full experiment; the basic one has the first two."""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """What is applied to whom, who must be denied by it, and the trait's value by whether the subject connects.
+
+    `spec` makes the policy's spec, without its podSelector, from the first address of the server. `needs` are the
+    values of earlier topics without which the case shows nothing.
+    """
+
+    topic: str
+    selected: str
+    spec: Callable[[str], Spec]
+    subject: Client
+    witness: Client
+    if_open: str
+    if_denied: str
+    needs: Mapping[str, str] = {}
+
+
+def _block(address: str) -> str:
+    return f"{address}/{128 if ':' in address else 32}"
+
+
+def _everything(address: str) -> str:
+    return "::/0" if ":" in address else "0.0.0.0/0"
+
+
+def _ingress(*ports: Spec) -> Callable[[str], Spec]:
+    """Ingress from the subject, on these ports."""
+    peer = {"podSelector": {"matchLabels": {ROLE: SUBJECT.role}}}
+    return lambda address: {"policyTypes": ["Ingress"], "ingress": [{"from": [peer], "ports": [*ports]}]}
+
+
+def _egress(block: Callable[[str], Spec]) -> Callable[[str], Spec]:
+    """Egress to a block, on the port of the server alone."""
+    ports = [{"protocol": "TCP", "port": TCP_PORT}]
+    return lambda address: {
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [{"ipBlock": block(address)}], "ports": ports}],
+    }
+
+
+def _from_all_but_control(address: str) -> Spec:
+    requirement = {"key": ROLE, "operator": "NotIn", "values": [CONTROL.role]}
+    return {"policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {"matchExpressions": [requirement]}}]}]}
+
+
+CASES: Final = (
+    Case("endPort", SERVER, _ingress({"port": TCP_PORT, "endPort": RANGE_PORT}), RANGE, CONTROL, "yes", "first-port"),
+    Case("named-ports", SERVER, _ingress({"port": PORT_NAME}), SUBJECT, CONTROL, "yes", "no"),
+    Case("sctp", SERVER, _ingress({"protocol": "SCTP", "port": SCTP_PORT}), SCTP, CONTROL, "yes", "ignored"),
+    Case("negations", SERVER, _from_all_but_control, SUBJECT, CONTROL, "yes", "no"),
+    Case(
+        "ipBlock-pods",
+        SUBJECT.role,
+        _egress(lambda address: {"cidr": _block(address)}),
+        SUBJECT,
+        RANGE,
+        "yes",
+        "no",
+    ),
+    Case(
+        "except",
+        SUBJECT.role,
+        _egress(lambda address: {"cidr": _everything(address), "except": [_block(address)]}),
+        SUBJECT,
+        RANGE,
+        "ignored",
+        "own-block",
+        {"ipBlock-pods": "yes"},
+    ),
+)
+"""The table."""
+
+DENY_INGRESS: Final[Spec] = {
+    "policyTypes": ["Ingress"],
+    "ingress": [{"from": [{"podSelector": {"matchLabels": {ROLE: CONTROL.role}}}]}],
+}
+"""The policy of the basic experiment: only the control client may connect to the server."""

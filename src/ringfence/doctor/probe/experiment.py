@@ -1,0 +1,186 @@
+"""The experiment: whether a policy that denies a connection is obeyed, and what it does beyond that.
+
+Each answer needs its controls. A connection counts as denied only if it was open before the policy, if another one that
+the policy allows stays open, and if it opens again when the policy is gone. Everything else is inconclusive.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from ringfence.doctor.answers import IsEnforced
+from ringfence.doctor.probe.cases import CASES, CLIENTS, CONTROL, DENY_INGRESS, SUBJECT, Case, Spec
+from ringfence.doctor.probe.ground import Ground, ProbePod, Refused
+from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, client, policy, server
+from ringfence.render.doctor_report import ProofReport
+
+START_SECONDS: Final = 120.0
+"""How long a pod may take until it runs: its image has to be pulled."""
+CONNECT_SECONDS: Final = 30.0
+"""How long a connection may take until it opens, before any policy and after the last one."""
+_STEADY_SECONDS: Final = 3.0
+"""How long an answer must stay the same to count. Readiness follows a connection within two seconds."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """The value of a trait in this cluster; an empty one is inconclusive, and `reason` says why."""
+
+    topic: str
+    value: str
+    reason: str = ""
+
+
+class Inconclusive(Exception):
+    """A control failed, so that the experiment shows nothing; the message says which."""
+
+
+class Place:
+    """The pods of the experiment on one node; `patience` is how many seconds a policy may take until it is in force."""
+
+    def __init__(self, on: Ground, number: int, node: str, image: str, patience: float) -> None:
+        self.patience = patience
+        self._ground = on
+        self._name = f"p{number}"
+        self.node = node
+        self._image = image
+        self.address = ""
+
+    def start(self, clients: Iterable[Client]) -> None:
+        """Start the server and the clients, and wait until all of these connect. Raises Inconclusive."""
+        names = [f"{self._name}-{SERVER}"]
+        self._create(server(self._name, self.node, self._ground.run, self._image))
+        self.address = self._await_running(names)[0].addresses[0]
+        for one in clients:
+            names.append(f"{self._name}-{one.name}")
+            self._create(client(one, self._name, self.node, self._ground.run, self._image, self.address))
+        self._await_running(names)
+
+    def connects(self, one: Client) -> bool:
+        """Whether a client can open its connection now."""
+        found = self._ground.pods().get(f"{self._name}-{one.name}")
+        return found is not None and found.is_ready
+
+    def apply(self, name: str, role: str, spec: Spec) -> Manifest:
+        """Apply a policy to the pods of this place that have a role. Raises Inconclusive."""
+        manifest = policy(name, self._name, role, self._ground.run, spec)
+        self._create(manifest)
+        return manifest
+
+    def withdraw(self, manifest: Manifest) -> None:
+        """Delete a policy."""
+        self._ground.delete(manifest)
+
+    def steady(self, holds: Callable[[], bool], seconds: float) -> bool:
+        """Whether something comes to hold within some seconds, and then holds for `_STEADY_SECONDS`."""
+        deadline = time.monotonic() + seconds
+        since: float | None = None
+        while True:
+            now = time.monotonic()
+            if not holds():
+                since = None
+                if now > deadline:
+                    return False
+            elif since is None:
+                since = now
+            elif now - since >= _STEADY_SECONDS:
+                return True
+            self._ground.wait()
+
+    def _create(self, manifest: Manifest) -> None:
+        try:
+            self._ground.create(manifest)
+        except Refused as error:
+            raise Inconclusive(str(error)) from None
+
+    def _await_running(self, names: list[str]) -> list[ProbePod]:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            pods = self._ground.pods()
+            found = [pods[name] for name in names if name in pods]
+            if len(found) == len(names) and all(pod.is_running for pod in found):
+                return found
+            if time.monotonic() > deadline:
+                raise Inconclusive(_not_running(names, pods))
+            self._ground.wait()
+
+
+def _not_running(names: Iterable[str], pods: Mapping[str, ProbePod]) -> str:
+    for name in names:
+        pod = pods.get(name)
+        if pod is None:
+            return f"no pod of {name} was created within {START_SECONDS:.0f} s: a quota may be exhausted"
+        if not pod.is_running:
+            return f"the pod of {name} does not run after {START_SECONDS:.0f} s: {pod.trouble or pod.status.phase}"
+    return ""
+
+
+def prove(place: Place) -> ProofReport:
+    """Whether a policy is obeyed on the node of a place, whose first two clients run."""
+    try:
+        _await_open(place, (CONTROL, SUBJECT), "before any policy")
+        denied_after = _deny(place)
+        if denied_after is None:
+            reason = f"a connection that a policy forbids was open for {place.patience:.0f} s"
+            return ProofReport(place.node, IsEnforced.NO, reason)
+        started = time.monotonic()
+        _await_open(place, (CONTROL, SUBJECT), "after the policy was deleted")
+    except Inconclusive as error:
+        return ProofReport(place.node, IsEnforced.UNKNOWN, str(error))
+    allowed_after = time.monotonic() - started - _STEADY_SECONDS
+    reason = "a policy denied a connection, and let another pass"
+    return ProofReport(place.node, IsEnforced.YES, reason, denied_after, max(0.0, allowed_after))
+
+
+def _deny(place: Place) -> float | None:
+    """The seconds until a policy denied the subject and not the control; None if it never did. The policy is gone."""
+    started = time.monotonic()
+    manifest = place.apply("deny", SERVER, DENY_INGRESS)
+    try:
+        denied = place.steady(lambda: not place.connects(SUBJECT), place.patience)
+        took = time.monotonic() - started - _STEADY_SECONDS
+        if denied and not place.connects(CONTROL):
+            raise Inconclusive("a connection that the policy allows was denied, too: the network may be interrupted")
+        return took if denied else None
+    finally:
+        place.withdraw(manifest)
+
+
+def _await_open(place: Place, clients: Sequence[Client], when: str) -> None:
+    """Wait until these clients connect, steadily. Raises Inconclusive."""
+    if not place.steady(lambda: all(map(place.connects, clients)), CONNECT_SECONDS):
+        closed = next((one for one in clients if not place.connects(one)), clients[0])
+        raise Inconclusive(
+            f"a connection over {closed.protocol} is not open {when}: policies of administrators, a quota or the "
+            "network may be the reason"
+        )
+
+
+def measure(place: Place) -> Iterator[Measured]:
+    """The traits that the cases show on a node on which policies are obeyed, and all clients run."""
+    found: dict[str, str] = {}
+    for case in CASES:
+        unmet = [topic for topic, value in case.needs.items() if found.get(topic) != value]
+        try:
+            measured = Measured(case.topic, "", f"it needs {unmet[0]}") if unmet else _measured(place, case)
+        except Inconclusive as error:
+            measured = Measured(case.topic, "", str(error))
+        found[case.topic] = measured.value
+        yield measured
+
+
+def _measured(place: Place, case: Case) -> Measured:
+    _await_open(place, (case.witness, case.subject), "without a policy")
+    manifest = place.apply(case.topic.lower(), case.selected, case.spec(place.address))
+    try:
+        if not place.steady(lambda: not place.connects(case.witness), place.patience):
+            raise Inconclusive("the policy of this case did not come into force")
+        return Measured(case.topic, case.if_open if place.connects(case.subject) else case.if_denied)
+    finally:
+        place.withdraw(manifest)
+
+
+def clients(*, full: bool) -> tuple[Client, ...]:
+    """The clients of the basic or the full experiment."""
+    return CLIENTS if full else (CONTROL, SUBJECT)

@@ -1,0 +1,138 @@
+"""The objects of the experiment: a namespace, pods that listen, pods that connect, and policies.
+
+Whether a connection can be opened is the readiness of the pod that opens it: the kubelet runs its probe every second,
+inside the pod. So nothing is executed from outside, no log is read, and who may list pods sees the result.
+
+Sources: kubernetes.io, "Configure Liveness, Readiness and Startup Probes", "Pod Security Standards" (restricted);
+`test/images/agnhost` of Kubernetes, for the program.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+Manifest = dict[str, Any]
+
+DEFAULT_IMAGE: Final = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+MANAGED_BY: Final = {"app.kubernetes.io/managed-by": "ringfence"}
+RUN: Final = "ringfence.dev/doctor-run"
+"""The label that all objects of one experiment have; its value is a random text."""
+
+ROLE: Final = "role"
+SERVER: Final = "server"
+TCP_PORT: Final = 8080
+RANGE_PORT: Final = 8090
+UDP_PORT: Final = 8081
+SCTP_PORT: Final = 8082
+PORT_NAME: Final = "web"
+
+_RESTRICTED: Final = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65534,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_NO_MESH: Final = {
+    "sidecar.istio.io/inject": "false",
+    "istio.io/dataplane-mode": "none",
+    "linkerd.io/inject": "disabled",
+}
+
+
+class Client(msgspec.Struct, frozen=True):
+    """A pod that opens a connection every second: its name, its value of the label `role`, and the port it asks."""
+
+    name: str
+    role: str
+    port: int = TCP_PORT
+    protocol: str = "TCP"
+
+
+def namespace(name: str, run: str) -> Manifest:
+    """The namespace, in which all other objects are."""
+    labels = {**MANAGED_BY, RUN: run, **_NO_MESH, "pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def server(place: str, node: str, run: str, image: str) -> Manifest:
+    """A pod that listens on a node, as the only replica of a ReplicaSet.
+
+    Some plugins do not guard pods without an owner, so none of the pods is without one.
+    """
+    ports = [
+        {"name": PORT_NAME, "containerPort": TCP_PORT},
+        {"name": "udp", "containerPort": UDP_PORT, "protocol": "UDP"},
+        {"name": "sctp", "containerPort": SCTP_PORT, "protocol": "SCTP"},
+    ]
+    arguments = [f"--http-port={TCP_PORT}", f"--udp-port={UDP_PORT}", f"--sctp-port={SCTP_PORT}"]
+    containers = [
+        _container("server", image, ["netexec", *arguments], ports=ports),
+        _container(
+            "range",
+            image,
+            ["netexec", f"--http-port={RANGE_PORT}", "--udp-port=-1"],
+            ports=[{"name": "range", "containerPort": RANGE_PORT}],
+        ),
+    ]
+    return _replica_set(f"{place}-{SERVER}", place, SERVER, node, run, containers)
+
+
+def client(one: Client, place: str, node: str, run: str, image: str, address: str) -> Manifest:
+    """A pod that connects to an address from a node, and is ready while it can."""
+    host = f"[{address}]" if ":" in address else address
+    arguments = ["--timeout=1s", f"--protocol={one.protocol.lower()}"]
+    probe = {
+        "exec": {"command": ["/agnhost", "connect", f"{host}:{one.port}", *arguments]},
+        "periodSeconds": 1,
+        "timeoutSeconds": 3,
+        "failureThreshold": 1,
+        "successThreshold": 1,
+    }
+    containers = [_container("client", image, ["pause"], readinessProbe=probe)]
+    return _replica_set(f"{place}-{one.name}", place, one.role, node, run, containers)
+
+
+def policy(name: str, place: str, role: str, run: str, spec: Mapping[str, Any]) -> Manifest:
+    """A policy for the pods of a place that have a role."""
+    selector = {"matchLabels": {"place": place, ROLE: role}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"{place}-{name}", "labels": {**MANAGED_BY, RUN: run}},
+        "spec": {"podSelector": selector, **spec},
+    }
+
+
+def _container(name: str, image: str, arguments: list[str], **fields: Any) -> Manifest:
+    return {
+        "name": name,
+        "image": image,
+        "args": arguments,
+        "securityContext": _RESTRICTED,
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}},
+        **fields,
+    }
+
+
+def _replica_set(name: str, place: str, role: str, node: str, run: str, containers: list[Manifest]) -> Manifest:
+    labels = {**MANAGED_BY, RUN: run, "pod": name, "place": place, ROLE: role, **_NO_MESH}
+    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+    spec = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 0,
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}},
+        "containers": containers,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": name, "labels": {**MANAGED_BY, RUN: run}},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"pod": name, RUN: run}},
+            "template": {"metadata": {"labels": labels, "annotations": _NO_MESH}, "spec": spec},
+        },
+    }

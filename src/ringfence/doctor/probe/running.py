@@ -1,0 +1,111 @@
+"""Running the experiment on nodes of a cluster, several at once, and leaving nothing behind."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.doctor.answers import IsEnforced
+from ringfence.doctor.probe.cases import CASES, DENY_INGRESS
+from ringfence.doctor.probe.experiment import Inconclusive, Measured, Place, clients, measure, prove
+from ringfence.doctor.probe.ground import Ground, Refused, ground
+from ringfence.doctor.probe.manifests import DEFAULT_IMAGE, SERVER, client, namespace, policy, server
+from ringfence.render.doctor_report import ProofReport
+from ringfence.signal_cleanup import ended_after_cleanup
+from ringfence.sources.cluster import ApiServer
+
+DEFAULT_PATIENCE: Final = 30.0
+_AT_ONCE: Final = 8
+"""Nodes on which the experiment runs at the same time."""
+_NO_ADDRESS: Final = "192.0.2.1"
+"""Stands in a dry run for an address that is not known before (RFC 5737)."""
+
+
+class Experiment(msgspec.Struct, frozen=True):
+    """What is asked: on which nodes, with which image, whether in full, and how long a policy may take (seconds)."""
+
+    nodes: tuple[str, ...]
+    image: str = DEFAULT_IMAGE
+    full: bool = False
+    patience: float = DEFAULT_PATIENCE
+
+
+class Results(msgspec.Struct, frozen=True):
+    """The proofs by node, the traits that were measured, and names of policies that somebody else has created."""
+
+    proofs: tuple[ProofReport, ...]
+    measured: tuple[Measured, ...] = ()
+    foreign_policies: tuple[str, ...] = ()
+
+
+def run_experiment(api_server: ApiServer, asked: Experiment, progress: Callable[[str], None]) -> Results:
+    """Run an experiment in a namespace of its own, which is removed at the end, also if a signal ends the program.
+
+    Traits are measured on the first of the nodes. `progress` is called with a line for
+    each step. Raises LiveClusterError if the API server cannot be reached, or the namespace not be removed.
+    """
+    run = secrets.token_hex(4)
+    with ended_after_cleanup():
+        try:
+            with ground(api_server, _name(run), run) as place:
+                progress(f"created the namespace {place.name}")
+                return _run(place, asked, progress)
+        except Refused as error:
+            return Results(tuple(ProofReport(node, IsEnforced.UNKNOWN, str(error)) for node in asked.nodes))
+
+
+def _name(run: str) -> str:
+    return f"ringfence-doctor-{run}"
+
+
+def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Results:
+    places = [Place(on, number, node, asked.image, asked.patience) for number, node in enumerate(asked.nodes)]
+
+    def proof(place: Place) -> ProofReport:
+        try:
+            place.start(clients(full=asked.full and place is places[0]))
+        except Inconclusive as error:
+            return ProofReport(place.node, IsEnforced.UNKNOWN, str(error))
+        found = prove(place)
+        progress(f"{place.node}: {found.answer}")
+        return found
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            proofs = tuple(pool.map(proof, places))
+        except BaseException:  # Ctrl-C: the threads would go on until they have an answer
+            on.end()
+            raise
+    measured = tuple(measure(places[0])) if asked.full and proofs[0].answer == IsEnforced.YES else ()
+    return Results(proofs, measured, tuple(on.foreign_policies()))
+
+
+def planned_objects(asked: Experiment) -> list[dict[str, Any]]:
+    """The objects that an experiment creates, in this order; only names and addresses differ from run to run."""
+    run = "0" * 8
+    objects: list[dict[str, Any]] = [namespace(_name(run), run)]
+    for number, node in enumerate(asked.nodes):
+        place = f"p{number}"
+        full = asked.full and number == 0
+        objects.append(server(place, node, run, asked.image))
+        objects += [client(one, place, node, run, asked.image, _NO_ADDRESS) for one in clients(full=full)]
+        objects.append(policy("deny", place, SERVER, run, DENY_INGRESS))
+        if full:
+            objects += [policy(one.topic.lower(), place, one.selected, run, one.spec(_NO_ADDRESS)) for one in CASES]
+    return [_placed(one, _name(run)) for one in objects]
+
+
+def _placed(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object with the namespace in which it is created."""
+    if manifest["kind"] == "Namespace":
+        return manifest
+    return {**manifest, "metadata": {**manifest["metadata"], "namespace": name}}
+
+
+def choose_nodes(ready: Sequence[str], named: Sequence[str], *, every: bool) -> tuple[str, ...]:
+    """The nodes of an experiment: those that are named, all that are ready, or the first of these."""
+    if named:
+        return tuple(dict.fromkeys(named))
+    return tuple(ready) if every else tuple(ready[:1])

@@ -1,0 +1,108 @@
+"""The experiment of `doctor` in a cluster with real kernels: it finds out what enforces policies, and what does not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .agents import agents
+from .doctor_kubelet import DoctorKubelet
+from .world import CONTROL_PLANE, RANGES, World
+
+
+@pytest.fixture
+def tended(world: World) -> Iterator[World]:
+    world.tend()
+    for node in RANGES:
+        world.ask(
+            "PATCH",
+            f"/api/v1/nodes/{node}/status",
+            {"status": {"conditions": [{"type": "Ready", "status": "True"}]}},
+            "application/merge-patch+json",
+        )
+    yield world
+    world.tend()
+
+
+def _doctor(world: World, *options: str) -> "subprocess.Popen[str]":
+    arguments = ["doctor", "--kubeconfig", str(world.control_plane.kubeconfig), "-o", "json", "--yes", *options]
+    with world.inside(CONTROL_PLANE):
+        return subprocess.Popen(
+            [sys.executable, "-m", "ringfence", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+def _prove(world: World, *options: str) -> tuple[int, Any]:
+    """The exit code and the report of an experiment."""
+    with _doctor(world, "--probe", "--timeout", "8", *options) as process:
+        DoctorKubelet(world).until(lambda: process.poll() is not None)
+        out, messages = process.communicate()
+    assert out, messages
+    assert not _namespaces(world)
+    return process.returncode, json.loads(out)
+
+
+def _namespaces(world: World) -> list[str]:
+    items = world.ask("GET", "/api/v1/namespaces?labelSelector=ringfence.dev/doctor-run")["items"]
+    return [one["metadata"]["name"] for one in items]
+
+
+def test_nodes_with_an_agent_enforce_and_one_without_does_not(tended: World, tmp_path: Path) -> None:
+    with agents(tended, tmp_path, ["n1"]):
+        code, found = _prove(tended, "--on", "n1", "--on", "n2")
+    answers = {one["node"]: one["answer"] for one in found["proofs"]}
+    assert answers == {"n1": "enforced", "n2": "not enforced"}
+    assert found["answer"] == "not enforced"
+    assert code == 1
+    [proved, _] = found["proofs"]
+    assert proved["deniedAfter"] < 10
+
+
+def test_an_agent_that_only_observes_enforces_nothing(tended: World, tmp_path: Path) -> None:
+    with agents(tended, tmp_path, ["n1"], "--mode", "observe"):
+        code, found = _prove(tended, "--on", "n1")
+    assert [one["answer"] for one in found["proofs"]] == ["not enforced"]
+    assert code == 1
+
+
+def test_an_agent_that_is_slow_is_waited_for(tended: World, tmp_path: Path) -> None:
+    """It stands still while the policy is created, and goes on four seconds later."""
+    kubelet = DoctorKubelet(tended)
+    with agents(tended, tmp_path, ["n1"]) as [agent]:
+        with _doctor(tended, "--probe", "--timeout", "30", "--on", "n1") as process:
+            kubelet.until(lambda: len(tended.topology.pods) == 3)
+            assert agent.pid is not None
+            os.kill(agent.pid, signal.SIGSTOP)
+            kubelet.until(lambda: bool(_policies(tended)))
+            goes_on = time.monotonic() + 4
+            kubelet.until(lambda: time.monotonic() > goes_on)
+            os.kill(agent.pid, signal.SIGCONT)
+            kubelet.until(lambda: process.poll() is not None)
+            [proof] = json.loads(process.communicate()[0])["proofs"]
+    assert proof["answer"] == "enforced"
+    assert proof["deniedAfter"] > 2
+
+
+def _policies(world: World) -> list[Any]:
+    items: list[Any] = world.ask(
+        "GET", "/apis/networking.k8s.io/v1/networkpolicies?labelSelector=ringfence.dev/doctor-run"
+    )["items"]
+    return items
+
+
+def test_ctrl_c_removes_everything(tended: World) -> None:
+    kubelet = DoctorKubelet(tended)
+    with _doctor(tended, "--probe", "--on", "n1") as process:
+        kubelet.until(lambda: bool(_namespaces(tended)))
+        process.send_signal(signal.SIGINT)
+        kubelet.until(lambda: process.poll() is not None)
+        process.communicate()
+    assert process.returncode == 130
+    assert not _namespaces(tended)
