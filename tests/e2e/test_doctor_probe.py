@@ -40,8 +40,9 @@ def _doctor(world: World, *options: str) -> "subprocess.Popen[str]":
 
 
 def _prove(world: World, *options: str) -> tuple[int, Any]:
-    """The exit code and the report of an experiment."""
-    with _doctor(world, "--probe", "--timeout", "8", *options) as process:
+    """The exit code and the report of an experiment, a basic one unless the options say otherwise."""
+    kind = () if any(one.startswith("--probe") for one in options) else ("--probe",)
+    with _doctor(world, *kind, "--timeout", "8", *options) as process:
         DoctorKubelet(world).until(lambda: process.poll() is not None)
         out, messages = process.communicate()
     assert out, messages
@@ -75,17 +76,19 @@ def test_an_agent_that_only_observes_enforces_nothing(tended: World, tmp_path: P
 def test_an_agent_that_is_slow_is_waited_for(tended: World, tmp_path: Path) -> None:
     """It stands still while the policy is created, and goes on four seconds later."""
     kubelet = DoctorKubelet(tended)
-    with agents(tended, tmp_path, ["n1"]) as [agent]:
-        with _doctor(tended, "--probe", "--timeout", "30", "--on", "n1") as process:
-            kubelet.until(lambda: len(tended.topology.pods) == 3)
-            assert agent.pid is not None
-            os.kill(agent.pid, signal.SIGSTOP)
-            kubelet.until(lambda: bool(_policies(tended)))
-            goes_on = time.monotonic() + 4
-            kubelet.until(lambda: time.monotonic() > goes_on)
-            os.kill(agent.pid, signal.SIGCONT)
-            kubelet.until(lambda: process.poll() is not None)
-            [proof] = json.loads(process.communicate()[0])["proofs"]
+    with (
+        agents(tended, tmp_path, ["n1"]) as [agent],
+        _doctor(tended, "--probe", "--timeout", "30", "--on", "n1") as process,
+    ):
+        kubelet.until(lambda: len(tended.topology.pods) == 3)
+        assert agent.pid is not None
+        os.kill(agent.pid, signal.SIGSTOP)
+        kubelet.until(lambda: bool(_policies(tended)))
+        goes_on = time.monotonic() + 4
+        kubelet.until(lambda: time.monotonic() > goes_on)
+        os.kill(agent.pid, signal.SIGCONT)
+        kubelet.until(lambda: process.poll() is not None)
+        [proof] = json.loads(process.communicate()[0])["proofs"]
     assert proof["answer"] == "enforced"
     assert proof["deniedAfter"] > 2
 
@@ -106,3 +109,17 @@ def test_ctrl_c_removes_everything(tended: World) -> None:
         process.communicate()
     assert process.returncode == 130
     assert not _namespaces(tended)
+
+
+def test_the_full_experiment_measures_that_an_agent_does_as_upstream(tended: World, tmp_path: Path) -> None:
+    with agents(tended, tmp_path, ["n1"]):
+        _, found = _prove(tended, "--probe=full", "--on", "n1")
+    values = {one["topic"]: one["value"] for one in found["measured"]}
+    assert values == {
+        "endPort": "yes",
+        "named-ports": "yes",
+        "sctp": "yes",
+        "negations": "yes",
+        "ipBlock-pods": "yes",
+        "except": "own-block",
+    }

@@ -12,8 +12,8 @@ from ringfence.doctor import Diagnosis, IsEnforced, diagnose, observe, report
 from ringfence.doctor.probe import (
     DEFAULT_IMAGE,
     DEFAULT_PATIENCE,
+    NO_EXPERIMENT,
     Experiment,
-    Results,
     choose_nodes,
     leftovers,
     planned_objects,
@@ -101,7 +101,7 @@ def doctor(
         return
     observed = observe(api_server)
     diagnosis = diagnose(observed)
-    results = Results(())
+    results = NO_EXPERIMENT
     if probe:
         ready = [node.name for node in observed.nodes if node.is_ready]
         nodes = _existing(diagnosis, choose_nodes(ready, on_nodes, every=all_nodes))
@@ -111,7 +111,7 @@ def doctor(
             return
         _confirm(f"create pods and a policy in a new namespace of {api_server.server}", yes=yes)
         results = run_experiment(api_server, asked, print_message)
-    found = report(observed, diagnosis, proofs=results.proofs)
+    found = report(observed, diagnosis, results=results)
     if output == "json":
         print_document(doctor_json(found))
     else:

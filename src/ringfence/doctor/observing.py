@@ -48,10 +48,10 @@ def observe(api_server: ApiServer) -> Observed:
     Raises LiveClusterError if the API server cannot be reached or understood, or does not accept the credentials.
     """
     with api_server.client() as client:
-        return _Reading(client, api_server.server).observed()
+        return _Observing(client, api_server.server).observed()
 
 
-class _Reading:
+class _Observing:
     """The requests, and what could not be read."""
 
     def __init__(self, client: httpx2.Client, server: str) -> None:

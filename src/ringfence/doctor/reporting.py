@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from ringfence.doctor.answers import IsEnforced, on_all
 from ringfence.doctor.diagnosis import Diagnosis, NodeDiagnosis
 from ringfence.doctor.observed import Observed
+from ringfence.doctor.probe import NO_EXPERIMENT, Measured, Results
 from ringfence.doctor.service_proxy import dns_text, proxy_text
 from ringfence.doctor.sightings import Presence, Sighting
+from ringfence.plugins import TOPICS
 from ringfence.render.doctor_report import (
     DeviationReport,
     DoctorReport,
+    MeasuredReport,
     NodeReport,
     PluginReport,
     ProofReport,
@@ -23,14 +26,15 @@ def report(
     diagnosis: Diagnosis,
     *,
     deviations: Iterable[DeviationReport] = (),
-    proofs: Iterable[ProofReport] = (),
+    results: Results = NO_EXPERIMENT,
     unread: Iterable[str] = (),
 ) -> DoctorReport:
     """The report of a diagnosis; `unread` are the kinds of the policies that are not read, one for each policy.
 
-    Where the experiment gave an answer for a node, that is the answer: it was seen, not concluded.
+    `results` are those of the experiment. Where it gave an answer for a node, that is the answer: it was seen, and not
+    concluded.
     """
-    proved = {one.node: one for one in proofs}
+    proved = {one.node: one for one in results.proofs}
     nodes = tuple(_node(one, proved.get(one.node)) for one in diagnosis.nodes)
     return DoctorReport(
         answer=on_all(one.answer for one in nodes),
@@ -39,6 +43,8 @@ def report(
         clash=diagnosis.clash,
         nodes=nodes,
         proofs=tuple(proved.values()),
+        measured=tuple(map(_measured, results.measured)),
+        foreign_policies=results.foreign_policies,
         service_proxy=proxy_text(observed),
         dns=dns_text(observed),
         deviations=tuple(deviations),
@@ -53,10 +59,18 @@ def _node(node: NodeDiagnosis, proof: ProofReport | None) -> NodeReport:
     return NodeReport(node.node, node.answer, node.reason)
 
 
+def _measured(one: Measured) -> MeasuredReport:
+    topic = TOPICS[one.topic]
+    if not one.value:
+        return MeasuredReport(one.topic, IsEnforced.UNKNOWN, "", f"{topic.title}: {one.reason}")
+    answer = "as upstream" if one.value == topic.upstream else "differs"
+    return MeasuredReport(one.topic, answer, one.value, topic.text(one.value))
+
+
 def _plugin(one: Sighting) -> PluginReport:
     return PluginReport(
         plugin=one.plugin,
-        title=one.enforcement.title,
+        title=one.traits.title,
         version=one.version,
         settings=dict(one.settings),
         shown_by=one.shown_by,

@@ -7,7 +7,7 @@ import msgspec
 
 from ringfence.doctor.objects import DaemonSet
 from ringfence.doctor.observed import Observed
-from ringfence.plugins import ChosenTrait, Enforcement, enforcement, named_plugin
+from ringfence.plugins import ChosenTrait, PluginTraits, named_plugin, traits_of
 
 
 class Presence(Enum):
@@ -36,14 +36,14 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     switched_off: str = ""
 
     @property
-    def enforcement(self) -> Enforcement:
+    def traits(self) -> PluginTraits:
         """How the plugin enforces policies as it is."""
-        return enforcement(named_plugin(self.plugin), self.version, self.settings)
+        return traits_of(named_plugin(self.plugin), self.version, self.settings)
 
     @property
     def switch(self) -> ChosenTrait:
         """The trait that says whether it enforces policies at all."""
-        return self.enforcement.chosen["enforcement"]
+        return self.traits.chosen["enforcement"]
 
     @property
     def enforces(self) -> bool:
@@ -59,7 +59,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """What texts call it, with its version."""
-        return self.enforcement.name
+        return self.traits.name
 
 
 def nodes_of(observed: Observed, daemon_set: DaemonSet) -> dict[str, Presence]:

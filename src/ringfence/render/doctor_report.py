@@ -64,6 +64,15 @@ class ProofReport(msgspec.Struct, frozen=True, rename="camel"):
     allowed_after: float | None = None
 
 
+class MeasuredReport(msgspec.Struct, frozen=True, rename="camel"):
+    """What the experiment showed about a trait: `as upstream`, `differs` or `inconclusive`, and the trait's value."""
+
+    topic: str
+    answer: str
+    value: str
+    text: str
+
+
 class UnseenReport(msgspec.Struct, frozen=True, rename="camel"):
     """What could not be read, and why."""
 
@@ -72,7 +81,10 @@ class UnseenReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DoctorReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Everything. `answer` is that of the cluster; `unread` counts the policies of each kind that is not read."""
+    """Everything. `answer` is that of the cluster; `unread` counts the policies of each kind that is not read.
+
+    `foreign_policies` are those that another program created in the namespace of the experiment.
+    """
 
     answer: str
     plugins: tuple[PluginReport, ...] = ()
@@ -80,6 +92,8 @@ class DoctorReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     clash: str = ""
     nodes: tuple[NodeReport, ...] = ()
     proofs: tuple[ProofReport, ...] = ()
+    measured: tuple[MeasuredReport, ...] = ()
+    foreign_policies: tuple[str, ...] = ()
     service_proxy: str = ""
     dns: str = ""
     deviations: tuple[DeviationReport, ...] = ()
@@ -103,6 +117,8 @@ def doctor_text(report: DoctorReport) -> str:
         *(("plugin", line) for line in _plugins(report)),
         *(("enforced", line) for line in _answers(report)),
         *(("proved", line) for line in map(_proof, report.proofs)),
+        *(("measured", f"{one.answer}: {one.text}") for one in report.measured),
+        *(("noticed", f"another program created the policy {one}") for one in report.foreign_policies),
         *([("conflict", report.clash)] if report.clash else []),
         *([("services", report.service_proxy)] if report.service_proxy else []),
         *([("DNS", report.dns)] if report.dns else []),

@@ -8,6 +8,7 @@ from ringfence.doctor.probe.ground import leftovers, remove
 from ringfence.doctor.probe.manifests import DEFAULT_IMAGE
 from ringfence.doctor.probe.running import (
     DEFAULT_PATIENCE,
+    NO_EXPERIMENT,
     Experiment,
     Results,
     choose_nodes,
@@ -18,6 +19,7 @@ from ringfence.doctor.probe.running import (
 __all__ = [
     "DEFAULT_IMAGE",
     "DEFAULT_PATIENCE",
+    "NO_EXPERIMENT",
     "Experiment",
     "Measured",
     "Results",

@@ -36,7 +36,7 @@ class Inconclusive(Exception):
     """A control failed, so that the experiment shows nothing; the message says which."""
 
 
-class Place:
+class ProbeSite:
     """The pods of the experiment on one node; `patience` is how many seconds a policy may take until it is in force."""
 
     def __init__(self, on: Ground, number: int, node: str, image: str, patience: float) -> None:
@@ -63,7 +63,7 @@ class Place:
         return found is not None and found.is_ready
 
     def apply(self, name: str, role: str, spec: Spec) -> Manifest:
-        """Apply a policy to the pods of this place that have a role. Raises Inconclusive."""
+        """Apply a policy to the pods of this site that have a role. Raises Inconclusive."""
         manifest = policy(name, self._name, role, self._ground.run, spec)
         self._create(manifest)
         return manifest
@@ -116,69 +116,69 @@ def _not_running(names: Iterable[str], pods: Mapping[str, ProbePod]) -> str:
     return ""
 
 
-def prove(place: Place) -> ProofReport:
-    """Whether a policy is obeyed on the node of a place, whose first two clients run."""
+def prove(site: ProbeSite) -> ProofReport:
+    """Whether a policy is obeyed on the node of a site, whose first two clients run."""
     try:
-        _await_open(place, (CONTROL, SUBJECT), "before any policy")
-        denied_after = _deny(place)
+        _await_open(site, (CONTROL, SUBJECT), "before any policy")
+        denied_after = _deny(site)
         if denied_after is None:
-            reason = f"a connection that a policy forbids was open for {place.patience:.0f} s"
-            return ProofReport(place.node, IsEnforced.NO, reason)
+            reason = f"a connection that a policy forbids was open for {site.patience:.0f} s"
+            return ProofReport(site.node, IsEnforced.NO, reason)
         started = time.monotonic()
-        _await_open(place, (CONTROL, SUBJECT), "after the policy was deleted")
+        _await_open(site, (CONTROL, SUBJECT), "after the policy was deleted")
     except Inconclusive as error:
-        return ProofReport(place.node, IsEnforced.UNKNOWN, str(error))
+        return ProofReport(site.node, IsEnforced.UNKNOWN, str(error))
     allowed_after = time.monotonic() - started - _STEADY_SECONDS
     reason = "a policy denied a connection, and let another pass"
-    return ProofReport(place.node, IsEnforced.YES, reason, denied_after, max(0.0, allowed_after))
+    return ProofReport(site.node, IsEnforced.YES, reason, denied_after, max(0.0, allowed_after))
 
 
-def _deny(place: Place) -> float | None:
+def _deny(site: ProbeSite) -> float | None:
     """The seconds until a policy denied the subject and not the control; None if it never did. The policy is gone."""
     started = time.monotonic()
-    manifest = place.apply("deny", SERVER, DENY_INGRESS)
+    manifest = site.apply("deny", SERVER, DENY_INGRESS)
     try:
-        denied = place.steady(lambda: not place.connects(SUBJECT), place.patience)
+        denied = site.steady(lambda: not site.connects(SUBJECT), site.patience)
         took = time.monotonic() - started - _STEADY_SECONDS
-        if denied and not place.connects(CONTROL):
+        if denied and not site.connects(CONTROL):
             raise Inconclusive("a connection that the policy allows was denied, too: the network may be interrupted")
         return took if denied else None
     finally:
-        place.withdraw(manifest)
+        site.withdraw(manifest)
 
 
-def _await_open(place: Place, clients: Sequence[Client], when: str) -> None:
+def _await_open(site: ProbeSite, clients: Sequence[Client], when: str) -> None:
     """Wait until these clients connect, steadily. Raises Inconclusive."""
-    if not place.steady(lambda: all(map(place.connects, clients)), CONNECT_SECONDS):
-        closed = next((one for one in clients if not place.connects(one)), clients[0])
+    if not site.steady(lambda: all(map(site.connects, clients)), CONNECT_SECONDS):
+        closed = next((one for one in clients if not site.connects(one)), clients[0])
         raise Inconclusive(
             f"a connection over {closed.protocol} is not open {when}: policies of administrators, a quota or the "
             "network may be the reason"
         )
 
 
-def measure(place: Place) -> Iterator[Measured]:
+def measure(site: ProbeSite) -> Iterator[Measured]:
     """The traits that the cases show on a node on which policies are obeyed, and all clients run."""
     found: dict[str, str] = {}
     for case in CASES:
         unmet = [topic for topic, value in case.needs.items() if found.get(topic) != value]
         try:
-            measured = Measured(case.topic, "", f"it needs {unmet[0]}") if unmet else _measured(place, case)
+            measured = Measured(case.topic, "", f"it needs {unmet[0]}") if unmet else _measured(site, case)
         except Inconclusive as error:
             measured = Measured(case.topic, "", str(error))
         found[case.topic] = measured.value
         yield measured
 
 
-def _measured(place: Place, case: Case) -> Measured:
-    _await_open(place, (case.witness, case.subject), "without a policy")
-    manifest = place.apply(case.topic.lower(), case.selected, case.spec(place.address))
+def _measured(site: ProbeSite, case: Case) -> Measured:
+    _await_open(site, (case.witness, case.subject), "without a policy")
+    manifest = site.apply(case.topic.lower(), case.selected, case.spec(site.address))
     try:
-        if not place.steady(lambda: not place.connects(case.witness), place.patience):
+        if not site.steady(lambda: not site.connects(case.witness), site.patience):
             raise Inconclusive("the policy of this case did not come into force")
-        return Measured(case.topic, case.if_open if place.connects(case.subject) else case.if_denied)
+        return Measured(case.topic, case.if_open if site.connects(case.subject) else case.if_denied)
     finally:
-        place.withdraw(manifest)
+        site.withdraw(manifest)
 
 
 def clients(*, full: bool) -> tuple[Client, ...]:

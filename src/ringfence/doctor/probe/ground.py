@@ -41,22 +41,22 @@ class _Waiting(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class _State(msgspec.Struct, frozen=True):
+class _ProbeContainerState(msgspec.Struct, frozen=True):
     waiting: _Waiting | None = None
 
 
-class _Container(msgspec.Struct, frozen=True):
-    state: _State = _State()
+class _ProbeContainer(msgspec.Struct, frozen=True):
+    state: _ProbeContainerState = _ProbeContainerState()
 
 
 class _PodAddress(msgspec.Struct, frozen=True):
     ip: str = ""
 
 
-class _Status(msgspec.Struct, frozen=True, rename="camel"):
+class _ProbePodStatus(msgspec.Struct, frozen=True, rename="camel"):
     phase: str = ""
     conditions: tuple[SeenCondition, ...] = ()
-    container_statuses: tuple[_Container, ...] = ()
+    container_statuses: tuple[_ProbeContainer, ...] = ()
     pod_i_ps: tuple[_PodAddress, ...] = msgspec.field(name="podIPs", default=())
 
 
@@ -65,7 +65,7 @@ class ProbePod(msgspec.Struct, frozen=True):
 
     metadata: SeenMetadata = SeenMetadata()
     spec: SeenPodSpec = SeenPodSpec()
-    status: _Status = _Status()
+    status: _ProbePodStatus = _ProbePodStatus()
 
     @property
     def addresses(self) -> tuple[str, ...]:

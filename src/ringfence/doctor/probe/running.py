@@ -9,7 +9,7 @@ import msgspec
 
 from ringfence.doctor.answers import IsEnforced
 from ringfence.doctor.probe.cases import CASES, DENY_INGRESS
-from ringfence.doctor.probe.experiment import Inconclusive, Measured, Place, clients, measure, prove
+from ringfence.doctor.probe.experiment import Inconclusive, Measured, ProbeSite, clients, measure, prove
 from ringfence.doctor.probe.ground import Ground, Refused, ground
 from ringfence.doctor.probe.manifests import DEFAULT_IMAGE, SERVER, client, namespace, policy, server
 from ringfence.render.doctor_report import ProofReport
@@ -40,6 +40,10 @@ class Results(msgspec.Struct, frozen=True):
     foreign_policies: tuple[str, ...] = ()
 
 
+NO_EXPERIMENT: Final = Results(())
+"""The results if none was run."""
+
+
 def run_experiment(api_server: ApiServer, asked: Experiment, progress: Callable[[str], None]) -> Results:
     """Run an experiment in a namespace of its own, which is removed at the end, also if a signal ends the program.
 
@@ -61,24 +65,24 @@ def _name(run: str) -> str:
 
 
 def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Results:
-    places = [Place(on, number, node, asked.image, asked.patience) for number, node in enumerate(asked.nodes)]
+    sites = [ProbeSite(on, number, node, asked.image, asked.patience) for number, node in enumerate(asked.nodes)]
 
-    def proof(place: Place) -> ProofReport:
+    def proof(site: ProbeSite) -> ProofReport:
         try:
-            place.start(clients(full=asked.full and place is places[0]))
+            site.start(clients(full=asked.full and site is sites[0]))
         except Inconclusive as error:
-            return ProofReport(place.node, IsEnforced.UNKNOWN, str(error))
-        found = prove(place)
-        progress(f"{place.node}: {found.answer}")
+            return ProofReport(site.node, IsEnforced.UNKNOWN, str(error))
+        found = prove(site)
+        progress(f"{site.node}: {found.answer}")
         return found
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            proofs = tuple(pool.map(proof, places))
+            proofs = tuple(pool.map(proof, sites))
         except BaseException:  # Ctrl-C: the threads would go on until they have an answer
             on.end()
             raise
-    measured = tuple(measure(places[0])) if asked.full and proofs[0].answer == IsEnforced.YES else ()
+    measured = tuple(measure(sites[0])) if asked.full and proofs[0].answer == IsEnforced.YES else ()
     return Results(proofs, measured, tuple(on.foreign_policies()))
 
 

@@ -1,0 +1,81 @@
+"""`doctor` on a real API server that holds what each plugin leaves there."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.cli.test_inputs import run
+from tests.doctor.clusters import CLUSTERS, Object, SampleCluster, node
+
+from .control_plane import ControlPlane, running
+
+_COLLECTIONS: Final = {
+    "Node": "/api/v1/nodes",
+    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+}
+_EXIT_CODES: Final = {"enforced": 0, "not enforced": 1, "inconclusive": 3}
+
+
+@pytest.fixture(scope="module")
+def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane without nodes."""
+    with running(tmp_path_factory.mktemp("doctor")) as one:
+        one.kubectl("create", "namespace", "kube-flannel")
+        yield one
+
+
+@contextmanager
+def holding(server: ControlPlane, cluster: SampleCluster) -> Iterator[None]:
+    """Have the server hold the objects of a cluster for a while."""
+    created = []
+    try:
+        for one in cluster.objects:
+            collection = _COLLECTIONS[one["kind"]].format(one["metadata"].get("namespace"))
+            answer = server.request("POST", collection, one)
+            assert answer.status == 201, answer.body
+            created.append(f"{collection}/{one['metadata']['name']}")
+            if one["kind"] == "Pod":
+                _report(server, created[-1], one)
+        yield
+    finally:
+        for path in reversed(created):
+            server.request("DELETE", f"{path}?gracePeriodSeconds=0")
+
+
+def _report(server: ControlPlane, path: str, pod: Object) -> None:
+    patch = {"status": pod["status"]}
+    assert server.request("PATCH", f"{path}/status", patch, "application/merge-patch+json").status == 200
+
+
+def doctor(kubeconfig: Path) -> tuple[int, Any]:
+    """The exit code and the report."""
+    result = run("doctor", "--kubeconfig", str(kubeconfig), "-o", "json")
+    assert result.stdout, result.stderr
+    return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS, ids=lambda one: one.name)
+def test_each_plugin_is_known_by_its_objects(server: ControlPlane, cluster: SampleCluster) -> None:
+    with holding(server, cluster):
+        code, found = doctor(server.kubeconfig)
+    assert {one["node"]: one["answer"] for one in found["nodes"]} == cluster.answers
+    assert not found["unseen"]
+    assert code == _EXIT_CODES[found["answer"]]
+
+
+def test_somebody_without_rights_learns_which_are_missing(server: ControlPlane) -> None:
+    nobody = server.service_account("looks-at-nodes", ["nodes"])
+    with holding(server, SampleCluster("one node", [node("a")], {})):
+        code, found = doctor(nobody)
+    missing = {one["what"]: one["reason"] for one in found["unseen"]}
+    assert {"daemonsets", "clusterroles", "clusterrolebindings"} <= set(missing)
+    assert 'cannot list resource "daemonsets"' in missing["daemonsets"]
+    assert (code, found["answer"]) == (3, "inconclusive")
