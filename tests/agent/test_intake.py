@@ -13,7 +13,8 @@ from tests.agent.running import Clock
 from tests.semantics.objects import admits, labelled, node, pod, policy, port
 
 from ringfence.agent import local_policies
-from ringfence.agent.intake import PATIENCE, SHORT_TURN, Intake
+from ringfence.agent.inbox import Arrival, InboxItem
+from ringfence.agent.intake import LONGEST_TAKING_IN, PATIENCE, SHORT_TURN, Intake
 from ringfence.agent.shares import SHARE
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import Change, TakeIn, View, name_of_change
@@ -63,7 +64,8 @@ class Trial:
     def __init__(self, **seconds: float) -> None:
         self.clock = Clock()
         self.view = SlowView(self.clock, {path.replace("__", "/"): one for path, one in seconds.items()})
-        self.intake = Intake(self.view, Spending(self.clock, self.clock))
+        self.arrived: list[InboxItem | None] = []
+        self.intake = Intake(self.view, Spending(self.clock, self.clock), lambda: self.arrived)
 
     def add(self, *events: Event) -> None:
         for event in events:
@@ -365,17 +367,29 @@ class TestWhoseResultsAreKnownInPart:
         trial.clock.now += PATIENCE
         assert trial.intake.overdue() == set()
 
-    def test_of_changes_that_belong_together_some_are_taken_in(self) -> None:
+    @staticmethod
+    def taking_in(seconds: float, *arrived: InboxItem) -> Trial:
+        """Several policies of a namespace that has used its share are taken in, each of which takes so long."""
         trial = Trial(x__large=LARGE)
-        trial.view.taking_in = 2 * SHORT_TURN
+        trial.view.taking_in = seconds
+        trial.arrived += arrived
         trial.add(upserted(on_node("x/web")), *(upserted(written(f"x/{name}")) for name in ("large", "p", "q")))
         trial.serve(2)
-        trial.view.steps.clear()
+        return trial
+
+    def test_of_changes_that_belong_together_some_are_taken_in_before_others_that_have_arrived(self) -> None:
+        trial = self.taking_in(2 * SHORT_TURN, Arrival(upserted(written("y/p")), 0.0))
         assert trial.serve() == ["take in x/p"]
         assert trial.intake.overdue() == {"x"}
-        trial.serve(2)
+        trial.arrived[:] = [Arrival(upserted(written("x/r")), 0.0)]  # nobody else's
+        trial.serve()
         assert trial.intake.overdue() == set()
         assert not trial.intake
+
+    def test_so_are_those_that_take_too_long(self) -> None:
+        trial = self.taking_in(2 * LONGEST_TAKING_IN)
+        assert trial.serve() == ["take in x/p"]
+        assert trial.intake.overdue() == {"x"}
 
 
 def test_the_oldest_change_that_waits_counts_unless_its_namespace_has_used_its_share() -> None:

@@ -7,7 +7,7 @@ A pod that is gone goes at once: a pod of another namespace may have its address
 long as the first namespace waits.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
@@ -15,6 +15,9 @@ from ringfence.agent.inbox import Arrival, InboxItem
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import POLICY_KINDS, Change, View, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Undecoded, Unreadable, Upserted
+
+LONGEST_TAKING_IN: Final = 1.0
+"""Seconds for which what is prepared is taken in at once, as long as nobody else waits. To stop closes its pods."""
 
 SHORT_TURN: Final = 0.02
 """Seconds after which a turn of a namespace that has used its share ends; a change that is begun is prepared first."""
@@ -26,7 +29,11 @@ PATIENCE: Final = 1.0
 class Intake:
     """Takes changes into the view, and charges the time that it takes."""
 
-    def __init__(self, view: View, spending: Spending) -> None:
+    def __init__(
+        self, view: View, spending: Spending, arrived: Callable[[], Iterable[InboxItem | None]] = tuple
+    ) -> None:
+        """`arrived` says what has arrived that was not added yet."""
+        self._arrived = arrived
         self._view = view
         self._spending = spending
         self._clock = spending.clock
@@ -45,11 +52,11 @@ class Intake:
         turn = self._backlog.next()
         return turn is not None and not self._spending.is_used_up(turn.namespace)
 
-    def has_others_before(self, namespace: str, arrived: Iterable[InboxItem | None] = ()) -> bool:
+    def has_others_before(self, namespace: str) -> bool:
         """Whether changes wait, or have arrived, of a namespace that has used less time than this one."""
         turn = self._backlog.next()
         waits = turn is not None and self._spending.has_used_less(turn.namespace, namespace)
-        return waits or any(self._comes_before(item, namespace) for item in arrived)
+        return waits or any(self._comes_before(item, namespace) for item in self._arrived())
 
     def _comes_before(self, item: InboxItem | None, namespace: str) -> bool:
         match item:
@@ -193,13 +200,16 @@ class Intake:
 
     def _take_in(self, turn: Turn, began: float) -> bool:
         """Take in what is prepared, policies before the pods that they select; whether all is taken in."""
+        until, latest = began + SHORT_TURN, self._clock() + LONGEST_TAKING_IN
         for key in sorted(turn.prepared, key=lambda name: name[0] not in POLICY_KINDS):
             work = self._spending.work()
             turn.prepared.pop(key)()
             turn.is_partly_taken_in = key[0] in POLICY_KINDS and bool(turn)
             self._spending.charge(turn.namespace, work)
-            if turn and self._is_over(turn, began):
-                return False
+            if turn and self._clock() >= until and self._spending.is_used_up(turn.namespace):
+                until = self._clock() + SHORT_TURN
+                if until > latest or self.has_others_before(turn.namespace):
+                    return False
         return True
 
     def _is_over(self, turn: Turn, began: float) -> bool:

@@ -112,7 +112,7 @@ class AgentLoop:
         self._heartbeat = Heartbeat(clock)
         self._newcomers = Newcomers(settings.node, request_check)
         self._spending = Spending(self._heartbeat.beat)
-        self._intake = Intake(self._view, self._spending)
+        self._intake = Intake(self._view, self._spending, self._receiver.arrived)
         known_pods, has_waiting = lambda: self._newcomers.known_pods, self._intake.has_waiting
         self._second_look = SecondLook(
             settings.second_look, relist, lambda: kernel.present, known_pods, has_waiting, self._view.in_force
@@ -350,7 +350,7 @@ class AgentLoop:
 
     def _others_wait(self, namespace: str) -> bool:
         """Whether changes wait, or have arrived meanwhile, of namespaces that have used less time than this one."""
-        return self._intake.has_others_before(namespace, self._receiver.arrived())
+        return self._intake.has_others_before(namespace)
 
     def _repair(self) -> None:
         self._enforcement.repair()
