@@ -4,7 +4,13 @@ import pytest
 from tests.agent.running import Clock
 
 from ringfence.agent.shares import SHARE
-from ringfence.agent.spending import LONGEST_BUILDING, SHORT_BUILDING, Building, Spending
+from ringfence.agent.spending import (
+    LONGEST_BUILDING,
+    LONGEST_BUILDING_ALONE,
+    SHORT_BUILDING,
+    Building,
+    Spending,
+)
 
 
 class Trial:
@@ -113,11 +119,20 @@ def test_unless_it_is_expected_to_take_no_time() -> None:
     assert not trial.build("x", SHORT_BUILDING / 2)
 
 
-def test_and_not_much_at_a_time_while_nobody_does() -> None:
+@pytest.mark.parametrize(
+    ("others_wait", "each", "count"),
+    [
+        pytest.param(False, LONGEST_BUILDING_ALONE * 0.6, 2, id="while nobody does"),
+        pytest.param(True, SHORT_BUILDING * 0.9, 1 + LONGEST_BUILDING // (SHORT_BUILDING * 0.9), id="of what is short"),
+    ],
+)
+def test_and_not_much_at_a_time(others_wait: bool, each: float, count: int) -> None:
     trial = Trial()
+    trial.others_wait = others_wait
     trial.spend("x", SHARE * 1.5)
-    built = [trial.build("x", LONGEST_BUILDING * 0.6) for _ in range(4)]
-    assert built == [True, True, False, False]
+    built = [trial.build("x", each) for _ in range(30)]
+    assert sum(built) == count
+    assert built == sorted(built, reverse=True)
     assert trial.build("y", 0.01)
 
 

@@ -13,7 +13,10 @@ from typing import Final
 from ringfence.agent.shares import Shares
 
 LONGEST_BUILDING: Final = 0.1
-"""Seconds after which, in one round, no other chain is built for namespaces that have used their share."""
+"""Seconds after which, in one round, nothing more is built for namespaces that have used their share if others wait."""
+
+LONGEST_BUILDING_ALONE: Final = 1.0
+"""The same, if nobody else waits."""
 
 SHORT_BUILDING: Final = 0.01
 """Seconds: a chain that takes no longer is built although others wait. To close its pods would take as long."""
@@ -106,7 +109,7 @@ class Building:
         """Whether a chain may be built for a namespace now. What is done until the next question is charged to it."""
         self.end()
         is_used_up = self._spending.is_used_up(namespace)
-        if is_used_up and (self._for_used_up > LONGEST_BUILDING or self._has_to_wait(namespace)):
+        if is_used_up and self._has_to_wait(namespace):
             return False
         self._namespace, self._began = namespace, self._spending.work()
         self._is_for_used_up = is_used_up
@@ -117,7 +120,10 @@ class Building:
         return not self._comes_after_others(namespace)
 
     def _has_to_wait(self, namespace: str) -> bool:
-        return not self._spending.is_expected_to_be_short(namespace) and self._comes_after_others(namespace)
+        if self._for_used_up > LONGEST_BUILDING_ALONE:
+            return True
+        is_short = self._spending.is_expected_to_be_short(namespace) and self._for_used_up <= LONGEST_BUILDING
+        return not is_short and self._comes_after_others(namespace)
 
     def _comes_after_others(self, namespace: str) -> bool:
         return self._others_wait(namespace) or self._spending.defers(namespace)
