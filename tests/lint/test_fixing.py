@@ -77,6 +77,55 @@ def test_a_safe_edit_keeps_quotes_and_comments(file: Path) -> None:
     assert data.decode() == (POD + POLICY).replace(", endPort: 5432", "")
 
 
+PEERS = """\
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {team: audit}}  # theirs
+    # and of these
+    - podSelector: {matchLabels: {app: auditor}}
+"""
+FLOW = (
+    "  ingress:\n  - from: [{namespaceSelector: {matchLabels: {team: audit}}}, "
+    "{podSelector: {matchLabels: {app: auditor}}}] # which?\n"
+)
+AUDITOR = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: audit, labels: {app: auditor}}\n---\n"
+AUDIT = "apiVersion: v1\nkind: Namespace\nmetadata: {name: audit, labels: {team: audit}}\n---\n"
+OTHER = AUDITOR.replace("name: a,", "name: b,").replace("auditor", "other")
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "after"),
+    [
+        pytest.param("RF103", PEERS, PEERS.replace("- podS", "  podS"), id="a dash goes"),
+        pytest.param(
+            "RF103",
+            FLOW,
+            FLOW.replace("}}}, {", "}}, "),
+            id="braces go",
+        ),
+        pytest.param(
+            "RF104",
+            "  policyTypes: [Ingress]  # both\n  egress: [{}]\n",
+            "  policyTypes: [Ingress, Egress]  # both\n  egress: [{}]\n",
+            id="a direction comes in brackets",
+        ),
+        pytest.param(
+            "RF104",
+            "  policyTypes:\n  - Ingress  # both\n  egress: [{}]\n",
+            "  policyTypes:\n  - Ingress  # both\n  - Egress\n  egress: [{}]\n",
+            id="a direction comes as an item",
+        ),
+    ],
+)
+def test_what_is_written_in_another_style_is_corrected_in_that_style(
+    rule: str, before: str, after: str, file: Path
+) -> None:
+    head = AUDIT + AUDITOR + OTHER + POD + POLICY.partition("  policyTypes")[0]
+    found, data = fixed(file, head + before, rule, unsafe=True)
+    assert [one.rule for one in found.applied] == [rule]
+    assert data.decode() == head + after
+
+
 def test_an_edit_that_may_change_verdicts_is_applied_only_if_it_is_asked_for(file: Path) -> None:
     text = POD + POLICY.replace("'db'", "'dbb'")
     found, data = fixed(file, text, "RF101")

@@ -17,6 +17,7 @@ from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, No
 
 from ringfence.lint.findings import LintFinding, LintFindings
 from ringfence.lint.yaml_loader import Loader
+from ringfence.model.origin import Range
 from ringfence.model.text_edits import TextEdit, apply_edits
 from ringfence.sources.manifests import FileContents
 
@@ -95,10 +96,24 @@ def edited_contents(contents: FileContents, edits: Iterable[TextEdit]) -> FileCo
     for file, some in by_file.items():
         text = contents.text(file)
         assert text is not None
+        lines = text.text.split("\n")
+        some = [_past_comment(lines, one) for one in some]
         if "\r\n" in text.text:
             some = [msgspec.structs.replace(one, new_text=one.new_text.replace("\n", "\r\n")) for one in some]
         changed[file] = text.encoded(apply_edits(text.text, some))
     return contents.with_texts(changed)
+
+
+def _past_comment(lines: Sequence[str], edit: TextEdit) -> TextEdit:
+    """An edit that adds lines behind a value, moved behind the comment that follows the value on its line."""
+    part = edit.range
+    if not edit.new_text.startswith("\n") or (part.line, part.column) != (part.end_line, part.end_column):
+        return edit
+    line = lines[part.line - 1].rstrip("\r")
+    if not line[part.column - 1 :].lstrip().startswith("#"):
+        return edit
+    end = len(line) + 1
+    return msgspec.structs.replace(edit, range=Range(part.line, end, part.line, end))
 
 
 def text_diff(before: FileContents, after: FileContents) -> Iterator[str]:

@@ -56,6 +56,35 @@ def remove_item(origin: Origin | None, path: str) -> TextEdit | None:
     return None
 
 
+def join_items(origin: Origin | None, path: str) -> TextEdit | None:
+    """The edit that makes an item of a list a part of the item before it, where both are mappings in the same style.
+
+    In block style, it is the dash that goes; in flow style, the braces between two items on one line.
+    """
+    if origin is None or (item := origin.fields.get(path)) is None:
+        return None
+    parent, _, index = path[:-1].rpartition("[")
+    before = origin.fields.get(f"{parent}[{int(index) - 1}]")
+    if before is None:
+        return None
+    own, other = item.value, before.value
+    if _is_block_list(origin, parent):
+        if not (_is_block_mapping(origin, path) and _is_block_mapping(origin, f"{parent}[{int(index) - 1}]")):
+            return None
+        dash = origin.fields[parent].value.column
+        return TextEdit(origin.file, Range(own.line, dash, own.line, own.column), " " * (own.column - dash))
+    if other.end_line != own.line or _is_block_mapping(origin, path):
+        return None
+    return TextEdit(origin.file, Range(other.end_line, other.end_column - 1, own.line, own.column + 1), ", ")
+
+
+def _is_block_mapping(origin: Origin, path: str) -> bool:
+    """Whether a mapping has no braces: its first key stands where it starts."""
+    start = origin.fields[path].value
+    keys = (field.key for other, field in origin.fields.items() if other.startswith(f"{path}.") and field.key)
+    return any((key.line, key.column) == (start.line, start.column) for key in keys)
+
+
 def remove_field(origin: Origin | None, path: str, known: Iterable[str]) -> TextEdit | None:
     """The edit that removes a field which another one of the `known` fields stands before, up to the end of that."""
     if origin is None or (field := origin.fields.get(path)) is None or field.key is None:

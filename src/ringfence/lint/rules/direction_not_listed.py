@@ -62,6 +62,7 @@ from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs
 from ringfence.model.policies import Direction, rules_of
+from ringfence.model.structure_edits import add_item
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -73,7 +74,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
                     f"so the policy leaves {direction.field} as it is"
                 )
                 remedy = f"add {direction} to policyTypes, or remove the {direction.field} rules"
-                yield Hit(policy, f"spec.{direction.field}", message, remedy)
+                edit = add_item(policy.origin, "spec.policyTypes", str(direction))
+                yield Hit(policy, f"spec.{direction.field}", message, remedy, edit=edit)
 
 
 RULE = LintRule("RF104", "direction-not-listed", FindingLevel.ERROR, __doc__, _check, Needs.POLICIES)

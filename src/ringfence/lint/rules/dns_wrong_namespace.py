@@ -91,6 +91,7 @@ from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, peers_in_force
+from ringfence.model.structure_edits import add_field
 
 _DNS_LABEL: Final = ("k8s-app", "kube-dns")
 _DNS_NAMESPACE: Final = "kube-system"
@@ -107,8 +108,10 @@ def _check(linted: Linted) -> Iterator[Hit]:
             f"a podSelector alone means pods of namespace {namespace}, which has no DNS server: "
             f"the pods with {'='.join(_DNS_LABEL)} are in {_DNS_NAMESPACE}"
         )
-        remedy = f"add namespaceSelector: {{matchLabels: {{{NAME_LABEL}: {_DNS_NAMESPACE}}}}} to the same peer"
-        yield Hit(peer.policy, peer.path, message, remedy)
+        selector = f"{{matchLabels: {{{NAME_LABEL}: {_DNS_NAMESPACE}}}}}"
+        remedy = f"add namespaceSelector: {selector} to the same peer"
+        edit = add_field(peer.policy.origin, peer.path, "namespaceSelector", selector, ("podSelector",))
+        yield Hit(peer.policy, peer.path, message, remedy, edit=edit)
 
 
 def means_dns(peer: WrittenPeer) -> bool:

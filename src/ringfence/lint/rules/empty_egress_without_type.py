@@ -58,6 +58,8 @@ from collections.abc import Iterator
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.lint.written import SPEC_FIELDS
+from ringfence.model.structure_edits import add_field
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -70,7 +72,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 "an empty list of egress rules denies nothing without policyTypes: "
                 "the policy isolates ingress, and egress stays as it is"
             )
-            yield Hit(policy, "spec.egress", message, "write policyTypes: [Egress] to deny all egress")
+            edit = add_field(policy.origin, "spec", "policyTypes", "[Egress]", SPEC_FIELDS)
+            yield Hit(policy, "spec.egress", message, "write policyTypes: [Egress] to deny all egress", edit=edit)
 
 
 RULE = LintRule("RF106", "empty-egress-without-type", FindingLevel.ERROR, __doc__, _check, Needs.POLICIES)

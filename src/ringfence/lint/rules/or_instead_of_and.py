@@ -143,6 +143,7 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, rules_in_force
 from ringfence.model.objects import NetworkPolicyPeer
+from ringfence.model.structure_edits import join_items
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -180,7 +181,8 @@ def _hit(linted: Linted, first: WrittenPeer, second: WrittenPeer, joined: PodSel
         return Hit(first.policy, second.path, message, remedy, FindingLevel.NOTE)
     if namespace not in linted.namespaces_with_pods:
         return None
-    return Hit(first.policy, second.path, f"{message.format(namespace)}, which has none", remedy)
+    edit = join_items(first.policy.origin, second.path)
+    return Hit(first.policy, second.path, f"{message.format(namespace)}, which has none", remedy, edit=edit)
 
 
 RULE = LintRule("RF103", "or-instead-of-and", FindingLevel.WARNING, __doc__, _check)
