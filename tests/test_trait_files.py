@@ -8,6 +8,7 @@ import yaml
 from ringfence.errors import InputError
 from ringfence.plugins import UPSTREAM, Confidence, named_traits
 from ringfence.trait_files import plugin_traits, read_traits, traits_document
+from tests.render.json_shapes import fits, schema, strict
 
 HEAD = "apiVersion: ringfence/v1\nkind: PluginTraits\n"
 
@@ -43,6 +44,7 @@ def test_a_word_that_yaml_takes_for_something_else_is_that_word(tmp_path: Path, 
 @pytest.mark.parametrize("text", ["cilium@1.19", "aws-vpc-cni", "windows", "none"])
 def test_what_is_saved_is_read_again(tmp_path: Path, text: str) -> None:
     known = named_traits(text)
+    assert fits(traits_document(known), strict(schema("plugin-traits")))
     read = read_traits(written(tmp_path, yaml.safe_dump(traits_document(known))))
     assert read.traits == known.traits
     assert {name: one.trait.value for name, one in read.chosen.items()} == {

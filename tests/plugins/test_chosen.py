@@ -35,6 +35,11 @@ def test_what_the_engine_takes(text: str, field: str, value: object) -> None:
     [
         ("cilium", "endPort", "the version of Cilium is not given: it is taken to be 1.16 or later"),
         ("cilium@1.19", "endPort", None),
+        (
+            "cilium:policy-cidr-match-mode=pods",
+            "ipBlock-pods",
+            "the version of Cilium is not given: it is taken to be 1.20 or later",
+        ),
         ("cilium@1.19", "ipBlock-pods", None),
         ("cilium@1.20", "ipBlock-pods", "Cilium is taken to be configured without policy-cidr-match-mode=pods"),
         ("cilium@1.20:policy-cidr-match-mode=nodes", "ipBlock-pods", None),

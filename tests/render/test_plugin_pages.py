@@ -6,13 +6,21 @@
 from pathlib import Path
 
 from ringfence.plugins import TOPICS, plugins
-from ringfence.render.plugin_pages import differs, plugin_text, plugins_page
+from ringfence.render.plugin_pages import differing_table, differs, plugin_text, plugins_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+ROOT = Path(__file__).parents[2]
+PAGE, README = ROOT / "docs" / "plugins.md", ROOT / "README.md"
+HEAD = "| network plugin | differs from upstream in that |\n"
 
 
 def test_the_page_of_the_documentation_is_that_of_the_table() -> None:
     assert PAGE.read_text() == plugins_page(plugins().values()), (
+        "write it anew: python -m tests.render.test_plugin_pages"
+    )
+
+
+def test_the_comparison_in_the_readme_is_that_of_the_table() -> None:
+    assert differing_table(plugins().values()) in README.read_text(), (
         "write it anew: python -m tests.render.test_plugin_pages"
     )
 
@@ -42,3 +50,6 @@ def test_the_text_has_a_line_for_each_trait() -> None:
 
 if __name__ == "__main__":
     PAGE.write_text(plugins_page(plugins().values()))
+    before, _, after = README.read_text().partition(HEAD)
+    _, end, rest = after.partition("\n\n")
+    README.write_text(before + differing_table(plugins().values()) + end[1:] + rest)

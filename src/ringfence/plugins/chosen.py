@@ -111,8 +111,8 @@ def _alternatives(
         if missing and topic.name != "enforcement" and other.holds(numbers, {**settings, **other.setting}):
             written = ", ".join(f"{key}={other.setting[key]}" for key in missing)
             yield Alternative(engine, f"{plugin.title} is taken to be configured without {written}")
-        elif not version and not other.setting and (other.until or other.since):
-            since = next((one.since for one in every if not one.setting and not one.until), "")
+        elif not version and not other.setting and (other.until or other.since or trait.since):
+            since = trait.since or next((one.since for one in every if not one.setting and not one.until), "")
             yield Alternative(engine, f"the version of {plugin.title} is not given: it is taken to be {since} or later")
 
 

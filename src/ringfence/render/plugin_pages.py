@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ringfence.plugins import TOPICS, Plugin, PluginTrait, source_link
+from ringfence.plugins import TOPICS, UNKNOWN, Plugin, PluginTrait, source_link, traits_of
 from ringfence.render.formats import markdown_table, one_line, table
 
 _INTRODUCTION = """# Network plugins
@@ -77,6 +77,18 @@ def _values(plugin: Plugin, topic: str) -> str:
     found = sorted(plugin.about_topic(topic), key=lambda trait: (bool(trait.setting), bool(trait.until)))
     written = dict.fromkeys(trait.value + (" *" if differs(trait) else "") for trait in found)
     return ", ".join(written)
+
+
+def differing_table(plugins: Iterable[Plugin]) -> str:
+    """What each plugin does differently from upstream so that answers change: the newest version, without settings."""
+    rows = []
+    for plugin in plugins:
+        chosen = [one.trait for one in traits_of(plugin).modelled()]
+        unknown = sum(one.value == UNKNOWN for one in chosen)
+        found = [f"{one.text} ({one.confidence})" for one in chosen if differs(one)]
+        found += [f"{unknown} of {len(chosen)} traits are not known"] if unknown else []
+        rows.append((plugin.title, "; ".join(found) or "nothing is known to differ"))
+    return markdown_table(("network plugin", "differs from upstream in that"), rows)
 
 
 def plugin_text(plugin: Plugin) -> str:
