@@ -140,3 +140,13 @@ def test_a_policy_that_is_not_applied_says_so() -> None:
     verdict = cluster.as_enforced_by("windows").can("x/web", "x/db", port=90)
     assert verdict
     assert "x/p selects x/db, but is not applied: the network plugin does not support its NotIn" in verdict.explain()
+
+
+def test_no_edit_is_proposed_where_the_plugin_does_not_restrict_ipv6() -> None:
+    cluster = world({"from": [WEB]}).as_enforced_by("azure-npm")
+    opened = cluster.can("2001:db8::1", "x/db", port=90)
+    assert opened
+    assert [one.topic.name for one in opened.traits] == ["ipv6"]
+    assert "ingress[1]: over IPv6 only: the network plugin does not restrict IPv6" in opened.explain()
+    assert not opened.edits
+    assert cluster.can("192.0.2.1", "x/db", port=90).edits

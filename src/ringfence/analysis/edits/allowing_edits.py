@@ -39,12 +39,13 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
     ports = ports_for(asked) if asked else ()
     yield from _policies_of_their_own(side, ports, name)
     for policy in network_policies_of(side):
+        rules = rules_of(policy.policy.policy, side.direction)
         for peers in peers_for(side.peer, policy.policy.namespace):
-            rules = rules_of(policy.policy.policy, side.direction)
             added = rule_of(side.direction, peers, ports)
             after = with_rules(policy.policy.policy, side.direction, (*rules, added))
             yield adding(policy, f"spec.{side.direction.field}", [added], after)
-        for rule in policy.rules:
+        # A rule beyond those that are written stands for a family that a network plugin does not restrict.
+        for rule in policy.rules[: len(rules)]:
             if rule.carries:
                 yield from _with_peer(side, policy, rule)
                 yield from _without_exceptions(side, policy, rule)

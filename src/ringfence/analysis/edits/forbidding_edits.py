@@ -61,6 +61,8 @@ def forbidding_edits(side: SideReason, asked: Traffic | None, name: str) -> Iter
         for rule in reversed(policy.rules)
         if rule.allows_any(asked)
     ]
+    if any(rule.index >= len(rules_of(one.policy.policy, side.direction)) for one, rule in allowing):
+        return  # a network plugin does not restrict the family: no edit of a policy does
     ways = [list(_ways(side, policy, rule, asked)) for policy, rule in allowing]
     for chosen in islice(product(*ways), _MOST_COMBINATIONS):
         yield tuple(_edits(side.direction, allowing, chosen))

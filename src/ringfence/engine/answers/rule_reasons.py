@@ -9,6 +9,8 @@ from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReaso
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.policies import CompiledRule, End, Profile, RuleContext, end_text
 from ringfence.engine.population import Member
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import rules_of
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
@@ -37,6 +39,9 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleRea
     reason = _why_matching(side, rule, peers, traffic)
     if not selects or not carries:
         reason = _why_not_matching(side, rule, traffic, selects=selects, carries=carries)
+    policy = context.policy.policy
+    if isinstance(policy, NetworkPolicy) and rule.index >= len(rules_of(policy, side.direction)):
+        reason = peers[0].reason  # it is not written: it stands for a family that is not restricted
     return RuleReason(
         rule.index,
         rule.action,
