@@ -31,7 +31,8 @@ def test_a_table_is_repaired_while_the_loop_is_busy() -> None:
             eventually(lambda: not agent.passes())
             let_go.set()
             agent.finish_events()
-        assert agent.metric("ringfence_repairs_total") == 1
+        # Nothing passes as soon as the pods are closed, and the repair counts when all is as it was.
+        eventually(lambda: agent.metric("ringfence_repairs_total") == 1)
 
 
 @in_own_network
