@@ -30,6 +30,7 @@ from benchmarks import (
     laboratory,
     large_policies,
     loading,
+    mistakes,
     packets,
     pictures,
     possible,
@@ -65,6 +66,7 @@ PARTS = (
     "differences",
     "tests",
     "coverage",
+    "lint",
     "pictures",
     *KERNEL,
     *laboratory.SIZES,
@@ -94,6 +96,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return user_tests.measure()
     if part == "coverage":
         return coverage.measure()
+    if part == "lint":
+        return mistakes.measure()
     if part == "pictures":
         return pictures.measure()
     if part == "watching":

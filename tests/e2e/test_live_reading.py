@@ -305,3 +305,23 @@ def test_pods_that_take_no_part_are_named(shop: ControlPlane, namespace: str) ->
     ]:
         with pytest.raises(EndpointError, match=re.escape(reason)):
             cluster.can(text, "203.0.113.7", port=80)
+
+
+def test_mistakes_in_a_live_cluster_are_found(api_server: ControlPlane) -> None:
+    policy = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: linted, namespace: default}
+spec:
+  podSelector: {}
+  ingress: [{ports: [{port: 8080, endPort: 8080}]}]
+"""
+    api_server.kubectl("create", "--filename=-", stdin=policy)
+    try:
+        runner = CliRunner(env={"KUBECONFIG": str(api_server.kubeconfig)})
+        ended = runner.invoke(cli, ["lint", "--select", "RF129", "-o", "json", "--fail-on", "note"])
+    finally:
+        api_server.kubectl("delete", "networkpolicy", "linted", "--namespace=default")
+    found = [one for one in json.loads(ended.stdout)["findings"] if one["object"] == "NetworkPolicy default/linted"]
+    assert [(one["rule"], one["path"]) for one in found] == [("RF129", "spec.ingress[0].ports[0]")]
+    assert ended.exit_code == 1
