@@ -26,8 +26,8 @@ _SHADOWED: Final = "RF108"
 _PODS_OF_A_FILE: Final = 100
 
 _OTHERS: Final = {
-    "kube-linter": ("lint", "--do-not-auto-add-defaults", "--include", "non-isolated-pod,dangling-networkpolicy"),
-    "checkov": ("--framework", "kubernetes", "--check", "CKV2_K8S_6", "--compact", "--quiet", "--directory"),
+    "kube-linter": "lint --do-not-auto-add-defaults --include non-isolated-pod,dangling-networkpolicy",
+    "checkov": "--skip-download --framework kubernetes --check CKV2_K8S_6 --compact --quiet --directory",
 }
 """Other linters, with the arguments before the folder: only their checks about policies."""
 
@@ -49,7 +49,7 @@ def measure() -> Iterator[Figure]:
         yield Figure(f"{name}: the command, with reading", own, "s")
         for other, arguments in _OTHERS.items():
             if program := shutil.which(other):
-                took = _processor_seconds_of(program, *arguments, folder)
+                took = _processor_seconds_of(program, *arguments.split(), folder)
                 yield Figure(f"{other} on the same folder, as a multiple of the command", took / own, "x")
             else:
                 print(f"{other} is not on the PATH: it is not measured", file=sys.stderr)

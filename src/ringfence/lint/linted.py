@@ -80,6 +80,11 @@ class Linted:
         return found
 
     @property
+    def plugin(self) -> str:
+        """The network plugin that enforces the policies: of the settings, or else of the state. Empty if unknown."""
+        return self.settings.plugin or (self.state.enforced_by.plugin if self.state.enforced_by else "")
+
+    @property
     def is_complete(self) -> bool:
         """Whether the input is the whole cluster: what it does not hold is not elsewhere."""
         return self.settings.complete

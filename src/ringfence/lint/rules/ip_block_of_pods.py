@@ -131,7 +131,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         peer for peer in peers_in_force(linted) if (block := peer.peer.ip_block) and not _is_everything(block.cidr)
     ]
     pods, services = (_of_pods(linted), _of_services(linted)) if blocks else (NO_ADDRESSES, NO_ADDRESSES)
-    level = FindingLevel.ERROR if linted.settings.plugin == "cilium" else None
+    level = FindingLevel.ERROR if linted.plugin == "cilium" else None
     for peer in blocks:
         if common := peer.addresses & services:
             yield _hit(peer, common, "of a Service, which is rewritten before policies are asked", level)

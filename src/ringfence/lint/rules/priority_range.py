@@ -74,7 +74,7 @@ _LAST: Final = 99
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    if linted.settings.plugin != "ovn-kubernetes":
+    if linted.plugin != "ovn-kubernetes":
         return
     for policy in linted.state.cluster_policies(PolicyTier.ADMIN):
         if isinstance(policy.policy, AdminNetworkPolicy) and policy.priority > _LAST:
