@@ -24,6 +24,8 @@ from ringfence.cluster import Cluster
 PLAN: Final = Plan(pods=5_000, policies=1_000, namespaces=50, replicas=1)
 _SHADOWED: Final = "RF108"
 _PODS_OF_A_FILE: Final = 100
+_PATIENCE: Final = 300
+"""Seconds for one linter. checkov asks its maker's server, and waits long where there is no network."""
 
 _OTHERS: Final = {
     "kube-linter": "lint --do-not-auto-add-defaults --include non-isolated-pod,dangling-networkpolicy",
@@ -48,11 +50,16 @@ def measure() -> Iterator[Figure]:
         own = _processor_seconds_of(sys.executable, "-m", "ringfence", "lint", "-R", "-f", folder)
         yield Figure(f"{name}: the command, with reading", own, "s")
         for other, arguments in _OTHERS.items():
-            if program := shutil.which(other):
-                took = _processor_seconds_of(program, *arguments.split(), folder)
-                yield Figure(f"{other} on the same folder, as a multiple of the command", took / own, "x")
-            else:
+            program = shutil.which(other)
+            try:
+                other_took = _processor_seconds_of(program, *arguments.split(), folder) if program else None
+            except subprocess.TimeoutExpired:
+                print(f"{other} did not end within {_PATIENCE} s: it is not measured", file=sys.stderr)
+                continue
+            if other_took is None:
                 print(f"{other} is not on the PATH: it is not measured", file=sys.stderr)
+            else:
+                yield Figure(f"{other} on the same folder, as a multiple of the command", other_took / own, "x")
 
 
 def _write(folder: Path) -> None:
@@ -64,8 +71,11 @@ def _write(folder: Path) -> None:
 
 
 def _processor_seconds_of(*words: str) -> float:
-    """How long the processor works on a linter. What it finds, and so its exit code, does not matter."""
+    """How long the processor works on a linter. What it finds, and so its exit code, does not matter.
+
+    Raises TimeoutExpired for one that does not end.
+    """
     before = getrusage(RUSAGE_CHILDREN)
-    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=_PATIENCE)
     after = getrusage(RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -51,11 +51,39 @@ class ContainerPort(msgspec.Struct, frozen=True, rename="camel"):
     host_ip: str = msgspec.field(name="hostIP", default="")
 
 
+class ContainerProbePort(msgspec.Struct, frozen=True):
+    """The port that a probe connects to: its number, or its name."""
+
+    port: Int32 | str = 0
+
+
+class ContainerProbe(msgspec.Struct, frozen=True, rename="camel"):
+    """A probe; one that runs a program in the container connects to no port."""
+
+    http_get: ContainerProbePort | None = None
+    tcp_socket: ContainerProbePort | None = None
+    grpc: ContainerProbePort | None = None
+
+    @property
+    def target(self) -> int | str:
+        """The port that it connects to; 0 if there is none."""
+        found = self.http_get or self.tcp_socket or self.grpc
+        return found.port if found else 0
+
+
 class Container(msgspec.Struct, frozen=True, rename="camel"):
     """A container; `restart_policy` is `Always` for an init container that keeps running (a sidecar)."""
 
     ports: tuple[ContainerPort, ...] | None = None
     restart_policy: str | None = None
+    liveness_probe: ContainerProbe | None = None
+    readiness_probe: ContainerProbe | None = None
+    startup_probe: ContainerProbe | None = None
+
+    @property
+    def probes(self) -> list[ContainerProbe]:
+        """Its probes."""
+        return [one for one in (self.liveness_probe, self.readiness_probe, self.startup_probe) if one]
 
 
 class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
