@@ -51,7 +51,7 @@ LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
         lacking_sets(RangeSet),
         {"sets of ranges", "sets of long keys"},
     ),
-    "groups": (lacking_sets(GroupMap), {"maps of addresses to groups"}),
+    "groups": (lacking_sets(GroupMap), {"maps of addresses to groups, and of groups to classes"}),
     "a hook": (lacking_hook(Hook.FORWARD), {"packet filters for IPv4 and IPv6 together"}),
 }
 

@@ -16,6 +16,7 @@ from ringfence.dataplane.program import (
     CLASS_ADDRESS,
     CONNECTION,
     ENFORCING,
+    PEER_CLASS,
     PEER_GROUP,
     TRAFFIC,
     Chain,
@@ -49,6 +50,7 @@ from ringfence.dataplane.program import (
     bridge_collections,
     group_key,
     guards_bridges,
+    peer_class_key,
     traffic_key,
 )
 from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
@@ -81,6 +83,7 @@ _V4: Final = Family.IPV4
 _ADDRESS: Final = address_key(_V4, 1)
 _TRAFFIC: Final = traffic_key(6, 80)
 _GROUP: Final = f"{1:08x}"
+_CLASS: Final = bytes(16).hex()
 
 REQUIRED: Final[tuple[Feature, ...]] = (
     Feature(
@@ -129,15 +132,16 @@ REQUIRED: Final[tuple[Feature, ...]] = (
         ),
     ),
     Feature(
-        "maps of addresses to groups",
+        "maps of addresses to groups, and of groups to classes",
         "nf_tables",
         "CONFIG_NF_TABLES",
         Program(
             {
                 "groups": GroupMap(ADDRESS[_V4], {_GROUP: frozenset({_ADDRESS})}),
-                "map": VerdictMap(PEER_GROUP, {"target": frozenset({group_key(_GROUP)})}, goto=True),
+                "classes": GroupMap(PEER_GROUP, {_CLASS: frozenset({group_key(_GROUP)})}),
+                "map": VerdictMap(PEER_CLASS, {"target": frozenset({peer_class_key(_CLASS)})}, goto=True),
             },
-            {"target": Chain(), "chain": Chain((Rule((), DispatchGroup(Field.SOURCE_4, "groups", "map")),))},
+            {"target": Chain(), "chain": Chain((Rule((), DispatchGroup(Field.SOURCE_4, "groups", "classes", "map")),))},
         ),
     ),
     _feature(

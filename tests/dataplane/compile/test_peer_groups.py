@@ -12,7 +12,7 @@ from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, ti
 from tests.semantics.objects import Object, labelled, namespaces, pod, port
 
 from ringfence.dataplane.compile.compiler import Compiler
-from ringfence.dataplane.program import GROUPS, GroupMap, Program, VerdictMap, admits, has_groups
+from ringfence.dataplane.program import GROUPS, GroupMap, Program, admits, has_groups
 from ringfence.dataplane.update import StepKind, plan_update
 from ringfence.sets.addresses import Family
 
@@ -35,7 +35,7 @@ def groups_of(program: Program) -> GroupMap:
 def entries(program: Program) -> int:
     """How many entries lead from groups, in all maps."""
     maps = program.collections.values()
-    return sum(one.size for one in maps if isinstance(one, VerdictMap) and has_groups(one))
+    return sum(one.size for one in maps if isinstance(one, GroupMap) and has_groups(one))
 
 
 def test_maps_do_not_grow_with_the_pods_of_a_group() -> None:
@@ -70,9 +70,9 @@ def test_a_new_process_takes_over_the_numbers_of_the_one_before(
     new = Compiler(cluster.state, everywhere).program(present=old)
     for name, was in old.collections.items():
         now = new.collections.get(name)
-        if isinstance(was, VerdictMap) and isinstance(now, VerdictMap) and has_groups(was):
-            both = {key for keys in was.elements.values() for key in keys if now.chain_of(key)}
-            assert all(was.chain_of(key) == now.chain_of(key) for key in both)
+        if isinstance(was, GroupMap) and isinstance(now, GroupMap) and has_groups(was):
+            both = {key for keys in was.elements.values() for key in keys if now.group_of(key)}
+            assert all(was.group_of(key) == now.group_of(key) for key in both)
     for packet in packets(cluster.state, chance):
         assert admits(new, packet) is is_allowed(cluster.state, packet), packet
 

@@ -24,6 +24,7 @@ from ringfence.dataplane.program import (
     CLASS_TRAFFIC,
     CONNECTION,
     FLOW,
+    PEER_CLASS,
     PEER_GROUP,
     PORT,
     TRAFFIC,
@@ -54,7 +55,8 @@ KINDS: list[Collection] = [
     *(VerdictMap(ADDRESS[family]) for family in FAMILIES),
     *(RangeMap(ADDRESS[family]) for family in FAMILIES),
     *(GroupMap(ADDRESS[family]) for family in FAMILIES),
-    VerdictMap(PEER_GROUP),
+    GroupMap(PEER_GROUP),
+    VerdictMap(PEER_CLASS),
     RangeMap(TRAFFIC),
 ]
 

@@ -79,7 +79,7 @@ ACTIONS: list[Action] = [
     Goto("chain"),
     Log(77, DENIED_PREFIX[Direction.INGRESS]),
     Dispatch((Field.PROTOCOL, Field.PORT), "map"),
-    *(DispatchGroup(end[family], "groups", "map") for family in FAMILIES for end in (SOURCE, DESTINATION)),
+    *(DispatchGroup(end[family], "groups", "classes", "map") for family in FAMILIES for end in (SOURCE, DESTINATION)),
     *(Dispatch((end[family],), "map") for family in FAMILIES for end in (SOURCE, DESTINATION)),
 ]
 

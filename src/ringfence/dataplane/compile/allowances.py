@@ -24,7 +24,7 @@ class Allowance(msgspec.Struct, frozen=True):
 def by_peer(peers: PeerMap) -> Allowance:
     """The rule that leads from the addresses of peers to their chains, from which packets do not come back."""
     field, groups = PEER[peers.direction][peers.family], GROUPS[peers.family]
-    return Allowance(Rule((), DispatchGroup(field, groups, peers.name)), maps={peers.name: peers})
+    return Allowance(Rule((), DispatchGroup(field, groups, peers.name, peers.chains_name)), maps={peers.name: peers})
 
 
 def allowing(*conditions: Condition) -> Rule:

@@ -12,6 +12,7 @@ from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
+from ringfence.dataplane.compile.selected_peers import SelectedPeers
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
 from ringfence.dataplane.compile.tracked_maps import SharedClasses, TrackedMap
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
@@ -46,6 +47,7 @@ class Compiler:
         self._subjects = Subjects(state, is_local, is_released, in_steps)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
+        self._selected_peers = SelectedPeers(state)
         self._tracked_rules: dict[PeerRules, TrackedRules] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
         self._groups = {family: PeerGroups(family, state) for family in FAMILIES}
@@ -133,7 +135,8 @@ class Compiler:
         collections |= loading.collections
         compiled |= loading.chains
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
-        collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
+        for tracked_map in self._tracked_maps.values():
+            collections |= tracked_map.collections
         used = {tracked.family for tracked in self._tracked_maps.values()}
         collections |= {GROUPS[family]: self._groups[family].map for family in FAMILIES if family in used}
         if self._port_sets:
@@ -177,7 +180,7 @@ class Compiler:
         for tracked in self._tracked_rules.values():
             tracked.refresh(others_selected=others_selected)
         for rules in wanted - self._tracked_rules.keys():
-            self._tracked_rules[rules] = TrackedRules(rules, self._state)
+            self._tracked_rules[rules] = TrackedRules(rules, self._state, self._selected_peers)
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """The chains whose own sets have become so large that they may have to be built in another way."""

@@ -15,14 +15,13 @@ from operator import or_
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.peers import Owners, owners_of, owners_of_pods
-from ringfence.dataplane.compile.tracked_maps import TrackedMap
+from ringfence.dataplane.compile.tracked_maps import TrackedMap, class_of_chain
 from ringfence.dataplane.program import (
     ADDRESS,
     GROUPS,
     GroupMap,
     Move,
     Program,
-    VerdictMap,
     address_key,
     group_key,
     has_groups,
@@ -65,7 +64,7 @@ class PeerGroups:
         if isinstance(groups, GroupMap):
             known = set(groups.elements)
             for one in present.collections.values():
-                if isinstance(one, VerdictMap) and has_groups(one):
+                if isinstance(one, GroupMap) and has_groups(one):
                     known |= {read_group(key) for keys in one.elements.values() for key in keys}
             self._present = present
             self._numbers = count(1 + max((int(group, 16) for group in known), default=0))
@@ -154,6 +153,8 @@ class PeerGroups:
         """Whether the maps in the kernel say of a group what they are to say of these members."""
         for name, one in self._maps.items():
             present = self._present.collections.get(name)
-            if isinstance(present, VerdictMap) and present.chain_of(group_key(group)) != one.chain_for(*members):
+            chain = one.chain_for(*members)
+            wanted = class_of_chain(chain) if chain else None
+            if isinstance(present, GroupMap) and present.group_of(group_key(group)) != wanted:
                 return False
         return True

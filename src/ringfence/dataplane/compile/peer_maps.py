@@ -2,10 +2,11 @@
 
 A chain can look into one set after another where there are few rules about pods that only allow (`pod_rules`). Where
 there are many, or where some deny or pass, so that the first that matches decides, what is allowed with each peer is
-settled here, when the program is compiled. One map gives the group of the peer's address (`peer_groups`), and another
-one, of the subject's policies, leads from the group to a chain that allows exactly that. So
+settled here, when the program is compiled. One map gives the group of the peer's address (`peer_groups`), another one,
+of the subject's policies, the class of the group, and a third one leads from the class to a chain that allows exactly
+that. So
 
-- precedence cannot get lost in the kernel, and a packet costs three lookups, however many policies and rules there are;
+- precedence cannot get lost in the kernel, and a packet costs four lookups, however many policies and rules there are;
 - a change of a peer is the change of one element: no packet finds it half done.
 
 A peer is in the map if a selector of some rule, or a port name, is about it. All others are decided by their address
@@ -14,6 +15,10 @@ alone (`address_rules`).
 What a profile decides is the same for all subjects that have it, so the rules of a profile are settled once
 (`tracked_rules`), and a map combines the decisions of the profiles of its subjects. The chains are those of classes,
 named after what they contain, so that they never change, and shared by all maps.
+
+Groups do not lead to chains at once: whenever an element comes that leads to a chain, the kernel goes all ways that
+packets can take, once for each pod of the node, each element of a map that these look into, and each rule behind that
+(nft_chain_validate() of the kernel). With 100 pods and 500 groups, that took 8 ms in each transaction.
 """
 
 from functools import cached_property
@@ -89,3 +94,8 @@ class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True):
         behind = tuple(rule.action.map for rule in self.behind if isinstance(rule.action, Dispatch))
         parts = (tuple(rules.digest for rules in self.profiles), behind, int(self.is_last))
         return f"peers{self.family:d}_{digest(parts)}"
+
+    @property
+    def chains_name(self) -> str:
+        """The name of the map from classes to chains that goes with it."""
+        return f"led_{self.name}"

@@ -54,7 +54,7 @@ class Ruling(NamedTuple):
     numbers: Intervals
 
 
-class Decision(msgspec.Struct, frozen=True, eq=False):
+class Decision(msgspec.Struct, frozen=True, cache_hash=True):
     """What the rules of one profile decide about some numbers: those that they allow, and those that they pass on.
 
     All others are denied.

@@ -4,7 +4,7 @@ What is allowed with a peer is combined of the decisions of the profiles, which 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, reduce
 from operator import is_, or_
 from typing import Final, NamedTuple
@@ -29,12 +29,14 @@ from ringfence.dataplane.compile.traffic_rules import (
 from ringfence.dataplane.program import (
     CLASS_TRAFFIC,
     DENIED,
+    PEER_CLASS,
     PEER_GROUP,
     Chain,
     ClassLookup,
     Collection,
     Dispatch,
     Goto,
+    GroupMap,
     KeyRange,
     Move,
     RangeSet,
@@ -43,6 +45,7 @@ from ringfence.dataplane.program import (
     digest,
     digest_of_ranges,
     group_key,
+    peer_class_key,
 )
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
@@ -89,10 +92,16 @@ class TrackedMap:
         self._combined: dict[tuple[Decision, ...], _Allowed] = {}
         self._allowed: dict[int, _Allowed] = {}
         """What is allowed with the identities that are in the map, by their bits."""
-        self._chains: dict[str, str] = {}
-        """The chain of each group."""
+        self._in_map: Bitset = 0
+        self._classes: dict[str, str] = {}
+        """The class of each group."""
         self._used: dict[str, PeerClass] = {}
-        self.map = VerdictMap(PEER_GROUP)
+        self.map = GroupMap(PEER_GROUP)
+        """The classes of groups."""
+        self.chains = VerdictMap(PEER_CLASS)
+        """Where the classes lead."""
+        self.classes: dict[str, PeerClass] = {}
+        """The classes to which its elements lead, by the names of their chains."""
         self._decide(state.population.everyone)
 
     def refresh(self) -> Bitset:
@@ -102,6 +111,11 @@ class TrackedMap:
         """
         changed = reduce(or_, (one.changed for one in self._rules))
         return self._decide(changed) if changed else 0
+
+    @property
+    def collections(self) -> dict[str, Collection]:
+        """The maps in the kernel."""
+        return {self._what.name: self.map, self._what.chains_name: self.chains}
 
     @property
     def family(self) -> Family:
@@ -118,20 +132,17 @@ class TrackedMap:
         """The identities that are in the map: some rule of a profile names them."""
         return reduce(or_, (one.selected for one in self._rules))
 
-    @property
-    def classes(self) -> dict[str, PeerClass]:
-        """The classes to which its elements lead, by the names of their chains."""
-        return {name: one for name, one in self._used.items() if name in self.map.elements}
-
     # --- decisions --------------------------------------------------------------------------------------------------
 
     def _decide(self, changed: Bitset) -> Bitset:
         """Find out what is allowed with identities about which other rules are; returns where that is another."""
-        selected, others = self.selected, 0
-        for bit in [bit for bit in self._allowed if not selected >> bit & 1]:
+        selected = self.selected
+        others = self._in_map & ~selected
+        for bit in bitsets.members(others):
             del self._allowed[bit]
-            others |= 1 << bit
+        self._in_map &= selected
         of = changed & selected
+        self._in_map |= of
         columns = [one.decisions(of) for one in self._rules]
         for bit in bitsets.members(of):
             before = self._allowed.get(bit)
@@ -152,14 +163,30 @@ class TrackedMap:
 
     def lead(self, gone: Iterable[str], come: Iterable[tuple[str, tuple[Sequence[Identity], int]]]) -> None:
         """Forget some groups, and lead others, whose members are given, to their chains."""
-        moves = [Move(group_key(one), self._chains.pop(one), None) for one in gone if one in self._chains]
+        moves = [Move(group_key(one), self._classes.pop(one), None) for one in gone if one in self._classes]
+        chains: dict[str, str] = {}
         for group, (identities, address) in come:
             if chain := self.chain_for(identities, address):
-                self._chains[group] = chain
-                moves.append(Move(group_key(group), None, chain))
+                found = self._classes[group] = class_of_chain(chain)
+                chains[found] = chain
+                moves.append(Move(group_key(group), None, found))
         if moves:
-            self.map = VerdictMap(PEER_GROUP, self.map.elements, goto=True).moved(moves)
-            self._used = {name: one for name, one in self._used.items() if name in self.map.elements}
+            before, self.map = self.map, self.map.moved(moves)
+            if before.elements.keys() != self.map.elements.keys():
+                self._lead_classes(before, chains)
+
+    def _lead_classes(self, before: GroupMap, chains: Mapping[str, str]) -> None:
+        """Lead the classes in the map to their chains: those that it had `before`, and new ones."""
+        gone, come = (
+            before.elements.keys() - self.map.elements.keys(),
+            self.map.elements.keys() - before.elements.keys(),
+        )
+        known = {key: chain for chain, keys in self.chains.elements.items() for key in keys}
+        moves = [Move(key, known[key], None) for key in map(peer_class_key, gone)]
+        moves += [Move(peer_class_key(one), None, chains[one]) for one in come]
+        self.chains = VerdictMap(PEER_CLASS, self.chains.elements, goto=True).moved(moves)
+        self._used = {name: one for name, one in self._used.items() if name in self.chains.elements}
+        self.classes = dict(self._used)
 
     def chain_for(self, identities: Sequence[Identity], address: int) -> str | None:
         """The chain for pods of an identity, or for an address that pods of several claim.
@@ -174,7 +201,7 @@ class TrackedMap:
             return self._chain_of(known[0].peers)
         common = reduce(intervals.intersection, (one.numbers for one in known))
         if len(known) < len(found):
-            by_address = _allowed_by([one.about_address(address) for one in self._rules])
+            by_address = _allowed_by(tuple(one.about_address(address) for one in self._rules))
             common = intervals.intersection(common, by_address)
         return self._chain_of(self._class_of(common))
 
@@ -188,7 +215,14 @@ class TrackedMap:
         return peer_class(self._what.direction, self._what.behind, numbers) if numbers else None
 
 
-def _allowed_by(decisions: Sequence[Decision]) -> Intervals:
+@lru_cache(maxsize=1 << 14)
+def class_of_chain(chain: str) -> str:
+    """The name of the class that leads to a chain in each map. It is made from the name, so it stands for no other."""
+    return digest(chain)
+
+
+@lru_cache(maxsize=_REMEMBERED)  # maps of different subjects have the cluster's policies in common
+def _allowed_by(decisions: tuple[Decision, ...]) -> Intervals:
     return intervals.intersection(combined(decisions, NUMBERS), ALL_NUMBERS)
 
 
@@ -230,7 +264,7 @@ class SharedClasses:
     def update(self, maps: Iterable[TrackedMap]) -> None:
         """Collect the classes of these maps; what did not change is the very same object as before."""
         present = list(maps)
-        before, self._maps = self._maps, [one.map for one in present]
+        before, self._maps = self._maps, [one.chains for one in present]
         if len(before) == len(present) and all(map(is_, before, self._maps)):
             return
         classes: dict[str, PeerClass] = {}

@@ -5,15 +5,17 @@ are about. All peer maps of subjects with a profile share its decisions.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
+from operator import or_
 from typing import Final
 
 from ringfence.dataplane.compile.peer_maps import PeerRules
 from ringfence.dataplane.compile.precedence import Cells, Decision, Matching, decided, first_decides
+from ringfence.dataplane.compile.selected_peers import SelectedPeers
 from ringfence.dataplane.compile.signatures import Signature, signatures
 from ringfence.dataplane.compile.traffic_rules import NUMBERS, numbered
-from ringfence.engine.policies import Peers
+from ringfence.engine.policies import CompiledRule, Peers, own_traffic
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.bitsets import Bitset
@@ -29,11 +31,16 @@ _Part = tuple[int, Intervals]
 class TrackedRules:
     """The decisions of the rules of one profile, by identity."""
 
-    def __init__(self, what: PeerRules, state: State) -> None:
+    def __init__(self, what: PeerRules, state: State, peers: SelectedPeers) -> None:
         self._what = what
         self._state = state
+        self._peers = peers
         self._version = (-1, -1)
-        self._parts: dict[_Part, Bitset] = {}
+        self._own_parts = _own_parts(what)
+        self._selecting = _selecting_peers(what)
+        self._parts: list[_Part] = []
+        self._bits: list[Bitset] = []
+        """The identities that each of the parts is about."""
         self._cells = Cells((), NUMBERS)
         self._matching: list[Matching] = []
         """What each part does, and with which of the cells."""
@@ -54,23 +61,25 @@ class TrackedRules:
         if not others_selected or version == self._version:
             return
         self._version = version
-        before, self._parts = self._parts, self._current_parts()
-        self.selected = self._selected()
-        if list(before) != list(self._parts):
+        parts, before = self._parts, self._bits
+        self._find_parts()
+        if parts != self._parts:
             self._settled = {}
             self._cells = Cells((numbers for _, numbers in self._parts), NUMBERS)
             actions = [rule.action for rule in self._what.rules]
             self._matching = [(actions[place], self._cells.of(numbers)) for place, numbers in self._parts]
             self.changed = self._state.population.everyone | self._decided
         else:
-            self.changed = reduce(lambda found, part: found | (before[part] ^ self._parts[part]), self._parts, 0)
+            for was, now in zip(before, self._bits, strict=True):
+                if was is not now:  # most are the same object (`SelectedPeers`)
+                    self.changed |= was ^ now
         self._decided &= ~self.changed
 
     def decisions(self, of: Bitset) -> Mapping[int, Decision]:
         """The decisions about some identities, and maybe others, by their bits."""
         missing = of & ~self._decided
         if missing:
-            for bit, signature in signatures(list(self._parts.values()), missing):
+            for bit, signature in signatures(self._bits, missing):
                 self._decisions[bit] = self._settle(signature)
             self._decided |= missing
         return self._decisions
@@ -86,27 +95,27 @@ class TrackedRules:
         ]
         return decided(rulings, what.otherwise, NUMBERS)
 
-    def _current_parts(self) -> dict[_Part, Bitset]:
-        """The parts of all rules, in the order of the rules, and the identities that they are about."""
-        what, tiers = self._what, self._state.tiers
-        found: defaultdict[_Part, Bitset] = defaultdict(int)
-        for place, rule in enumerate(what.rules):
-            peers = tiers.peers(rule.peers, what.family)
-            for bits, traffic in tiers.rule_traffic(rule, what.direction, peers, what.own):
-                if traffic:
-                    found[place, numbered(traffic)] |= bits
-        return found
+    def _find_parts(self) -> None:
+        """Find the parts of all rules, in the order of the rules, and the identities that they are about."""
+        known = self._peers.over(self._what.family)
+        self._parts, self._bits = [], []
+        self.selected = reduce(or_, map(known.__getitem__, self._selecting), 0)
+        for place, (rule, own) in enumerate(zip(self._what.rules, self._own_parts, strict=True)):
+            if own:
+                self._parts.append(own)
+                self._bits.append(known[rule.peers])
+            if _is_named_by_destinations(rule, self._what):
+                self._find_named(rule, place, known[rule.peers])
 
-    def _selected(self) -> Bitset:
-        what, tiers = self._what, self._state.tiers
-        selected: Bitset = 0
-        for rule in what.rules:
-            if rule.peers.selections:
-                selected |= tiers.peers(Peers(everyone=False, selections=rule.peers.selections), what.family)
-            if rule.port_names and what.direction is Direction.EGRESS:
-                _, *named = tiers.rule_traffic(rule, what.direction, tiers.peers(rule.peers, what.family), what.own)
-                selected = reduce(lambda found, part: found | part[0], named, selected)
-        return selected
+    def _find_named(self, rule: CompiledRule, place: int, peers: Bitset) -> None:
+        """Find the parts of a rule that the port names of the destinations decide."""
+        what, found = self._what, defaultdict[_Part, Bitset](int)
+        _, *named = self._state.tiers.rule_traffic(rule, what.direction, peers, what.own)
+        for bits, traffic in named:
+            found[place, numbered(traffic)] |= bits
+            self.selected |= bits
+        self._parts += found
+        self._bits += found.values()
 
     def _settle(self, signature: Signature) -> Decision:
         if signature not in self._settled:
@@ -116,3 +125,19 @@ class TrackedRules:
             allowed, passed = first_decides(matching, self._what.otherwise, self._cells.all)
             self._settled[signature] = Decision(self._cells.numbers(allowed), self._cells.numbers(passed))
         return self._settled[signature]
+
+
+def _own_parts(what: PeerRules) -> Sequence[_Part | None]:
+    """For each rule, the part of the traffic by number or by the subject's own port names; None if there is none."""
+    traffics = (own_traffic(rule, what.own) for rule in what.rules)
+    return [(place, numbered(traffic)) if traffic else None for place, traffic in enumerate(traffics)]
+
+
+def _is_named_by_destinations(rule: CompiledRule, what: PeerRules) -> bool:
+    return bool(rule.port_names) and what.direction is Direction.EGRESS
+
+
+def _selecting_peers(what: PeerRules) -> Sequence[Peers]:
+    """The peers that are pods by their labels, without any blocks that go with them."""
+    peers = {rule.peers for rule in what.rules if rule.peers.selections}
+    return [Peers(everyone=False, selections=one.selections) if one.block else one for one in peers]

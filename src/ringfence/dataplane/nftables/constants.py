@@ -34,9 +34,12 @@ NF_ACCEPT: Final = 1
 NFT_REG_VERDICT: Final = 0
 NFT_REG_1: Final = 1
 NFT_REG_2: Final = 2
+NFT_REG_3: Final = 3
+NFT_REG_4: Final = 4
 NFT_REG_SIZE: Final = 16
 NFT_REG32_00: Final = 8
 NFT_REG32_01: Final = 9
+NFT_REG32_09: Final = 17
 NFT_REG32_SIZE: Final = 4
 
 # enum nft_verdicts

@@ -17,6 +17,7 @@ from ringfence.dataplane.program import (
     FLOW,
     LINK_ADDRESS,
     LINK_HARDWARE,
+    PEER_GROUP,
     TRAFFIC,
     Collection,
     GroupMap,
@@ -29,6 +30,7 @@ from ringfence.dataplane.program import (
     RangeSet,
     VerdictMap,
     group_value,
+    has_groups,
     read_group_value,
 )
 from ringfence.netlink.codec import (
@@ -60,7 +62,7 @@ def describe(collection: Collection) -> Iterator[bytes]:
     yield uint32(nf.NFTA_SET_KEY_LEN, _key_length(key))
     if data_type := _data_type(collection):
         yield uint32(nf.NFTA_SET_DATA_TYPE, data_type)
-        yield uint32(nf.NFTA_SET_DATA_LEN, 4 if isinstance(collection, GroupMap) else 0)
+        yield uint32(nf.NFTA_SET_DATA_LEN, _data_length(collection))
     yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
     yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(collection))
     if isinstance(collection, HashSet) and collection.counted:
@@ -83,8 +85,9 @@ def portions(collection: Collection) -> Iterator[bytes]:
             keys = ((key, chain) for chain, some in elements.items() for key in some)
             return _lists(keys, partial(_encode_entry, nf.NFT_GOTO if goto else nf.NFT_JUMP))
         case GroupMap(_, elements):
-            members = ((key, group_value(group)) for group, some in elements.items() for key in some)
-            return _lists(members, _encode_member)
+            values = {group: _member_value(collection, group) for group in elements}
+            members = ((key, values[group]) for group, some in elements.items() for key in some)
+            return _lists(members, _member_encoder(collection))
 
 
 def key_portions(collection: HashSet | RangeSet | VerdictMap | GroupMap) -> Iterator[bytes]:
@@ -120,9 +123,21 @@ def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
     return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), nested(nf.NFTA_SET_ELEM_DATA, verdict))
 
 
-def _encode_member(entry: tuple[bytes, bytes]) -> bytes:
-    key, group = entry
-    return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), _value(nf.NFTA_SET_ELEM_DATA, group))
+def _member_encoder(collection: GroupMap) -> Callable[[tuple[bytes, bytes]], bytes]:
+    """Encodes elements that differ in their keys and in what these lead to, as `_template` does it."""
+    key_length, length = _key_length(collection.key), _data_length(collection)
+    key, data = (
+        _value(nf.NFTA_SET_ELEM_KEY, bytes(key_length)),
+        _value(nf.NFTA_SET_ELEM_DATA, bytes(length)),
+    )
+    encoded, at = _encode_element(key, data), 12
+    beginning, between = encoded[:at], encoded[at + key_length : -length]
+
+    def encode(entry: tuple[bytes, bytes]) -> bytes:
+        key, value = entry
+        return beginning + key + between + value
+
+    return encode
 
 
 def _range_encoder(key: Key) -> Callable[[KeyRange], bytes]:
@@ -178,13 +193,28 @@ def _data_type(collection: Collection) -> int:
         case VerdictMap() | RangeMap():
             return nf.NFT_DATA_VERDICT
         case GroupMap():
-            return _MARK
+            return _BYTE_BY_BYTE if has_groups(collection) else _MARK
         case _:
             return 0
 
 
 _MARK: Final = 19
 """nft's number for the marks of packets: numbers in the machine's byte order."""
+
+
+def _data_length(collection: Collection) -> int:
+    """The bytes of what a map leads to, if not to verdicts, whose length the kernel knows."""
+    if not isinstance(collection, GroupMap):
+        return 0
+    return KeyPart.CLASS.length if has_groups(collection) else _GROUP_LENGTH
+
+
+_GROUP_LENGTH: Final = 4
+
+
+def _member_value(collection: GroupMap, group: str) -> bytes:
+    """What a map gives for the members of a group: its number, or the identifier of a class."""
+    return bytes.fromhex(group) if has_groups(collection) else group_value(group)
 
 
 def _type_code(collection: Collection) -> int:
@@ -218,12 +248,13 @@ def _note_for_listings(collection: Collection) -> bytes:
     if collection.key == (KeyPart.LINK,):
         return _MACHINES_ORDER
     if isinstance(collection, GroupMap):
-        return _BIG_ENDIAN + _DATA_IN_MACHINES_ORDER
+        return _BIG_ENDIAN + (_DATA_BIG_ENDIAN if has_groups(collection) else _DATA_IN_MACHINES_ORDER)
     return _BIG_ENDIAN if len(collection.key) == 1 or _is_ordered_as_a_whole(collection) else _NO_ONE_ORDER
 
 
 _MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
 _DATA_IN_MACHINES_ORDER: Final = b"\1\4\1\0\0\0"
+_DATA_BIG_ENDIAN: Final = b"\1\4\2\0\0\0"
 _BIG_ENDIAN: Final = b"\0\4\2\0\0\0"
 _NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
 
@@ -242,6 +273,8 @@ def decode_description(settings: dict[int, bytes]) -> Collection | None:
         return None
     if isinstance(kind, HashSet):
         kind = HashSet(kind.key, counted=nf.NFTA_SET_EXPR in settings)
+    if isinstance(kind, GroupMap) and read_uint(settings.get(nf.NFTA_SET_DATA_LEN, b"")) != _data_length(kind):
+        return None
     return kind if _layout(settings) == _layout(attributes(b"".join(describe(kind)))) else None
 
 
@@ -295,7 +328,8 @@ def decode_elements(kind: Collection, elements: Sequence[Element]) -> Collection
             code = nf.NFT_GOTO if goto else nf.NFT_JUMP
             return VerdictMap(key, goto=goto).moved(Move(_key(one), None, _target(one, code)) for one in elements)
         case GroupMap(key):
-            return GroupMap(key).moved(Move(_key(one), None, _group(one)) for one in elements)
+            read = bytes.hex if has_groups(kind) else read_group_value
+            return GroupMap(key).moved(Move(_key(one), None, read(_member(one))) for one in elements)
 
 
 _OF_ELEMENTS: Final = frozenset(
@@ -345,9 +379,9 @@ def _target(element: Element, code: int) -> str:
     return chain if found == code else ""
 
 
-def _group(element: Element) -> str:
-    """The group in an entry."""
-    return read_group_value(_value_of(element[nf.NFTA_SET_ELEM_DATA]))
+def _member(element: Element) -> bytes:
+    """What the entry of a member says of its group."""
+    return _value_of(element[nf.NFTA_SET_ELEM_DATA])
 
 
 def _verdict(element: Element) -> tuple[int, str]:
@@ -390,6 +424,7 @@ def _kinds() -> Iterator[Collection]:
         yield from (HashSet(ADDRESS_PAIR[family]), HashSet(FLOW[family]), RangeSet(CLASS_ADDRESS[family]))
         yield HashSet(LINK_ADDRESS[family])
         yield GroupMap(ADDRESS[family])
+    yield GroupMap(PEER_GROUP)
     yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
 
 

@@ -164,10 +164,13 @@ def _decode_action(left: tuple[Parsed, ...]) -> Action | None:
 
 
 def _decode_dispatch_of_groups(left: tuple[Parsed, ...]) -> Action | None:
-    groups, name = (read_string(one.get(nf.NFTA_LOOKUP_SET)) for one in (left[-2 % len(left)], left[-1]))
-    dispatches = (DispatchGroup(field, groups, name) for field in _ENDS)
+    names = [read_string(one.get(nf.NFTA_LOOKUP_SET)) for one in left if one.name == "lookup"]
+    dispatches = (DispatchGroup(field, *names) for field in _ENDS) if len(names) == _LOOKUPS_OF_GROUPS else ()
     return next((one for one in dispatches if left == parse(b"".join(encode_action(one)))), None)
 
+
+_LOOKUPS_OF_GROUPS: Final = 3
+"""The group of an address, the class of the group, and where the class leads."""
 
 _ENDS: Final = tuple(end[family] for family in FAMILIES for end in (SOURCE, DESTINATION))
 

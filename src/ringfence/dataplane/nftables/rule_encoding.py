@@ -221,15 +221,18 @@ def encode_action(action: Action) -> Iterator[bytes]:
         case Dispatch(fields, name):
             yield from load(fields)
             yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
-        case DispatchGroup(field, groups, name):
-            # nft has no syntax for looking up what a map gives: 1.0.6 crashes when it lists such a rule. With a
-            # constant in front, of which the group takes the place of the second half, it lists the constant.
+        case DispatchGroup(field, groups, classes, name):
+            # nft has no syntax for looking up what a map gives: 1.0.6 crashes when it lists such a rule. With constants
+            # in front, which the group and its class take the places of, as the words of registers, it lists these.
             if field.family:
                 yield from of_family(field.family)
             yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, bytes(KeyPart.GROUP.length)))
+            yield immediate(nf.NFT_REG_3, attribute(nf.NFTA_DATA_VALUE, bytes(16)))
+            yield immediate(nf.NFT_REG_4, attribute(nf.NFTA_DATA_VALUE, bytes(4)))
             yield _load_field(field, nf.NFT_REG_2)
             yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_2)
-            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
+            yield lookup(classes, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_09))
+            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT), register=nf.NFT_REG_3)
         case Log(group, prefix):
             yield log(group, prefix)
         case Track():

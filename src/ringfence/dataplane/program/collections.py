@@ -100,11 +100,14 @@ class VerdictMap(msgspec.Struct, frozen=True, dict=True):
 
 
 class GroupMap(msgspec.Struct, frozen=True, dict=True):
-    """Keys, by the group that each belongs to. No key is in two of the groups, and none of these is empty."""
+    """Keys, by the group that each belongs to. No key is in two of the groups, and none of these is empty.
+
+    The keys are addresses, or groups of addresses: what these belong to are classes of them.
+    """
 
     key: Key
     elements: Mapping[str, frozenset[bytes]] = {}
-    """By the name of the group: its number in hexadecimal digits, as nft lists it."""
+    """By the name of the group: its number, or the identifier of the class, in hexadecimal digits, as nft lists it."""
 
     @property
     def size(self) -> int:
@@ -194,11 +197,11 @@ Collection = HashSet | RangeSet | VerdictMap | RangeMap | GroupMap
 
 
 def has_classes(collection: Collection) -> bool:
-    """Whether a set holds what classes contain, under identifiers that say what it is, so that it never changes.
+    """Whether a set holds what classes contain, or a map where they lead, under identifiers that say what it is.
 
-    Such an element may be there before anything leads to its class, and after nothing does.
+    So it never changes: such an element may be there before anything leads to its class, and after nothing does.
     """
-    return collection.key[:1] == (KeyPart.CLASS,)
+    return collection.key[:1] in ((KeyPart.CLASS,), (KeyPart.PEER_CLASS,))
 
 
 def has_groups(collection: Collection) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ringfence.dataplane.program.collections import Collection, GroupMap, HashSet, RangeMap, RangeSet, VerdictMap
-from ringfence.dataplane.program.keys import address_key, group_key, port_key
+from ringfence.dataplane.program.keys import address_key, group_key, peer_class_key, port_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.rules import (
     ClassLookup,
@@ -114,9 +114,14 @@ def _key_of_dispatch(action: Dispatch | DispatchGroup, read: CollectionReader, p
     """What the map of an action is asked for; None if the packet does not have it."""
     if isinstance(action, Dispatch):
         return _key(action.fields, packet)
-    address, groups = _key((action.field,), packet), read(action.groups)
-    group = groups.group_of(address) if address is not None and isinstance(groups, GroupMap) else None
-    return None if group is None else group_key(group)
+    address = _key((action.field,), packet)
+    group = None if address is None else _group_of(read(action.groups), address)
+    found = None if group is None else _group_of(read(action.classes), group_key(group))
+    return None if found is None else peer_class_key(found)
+
+
+def _group_of(groups: Collection, key: bytes) -> str | None:
+    return groups.group_of(key) if isinstance(groups, GroupMap) else None
 
 
 def _key(fields: tuple[Field, ...], packet: Packet, identifier: bytes = b"") -> bytes | None:

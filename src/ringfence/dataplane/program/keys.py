@@ -34,6 +34,8 @@ class KeyPart(Enum):
     """The identifier of a class of addresses or of ports. nft has no type for it: it is listed byte by byte."""
     GROUP = (8, 9)
     """Four zeros, and the number of a group of addresses. nft has no type for it: it is listed byte by byte."""
+    PEER_CLASS = (20, 9)
+    """Four zeros, and the identifier of a class of groups. nft has no type for it: it is listed byte by byte."""
     HARDWARE = (6, 9)
     """`ether_addr`"""
     FRAME_TYPE = (2, 10)
@@ -59,6 +61,7 @@ TRAFFIC: Final[Key] = (KeyPart.PROTOCOL, KeyPart.PORT)
 CLASS_TRAFFIC: Final[Key] = (KeyPart.CLASS, *TRAFFIC)
 CLASS_ADDRESS: Final[dict[Family, Key]] = {family: (KeyPart.CLASS, *ADDRESS[family]) for family in FAMILIES}
 PEER_GROUP: Final[Key] = (KeyPart.GROUP,)
+PEER_CLASS: Final[Key] = (KeyPart.PEER_CLASS,)
 CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
 PACKET_FAMILY: Final[Key] = (KeyPart.FAMILY,)
 LINK: Final[Key] = (KeyPart.LINK,)
@@ -132,6 +135,16 @@ def group_value(name: str) -> bytes:
 def read_group_value(value: bytes) -> str:
     """The name of a group of addresses that a map gives."""
     return f"{int.from_bytes(value, sys.byteorder):08x}"
+
+
+def peer_class_key(name: str) -> bytes:
+    """The key of a class of groups, whose name is its identifier in hexadecimal digits."""
+    return bytes(4) + bytes.fromhex(name)
+
+
+def read_peer_class(key: bytes) -> str:
+    """The name of the class of groups with a key."""
+    return key[4:].hex()
 
 
 def connection_key(identifier: int) -> bytes:

@@ -67,14 +67,14 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
                 if isinstance(rule.action, Dispatch):
                     found.add(rule.action.map)
                 elif isinstance(rule.action, DispatchGroup):
-                    found |= {rule.action.groups, rule.action.map}
+                    found |= {rule.action.groups, rule.action.classes, rule.action.map}
         return frozenset(found)
 
     @cached_property
-    def group_maps(self) -> frozenset[tuple[str, str]]:
-        """The maps of groups that its rules look into, each with the map from groups to chains."""
+    def group_dispatches(self) -> frozenset[DispatchGroup]:
+        """What its rules do by groups of addresses."""
         actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
-        return frozenset((action.groups, action.map) for action in actions if isinstance(action, DispatchGroup))
+        return frozenset(action for action in actions if isinstance(action, DispatchGroup))
 
     @cached_property
     def targets(self) -> frozenset[str]:

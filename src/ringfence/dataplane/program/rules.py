@@ -226,10 +226,14 @@ class Dispatch(msgspec.Struct, frozen=True, tag=True):
 
 
 class DispatchGroup(msgspec.Struct, frozen=True, tag=True):
-    """`Dispatch` by the group in which the packet's `field` is, which the map `groups` gives; if in none, go on."""
+    """`Dispatch` by the class of the group in which the packet's `field` is.
+
+    The map `groups` gives the group, and `classes` the class of it; if there is none, go on.
+    """
 
     field: Field
     groups: str
+    classes: str
     map: str
 
 

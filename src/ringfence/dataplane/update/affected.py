@@ -27,6 +27,7 @@ from ringfence.dataplane.program import (
     is_of_bridges,
     moves_between,
     read_group,
+    read_peer_class,
 )
 
 AffectedAddresses = frozenset[bytes] | None
@@ -82,8 +83,8 @@ def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collecti
             continue  # a connection is not judged by the link over which its packets come
         if before is None and name not in _SUBJECT_MAPS:
             continue  # the chain that looks into it is new, too, and so are the moves of its subjects to it
-        if has_groups(after):
-            continue  # these lead from groups, of which no number ever stands for another one
+        if has_groups(after) or has_classes(after):
+            continue  # these are about groups and classes, none of which ever stands for another one
         if isinstance(after, VerdictMap | GroupMap):
             yield from (move.key for move in moves_between(_as_map(before), after))
         elif _is_of_addresses(before) and _is_of_addresses(after):
@@ -108,9 +109,14 @@ def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collecti
 
 def _groups_led_elsewhere(old: Program, new: Program) -> Iterator[bytes]:
     """The groups that maps lead to other chains than before, which they do only after another program's change."""
-    for _, before, after in differing(old.collections, new.collections):
-        if isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_groups(after):
+    for name, before, after in differing(old.collections, new.collections):
+        if isinstance(before, GroupMap) and isinstance(after, GroupMap) and has_groups(after):
             yield from (move.key for move in moves_between(before, after) if move.new is not None)
+        elif isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_classes(after):
+            elsewhere = [move.key for move in moves_between(before, after) if move.new is not None]
+            dispatches = (one for chain in old.chains.values() for one in chain.group_dispatches if one.map == name)
+            names = {one.classes for one in dispatches}
+            yield from _groups_in(elsewhere, {one: old.collections[one] for one in names & old.collections.keys()})
 
 
 _ClassOfSet = tuple[str, bytes]
@@ -171,20 +177,29 @@ def _is_of_subjects(chain: str, program: Program) -> bool:
 
 def _addresses_with(chains: Iterable[str], program: Program) -> Iterator[bytes]:
     led_to = set(chains)
-    grouped: set[bytes] = set()
+    classes: set[bytes] = set()
     for verdicts in program.collections.values():
         if isinstance(verdicts, VerdictMap):
             for chain in led_to & verdicts.elements.keys():
-                if has_groups(verdicts):
-                    grouped |= verdicts.elements[chain]
+                if has_classes(verdicts):
+                    classes |= verdicts.elements[chain]
                 else:
                     yield from verdicts.elements[chain]
-    yield from _addresses_in(grouped, program.collections)
+    yield from _addresses_in(_groups_in(classes, program.collections), program.collections)
+
+
+def _groups_in(classes: Iterable[bytes], collections: Mapping[str, Collection]) -> Iterator[bytes]:
+    """The groups that are in some classes."""
+    names = set(map(read_peer_class, classes))
+    for one in collections.values():
+        if names and isinstance(one, GroupMap) and has_groups(one):
+            for name in names & one.elements.keys():
+                yield from one.elements[name]
 
 
 def _addresses_in(groups: Iterable[bytes], collections: Mapping[str, Collection]) -> Iterator[bytes]:
     names = set(map(read_group, groups))
     for one in collections.values():
-        if isinstance(one, GroupMap):
+        if names and isinstance(one, GroupMap) and not has_groups(one):
             for name in names & one.elements.keys():
                 yield from one.elements[name]

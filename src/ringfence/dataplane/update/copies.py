@@ -88,6 +88,6 @@ def _rule_looking_into_copies(rule: Rule, copies: Mapping[str, str]) -> Rule:
     if isinstance(action, Dispatch) and action.map in copies:
         action = Dispatch(action.fields, copies[action.map])
     if isinstance(action, DispatchGroup):
-        groups, verdicts = (copies.get(name, name) for name in (action.groups, action.map))
-        action = DispatchGroup(action.field, groups, verdicts)
+        names = (copies.get(name, name) for name in (action.groups, action.classes, action.map))
+        action = DispatchGroup(action.field, *names)
     return Rule(tuple(conditions), action)

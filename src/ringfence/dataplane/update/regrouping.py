@@ -1,14 +1,16 @@
 """Regrouping: addresses that come into other groups without any packet noticing.
 
-A chain of a profile finds the group of a packet's peer, and then, in a map of its own, what is allowed with the group.
-No number ever stands for another group, so what maps say of a group may be there before any address is in it, and after
-none is. Addresses whose new group leads, in each map, to where their old one did can be moved at any time: so it is if
-new policies tell pods apart that were one group.
+A chain of a profile finds the group of a packet's peer, and then, in a map of its own, the class of the group, which
+stands for what is allowed with it. No number ever stands for another group, so what maps say of a group may be there
+before any address is in it, and after none is. Addresses whose new group leads, in each map, to where their old one did
+can be moved at any time: so it is if new policies tell pods apart that were one group.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from ringfence.dataplane.program import (
     Collection,
@@ -41,7 +43,7 @@ def regrouping(old: Program, new: Program) -> Regrouping:
     maps: dict[str, Collection] = dict(_united_maps(old, new))
     groups: dict[str, Collection] = {}
     for name, before, after in differing(old.collections, new.collections):
-        if isinstance(before, GroupMap) and isinstance(after, GroupMap):
+        if isinstance(before, GroupMap) and isinstance(after, GroupMap) and not has_groups(after):
             moves = moves_between(before, after)
             pairs = {(move.old, move.new) for move in moves}
             unnoticed = _unnoticed(pairs, before, _of_family(before.key, old), maps, new)
@@ -50,27 +52,38 @@ def regrouping(old: Program, new: Program) -> Regrouping:
     return Regrouping(maps, groups)
 
 
-def _united_maps(old: Program, new: Program) -> Iterator[tuple[str, VerdictMap]]:
+def _united_maps(old: Program, new: Program) -> Iterator[tuple[str, GroupMap]]:
     """The maps from groups that stay and get other elements."""
     for name, before, after in differing(old.collections, new.collections):
-        if isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_groups(after):
-            gone = [move for move in moves_between(before, after) if move.new is None]
-            yield name, _with(after, (Move(move.key, None, move.old) for move in gone))
+        if isinstance(before, GroupMap) and isinstance(after, GroupMap) and has_groups(after):
+            yield name, with_both(before, after)
 
 
-def _of_family(key: Key, program: Program) -> dict[str, VerdictMap]:
+M = TypeVar("M", VerdictMap, GroupMap)
+
+
+def with_both(before: M, after: M) -> M:
+    """A map with the elements of both; where they differ, with those of `after`."""
+    gone = [Move(move.key, None, move.old) for move in moves_between(before, after) if move.new is None]
+    if not gone:
+        return after
+    united = before if isinstance(before, VerdictMap) and not after.elements else after
+    return msgspec.structs.replace(united, elements=after.elements).moved(gone)
+
+
+def _of_family(key: Key, program: Program) -> dict[str, GroupMap]:
     """The maps that rules look into by the groups of addresses of one family."""
-    found: dict[str, VerdictMap] = {}
+    found: dict[str, GroupMap] = {}
     for chain in program.chains.values():
-        for groups, name in chain.group_maps:
-            by_address, verdicts = program.collections.get(groups), program.collections.get(name)
-            if by_address is not None and by_address.key == key and isinstance(verdicts, VerdictMap):
-                found[name] = verdicts
+        for one in chain.group_dispatches:
+            by_address, classes = program.collections.get(one.groups), program.collections.get(one.classes)
+            if by_address is not None and by_address.key == key and isinstance(classes, GroupMap):
+                found[one.classes] = classes
     return found
 
 
 def _unnoticed(
-    pairs: set[_Pair], before: GroupMap, maps: Mapping[str, VerdictMap], united: dict[str, Collection], new: Program
+    pairs: set[_Pair], before: GroupMap, maps: Mapping[str, GroupMap], united: dict[str, Collection], new: Program
 ) -> set[_Pair]:
     """The moves that lead to the same in every map of the old program; those that are gone get what this takes."""
     found: set[_Pair] = set()
@@ -80,29 +93,26 @@ def _unnoticed(
         assert old is not None
         assert will is not None
         wanted: dict[str, str] = {}
-        for name, verdicts in maps.items():
-            of_old, present = _chain_of(verdicts, old), united.get(name, verdicts)
-            assert isinstance(present, VerdictMap)
-            of_new = added[name].get(will) or _chain_of(present, will)
+        for name, classes in maps.items():
+            of_old, present = _class_of(classes, old), united.get(name, classes)
+            assert isinstance(present, GroupMap)
+            of_new = added[name].get(will) or _class_of(present, will)
             if of_new is None and of_old is not None and will not in before.elements and name not in new.collections:
                 wanted[name] = of_old
             elif of_new != of_old:
                 break
         else:
             found.add(pair)
-            for name, chain in wanted.items():
-                added[name][will] = chain
-    for name, chains in added.items():
-        if chains:
-            come = (Move(group_key(group), None, chain) for group, chain in chains.items())
-            united[name] = _with(maps[name], come)
+            for name, its_class in wanted.items():
+                added[name][will] = its_class
+    for name, classes_added in added.items():
+        if classes_added:
+            come = (Move(group_key(group), None, its_class) for group, its_class in classes_added.items())
+            united[name] = maps[name].moved(come)
     return found
 
 
-def _with(verdicts: VerdictMap, moves: Iterable[Move]) -> VerdictMap:
-    return VerdictMap(verdicts.key, verdicts.elements, goto=True).moved(moves)
-
-
-def _chain_of(verdicts: VerdictMap, group: str) -> str | None:
+def _class_of(classes: GroupMap, group: str) -> str | None:
+    # There are few classes, so this takes less time than to turn the map round.
     key = group_key(group)
-    return next((chain for chain, keys in verdicts.elements.items() if key in keys), None)
+    return next((one for one, keys in classes.elements.items() if key in keys), None)

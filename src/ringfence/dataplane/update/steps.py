@@ -18,6 +18,7 @@ from ringfence.dataplane.program import (
 )
 from ringfence.dataplane.update.comparison import GATES, UNCRITICAL_SETS, Difference
 from ringfence.dataplane.update.intersection import Intersections
+from ringfence.dataplane.update.regrouping import with_both
 
 
 class StepKind(Enum):
@@ -127,6 +128,8 @@ def _union(before: Collection | None, after: Collection) -> Collection:
             if old <= new or old >= new:
                 return after if old <= new else before
             return msgspec.structs.replace(after, elements=old | new)
+        case VerdictMap(), VerdictMap():
+            return with_both(before, after)
         case RangeSet(elements=old_ranges), RangeSet(elements=new_ranges):
             return msgspec.structs.replace(after, elements=old_ranges | new_ranges)
         case _:
