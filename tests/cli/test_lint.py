@@ -220,6 +220,18 @@ def test_a_baseline_is_written_and_then_only_new_findings_count() -> None:
     assert corrected.startswith("corrected, and still in the baseline: RF101 NetworkPolicy shop/db: ")
 
 
+def test_the_configuration_and_the_baseline_may_stand_among_the_manifests(folder: Path) -> None:
+    GitRepository(folder)
+    Path("k8s").mkdir()
+    Path("k8s/p.yaml").write_text(MISSPELT)
+    Path("k8s/.ringfence.yaml").write_text("ignore: [RF108]\n")
+    lint_folder = ["lint", "-R", "-f", "k8s"]
+    CliRunner().invoke(cli, [*lint_folder, "--write-baseline", "k8s/b.json"])
+    result = CliRunner().invoke(cli, [*lint_folder, "--baseline", "k8s/b.json"])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "nothing found (1 suppressed)\n", "")
+    assert "there is no test" in CliRunner().invoke(cli, ["test", "k8s", "-f", "k8s"]).stderr
+
+
 def test_since_a_revision_only_findings_count_that_were_not_there(folder: Path) -> None:
     repository = GitRepository(folder)
     repository.write("p.yaml", MISSPELT)

@@ -172,6 +172,13 @@ def test_what_cannot_be_edited_is_left_alone_and_that_is_said(text: str | bytes,
     assert data == (text.encode() if isinstance(text, str) else text)
 
 
+def test_edits_of_the_same_place_are_applied_one_after_the_other(file: Path) -> None:
+    text = POLICY.replace("{port: 5432, endPort: 5432, protocol: TCP}", "{port: 53, endPort: 53}")
+    found, data = fixed(file, text, "RF129", "RF130")
+    assert sorted(one.rule for one in found.applied) == ["RF129", "RF130"]
+    assert data.decode() == POLICY.replace("port: 5432, endPort: 5432, protocol: TCP", "protocol: TCP, port: 53")
+
+
 def test_an_anchor_that_no_alias_uses_is_kept(file: Path) -> None:
     _, data = fixed(file, POLICY.replace("ports: [", "ports: &p ["), "RF129")
     assert data.decode() == POLICY.replace("ports: [", "ports: &p [").replace(", endPort: 5432", "")

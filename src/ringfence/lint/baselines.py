@@ -26,8 +26,8 @@ from ringfence.lint.findings import (
     SuppressionKind,
 )
 from ringfence.lint.rule import LintRule
+from ringfence.sources.loading import LINT_BASELINE as KIND
 
-KIND: Final = "LintBaseline"
 _API_VERSION: Final = "ringfence/v1"
 _LARGEST: Final = 1 << 26
 _REMEDY: Final = "name one that --write-baseline has written"

@@ -21,9 +21,8 @@ from ringfence.lint.findings import FindingLevel
 from ringfence.lint.running import named_rules
 from ringfence.lint.settings import LintSettings
 from ringfence.model.cidrs import parse_cidr
-from ringfence.sources.manifests import read_settings
+from ringfence.sources.manifests import CONFIGURATION_FILE, read_settings
 
-FILE: Final = ".ringfence.yaml"
 PROJECT: Final = "pyproject.toml"
 
 _LARGEST: Final = 1 << 20
@@ -80,7 +79,7 @@ def _nearest(path: str) -> Iterator[Path]:
     roots = [number for number, folder in enumerate(folders) if (folder / ".git").exists()]
     around = [number for number, folder in enumerate(folders) if folder == here.resolve()]
     for folder in folders[: (roots or around or [0])[0] + 1]:
-        if (file := folder / FILE).is_file():
+        if (file := folder / CONFIGURATION_FILE).is_file():
             yield _shown(file, here)
             return
         if (file := folder / PROJECT).is_file() and "ringfence" in _table_of_tools(file):

@@ -64,6 +64,9 @@ _OWN: Final = "ringfence"
 OWN_KINDS: Final = ("ReachabilityTest",)
 """The kinds of documents that are for ringfence itself, and no objects."""
 
+LINT_BASELINE: Final = "LintBaseline"
+"""The kind of a file of findings that do not count, which is neither an object nor a test."""
+
 _KUSTOMIZE_GROUP: Final = "kustomize.config.k8s.io/"
 
 

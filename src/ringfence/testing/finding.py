@@ -11,6 +11,7 @@ import msgspec
 
 from ringfence.errors import InputError
 from ringfence.model.problems import Problem
+from ringfence.sources.loading import LINT_BASELINE
 from ringfence.sources.manifests import read_files
 from ringfence.testing.allowed_changes import KIND as ALLOWED_CHANGES
 from ringfence.testing.decoding import decode_tests
@@ -20,6 +21,10 @@ _MAY_HOLD_TESTS: Final = re.compile(
     rb"Reach\w{0,30}Test|ringfence\S{0,30}/v|\A(?:\xff\xfe|\xfe\xff|\x00|.\x00)", re.DOTALL
 )
 """What a file with tests has in it, even with a mistake in one of its words, or how it begins in UTF-16 or UTF-32."""
+
+
+_NO_TESTS: Final = (ALLOWED_CHANGES, LINT_BASELINE)
+"""Other kinds of ringfence, which may stand beside tests."""
 
 
 class FoundTests(msgspec.Struct, frozen=True):
@@ -52,9 +57,7 @@ def search_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundT
     if not paths:
         return FoundTests(())
     loaded = read_files(list(dict.fromkeys(paths)), recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
-    decoded = [
-        decode_tests(one.written, one.origin) for one in loaded.own if one.written.get("kind") != ALLOWED_CHANGES
-    ]
+    decoded = [decode_tests(one.written, one.origin) for one in loaded.own if one.written.get("kind") not in _NO_TESTS]
     problems = [*loaded.problems, *(problem for one in decoded for problem in one.problems)]
     tests = tuple(test for one in decoded for test in one.tests)
     return FoundTests(tests, tuple(sorted(problems, key=lambda problem: problem.place)), len(decoded))

@@ -4,7 +4,7 @@ from ringfence.sources.manifests.comments import comments_of, find_comments
 from ringfence.sources.manifests.content import MAX_BYTES, parse_yaml, read_content, read_settings
 from ringfence.sources.manifests.contents import FileContents, FileText
 from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
-from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion
+from ringfence.sources.manifests.paths import CONFIGURATION_FILE, STANDARD_INPUT, Exclusion
 from ringfence.sources.manifests.rendering import (
     CHART,
     TEMPLATE_MARK,
@@ -16,6 +16,7 @@ from ringfence.sources.manifests.rendering import (
 
 __all__ = [
     "CHART",
+    "CONFIGURATION_FILE",
     "KUSTOMIZATIONS",
     "MAX_BYTES",
     "STANDARD_INPUT",

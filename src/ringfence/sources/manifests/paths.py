@@ -16,6 +16,9 @@ from typing import Final
 from ringfence.errors import ManifestError
 
 STANDARD_INPUT: Final = "-"
+CONFIGURATION_FILE: Final = ".ringfence.yaml"
+"""The configuration of ringfence, which is no manifest."""
+
 _SCHEMES: Final = ("http://", "https://")
 
 
@@ -46,7 +49,7 @@ def _exists(text: str) -> bool:
 
 
 class Exclusion:
-    """What a walk through folders leaves out: hidden folders, and what matches a pattern.
+    """What a walk through folders leaves out: hidden folders, the configuration, and what matches a pattern.
 
     A pattern is matched against the name of a file or folder, and against its path below the folder that was named. A
     file or folder that is named itself is always read.
@@ -57,13 +60,14 @@ class Exclusion:
 
     def excludes(self, entry: Path, top: Path) -> bool:
         """Whether to leave out a file or folder that was found below `top`."""
-        if entry.is_dir() and entry.name.startswith("."):
+        if entry.name == CONFIGURATION_FILE or (entry.name.startswith(".") and entry.is_dir()):
             return True
         return self._is_matched(entry.relative_to(top))
 
     def excludes_stored(self, below: str) -> bool:
         """Whether to leave out a file that is stored in a revision, by its path below the folder that was named."""
-        if "/." in f"/{below.rpartition('/')[0]}":
+        folder, _, name = below.rpartition("/")
+        if "/." in f"/{folder}" or name == CONFIGURATION_FILE:
             return True
         if not self._patterns:
             return False
