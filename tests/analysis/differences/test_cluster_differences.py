@@ -161,3 +161,18 @@ def test_a_workload_under_another_name_is_compared_as_one(tmp_path: Path) -> Non
 def test_a_workload_that_is_not_recognized_is_removed_and_added(tmp_path: Path, after: tuple[str, ...]) -> None:
     found = compared(tmp_path, (WORKLOADS,), after)
     assert (found.renamed, [str(one) for one in found.removed]) == ((), ["prod/StatefulSet/db"])
+
+
+def test_what_is_assumed_of_a_workload_that_came_is_no_change_of_what_is_assumed(tmp_path: Path) -> None:
+    found = compared(tmp_path, (WORKLOADS, BLOCKS), (WORKLOADS, NEW.replace("app: web", "app: new"), BLOCKS))
+    assert found.added
+    assert any(text.startswith("the addresses of 4 pods, ") for text in found.assumptions)
+    assert (found.unknown, found.known) == ((), ())
+
+
+def test_what_is_assumed_of_more_workloads_than_before_is_said_of_these(tmp_path: Path) -> None:
+    closed = DB.replace("name: db,", "name: probe,").replace("prod", "tools").replace("app: db", "app: probe")
+    closed = closed.partition("  policyTypes")[0] + "  policyTypes: [Ingress, Egress]\n"
+    found = compared(tmp_path, (WORKLOADS, BLOCKS, closed), (WORKLOADS, BLOCKS))
+    taken = "is not known: it is taken not to lie in ipBlock 198.51.100.0/24"
+    assert (found.unknown, found.known) == ((f"the address of tools/Deployment/probe {taken}",), ())

@@ -26,7 +26,9 @@ from ringfence.analysis.differences.changed_addresses import ChangedAddresses, c
 from ringfence.analysis.differences.changed_assumptions import (
     ChangedAssumptions,
     assumed,
+    assumed_of,
     changed_assumptions,
+    common_names,
     counterpart_assumptions,
 )
 from ringfence.analysis.differences.changed_connections import (
@@ -206,7 +208,7 @@ def difference(before: State, after: State, names: tuple[str, str] = ("A", "B"))
         ClusterView(after, [one.after for one in workloads.common]),
     )
     everyone = range(len(workloads.common))
-    found = changed_assumptions(assumed(before), assumed(after))
+    found = changed_assumptions(assumed(before), assumed(after), common_names(before, after, workloads.renamed))
     unread = unread_changes(before.doubts, after.doubts)
     compared = _Compared(views, workloads, everyone, changed_sides(*views, everyone), names, found, unread)
     difference, claims = _compared(compared, ExposureComparison(views[0], after))
@@ -230,7 +232,7 @@ def difference_in_policies(
         exposure = ExposureComparison(before, state, [policy.metadata.namespace for policy in policies])
         # Policies never apply to hostNetwork pods; which of them would select one is assumed.
         hosts, subjects = list(state.host_network_members()), [pod for one in affected for pod in one.pods()]
-        of_hosts, old = assumed(state, hosts), assumed(state, subjects)
+        of_hosts, old = assumed(state, hosts), assumed_of(state, subjects)
 
         @contextmanager
         def changed() -> Iterator[None]:
@@ -246,11 +248,15 @@ def difference_in_policies(
             views = before, ClusterView(state, groups)
             places = [place for place, group in enumerate(groups) if group.identity in affected]
             sides = changed_sides(*views, places)
-            depends = bool(old.assumptions or assumed(state, subjects).assumptions)
-            depends = depends or any(counterpart_assumptions(views[1], sides))
-            new = assumed(state) if depends else assumed(state, hosts)
-        # Whether an answer depends on what is assumed is a question to the policies of all peers, too.
-        found = changed_assumptions(assumed(state) if depends else of_hosts, new)
+            # Whether an answer depends on what is assumed is a question to the policies of all peers, too: they are
+            # asked only if the policies that have changed assume something else of any pair.
+            new = assumed_of(state, subjects)
+            differs = old.facts != new.facts or any(counterpart_assumptions(views[1], sides))
+            today = assumed(state) if differs else assumed(state, hosts)
+        then = assumed(state) if differs else of_hosts
+        found = changed_assumptions(then, today, (state.workload, state.workload))
+        if not differs:
+            found = found.with_unchanged((*old.sentences, *new.sentences))
 
         with changed():
             compared = _Compared(views, workloads, places, sides, names, found, (), origins)

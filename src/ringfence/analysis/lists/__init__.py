@@ -10,7 +10,13 @@ from ringfence.analysis.lists.connection_filters import (
     list_selector,
 )
 from ringfence.analysis.lists.connection_lists import list_connections
-from ringfence.analysis.lists.connections import Connection, connection_assumptions, subject_assumptions
+from ringfence.analysis.lists.connections import (
+    Connection,
+    ListAssumptions,
+    connection_assumptions,
+    list_assumptions,
+    subject_assumptions,
+)
 from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.analysis.lists.folded_views import BY_NAMESPACE, BY_POD, BY_WORKLOAD, FoldedView, graph_view, matrix_view
@@ -47,6 +53,7 @@ __all__ = [
     "Group",
     "Isolated",
     "IsolationList",
+    "ListAssumptions",
     "ListedSide",
     "NamedPolicy",
     "Passing",
@@ -67,6 +74,7 @@ __all__ = [
     "isolation",
     "isolation_of",
     "label_assumptions",
+    "list_assumptions",
     "list_connections",
     "list_selector",
     "matrix_view",

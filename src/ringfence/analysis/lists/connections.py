@@ -15,16 +15,17 @@ import msgspec
 from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ClusterPart, ConnectionFilter
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.engine.answers import (
+    AssumedMatches,
     ConnectivityRow,
     ListedPairs,
     allowed_addresses,
     connectivity_rows,
     exempt_addresses,
     is_exempt,
-    listed_match_assumptions,
+    listed_matches,
     listed_node_assumptions,
     listed_priority_assumptions,
-    subject_match_assumptions,
+    subject_matches,
     unknown_label_text,
     values_named,
 )
@@ -114,6 +115,18 @@ def connection_rows(
                     yield Connection(outside, destination.reference, passing)
 
 
+class ListAssumptions(msgspec.Struct, frozen=True):
+    """What a list of connections assumes: `matches` are about the pods that the peers of rules match."""
+
+    general: tuple[str, ...]
+    matches: AssumedMatches
+    priorities: tuple[str, ...]
+
+    def sentences(self) -> tuple[str, ...]:
+        """What is assumed, in words, each once."""
+        return tuple(dict.fromkeys((*self.general, *self.matches.sentences(), *self.priorities)))
+
+
 def connection_assumptions(
     state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
 ) -> tuple[str, ...]:
@@ -123,32 +136,42 @@ def connection_assumptions(
     With a `namespace`, only what is about the pods of this namespace. What is assumed about the peers of rules is that
     of the connections that are `wanted`; by default, of all with an end in the namespace.
     """
+    return list_assumptions(state, namespace, wanted).sentences()
+
+
+def list_assumptions(
+    state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
+) -> ListAssumptions:
+    """What a list of connections assumes, as values: as `connection_assumptions`."""
     pods = list(state.members() if namespace is None else state.members_in(namespace))
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
-    matches = listed_match_assumptions(state, _pairs(state, listed), _asked(state, listed))
     nodes = listed_node_assumptions(state, pods, listed.destinations.reach)
-    labels = _unknown_labels(state, pods)
-    found = (*_limits(state), *doubts, *labels, *nodes, *matches, *_priorities_outside(state, listed))
-    return tuple(dict.fromkeys(found))
+    return ListAssumptions(
+        (*_limits(state), *doubts, *_unknown_labels(state, pods), *nodes),
+        listed_matches(state, _pairs(state, listed), _asked(state, listed)),
+        tuple(_priorities_outside(state, listed)),
+    )
 
 
-def subject_assumptions(state: State, subjects: Sequence[Member]) -> tuple[str, ...]:
+def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumptions:
     """What is assumed of all connections of some pods by the policies that select them, apart from those of the peers.
 
     Labels with an unknown value are those of all pods: whichever has it may be a peer.
     """
     everyone = list(state.members())
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(subjects))
+    nodes = listed_node_assumptions(state, subjects)
     outside = (
         text
         for direction in Direction
         for text in listed_priority_assumptions(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
     )
-    matches = subject_match_assumptions(state, Direction, subjects, everyone)
-    nodes = listed_node_assumptions(state, subjects)
-    labels = _unknown_labels(state, everyone)
-    return tuple(dict.fromkeys((*_limits(state), *doubts, *labels, *nodes, *matches, *outside)))
+    return ListAssumptions(
+        (*_limits(state), *doubts, *_unknown_labels(state, everyone), *nodes),
+        subject_matches(state, Direction, subjects, everyone),
+        tuple(outside),
+    )
 
 
 def _limits(state: State) -> Iterator[str]:

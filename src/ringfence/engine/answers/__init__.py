@@ -1,11 +1,12 @@
 """Answers from the state of the engine: verdicts, connectivity, and explanations."""
 
+from ringfence.engine.answers.assumed_matches import AssumedMatches
 from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
 from ringfence.engine.answers.equal_priorities import equal_priority_text
 from ringfence.engine.answers.explanations import explain
-from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
+from ringfence.engine.answers.listed_matches import ListedPairs, listed_matches, subject_facts, subject_matches
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import assumed_about_own_node, listed_node_assumptions
@@ -28,6 +29,7 @@ from ringfence.engine.answers.verdicts import (
 from ringfence.engine.policies import End, end_text
 
 __all__ = [
+    "AssumedMatches",
     "Bystander",
     "Certainty",
     "ConnectivityRow",
@@ -56,7 +58,7 @@ __all__ = [
     "exempt_addresses",
     "explain",
     "is_exempt",
-    "listed_match_assumptions",
+    "listed_matches",
     "listed_node_assumptions",
     "listed_priority_assumptions",
     "node_addresses",
@@ -65,7 +67,8 @@ __all__ = [
     "side_row",
     "side_traffic",
     "stacks_of",
-    "subject_match_assumptions",
+    "subject_facts",
+    "subject_matches",
     "traffic_between",
     "traffic_between_two",
     "traffic_by_part",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ringfence.engine.answers.assumed_matches import AssumedMatches
 from ringfence.engine.answers.connectivity import side_row
 from ringfence.engine.answers.host_selections import unapplied_policies, would_select
 from ringfence.engine.answers.listed_priorities import EqualPriorities
@@ -30,7 +31,6 @@ from ringfence.engine.policies import (
     RuleContext,
     host_network_assumption,
     namespace_assumption,
-    pods_text,
 )
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
@@ -40,7 +40,6 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
-_MOST_POLICIES = 3
 _FIELDS_OF_ADDRESSES = ("ipBlock", "networks", "nodes")
 """The fields of peers that match pods by their addresses."""
 
@@ -48,29 +47,42 @@ ListedPairs = tuple[Collection[Member], Collection[Member]]
 """Sources and destinations: the pairs of each source with each destination."""
 
 
-def listed_match_assumptions(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> Iterator[str]:
+def listed_matches(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> AssumedMatches:
     """The facts that are missing about namespaces, addresses and hostNetwork pods on which a list depends, and the
     policies with the same priority whose order decides.
 
     The list is about `pairs` of pods, the traffic `asked` between them, and their connections with addresses. Exactly
-    those assumptions are named that the answer about all traffic between such a pair makes: that of one side, unless
-    the other side surely denies everything. Where a policy is not read or a label has an unknown value, the other side
-    is not looked at. Several pods about which the same is assumed are counted, and one of them is named.
+    that is named which the answer about all traffic between such a pair assumes: that of one side, unless the other
+    side surely denies everything. Where a policy is not read or a label has an unknown value, the other side is not
+    looked at.
     """
-    yield from _texts(state, _both_sides(state, pairs, asked))
+    return _assumed(state, _both_sides(state, pairs, asked))
 
 
-def subject_match_assumptions(
+def subject_matches(
     state: State, directions: Iterable[Direction], subjects: Collection[Member], peers: Collection[Member]
-) -> Iterator[str]:
+) -> AssumedMatches:
     """What the policies of some subjects for some directions assume about their connections with some peers.
 
-    As `listed_match_assumptions`, which names less: nothing where the policies of the peers surely deny everything.
-    What several directions assume is joined in the same texts.
+    As `listed_matches`, which has less: nothing where the policies of the peers surely deny everything.
     """
-    yield from _texts(
-        state, ((_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC), None) for direction in directions)
-    )
+    sides = (_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC) for direction in directions)
+    return _assumed(state, ((side, None) for side in sides))
+
+
+def subject_facts(
+    state: State, directions: Iterable[Direction], subjects: Collection[Member], peers: Collection[Member]
+) -> frozenset[object]:
+    """What the policies of each subject assume about which peers: if it is equal at two moments, nothing has changed.
+
+    It can be compared only while pods have the same identities.
+    """
+    found: set[object] = set()
+    for direction in directions:
+        for group, uncertain in _ListedSide(state, direction, subjects, peers, ALL_TRAFFIC).by_group:
+            for one in uncertain:
+                found.update((direction, identity.bit, one.assumption, one.bits) for identity in group.pods)
+    return frozenset(found)
 
 
 _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
@@ -84,7 +96,7 @@ def _both_sides(state: State, pairs: Iterable[ListedPairs], asked: Traffic) -> _
         yield from ((egress, ingress), (ingress, egress))
 
 
-def _texts(state: State, sides: _Sides) -> Iterator[str]:
+def _assumed(state: State, sides: _Sides) -> AssumedMatches:
     found: defaultdict[MatchAssumption, set[frozenset[Member]]] = defaultdict(set)
     unapplied: defaultdict[str, set[Member]] = defaultdict(set)
     for side, other in sides:
@@ -93,28 +105,10 @@ def _texts(state: State, sides: _Sides) -> Iterator[str]:
         for host in (pod for pod in side.subjects if pod.host_network):
             for policy in unapplied_policies(state, host, side.direction):
                 unapplied[str(policy)].add(host)
-    names: dict[frozenset[frozenset[Member]], tuple[str, bool]] = {}
-    for assumption, groups in found.items():
-        # The same is often assumed about very many pods for one block after another.
-        key = frozenset(groups)
-        if key not in names:
-            pods = frozenset[Member]().union(*groups)
-            names[key] = (pods_text(pods), len(pods) > 1)
-        named, several = names[key]
-        yield assumption.of(named, several=several)
-    yield from _unapplied_texts(unapplied)
-
-
-def _unapplied_texts(unapplied: dict[str, set[Member]]) -> Iterator[str]:
-    """The policies that are taken not to apply to hostNetwork pods; those about the same pods together."""
-    by_hosts: defaultdict[frozenset[Member], list[str]] = defaultdict(list)
-    for policy in sorted(unapplied):
-        by_hosts[frozenset(unapplied[policy])].append(policy)
-    for hosts, policies in by_hosts.items():
-        use, them = ("use their nodes'", "them") if len(hosts) > 1 else ("uses its node's", "it")
-        named = ", ".join(policies[:_MOST_POLICIES]) + (" ..." if len(policies) > _MOST_POLICIES else "")
-        are = "are" if len(policies) > 1 else "is"
-        yield f"{pods_text(hosts)} {use} network: {named} {are} taken not to apply to {them}"
+    return AssumedMatches(
+        {assumption: frozenset(groups) for assumption, groups in found.items()},
+        {policy: frozenset(hosts) for policy, hosts in unapplied.items()},
+    )
 
 
 class _PlacedRule(NamedTuple):
@@ -210,7 +204,7 @@ class _ListedSide:
 
         Where the other side of a pair surely denies everything, the answer does not depend on it.
         """
-        for group, uncertain in self._by_group:
+        for group, uncertain in self.by_group:
             if uncertain:
                 self._note(group, uncertain, other)
         known: dict[tuple[Bitset, frozenset[Member]], frozenset[Member]] = {}
@@ -223,7 +217,8 @@ class _ListedSide:
                 yield assumption, known[key]
 
     @cached_property
-    def _by_group(self) -> list[tuple[ListedSubjects, list[_Uncertain]]]:
+    def by_group(self) -> list[tuple[ListedSubjects, list[_Uncertain]]]:
+        """The subjects by the policies that isolate them, with what these assume about which peers."""
         groups = subjects_by_policies(self._state, self.direction, self.subjects)
         return [(group, list(self._uncertain(group))) for group in groups]
 
@@ -235,7 +230,7 @@ class _ListedSide:
         is any, nothing counts as sure.
         """
         found = []
-        for group, uncertain in self._by_group:
+        for group, uncertain in self.by_group:
             admitted = self._state.population.everyone
             if not any(map(self._is_unsure_otherwise, group.members())):
                 row = side_row(self._state, next(iter(group.pods)), self.direction)
