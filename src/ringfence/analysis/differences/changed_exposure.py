@@ -8,7 +8,7 @@ between workloads are about them.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import product
 from operator import or_
 from typing import Any, Final
@@ -192,9 +192,11 @@ class ExposureComparison:
         existing, selected = _ExistingPods(after, matched), frozenset(affected)
         with self._budget.deciding():
             for direction in Direction:
+                former, present = self._counterparts[direction]
+                others_differ = former.differ_from(present, touched)
                 for place in range(len(matched)):
                     policies = _policies(views, place, direction, unchanged) if place in selected else frozenset()
-                    if not (policies or relabelled or self._others_differ(views, place, direction, touched)):
+                    if not (policies or relabelled or others_differ(*(view.identity(place) for view in views))):
                         continue
                     before_and_after = self._both(views, place, direction, touched)
                     if before_and_after[0] != before_and_after[1]:
@@ -214,16 +216,6 @@ class ExposureComparison:
         """The namespaces of policies; all, if one of them is a policy of the whole cluster."""
         names = frozenset(policed)
         return names if all(names) else self._everywhere
-
-    def _others_differ(
-        self, views: tuple[ClusterView, ClusterView], place: int, direction: Direction, touched: Names
-    ) -> bool:
-        """Whether pods to come of some namespaces allow something else with a workload than before."""
-        before, after = (
-            counterparts.other_sides(view.identity(place), touched)
-            for counterparts, view in zip(self._counterparts[direction], views, strict=True)
-        )
-        return before != after
 
     def _both(
         self, views: tuple[ClusterView, ClusterView], place: int, direction: Direction, touched: Names
@@ -302,13 +294,23 @@ class _ExistingPods:
     """The labels of the workloads that both clusters have."""
 
     def __init__(self, view: ClusterView, matched: Sequence[Matched]) -> None:
-        self._single = bitsets.of(place for place, one in enumerate(matched) if not one.is_several)
-        self._having: defaultdict[tuple[str, str, str], Bitset] = defaultdict(int)
-        for place, member in enumerate(view.members):
+        self._view = view
+        self._matched = matched
+        self._known: dict[PossiblePods, list[Bitset]] = {}
+
+    @cached_property
+    def _single(self) -> Bitset:
+        return bitsets.of(place for place, one in enumerate(self._matched) if not one.is_several)
+
+    @cached_property
+    def _having(self) -> dict[tuple[str, str, str], Bitset]:
+        """The workloads of each namespace that have each label."""
+        found: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for place, member in enumerate(self._view.members):
             if not member.host_network:
                 for key, value in member.labels.items():
-                    self._having[member.namespace, key, value] |= 1 << place
-        self._known: dict[PossiblePods, list[Bitset]] = {}
+                    found[member.namespace, key, value].append(place)
+        return {label: bitsets.of(places) for label, places in found.items()}
 
     def cover(self, pods: PossiblePods, workload: int) -> bool:
         """Whether all possible pods have labels, and are in namespaces, that another pod than the workload's has, too.

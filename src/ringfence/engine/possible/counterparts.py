@@ -10,7 +10,7 @@ An address is not known of a pod to come: an ipBlock matches it if it covers all
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial, reduce
 from operator import and_, or_
 from typing import TypeVar
@@ -96,6 +96,26 @@ class Counterparts:
         """What possible pods of some namespaces allow with a pod that exists, each namespace by itself."""
         unusual = self._unusual_of(pod, names)
         return {name: unusual.get(name, self._usual[name]) for name in names}
+
+    def differ_from(
+        self, other: "Counterparts", names: frozenset[str | None]
+    ) -> "Callable[[Identity, Identity], bool]":
+        """Tells of a pod, by its identities here and there, if possible pods of some namespaces allow it something else.
+
+        Most pods are allowed the same as all others, so what differs for all is found out once.
+        """
+        self.look_at(names)
+        other.look_at(names)
+        if any(self._usual[name] != other._usual[name] for name in names):
+            return lambda here, there: self.other_sides(here, names) != other.other_sides(there, names)
+
+        def differs(here: Identity, there: Identity) -> bool:
+            # The pods of which neither has anything unusual are most of them.
+            if not (self._unusual.get(here.bit) or other._unusual.get(there.bit)):
+                return False
+            return self.other_sides(here, names) != other.other_sides(there, names)
+
+        return differs
 
     def _unusual_of(self, pod: Identity, names: frozenset[str | None]) -> dict[str | None, ByTraffic]:
         self.look_at(names)
