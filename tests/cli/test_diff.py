@@ -202,6 +202,8 @@ def test_what_is_rendered_of_two_revisions(kustomized: GitRepository, options: s
     assert (printed["summary"]["opened"], printed["summary"]["closed"]) == (1, 0)
     folder, program = ("overlay", "kustomize") if "-k" in options else ("chart", "helm")
     assert printed["changes"][0]["causes"][0]["file"] == f"side:{folder} ({program})"
+    commit = kustomized("rev-parse", "side").strip()
+    assert printed["to"] == {"name": "side", "revision": "side", "commit": commit, "paths": [folder]}
     assert "the files are the same" in run(*options.replace("side", "main").split()).stdout
 
 

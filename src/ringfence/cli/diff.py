@@ -117,7 +117,7 @@ def diff(
     found, problems = _reviewed(compared.difference, allowed), compared.problems
     match output:
         case "json":
-            print_document(difference_json(found, first.name, second.name, problems))
+            print_document(difference_json(found, first.described(), second.described(), problems))
         case "markdown":
             print_text(review_comment(found, first.name, second.name, _comment_key(inputs), problems))
         case "github":

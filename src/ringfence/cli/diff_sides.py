@@ -9,7 +9,9 @@ from ringfence.cli.inputs import Inputs
 from ringfence.cli.what_if import enforced, supposed
 from ringfence.cluster import Cluster
 from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.render.differences import ComparedSide
 from ringfence.shared_input import SharedInput
+from ringfence.sources.git import commit_of
 
 
 class SideInputs(Inputs, frozen=True):
@@ -120,6 +122,14 @@ class ComparedInput(msgspec.Struct, frozen=True):
 
     name: str
     inputs: Inputs
+
+    def described(self) -> ComparedSide:
+        """Where it comes from, for documents."""
+        inputs = self.inputs
+        chart = [inputs.chart] if isinstance(inputs, SideInputs) and inputs.chart else []
+        paths = (*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else []), *chart)
+        revision = inputs.revision if isinstance(inputs, RevisionInputs) else None
+        return ComparedSide(self.name, revision, commit_of(revision) if revision else None, paths)
 
     def has_same_files(self, other: "ComparedInput") -> bool:
         """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""

@@ -19,11 +19,12 @@ from ringfence.analysis.lists import PodGroup, list_connections, pod_groups
 from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
-from ringfence.render.differences import difference_json
+from ringfence.render.differences import ComparedSide, difference_json
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 from ringfence.shared_input import SharedInput
 
+SIDES = ComparedSide("a"), ComparedSide("b")
 BeforeAfter = tuple[Traffic, Traffic]
 _KINDS = (strategies.policies, strategies.namespaces, strategies.pods(), strategies.workloads, strategies.nodes)
 
@@ -221,7 +222,7 @@ def test_the_order_of_objects_changes_nothing_of_the_result(
     objects: tuple[list[Object], list[Object]], order: Random
 ) -> None:
     def printed() -> str:
-        return difference_json(cluster(objects[0]).diff(cluster(objects[1])), "a", "b")
+        return difference_json(cluster(objects[0]).diff(cluster(objects[1])), *SIDES)
 
     first = printed()
     for one in objects:
@@ -275,7 +276,7 @@ def test_changed_policies_are_found_in_one_state_as_in_two(objects: tuple[list[O
     whole = cluster(objects[0]).diff(cluster(objects[1]))
 
     def told(found: ClusterDifference) -> Any:
-        return difference_json(msgspec.structs.replace(found, assumptions=()), "a", "b")
+        return difference_json(msgspec.structs.replace(found, assumptions=()), *SIDES)
 
     # Of assumptions that are made before and after, only those are named that have to do with the changed policies.
     assert told(quick) == told(whole)

@@ -100,7 +100,7 @@ class Counterparts:
     def differ_from(
         self, other: "Counterparts", names: frozenset[str | None]
     ) -> "Callable[[Identity, Identity], bool]":
-        """Tells of a pod, by its identities here and there, if possible pods of some namespaces allow it something else.
+        """Tells of a pod, by its identities here and there, if possible pods of some namespaces allow something else.
 
         Most pods are allowed the same as all others, so what differs for all is found out once.
         """

@@ -1,7 +1,7 @@
 """What a change does: as text, as JSON, as a review comment in Markdown, and as annotations of a GitHub workflow."""
 
 from ringfence.render.differences.annotations import difference_annotations
-from ringfence.render.differences.documents import difference_json
+from ringfence.render.differences.documents import ComparedSide, difference_json
 from ringfence.render.differences.phrases import plain
 from ringfence.render.differences.review_comments import MOST_BYTES, review_comment
 from ringfence.render.differences.sections import cause_text, closing_sentence, difference_sections
@@ -9,6 +9,7 @@ from ringfence.render.differences.text import difference_text, summary_text
 
 __all__ = [
     "MOST_BYTES",
+    "ComparedSide",
     "cause_text",
     "closing_sentence",
     "difference_annotations",

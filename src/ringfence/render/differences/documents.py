@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from ringfence.analysis.differences import (
     Cause,
     ChangedConnections,
@@ -27,12 +29,23 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
 
 
-def difference_json(found: ClusterDifference, first: str, second: str, problems: Iterable[Problem] = ()) -> str:
+class ComparedSide(msgspec.Struct, frozen=True):
+    """Where one of the two clusters comes from: its name in texts, and of a revision what it is and its commit."""
+
+    name: str
+    revision: str | None = None
+    commit: str | None = None
+    paths: tuple[str, ...] = ()
+
+
+def difference_json(
+    found: ClusterDifference, first: ComparedSide, second: ComparedSide, problems: Iterable[Problem] = ()
+) -> str:
     """Everything that changed as JSON; `problems` are those of both inputs."""
     return document_json(
         {
-            "from": first,
-            "to": second,
+            "from": _side_json(first),
+            "to": _side_json(second),
             "same": not found and not found.reviewed,
             "summary": _summary_json(found),
             "changes": [_change_json(one) for one in found.connections],
@@ -53,6 +66,10 @@ def difference_json(found: ClusterDifference, first: str, second: str, problems:
             "problems": [problem_json(problem) for problem in problems],
         }
     )
+
+
+def _side_json(side: ComparedSide) -> Json:
+    return {"name": side.name, "revision": side.revision, "commit": side.commit, "paths": list(side.paths)}
 
 
 def _summary_json(found: ClusterDifference) -> Json:

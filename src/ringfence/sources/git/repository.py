@@ -181,6 +181,11 @@ class Repository:
             raise ManifestError(f"git {words[0]} did not end within {_SECONDS} s") from None
 
 
+def commit_of(revision: str) -> str:
+    """The id of the commit that a revision of the repository of the working directory names."""
+    return Repository().commit(revision)
+
+
 def merge_base(one: str, other: str) -> str:
     """The commit from which two revisions of the repository of the working directory come, in short."""
     repository = Repository()
