@@ -199,8 +199,8 @@ def _paths(inputs: DiffInputs) -> tuple[str, ...]:
 def _exit_code(found: ClusterDifference, fail_on: Collection[str], *, no_assumptions: bool) -> int:
     fails = {
         "any": bool(found),
-        "opened": bool(found.of(ConnectionChange.OPENED)),
-        "closed": bool(found.of(ConnectionChange.CLOSED)),
+        "opened": bool(found.of(ConnectionChange.OPENED) or found.opened_services),
+        "closed": bool(found.of(ConnectionChange.CLOSED) or any(one.closed for one in found.services)),
         "exposure": found.exposure_changed,
         "unknown": bool(found.unknown or found.unread or found.is_undecided),
         "none": False,

@@ -11,6 +11,7 @@ from ringfence.analysis.differences.arrows_of_change import (
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
+from ringfence.analysis.differences.changed_services import ChangedService, ServiceTarget
 from ringfence.analysis.differences.changes_of_policies import changes_of_policies_alone
 from ringfence.analysis.differences.cluster_differences import (
     SAME_FILES,
@@ -48,6 +49,7 @@ __all__ = [
     "ChangedConnections",
     "ChangedExposure",
     "ChangedIsolation",
+    "ChangedService",
     "ClusterDifference",
     "ClusterSnapshot",
     "ConnectionChange",
@@ -59,6 +61,7 @@ __all__ = [
     "RedundancyHere",
     "RenamedWorkload",
     "ReviewedChange",
+    "ServiceTarget",
     "SnapshotDifference",
     "SnapshotEnds",
     "UnreadChange",

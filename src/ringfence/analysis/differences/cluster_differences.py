@@ -43,6 +43,7 @@ from ringfence.analysis.differences.changed_exposure import (
     exposure_rows,
     is_relabelled,
 )
+from ringfence.analysis.differences.changed_services import ChangedService, changed_services
 from ringfence.analysis.differences.exposure_examples import ExposureClaim
 from ringfence.analysis.differences.folding import FoldedCell, fold
 from ringfence.analysis.differences.matched_workloads import (
@@ -134,7 +135,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
     None where both have the same policies. `unknown` are the assumptions on which answers depend only since the change,
     `known` those on which they no longer do. `reviewed` are rows that were reviewed and do not count. `renamed`
-    workloads are no difference: they are compared as one, under their present names.
+    workloads are no difference: they are compared as one, under their present names. `services` lead elsewhere.
     `unread` are policies that are not read and differ: what they change is not known.
     """
 
@@ -154,10 +155,16 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     namespaces: tuple[str, ...] = ()
     reviewed: tuple[ReviewedChange, ...] = ()
     renamed: tuple[RenamedWorkload, ...] = ()
+    services: tuple[ChangedService, ...] = ()
 
     def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
         """The connections that were opened, or closed."""
         return [one for one in self.connections if one.kind is kind]
+
+    @property
+    def opened_services(self) -> list[ChangedService]:
+        """The Services by which some workload reaches something, and reached nothing before."""
+        return [one for one in self.services if one.opened]
 
     @property
     def exposure_changed(self) -> bool:
@@ -182,6 +189,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
             or self.isolation
             or self.added
             or self.removed
+            or self.services
             or self.exposure_changed
             or self.unknown
             or self.known
@@ -212,7 +220,11 @@ def difference(before: State, after: State, names: tuple[str, str] = ("A", "B"))
     unread = unread_changes(before.doubts, after.doubts)
     compared = _Compared(views, workloads, everyone, changed_sides(*views, everyone), names, found, unread)
     difference, claims = _compared(compared, ExposureComparison(views[0], after))
-    return msgspec.structs.replace(difference, exposure=exposure_rows(views, workloads.common, claims))
+    return msgspec.structs.replace(
+        difference,
+        exposure=exposure_rows(views, workloads.common, claims),
+        services=changed_services(views, workloads.common, workloads.renamed),
+    )
 
 
 def difference_in_policies(

@@ -9,10 +9,12 @@ from ringfence.analysis.differences import (
     ChangedConnections,
     ChangedExposure,
     ChangedIsolation,
+    ChangedService,
     ClusterDifference,
     ConnectionChange,
     Ends,
     ReviewedChange,
+    ServiceTarget,
     UnreadChange,
     When,
 )
@@ -50,6 +52,7 @@ def difference_json(
             "summary": _summary_json(found),
             "changes": [_change_json(one) for one in found.connections],
             "allowed": [_reviewed_json(one) for one in found.reviewed],
+            "services": [_service_json(one) for one in found.services],
             "exposure": [_exposure_json(one) for one in found.exposure],
             "isolation": [_isolation_json(one) for one in found.isolation],
             "policies": _meaning_json(found),
@@ -77,6 +80,7 @@ def _summary_json(found: ClusterDifference) -> Json:
         "opened": len(found.of(ConnectionChange.OPENED)),
         "closed": len(found.of(ConnectionChange.CLOSED)),
         "exposure": len(found.exposure) or int(found.exposure_changed),
+        "services": len(found.services),
         "isolation": len(found.isolation),
         "unknown": len(found.unknown),
         "notRead": len(found.unread),
@@ -107,6 +111,24 @@ def _reviewed_json(one: ReviewedChange) -> Json:
         for reason, last, place in one.entries
     ]
     return {**_change_json(one.change), "entries": entries}
+
+
+def _service_json(one: ChangedService) -> Json:
+    return {
+        "service": end_json(one.service),
+        "protocol": one.protocol,
+        "port": one.port,
+        "before": list(map(_target_json, one.before)),
+        "after": list(map(_target_json, one.after)),
+        "opened": list(map(end_json, one.opened)),
+        "closed": list(map(end_json, one.closed)),
+    }
+
+
+def _target_json(target: ServiceTarget) -> Json:
+    end = target.workload or target.addresses
+    assert end is not None
+    return {"end": end_json(end), "port": target.port}
 
 
 def _exposure_json(one: ChangedExposure) -> Json:

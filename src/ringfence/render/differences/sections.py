@@ -10,6 +10,7 @@ from ringfence.analysis.differences import (
     ChangedConnections,
     ChangedExposure,
     ChangedIsolation,
+    ChangedService,
     ClusterDifference,
     ConnectionChange,
     Effect,
@@ -71,6 +72,9 @@ def difference_sections(found: ClusterDifference, first: str, second: str) -> It
     everything = (
         Section("opened", f"{len(opened)} opened", tuple(map(_connection, opened)), True, columns),
         Section("closed", f"{len(closed)} closed", tuple(map(_connection, closed)), False, columns),
+        Section(
+            "services", _services_heading(found), tuple(map(_service, found.services)), bool(found.opened_services)
+        ),
         Section("exposure opened", f"{len(wider)} exposures opened", tuple(_exposures(wider, spaces)), True, exposed),
         Section(
             "exposure closed", f"{len(narrower)} exposures closed", tuple(_exposures(narrower, spaces)), False, exposed
@@ -89,6 +93,7 @@ def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
     """How much has changed: of connections, of policies (may be empty), and how many workloads were compared."""
     parts = [f"{len(found.of(kind))} {kind.value}" for kind in ConnectionChange] if found.connections else []
     parts += [f"{len(found.reviewed)} allowed"] if found.reviewed else []
+    parts += [_services_heading(found)] if found.services else []
     parts += _exposure_parts(found)
     parts += [_isolation_heading(found)] if found.isolation else []
     parts += [f"{len(found.unknown)} unknown"] if found.unknown else []
@@ -166,6 +171,23 @@ def _reviewed(one: ReviewedChange) -> Row:
         ("until ", str(last), ": ", Name(reason), " (", Name(str(place)), ")") for reason, last, place in one.entries
     )
     return Row(row.mark, row.sentence, tuple(entries))
+
+
+def _services_heading(found: ClusterDifference) -> str:
+    return f"{len(found.services)} {'Service leads' if len(found.services) == 1 else 'Services lead'} elsewhere"
+
+
+def _service(one: ChangedService) -> Row:
+    mark = "+" if one.opened else "-" if one.closed else "~"
+    before, after = (listed(targets) if targets else ("nothing",) for targets in (one.before, one.after))
+    joint = ", and before to " if set(one.before) & set(one.after) else ", and no longer to "
+    sentence = phrase(Name(f"{one.service} {one.protocol} {one.port}"), " now leads to ", after, joint, before)
+    reasons = [
+        phrase(f"{what} reached by ", listed(workloads))
+        for what, workloads in (("now", one.opened), ("no longer", one.closed))
+        if workloads
+    ]
+    return Row(mark, sentence, tuple(reasons or [("the same workloads reach it as before",)]))
 
 
 def _exposures(changes: Iterable[ChangedExposure], namespaces: Sequence[str]) -> Iterator[Row]:

@@ -1,0 +1,91 @@
+"""Services that lead elsewhere, and for whom that opens or closes them: as single questions about each side say."""
+
+import pytest
+from tests.semantics.objects import Object, admits, container_port, labelled, namespace, pod, pods, policy, port
+
+from ringfence.analysis.differences import ClusterDifference
+from ringfence.cluster import Cluster
+from ringfence.render.differences import difference_text
+
+WEB, OLD, NEW = {"app": "web"}, {"app": "db", "version": "1"}, {"app": "db", "version": "2"}
+
+
+def service(selector: Object, **of_port: object) -> Object:
+    ports = [{"name": "sql", "port": 5432, **of_port}]
+    metadata = {"name": "db", "namespace": "x"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector, "ports": ports}}
+
+
+def cluster(*objects: Object) -> Cluster:
+    made = Cluster()
+    listening = [container_port("sql", 5432)]
+    for one in (
+        namespace("x"),
+        pod("x/web", WEB),
+        pod("x/old", OLD, ports=listening),
+        pod("x/new", NEW, ports=listening),
+        policy("x/new", {"matchLabels": NEW}, ingress=[admits(pods(labelled(app="admin")), ports=[port(5432)])]),
+        policy("x/old", {"matchLabels": OLD}, ingress=[admits(pods(labelled(app="web")), ports=[port(5432)])]),
+        *objects,
+    ):
+        made.upsert(one)
+    return made
+
+
+def told(found: ClusterDifference) -> list[str]:
+    return difference_text(found, "a", "b").partition("services\n")[2].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            service({"version": "1"}),
+            service({"version": "2"}),
+            [
+                "  - x/Service/db TCP 5432 now leads to x/new:5432, and no longer to x/old:5432",
+                "      no longer reached by x/web",
+            ],
+            id="another selector",
+        ),
+        pytest.param(
+            service({"version": "2"}),
+            service({"app": "db"}),
+            [
+                "  + x/Service/db TCP 5432 now leads to x/new:5432, x/old:5432, and before to x/new:5432",
+                "      now reached by x/web",
+            ],
+            id="a wider selector",
+        ),
+        pytest.param(
+            service({"version": "1"}),
+            service({"version": "1"}, targetPort=5433),
+            [
+                "  - x/Service/db TCP 5432 now leads to x/old:5433, and no longer to x/old:5432",
+                "      no longer reached by x/web",
+            ],
+            id="another target port",
+        ),
+        pytest.param(service({"version": "1"}), service({"version": "1"}, targetPort="sql"), [], id="the same by name"),
+        pytest.param(
+            service({"version": "1"}),
+            service({"version": "9"}),
+            [
+                "  - x/Service/db TCP 5432 now leads to nothing, and no longer to x/old:5432",
+                "      no longer reached by x/web",
+            ],
+            id="nothing any more",
+        ),
+    ],
+)
+def test_a_service_that_leads_elsewhere(before: Object, after: Object, expected: list[str]) -> None:
+    old, new = cluster(before), cluster(after)
+    found = old.diff(new)
+    assert bool(found) is bool(expected)
+    assert [line for line in told(found) if line.startswith("  ")] == expected
+    for one in found.services:
+        for workload in one.opened:
+            assert new.can(str(workload), "x/svc/db", port=5432).any
+        for workload in one.closed:
+            assert old.can(str(workload), "x/svc/db", port=5432).any
+    assert not old.diff(cluster(before)).services
