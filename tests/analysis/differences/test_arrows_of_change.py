@@ -8,7 +8,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 
 from ringfence.analysis.differences import ArrowKind, ConnectionChange, changed_arrows
-from ringfence.analysis.differences.cluster_differences import Ends
+from ringfence.analysis.differences.what_changed import Ends
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import Addresses

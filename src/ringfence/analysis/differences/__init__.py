@@ -13,18 +13,7 @@ from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
 from ringfence.analysis.differences.changed_services import ChangedService, ServiceTarget
 from ringfence.analysis.differences.changes_of_policies import changes_of_policies_alone
-from ringfence.analysis.differences.cluster_differences import (
-    SAME_FILES,
-    ChangedConnections,
-    ChangedIsolation,
-    ClusterDifference,
-    Ends,
-    PolicyChange,
-    PolicyCount,
-    ReviewedChange,
-    difference,
-    difference_in_policies,
-)
+from ringfence.analysis.differences.cluster_differences import PolicyChange, difference, difference_in_policies
 from ringfence.analysis.differences.matched_workloads import RenamedWorkload
 from ringfence.analysis.differences.redundant_here import RedundancyHere, redundancy_here
 from ringfence.analysis.differences.snapshots import (
@@ -36,6 +25,15 @@ from ringfence.analysis.differences.snapshots import (
     take_snapshot,
 )
 from ringfence.analysis.differences.unread_changes import UnreadChange
+from ringfence.analysis.differences.what_changed import (
+    SAME_FILES,
+    ChangedConnections,
+    ChangedIsolation,
+    ClusterDifference,
+    Ends,
+    PolicyCount,
+    ReviewedChange,
+)
 
 __all__ = [
     "SAME_FILES",

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from ringfence.analysis.differences.causes import ConnectionChange
-from ringfence.analysis.differences.cluster_differences import ChangedConnections, ClusterDifference, Ends
+from ringfence.analysis.differences.what_changed import ChangedConnections, ClusterDifference, Ends
 from ringfence.analysis.lists import Passing, pod_groups
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.population import Member, Reference

@@ -7,22 +7,16 @@ cluster that could be (`analysis.possible`).
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from ringfence.analysis.differences.causes import (
-    Cause,
     Causes,
-    Change,
-    ConnectionChange,
     Origins,
     PolicyKey,
-    attributed_to,
     key_of,
 )
-from ringfence.analysis.differences.changed_addresses import ChangedAddresses, changed_addresses
 from ringfence.analysis.differences.changed_assumptions import (
     ChangedAssumptions,
     assumed,
@@ -32,168 +26,33 @@ from ringfence.analysis.differences.changed_assumptions import (
     counterpart_assumptions,
 )
 from ringfence.analysis.differences.changed_connections import (
-    ChangedCell,
     ChangedSides,
-    changed_connections,
     changed_sides,
 )
 from ringfence.analysis.differences.changed_exposure import (
-    ChangedExposure,
     ExposureComparison,
     exposure_rows,
     is_relabelled,
 )
-from ringfence.analysis.differences.changed_services import ChangedService, changed_services
+from ringfence.analysis.differences.changed_services import changed_services
 from ringfence.analysis.differences.exposure_examples import ExposureClaim
-from ringfence.analysis.differences.folding import FoldedCell, fold
 from ringfence.analysis.differences.matched_workloads import (
     ClusterView,
-    Matched,
     MatchedWorkloads,
-    RenamedWorkload,
     former_policies,
     match,
     match_alone,
 )
 from ringfence.analysis.differences.relabelling import Relabelling
-from ringfence.analysis.differences.sides import SideClass
+from ringfence.analysis.differences.rows_of_change import connection_rows, isolation_rows
 from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
-from ringfence.analysis.possible import Comparison, Counterexample, Outcome, Relation, compare, set_of_policies
-from ringfence.engine.policies import Action, CompiledPolicy
-from ringfence.engine.population import Reference
+from ringfence.analysis.differences.what_changed import ClusterDifference, PolicyCount
+from ringfence.analysis.possible import Comparison, Outcome, Relation, compare, set_of_policies
 from ringfence.engine.possible import Meaning, Undecided
 from ringfence.engine.state import State
 from ringfence.model.objects import Policy
-from ringfence.model.origin import Origin, Place
+from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
-from ringfence.sets import bitsets
-from ringfence.sets.addresses import Addresses
-from ringfence.sets.bitsets import Bitset
-from ringfence.sets.traffic import Traffic
-
-Ends = tuple[Reference, ...] | Addresses
-
-
-class ChangedConnections(msgspec.Struct, frozen=True):
-    """Traffic that was opened or closed from each of some sources to each of some destinations.
-
-    `before` and `after` are all that passes, `traffic` is the difference. A workload among both is about two different
-    pods of it; one that has a single pod is not about itself.
-    """
-
-    kind: ConnectionChange
-    sources: Ends
-    destinations: Ends
-    traffic: Traffic
-    before: Traffic
-    after: Traffic
-    causes: tuple[Cause, ...]
-
-    @property
-    def attributed_to(self) -> tuple[Change, ...]:
-        """What has changed so that the connections have: policies, workloads, namespaces."""
-        return attributed_to(self.causes)
-
-    @property
-    def order(self) -> tuple[object, ...]:
-        """What changes are sorted by: the dangerous ones first, then those from and to the first workloads by name."""
-        return self.kind is ConnectionChange.CLOSED, _order(self.sources), _order(self.destinations), str(self.traffic)
-
-
-class ReviewedChange(msgspec.Struct, frozen=True):
-    """A row that is allowed to be there: of each entry that says so the reason, the last day, and the place."""
-
-    change: ChangedConnections
-    entries: tuple[tuple[str, date, Place], ...]
-
-
-class ChangedIsolation(msgspec.Struct, frozen=True):
-    """Workloads that some policy isolates for a direction now and none did before, or the reverse."""
-
-    workloads: tuple[Reference, ...]
-    direction: Direction
-    is_isolated: bool
-    causes: tuple[Cause, ...]
-
-
-class PolicyCount(msgspec.Struct, frozen=True):
-    """How many policies were added, removed or written differently, by kind, namespace and name."""
-
-    added: int
-    removed: int
-    changed: int
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-
-class ClusterDifference(msgspec.Struct, frozen=True):
-    """All that differs between two clusters. False if nothing does.
-
-    `common` is how many workloads both have; None where both have the same files, which were then not read.
-    `exposure` is about pods that do not exist yet, and workloads that do; `exposure_undecided` says why it may not be
-    complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
-    None where both have the same policies. `unknown` are the assumptions on which answers depend only since the change,
-    `known` those on which they no longer do. `reviewed` are rows that were reviewed and do not count. `renamed`
-    workloads are no difference: they are compared as one, under their present names. `services` lead elsewhere.
-    `unread` are policies that are not read and differ: what they change is not known.
-    """
-
-    connections: tuple[ChangedConnections, ...]
-    isolation: tuple[ChangedIsolation, ...]
-    added: tuple[Reference, ...]
-    removed: tuple[Reference, ...]
-    common: int | None
-    policies: PolicyCount
-    meaning: Comparison | None
-    unknown: tuple[str, ...]
-    known: tuple[str, ...]
-    unread: tuple[UnreadChange, ...]
-    assumptions: tuple[str, ...]
-    exposure: tuple[ChangedExposure, ...] = ()
-    exposure_undecided: str = ""
-    namespaces: tuple[str, ...] = ()
-    reviewed: tuple[ReviewedChange, ...] = ()
-    renamed: tuple[RenamedWorkload, ...] = ()
-    services: tuple[ChangedService, ...] = ()
-
-    def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
-        """The connections that were opened, or closed."""
-        return [one for one in self.connections if one.kind is kind]
-
-    @property
-    def opened_services(self) -> list[ChangedService]:
-        """The Services by which some workload reaches something, and reached nothing before."""
-        return [one for one in self.services if one.opened]
-
-    @property
-    def exposure_changed(self) -> bool:
-        """Whether something else is allowed for pods that could exist, beyond what the connections say."""
-        return bool(self.exposure) or self.example is not None
-
-    @property
-    def example(self) -> Counterexample | None:
-        """A connection that could exist and is allowed on one side only, where no other row shows a change."""
-        if self.connections or self.reviewed or self.exposure or self.meaning is None:
-            return None
-        return self.meaning.counterexample if self.meaning.outcome is Outcome.FAILS else None
-
-    @property
-    def is_undecided(self) -> bool:
-        """Whether it is not known if the policies allow the same for pods that could exist."""
-        return bool(self.exposure_undecided) or (self.meaning is not None and self.meaning.outcome is Outcome.UNKNOWN)
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.connections
-            or self.isolation
-            or self.added
-            or self.removed
-            or self.services
-            or self.exposure_changed
-            or self.unknown
-            or self.known
-        )
 
 
 class PolicyChange(NamedTuple):
@@ -202,10 +61,6 @@ class PolicyChange(NamedTuple):
     before: Policy | None
     after: Policy | None
     origin: Origin | None
-
-
-SAME_FILES: Final = ClusterDifference((), (), (), (), None, PolicyCount(0, 0, 0), None, (), (), (), ())
-"""The difference between two clusters that are read from the same files, whatever is in these."""
 
 
 def difference(before: State, after: State, names: tuple[str, str] = ("A", "B")) -> ClusterDifference:
@@ -301,8 +156,8 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
         assumptions = ChangedAssumptions(assumptions.all, (), ())
     claims, undecided = _claims(compared, causes.unchanged, meaning, exposure)
     difference = ClusterDifference(
-        tuple(sorted(_connections(compared, causes), key=lambda one: one.order)),
-        tuple(_isolation(compared, causes)),
+        tuple(sorted(connection_rows(views, workloads.common, compared.changed, causes), key=lambda one: one.order)),
+        tuple(isolation_rows(views, workloads.common, compared.affected, causes)),
         workloads.added,
         workloads.removed,
         len(workloads.common),
@@ -318,92 +173,6 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
         namespaces=tuple(views[1].state.namespaces.names()),
     )
     return difference, claims
-
-
-def _connections(compared: _Compared, causes: Causes) -> Iterator[ChangedConnections]:
-    views, matched = compared.views, compared.workloads.common
-    cells = (part for cell in changed_connections(*views, matched, compared.changed) for part in _divided(cell, causes))
-    for folded in fold(cells):
-        yield _row(folded, _references(matched, folded.sources), _references(matched, folded.destinations))
-    outside = (part for one in changed_addresses(*views, compared.changed) for part in _divided_outside(one, causes))
-    for (direction, key), by_addresses in _joined(outside).items():
-        for addresses, workloads in by_addresses.items():
-            ends = _references(matched, workloads)
-            sources, destinations = (ends, addresses) if direction is Direction.EGRESS else (addresses, ends)
-            yield _row(key, sources, destinations)
-
-
-def _divided(cell: ChangedCell, causes: Causes) -> Iterator[FoldedCell]:
-    """What was opened and what was closed in a cell, each with its causes."""
-    for kind, traffic in _gains(cell.before, cell.after):
-        sides: list[tuple[SideClass, Bitset, Traffic]] = []
-        if cell.egress and cell.ingress:
-            for side, peers in ((cell.egress, cell.destinations), (cell.ingress, cell.sources)):
-                sides += [(side, part, stopped) for part, stopped in _stopped(side, peers, traffic, kind)]
-        why = causes.of(sides, cell.sources, cell.destinations, opened=kind is ConnectionChange.OPENED)
-        yield FoldedCell(kind.value, traffic, cell.before, cell.after, why, cell.sources, cell.destinations)
-
-
-def _stopped(
-    side: SideClass, peers: Bitset, traffic: Traffic, kind: ConnectionChange
-) -> Iterator[tuple[Bitset, Traffic]]:
-    """What of the traffic the side itself stopped before it was opened, or stops now that it is closed."""
-    for within, (was, now) in side.cells:
-        part = within & peers
-        if part and (stopped := traffic - (was if kind is ConnectionChange.OPENED else now)):
-            yield part, stopped
-
-
-def _divided_outside(one: ChangedAddresses, causes: Causes) -> Iterator[tuple[Direction, FoldedCell, Addresses]]:
-    for kind, traffic in _gains(one.before, one.after):
-        opened = kind is ConnectionChange.OPENED
-        why = causes.of([(one.side, one.addresses, traffic)], one.workloads, 0, opened=opened)
-        yield (
-            one.direction,
-            FoldedCell(kind.value, traffic, one.before, one.after, why, one.workloads, 0),
-            one.addresses,
-        )
-
-
-def _joined(
-    found: Iterator[tuple[Direction, FoldedCell, Addresses]],
-) -> dict[tuple[Direction, FoldedCell], dict[Addresses, Bitset]]:
-    """The workloads for which the same was opened or closed with the same addresses, for the same reasons."""
-    joined: dict[tuple[Direction, FoldedCell], dict[Addresses, Bitset]] = {}
-    for direction, cell, addresses in found:
-        by_addresses = joined.setdefault((direction, msgspec.structs.replace(cell, sources=0)), {})
-        by_addresses[addresses] = by_addresses.get(addresses, 0) | cell.sources
-    return joined
-
-
-def _gains(before: Traffic, after: Traffic) -> Iterator[tuple[ConnectionChange, Traffic]]:
-    if opened := after - before:
-        yield ConnectionChange.OPENED, opened
-    if closed := before - after:
-        yield ConnectionChange.CLOSED, closed
-
-
-def _row(cell: FoldedCell, sources: Ends, destinations: Ends) -> ChangedConnections:
-    return ChangedConnections(
-        ConnectionChange(cell.kind), sources, destinations, cell.traffic, cell.before, cell.after, cell.causes
-    )
-
-
-def _isolation(compared: _Compared, causes: Causes) -> Iterator[ChangedIsolation]:
-    for direction in Direction:
-        alike: dict[tuple[tuple[CompiledPolicy[Any], ...], tuple[CompiledPolicy[Any], ...]], Bitset] = {}
-        for place in compared.affected:
-            old, new = (_isolating(view, place, direction) for view in compared.views)
-            if bool(old) != bool(new):
-                alike[old, new] = alike.get((old, new), 0) | 1 << place
-        for (old, new), workloads in alike.items():
-            why = causes.of_isolation(old, new, direction, workloads)
-            yield ChangedIsolation(_references(compared.workloads.common, workloads), direction, bool(new), why)
-
-
-def _isolating(view: ClusterView, place: int, direction: Direction) -> tuple[CompiledPolicy[Any], ...]:
-    profiles = view.profiles(place, direction)
-    return tuple(policy for one in profiles if one.otherwise is Action.DENY for policy in one.policies)
 
 
 def _meaning(
@@ -439,12 +208,3 @@ def _claims(
 def _policy_count(views: tuple[ClusterView, ClusterView], unchanged: set[PolicyKey]) -> PolicyCount:
     old, new = ({key_of(policy) for policy in view.policies} for view in views)
     return PolicyCount(len(new - old), len(old - new), len((old & new) - unchanged))
-
-
-def _references(matched: tuple[Matched, ...], workloads: Bitset) -> tuple[Reference, ...]:
-    return tuple(matched[place].reference for place in bitsets.members(workloads))
-
-
-def _order(ends: Ends) -> tuple[object, ...]:
-    """Workloads by name, and addresses after them."""
-    return (1, str(ends)) if isinstance(ends, Addresses) else (0, [str(end) for end in ends])

@@ -14,14 +14,14 @@ from typing import Final
 import msgspec
 
 from ringfence.analysis.differences.causes import ConnectionChange
-from ringfence.analysis.differences.cluster_differences import (
+from ringfence.analysis.differences.folding import FoldedCell, fold
+from ringfence.analysis.differences.what_changed import (
     ChangedConnections,
     ChangedIsolation,
     ClusterDifference,
     Ends,
     PolicyCount,
 )
-from ringfence.analysis.differences.folding import FoldedCell, fold
 from ringfence.analysis.lists import (
     ConnectionFilter,
     PodGroup,
