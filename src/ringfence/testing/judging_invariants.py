@@ -4,7 +4,7 @@ from itertools import product
 
 from ringfence.analysis.endpoints import AskedPorts, check_namespace
 from ringfence.analysis.lists import connection_assumptions, connection_filter, label_assumptions, list_connections
-from ringfence.engine.answers import listed_matches
+from ringfence.engine.answers import list_matches
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
@@ -83,5 +83,5 @@ def _assumptions(state: State, excepted: set[str]) -> tuple[str, ...]:
     pods = [pod for name in namespaces for pod in state.members_in(name)]
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
     pairs = [(list(state.members_in(name)), [pod for pod in pods if pod.namespace != name]) for name in namespaces]
-    matches = listed_matches(state, pairs, ALL_TRAFFIC).sentences()
+    matches = list_matches(state, pairs, ALL_TRAFFIC).sentences()
     return tuple(dict.fromkeys((*doubts, *label_assumptions(state, pods), *matches)))

@@ -23,7 +23,7 @@ from tests.semantics.objects import (
     workload,
 )
 
-from ringfence.engine.answers import explain, listed_matches
+from ringfence.engine.answers import explain, list_matches
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.sets.addresses import ALL_ADDRESSES
@@ -39,7 +39,7 @@ def listed(*objects: Object, asked: str = "") -> list[str]:
     state = cluster_of(objects).state
     everything = list(state.members())
     traffic = [Traffic.of("TCP", [(int(asked), int(asked))])] if asked else []
-    return list(listed_matches(state, [(everything, everything)], *traffic).sentences())
+    return list(list_matches(state, [(everything, everything)], *traffic).sentences())
 
 
 class TestNamespaces:
@@ -168,7 +168,7 @@ def test_a_list_assumes_exactly_what_the_answers_about_its_pairs_do(objects: lis
     members = sorted(state.members(), key=str)
     some = st.lists(st.sampled_from(members), unique=True) if members else st.just([])
     sources, destinations = data.draw(st.one_of(st.just(members), some)), data.draw(st.one_of(st.just(members), some))
-    found = list(listed_matches(state, [(sources, destinations)]).sentences())
+    found = list(list_matches(state, [(sources, destinations)]).sentences())
     assert len(found) == len(set(found))
     of_answers = facts_of_pairs(state, sources, destinations)
     of_sides = facts_of_pairs(state, sources, destinations, of_sides=True)

@@ -9,7 +9,7 @@ from tests.engine.answers.test_tier_reasons import guard
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, namespace, pod, policy
 
-from ringfence.engine.answers import explain, listed_matches, listed_priority_assumptions
+from ringfence.engine.answers import explain, list_matches, listed_priority_assumptions
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses
@@ -21,7 +21,7 @@ HTTP = Traffic.of("TCP", [(80, 80)])
 def listed(*objects: Object, asked: Traffic = ALL_TRAFFIC) -> list[str]:
     state = cluster_of(objects).state
     everything = list(state.members())
-    return list(listed_matches(state, [(everything, everything)], asked).sentences())
+    return list(list_matches(state, [(everything, everything)], asked).sentences())
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def common_names(before: State, after: State, renamed: Sequence[RenamedWorkload]
 def changed_assumptions(before: Assumed, after: Assumed, names: tuple[NameOf, NameOf]) -> ChangedAssumptions:
     """How the assumptions of one cluster differ from those of another; `names` are those of its workloads."""
     doubts = before.doubts | after.doubts
-    old, new = (_Side(one, name, doubts) for one, name in zip((before, after), names, strict=True))
+    old, new = (_AssumingSide(one, name, doubts) for one, name in zip((before, after), names, strict=True))
     every = tuple(dict.fromkeys((*after.sentences, *before.sentences)))
     return ChangedAssumptions(every, tuple(new.lacking_in(old)), tuple(old.lacking_in(new)))
 
@@ -98,7 +98,7 @@ def changed_assumptions(before: Assumed, after: Assumed, names: tuple[NameOf, Na
 _Groups = frozenset[frozenset[Member]]
 
 
-class _Side:
+class _AssumingSide:
     """What one of the clusters assumes."""
 
     def __init__(self, found: Assumed, name_of: NameOf, doubts: frozenset[str]) -> None:
@@ -109,7 +109,7 @@ class _Side:
         self._named: dict[_Groups, dict[Reference, list[Member]]] = {}
         self._lacking: dict[tuple[_Groups, _Groups], _Groups] = {}
 
-    def lacking_in(self, other: "_Side") -> Iterator[str]:
+    def lacking_in(self, other: "_AssumingSide") -> Iterator[str]:
         """What is assumed here and not there, in words."""
         yield from (text for text in self._sentences if text not in other._sentences and text not in self._doubts)
         theirs = other._matches
@@ -126,7 +126,7 @@ class _Side:
         }
         yield from AssumedMatches(about, unapplied).sentences()
 
-    def _left(self, groups: _Groups, other: "_Side", theirs: _Groups) -> _Groups:
+    def _left(self, groups: _Groups, other: "_AssumingSide", theirs: _Groups) -> _Groups:
         """The pods in some groups whose workloads the other cluster has, but not in its groups."""
         # The same pods are in one fact after another.
         key = groups, theirs

@@ -22,7 +22,7 @@ from ringfence.engine.answers import (
     connectivity_rows,
     exempt_addresses,
     is_exempt,
-    listed_matches,
+    list_matches,
     listed_node_assumptions,
     listed_priority_assumptions,
     subject_matches,
@@ -149,7 +149,7 @@ def list_assumptions(
     nodes = listed_node_assumptions(state, pods, listed.destinations.reach)
     return ListAssumptions(
         (*_limits(state), *doubts, *_unknown_labels(state, pods), *nodes),
-        listed_matches(state, _pairs(state, listed), _asked(state, listed)),
+        list_matches(state, _pairs(state, listed), _asked(state, listed)),
         tuple(_priorities_outside(state, listed)),
     )
 

@@ -47,7 +47,7 @@ ListedPairs = tuple[Collection[Member], Collection[Member]]
 """Sources and destinations: the pairs of each source with each destination."""
 
 
-def listed_matches(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> AssumedMatches:
+def list_matches(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> AssumedMatches:
     """The facts that are missing about namespaces, addresses and hostNetwork pods on which a list depends, and the
     policies with the same priority whose order decides.
 
@@ -64,7 +64,7 @@ def subject_matches(
 ) -> AssumedMatches:
     """What the policies of some subjects for some directions assume about their connections with some peers.
 
-    As `listed_matches`, which has less: nothing where the policies of the peers surely deny everything.
+    As `list_matches`, which has less: nothing where the policies of the peers surely deny everything.
     """
     sides = (_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC) for direction in directions)
     return _assumed(state, ((side, None) for side in sides))
