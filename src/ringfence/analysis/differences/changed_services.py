@@ -75,7 +75,10 @@ def _changes(
         if before == after:
             continue
         opened, closed = [], []
+        behind = {target.workload for target in (*before, *after)}
         for place, one in enumerate(matched):
+            if one.reference in behind and not one.is_several:
+                continue  # a single pod behind the Service may reach itself by it, which says nothing
             reached = _reaches(views[0], place, led), _reaches(views[1], place, leads)
             if reached == (False, True):
                 opened.append(one.reference)
@@ -105,11 +108,9 @@ def _targets(state: State, found: Sequence[Backend], names: Mapping[Reference, R
 
 
 def _reaches(view: ClusterView, place: int, found: Sequence[Backend]) -> bool:
-    """Whether a workload reaches any pod behind a Service, itself apart."""
+    """Whether a workload reaches any pod behind a Service."""
     source = view.members[place]
     for one in found:
-        if one.end is source and not view.groups[place].is_several:
-            continue
         asked = Traffic.of(one.protocol, ((one.port or 0, one.port or 0),))
         if not asked - traffic_between(view.state, source, one.end):
             return True
