@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.semantics.objects import admits, block, labelled, namespace, node, pod, pods, policy
 from tests.testing.worlds import THREE_TIER, TODAY, decoded, judged, message, status, three_tier
 
 from ringfence.cluster import Cluster
@@ -113,6 +114,21 @@ def test_only_these_says_who_is_not_listed_or_not_allowed(cluster: Cluster) -> N
 
 
 # --- why --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("listed", "expected"), [("192.168.0.0/24", "failed"), ("192.168.0.1/32", "passed")])
+def test_the_node_of_a_pod_always_reaches_it_and_is_none_of_the_others(listed: str, expected: str) -> None:
+    cluster = Cluster()
+    for one in (
+        namespace("x"),
+        node("m", "192.168.0.1"),
+        node("n", "192.168.0.2"),
+        pod("x/web", {"app": "web"}, addresses=["10.0.0.2"], nodeName="n"),
+        pod("x/db", {"app": "db"}, addresses=["10.0.0.1"], nodeName="m"),
+        policy("x/db", labelled(app="db"), ingress=[admits(pods(labelled(app="web")), block(listed))]),
+    ):
+        cluster.upsert(one)
+    assert status(cluster, "name: t, to: x/db, port: 80, expect: {only-from: [x/web]}") == expected
 
 
 def test_a_failure_is_explained_with_the_edit_that_mends_it(cluster: Cluster) -> None:
@@ -249,17 +265,17 @@ def test_no_path(cluster: Cluster) -> None:
 
 def test_no_connection_crosses_namespaces() -> None:
     cluster = Cluster()
-    for namespace in ("a", "b"):
-        cluster.upsert({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace}})
+    for name in ("a", "b"):
+        cluster.upsert({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": name}})
     assert invariant(cluster, "no-cross-namespace") == "failed"
     assert invariant(cluster, "no-cross-namespace: {except: [a]}") == "passed"
     assert invariant(cluster, "no-cross-namespace: {except: [c]}") == "error"
-    for namespace in ("a", "b"):
+    for name in ("a", "b"):
         cluster.upsert(
             {
                 "apiVersion": "networking.k8s.io/v1",
                 "kind": "NetworkPolicy",
-                "metadata": {"name": "own", "namespace": namespace},
+                "metadata": {"name": "own", "namespace": name},
                 "spec": {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]},
             }
         )

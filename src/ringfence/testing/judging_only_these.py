@@ -11,7 +11,7 @@ from operator import or_
 from ringfence.analysis.endpoints import Endpoint, selection_of
 from ringfence.analysis.lists import peers_allowed
 from ringfence.analysis.questions import Answer, Part
-from ringfence.engine.answers import assumed_about_own_node, exempt_addresses, is_exempt, node_addresses
+from ringfence.engine.answers import assumed_about_own_node, is_exempt, node_addresses
 from ringfence.engine.policies import End, PodSelection
 from ringfence.engine.population import Member
 from ringfence.errors import EndpointError
@@ -151,12 +151,7 @@ class _Only:
 
     def _is_forbidden(self, part: Part) -> bool:
         """Whether something passes that a policy could forbid."""
-        if not part.passing or is_exempt(self._state, part.source, part.destination):
-            return False
-        if isinstance(part.source, Addresses) and isinstance(part.destination, Member):
-            node = exempt_addresses(self._state, part.destination, Direction.INGRESS)
-            return bool(part.source - node)
-        return True
+        return bool(part.passing) and not is_exempt(self._state, part.source, part.destination)
 
     @property
     def _is_about_names(self) -> bool:
