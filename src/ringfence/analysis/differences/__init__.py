@@ -11,7 +11,7 @@ from ringfence.analysis.differences.arrows_of_change import (
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
-from ringfence.analysis.differences.changed_services import ChangedService, ServiceTarget
+from ringfence.analysis.differences.changed_services import ChangedService, TargetOfService
 from ringfence.analysis.differences.changes_of_policies import changes_of_policies_alone
 from ringfence.analysis.differences.cluster_differences import PolicyChange, difference, difference_in_policies
 from ringfence.analysis.differences.matched_workloads import RenamedWorkload
@@ -59,9 +59,9 @@ __all__ = [
     "RedundancyHere",
     "RenamedWorkload",
     "ReviewedChange",
-    "ServiceTarget",
     "SnapshotDifference",
     "SnapshotEnds",
+    "TargetOfService",
     "UnreadChange",
     "When",
     "affecting_traits",

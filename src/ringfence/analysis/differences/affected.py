@@ -10,8 +10,9 @@ from copy import deepcopy
 import msgspec
 
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
-from ringfence.analysis.differences.cluster_differences import ChangedConnections, ChangedIsolation, difference
+from ringfence.analysis.differences.cluster_differences import difference
 from ringfence.analysis.differences.service_ports import changed_by_service_ports
+from ringfence.analysis.differences.what_changed import ChangedConnections, ChangedIsolation
 from ringfence.analysis.lists import NamedPolicy
 from ringfence.engine.state import State
 from ringfence.model.origin import Place

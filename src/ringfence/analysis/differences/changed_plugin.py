@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ringfence.analysis.differences.causes import Cause, Change, When
-from ringfence.analysis.differences.cluster_differences import ChangedConnections, ClusterDifference, Ends
+from ringfence.analysis.differences.what_changed import ChangedConnections, ClusterDifference, Ends
 from ringfence.engine.answers import End, traffic_between
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State

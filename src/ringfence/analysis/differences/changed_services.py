@@ -19,7 +19,7 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
 
 
-class ServiceTarget(msgspec.Struct, frozen=True, order=True):
+class TargetOfService(msgspec.Struct, frozen=True, order=True):
     """A workload, or addresses, behind a port of a Service, and its own port."""
 
     name: str
@@ -40,8 +40,8 @@ class ChangedService(msgspec.Struct, frozen=True):
     service: Reference
     protocol: str
     port: int
-    before: tuple[ServiceTarget, ...]
-    after: tuple[ServiceTarget, ...]
+    before: tuple[TargetOfService, ...]
+    after: tuple[TargetOfService, ...]
     opened: tuple[Reference, ...]
     closed: tuple[Reference, ...]
 
@@ -95,15 +95,17 @@ def _behind(state: State, service: Service, protocol: str, port: int) -> list[Ba
         return []
 
 
-def _targets(state: State, found: Sequence[Backend], names: Mapping[Reference, Reference]) -> tuple[ServiceTarget, ...]:
+def _targets(
+    state: State, found: Sequence[Backend], names: Mapping[Reference, Reference]
+) -> tuple[TargetOfService, ...]:
     targets = set()
     for one in found:
         if isinstance(one.end, Member):
             workload = state.workload(one.end)
             workload = names.get(workload, workload)
-            targets.add(ServiceTarget(str(workload), one.port or 0, workload))
+            targets.add(TargetOfService(str(workload), one.port or 0, workload))
         elif isinstance(one.end, Addresses):
-            targets.add(ServiceTarget(str(one.end), one.port or 0, None, one.end))
+            targets.add(TargetOfService(str(one.end), one.port or 0, None, one.end))
     return tuple(sorted(targets, key=lambda target: (target.name, target.port)))
 
 

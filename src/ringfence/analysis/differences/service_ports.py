@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ringfence.analysis.differences.causes import ConnectionChange
-from ringfence.analysis.differences.cluster_differences import ChangedConnections
+from ringfence.analysis.differences.what_changed import ChangedConnections
 from ringfence.analysis.endpoints import Backend, backends
 from ringfence.analysis.lists import pod_groups
 from ringfence.engine.answers import LedPort, traffic_between, traffic_through_service

@@ -14,7 +14,7 @@ from ringfence.analysis.differences import (
     ConnectionChange,
     Ends,
     ReviewedChange,
-    ServiceTarget,
+    TargetOfService,
     UnreadChange,
     When,
 )
@@ -125,7 +125,7 @@ def _service_json(one: ChangedService) -> Json:
     }
 
 
-def _target_json(target: ServiceTarget) -> Json:
+def _target_json(target: TargetOfService) -> Json:
     end = target.workload or target.addresses
     assert end is not None
     return {"end": end_json(end), "port": target.port}
