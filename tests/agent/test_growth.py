@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from tests.agent.work import work_of
+from tests.example_counts import examples
 from tests.hostile_objects import LONG_TEXTS, POLICIES, SHAPES, Mixture, Shape, crowd, delivered, mixtures
 from tests.semantics.objects import Object
 
@@ -122,7 +123,7 @@ def test_work_to_enforce_a_policy_grows_no_faster_than_n_log_n(name: str) -> Non
 
 
 @given(mixtures())
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_work_to_take_in_any_mixture_grows_no_faster_than_n_log_n(mixture: Mixture) -> None:
     assert_grows_slowly(costs_of_intake, mixture.policy, ENTRIES)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies
+from tests.example_counts import examples
 from tests.possible_pods import (
     EXISTING,
     TO_COME,
@@ -216,7 +217,7 @@ def check(world: list[Object], space: str, labels: str, meant: list[PossiblePod]
     assert cluster.can(existing, text, port=80).result == result(receiving)
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(worlds(), st.sampled_from(SPACES), st.sampled_from(LABELS))
 def test_the_answer_is_that_about_every_possible_pod(world: list[Object], space: str, labels: str) -> None:
     check(world, space, labels, [one for one in possible_pods(world) if is_meant(space, labels, one)])
@@ -226,7 +227,7 @@ KEYS_OF_ADMINISTRATORS = ["app", "tier"]
 VALUES_OF_ADMINISTRATORS = ["", "1", "2", "other"]
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @given(worlds(cluster_policy_strategies.cluster_policies), st.sampled_from(SPACES), st.sampled_from(LABELS[:-1]))
 def test_so_it_is_with_policies_of_administrators(world: list[Object], space: str, labels: str) -> None:
     keys = KEYS_OF_ADMINISTRATORS
@@ -234,7 +235,7 @@ def test_so_it_is_with_policies_of_administrators(world: list[Object], space: st
     check(world, space, labels, [one for one in every if is_meant(space, labels, one)])
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(worlds(), st.sampled_from(["x", "*", "app=1"]), st.sampled_from(LABELS), st.data())
 def test_the_exposure_of_a_part_is_that_of_every_pod_in_it(
     world: list[Object], space: str, labels: str, data: st.DataObject
@@ -258,7 +259,7 @@ def is_in_part(name: str, possible: PossiblePod) -> bool:
     return is_meant(space, labels, possible)
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @given(worlds(), st.sampled_from(SPACES), st.sampled_from(SPACES))
 def test_so_it_is_with_possible_pods_at_both_ends(world: list[Object], one: str, other: str) -> None:
     def listed(space: str, name: str) -> list[PossiblePod]:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from playwright.sync_api import Browser, expect
 from tests.analysis.differences.test_difference_by_lists import changes
-from tests.browser.pages import OpenedPage, launched, opened, violations
+from tests.browser.pages import OpenedPage, opened, violations
 from tests.browser.test_report_page import focused
+from tests.example_counts import examples
 from tests.render.reports.test_compared import pairs_of
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
@@ -19,12 +20,6 @@ from ringfence.cluster import Cluster
 DOCS = Path(__file__).parents[2] / "docs"
 WEB, DB = "shop/Deployment/web", "shop/StatefulSet/db"
 VIEWS = {"matrix": (), "only changes": ("changed",), "changes": ("changes",), "cell": ("cell", WEB, DB)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +100,7 @@ def test_the_changes_are_those_of_the_text(page: OpenedPage, change: Path) -> No
     expect(shown.locator("#asked")).to_have_text(f"{WEB} → {DB}")
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes())
 def test_each_cell_is_marked_as_the_difference_says(page: OpenedPage, both: tuple[list[Object], list[Object]]) -> None:
     before, after = map(cluster_of, both)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.pages import launched, violations
+from tests.browser.pages import violations
 from tests.browser.test_report_page import expected_cells
+from tests.example_counts import examples
 from tests.lab.sandboxes import in_sandbox
 from tests.web.local_pages import ServedPage, served
 
@@ -17,12 +18,6 @@ from ringfence.model.origin import Range
 from ringfence.model.text_edits import TextEdit, apply_edits
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture
@@ -170,7 +165,7 @@ PORTS = st.sampled_from(["3306", "80", "1-65535"])
 PEERS = st.sampled_from(["name: api-pod", "name: web-pod", "role: db"])
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([80, 3306]), PEERS, st.booleans())
 def test_after_an_edit_each_cell_says_what_the_cluster_with_it_answers(
     page: Page, folder: Path, number: int, peer: str, isolates_egress: bool

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from playwright.sync_api import Browser, Page, expect
 from tests import strategies
-from tests.browser.pages import OpenedPage, launched, opened, violations
+from tests.browser.pages import OpenedPage, opened, violations
+from tests.example_counts import examples
 from tests.render import hostile_text
 from tests.render.reports.test_findings import TEXT
 from tests.semantics.judges import cluster_of
@@ -42,12 +43,6 @@ VIEWS = {
     "findings": ("findings",),
     "dead link": ("workload", "shop/Deployment/gone"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +232,7 @@ def expected_cells(cluster: Cluster) -> dict[str, str]:
     return expected
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(strategies.clusters())
 def test_each_cell_says_what_the_engine_answers(page: OpenedPage, objects: list[Object]) -> None:
     cluster = cluster_of(objects)
@@ -249,7 +244,7 @@ def test_each_cell_says_what_the_engine_answers(page: OpenedPage, objects: list[
     assert {ends: said for ends, _, said in (label.partition(": ") for label in labels)} == expected
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hostile_text.texts, hostile_text.texts)
 def test_hostile_texts_are_text(page: OpenedPage, label: str, title: str) -> None:
     cluster = Cluster()

@@ -10,6 +10,7 @@ namespaces (the backlog of `netif_rx`), and deals with it in order.
 
 import ctypes
 import functools
+import gc
 import os
 import select
 import shutil
@@ -60,6 +61,7 @@ def in_child(run: Callable[[], None], seconds: float) -> bytes:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        gc.freeze()  # what was made before is not looked at: a look copies its pages, half a second for all of a worker
         os.close(reading)
         os.setsid()
         _run_and_exit(run, writing)

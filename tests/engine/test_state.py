@@ -7,6 +7,7 @@ from tests import strategies
 from tests.analysis.endpoints.test_endpoints import service
 from tests.engine.members import member_in, state_of
 from tests.engine.policies.test_network_policies import compiled
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import (
     Object,
@@ -223,7 +224,7 @@ class TestSupposing:
             assert traffic_between(state, a, b) == NO_TRAFFIC
         assert traffic_between(state, a, b) == ALL_TRAFFIC
 
-    @settings(max_examples=settings().max_examples // 4)
+    @settings(max_examples=examples(25))
     @given(strategies.clusters(), st.lists(strategies.policies, min_size=1, max_size=3))
     def test_answers_inside_the_context_are_those_with_the_policies(
         self, objects: list[Object], more: list[Object]

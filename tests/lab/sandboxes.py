@@ -4,6 +4,7 @@ A process cannot leave a sandbox again, so tests never enter one themselves.
 """
 
 import ctypes
+import gc
 import os
 import pickle
 import sys
@@ -50,6 +51,7 @@ def in_sandbox(work: Callable[[], T], *, rootless: bool = False) -> T:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        gc.freeze()  # what was made before is not looked at: a look copies its pages, half a second for all of a worker
         os.close(reader)
         with os.fdopen(writer, "wb") as stream:
             pickle.dump(_outcome(lambda: _enter_and(work, rootless=rootless)), stream)
@@ -98,6 +100,7 @@ class SharedSandbox(Generic[S]):
         reply_reader, reply_writer = os.pipe()
         self._child = os.fork()
         if self._child == 0:
+            gc.freeze()
             os.close(request_writer)
             os.close(reply_reader)
             self._serve(os.fdopen(request_reader, "rb"), os.fdopen(reply_writer, "wb"))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from tests.dataplane.conntrack_entries import forget_connections
+from tests.example_counts import examples
 from tests.lab.clusters import ROUTED, laboratory, manifests
 from tests.lab.sandboxes import SharedSandbox, in_sandbox
 from tests.semantics import combinations
@@ -155,7 +156,7 @@ def test_a_hostNetwork_pod_of_another_node_is_its_node(
     assert [one for one in found if one[1:] != (is_open, True)] == []
 
 
-@settings(max_examples=settings().max_examples // 10)
+@settings(max_examples=examples(10))
 @given(clusters())
 def test_random_clusters(objects: list[Object]) -> None:
     """Pods, workloads, nodes and hosts outside, each asking each on every protocol."""
@@ -168,7 +169,7 @@ def test_random_clusters(objects: list[Object]) -> None:
     assert in_sandbox(disagreements) == []
 
 
-@settings(max_examples=settings().max_examples // 20)
+@settings(max_examples=examples(5))
 @given(clusters(), clusters())
 def test_one_random_cluster_becomes_another(objects: list[Object], others: list[Object]) -> None:
     """While the laboratory runs: what comes, changes and goes leaves nothing of itself behind."""

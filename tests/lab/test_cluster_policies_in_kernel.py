@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from tests.cluster_policy_strategies import clusters
+from tests.example_counts import examples
 from tests.lab.clusters import laboratory, manifests
 from tests.lab.sandboxes import in_sandbox
 from tests.lab.test_agreement_in_kernel import RANDOM_PORTS
@@ -39,7 +40,7 @@ def wrong(base: list[Any], case: Any) -> list[str]:
     return found
 
 
-@settings(max_examples=settings().max_examples // 10)
+@settings(max_examples=examples(10))
 @given(clusters())
 def test_random_clusters(objects: list[Object]) -> None:
     def disagreements() -> list[str]:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.questions.test_questions import FROM_CLIENT, ONLY_NEW, WORLD
+from tests.example_counts import examples
 from tests.render.json_shapes import ANSWER, EXPLANATION, fits
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
@@ -401,7 +402,7 @@ def test_hints_and_exemptions_are_in_json() -> None:
     assert "exempt" not in written(world.can("x/client", "x/new", port=80))["ingress"]
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(
     strategies.clusters(),
     st.none() | st.lists(st.sampled_from([*strategies.PORT_NUMBERS, "1-70", "all"]), min_size=1, max_size=2),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.differences.clusters import BLOCKS, DB, WORKLOADS, written
 from tests.analysis.differences.test_difference_by_lists import cluster
+from tests.example_counts import examples
 from tests.semantics.objects import Object, node, owned, pod, stored
 
 from ringfence.analysis.differences import ClusterSnapshot
@@ -21,7 +22,7 @@ def text_of(snapshot: ClusterSnapshot) -> str:
     return "".join(snapshot_lines(snapshot))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(strategies.clusters(), st.randoms(use_true_random=False), st.booleans())
 def test_a_snapshot_is_read_as_it_was_written_whatever_the_order_of_the_input(
     objects: list[Object], order: Random, possible: bool

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis.stateful import initialize, rule
 from tests import cluster_policy_strategies
 from tests.cluster_policy_strategies import clusters
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 from tests.semantics.test_agreement import assert_reach, assert_traffic, assert_verdicts, ports
@@ -46,4 +47,4 @@ class Sequences(TieredSequences):
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)
+TestSequences.settings = settings(max_examples=examples(50), stateful_step_count=20)

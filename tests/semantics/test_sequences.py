@@ -5,6 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests import strategies
+from tests.example_counts import examples
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Key, Object, admits, key_of, namespaces, pod, pods, policy, sends, stored
@@ -191,4 +192,4 @@ def test_caches_are_renewed_when_policies_change_that_split_no_identity() -> Non
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)
+TestSequences.settings = settings(max_examples=examples(50), stateful_step_count=20)

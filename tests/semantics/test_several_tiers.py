@@ -12,6 +12,7 @@ from hypothesis.stateful import initialize, rule
 from tests import strategies
 from tests.engine.policies.artificial_tier import BACK, FRONT, tier_policies, tiered_cluster_of
 from tests.engine.policies.artificial_tier import tiered_clusters as clusters
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 from tests.semantics.test_agreement import assert_reach, assert_traffic, assert_verdicts, ports
 from tests.semantics.tiered_sequences import TieredSequences
@@ -56,4 +57,4 @@ class Sequences(TieredSequences):
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)
+TestSequences.settings = settings(max_examples=examples(50), stateful_step_count=20)

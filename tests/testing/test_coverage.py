@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 from tests.testing.worlds import TODAY, decoded, three_tier
 
@@ -157,7 +158,7 @@ def fails(objects: list[Object], mutant: Mutant, tests: Sequence[ReachabilityTes
     return any(not judge.holds(test) for test in tests)
 
 
-@settings(max_examples=20)  # each makes the cluster anew for some mutants
+@settings(max_examples=examples(20))  # each makes the cluster anew for some mutants
 @given(st.data(), st.one_of(strategies.clusters(), cluster_policy_strategies.clusters()), st.integers(0, 1000))
 def test_a_mutant_is_noticed_if_and_only_if_a_test_that_is_judged_from_the_start_fails(
     data: st.DataObject, objects: list[Object], start: int

@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.analysis.differences.clusters import BLOCKS, DB, WORKLOADS, compared
+from tests.example_counts import examples
 from tests.possible_pods import EXISTING, PossiblePod, existing_namespaces, policies, possible_pods, worlds
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, labelled, namespace, pod, pods, policy, port, sends
@@ -148,7 +149,7 @@ def _client_and_server(number: int) -> list[Object]:
     ]
 
 
-@settings(max_examples=15)  # each compares two clusters for some hundred possible pods
+@settings(max_examples=examples(15))  # each compares two clusters for some hundred possible pods
 @given(changes())
 # What was opened and what was closed is about pods with the same labels, whose port has the same name.
 @example((_client_and_server(80), _client_and_server(81)))

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tests import strategies
+from tests.example_counts import examples
 from tests.semantics.objects import Object, key_of, pod, policy
 from tests.strategies import several
 
@@ -100,7 +101,7 @@ def assert_rows_are(
     }
 
 
-@settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
+@settings(max_examples=examples(25))  # each compares two clusters, and their policies in any cluster
 @given(changes())
 def test_rows_are_exactly_the_pairs_between_which_something_else_passes(
     objects: tuple[list[Object], list[Object]],
@@ -158,7 +159,7 @@ def shown_outside(rows: Sequence[ChangedConnections]) -> _Outside:
     return found
 
 
-@settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
+@settings(max_examples=examples(25))  # each compares two clusters, and their policies in any cluster
 @given(changes())
 def test_rows_with_addresses_are_exactly_those_with_which_something_else_passes(
     objects: tuple[list[Object], list[Object]],
@@ -168,7 +169,7 @@ def test_rows_with_addresses_are_exactly_those_with_which_something_else_passes(
     assert shown_outside(before.diff(after).connections) == listed_outside(before, after, units)
 
 
-@settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
+@settings(max_examples=examples(25))  # each compares two clusters, and their policies in any cluster
 @given(strategies.clusters())
 def test_a_cluster_does_not_differ_from_itself_in_another_order(objects: list[Object]) -> None:
     found = cluster(objects).diff(cluster(objects[::-1]))
@@ -177,7 +178,7 @@ def test_a_cluster_does_not_differ_from_itself_in_another_order(objects: list[Ob
     assert found.meaning is None
 
 
-@settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
+@settings(max_examples=examples(25))  # each compares two clusters, and their policies in any cluster
 @given(changes())
 def test_what_a_change_opens_its_reverse_closes(objects: tuple[list[Object], list[Object]]) -> None:
     before, after = map(cluster, objects)
@@ -195,7 +196,7 @@ def test_what_a_change_opens_its_reverse_closes(objects: tuple[list[Object], lis
     assert (forth.added, forth.removed, bool(forth)) == (back.removed, back.added, bool(back))
 
 
-@settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
+@settings(max_examples=examples(25))  # each compares two clusters, and their policies in any cluster
 @given(changes())
 def test_every_row_agrees_with_single_questions_about_both_clusters(objects: tuple[list[Object], list[Object]]) -> None:
     before, after = map(cluster, objects)
@@ -216,7 +217,7 @@ def _groups(unit: Matched) -> tuple[PodGroup, PodGroup]:
     return unit.before, unit.after
 
 
-@settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
+@settings(max_examples=examples(25))  # each compares two clusters, and their policies in any cluster
 @given(changes(), st.randoms(use_true_random=False))
 def test_the_order_of_objects_changes_nothing_of_the_result(
     objects: tuple[list[Object], list[Object]], order: Random

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.analysis.possible.edited_policies import all_parts, edited, name_of, with_types
 from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule, web
 from tests.cluster_policy_strategies import clusters
+from tests.example_counts import examples
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, container_port, labelled, namespace, pod, policy, port
@@ -214,7 +215,7 @@ def is_inside(part: RemovablePart, others: set[str]) -> bool:
     return any(name_of(part).startswith((f"{other} spec", f"{other}.")) for other in others)
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]), st.data())
 def test_exactly_what_changes_nothing_is_redundant(objects: list[Object], data: st.DataObject) -> None:
     cluster = cluster_of(objects)
@@ -231,7 +232,7 @@ def test_exactly_what_changes_nothing_is_redundant(objects: list[Object], data: 
         assert connections(objects) != connections(edited(objects, [part])), name_of(part)
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]))
 def test_all_that_may_go_together_changes_nothing(objects: list[Object]) -> None:
     cluster = cluster_of(objects)
@@ -241,7 +242,7 @@ def test_all_that_may_go_together_changes_nothing(objects: list[Object]) -> None
     assert changes_nothing(objects, [part for part in going if not is_inside(part, names)])
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]))
 def test_covers_decide_all_that_a_part_decides(objects: list[Object]) -> None:
     """With a rule for its pods alone, they may do no more than with the rules that cover it alone."""

@@ -13,6 +13,7 @@ from tests.analysis.differences.test_difference_by_lists import (
     listed_pairs,
     shown_outside,
 )
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 
 from ringfence.analysis.differences import ConnectionChange, SnapshotDifference
@@ -105,7 +106,7 @@ def test_an_assumption_that_is_new_is_a_difference(tmp_path: Path) -> None:
     assert any("CiliumNetworkPolicy" in text for text in found.cluster.unknown)
 
 
-@settings(max_examples=25)  # each compares two clusters
+@settings(max_examples=examples(25))  # each compares two clusters
 @given(changes())
 def test_what_differs_from_a_snapshot_is_what_the_lists_of_both_clusters_differ_by(
     objects: tuple[list[Object], list[Object]],

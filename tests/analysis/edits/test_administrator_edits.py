@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.edits.test_edits import ends, questions, text
 from tests.cluster_policy_strategies import GROUP, clusters
+from tests.example_counts import examples
 from tests.render.json_shapes import EXPLANATION, fits
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import NAME_LABEL, Object, admits, labelled, named, namespace, namespaces, pod, policy
@@ -215,7 +216,7 @@ def test_json_marks_the_edit_and_names_the_rule() -> None:
     assert "administrator" not in written["edits"][0]
 
 
-@settings(max_examples=settings().max_examples // 2, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(clusters(), questions, st.data())
 def test_edits_reverse_the_answer_and_touch_policies_of_administrators_only_where_they_say_so(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject

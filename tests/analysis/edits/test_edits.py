@@ -13,6 +13,7 @@ from tests import strategies
 from tests.analysis.endpoints.test_endpoints import service
 from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
 from tests.engine.test_state import matrix
+from tests.example_counts import examples
 from tests.model.places import on_line
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import (
@@ -375,7 +376,7 @@ def ends(cluster: Cluster) -> st.SearchStrategy[tuple[str, str]]:
     return st.tuples(pods, all_ends) | st.tuples(all_ends, pods)
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(strategies.clusters(), questions, st.data())
 def test_edits_reverse_the_answer_are_valid_and_are_what_they_show(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject
@@ -394,7 +395,7 @@ def test_edits_reverse_the_answer_are_valid_and_are_what_they_show(
         assert turned.passes_everywhere is not verdict.passes_everywhere
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(strategies.clusters(), st.sampled_from(strategies.PORT_NUMBERS), st.data())
 def test_between_two_pods_there_is_always_a_way_and_no_edit_in_it_is_idle(
     objects: list[Object], number: int, data: st.DataObject
@@ -411,7 +412,7 @@ def test_between_two_pods_there_is_always_a_way_and_no_edit_in_it_is_idle(
         assert len(verdict.edits) == [reason.egress.allowed, reason.ingress.allowed].count(False)
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), questions, st.data())
 def test_no_other_candidate_changes_less_for_others(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject
@@ -455,7 +456,7 @@ def turns(
     return edited.can(source, destination, port=number, protocol=protocol).passes_everywhere is not verdict
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), questions, st.data())
 def test_looking_for_edits_changes_nothing(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject

@@ -7,6 +7,7 @@ from itertools import product
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.cluster_policy_strategies import clusters
+from tests.example_counts import examples
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, owned, pod, pods, policy, port
@@ -115,7 +116,7 @@ def test_the_weight_is_the_number_of_questions_and_the_limit_ends_the_count() ->
 # --- on random clusters -----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(clusters(), clusters(), st.data())
 def test_the_side_effects_are_exactly_the_difference(
     objects: list[Object], others: list[Object], data: st.DataObject
@@ -143,7 +144,7 @@ def test_the_side_effects_are_exactly_the_difference(
             assert passes(closes, *question) is (was and not now), question
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(clusters(), clusters(), st.data())
 def test_the_weight_is_that_of_all_connections_by_pod(
     objects: list[Object], others: list[Object], data: st.DataObject

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.population.test_workloads import made, owned_pod
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, container_port, labelled, namespace, pod, pods, policy, port
 
@@ -104,7 +105,7 @@ outside = st.sampled_from(["192.0.2.0/24", "203.0.113.0/24", "2001:db8::/32"])
 """Blocks without pods and nodes: pods in a block are listed as such."""
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), members, members, outside, st.sampled_from([None, 80, "53/UDP", "all"]))
 def test_a_filtered_list_is_the_part_of_the_whole_list(
     objects: list[Object], sources: list[str], destinations: list[str], cidr: str, port: int | str | None

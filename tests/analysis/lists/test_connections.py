@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from tests import strategies
 from tests.engine.population.test_workloads import made, owned_pod
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
@@ -162,7 +163,7 @@ class TestNodes:
 # --- on random clusters -----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_with_pods_exactly_the_allowed_pairs_are_listed_with_their_traffic(objects: list[Object]) -> None:
     cluster = cluster_of(objects)
@@ -181,7 +182,7 @@ def test_with_pods_exactly_the_allowed_pairs_are_listed_with_their_traffic(objec
     assert found == {pair: passing for pair, passing in expected.items() if passing}
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_outside_addresses_are_disjoint_and_complete(objects: list[Object]) -> None:
     cluster = cluster_of(objects)

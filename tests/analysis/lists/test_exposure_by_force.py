@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies
+from tests.example_counts import examples
 from tests.possible_connections import cluster_policies
 from tests.possible_pods import KEYS, PossiblePod, may_receive, may_send, policies, possible_pods, worlds
 from tests.semantics.judges import cluster_of
@@ -47,13 +48,13 @@ def check(world: list[Object], keys: Iterable[str] = KEYS) -> None:
                     )
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(worlds())
 def test_exposure_is_what_every_possible_pod_may(world: list[Object]) -> None:
     check(world)
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(worlds(st.one_of(cluster_policy_strategies.cluster_policies, policies)))
 def test_so_it_is_with_the_policies_of_administrators(world: list[Object]) -> None:
     check(world, keys=["app", "tier"])
@@ -65,7 +66,7 @@ def with_priority(policy: Object, *, names: dict[str, str]) -> Object:
     return {**policy, "metadata": {"name": names.get(name, name)}, "spec": {**policy["spec"], "priority": 1}}
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(worlds(cluster_policies))
 def test_policies_of_the_same_priority_are_named_if_their_order_decides(world: list[Object]) -> None:
     """The one that is first by name decides: so other names may have another exposure."""

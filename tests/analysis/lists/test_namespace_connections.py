@@ -6,6 +6,7 @@ from operator import and_, or_
 
 from hypothesis import given, settings
 from tests import strategies
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port
 
@@ -54,7 +55,7 @@ def test_the_traffic_is_that_of_the_pods_that_are_listed() -> None:
     assert lines([WEB, DB, API, closed], sources=["x/web"], destinations=["x/db"]) == ["x/* -> x/*: TCP 80"]
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_the_traffic_of_two_namespaces_is_that_of_their_pods(objects: list[Object]) -> None:
     cluster = cluster_of(objects)
@@ -73,7 +74,7 @@ def test_the_traffic_of_two_namespaces_is_that_of_their_pods(objects: list[Objec
     assert all(not passing for left in between.values() for passing in left)
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_addresses_outside_are_disjoint_and_have_what_any_pod_has(objects: list[Object]) -> None:
     cluster = cluster_of(objects)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 
 from ringfence.analysis.mutants import changed_sides, mutants_of
@@ -47,7 +48,7 @@ def _policies(reason: PairReason) -> object:
     ]
 
 
-@settings(max_examples=20)  # each asks all pairs again for some mutants
+@settings(max_examples=examples(20))  # each asks all pairs again for some mutants
 @given(st.one_of(strategies.clusters(), cluster_policy_strategies.clusters()), st.integers(0, 1000))
 def test_an_answer_changes_only_where_a_side_does_and_all_is_as_before_afterwards(
     objects: list[Object], start: int

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 
 from ringfence.analysis.mutants import EqualMeanings, Mutant, mutants_of
@@ -23,7 +24,7 @@ def outcome(cluster: Cluster, mutant: Mutant) -> Outcome:
         return compare(before, policy_set("after", cluster.state), Relation.EQUIVALENT).outcome
 
 
-@settings(max_examples=20)  # each compares all policies some times
+@settings(max_examples=examples(20))  # each compares all policies some times
 @given(st.one_of(strategies.clusters(), cluster_policy_strategies.clusters()), st.integers(0, 1000))
 def test_a_mutant_is_equal_if_all_policies_with_it_mean_the_same(objects: list[Object], start: int) -> None:
     cluster = Cluster()

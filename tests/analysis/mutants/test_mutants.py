@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 
 from ringfence.analysis.mutants import Mutant, Mutation, mutants_of
@@ -169,7 +170,7 @@ def test_the_action_of_a_rule_is_reversed(tmp_path: Path, kind: str, version: st
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.one_of(strategies.clusters(), cluster_policy_strategies.clusters()))
 def test_every_mutant_is_another_policy_of_the_same_name_that_a_server_takes(
     objects: list[Object],

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.analysis.possible.edited_policies import all_parts, edited, name_of
 from tests.analysis.possible.policies import as_set, compared
 from tests.engine.possible.worlds import naive_verdict
+from tests.example_counts import examples
 from tests.possible_connections import PORTS, Universe, allows, sets_of_policies
 from tests.semantics import naive
 from tests.semantics.objects import Object, key_of
@@ -40,7 +41,7 @@ def pairs_of_sets(draw: st.DrawFn) -> tuple[list[Object], list[Object]]:
     return first, draw(st.permutations(list(second.values())))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(pairs_of_sets())
 def test_two_sets_are_equivalent_if_and_only_if_they_allow_the_same_connections(
     pair: tuple[list[Object], list[Object]],
@@ -54,7 +55,7 @@ def test_two_sets_are_equivalent_if_and_only_if_they_allow_the_same_connections(
         assert verdicts == [found.counterexample.allowed_by_first, not found.counterexample.allowed_by_first]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(pairs_of_sets())
 def test_a_set_allows_at_most_what_another_one_does_if_and_only_if_it_allows_no_other_connection(
     pair: tuple[list[Object], list[Object]],
@@ -69,7 +70,7 @@ def test_a_set_allows_at_most_what_another_one_does_if_and_only_if_it_allows_no_
             assert not naive_verdict(other, found.counterexample.connection)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(sets_of_policies(3))
 def test_a_part_is_redundant_if_and_only_if_no_connection_changes_without_it(policies: list[Object]) -> None:
     """So every single deletion that matters is found, by `redundant` and by `equivalent`."""

@@ -27,6 +27,7 @@ from tests.analysis.possible.policies import (
     sets_of,
     web,
 )
+from tests.example_counts import examples
 from tests.semantics.objects import NAME_LABEL, Object, block, key_of, labelled, policy, port, term
 
 from ringfence.analysis.possible import Outcome, Relation
@@ -315,7 +316,7 @@ def split(rule: Object, field: str) -> list[Object]:
     ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sets_of(any_policies, 4), st.data())
 def test_a_rule_may_be_split_into_one_for_each_peer_and_port(policies: list[Object], data: st.DataObject) -> None:
     """Those of one rule may be in any order, in policies of the administrators, too."""
@@ -326,7 +327,7 @@ def test_a_rule_may_be_split_into_one_for_each_peer_and_port(policies: list[Obje
     assert compared(policies, [rewritten(one, change) for one in policies])
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sets_of(any_policies, 4), st.data())
 def test_policies_may_be_in_any_order_and_so_may_the_rules_of_network_policies(
     policies: list[Object], data: st.DataObject
@@ -338,7 +339,7 @@ def test_policies_may_be_in_any_order_and_so_may_the_rules_of_network_policies(
     assert compared(policies, data.draw(st.permutations(others)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sets_of(any_policies, 4))
 def test_policies_may_have_other_names(policies: list[Object]) -> None:
     """Of the administrators' policies of one priority, the first name decides: these keep their order."""
@@ -356,7 +357,7 @@ def test_policies_may_have_other_names(policies: list[Object]) -> None:
     assert compared(policies, renamed)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sets_of(any_policies, 4))
 def test_a_peer_may_be_split_by_the_values_of_a_label(policies: list[Object]) -> None:
     """`In [a, b]` means what two peers mean, one with each value."""
@@ -387,7 +388,7 @@ def selectors_by_value(written: Object) -> list[Object]:
     return [{**written, "matchExpressions": list(chosen)} for chosen in product(*alternatives)]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sets_of(any_policies, 4), sets_of(any_policies, 2))
 def test_two_sets_are_equivalent_if_each_allows_at_most_what_the_other_does(
     first: list[Object], more: list[Object]

@@ -4,6 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.population.test_workloads import made, owned_pod
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port
 
@@ -57,7 +58,7 @@ def test_a_template_is_counted_as_one() -> None:
     assert sides(group)[0] == {"x/StatefulSet/crowd": 1}
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), st.none() | st.sampled_from(strategies.PORT_NUMBERS), st.data())
 def test_every_pair_is_in_one_group_that_has_its_answer(
     objects: list[Object], number: int | None, data: st.DataObject

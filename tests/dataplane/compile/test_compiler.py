@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests import strategies
 from tests.dataplane.expectations import ICMP, addresses_of, is_allowed
 from tests.engine.members import state_of
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Key, Object, key_of, pod, policy
 
@@ -253,7 +254,7 @@ class Changes(RuleBasedStateMachine):
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=15)
+TestChanges.settings = settings(max_examples=examples(50), stateful_step_count=15)
 
 
 class ChangesWithMaps(Changes):
@@ -272,4 +273,4 @@ class ChangesWithMaps(Changes):
 
 
 TestChangesWithMaps = ChangesWithMaps.TestCase
-TestChangesWithMaps.settings = settings(max_examples=settings().max_examples // 4, stateful_step_count=15)
+TestChangesWithMaps.settings = settings(max_examples=examples(25), stateful_step_count=15)

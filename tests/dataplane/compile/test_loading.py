@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests import strategies
 from tests.dataplane.compile.test_compiler import everywhere, packets
 from tests.dataplane.simulation import carried_out
+from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Key, Object, admits, block, key_of, labelled, pod, policy, port
 
@@ -278,7 +279,7 @@ class ChangesInPieces(RuleBasedStateMachine):
 
 
 TestChangesInPieces = ChangesInPieces.TestCase
-TestChangesInPieces.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=15)
+TestChangesInPieces.settings = settings(max_examples=examples(50), stateful_step_count=15)
 
 
 @given(st.integers(1, 60), st.integers(1, 30))

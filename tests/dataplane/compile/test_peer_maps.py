@@ -23,6 +23,7 @@ from tests.engine.policies.artificial_tier import (
     tiered_cluster_of,
     tiered_clusters,
 )
+from tests.example_counts import examples
 from tests.semantics.objects import (
     Key,
     Object,
@@ -285,7 +286,7 @@ class Changes(RuleBasedStateMachine):
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(max_examples=settings().max_examples // 5, stateful_step_count=12)
+TestChanges.settings = settings(max_examples=examples(20), stateful_step_count=12)
 
 
 def test_the_members_of_other_nodes_are_peers_only() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.agent.work import work_of
 from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
+from tests.example_counts import examples
 from tests.semantics.objects import (
     Object,
     admits,
@@ -198,7 +199,7 @@ def overlapping_rules(count: int, blocks: int, ranges: int, length: int, chance:
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 8), st.integers())
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 def test_rules_that_overlap_cost_no_more_than_the_square_of_their_number(
     blocks: int, ranges: int, length: int, seed: int
 ) -> None:

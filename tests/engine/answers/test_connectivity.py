@@ -5,6 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from tests import strategies
 from tests.engine.members import member_in, state_of
+from tests.example_counts import examples
 from tests.semantics.objects import Object, admits, container_port, labelled, pod, pods, policy, port
 
 from ringfence.engine.answers.connectivity import allowed_addresses, connectivity_rows
@@ -28,7 +29,7 @@ def reached(state: State) -> dict[tuple[str, str], Traffic]:
     }
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_rows_say_of_every_pair_what_its_verdict_says(objects: list[Object]) -> None:
     state = state_of(objects)
@@ -40,7 +41,7 @@ def test_rows_say_of_every_pair_what_its_verdict_says(objects: list[Object]) -> 
                 assert found.get((str(source), str(destination)), NO_TRAFFIC) == expected, (source, destination)
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_a_row_is_a_partition_without_what_does_not_pass(objects: list[Object]) -> None:
     state = state_of(objects)
@@ -57,7 +58,7 @@ def test_a_row_is_a_partition_without_what_does_not_pass(objects: list[Object]) 
             union |= peers
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_the_addresses_of_all_traffics_are_disjoint_and_none_is_forgotten(objects: list[Object]) -> None:
     state = state_of(objects)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.answers.explaining import DB, MYSQL, ORIGIN, WORLD, line_of, questions, why, world
 from tests.engine.members import state_of
+from tests.example_counts import examples
 from tests.semantics.objects import (
     Object,
     admits,
@@ -256,7 +257,7 @@ class TestSeveralAddresses:
 outside = st.sampled_from([*strategies.OUTSIDE, *strategies.CIDRS]).map(lambda text: Addresses.of(ip_network(text)))
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), questions, outside)
 def test_an_explanation_says_what_the_verdict_says_and_its_rules_say_why(
     objects: list[Object], asked: Traffic | None, address: Addresses

@@ -9,6 +9,7 @@ from tests import strategies
 from tests.engine.answers.explaining import DB, WORLD, questions, why, world
 from tests.engine.members import state_of
 from tests.engine.policies.test_matching import end_of
+from tests.example_counts import examples
 from tests.semantics.objects import Object, admits, block, labelled, namespace, namespaces, pod, pods, policy, port
 
 from ringfence.engine.answers.verdicts import traffic_between
@@ -108,7 +109,7 @@ def test_a_policy_about_nodes_puts_pods_with_their_network_in_doubt() -> None:
 # --- what is learned later --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), questions)
 def test_an_answer_without_assumptions_survives_learning_every_address(
     objects: list[Object], asked: Traffic | None
@@ -117,7 +118,7 @@ def test_an_answer_without_assumptions_survives_learning_every_address(
     assert_certain_answers_stay(objects, known, asked)
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(
     strategies.clusters(),
     questions,

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
+from tests.example_counts import examples
 from tests.semantics.objects import Object, admits, block, node, pod, pods, policy, port, sends
 
 from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, side_traffic, traffic_between
@@ -33,7 +34,7 @@ def end_of(state: State, name: str) -> End:
     return member_in(state, name) if not name[0].isdigit() else outside(name)
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters(), st.sampled_from(["TCP", "UDP", "SCTP"]), st.sampled_from(strategies.PORT_NUMBERS))
 def test_the_fast_answer_about_one_port_is_in_the_full_answer(
     objects: list[Object], protocol: str, number: int

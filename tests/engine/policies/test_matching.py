@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from tests import strategies
 from tests.engine.members import member_in, state_of
 from tests.engine.policies.test_network_policies import compiled
+from tests.example_counts import examples
 from tests.semantics.objects import (
     NAME_LABEL,
     Object,
@@ -348,7 +349,7 @@ def test_labels_that_match_have_nothing_to_say() -> None:
     assert mismatch(parse_selector("app=web,!canary"), {"app": "web"}, "it") == ""
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(strategies.clusters())
 def test_one_peer_and_one_pod_agree_with_the_index_over_all(objects: list[Object]) -> None:
     state = state_of(objects)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member, member_from
+from tests.example_counts import examples
 from tests.semantics.objects import Object
 
 from ringfence.engine.policies.selection import PodSelection, Selections
@@ -93,7 +94,7 @@ def test_a_union_of_selections(some: list[Member], a: PodSelection, b: PodSelect
     assert world.selections.union([]) == 0
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=examples(25))
 @given(pods, pods, namespaces, namespaces, selections, selections)
 def test_what_was_remembered_is_forgotten_when_pods_or_namespaces_change(
     some: list[Member],

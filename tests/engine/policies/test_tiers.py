@@ -21,6 +21,7 @@ from tests.engine.policies.artificial_tier import (
     tiered_cluster_of,
     tiered_clusters,
 )
+from tests.example_counts import examples
 from tests.semantics.objects import (
     Object,
     admits,
@@ -205,7 +206,7 @@ questions = st.tuples(
 )
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=examples(50))
 @given(tiered_clusters(), questions)
 def test_the_answer_to_many_questions_is_the_answers_to_each(
     objects: list[Object], asked: tuple[Direction, PortQuestion]

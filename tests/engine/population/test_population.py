@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
 from tests import strategies
 from tests.engine.members import member, member_from
+from tests.example_counts import examples
 
 from ringfence.engine.population.facts import Block, HasLabel, LabelIn, ReadableFact, StaticFact
 from ringfence.engine.population.marks import NO_FACTS
@@ -233,7 +234,7 @@ def key_of(port: NamedPort) -> tuple[str, str]:
 
 
 TestPopulations = Populations.TestCase
-TestPopulations.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=25)
+TestPopulations.settings = settings(max_examples=examples(50), stateful_step_count=25)
 
 
 # --- examples ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from tests.example_counts import examples
 from tests.render.formats.graphs import SMALL, graphs
 
 from ringfence.render.formats.dot import dot_text
@@ -63,7 +64,7 @@ class TestGraphviz:
     def drawn(thing: Any) -> str:
         return "".join(operation["text"] for operation in thing.get("_ldraw_", ()) if operation["op"] == "T")
 
-    @settings(max_examples=20)
+    @settings(max_examples=examples(20))
     @given(graphs())
     def test_graphviz_reads_the_same_nodes_and_edges(self, graph: Graph) -> None:
         read = self.read(graph)
