@@ -28,7 +28,7 @@ from ringfence.model.validation import FieldWarning
 from ringfence.shared_input import KeptObjects, SharedInput, Terms
 
 if TYPE_CHECKING:
-    from ringfence.sources.loading import LoadedObjects
+    from ringfence.sources.loaded_objects import LoadedObjects
 
 
 class _Review(NamedTuple):

@@ -79,7 +79,7 @@ from ringfence.verdict import Verdict, explanation_of
 
 if TYPE_CHECKING:
     from ringfence.lint import LintConfiguration, LintFindings, LintSettings
-    from ringfence.sources.loading import LoadedObjects
+    from ringfence.sources.loaded_objects import LoadedObjects
     from ringfence.sources.manifests import FileContents
     from ringfence.testing.coverage import Coverage
     from ringfence.testing.judging import Judge

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from playwright.sync_api import Browser, expect
+
+from ringfence.cluster import Cluster
 from tests.analysis.differences.test_difference_by_lists import changes
 from tests.browser.pages import OpenedPage, opened, violations
 from tests.browser.test_report_page import focused
@@ -14,8 +16,6 @@ from tests.example_counts import examples
 from tests.render.reports.test_compared import pairs_of
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
-
-from ringfence.cluster import Cluster
 
 DOCS = Path(__file__).parents[2] / "docs"
 WEB, DB = "shop/Deployment/web", "shop/StatefulSet/db"

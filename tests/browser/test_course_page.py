@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.browser.pages import violations
-from tests.web.local_pages import ServedPage, served_course
 
 from ringfence.web.lesson_files import lesson_names, read_lesson
+from tests.browser.pages import violations
+from tests.web.local_pages import ServedPage, served_course
 
 
 @pytest.fixture

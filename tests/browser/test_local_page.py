@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
+
+from ringfence.cluster import Cluster
+from ringfence.model.origin import Range
+from ringfence.model.text_edits import TextEdit, apply_edits
 from tests.browser.pages import violations
 from tests.browser.test_report_page import expected_cells
 from tests.example_counts import examples
 from tests.lab.sandboxes import in_sandbox
 from tests.web.local_pages import ServedPage, served
-
-from ringfence.cluster import Cluster
-from ringfence.model.origin import Range
-from ringfence.model.text_edits import TextEdit, apply_edits
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 

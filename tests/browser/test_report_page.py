@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from playwright.sync_api import Browser, Page, expect
+
+from ringfence.cluster import Cluster
+from ringfence.engine.population import Reference
+from ringfence.render.formats import json_line
+from ringfence.render.reports import report_html
+from ringfence.sets.addresses import Addresses
 from tests import strategies
 from tests.browser.pages import OpenedPage, opened, violations
 from tests.example_counts import examples
@@ -16,12 +22,6 @@ from tests.render import hostile_text
 from tests.render.reports.test_findings import TEXT
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, pod, policy
-
-from ringfence.cluster import Cluster
-from ringfence.engine.population import Reference
-from ringfence.render.formats import json_line
-from ringfence.render.reports import report_html
-from ringfence.sets.addresses import Addresses
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = "outside the cluster"

@@ -15,17 +15,9 @@ from ringfence.model.objects import Manifest, NetworkPolicy, Pod
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.sources.loading import (
-    Skipped,
-    UnreadManifest,
-    Unrelated,
-    collect,
-    inherit,
-    is_list,
-    item_kind,
-    name_of,
-    read_object,
-)
+from ringfence.sources.loaded_objects import Skipped, UnreadManifest, Unrelated, collect
+from ringfence.sources.loading import inherit, is_list, item_kind, read_object
+from ringfence.sources.object_problems import name_of
 
 OTHER_KINDS_OF_KUBERNETES = {
     "v1": "Binding ComponentStatus ConfigMap Event LimitRange List PersistentVolume PersistentVolumeClaim "

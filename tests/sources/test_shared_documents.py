@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS
 
 from ringfence.model.objects import Manifest
-from ringfence.sources.loading import Found, UnreadManifest
+from ringfence.sources.loaded_objects import Found, UnreadManifest
 from ringfence.sources.manifests import read_content
 from ringfence.sources.shared_documents import SharedDocuments
 

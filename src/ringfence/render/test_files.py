@@ -14,7 +14,7 @@ import msgspec
 from ringfence.errors import InputError
 from ringfence.model.origin import Origin, Place
 from ringfence.render.formats import yaml_text
-from ringfence.sources.loading import OwnDocument, collect
+from ringfence.sources.loaded_objects import OwnDocument, collect
 from ringfence.sources.manifests import read_content
 from ringfence.testing.decoding import API_VERSION, decode_tests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest

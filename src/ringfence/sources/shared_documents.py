@@ -12,7 +12,7 @@ import msgspec
 from ringfence.model.objects import Manifest
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
-from ringfence.sources.loading import Found, Skipped, UnreadManifest, Unrelated
+from ringfence.sources.loaded_objects import Found, Skipped, UnreadManifest, Unrelated
 
 _replace = msgspec.structs.replace
 _DIGEST_BYTES = 32

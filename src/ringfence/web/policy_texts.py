@@ -9,7 +9,7 @@ from ringfence.engine.state import State
 from ringfence.model.objects import Policy
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.sources.loading import collect
+from ringfence.sources.loaded_objects import collect
 from ringfence.sources.manifests import read_content
 
 MOST_CHARACTERS: Final = 1_000_000

@@ -15,7 +15,7 @@ import pytest
 from ringfence.errors import LiveClusterError
 from ringfence.model.kinds import KINDS
 from ringfence.sources.cluster.listing import RESOURCES, current_namespace, read
-from ringfence.sources.loading import LoadedObjects
+from ringfence.sources.loaded_objects import LoadedObjects
 
 from . import fake_api_server
 from .fake_api_server import Answer, list_of, pod, refuse, say

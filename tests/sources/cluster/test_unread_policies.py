@@ -7,7 +7,7 @@ from pathlib import Path
 from ringfence.model.unread_kinds import UNREAD_KINDS
 from ringfence.sources.cluster.discovery import Discovery
 from ringfence.sources.cluster.unread_policies import unread_policies
-from ringfence.sources.loading import LoadedObjects, collect
+from ringfence.sources.loaded_objects import LoadedObjects, collect
 
 from .fake_api_server import Answer, connections_to, list_of, refuse, say, serving
 

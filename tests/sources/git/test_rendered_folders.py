@@ -16,7 +16,7 @@ from tests.sources.manifests.texts import names
 
 from ringfence.errors import ManifestError
 from ringfence.sources.git import RenderedFolder, Renderer, Repository, read_rendered, rendered_folder
-from ringfence.sources.loading import LoadedObjects
+from ringfence.sources.loaded_objects import LoadedObjects
 
 pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not on PATH")
 needs_helm = pytest.mark.skipif(not shutil.which("helm"), reason="helm is not on PATH")

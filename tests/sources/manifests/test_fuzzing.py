@@ -14,7 +14,7 @@ from ringfence.errors import LiveClusterError
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.text_edits import text_in
 from ringfence.sources.cluster.kubeconfig import select
-from ringfence.sources.loading import LoadedObjects
+from ringfence.sources.loaded_objects import LoadedObjects
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: last}\n"
 

@@ -6,7 +6,7 @@ import pytest
 from tests.sources.manifests.texts import FILE, Tree, listed, names, pod, problems, read, the_policy
 
 from ringfence.model.origin import Origin
-from ringfence.sources.loading import collect
+from ringfence.sources.loaded_objects import collect
 from ringfence.sources.manifests.yaml_documents import read_yaml
 
 POLICY: Tree = {

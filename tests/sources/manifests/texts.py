@@ -3,7 +3,7 @@
 from typing import Any
 
 from ringfence.model.objects import NetworkPolicy
-from ringfence.sources.loading import LoadedObjects, collect
+from ringfence.sources.loaded_objects import LoadedObjects, collect
 from ringfence.sources.manifests import read_content
 
 FILE = "f.yaml"

@@ -23,7 +23,8 @@ from ringfence.sources.cluster.discovery import Discovery
 from ringfence.sources.cluster.kubeconfig import SelectedContext, select
 from ringfence.sources.cluster.responses import PAGE, ApiStatusError, get_document, list_items
 from ringfence.sources.cluster.unread_policies import not_known, unread_policies
-from ringfence.sources.loading import Found, LoadedObjects, collect, name_of
+from ringfence.sources.loaded_objects import Found, LoadedObjects, collect
+from ringfence.sources.object_problems import name_of
 
 
 class Resource(msgspec.Struct, frozen=True):

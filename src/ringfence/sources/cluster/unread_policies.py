@@ -14,7 +14,7 @@ from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.unread_kinds import UNREAD_KINDS, UnreadKind, unlisted, unlisted_kind
 from ringfence.sources.cluster.discovery import Discovery
 from ringfence.sources.cluster.responses import ApiStatusError, list_items
-from ringfence.sources.loading import Found, UnreadManifest
+from ringfence.sources.loaded_objects import Found, UnreadManifest
 
 
 def unread_policies(client: httpx2.Client, discovery: Discovery, server: str, namespace: str = "") -> Iterator[Found]:

@@ -14,7 +14,7 @@ from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.git.repository import EntryKind, Repository, TreeEntry
 from ringfence.sources.git.trees import Tree
-from ringfence.sources.loading import Found, LoadedObjects, collect, kustomization
+from ringfence.sources.loaded_objects import Found, LoadedObjects, collect
 from ringfence.sources.manifests import (
     CHART,
     KUSTOMIZATIONS,
@@ -26,6 +26,7 @@ from ringfence.sources.manifests import (
     read_content,
     unrendered_chart,
 )
+from ringfence.sources.object_problems import kustomization
 from ringfence.sources.shared_documents import SharedDocuments
 
 _MISSING: Final = "fetch it, if this is a partial clone; `git fsck` names what is damaged"

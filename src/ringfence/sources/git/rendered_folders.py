@@ -19,7 +19,7 @@ from ringfence.errors import ManifestError
 from ringfence.sources.git.references import check_plugin, folders_and_files
 from ringfence.sources.git.repository import EntryKind, Repository, TreeEntry
 from ringfence.sources.git.trees import Tree
-from ringfence.sources.loading import LoadedObjects
+from ringfence.sources.loaded_objects import LoadedObjects
 from ringfence.sources.manifests import KUSTOMIZATIONS, Exported, build_kustomization, render_chart
 from ringfence.sources.shared_documents import SharedDocuments
 from ringfence.temporary_folders import temporary_folder

@@ -15,7 +15,8 @@ import msgspec
 from ringfence.errors import InputError
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode
-from ringfence.sources.loading import Done, Found
+from ringfence.sources.loaded_objects import Found
+from ringfence.sources.loading import Done
 from ringfence.sources.manifests.encodings import as_utf8, without_stray_bytes
 from ringfence.sources.manifests.json_documents import read_json
 from ringfence.sources.shared_documents import SharedDocuments, key_of_content

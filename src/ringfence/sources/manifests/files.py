@@ -12,11 +12,13 @@ from typing import Final
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
-from ringfence.sources.loading import Found, LoadedObjects, Progress, collect, kustomization
+from ringfence.sources.loaded_objects import Found, LoadedObjects, collect
+from ringfence.sources.loading import Progress
 from ringfence.sources.manifests.content import read_content
 from ringfence.sources.manifests.contents import STANDARD_INPUT_NAME, FileContents, content_of
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion, expand_paths
 from ringfence.sources.manifests.rendering import CHART, TEMPLATE_MARK, unrendered_chart
+from ringfence.sources.object_problems import kustomization
 from ringfence.sources.shared_documents import SharedDocuments
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")

@@ -18,19 +18,11 @@ from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.sources.loading import (
-    Done,
-    Found,
-    Unrelated,
-    duplicate_key,
-    inherit,
-    is_list,
-    item_kind,
-    read_object,
-    unreadable,
-)
+from ringfence.sources.loaded_objects import Found, Unrelated
+from ringfence.sources.loading import Done, inherit, is_list, item_kind, read_object
 from ringfence.sources.manifests.json_places import locate
 from ringfence.sources.manifests.text_remedies import text_remedy
+from ringfence.sources.object_problems import duplicate_key, unreadable
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n,]*")

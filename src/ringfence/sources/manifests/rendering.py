@@ -14,7 +14,7 @@ import msgspec
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
-from ringfence.sources.loading import LoadedObjects, collect
+from ringfence.sources.loaded_objects import LoadedObjects, collect
 from ringfence.sources.manifests.content import read_content
 from ringfence.sources.shared_documents import SharedDocuments
 

@@ -8,9 +8,11 @@ from itertools import repeat
 
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import ProblemCode
-from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, unreadable
+from ringfence.sources.loaded_objects import Found
+from ringfence.sources.loading import Done, inherit, is_list, item_kind, read_object
 from ringfence.sources.manifests.text_remedies import text_remedy
 from ringfence.sources.manifests.yaml_values import Builder, Event, UnreadableYaml, Value
+from ringfence.sources.object_problems import duplicate_key, unreadable
 
 
 def read_yaml(text: str, origin: Origin, progress: Done) -> Generator[Found, None, int]:
