@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,11 @@ import ringfence
 PACKAGE: Final = Path(ringfence.__file__).parent
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = (ROOT / "docs" / "architecture.md").read_text()
-QUOTED: Final = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL))
+QUOTED: Final = [
+    " ".join(one.split()) for one in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL))
+]
 PATHS: Final = sorted({text for text in QUOTED if re.fullmatch(r"[\w/.-]+(/|\.(py|md|toml|yaml))", text)})
-STEPS: Final = sorted({text for text in QUOTED if re.fullmatch(r"[\w/.-]+\.py: \w+", text)})
+STEPS: Final = sorted({text for text in QUOTED if re.fullmatch(r"[\w/.-]+\.py: \w+(\.\w+)?", text)})
 
 
 def shown_tree() -> set[str]:
@@ -30,16 +33,22 @@ def shown_tree() -> set[str]:
 
 
 def defined_in(file: Path) -> set[str]:
-    """The names that a module defines itself."""
-    names: set[str] = set()
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-    return names
+    """The names that a module defines itself, and those that its classes define: `Cluster`, `Cluster.can`."""
+    return set(_defined(ast.parse(file.read_text()).body))
+
+
+def _defined(body: list[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        match node:
+            case ast.FunctionDef(name):
+                yield name
+            case ast.ClassDef(name, body=inside):
+                yield name
+                yield from (f"{name}.{one}" for one in _defined(inside))
+            case ast.Assign(targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(ast.Name(name)):
+                yield name
 
 
 def test_the_tree_shows_every_package_and_every_module_beside_them() -> None:
