@@ -42,8 +42,10 @@ test-e2e: parts system  ## Run the tests against the real API server, which is b
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
-	scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --ignore=tests/e2e --ignore=tests/lab \
-	    --ignore=tests/dataplane --ignore=tests/browser --ignore=tests/test_layers.py
+	# With few examples for each property: what differs is the libraries, which every example calls.
+	HYPOTHESIS_PROFILE=few scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup \
+	    --no-loadscope-reorder --ignore=tests/e2e --ignore=tests/lab --ignore=tests/dataplane \
+	    --ignore=tests/browser --ignore=tests/test_layers.py
 
 .PHONY: parts
 parts: $(READY)  ## Build the real API server, and fetch kubectl and definitions of policies, once (Go, five minutes), outside the checkout.

@@ -1,7 +1,7 @@
 """What holds for all tests: how hard hypothesis tries, what runs beside what, how long a test may take, what CI skips.
 
 `HYPOTHESIS_PROFILE=ci` or `thorough` tries more than the quick default of a working day, which has other examples in
-each run.
+each run. Expensive properties have fewer examples than others, in proportion (`tests/example_counts.py`).
 """
 
 import gc
