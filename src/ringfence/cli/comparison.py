@@ -9,6 +9,7 @@ import msgspec
 from ringfence.analysis.possible import Comparison, Counterexample, Outcome, end_name, objects_of
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_context
+from ringfence.cli.diff_sides import READING_OPTIONS, ComparedInput
 from ringfence.cli.inputs import Inputs, leave
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_answer, print_document, print_message
@@ -58,7 +59,7 @@ class TwoInputs(msgspec.Struct, frozen=True):
             print_answer(comparison_text(found))
         leave(problems, _EXIT_CODES[found.outcome], ignore_errors=self.ignore_errors)
 
-    def _sides(self) -> "tuple[_ComparedSide, _ComparedSide]":
+    def _sides(self) -> tuple[ComparedInput, ComparedInput]:
         """The two inputs. Raises click.UsageError if the arguments and options do not name two."""
         if self.compared == ("-", "-"):
             raise InputError("only one of the two can be read from standard input: write the other to a file")
@@ -75,14 +76,14 @@ class TwoInputs(msgspec.Struct, frozen=True):
             raise click.UsageError(_USAGE)
         return sides[0], sides[1]
 
-    def _of_files(self, path: str) -> "_ComparedSide":
+    def _of_files(self, path: str) -> ComparedInput:
         name = "standard input" if path == "-" else path
-        return _ComparedSide(name, self._inputs(filenames=(path,), context=None, kubeconfig=None))
+        return ComparedInput(name, self._inputs(filenames=(path,), context=None, kubeconfig=None))
 
-    def _of_live(self, context: str | None) -> "_ComparedSide":
+    def _of_live(self, context: str | None) -> ComparedInput:
         """The cluster of a kubeconfig context; of the current one without a name."""
         name = context or "the live cluster"
-        return _ComparedSide(name, self._inputs(filenames=(), context=context, kubeconfig=self.kubeconfig))
+        return ComparedInput(name, self._inputs(filenames=(), context=context, kubeconfig=self.kubeconfig))
 
     def _inputs(self, **source: Any) -> Inputs:
         return Inputs(
@@ -95,13 +96,6 @@ class TwoInputs(msgspec.Struct, frozen=True):
             verbose=False,
             **source,
         )
-
-
-class _ComparedSide(msgspec.Struct, frozen=True):
-    """One of the two inputs, and what the output calls it."""
-
-    name: str
-    inputs: Inputs
 
 
 def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
@@ -144,13 +138,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         "--to-context", metavar="NAME", shell_complete=complete_context, help="B is the cluster of this context."
     ),
     click.option("--kubeconfig", type=_PATH, metavar="FILE", help="The kubeconfig file."),
-    click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
-    click.option(
-        "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."
-    ),
-    click.option("-n", "--namespace", metavar="NAME", help="The namespace of objects without one."),
-    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
-    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+    *READING_OPTIONS,
     click.option("--lab", is_flag=True, help="Have the kernel judge the counterexample as well, in a laboratory."),
     click.option(
         "-o",

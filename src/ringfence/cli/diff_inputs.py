@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from ringfence.cli.completion import complete_context, complete_plugin
-from ringfence.cli.diff_sides import Chosen, ComparedInput, RevisionInputs, SideInputs
+from ringfence.cli.diff_sides import READING_OPTIONS, Chosen, ComparedInput, RevisionInputs, SideInputs
 from ringfence.cli.options import as_one
 from ringfence.cli.what_if import PLUGIN_OPTION, WHAT_IF_OPTIONS
 from ringfence.errors import InputError
@@ -266,13 +266,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         shell_complete=complete_plugin,
         help="B is as this network plugin enforces it.",
     ),
-    click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
-    click.option(
-        "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."
-    ),
-    click.option("-n", "--namespace", metavar="NAME", help="The namespace of objects without one."),
-    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
-    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+    *READING_OPTIONS,
 )
 
 

@@ -1,7 +1,12 @@
-"""One of the two clusters that `diff` compares: read from files, a revision, the index or an API server."""
+"""One of two clusters that are compared: read from files, a revision, the index or an API server.
+
+`diff` compares any of these; `equivalent` and `allows-at-most` what is in files and what is in an API server.
+"""
 
 from copy import deepcopy
+from typing import Final
 
+import click
 import msgspec
 
 from ringfence.cli import progress
@@ -134,3 +139,15 @@ class ComparedInput(msgspec.Struct, frozen=True):
     def has_same_files(self, other: "ComparedInput") -> bool:
         """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""
         return isinstance(self.inputs, RevisionInputs) and self.inputs.has_same_files(other.inputs)
+
+
+READING_OPTIONS: Final = (
+    click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
+    click.option(
+        "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."
+    ),
+    click.option("-n", "--namespace", metavar="NAME", help="The namespace of objects without one."),
+    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
+    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+)
+"""How both inputs are read."""
