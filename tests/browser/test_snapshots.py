@@ -32,9 +32,8 @@ def snapshots(browser: Browser, folder: Path) -> str:
         return "\n".join(f"# {name}\n{one.locator('.columns').aria_snapshot()}\n" for name, one in shown)
 
 
-def test_each_view_says_to_screen_readers_what_it_said(tmp_path: Path) -> None:
-    with launched() as browser:
-        assert snapshots(browser, tmp_path) == SNAPSHOTS.read_text()
+def test_each_view_says_to_screen_readers_what_it_said(browser: Browser, tmp_path: Path) -> None:
+    assert snapshots(browser, tmp_path) == SNAPSHOTS.read_text()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class ProofOptions(msgspec.Struct, frozen=True):
     def check(self) -> None:
         """Raise InputError for options that make no sense together."""
         if self.update and self.snapshot is None:
-            raise InputError("--update writes a snapshot anew: name its file with --snapshot FILE")
+            raise InputError("--update writes a snapshot again: name its file with --snapshot FILE")
         if self.lab and self.writes_tests:
             raise InputError("--lab tests in a laboratory, and --record and --import write tests: use one of them")
 
@@ -101,7 +101,7 @@ class ProofOptions(msgspec.Struct, frozen=True):
         show(snapshot_difference_text(found, str(path), "now"))
         if self.update:
             return _write(path, "".join(snapshot_lines(cluster.snapshot(possible=before.possible is not None))))
-        print_message(f"if this is meant, write the snapshot anew with --snapshot {path} --update")
+        print_message(f"if this is meant, write the snapshot again with --snapshot {path} --update")
         return EXIT_NO
 
     def _cover(self, cluster: Cluster, tests: Iterable[ReachabilityTest], show: Print) -> int:
@@ -133,7 +133,7 @@ def _text_of(path: Path) -> str:
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such file: write it with --snapshot {path} --update") from None
     except UnicodeDecodeError:
-        raise ManifestError(f"{path}: not a text in UTF-8: write it anew with --snapshot {path} --update") from None
+        raise ManifestError(f"{path}: not a text in UTF-8: write it again with --snapshot {path} --update") from None
 
 
 def _write(path: Path, text: str) -> int:
@@ -176,7 +176,7 @@ _OPTIONS: Final = (
         metavar="netassert FILE",
         help="Write the tests of a file of netassert as tests of ringfence, instead of judging any.",
     ),
-    click.option("--update", is_flag=True, help="Write the file of --snapshot anew."),
+    click.option("--update", is_flag=True, help="Write the file of --snapshot again."),
 )
 
 proof_options = as_one(ProofOptions, "proofs", _OPTIONS)
