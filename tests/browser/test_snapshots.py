@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser
-from tests.browser.pages import launched, opened
 
 from ringfence.cluster import Cluster
+from tests.browser.pages import launched, opened
 
 EXAMPLE = Path("examples/three-tier")
 SNAPSHOTS = Path(__file__).with_name("three-tier.aria.yaml")
