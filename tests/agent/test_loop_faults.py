@@ -7,8 +7,8 @@ from tests.agent.running import BOTH, CLOSED, HERE, OPEN, SERVER, eventually, fa
 from tests.dataplane.network import gateway, in_own_network, nft
 from tests.semantics.objects import admits, labelled, node, policy
 
-from ringfence.agent import checks
 from ringfence.agent.settings import Settings
+from ringfence.dataplane import forwarding
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.state import State
@@ -135,7 +135,7 @@ class TestFaults:
     @in_own_network
     def test_a_defect_of_a_step_stops_no_other(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
-            patch.setattr(checks, "unfiltered_bridges", failing)
+            patch.setattr(forwarding, "unfiltered_bridges", failing)
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             agent.await_log("a defect of ringfence (check): KeyError")
             assert not agent.passes()
@@ -143,7 +143,7 @@ class TestFaults:
     @in_own_network
     def test_a_bridge_whose_packets_bypass_the_rules_is_reported(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
-            patch.setattr(checks, "unfiltered_bridges", lambda: ["cni0", "docker0"])
+            patch.setattr(forwarding, "unfiltered_bridges", lambda: ["cni0", "docker0"])
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             agent.await_log(
                 "packets between pods on the bridge cni0 and docker0 bypass packet filters: modprobe br_netf"

@@ -13,10 +13,11 @@ from tests.dataplane.lacking import lacking_bridges, lacking_expression
 from tests.dataplane.network import in_own_network
 from tests.sources.cluster.fake_api_server import FakeApiServer, connections_to, only_node, serving
 
-from ringfence.agent import checks, running
+from ringfence.agent import running
 from ringfence.agent.log import logging_to
 from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
+from ringfence.dataplane import forwarding
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import base_program
 from ringfence.errors import AgentError
@@ -72,7 +73,7 @@ def test_it_stops_while_it_logs_denials() -> None:
 @in_own_network
 def test_it_refuses_to_start_behind_ipvs() -> None:
     with pytest.MonkeyPatch.context() as patch, serving() as server, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(checks, "translates_with_ipvs", lambda: True)
+        patch.setattr(forwarding, "translates_with_ipvs", lambda: True)
         with pytest.raises(AgentError, match=r"translates Services with IPVS.*set kube-proxy's mode to nftables"):
             running.run(Settings("n"), connections_to(server.url, Path(folder)), None)
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.test_inputs import run
 from tests.doctor.clusters import CLUSTERS, Object, SampleCluster, node
+from tests.semantics.objects import block, pod, policy, sends
 
 from .control_plane import ControlPlane, running
 
@@ -17,6 +18,7 @@ _COLLECTIONS: Final = {
     "Node": "/api/v1/nodes",
     "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
     "Pod": "/api/v1/namespaces/{}/pods",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
@@ -55,9 +57,9 @@ def _report(server: ControlPlane, path: str, pod: Object) -> None:
     assert server.request("PATCH", f"{path}/status", patch, "application/merge-patch+json").status == 200
 
 
-def doctor(kubeconfig: Path) -> tuple[int, Any]:
+def doctor(kubeconfig: Path, *options: str) -> tuple[int, Any]:
     """The exit code and the report."""
-    result = run("doctor", "--kubeconfig", str(kubeconfig), "-o", "json")
+    result = run("doctor", "--kubeconfig", str(kubeconfig), "-o", "json", *options)
     assert result.stdout, result.stderr
     return result.exit_code, json.loads(result.stdout)
 
@@ -79,3 +81,17 @@ def test_somebody_without_rights_learns_which_are_missing(server: ControlPlane) 
     assert {"daemonsets", "clusterroles", "clusterrolebindings"} <= set(missing)
     assert 'cannot list resource "daemonsets"' in missing["daemonsets"]
     assert (code, found["answer"]) == (3, "inconclusive")
+
+
+def test_what_the_plugin_changes_for_the_policies_is_listed(server: ControlPlane, tmp_path: Path) -> None:
+    """An ipBlock of a pod's address, which Cilium does not match; the traits are saved for other commands."""
+    [cilium] = (one for one in CLUSTERS if one.name == "Cilium")
+    pods = [pod("default/web", addresses=["10.0.0.1"]), pod("default/db", addresses=["10.0.0.2"])]
+    egress = policy("default/to-db", egress=[sends(block("10.0.0.2/32"))])
+    with holding(server, cilium._replace(objects=[*cilium.objects, *pods, egress])):
+        saved = tmp_path / "traits.yaml"
+        code, found = doctor(server.kubeconfig, "--save", str(saved))
+    [deviations] = found["deviations"]
+    assert (code, found["answer"]) == (1, "enforced")
+    assert [one["trait"]["topic"] for one in deviations["traits"] if one["changesAnswers"]] == ["ipBlock-pods"]
+    assert "plugin: cilium" in saved.read_text()

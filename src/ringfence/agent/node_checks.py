@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from ringfence.agent import checks
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.own_node import mistake_about_node, this_machine
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
+from ringfence.dataplane import forwarding
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.engine.population import Member
 from ringfence.sets.addresses import address_text
@@ -34,7 +34,7 @@ class NodeChecks:
 
     def check(self, enforcement: Enforcement) -> None:
         """Check the links of the node, and the addresses of its pods."""
-        self.bypassing_bridges = checks.unfiltered_bridges()
+        self.bypassing_bridges = forwarding.unfiltered_bridges()
         self.pod_outside_ranges = enforcement.pod_outside_ranges()
 
     def complaints(self) -> Iterator[str]:

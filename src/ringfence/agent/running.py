@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.agent import checks, health
+from ringfence.agent import health
 from ringfence.agent.event_writer import writing_events
 from ringfence.agent.from_boot import hold_from_start
 from ringfence.agent.garbage import stop_full_collections
@@ -30,6 +30,7 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
 from ringfence.agent.taint import TaintRemoval, removing_taint
 from ringfence.agent.view import FOLLOWED
+from ringfence.dataplane import forwarding
 from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
@@ -58,7 +59,7 @@ def run(
 
     Raises AgentError or KernelError if nothing can be enforced on this node.
     """
-    if checks.translates_with_ipvs():
+    if forwarding.translates_with_ipvs():
         raise AgentError(
             "this node translates Services with IPVS, so packets to pods bypass the forward hook: "
             "set kube-proxy's mode to nftables or iptables"

@@ -2,28 +2,43 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_context
 from ringfence.cli.terminal import print_document, print_message, print_text
-from ringfence.doctor import Diagnosis, IsEnforced, diagnose, observe, report
+from ringfence.cluster import Cluster
+from ringfence.doctor import (
+    Diagnosis,
+    IsEnforced,
+    PolicyFindings,
+    Unseen,
+    diagnose,
+    examine_node,
+    observe,
+    policy_findings,
+    report,
+    trait_documents,
+)
 from ringfence.doctor.probe import (
     DEFAULT_IMAGE,
     DEFAULT_PATIENCE,
     NO_EXPERIMENT,
     Experiment,
+    Results,
     choose_nodes,
     leftovers,
     planned_objects,
     remove,
     run_experiment,
 )
-from ringfence.errors import InputError
-from ringfence.render.doctor_report import DoctorReport, doctor_json, doctor_text
+from ringfence.errors import InputError, LiveClusterError
+from ringfence.render.doctor_report import DoctorReport, doctor_json, doctor_text, node_json, node_text
 from ringfence.render.formats import yaml_text
 from ringfence.sources.cluster import ApiServer
+from ringfence.whole_files import write_whole
 
 
 @click.command()
@@ -54,7 +69,16 @@ from ringfence.sources.cluster import ApiServer
 )
 @click.option("--dry-run", is_flag=True, help="Print the objects that --probe creates, and create nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before anything is created or deleted.")
+@click.option(
+    "--node", "on_this_node", is_flag=True, help="Only check whether the agent could enforce policies on this node."
+)
 @click.option("--clean", is_flag=True, help="Remove what experiments have left, and exit.")
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the traits of the plugin, with those that --probe=full measures, for --plugin FILE of other commands.",
+)
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
@@ -68,7 +92,9 @@ def doctor(
     timeout: float,
     dry_run: bool,
     yes: bool,
+    on_this_node: bool,
     clean: bool,
+    save: Path | None,
     output: str,
 ) -> None:
     """Find out whether the policies of a live cluster are enforced, by what, and on which nodes.
@@ -80,6 +106,9 @@ def doctor(
     --probe asks the cluster itself. In a namespace of its own, which is removed at the end, it creates a server and two
     clients on a node, and a policy that allows one of the clients. The clients report by their readiness.
 
+    --node asks no API server. As root on a node, it checks what the agent checks before it starts: whether the kernel
+    and the network of the node let it enforce policies. The exit code is 1 if they do not.
+
     Exits with 0 if policies are enforced on all nodes and nothing that the plugin does differently changes an answer
     about them, with 1 if they are not enforced somewhere or an answer changes, and with 3 if it is inconclusive.
 
@@ -89,12 +118,19 @@ def doctor(
       ringfence doctor --context prod -o json
       ringfence doctor --probe --all-nodes
       ringfence doctor --probe=full --dry-run
+      ringfence doctor --probe=full --save traits.yaml
     """
+    if on_this_node and (probe or clean or context or kubeconfig):
+        raise InputError("--node asks no API server: use it alone")
     if not probe and (on_nodes or all_nodes or dry_run):
         given = "--on" if on_nodes else "--all-nodes" if all_nodes else "--dry-run"
         raise InputError(f"{given} is about the experiment: use it with --probe")
     if on_nodes and all_nodes:
         raise InputError("--on and --all-nodes contradict each other: use one of them")
+    if on_this_node:
+        findings = examine_node()
+        print_document(node_json(findings)) if output == "json" else print_text(node_text(findings))
+        sys.exit(EXIT_NO if any(one.prevents for one in findings) else EXIT_YES)
     api_server = ApiServer(context, kubeconfig)
     if clean:
         _clean(api_server, yes=yes)
@@ -111,7 +147,9 @@ def doctor(
             return
         _confirm(f"create pods and a policy in a new namespace of {api_server.server}", yes=yes)
         results = run_experiment(api_server, asked, print_message)
-    found = report(observed, diagnosis, results=results)
+    found = report(observed, diagnosis, policies=_policies(context, kubeconfig, diagnosis, results), results=results)
+    if save:
+        _save(save, diagnosis, results)
     if output == "json":
         print_document(doctor_json(found))
     else:
@@ -128,6 +166,27 @@ def _existing(diagnosis: Diagnosis, nodes: Sequence[str]) -> tuple[str, ...]:
     if not nodes:
         raise InputError("--probe: no node is ready, or none can be read: name one with --on")
     return tuple(nodes)
+
+
+def _policies(context: str | None, kubeconfig: str | None, diagnosis: Diagnosis, results: Results) -> PolicyFindings:
+    """What the plugins change for the policies of the cluster, as far as these can be read."""
+    try:
+        cluster = Cluster.live(context, kubeconfig)
+    except LiveClusterError as error:
+        return PolicyFindings(unseen=(Unseen("policies", str(error)),))
+    return policy_findings(cluster, diagnosis, results.measured)
+
+
+def _save(file: Path, diagnosis: Diagnosis, results: Results) -> None:
+    """Write the traits. Raises InputError if nothing is known of any plugin, or the file cannot be written."""
+    documents = trait_documents(diagnosis, results.measured)
+    if not documents:
+        raise InputError(f"--save {file}: no plugin that enforces policies is known: measure one with --probe=full")
+    try:
+        write_whole(file, f"{yaml_text(documents[0])}\n")
+    except OSError as error:
+        raise InputError(f"--save {file}: {error.strerror or error}") from error
+    print_message(f"wrote {file}: use it with --plugin {file}")
 
 
 def _confirm(action: str, *, yes: bool) -> None:

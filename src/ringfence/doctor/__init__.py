@@ -1,10 +1,13 @@
 """Whether a cluster enforces policies, by what, and on which nodes: from its objects, and by an experiment.
 
-answers, objects <- observed <- rights, sightings <- signatures <- diagnosis, service_proxy <- observing, reporting
+answers, objects <- observed <- rights, sightings <- signatures <- diagnosis, service_proxy, probe <- observing,
+deviations <- reporting
 """
 
 from ringfence.doctor.answers import IsEnforced
+from ringfence.doctor.deviations import PolicyFindings, policy_findings, trait_documents
 from ringfence.doctor.diagnosis import Candidate, Diagnosis, NodeDiagnosis, diagnose
+from ringfence.doctor.node import examine_node
 from ringfence.doctor.observed import Observed, Unseen
 from ringfence.doctor.observing import observe
 from ringfence.doctor.reporting import report
@@ -16,10 +19,14 @@ __all__ = [
     "IsEnforced",
     "NodeDiagnosis",
     "Observed",
+    "PolicyFindings",
     "Presence",
     "Sighting",
     "Unseen",
     "diagnose",
+    "examine_node",
     "observe",
+    "policy_findings",
     "report",
+    "trait_documents",
 ]

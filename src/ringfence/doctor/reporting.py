@@ -1,9 +1,9 @@
 """A diagnosis as the report that is printed."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from ringfence.doctor.answers import IsEnforced, on_all
+from ringfence.doctor.deviations import NO_POLICIES, PolicyFindings
 from ringfence.doctor.diagnosis import Diagnosis, NodeDiagnosis
 from ringfence.doctor.observed import Observed
 from ringfence.doctor.probe import NO_EXPERIMENT, Measured, Results
@@ -11,7 +11,6 @@ from ringfence.doctor.service_proxy import dns_text, proxy_text
 from ringfence.doctor.sightings import Presence, Sighting
 from ringfence.plugins import TOPICS
 from ringfence.render.doctor_report import (
-    DeviationReport,
     DoctorReport,
     MeasuredReport,
     NodeReport,
@@ -25,11 +24,10 @@ def report(
     observed: Observed,
     diagnosis: Diagnosis,
     *,
-    deviations: Iterable[DeviationReport] = (),
+    policies: PolicyFindings = NO_POLICIES,
     results: Results = NO_EXPERIMENT,
-    unread: Iterable[str] = (),
 ) -> DoctorReport:
-    """The report of a diagnosis; `unread` are the kinds of the policies that are not read, one for each policy.
+    """The report of a diagnosis, and of what was found about the policies of the cluster.
 
     `results` are those of the experiment. Where it gave an answer for a node, that is the answer: it was seen, and not
     concluded.
@@ -47,9 +45,9 @@ def report(
         foreign_policies=results.foreign_policies,
         service_proxy=proxy_text(observed),
         dns=dns_text(observed),
-        deviations=tuple(deviations),
-        unread=dict(Counter(unread)),
-        unseen=tuple(UnseenReport(one.what, one.reason) for one in diagnosis.unseen),
+        deviations=policies.deviations,
+        unread=dict(Counter(policies.unread)),
+        unseen=tuple(UnseenReport(one.what, one.reason) for one in (*diagnosis.unseen, *policies.unseen)),
     )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from ringfence.analysis.differences import AffectingTrait
+from ringfence.plugins import PluginTraits
+from ringfence.render.affecting_traits import affecting_json, affecting_text
 from ringfence.render.formats import document_json, one_line
 
 _NODES_NAMED = 5
 """The nodes with the same answer that the text names."""
-_PAIRS_NAMED = 3
-"""The connections of a deviation that the text names."""
 
 
 class PluginReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,21 +38,11 @@ class NodeReport(msgspec.Struct, frozen=True, rename="camel"):
     reason: str
 
 
-class DeviationReport(msgspec.Struct, frozen=True, rename="camel"):
-    """A trait in which the plugin differs from upstream's meaning.
+class Deviations(msgspec.Struct, frozen=True):
+    """What a plugin changes for the policies of the cluster, compared with upstream's meaning: each trait that does."""
 
-    `policies` are those whose meaning it changes, each with its place, and `pairs` some of the `pair_count` connections
-    that it opens or closes.
-    """
-
-    plugin: str
-    topic: str
-    text: str
-    source: str
-    confidence: str
-    policies: tuple[str, ...] = ()
-    pairs: tuple[str, ...] = ()
-    pair_count: int = 0
+    plugin: PluginTraits
+    traits: tuple[AffectingTrait, ...]
 
 
 class ProofReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,6 +61,14 @@ class MeasuredReport(msgspec.Struct, frozen=True, rename="camel"):
     topic: str
     answer: str
     value: str
+    text: str
+
+
+class NodeFinding(msgspec.Struct, frozen=True):
+    """What was found on one node by `doctor --node`: about what, and whether it keeps policies from being enforced."""
+
+    subject: str
+    prevents: bool
     text: str
 
 
@@ -96,19 +95,31 @@ class DoctorReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     foreign_policies: tuple[str, ...] = ()
     service_proxy: str = ""
     dns: str = ""
-    deviations: tuple[DeviationReport, ...] = ()
+    deviations: tuple[Deviations, ...] = ()
     unread: dict[str, int] = {}
     unseen: tuple[UnseenReport, ...] = ()
 
     @property
     def deviates(self) -> bool:
         """Whether a deviation changes an answer about the policies of the cluster."""
-        return any(one.pair_count for one in self.deviations)
+        return any(trait.changes_answers for one in self.deviations for trait in one.traits)
 
 
 def doctor_json(report: DoctorReport) -> str:
     """The report as a JSON document."""
-    return document_json(msgspec.to_builtins(report)) + "\n"
+    plain = msgspec.to_builtins(msgspec.structs.replace(report, deviations=()))
+    deviations = [{"plugin": one.plugin.name, "traits": affecting_json(one.traits)} for one in report.deviations]
+    return document_json({**plain, "deviations": deviations}) + "\n"
+
+
+def node_json(findings: Sequence[NodeFinding]) -> str:
+    """What was found on a node, as a JSON document."""
+    return document_json({"findings": msgspec.to_builtins(findings)}) + "\n"
+
+
+def node_text(findings: Sequence[NodeFinding]) -> str:
+    """What was found on a node, in words."""
+    return "\n".join(_lines([(one.subject, one.text) for one in findings]))
 
 
 def doctor_text(report: DoctorReport) -> str:
@@ -175,19 +186,11 @@ def _proof(one: ProofReport) -> str:
     return f"{one.answer} on {one.node}: {one.reason}{times}"
 
 
-def _deviation(one: DeviationReport) -> Iterator[str]:
-    changed = (
-        f"changes {one.pair_count} {'connection' if one.pair_count == 1 else 'connections'} of this cluster"
-        if one.pair_count
-        else "changes nothing in this cluster"
-    )
-    yield f"{one.text}: {changed} ({one.confidence}: {one.source})"
-    for pair in one.pairs[:_PAIRS_NAMED]:
-        yield f"  {pair}"
-    if one.pair_count > _PAIRS_NAMED:
-        yield f"  and {one.pair_count - _PAIRS_NAMED} more"
-    for policy in one.policies:
-        yield f"  by {policy}"
+def _deviation(one: Deviations) -> Iterator[str]:
+    if not one.traits:
+        yield f"{one.plugin.name} enforces every policy here as upstream means it"
+        return
+    yield from affecting_text(one.traits).splitlines()
 
 
 def _unread(counts: dict[str, int]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.dataplane.network import in_own_network, ip
 
-from ringfence.agent.checks import translates_with_ipvs, unfiltered_bridges
+from ringfence.dataplane.forwarding import translates_with_ipvs, unfiltered_bridges
 
 IPVS_HEADER = """\
 IP Virtual Server version 1.2.1 (size=4096)
