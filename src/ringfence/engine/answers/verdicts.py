@@ -177,15 +177,15 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
     """
     if is_one_pod(source, destination):
         return True
-    traits = state.traits
     if not isinstance(destination, Member):
         if not isinstance(source, Member) or not destination:
             return False
-        own = LOOPBACK if traits.own_node is not OwnNode.ALWAYS else exempt_of_source(state, source)
+        own = LOOPBACK if state.traits.own_node is not OwnNode.ALWAYS else exempt_of_source(state, source)
         return not destination - own
     if isinstance(source, Member):
-        if not source.node or source.node != destination.node:
+        if not (source.host_network or destination.host_network) or not source.node or source.node != destination.node:
             return False
+        traits = state.traits
         to_pod = source.host_network and (traits.node_reaches_own_pods or destination.host_network)
         return to_pod or (destination.host_network and traits.own_node is OwnNode.ALWAYS)
     return bool(source) and not source - exempt_addresses(state, destination, Direction.INGRESS)
