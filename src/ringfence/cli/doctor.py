@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
-from ringfence.cli.completion import complete_context
+from ringfence.cli.completion import complete_context, complete_plugin
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cluster import Cluster
 from ringfence.doctor import (
@@ -35,8 +35,10 @@ from ringfence.doctor.probe import (
     run_experiment,
 )
 from ringfence.errors import InputError, LiveClusterError
+from ringfence.plugins import named_plugin
 from ringfence.render.doctor_report import DoctorReport, doctor_json, doctor_text, node_json, node_text
 from ringfence.render.formats import yaml_text
+from ringfence.render.plugin_pages import plugin_text
 from ringfence.sources.cluster import ApiServer
 from ringfence.whole_files import write_whole
 
@@ -72,6 +74,12 @@ from ringfence.whole_files import write_whole
 @click.option(
     "--node", "on_this_node", is_flag=True, help="Only check whether the agent could enforce policies on this node."
 )
+@click.option(
+    "--explain-traits",
+    metavar="PLUGIN",
+    shell_complete=complete_plugin,
+    help="Only list what is known of a network plugin, such as cilium, with sources.",
+)
 @click.option("--clean", is_flag=True, help="Remove what experiments have left, and exit.")
 @click.option(
     "--save",
@@ -93,6 +101,7 @@ def doctor(
     dry_run: bool,
     yes: bool,
     on_this_node: bool,
+    explain_traits: str | None,
     clean: bool,
     save: Path | None,
     output: str,
@@ -119,6 +128,7 @@ def doctor(
       ringfence doctor --probe --all-nodes
       ringfence doctor --probe=full --dry-run
       ringfence doctor --probe=full --save traits.yaml
+      ringfence doctor --explain-traits cilium
     """
     if on_this_node and (probe or clean or context or kubeconfig):
         raise InputError("--node asks no API server: use it alone")
@@ -127,6 +137,9 @@ def doctor(
         raise InputError(f"{given} is about the experiment: use it with --probe")
     if on_nodes and all_nodes:
         raise InputError("--on and --all-nodes contradict each other: use one of them")
+    if explain_traits:
+        print_text(plugin_text(named_plugin(explain_traits)))
+        return
     if on_this_node:
         findings = examine_node()
         print_document(node_json(findings)) if output == "json" else print_text(node_text(findings))
