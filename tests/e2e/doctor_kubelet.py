@@ -39,6 +39,11 @@ class DoctorKubelet:
             name, owner = replica_set["metadata"]["name"], replica_set["metadata"]["namespace"]
             if f"{owner}/{name}" not in self._world.topology.pod_by_name and not self._is_ending(owner):
                 self._start(owner, name, replica_set["spec"]["template"])
+        for pod in self._list("/api/v1/pods"):
+            name, owner = pod["metadata"]["name"], pod["metadata"]["namespace"]
+            if f"{owner}/{name}" not in self._world.topology.pod_by_name and not self._is_ending(owner):
+                self._world.ask("DELETE", f"/api/v1/namespaces/{owner}/pods/{name}?gracePeriodSeconds=0")
+                self._start(owner, name, pod)
         self._probe()
 
     def until(self, is_over: Callable[[], bool], seconds: float = 240.0) -> None:
@@ -60,13 +65,16 @@ class DoctorKubelet:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
         path = self._world.run(pod, node, ports=_SERVER_PORTS)
         probe = template["spec"]["containers"][0].get("readinessProbe")
-        if probe:
+        if probe and "httpGet" in probe:
+            self._asking[path] = _Asking(path, Connection(node, path, LabPort(probe["httpGet"]["port"], "TCP")))
+        elif probe:
             target = probe["exec"]["command"][2]
             protocol = next(word for word in probe["exec"]["command"] if word.startswith("--protocol="))
             address, _, port = target.rpartition(":")
-            server = next(pod for pod in self._world.topology.pods if str(pod.addresses[0]) == address)
+            family = 6 if address.startswith("[") else 4
+            server = next(pod for pod in self._world.topology.pods if address.strip("[]") in map(str, pod.addresses))
             lab_port = LabPort(int(port), protocol.removeprefix("--protocol=").upper())
-            self._asking[path] = _Asking(path, Connection(path, server.name, lab_port))
+            self._asking[path] = _Asking(path, Connection(path, server.name, lab_port, family))
 
     def _probe(self) -> None:
         asking = list(self._asking.values())

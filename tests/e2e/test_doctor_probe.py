@@ -116,6 +116,9 @@ def test_the_full_experiment_measures_that_an_agent_does_as_upstream(tended: Wor
         _, found = _prove(tended, "--probe=full", "--on", "n1")
     values = {one["topic"]: one["value"] for one in found["measured"]}
     assert values == {
+        "node-to-own-pod": "always",
+        "ipv6": "yes",
+        "standalone-pods": "yes",
         "endPort": "yes",
         "named-ports": "yes",
         "sctp": "yes",

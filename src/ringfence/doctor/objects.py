@@ -211,6 +211,19 @@ class ConfigMap(msgspec.Struct, frozen=True):
     data: dict[str, str] | None = None
 
 
+class SeenServiceSpec(msgspec.Struct, frozen=True):
+    """Where a Service is."""
+
+    cluster_ip: str = msgspec.field(name="clusterIP", default="")
+
+
+class SeenService(msgspec.Struct, frozen=True):
+    """A Service and its address."""
+
+    metadata: SeenMetadata = SeenMetadata()
+    spec: SeenServiceSpec = SeenServiceSpec()
+
+
 class Singleton(msgspec.Struct, frozen=True):
     """A custom resource of which a cluster has one, with the settings of an operator."""
 

@@ -11,6 +11,7 @@ from ringfence.doctor.objects import (
     DaemonSet,
     SeenNode,
     SeenPod,
+    SeenService,
     Singleton,
 )
 
@@ -25,8 +26,8 @@ class Unseen(msgspec.Struct, frozen=True, order=True):
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """The objects of a cluster that show how it enforces policies.
 
-    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`
-    and `singletons` hold those that exist of the few that are asked for, by path. What
+    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`,
+    `singletons` and `services` hold those that exist of the few that are asked for, by path. What
     could not be read is empty here, and named in `unseen`.
     """
 
@@ -36,6 +37,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     pods: Mapping[tuple[str, str], tuple[SeenPod, ...]] = {}
     config_maps: Mapping[str, ConfigMap] = {}
     singletons: Mapping[str, Singleton] = {}
+    services: Mapping[str, SeenService] = {}
     cluster_roles: tuple[ClusterRole, ...] = ()
     cluster_role_bindings: tuple[ClusterRoleBinding, ...] = ()
     unseen: tuple[Unseen, ...] = ()

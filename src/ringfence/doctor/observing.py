@@ -19,10 +19,11 @@ from ringfence.doctor.objects import (
     DaemonSet,
     SeenNode,
     SeenPod,
+    SeenService,
     Singleton,
 )
 from ringfence.doctor.observed import Observed, Unseen
-from ringfence.doctor.service_proxy import KUBE_PROXY_CONFIG
+from ringfence.doctor.service_proxy import DNS_SERVICE, KUBE_PROXY_CONFIG
 from ringfence.doctor.sightings import pods_of
 from ringfence.doctor.signatures import SINGLETONS, config_map_paths, known_daemon_sets
 from ringfence.errors import LiveClusterError
@@ -70,6 +71,7 @@ class _Observing:
             cluster_role_bindings=self._list(CLUSTER_ROLE_BINDINGS, f"{_RBAC}/clusterrolebindings", ClusterRoleBinding),
             config_maps=dict(self._present([*config_map_paths(daemon_sets), KUBE_PROXY_CONFIG], ConfigMap)),
             singletons=dict(self._present(SINGLETONS, Singleton)),
+            services=dict(self._present([DNS_SERVICE], SeenService)),
         )
         plugins = [one for one in daemon_sets if one.metadata.name in known_daemon_sets()]
         pods = {one.key: self._pods(one) for one in [*plugins, *unknown_watchers(found)]}

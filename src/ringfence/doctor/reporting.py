@@ -60,7 +60,7 @@ def _node(node: NodeDiagnosis, proof: ProofReport | None) -> NodeReport:
 def _measured(one: Measured) -> MeasuredReport:
     topic = TOPICS[one.topic]
     if not one.value:
-        return MeasuredReport(one.topic, IsEnforced.UNKNOWN, "", f"{topic.title}: {one.reason}")
+        return MeasuredReport(one.topic, one.outcome, "", f"{topic.title}: {one.reason}")
     answer = "as upstream" if one.value == topic.upstream else "differs"
     return MeasuredReport(one.topic, answer, one.value, topic.text(one.value))
 

@@ -10,6 +10,7 @@ import yaml
 from ringfence.doctor.observed import Observed
 
 KUBE_PROXY_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
+DNS_SERVICE: Final = "/api/v1/namespaces/kube-system/services/kube-dns"
 _FILE: Final = "config.conf"
 _DEFAULT_MODE: Final = "iptables"
 _NODE_LOCAL_DNS: Final = ("node-local-dns", "nodelocaldns")
@@ -29,14 +30,18 @@ def proxy_text(observed: Observed) -> str:
 
 
 def dns_text(observed: Observed) -> str:
-    """Whether pods ask a DNS cache on their own node, which no selector of pods matches; empty if none is seen."""
-    cache = next(observed.daemon_sets_named(*_NODE_LOCAL_DNS), None)
-    if cache is None:
-        return ""
-    return (
-        f"{cache.title} answers on each node under a link-local address, such as 169.254.20.10: "
-        "egress to DNS needs an ipBlock for it, too"
-    )
+    """Where pods ask for names: the Service of DNS, and a cache on their own node; empty if neither is seen.
+
+    No selector of pods matches the cache.
+    """
+    service = observed.services.get(DNS_SERVICE)
+    parts = [f"Service kube-system/kube-dns at {service.spec.cluster_ip}"] if service else []
+    if cache := next(observed.daemon_sets_named(*_NODE_LOCAL_DNS), None):
+        parts.append(
+            f"{cache.title} answers on each node under a link-local address, such as 169.254.20.10: "
+            "egress to DNS needs an ipBlock for it, too"
+        )
+    return "; ".join(parts)
 
 
 def _mode(text: str) -> str:

@@ -56,7 +56,10 @@ class ProofReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MeasuredReport(msgspec.Struct, frozen=True, rename="camel"):
-    """What the experiment showed about a trait: `as upstream`, `differs` or `inconclusive`, and the trait's value."""
+    """What the experiment showed about a trait: its value, and one of four answers.
+
+    They are `as upstream`, `differs`, `not supported` and `inconclusive`.
+    """
 
     topic: str
     answer: str

@@ -30,14 +30,21 @@ RANGE: Final = Client("range", "subject", RANGE_PORT)
 UDP: Final = Client("udp", "subject", UDP_PORT, "UDP")
 SCTP: Final = Client("sctp", "subject", SCTP_PORT, "SCTP")
 
-CLIENTS: Final = (CONTROL, SUBJECT, RANGE, UDP, SCTP)
+OVER_IPV6: Final = Client("ipv6", "subject", over_ipv6=True)
+BARE: Final = Client("bare", "bare", owned=False)
+
+CLIENTS: Final = (CONTROL, SUBJECT, RANGE, UDP, SCTP, OVER_IPV6, BARE)
 """All clients of the full experiment; the basic one has the first two."""
+
+FROM_NODE: Final = Client(SERVER, SERVER)
+"""The server itself: its node connects to it, and it is ready while the node can."""
 
 
 class Case(msgspec.Struct, frozen=True):
     """What is applied to whom, who must be denied by it, and the trait's value by whether the subject connects.
 
-    `spec` makes the policy's spec, without its podSelector, from the first address of the server. `needs` are the
+    `selected` is the role of the pods that the policy selects; an empty one is all pods of the site. `spec` makes the
+    policy's spec, without its podSelector, from the first address of the server. `needs` are the
     values of earlier topics without which the case shows nothing.
     """
 
@@ -74,12 +81,20 @@ def _egress(block: Callable[[str], Spec]) -> Callable[[str], Spec]:
     }
 
 
+def _nothing(direction: str) -> Callable[[str], Spec]:
+    """Isolation in a direction, without a rule."""
+    return lambda address: {"policyTypes": [direction]}
+
+
 def _from_all_but_control(address: str) -> Spec:
     requirement = {"key": ROLE, "operator": "NotIn", "values": [CONTROL.role]}
     return {"policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {"matchExpressions": [requirement]}}]}]}
 
 
 CASES: Final = (
+    Case("node-to-own-pod", SERVER, _nothing("Ingress"), FROM_NODE, CONTROL, "always", "policy"),
+    Case("ipv6", SERVER, _nothing("Ingress"), OVER_IPV6, CONTROL, "no", "yes"),
+    Case("standalone-pods", "", _nothing("Egress"), BARE, CONTROL, "no", "yes"),
     Case("endPort", SERVER, _ingress({"port": TCP_PORT, "endPort": RANGE_PORT}), RANGE, CONTROL, "yes", "first-port"),
     Case("named-ports", SERVER, _ingress({"port": PORT_NAME}), SUBJECT, CONTROL, "yes", "no"),
     Case("sctp", SERVER, _ingress({"protocol": "SCTP", "port": SCTP_PORT}), SCTP, CONTROL, "yes", "ignored"),

@@ -16,6 +16,7 @@ from ringfence.doctor.probe.ground import Ground, ProbePod, Refused
 from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, client, policy, server
 from ringfence.render.doctor_report import ProofReport
 
+NOT_SUPPORTED: Final = "not supported"
 START_SECONDS: Final = 120.0
 """How long a pod may take until it runs: its image has to be pulled."""
 CONNECT_SECONDS: Final = 30.0
@@ -25,11 +26,12 @@ _STEADY_SECONDS: Final = 3.0
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """The value of a trait in this cluster; an empty one is inconclusive, and `reason` says why."""
+    """The value of a trait in this cluster. An empty one is inconclusive or not supported; `reason` says why."""
 
     topic: str
     value: str
     reason: str = ""
+    outcome: str = IsEnforced.UNKNOWN
 
 
 class Inconclusive(Exception):
@@ -45,17 +47,31 @@ class ProbeSite:
         self._name = f"p{number}"
         self.node = node
         self._image = image
-        self.address = ""
+        self._addresses: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """The first address of the server."""
+        return self._addresses[0]
 
     def start(self, clients: Iterable[Client]) -> None:
         """Start the server and the clients, and wait until all of these connect. Raises Inconclusive."""
         names = [f"{self._name}-{SERVER}"]
         self._create(server(self._name, self.node, self._ground.run, self._image))
-        self.address = self._await_running(names)[0].addresses[0]
+        self._addresses = self._await_running(names)[0].addresses
         for one in clients:
-            names.append(f"{self._name}-{one.name}")
-            self._create(client(one, self._name, self.node, self._ground.run, self._image, self.address))
+            if address := self._address_for(one):
+                names.append(f"{self._name}-{one.name}")
+                self._create(client(one, self._name, self.node, self._ground.run, self._image, address))
         self._await_running(names)
+
+    def runs(self, one: Client) -> bool:
+        """Whether there is a pod of this client: not over IPv6 where pods have no such address."""
+        return bool(self._address_for(one))
+
+    def _address_for(self, one: Client) -> str:
+        """The address of the server that a client asks; empty if the server has none of its family."""
+        return next((text for text in self._addresses if ":" in text), "") if one.over_ipv6 else self.address
 
     def connects(self, one: Client) -> bool:
         """Whether a client can open its connection now."""
@@ -171,7 +187,13 @@ def measure(site: ProbeSite) -> Iterator[Measured]:
 
 
 def _measured(site: ProbeSite, case: Case) -> Measured:
-    _await_open(site, (case.witness, case.subject), "without a policy")
+    if not site.runs(case.subject):
+        raise Inconclusive("the pods have no IPv6 address")
+    _await_open(site, (case.witness,), "without a policy")
+    if not site.steady(lambda: site.connects(case.subject), CONNECT_SECONDS):
+        return Measured(
+            case.topic, "", f"{case.subject.protocol} does not work here without a policy either", NOT_SUPPORTED
+        )
     manifest = site.apply(case.topic.lower(), case.selected, case.spec(site.address))
     try:
         if not site.steady(lambda: not site.connects(case.witness), site.patience):

@@ -22,6 +22,7 @@ from ringfence.sources.cluster import (
 )
 
 _COLLECTIONS: Final = {
+    "Pod": "/api/v1/namespaces/{}/pods",
     "ReplicaSet": "/apis/apps/v1/namespaces/{}/replicasets",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
     "Service": "/api/v1/namespaces/{}/services",

@@ -42,12 +42,17 @@ _NO_MESH: Final = {
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A pod that opens a connection every second: its name, its value of the label `role`, and the port it asks."""
+    """A pod that opens a connection every second: its name, its value of the label `role`, and the port it asks.
+
+    One `over_ipv6` asks the address of the other family. One that is not `owned` is a pod without an owner.
+    """
 
     name: str
     role: str
     port: int = TCP_PORT
     protocol: str = "TCP"
+    over_ipv6: bool = False
+    owned: bool = True
 
 
 def namespace(name: str, run: str) -> Manifest:
@@ -68,7 +73,7 @@ def server(place: str, node: str, run: str, image: str) -> Manifest:
     ]
     arguments = [f"--http-port={TCP_PORT}", f"--udp-port={UDP_PORT}", f"--sctp-port={SCTP_PORT}"]
     containers = [
-        _container("server", image, ["netexec", *arguments], ports=ports),
+        _container("server", image, ["netexec", *arguments], ports=ports, readinessProbe=_from_node()),
         _container(
             "range",
             image,
@@ -91,12 +96,31 @@ def client(one: Client, place: str, node: str, run: str, image: str, address: st
         "successThreshold": 1,
     }
     containers = [_container("client", image, ["pause"], readinessProbe=probe)]
-    return _replica_set(f"{place}-{one.name}", place, one.role, node, run, containers)
+    made = _replica_set(f"{place}-{one.name}", place, one.role, node, run, containers)
+    return made if one.owned else _bare(made)
+
+
+def _bare(replica_set: Manifest) -> Manifest:
+    """The pod that a ReplicaSet would make, by itself."""
+    template = replica_set["spec"]["template"]
+    metadata = {**template["metadata"], "name": replica_set["metadata"]["name"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def _from_node() -> Manifest:
+    """A probe that the kubelet sends to the pod from its node."""
+    return {
+        "httpGet": {"path": "/", "port": TCP_PORT},
+        "periodSeconds": 1,
+        "timeoutSeconds": 1,
+        "failureThreshold": 1,
+        "successThreshold": 1,
+    }
 
 
 def policy(name: str, place: str, role: str, run: str, spec: Mapping[str, Any]) -> Manifest:
-    """A policy for the pods of a place that have a role."""
-    selector = {"matchLabels": {"place": place, ROLE: role}}
+    """A policy for the pods of a place that have a role; for all of them if the role is empty."""
+    selector = {"matchLabels": {"place": place, **({ROLE: role} if role else {})}}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
