@@ -7,6 +7,7 @@
     │   └── EndpointError       a source or destination that names nothing, or too much
     ├── UndecidedError          a question that would take too long (exit code 3)
     ├── LiveClusterError        the API server or its credentials
+    │   └── NoKubeconfigError   no kubeconfig names a cluster
     ├── KernelError             the kernel or the rights to use its packet filter
     ├── LaboratoryError         the laboratory: it cannot be built or reached
     └── AgentError              the node agent: it cannot run with its settings, or on this node
@@ -51,6 +52,10 @@ class UndecidedError(RingfenceError):
 
 class LiveClusterError(RingfenceError):
     """The API server could not be reached, refused the credentials, or answered what cannot be read."""
+
+
+class NoKubeconfigError(LiveClusterError):
+    """No kubeconfig names a cluster. A command that also reads files can say how to name these instead."""
 
 
 class KernelError(RingfenceError):

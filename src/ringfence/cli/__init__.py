@@ -66,8 +66,8 @@ _SECTIONS: Final = {
     },
     "Prove and enforce": {
         "lab": ("lab", "Test policies in network namespaces, with the Linux kernel and real connections."),
-        "agent": ("agent", "Enforce the policies of a live cluster on this node."),
         "doctor": ("doctor", "Find out whether a live cluster enforces policies, by what, and where."),
+        "agent": ("agent", "Enforce the policies of a live cluster on this node."),
     },
     "Other commands": {
         "completion": ("completion", "Print the script for shell completion."),

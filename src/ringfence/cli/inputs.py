@@ -12,7 +12,7 @@ from ringfence.cli.completion import complete_context, complete_namespace
 from ringfence.cli.options import OptionDecorator, as_one
 from ringfence.cli.terminal import print_message
 from ringfence.cluster import Cluster
-from ringfence.errors import InputError
+from ringfence.errors import InputError, NoKubeconfigError
 from ringfence.model.names import dns_label_errors
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.problems import Problem, Severity, errors_about_policies
@@ -112,7 +112,10 @@ class Inputs(msgspec.Struct, frozen=True):
             )
 
     def _from_api_server(self) -> Cluster:
-        return Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
+        try:
+            return Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
+        except NoKubeconfigError as error:
+            raise InputError(f"{error}, or read manifests with -f instead of a cluster") from None
 
     def _report(self, cluster: Cluster) -> None:
         for problem in cluster.problems:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.errors import LiveClusterError
+from ringfence.errors import LiveClusterError, NoKubeconfigError
 from ringfence.sources.cluster import kubeconfig
 from ringfence.sources.cluster.kubeconfig import SelectedContext, select
 from ringfence.sources.cluster.kubeconfig_entries import KubeconfigCluster, KubeconfigUser
@@ -105,9 +105,7 @@ def test_inside_a_pod(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_configuration_at_all() -> None:
-    with pytest.raises(
-        LiveClusterError, match=r"no kubeconfig: pass one with --kubeconfig .* or read manifests with -f"
-    ):
+    with pytest.raises(NoKubeconfigError, match=r"^no kubeconfig: pass one with --kubeconfig or in KUBECONFIG$"):
         select()
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.errors import InputError, LiveClusterError
+from ringfence.errors import InputError, LiveClusterError, NoKubeconfigError
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.sources.cluster.kubeconfig_entries import (
     Fields,
@@ -54,9 +54,7 @@ def select(context: str | None = None, kubeconfig: str | None = None) -> Selecte
     if not files and context in (None, IN_CLUSTER) and (account := _service_account()):
         return account
     if not files:
-        raise LiveClusterError(
-            "no kubeconfig: pass one with --kubeconfig or in KUBECONFIG, or read manifests with -f instead of a cluster"
-        )
+        raise NoKubeconfigError("no kubeconfig: pass one with --kubeconfig or in KUBECONFIG")
     return _selected(_merged(map(_read, files)), context, ", ".join(map(str, files)))
 
 
