@@ -7,7 +7,7 @@ hold and that are sure to come, or might, are counted where a rule would say tha
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from copy import copy
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ringfence.analysis.possible import Redundancy
 from ringfence.engine.policies import CompiledPolicy, PodSelection
@@ -18,12 +18,21 @@ from ringfence.model.added_labels import pod_labels
 from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import Labels
 from ringfence.model.objects import NetworkPolicy, Workload
-from ringfence.model.selectors import Selector
+from ringfence.model.selectors import Operator, Selector
 from ringfence.model.services import Service
 
 R = TypeVar("R")
 
 PolicyInForce = CompiledPolicy[NetworkPolicy]
+
+_Labelled = tuple[Reference, Workload, Labels]
+"""A workload, by kind and name, and the labels of its pods."""
+
+_OF_PODS: Final = (
+    *("has_pods", "namespaces_with_pods", "namespaces_with_objects", "host_network_pods", "services"),
+    *("_pods_apart", "_workloads_by_label"),
+)
+"""What is known of a cluster whatever its policies are."""
 
 
 class Linted:
@@ -60,7 +69,7 @@ class Linted:
         What is known of pods, workloads, Services and namespaces is kept: at 10,000 pods it takes longer to find than
         the mistakes in a policy.
         """
-        for name in ("has_pods", "namespaces_with_pods", "namespaces_with_objects", "host_network_pods", "services"):
+        for name in _OF_PODS:
             getattr(self, name)
         made = copy(self)
         made._remembered = {}
@@ -163,9 +172,8 @@ class Linted:
         if self.state.selects_pods(selection):
             return True
         within = self.namespaces_of(selection)
-        return any(pod.may_match(selection.pods) for pod in self._pods_in(within)) or self._may_come(
-            within, selection.pods
-        )
+        pods = self._pods_in(within) if selection.owned else self._undecided_in(within, selection.pods)
+        return any(pod.may_match(selection.pods) for pod in pods) or self._may_come(within, selection.pods)
 
     def may_come(self, selection: PodSelection) -> bool:
         """Whether a selection selects pods with a network of their own that are still to come.
@@ -185,13 +193,54 @@ class Linted:
             yield from self.state.members_in(namespace)
         yield from (one.pod for one in self.state.absent.values() if one.pod.namespace in namespaces)
 
+    def _undecided_in(self, namespaces: frozenset[str], selector: Selector) -> Iterator[Member]:
+        """The pods that a selector may match though the engine does not select them.
+
+        They are those with hostNetwork, those that take no part, and those whose label that it reads is not known yet.
+        """
+        apart, by_key = self._pods_apart
+        keys = {term.key for term in selector.terms}
+        for namespace in namespaces:
+            yield from apart.get(namespace, ())
+            for key in keys:
+                yield from by_key.get((namespace, key), ())
+
+    @cached_property
+    def _pods_apart(self) -> tuple[dict[str, list[Member]], dict[tuple[str, str], list[Member]]]:
+        """The pods that the engine never selects, by namespace; those with labels not known yet, by these, too."""
+        apart: dict[str, list[Member]] = {}
+        by_key: dict[tuple[str, str], list[Member]] = {}
+        for pod in (*self.state.host_network_members(), *(one.pod for one in self.state.absent.values())):
+            apart.setdefault(pod.namespace, []).append(pod)
+        for pod in self.state.members():
+            for label in pod.unknown_labels:
+                by_key.setdefault((pod.namespace, label.key), []).append(pod)
+        return apart, by_key
+
     def _may_come(
         self, namespaces: frozenset[str], selector: Selector, counts: Callable[[Workload], bool] = lambda workload: True
     ) -> bool:
         return any(one.namespace in namespaces for one in self.state.operated) or any(
-            reference.namespace in namespaces and selector.matches(pod_labels(workload).labels) and counts(workload)
-            for reference, workload in self._workloads.items()
+            reference.namespace in namespaces and selector.matches(labels) and counts(workload)
+            for reference, workload, labels in self._workloads_that_may_match(selector)
         )
+
+    def _workloads_that_may_match(self, selector: Selector) -> Iterator[tuple[Reference, Workload, Labels]]:
+        """The workloads whose pods have a label that a selector wants; all, if it wants no value of any label."""
+        everything, by_label = self._workloads_by_label
+        wanted = next((term for term in selector.terms if term.operator is Operator.IN), None)
+        if wanted is None:
+            return iter(everything)
+        return (one for value in wanted.values for one in by_label.get((wanted.key, value), ()))
+
+    @cached_property
+    def _workloads_by_label(self) -> "tuple[list[_Labelled], dict[tuple[str, str], list[_Labelled]]]":
+        everything = [(one, workload, pod_labels(workload).labels) for one, workload in self._workloads.items()]
+        by_label: dict[tuple[str, str], list[_Labelled]] = {}
+        for labelled in everything:
+            for label in labelled[2].items():
+                by_label.setdefault(label, []).append(labelled)
+        return everything, by_label
 
     def workloads_in(self, namespace: str) -> Iterator[tuple[Reference, Workload]]:
         """The workloads of a namespace, by kind and name."""
@@ -199,6 +248,9 @@ class Linted:
 
     def labels_in(self, namespaces: frozenset[str]) -> list[Labels]:
         """The labels of the pods of some namespaces, each only once."""
+        return self.remembered(("labels", namespaces), lambda: self._labels_in(namespaces))
+
+    def _labels_in(self, namespaces: frozenset[str]) -> list[Labels]:
         found: dict[tuple[tuple[str, str], ...], Labels] = {}
         for pod in self._pods_in(namespaces):
             found.setdefault(tuple(sorted(pod.labels.items())), pod.labels)

@@ -132,6 +132,7 @@ from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.rules.dns_wrong_namespace import means_dns
 from ringfence.lint.rules.or_instead_of_and import joined_selection
 from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
+from ringfence.model.selectors import EVERYTHING
 from ringfence.model.text_edits import rename_key
 
 
@@ -180,10 +181,8 @@ def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: 
 
 def _elsewhere(linted: Linted, selection: PodSelection) -> str:
     """The first pod of another namespace with these labels; empty if there is none."""
-    found = sorted(
-        pod.reference for pod in linted.state.members() if not pod.host_network and selection.pods.matches(pod.labels)
-    )
-    return str(found[0]) if found else ""
+    pods = linted.pods_of(PodSelection(selection.pods, namespaces=EVERYTHING))
+    return str(pods[0]) if pods else ""
 
 
 def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) -> Hit:

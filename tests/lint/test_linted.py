@@ -1,0 +1,35 @@
+"""What rules are told about a cluster, against a definition that looks at every pod."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import strategies
+
+from ringfence import Cluster
+from ringfence.errors import RingfenceError
+from ringfence.lint import Linted
+from ringfence.lint.written import peers_in_force
+from ringfence.model.added_labels import pod_labels
+
+
+@given(st.lists(strategies.objects, max_size=10))
+def test_a_selection_may_select_what_one_of_all_pods_and_workloads_may_match(written: list[dict[str, Any]]) -> None:
+    cluster = Cluster()
+    for obj in written:
+        try:
+            cluster.upsert(obj)
+        except RingfenceError:
+            continue
+    state, linted = cluster.state, Linted(cluster.state, cluster.redundant)
+    pods = [*state.members(), *(one.pod for one in state.absent.values())]
+    workloads = [(one, state.workloads.get(one)) for one in state.workloads.references()]
+    subjects = [policy.subject for policy in linted.policies]
+    for selection in (*subjects, *(peer.selection for peer in peers_in_force(linted) if peer.selection)):
+        within = linted.namespaces_of(selection)
+        matched = any(pod.namespace in within and pod.may_match(selection.pods) for pod in pods)
+        to_come = any(
+            one.namespace in within and workload and selection.pods.matches(pod_labels(workload).labels)
+            for one, workload in workloads
+        )
+        assert linted.may_select(selection) is (matched or to_come or linted.operators_make_pods(selection))
