@@ -11,6 +11,8 @@ from ringfence.trait_files import plugin_traits, read_traits, traits_document
 from tests.render.json_shapes import fits, schema, strict
 
 HEAD = "apiVersion: ringfence/v1\nkind: PluginTraits\n"
+ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+"""900 bytes that stand for a hundred million values."""
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -55,7 +57,7 @@ def test_what_is_saved_is_read_again(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("a: [", "traits.yaml:2: not YAML", id="not YAML"),
+        pytest.param("a: [", "traits.yaml:1: this is not YAML", id="not YAML"),
         pytest.param("kind: Pod", "must have apiVersion ringfence/v1 and kind PluginTraits", id="something else"),
         pytest.param(HEAD + "traits: {}", "Expected `array`, got `object` - at `$.traits`", id="type"),
         pytest.param(HEAD + "trait: []", "unknown field `trait`", id="a field that is not known"),
@@ -70,7 +72,12 @@ def test_what_is_saved_is_read_again(tmp_path: Path, text: str) -> None:
             id="twice",
         ),
         pytest.param(HEAD + "#" * (1 << 20), "larger than 1048576 bytes", id="large"),
-        pytest.param("[" * 20_000, "traits.yaml", id="deep"),
+        pytest.param(f"{HEAD}settings: {'[' * 20_000}{']' * 20_000}", "traits.yaml:3: ", id="deep"),
+        pytest.param(f"{HEAD}settings: &a {{x: *a}}", "traits.yaml:3: ", id="an anchor in itself"),
+        pytest.param(HEAD + ALIASES, "excessive aliasing", id="aliases of aliases"),
+        pytest.param(f"{HEAD}plugin: cilium\nplugin: calico", "traits.yaml:4: ", id="a key twice"),
+        pytest.param(f"{HEAD}plugin: 0x{'f' * 5_000}", "there is no plugin '0xf", id="a number of many digits"),
+        pytest.param(f"{HEAD}---\n{HEAD}", "there are 2 documents", id="two documents"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_an_error_with_its_name(tmp_path: Path, text: str, message: str) -> None:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from ringfence.errors import InputError
 from ringfence.plugins import (
@@ -37,6 +36,7 @@ from ringfence.plugins import (
     traits_of,
     uncertain,
 )
+from ringfence.sources.manifests import read_settings
 
 API_VERSION: Final = "ringfence/v1"
 KIND: Final = "PluginTraits"
@@ -77,13 +77,13 @@ def read_traits(path: str) -> PluginTraits:
 def traits_of_text(content: bytes, path: str) -> PluginTraits:
     """The traits of a text that was read from `path`. Raises InputError for what is wrong in it."""
     try:
-        tree = yaml.load(content, yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = f"{path}:{place.line + 1}" if place else path
-        raise InputError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8: {error}") from error
+    tree, origin = read_settings(text, path)
     if isinstance(tree, dict) and isinstance(number := tree.get("version"), float):
-        raise InputError(f"{path}: version: YAML takes this for the number {number}: put it in quotes")
+        line = origin.at("version").line
+        raise InputError(f"{path}:{line}: version: YAML takes this for the number {number}: put it in quotes")
     if not isinstance(tree, dict) or (tree.get("apiVersion"), tree.get("kind")) != (API_VERSION, KIND):
         raise InputError(f"{path}: not the traits of a plugin: it must have apiVersion {API_VERSION} and kind {KIND}")
     try:
@@ -94,9 +94,10 @@ def traits_of_text(content: bytes, path: str) -> PluginTraits:
         PluginTrait(one.topic, one.value, one.confidence, one.source or path, one.note) for one in document.traits
     ]
     for index, trait in enumerate(traits):
-        check_trait(trait, f"{path}: traits[{index}]")
+        place = f"{path}:{origin.at(f'traits[{index}]').line}: traits[{index}]"
+        check_trait(trait, place)
         if trait.topic in [one.topic for one in traits[:index]]:
-            raise InputError(f"{path}: traits[{index}]: {trait.topic} is there twice")
+            raise InputError(f"{place}: {trait.topic} is there twice")
     try:
         return _chosen(document, traits)
     except InputError as error:

@@ -3,11 +3,11 @@
 Source: kubernetes.io, "Virtual IPs and Service Proxies", "Using NodeLocal DNSCache in Kubernetes Clusters".
 """
 
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from ringfence.doctor.observed import Observed
+from ringfence.errors import InputError
+from ringfence.sources.manifests import parse_yaml
 
 KUBE_PROXY_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
 DNS_SERVICE: Final = "/api/v1/namespaces/kube-system/services/kube-dns"
@@ -49,10 +49,10 @@ def _mode(text: str) -> str:
     if len(text) > _MAX_BYTES:
         return ""
     try:
-        read: Any = yaml.load(text, yaml.CSafeLoader)
-    except (yaml.YAMLError, RecursionError):
+        documents = parse_yaml(text)
+    except InputError:
         return ""
-    if not isinstance(read, dict):
+    if not documents or not isinstance(read := documents[0], dict):
         return ""
     mode = read.get("mode")
     return mode if isinstance(mode, str) and mode else _DEFAULT_MODE if mode in ("", None) else ""
