@@ -108,6 +108,9 @@ def test_a_mistake_is_an_error_with_its_line(text: str, message: str) -> None:
         ("[tool.ringfence]\ncomplete = true\nignroe = []\n", "x.toml:3: ignroe: unknown key; did you mean ignore?"),
         ("[tool.ringfence.severity]\nRF101 = 'none'\n", "x.toml:1: severity.RF101: 'none' is not one of"),
         ("[tool.ringfence", "x.toml: this is not TOML"),
+        ("tool = 3", "x.toml: this is not TOML: tool is not a table"),
+        (f"[tool.ringfence]\nselect = {'[' * 5_000}{']' * 5_000}", "x.toml: this is not TOML: maximum recursion"),
+        (f"[tool.ringfence]\nselect = [1{'0' * 5_000}]", "x.toml: this is not TOML: Exceeds the limit"),
     ],
 )
 def test_a_mistake_in_toml_is_an_error_with_its_line(text: str, message: str) -> None:

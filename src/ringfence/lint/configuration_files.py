@@ -62,12 +62,11 @@ def read_configuration(path: str) -> LintConfiguration:
     text = _text(path)
     try:
         if Path(path).suffix == ".toml":
-            written = tomllib.loads(text).get("tool", {}).get("ringfence", {})
-            return _decoded(written, path, lambda key: _line_in_toml(text, key))
-        value, origin = read_settings(text, path)
-        return _decoded({} if value is None else value, path, lambda key: origin.at(key).line)
-    except tomllib.TOMLDecodeError as error:
+            return _decoded(_table_of_tools(text).get("ringfence", {}), path, lambda key: _line_in_toml(text, key))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: this is not TOML: {error}") from None
+    value, origin = read_settings(text, path)
+    return _decoded({} if value is None else value, path, lambda key: origin.at(key).line)
 
 
 def _nearest(path: str) -> Iterator[Path]:
@@ -82,7 +81,7 @@ def _nearest(path: str) -> Iterator[Path]:
         if (file := folder / CONFIGURATION_FILE).is_file():
             yield _shown(file, here)
             return
-        if (file := folder / PROJECT).is_file() and "ringfence" in _table_of_tools(file):
+        if (file := folder / PROJECT).is_file() and _is_configured(file):
             yield _shown(file, here)
             return
 
@@ -91,13 +90,20 @@ def _shown(file: Path, here: Path) -> Path:
     return file.relative_to(here.resolve()) if file.is_relative_to(here.resolve()) else file
 
 
-def _table_of_tools(file: Path) -> dict[str, Any]:
-    """The table `tool`. A file that others cannot read either says nothing about ringfence."""
+def _is_configured(project: Path) -> bool:
+    """Whether a project has a table for ringfence. A file that others cannot read either has none."""
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, ValueError):
-        return {}
-    return table if isinstance(table, dict) else {}
+        return "ringfence" in _table_of_tools(_text(str(project)))
+    except (InputError, ValueError, RecursionError):
+        return False
+
+
+def _table_of_tools(text: str) -> dict[str, Any]:
+    """The table `tool` of a TOML text. Raises ValueError, or RecursionError for one that is too deep."""
+    table = tomllib.loads(text).get("tool", {})
+    if not isinstance(table, dict):
+        raise ValueError("tool is not a table")
+    return table
 
 
 def _text(path: str) -> str:
@@ -178,7 +184,7 @@ def _setting(value: object, key: str, field: str) -> Any:
 
 
 def _rules(value: object, path: str) -> tuple[str, ...]:
-    return tuple(_rule(word, path) for word in _texts(value, path, "[RF101]"))
+    return tuple(_rule(word, path) for word in dict.fromkeys(_texts(value, path, "[RF101]")))
 
 
 def _rule(word: object, path: str) -> str:
