@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -36,7 +35,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.preflight import FOR_BRIDGES, FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
-from ringfence.sources.cluster import ApiServer, DefinitionChecks, Deliver, Delivered, FreshnessChecks, Watch
+from ringfence.sources.cluster import ApiServer, Deliver, Delivered, FreshnessChecks, Watch, running_watches
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a thread that computes lets others go on that wait for it; the default is ten times as long.
@@ -165,7 +164,6 @@ class _Followers:
             for one in FOLLOWED
         ]
         self.checks = FreshnessChecks(self._watches, api_server, deliver)
-        self._definitions = DefinitionChecks(self._watches, api_server)
 
     def relist(self) -> None:
         """Have all kinds listed again."""
@@ -175,19 +173,8 @@ class _Followers:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Watch and check for a while, each kind and each sort of checks in a thread of its own."""
-        stopped = threading.Event()
-        steps = {f"watch {one.resource.kind}": one.follow for one in self._watches}
-        steps |= {"checks": self.checks.run, "definitions": self._definitions.run}
-        for name, step in steps.items():
-            # A daemon thread: a request that hangs must not keep the process from ending.
-            threading.Thread(target=step, args=(stopped,), name=name, daemon=True).start()
-        try:
+        with running_watches(self._watches, self._api_server, {"checks": self.checks.run}):
             yield
-        finally:
-            stopped.set()
-            self._api_server.close()
-            for watch in self._watches:
-                watch.look_again()
 
 
 @contextmanager

@@ -6,9 +6,10 @@ import socket
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from uvicorn import Server
 
-    from ringfence.web import LocalPage
-
-_LOOKED_AFTER: Final = 0.5
-"""Seconds between two looks at the files."""
+    from ringfence.cluster import Cluster
+    from ringfence.web import FileChanges, LocalPage
 
 
 @click.command()
@@ -42,7 +41,8 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, tests: tuple[Path, .
     """Show the report as a local page, and edit policies in it to see what that changes.
 
     Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
-    cluster and the files stay as they are until you save. When a file changes, the page shows it. The page is at
+    cluster and the files stay as they are until you save. When a file changes, or an object
+    of a live cluster, the page shows it. The page is at
     127.0.0.1 only, for the browser that opens the address with its token. It needs the extra [ui].
 
     With --learn, the page is a course: short lessons, each with a small cluster, a question, and a policy to write.
@@ -89,12 +89,14 @@ def _check_no_input(inputs: SupposedInputs, tests: tuple[Path, ...]) -> None:
 
 
 async def _show(inputs: Inputs, port: int, tests: tuple[Path, ...], *, open_browser: bool) -> None:
-    """The page of a cluster, which follows its files."""
-    from ringfence.web import LocalPage, Simulation, page_app
+    """The page of a cluster, which follows its files, or its objects."""
+    from ringfence.web import FileChanges, LocalPage, Simulation, page_app
 
     folders = tests or [path for path in map(Path, inputs.filenames) if path.is_dir()]
-    page = LocalPage(Simulation(inputs.cluster, inputs.title), folders)
-    following = asyncio.create_task(_follow(inputs, page))
+    files = FileChanges([*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])])
+    simulation = Simulation(_reading(inputs), inputs.title)
+    page = LocalPage(simulation, folders)
+    following = asyncio.create_task(_follow(inputs, page, files, simulation.cluster.state.only_namespace))
 
     def end() -> None:
         page.is_ending = True
@@ -172,15 +174,24 @@ def _listening(port: int) -> socket.socket:
     return listening
 
 
-async def _follow(inputs: Inputs, page: "LocalPage") -> None:
-    """Read the cluster again whenever its files have changed."""
-    from ringfence.web import stamps
+def _reading(inputs: Inputs) -> Callable[[], "Cluster"]:
+    """Reads the cluster. The problems of a live one are printed once: it is read again whenever an object changes."""
+    readings = count()
 
-    paths = [*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])]
-    known = stamps(paths)
-    while paths:
-        await asyncio.sleep(_LOOKED_AFTER)
-        found = await asyncio.to_thread(stamps, paths)
-        if found != known:
-            known = found
-            await page.read_again()
+    def read() -> "Cluster":
+        is_first = next(readings) == 0
+        return inputs.cluster(report=is_first or inputs.strict or not inputs.is_live)
+
+    return read
+
+
+async def _follow(inputs: Inputs, page: "LocalPage", files: "FileChanges", namespace: str) -> None:
+    """Have the page show changes of the files, or of the objects of a live cluster (of one `namespace`, if only it)."""
+    from ringfence.sources.cluster import ApiServer
+    from ringfence.web import LiveChanges, follow
+
+    if inputs.is_live:
+        with LiveChanges.watched(ApiServer(inputs.context, inputs.kubeconfig), namespace) as changes:
+            await follow(page, changes, inputs.title)
+    else:
+        await follow(page, files, inputs.title)

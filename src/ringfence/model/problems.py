@@ -71,6 +71,8 @@ class ProblemCode(StrEnum):
     """Templates of a Helm chart among manifests: they have to be rendered first, which only Helm does."""
     UNLISTED_KIND = "unlisted-kind"
     """A kind that the API server did not list, so that its objects are missing (warning)."""
+    NOT_FOLLOWED = "not-followed"
+    """Changes that cannot be read, so that what the local page shows may be out of date."""
 
 
 class Problem(msgspec.Struct, frozen=True):

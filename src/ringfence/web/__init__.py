@@ -2,8 +2,9 @@
 
 from ringfence.web.app import LocalPage, page_app
 from ringfence.web.course import course_app
-from ringfence.web.following import stamps
+from ringfence.web.following import FileChanges, follow
 from ringfence.web.guard import Guard
+from ringfence.web.live_changes import LiveChanges
 from ringfence.web.simulation import Simulation
 
-__all__ = ["Guard", "LocalPage", "Simulation", "course_app", "page_app", "stamps"]
+__all__ = ["FileChanges", "Guard", "LiveChanges", "LocalPage", "Simulation", "course_app", "follow", "page_app"]

@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from ringfence.analysis.lists import Connection
 from ringfence.errors import LaboratoryError, RingfenceError
+from ringfence.model.problems import Problem
 from ringfence.render.answers import answer_json
 from ringfence.render.ends import end_json
 from ringfence.render.formats import Json, json_line
@@ -74,6 +75,9 @@ class LocalPage:
         self._simulation = simulation
         self._test_folders = tuple(test_folders)
         self._listening: set[asyncio.Event] = set()
+        self._announced = simulation.version
+        self.problems: tuple[Problem, ...] = ()
+        """Problems besides those of the input."""
         self.is_ending = False
 
     # --- data ---------------------------------------------------------------------------------------------------------
@@ -86,6 +90,7 @@ class LocalPage:
         simulation = self._simulation
         return {
             **simulation.report,
+            "problems": [*simulation.report["problems"], *map(problem_json, self.problems)],
             "simulation": {"version": simulation.version, "edits": _edits_json(simulation), **self._changes()},
         }
 
@@ -182,9 +187,21 @@ class LocalPage:
             self._listening.discard(changed)
 
     async def read_again(self) -> None:
-        """Read the cluster anew, and say so to all pages that are open."""
-        await self._locked(self._simulation.read_again)
-        self.wake()
+        """Read the cluster anew, and say so to all pages that are open if it has changed.
+
+        Meanwhile the page is answered from what was read before. Raises RingfenceError if the cluster cannot be read.
+        """
+        found = await run_in_threadpool(self._simulation.read)
+        await self._locked(partial(self._simulation.take, found))
+        if self._simulation.version != self._announced:  # also by what was saved
+            self._announced = self._simulation.version
+            self.wake()
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show problems besides those of the input, in place of those that were shown before."""
+        if self.problems != tuple(problems):
+            self.problems = tuple(problems)
+            self.wake()
 
     def wake(self) -> None:
         """Let every stream of events look."""

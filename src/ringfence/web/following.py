@@ -1,11 +1,81 @@
-"""Files that are followed: the page shows what is in them now."""
+"""What is followed: the page shows what is in the files, or in the cluster, now."""
 
+import asyncio
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final, Protocol
+
+from ringfence.errors import RingfenceError
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem, ProblemCode
+from ringfence.web.app import LocalPage
+
+_LOOKED_AFTER: Final = 0.5
+"""Seconds between two looks at what has changed."""
+
+_TRIED_AGAIN: Final = 5.0
+"""Seconds until a cluster that could not be read is read again."""
 
 _Stamp = tuple[int, int, int]
 """The time of the last change in nanoseconds, the size, and the inode: an editor may write a new file in its place."""
+
+
+class Changes(Protocol):
+    """What says that the cluster has changed."""
+
+    @property
+    def rest(self) -> float:
+        """How many times as long as the last reading took nothing is read after it."""
+
+    def have_come(self) -> bool:
+        """Whether anything has changed since this was last asked. May take a while."""
+
+    def problems(self) -> list[Problem]:
+        """What is not followed at present."""
+
+
+class FileChanges:
+    """Changes of the files at some paths, those in hidden folders excepted."""
+
+    rest: Final = 0.0
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = tuple(paths)
+        self._known = stamps(self._paths)
+
+    def have_come(self) -> bool:
+        """Whether any file was written, made or removed since this was last asked."""
+        before, self._known = self._known, stamps(self._paths)
+        return self._known != before
+
+    def problems(self) -> list[Problem]:
+        """None: a file that cannot be read is a problem of the input."""
+        return []
+
+
+async def follow(page: LocalPage, changes: Changes, title: str) -> None:
+    """Have a page show changes until this is cancelled. Whatever has come since the last look is one change.
+
+    While the cluster cannot be read, the page shows what was read before, and that problem.
+    """
+    pause, failed = _LOOKED_AFTER, list[Problem]()
+    while True:
+        await asyncio.sleep(pause)
+        pause = _LOOKED_AFTER
+        if await asyncio.to_thread(changes.have_come) or failed:
+            began = time.monotonic()
+            try:
+                await page.read_again()
+                failed = []
+                pause = max(pause, changes.rest * (time.monotonic() - began))
+            except Exception as error:  # a task that ended here would leave the page out of date without a trace
+                reason = str(error) if isinstance(error, RingfenceError) else f"a defect of ringfence: {error!r}"
+                message = f"the cluster is shown as it was before: {reason}"
+                failed = [Problem(Place(title), ProblemCode.NOT_FOLLOWED, message)]
+                pause = _TRIED_AGAIN
+        page.show_problems([*changes.problems(), *failed])
 
 
 def stamps(paths: Iterable[str]) -> dict[str, _Stamp]:

@@ -67,6 +67,13 @@ class ChangedPair(msgspec.Struct, frozen=True):
     now: Traffic
 
 
+class ReadCluster(msgspec.Struct, frozen=True):
+    """A cluster as it was read, and the data of the page about it."""
+
+    cluster: Cluster
+    report: Json
+
+
 class EditEffects(msgspec.Struct, frozen=True):
     """What the edits change: pairs of workloads, and connections with addresses that they open and close."""
 
@@ -87,21 +94,29 @@ class Simulation:
         self.lock = Lock()
         self.version = 0
         self.edits: dict[PolicyKey, Edited] = {}
-        self._take(read())
+        self._take(self.read())
 
     def read_again(self) -> None:
-        """Read the cluster anew, as after a change of files. The edits stay; those that say what is there now end."""
-        self._take(self._read())
-        self.version += 1
+        """Read the cluster anew, as after a change of files, and take it."""
+        self.take(self.read())
+
+    def read(self) -> ReadCluster:
+        """The cluster as it is now. This may take long, and needs no lock."""
+        cluster = self._read()
+        return ReadCluster(cluster, cluster.report_data(self.title))
+
+    def take(self, found: ReadCluster) -> None:
+        """Take a cluster in place of the former. The edits stay; those that say what is there now end."""
+        self.version += found.report != self.report
+        self._take(found)
         for key, edited in list(self.edits.items()):
             if key in self._texts and _is_same(self._texts[key]["yaml"], edited.text):
                 del self.edits[key]
 
-    def _take(self, cluster: Cluster) -> None:
+    def _take(self, found: ReadCluster) -> None:
         # The texts are read at once: what is saved later is compared with them, so that no change of a file is lost.
-        self.cluster, self._members = cluster, dict[Reference, Member]()
-        self._linted = Linted(cluster.state, lambda: Redundancy((), ()))
-        self.report = cluster.report_data(self.title)
+        self.cluster, self.report, self._members = found.cluster, found.report, dict[Reference, Member]()
+        self._linted = Linted(self.cluster.state, lambda: Redundancy((), ()))
         self._texts: dict[PolicyKey, dict[str, Any]] = {
             PolicyKey(one["kind"], one["namespace"], one["name"]): one for one in self.report["policies"]
         }

@@ -1,7 +1,7 @@
 """Objects from a live cluster: kubeconfig, credentials, the HTTP client, lists and watches.
 
 kubeconfig_entries <- kubeconfig <- credentials, tls, proxies <- client <- responses <- writing, api_server, listing
-<- watching <- freshness
+<- watching <- freshness, watch_threads
 """
 
 from ringfence.sources.cluster.api_server import ApiServer
@@ -28,6 +28,7 @@ from ringfence.sources.cluster.listing import RESOURCES, Resource, current_names
 from ringfence.sources.cluster.responses import ApiStatusError, get_document, list_items
 from ringfence.sources.cluster.retries import EXPECTED
 from ringfence.sources.cluster.undecoded import Undecoded
+from ringfence.sources.cluster.watch_threads import running_watches
 from ringfence.sources.cluster.watching import Watch
 from ringfence.sources.cluster.writing import create_object, create_or_patch, delete_object, patch_object
 
@@ -65,4 +66,5 @@ __all__ = [
     "list_items",
     "patch_object",
     "read",
+    "running_watches",
 ]

@@ -61,7 +61,8 @@ _SHORTEST_WATCH: Final = 1.0
 class Watch:
     """One kind's list and watch, and how far they have come.
 
-    `delivered`, if it is given, remembers the versions of the objects that are delivered.
+    `delivered`, if it is given, remembers the versions of the objects that are delivered. With a `namespace`, only its
+    objects are followed; of a kind without namespaces, all.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Watch:
         deliver: Deliver,
         silence_timeout: float = SILENCE_TIMEOUT,
         delivered: Delivered | None = None,
+        namespace: str = "",
     ) -> None:
         prepare(resource.row)
         self.resource = resource
         self.served = ServedKind(resource.row)
         self.delivered = delivered
         self._kind = resource.kind
+        self._namespace = namespace
         self._api_server = api_server
         self._deliver = deliver
         self._silence_timeout = silence_timeout
@@ -205,7 +208,7 @@ class Watch:
         position = ""
         limit = FIRST_PAGE if self.resource.row.is_policy else PAGE
         while True:
-            page = get_page(client, self.served.path(), {"limit": str(limit), "continue": position})
+            page = get_page(client, self.served.path(self._namespace), {"limit": str(limit), "continue": position})
             if not position:
                 self._note_presence()
             if not page.metadata.resource_version:
@@ -232,12 +235,12 @@ class Watch:
 
         Such a server does not refuse the watch: it sends nothing until it has reached the version.
         """
-        latest = get_page(client, self.served.path(), {"limit": "1"}).metadata.resource_version
+        latest = get_page(client, self.served.path(self._namespace), {"limit": "1"}).metadata.resource_version
         return latest.isdecimal() and self._version.isdecimal() and int(latest) < int(self._version)
 
     def _watch(self, client: httpx2.Client) -> None:
         began = time.monotonic()
-        with client.stream("GET", self.served.path(), **self._request()) as response:
+        with client.stream("GET", self.served.path(self._namespace), **self._request()) as response:
             _check(response)
             with self._api_server.streaming(response) as self._stream:
                 self._deliver(Alive(self._kind))

@@ -37,7 +37,7 @@ export function findingsView(report) {
     list(
       "Problems of the input",
       problems.map(({ severity, file, line, object, message, remedy }) =>
-        h("li", { class: severity }, h("code", {}, `${file}:${line}`), ` ${severity}: ${object}: ${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
+        h("li", { class: severity }, h("code", {}, line ? `${file}:${line}` : file), ` ${severity}: ${object ? `${object}: ` : ""}${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
       ),
     ),
     list("Policies that are not read", unread.map((text) => h("li", {}, text))),

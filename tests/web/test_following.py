@@ -1,0 +1,84 @@
+"""The page follows what changes: one reading for all that has come, and a problem while it cannot be read."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.web.test_app import EXAMPLE
+
+from ringfence.cluster import Cluster
+from ringfence.errors import LiveClusterError
+from ringfence.model.problems import Problem
+from ringfence.web import FileChanges, LocalPage, Simulation, follow, following
+
+
+class Counted:
+    """Changes that come as often as it is told."""
+
+    rest = 0.0
+
+    def __init__(self) -> None:
+        self.are_there = True
+
+    def have_come(self) -> bool:
+        are_there, self.are_there = self.are_there, False
+        return are_there
+
+    def problems(self) -> list[Problem]:
+        return []
+
+
+def followed(page: LocalPage, until: Callable[[], bool]) -> None:
+    """Follow until something holds."""
+
+    async def run() -> None:
+        task = asyncio.create_task(follow(page, Counted(), "prod"))
+        async with asyncio.timeout(30):
+            while not until():
+                await asyncio.sleep(0.001)
+        task.cancel()
+
+    asyncio.run(run())
+
+
+def problems(page: LocalPage) -> list[tuple[str, str, str]]:
+    return [(one.code, one.place.file, one.message) for one in page.problems]
+
+
+def test_a_cluster_that_cannot_be_read_is_a_problem_of_the_page_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("_LOOKED_AFTER", "_TRIED_AGAIN"):
+        monkeypatch.setattr(following, pause, 0.001)
+    broken: list[Exception] = []
+
+    def read() -> Cluster:
+        if broken:
+            raise broken[0]
+        return Cluster.load(EXAMPLE)
+
+    page = LocalPage(Simulation(read, "prod"))
+    for error, message in [
+        (LiveClusterError("https://server: refused"), "the cluster is shown as it was before: https://server: refused"),
+        (KeyError("x"), "the cluster is shown as it was before: a defect of ringfence: KeyError('x')"),
+    ]:
+        broken[:] = [error]
+        followed(page, lambda: bool(problems(page)))
+        assert problems(page) == [("not-followed", "prod", message)]
+        broken.clear()
+        followed(page, lambda: not problems(page))
+
+
+def test_a_file_that_is_written_made_or_removed_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a")
+    changes = FileChanges([str(tmp_path)])
+    assert not changes.have_come()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index").write_text("hidden")
+    assert not changes.have_come()
+    for change in (
+        lambda: (tmp_path / "a.yaml").write_text("longer"),
+        lambda: (tmp_path / "b.yaml").write_text("b"),
+        lambda: (tmp_path / "a.yaml").unlink(),
+    ):
+        change()
+        assert [changes.have_come(), changes.have_come()] == [True, False]

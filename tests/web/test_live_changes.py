@@ -1,0 +1,100 @@
+"""What watches of a live cluster say to the page: that something has changed, and what is not followed."""
+
+import msgspec
+import pytest
+
+from ringfence.errors import LiveClusterError
+from ringfence.model.kinds import KINDS
+from ringfence.model.metadata import ObjectMeta
+from ringfence.model.objects import Namespace, Pod
+from ringfence.sources.cluster import (
+    Alive,
+    Event,
+    Listed,
+    Page,
+    Removed,
+    Undecoded,
+    Unreadable,
+    Upserted,
+    WatchFailed,
+    WatchInterrupted,
+)
+from ringfence.web.live_changes import LiveChanges
+
+WEB = ("shop", "web")
+
+
+def pod(name: str, **labels: str) -> Pod:
+    return Pod(ObjectMeta(name=name, namespace="shop", labels=labels))
+
+
+def policy(**fields: object) -> Undecoded:
+    kind = KINDS.keyed("NetworkPolicy")
+    assert kind is not None
+    written = {"metadata": {"name": "np", "namespace": "shop", **fields}, "spec": {"podSelector": {}}}
+    return Undecoded.of(kind, "shop", "np", msgspec.json.encode(written))
+
+
+@pytest.fixture
+def changes() -> LiveChanges:
+    """Those of a cluster in which `shop/web` and the policy `shop/np` were listed."""
+    found = LiveChanges("https://server")
+    deliver(
+        found,
+        Page("Pod", [pod("web", app="web")]),
+        Listed("Pod", frozenset([WEB])),
+        Page("NetworkPolicy", [policy()]),
+        Listed("NetworkPolicy", frozenset({("shop", "np")})),
+    )
+    assert found.have_come(), "an object may have been deleted before the first list"
+    return found
+
+
+def deliver(changes: LiveChanges, *events: Event) -> None:
+    for event in events:
+        changes.deliver(event)
+
+
+@pytest.mark.parametrize(
+    ("events", "count"),
+    [
+        pytest.param([], False, id="nothing"),
+        pytest.param([Upserted(pod("web", app="web"))], False, id="a pod that says what it said"),
+        pytest.param([Upserted(policy(resourceVersion="2", managedFields=[]))], False, id="fields that are not read"),
+        pytest.param([Alive("Pod")], False, id="a bookmark"),
+        pytest.param([Removed("Pod", "shop", "db")], False, id="the end of what was never there"),
+        pytest.param([Page("Pod", [pod("web", app="web")]), Listed("Pod", frozenset([WEB]))], False, id="the same"),
+        pytest.param([Upserted(pod("web", app="other"))], True, id="another label"),
+        pytest.param([Upserted(policy(labels={"a": "b"}))], True, id="another label of a policy"),
+        pytest.param([Upserted(Namespace(ObjectMeta(name="shop")))], True, id="a new object"),
+        pytest.param([Removed("Pod", "shop", "web")], True, id="an object that is gone"),
+        pytest.param([Listed("Pod", frozenset())], True, id="an object that a list lacks"),
+        pytest.param([Unreadable("Pod", "shop", "web", "no")], True, id="an object that cannot be decoded"),
+    ],
+)  # fmt: skip
+def test_what_changes_an_object_counts(changes: LiveChanges, events: list[Event], count: bool) -> None:
+    deliver(changes, *events)
+    assert changes.have_come() is count
+
+
+def test_many_events_are_one_change(changes: LiveChanges) -> None:
+    deliver(changes, *(Upserted(pod("web", app=str(number))) for number in range(100)))
+    assert [changes.have_come(), changes.have_come()] == [True, False]
+
+
+def test_what_is_not_followed_is_a_problem_for_each_reason_until_it_is_over(changes: LiveChanges) -> None:
+    lost = "pods is forbidden: the verbs list and watch on pods are needed"
+    deliver(
+        changes,
+        WatchInterrupted("NetworkPolicy", "no data for 150 s", 1),
+        WatchInterrupted("Namespace", "no data for 150 s", 1),
+        WatchInterrupted("Pod", lost, 1),
+        WatchInterrupted("Service", "which the input says already: it could not be listed", 1),
+    )
+    silent = "changes of Namespace, NetworkPolicy are not shown: no data for 150 s"
+    assert [one.message for one in changes.problems()] == [silent, f"changes of Pod are not shown: {lost}"]
+    deliver(changes, Alive("Namespace"), Alive("NetworkPolicy"), WatchFailed("Pod", LiveClusterError("x"), 1))
+    (left,) = changes.problems()
+    assert "changes of Pod are not shown: a defect of ringfence: " in str(left)
+    deliver(changes, Alive("Pod"))
+    assert changes.problems() == []
