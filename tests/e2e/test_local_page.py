@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.semantics.objects import labelled, pod, policy
@@ -14,39 +15,75 @@ from .control_plane import ControlPlane
 from .test_watching import create
 
 
+class OpenedPage:
+    """The page of a cluster, as a browser has it open."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._host = parts.netloc
+        self._cookie = f"ringfence={parts.query.removeprefix('token=')}"
+        self._stream = self._connection()
+        self._stream.request("GET", "/events", headers={"Cookie": self._cookie})
+        self._events = self._stream.getresponse()
+        assert self._events.readline() == b": connected\n"
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._host, timeout=60)
+
+    def ask(self, path: str) -> Any:
+        """The answer to a question."""
+        with closing(self._connection()) as connection:
+            connection.request("GET", path, headers={"Cookie": self._cookie})
+            return json.load(connection.getresponse())
+
+    def await_change(self) -> None:
+        """Wait until the page is told that the cluster has changed."""
+        for line in self._events:
+            if line.startswith(b"event: changed"):
+                return
+        raise AssertionError("the stream of events has ended")
+
+    def close(self) -> None:
+        """Close the stream of events."""
+        self._events.close()
+        self._stream.close()
+
+
 @contextmanager
-def local_page(control_plane: ControlPlane) -> Iterator[tuple[str, str]]:
-    """The address and the cookie of the page of a cluster."""
-    options = ["--kubeconfig", str(control_plane.kubeconfig), "--no-browser"]
-    process = subprocess.Popen([sys.executable, "-m", "ringfence", "ui", *options], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        address = urlsplit(process.stdout.readline().strip())
-        yield address.netloc, f"ringfence={address.query.removeprefix('token=')}"
-    finally:
-        process.terminate()
-        process.wait(30)
+def local_page(control_plane: ControlPlane) -> Iterator[OpenedPage]:
+    """The page of a cluster. It is still open when the program ends, which says nothing then."""
+    command = [sys.executable, "-m", "ringfence", "ui", "--kubeconfig", str(control_plane.kubeconfig), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            with closing(OpenedPage(process.stdout.readline().strip())) as page:
+                yield page
+                process.terminate()
+                _, errors = process.communicate(timeout=30)
+                assert "Traceback" not in errors
+        finally:
+            process.kill()
+
+
+def give_address(control_plane: ControlPlane, namespace: str, name: str, address: str) -> None:
+    """What the kubelet does when a pod starts."""
+    status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
+    assert control_plane.request("PATCH", path, status, "application/merge-patch+json").status == 200
 
 
 def test_a_policy_that_kubectl_creates_closes_a_cell_of_the_page(api_server: ControlPlane, namespace: str) -> None:
-    create(api_server, pod(f"{namespace}/web", {"app": "web"}), pod(f"{namespace}/db", {"app": "db"}))
-    with local_page(api_server) as (host, cookie):
-
-        def ask(path: str) -> http.client.HTTPResponse:
-            connection = http.client.HTTPConnection(host, timeout=60)
-            connection.request("GET", path, headers={"Cookie": cookie})
-            return connection.getresponse()
+    for number, name in enumerate(("web", "db"), 1):
+        create(api_server, pod(f"{namespace}/{name}", {"app": name}))
+        give_address(api_server, namespace, name, f"10.240.77.{number}")
+    with local_page(api_server) as page:
 
         def cell() -> str:
-            question = f"/explain?source={namespace}/web&destination={namespace}/db"
-            return str(json.load(ask(question))["result"])
+            return str(page.ask(f"/explain?source={namespace}/web&destination={namespace}/db")["result"])
 
-        events = ask("/events")
-        assert events.readline() == b": connected\n"
         assert cell() == "all"
         create(api_server, policy(f"{namespace}/closed", labelled(app="db"), ingress=[]))
-        while cell() == "all":  # the first events may be about others, which share the API server
-            while not (line := events.readline()).startswith(b"event: changed"):
-                assert line, "the stream has ended"
+        while cell() == "all":  # the first events may be about other objects
+            page.await_change()
         assert cell() == "none"
-        assert json.load(ask("/report.json"))["problems"] == []
+        assert page.ask("/report.json")["problems"] == []

@@ -124,6 +124,13 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
 
     from ringfence.web import Guard
 
+    class EndingServer(uvicorn.Server):
+        """Ends open streams first: uvicorn would wait for them, and then print a traceback for each."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            end()
+            await super().shutdown(sockets)
+
     with _listening(port) as listening:
         number = listening.getsockname()[1]
         guard = Guard(app, number)
@@ -133,12 +140,9 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
         if open_browser:
             webbrowser.open(address)
         config = uvicorn.Config(guard, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        server = EndingServer(config)
         signals = _end_on_signals(server)
-        try:
-            await server.serve(sockets=[listening])
-        finally:
-            end()
+        await server.serve(sockets=[listening])
         if signals:
             raise SystemExit(128 + signals[0])
 
