@@ -40,7 +40,7 @@ def defined_in(file: Path) -> set[str]:
 def _defined(body: list[ast.stmt]) -> Iterator[str]:
     for node in body:
         match node:
-            case ast.FunctionDef(name):
+            case ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
                 yield name
             case ast.ClassDef(name, body=inside):
                 yield name

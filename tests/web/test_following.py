@@ -13,7 +13,7 @@ from ringfence.model.problems import Problem
 from ringfence.web import FileChanges, LocalPage, Simulation, follow, following
 
 
-class Counted:
+class ToldChanges:
     """Changes that come as often as it is told."""
 
     rest = 0.0
@@ -33,7 +33,7 @@ def followed(page: LocalPage, until: Callable[[], bool]) -> None:
     """Follow until something holds."""
 
     async def run() -> None:
-        task = asyncio.create_task(follow(page, Counted(), "prod"))
+        task = asyncio.create_task(follow(page, ToldChanges(), "prod"))
         async with asyncio.timeout(30):
             while not until():
                 await asyncio.sleep(0.001)

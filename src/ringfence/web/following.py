@@ -22,7 +22,7 @@ _Stamp = tuple[int, int, int]
 """The time of the last change in nanoseconds, the size, and the inode: an editor may write a new file in its place."""
 
 
-class Changes(Protocol):
+class ClusterChanges(Protocol):
     """What says that the cluster has changed."""
 
     @property
@@ -55,7 +55,7 @@ class FileChanges:
         return []
 
 
-async def follow(page: LocalPage, changes: Changes, title: str) -> None:
+async def follow(page: LocalPage, changes: ClusterChanges, title: str) -> None:
     """Have a page show changes until this is cancelled. Whatever has come since the last look is one change.
 
     While the cluster cannot be read, the page shows what was read before, and that problem.
