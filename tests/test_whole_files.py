@@ -30,6 +30,19 @@ def test_a_new_file_has_the_rights_that_the_user_gives_to_new_files(tmp_path: Pa
     assert (tmp_path / "file").stat().st_mode & 0o777 == rights
 
 
+def test_a_device_and_a_pipe_stay_what_they_are(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(tmp_path / "pipe", "text")
+        assert os.read(reader, 10) == b"text"
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    write_whole(Path("/dev/null"), "text")
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("older")
     link = tmp_path / "link"

@@ -519,7 +519,11 @@ class Cluster:
         """Which mistakes in the policies some tests would notice: as `coverage`, of tests that were read before."""
         from ringfence.testing.coverage import measure_coverage
 
-        return measure_coverage(self.state, self.namespace, tests, today=today or date.today())
+        def supposing(test: "ReachabilityTest") -> State:
+            return self.supposed_by(test).state
+
+        now = today or date.today()
+        return measure_coverage(self.state, self.namespace, tests, today=now, supposing=supposing)
 
     def recorded_tests(
         self, source: str, destination: str, *, port: PortArgument = None, protocol: str | None = None
@@ -541,7 +545,7 @@ class Cluster:
         now = today or date.today()
         from ringfence.testing.judging import judged
 
-        return judged(tests, self._judge(now), lambda test: self._judge_if(test, now))
+        return judged(tests, self._judge(now), lambda test: self.supposed_by(test)._judge(now, self.namespace))
 
     def _judge(self, today: date, namespace: str = "") -> "Judge":
         from ringfence.testing.judging import Judge
@@ -549,8 +553,8 @@ class Cluster:
         explain = partial(explanation_of, self.state)
         return Judge(self.state, namespace or self.namespace, today=today, explain=explain)
 
-    def _judge_if(self, test: "ReachabilityTest", today: date) -> "Judge":
-        """A judge of a copy of this cluster, with what a test supposes. Raises InputError for an error in that."""
+    def supposed_by(self, test: "ReachabilityTest") -> "Cluster":
+        """A copy of this cluster, with what a test supposes. Raises InputError for an error in that."""
         copied = deepcopy(self)
         copied.problems = []
         copied.namespace = test.namespace or self.namespace
@@ -560,7 +564,7 @@ class Cluster:
             copied.suppose(*test.after)
         if errors := errors_about_policies(copied.problems):
             raise InputError("; ".join(map(str, errors)))
-        return copied._judge(today, self.namespace)
+        return copied
 
     def connections(
         self,

@@ -9,13 +9,19 @@ def write_whole(file: Path, content: str | bytes) -> None:
     """Put a text, or bytes, in place of a file, with the rights that the file has; a link stays a link.
 
     A text is written as UTF-8, its line ends as they are. A new file has the rights that programs of this user give to
-    new files. Raises OSError; then the older file is still there.
+    new files. A device, a pipe and what `/dev/stdout` stands for are written to as they are. Raises OSError; then the
+    older file is still there.
     """
+    data = content.encode() if isinstance(content, str) else content
+    is_special = file.exists() and not file.is_file()
+    if is_special or file.is_relative_to("/dev"):
+        file.write_bytes(data)
+        return
     target = file.resolve()
     with NamedTemporaryFile("wb", dir=target.parent, delete=False) as made:
         written = Path(made.name)
         try:
-            made.write(content.encode() if isinstance(content, str) else content)
+            made.write(data)
             made.close()
             written.chmod(target.stat().st_mode if target.exists() else _rights_of_new_files())
             written.replace(target)

@@ -11,7 +11,7 @@ from tests.testing.worlds import TODAY, decoded, three_tier
 
 from ringfence.analysis.mutants import Mutant, MutatedPart
 from ringfence.cluster import Cluster
-from ringfence.testing.coverage import Coverage, Fate, TriedMutant, measure_coverage
+from ringfence.testing.coverage import Coverage, Fate, TriedMutant
 from ringfence.testing.judging import Judge
 from ringfence.testing.reachability_tests import ReachabilityTest
 
@@ -33,7 +33,7 @@ OTHER_PORTS = "from: prod/api, to: prod/db, ports: [1-3305"
 def coverage(cluster: Cluster, text: str) -> Coverage:
     found = decoded(text)
     assert found.problems == ()
-    return measure_coverage(cluster.state, cluster.namespace, found.tests, today=TODAY)
+    return cluster.coverage_by(found.tests, today=TODAY)
 
 
 def missed(found: Coverage) -> list[str]:
@@ -71,16 +71,57 @@ def test_a_part_is_tested_if_every_mistake_in_it_is_noticed() -> None:
     assert tested[MutatedPart.POLICY] == (1, 1)
 
 
-def test_tests_that_do_not_pass_and_tests_that_suppose_changes_do_not_count() -> None:
+def test_tests_that_do_not_pass_and_changes_that_cannot_be_supposed_do_not_count() -> None:
     text = """
     tests:
     - {name: fails, from: prod/web, to: prod/db, port: 3306, expect: allow}
     - {name: skipped, from: prod/api, to: prod/db, port: 3306, expect: allow, skip: later}
-    - {name: supposes, from: prod/web, to: prod/db, port: 3306, expect: allow, without: prod/db-policy}
+    - {name: skipped if, from: prod/api, to: prod/db, port: 3306, expect: allow, without: prod/x, skip: later}
+    - {name: no such policy, from: prod/web, to: prod/db, port: 3306, expect: allow, without: prod/x}
+    - {name: supposed and fails, from: prod/web, to: prod/db, port: 3306, expect: deny, without: prod/db-policy}
     """
     found = coverage(three_tier(), text)
-    assert [one.name for one in found.unjudged] == ["fails", "skipped", "supposes"]
+    assert [one.name for one in found.unjudged] == [
+        "fails",
+        "skipped",
+        "skipped if",
+        "no such policy",
+        "supposed and fails",
+    ]
     assert (found.tests, found.percent) == (0, 0)
+
+
+TWO_POLICIES = [
+    {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "x", "labels": {"app": name}}}
+    for name in ("a", "b")
+] + [
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": "x"},
+        "spec": {"podSelector": {"matchLabels": {"app": "b"}}},
+    }
+    for name in ("p", "q")
+]
+
+
+def test_a_test_that_supposes_changes_notices_mistakes_in_the_policies_that_it_keeps() -> None:
+    cluster = Cluster()
+    for one in TWO_POLICIES:
+        cluster.upsert(one)
+    denied = "from: x/a, to: x/b, port: 80, expect: deny, accept: [assumptions, unserved-ports]"
+
+    def gone(text: str) -> dict[str, Fate]:
+        tried = coverage(cluster, text).tried
+        return {one.mutant.policy.name: one.fate for one in tried if one.mutant.after is None}
+
+    assert gone(f"tests: [{{{denied}}}]") == {"p": Fate.EQUAL, "q": Fate.EQUAL}, "each says what the other says"
+    without_p = f"tests: [{{{denied}, without: x/p}}]"
+    assert gone(without_p) == {"p": Fate.EQUAL, "q": Fate.NOTICED}
+    both = f"tests: [{{{denied}, without: x/p}}, {{{denied}, without: x/q}}]"
+    assert gone(both) == {"p": Fate.NOTICED, "q": Fate.NOTICED}
+    found = coverage(cluster, without_p)
+    assert (found.tests, found.unjudged) == (1, ())
 
 
 def test_a_mistake_about_pods_that_do_not_exist_yet_is_noticed_by_a_test_of_such_a_pod() -> None:
@@ -97,14 +138,14 @@ def test_a_mistake_about_pods_that_do_not_exist_yet_is_noticed_by_a_test_of_such
 
 def test_what_means_the_same_does_not_count() -> None:
     cluster = Cluster.load("docs/web-twice.yaml")
-    found = measure_coverage(cluster.state, cluster.namespace, (), today=TODAY)
+    found = cluster.coverage_by((), today=TODAY)
     equal = found.of(Fate.EQUAL)
     assert "spec.ingress[0].from[0]: without the peer" in [f"{one.mutant.path}: {one.mutant.text}" for one in equal]
     assert not any(one.counts for one in equal)
 
 
 def test_a_cluster_without_policies_is_covered() -> None:
-    found = measure_coverage(Cluster().state, "default", (), today=TODAY)
+    found = Cluster().coverage_by((), today=TODAY)
     assert (found.percent, found.tried) == (100, ())
 
 
@@ -167,7 +208,7 @@ def test_a_mutant_is_noticed_if_and_only_if_a_test_that_is_judged_from_the_start
     for one in objects:
         cluster.upsert(one)
     tests = decoded(data.draw(documents(objects))).tests
-    found = measure_coverage(cluster.state, cluster.namespace, tests, today=TODAY)
+    found = cluster.coverage_by(tests, today=TODAY)
     judge = Judge(cluster.state, cluster.namespace, today=TODAY, thoroughly=False)
     counted = [test for test in tests if test not in found.unjudged and judge.holds(test)]
     some: tuple[TriedMutant, ...] = found.tried[start % len(found.tried) :] if found.tried else ()

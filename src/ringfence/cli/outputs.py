@@ -13,6 +13,7 @@ import msgspec
 from ringfence.cli.options import OptionDecorator
 from ringfence.cli.terminal import print_answer, print_document
 from ringfence.errors import InputError
+from ringfence.whole_files import write_whole
 
 TEXT = "text"
 
@@ -43,7 +44,7 @@ class Outputs(msgspec.Struct, frozen=True):
                 (print_answer if output.format == TEXT else print_document)(text)
                 continue
             try:
-                Path(output.file).write_text(text, encoding="utf-8", errors="replace")
+                write_whole(Path(output.file), text.encode(errors="replace"))
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 errors.append(f"-o {output.format}={output.file}: cannot be written: {reason}")

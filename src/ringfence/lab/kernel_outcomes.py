@@ -1,11 +1,11 @@
 """Tests in a laboratory: what the kernel says about each, beside what the engine says.
 
-One laboratory is built for all tests. First the connections that a test wants denied are opened while no policy is
-enforced (controls): one that is not answered even then would be denied whatever the policies say, and shows nothing.
-Then all connections are opened with the policies in force.
+One laboratory is built for all tests that suppose the same, of a cluster with these changes. First the connections that
+a test wants denied are opened while no policy is enforced (controls): one that is not answered even then would be
+denied whatever the policies say, and shows nothing. Then all connections are opened with the policies in force.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -30,16 +30,37 @@ _MOST_CONTRADICTIONS: Final = 10
 def beside_kernel(cluster: Cluster, judged: JudgedTests) -> JudgedTests:
     """The outcomes with a column for the kernel, as a laboratory of `cluster` finds it.
 
-    Where the columns disagree, the test fails; where a denial shows nothing, it is an error. This process must have one
-    thread only: a child builds the laboratory, and everything is gone when it ends. Raises LaboratoryError where the
+    Tests that suppose changes have a laboratory of their own, one after the other for each set of changes. Where the
+    columns disagree, the test fails; where a denial shows nothing, it is an error. This process must have one thread
+    only: a child builds each laboratory, and everything is gone when it ends. Raises LaboratoryError where the
     laboratory cannot be built, or does not enforce all policies.
     """
     reasons = [reason_against(one) for one in judged.outcomes]
-    possible = [one for one, reason in zip(judged.outcomes, reasons, strict=True) if not reason]
-    found = iter(in_child(lambda: _found(cluster, possible), tuple[KernelOutcome, ...]) if possible else ())
-    columns = [KernelOutcome(ColumnStatus.UNTESTED, reason) if reason else next(found) for reason in reasons]
+    of_changes: dict[object, dict[int, JudgedTest]] = {}
+    for number, (one, reason) in enumerate(zip(judged.outcomes, reasons, strict=True)):
+        if not reason:
+            of_changes.setdefault(one.test.changes if one.test.is_what_if else None, {})[number] = one
+    found: dict[int, KernelOutcome] = {}
+    for some in of_changes.values():
+        found |= _found_in_child(cluster, some, MOST_PROBES_OF_ALL - sum(one.probes for one in found.values()))
+    columns = [
+        KernelOutcome(ColumnStatus.UNTESTED, reason) if reason else found[number]
+        for number, reason in enumerate(reasons)
+    ]
     outcomes = tuple(_with_column(one, column) for one, column in zip(judged.outcomes, columns, strict=True))
     return replace(judged, outcomes=outcomes)
+
+
+def _found_in_child(cluster: Cluster, outcomes: Mapping[int, JudgedTest], most: int) -> dict[int, KernelOutcome]:
+    """What the kernel says, by at most so many probes, about tests that suppose the same; by their numbers."""
+    some = list(outcomes.values())
+    supposed = cluster
+    if some[0].test.is_what_if:
+        supposed = cluster.supposed_by(some[0].test)
+        # Names without a namespace have that of the test, and else that of the cluster as it is.
+        supposed.namespace = cluster.namespace
+    found = in_child(lambda: _found(supposed, some, most), tuple[KernelOutcome, ...])
+    return dict(zip(outcomes, found, strict=True))
 
 
 def _with_column(outcome: JudgedTest, kernel: KernelOutcome) -> JudgedTest:
@@ -80,7 +101,7 @@ class _Results:
         self.probes: dict[Probe, ProbeResult] = dict(zip(probes, report.results, strict=True))
 
 
-def _found(cluster: Cluster, outcomes: Sequence[JudgedTest]) -> tuple[KernelOutcome, ...]:
+def _found(cluster: Cluster, outcomes: Sequence[JudgedTest], most: int) -> tuple[KernelOutcome, ...]:
     laboratory = Laboratory(cluster, PlacementOptions())
     planner = Planner(laboratory)
     plans: dict[int, PlannedTest] = {}
@@ -90,7 +111,7 @@ def _found(cluster: Cluster, outcomes: Sequence[JudgedTest]) -> tuple[KernelOutc
         try:
             plan = planner.plan(outcome.test)
             number += sum(len(demand.probes) for demand in plan.demands)
-            if number > MOST_PROBES_OF_ALL:
+            if number > most:
                 raise LaboratoryError(f"the tests before it have used up the {MOST_PROBES_OF_ALL:,} probes of a run")
             plans[i] = plan
         except RingfenceError as error:

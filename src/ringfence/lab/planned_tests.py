@@ -73,8 +73,6 @@ def reason_against(outcome: JudgedTest) -> str:
         return "the engine could not judge it"
     if test.skip:
         return "its skip has ended"
-    if test.is_what_if:
-        return "it supposes changes, and the laboratory has the input as it is"
     match test.expectation:
         case Connects(expected=Expected.UNKNOWN):
             return "it is about what the input does not say, and the laboratory fills that in"

@@ -31,7 +31,7 @@ def coverage_text(found: Coverage) -> str:
         lines += ["", "no test would fail", *_missed_lines(missed)]
     if found.unjudged:
         names = f"{len(found.unjudged)} tests" if len(found.unjudged) > 1 else "1 test"
-        lines += ["", f"not counted: {names} that did not pass, or that suppose changes of their own"]
+        lines += ["", f"not counted: {names} that did not pass"]
     return "\n".join(map(one_line, lines))
 
 

@@ -2,10 +2,11 @@
 
 Each mutant of each policy (`analysis.mutants`) is put in force, and the tests that may say something else about it are
 judged again. One that fails notices the mistake. A mutant that means the same as its policy in every cluster that could
-be does not count: no test could notice it.
+be does not count: no test of the policies as they are could notice it. A test that supposes changes is judged with
+these beside the mutant; it notices no mistake in a policy that it leaves out or replaces.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ import msgspec
 from ringfence.analysis.edits import Omissions, weight
 from ringfence.analysis.mutants import ChangedSides, EqualMeanings, Mutant, MutatedPart, changed_sides, mutants_of
 from ringfence.engine.state import State
+from ringfence.errors import InputError
 from ringfence.testing.judging import Judge
 from ringfence.testing.outcomes import Status
 from ringfence.testing.reachability_tests import ReachabilityTest
@@ -57,7 +59,7 @@ class PartCount(msgspec.Struct, frozen=True):
 class Coverage(msgspec.Struct, frozen=True):
     """All mutants with what has become of them, in the order of the policies.
 
-    `unjudged` are tests that did not pass, or that suppose changes of their own: they do not count.
+    `unjudged` are tests that did not pass, or whose changes cannot be supposed: they do not count.
     """
 
     tried: tuple[TriedMutant, ...]
@@ -92,16 +94,42 @@ class Coverage(msgspec.Struct, frozen=True):
         return tuple(found)
 
 
-def measure_coverage(state: State, namespace: str, tests: Iterable[ReachabilityTest], *, today: date) -> Coverage:
-    """The coverage of the policies of a state by some tests. Afterwards, the state is as before."""
+Suppose = Callable[[ReachabilityTest], State]
+"""Makes the state with what a test supposes; raises InputError if that cannot be."""
+
+
+def measure_coverage(
+    state: State, namespace: str, tests: Iterable[ReachabilityTest], *, today: date, supposing: Suppose
+) -> Coverage:
+    """The coverage of the policies of a state by some tests. Afterwards, the state is as before.
+
+    `supposing` is asked once for all tests that suppose the same, and no two of its states are held at a time.
+    """
+    of_changes: dict[object, dict[int, ReachabilityTest]] = {}
+    every = list(tests)
+    for number, test in enumerate(every):
+        of_changes.setdefault(test.changes if test.is_what_if else None, {})[number] = test
+    passing, plain = _passing(state, namespace, of_changes.pop(None, {}), today)
+    tried = list(_Bench(state, namespace, plain, today).tried())
+    for some in of_changes.values():
+        try:
+            supposed = supposing(next(iter(some.values())))
+        except InputError:
+            continue
+        numbers, supposing_tests = _passing(supposed, namespace, some, today)
+        passing |= numbers
+        bench = _Bench(supposed, namespace, supposing_tests, today)
+        tried = [one if one.fate is Fate.NOTICED else bench.tried_again(one) for one in tried]
+    return Coverage(tuple(tried), len(passing), tuple(one for i, one in enumerate(every) if i not in passing))
+
+
+def _passing(
+    state: State, namespace: str, tests: Mapping[int, ReachabilityTest], today: date
+) -> tuple[set[int], list[ReachabilityTest]]:
+    """The numbers of the tests that pass, and these tests."""
     judge = Judge(state, namespace, today=today)
-    counted: list[ReachabilityTest] = []
-    unjudged: list[ReachabilityTest] = []
-    for test in tests:
-        passes = not test.is_what_if and judge.outcome(test).status is Status.PASSED
-        (counted if passes else unjudged).append(test)
-    bench = _Bench(state, namespace, counted, today)
-    return Coverage(tuple(bench.tried()), len(counted), tuple(unjudged))
+    passing = {number: test for number, test in tests.items() if judge.outcome(test).status is Status.PASSED}
+    return set(passing), list(passing.values())
 
 
 class _Bench:
@@ -109,28 +137,45 @@ class _Bench:
 
     def __init__(self, state: State, namespace: str, tests: Sequence[ReachabilityTest], today: date) -> None:
         self._state = state
-        self._policies = list(state.tiers.policies())
-        self._equal = EqualMeanings(self._policies)
         # Tests that pass without an assumption are judged: to look for assumptions again would take most of the time.
         self._judge = Judge(state, namespace, today=today, thoroughly=False)
         self._tests = [(test, pods_asked_about(state, namespace, test)) for test in tests]
         self._tests = [(test, pods) for test, pods in self._tests if self._judge.holds(test)]
 
     def tried(self) -> Iterator[TriedMutant]:
-        for policy in self._policies:
+        """All mutants of the policies of the state."""
+        policies = list(self._state.tiers.policies())
+        equal = EqualMeanings(policies)
+        for policy in policies:
             for mutant in mutants_of(policy):
-                yield self._try(mutant)
+                yield TriedMutant(mutant, Fate.EQUAL) if equal.is_equal(mutant) else self._try(mutant)
+
+    def tried_again(self, one: TriedMutant) -> TriedMutant:
+        """A mutant of another state that nobody has noticed there, after it is tried in this one.
+
+        One that is equal beside the policies there may be noticed here, where policies are left out.
+        """
+        present = self._state.present(one.mutant.policy.policy)
+        if not self._tests or present is None or present.policy != one.mutant.policy.policy:
+            return one
+        test, _ = self._first_failing(one.mutant)
+        return TriedMutant(one.mutant, Fate.NOTICED, test) if test else one
 
     def _try(self, mutant: Mutant) -> TriedMutant:
-        if self._equal.is_equal(mutant):
-            return TriedMutant(mutant, Fate.EQUAL)
+        test, changed = self._first_failing(mutant)
+        if test:
+            return TriedMutant(mutant, Fate.NOTICED, test)
+        return TriedMutant(mutant, Fate.MISSED if changed and self._changes_something(mutant) else Fate.UNSEEN)
+
+    def _first_failing(self, mutant: Mutant) -> tuple[ReachabilityTest | None, ChangedSides]:
+        """A test that fails with a mutant in force, if one does, and what the mutant changes."""
         with changed_sides(self._state, mutant) as changed:
             for number, (test, pods) in enumerate(self._tests):
                 if _may_fail(pods, mutant, changed) and not self._judge.holds(test):
                     # Who has noticed one mutant of a policy often notices the next one, too.
                     self._tests.insert(0, self._tests.pop(number))
-                    return TriedMutant(mutant, Fate.NOTICED, test)
-        return TriedMutant(mutant, Fate.MISSED if changed and self._changes_something(mutant) else Fate.UNSEEN)
+                    return test, changed
+        return None, changed
 
     def _changes_something(self, mutant: Mutant) -> bool:
         """Whether any pod of the input may connect otherwise: what one side changes, the other may deny anyway."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, compared
 
 from ringfence.model.origin import Place
@@ -12,10 +13,13 @@ OPENED = DB.replace("      podSelector: {matchLabels: {app: web}}\n", "")
 RULE = WORKLOADS.count("\n") + 1 + 8
 
 
-def test_what_was_opened_is_an_error_at_the_rule_that_opens_it(tmp_path: Path) -> None:
+def test_what_was_opened_is_an_error_at_the_rule_that_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in (".git", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     found = compared(tmp_path, (WORKLOADS, DB), (WORKLOADS, OPENED))
     assert difference_annotations(found, "A", "B").splitlines()[0] == (
-        f"::error file={tmp_path}/b.yaml,line={RULE},title=opened::"
+        f"::error file=b.yaml,line={RULE},title=opened::"
         "tools/Deployment/probe -> prod/StatefulSet/db: TCP 3306%0A"
         f"ingress rule 1 of prod/db now allows it ({tmp_path}/b.yaml:{RULE})"
     )
@@ -35,12 +39,17 @@ def test_the_summary_is_a_notice_also_where_nothing_changed(tmp_path: Path) -> N
     )
 
 
-def test_an_error_in_the_input_is_an_error_at_its_place_in_the_repository(tmp_path: Path) -> None:
+def test_an_error_in_the_input_is_an_error_at_its_place_in_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (".git", "k8s"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "k8s")
     found = compared(tmp_path, (WORKLOADS, DB), (WORKLOADS, DB, CILIUM))
-    problem = Problem(Place("HEAD:k8s/db.yaml", 3), "any", "50% of it")
+    problem = Problem(Place("HEAD:db.yaml", 3), "any", "50% of it")
     first, second, _ = difference_annotations(found, "main", "HEAD", [problem]).splitlines()
     assert first == (
-        "::error file=k8s/db.yaml,line=3,title=not compared because of an error::HEAD:k8s/db.yaml:3: error: 50%25 of it"
+        "::error file=k8s/db.yaml,line=3,title=not compared because of an error::HEAD:db.yaml:3: error: 50%25 of it"
     )
     assert second.startswith("::warning file=")
     assert "added but not read" in second

@@ -1,15 +1,16 @@
 """What a change does as annotations of a GitHub workflow, each at the rule that is the cause of a row."""
 
-import posixpath
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ringfence.analysis.differences import ClusterDifference
+from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, Severity
 from ringfence.render.differences.phrases import plain
 from ringfence.render.differences.sections import Section, closing_sentence, difference_sections
 from ringfence.render.differences.text import summary_text
 from ringfence.render.formats import Annotation, Level, annotations_text
+from ringfence.render.repository_paths import RepositoryPaths
 
 _LEVELS: Final = {"opened": Level.ERROR, "closed": Level.WARNING}
 
@@ -29,18 +30,19 @@ def difference_annotations(found: ClusterDifference, first: str, second: str, pr
 def _errors(problems: Iterable[Problem], second: str) -> Iterator[Annotation]:
     for one in problems:
         if one.severity is Severity.ERROR:
-            file = _path(one.place.file, second)
-            yield Annotation(Level.ERROR, "not compared because of an error", (str(one),), file, one.place.line)
+            place = _place(one.place, second)
+            yield Annotation(Level.ERROR, "not compared because of an error", (str(one),), *place)
 
 
 def _of_section(section: Section, second: str) -> Iterator[Annotation]:
     level = _LEVELS.get(section.title, Level.WARNING if section.is_dangerous else Level.NOTICE)
     for row in section.rows:
         lines = (plain(row.sentence), *map(plain, row.reasons))
-        place = (_path(row.place.file, second), row.place.line) if row.place else ("", 0)
+        place = _place(row.place, second) if row.place else ("", 0)
         yield Annotation(level, section.title, lines, *place)
 
 
-def _path(file: str, second: str) -> str:
-    """The path of a file in the repository, without the revision that it was read from."""
-    return posixpath.normpath(file.removeprefix(f"{second}:").removeprefix(":"))
+def _place(place: Place, second: str) -> tuple[str, int]:
+    """The file and the line in the repository, without the revision that it was read from."""
+    file, has_lines = RepositoryPaths().of_revised_place(place, second)
+    return file, place.line if has_lines else 0

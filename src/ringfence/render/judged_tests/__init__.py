@@ -3,7 +3,6 @@
 from ringfence.render.judged_tests.annotations import results_annotations
 from ringfence.render.judged_tests.documents import results_json
 from ringfence.render.judged_tests.junit_suites import results_junit
-from ringfence.render.judged_tests.paths import shown_path
 from ringfence.render.judged_tests.tap_points import results_tap
 from ringfence.render.judged_tests.text import outcome_text, results_text, summary_text
 
@@ -14,6 +13,5 @@ __all__ = [
     "results_junit",
     "results_tap",
     "results_text",
-    "shown_path",
     "summary_text",
 ]

@@ -23,9 +23,9 @@ from ringfence.render.formats import (
     one_line,
     unique_names,
 )
-from ringfence.render.judged_tests.paths import shown_path, shown_text
 from ringfence.render.judged_tests.text import column_texts, detail_lines
 from ringfence.render.problems import problem_text
+from ringfence.render.repository_paths import RepositoryPaths, shown_path, shown_text
 from ringfence.testing.decoding import expectation_text
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 from ringfence.testing.reachability_tests import (
@@ -93,7 +93,7 @@ def _case(outcome: JudgedTest) -> tuple[JUnitCase, str]:
         one_line(test.name),
         problem,
         outcome.seconds,
-        shown_path(test.file),
+        RepositoryPaths().of(test.file),
         test.place.line,
         "\n".join(f"{name}: {text}" for name, text in columns.items()),
     )
@@ -106,7 +106,7 @@ def _problem_case(problem: Problem) -> tuple[JUnitCase, str]:
     told = JUnitProblem(JUnitKind.ERROR, one_line(problem.message), str(problem.code), problem_text(shown))
     name = one_line(f"{problem.object or 'document'} can be read")
     return JUnitCase(
-        _class_name(file), name, told, 0, shown_path(file), problem.place.line
+        _class_name(file), name, told, 0, RepositoryPaths().of(file), problem.place.line
     ), f"line {problem.place.line}"
 
 

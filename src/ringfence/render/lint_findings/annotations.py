@@ -5,7 +5,7 @@ from typing import Final
 
 from ringfence.lint import FindingLevel, LintFinding, LintFindings
 from ringfence.render.formats import Annotation, Level, annotations_text
-from ringfence.render.lint_findings.paths import RepositoryPaths
+from ringfence.render.repository_paths import RepositoryPaths
 
 _LEVELS: Final = {
     FindingLevel.ERROR: Level.ERROR,

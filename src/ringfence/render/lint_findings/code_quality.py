@@ -8,7 +8,7 @@ from typing import Final
 
 from ringfence.lint import FindingLevel, LintFinding, LintFindings
 from ringfence.render.formats import Json, json_text, one_line
-from ringfence.render.lint_findings.paths import RepositoryPaths
+from ringfence.render.repository_paths import RepositoryPaths
 
 _SEVERITIES: Final = {FindingLevel.ERROR: "major", FindingLevel.WARNING: "minor", FindingLevel.NOTE: "info"}
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from ringfence.lint import FindingLevel, LintFinding, LintFindings
 from ringfence.render.formats import JUnitCase, JUnitKind, JUnitProblem, JUnitSuite, junit_text, one_line, unique_names
-from ringfence.render.lint_findings.paths import RepositoryPaths
+from ringfence.render.repository_paths import RepositoryPaths
 
 SUITE: Final = "ringfence lint"
 

@@ -16,7 +16,7 @@ from ringfence.render.formats import (
     one_line,
     sarif_text,
 )
-from ringfence.render.lint_findings.paths import RepositoryPaths
+from ringfence.render.repository_paths import RepositoryPaths
 
 HOME: Final = "https://github.com/ringfence/ringfence"
 _PAGES: Final = f"{HOME}/blob/main/docs"

@@ -1,0 +1,62 @@
+"""Paths in outputs that leave the machine, or that a service shows beside the files of a repository."""
+
+from functools import cached_property
+from os.path import normpath
+from pathlib import Path, PurePath
+
+import msgspec
+
+from ringfence.model.origin import Place
+
+_KUSTOMIZED = " (kustomize)"
+
+
+def shown_text(text: str) -> str:
+    """A text, in which paths below the working directory are relative to it."""
+    return text.replace(f"{Path.cwd()}/", "")
+
+
+def shown_path(file: str) -> str:
+    """A path without anything about the machine: relative to the working directory, or else the name alone."""
+    path = PurePath(file)
+    if path.is_absolute():
+        here = Path.cwd()
+        path = path.relative_to(here) if path.is_relative_to(here) else PurePath(path.name)
+    return str(PurePath(*(part for part in path.parts if part != "..")))
+
+
+class RepositoryPaths(msgspec.Struct, frozen=True, dict=True):
+    """Where files are in the repository that the working directory is in, whichever of its folders that is."""
+
+    @cached_property
+    def _root(self) -> Path:
+        here = Path.cwd()
+        return next((one for one in (here, *here.parents) if (one / ".git").exists()), here)
+
+    def of(self, file: str) -> str:
+        """A path relative to the root of the repository, with slashes.
+
+        Without one, it is relative to the working directory. Of a file elsewhere it is the name alone: nothing is said
+        about the machine.
+        """
+        path = Path(normpath(Path.cwd() / file))
+        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else shown_path(file)
+
+    def of_place(self, place: Place) -> tuple[str, bool]:
+        """The file of a place, and whether the place is a line of that file.
+
+        What a kustomization was built from has no lines that one could look at: it is the kustomization as a whole. It
+        is empty for what is in no file: standard input and live clusters.
+        """
+        is_kept = place.file.endswith(_KUSTOMIZED) or Path(place.file).is_file()
+        return self._of_input(place.file) if is_kept else ("", False)
+
+    def of_revised_place(self, place: Place, revision: str) -> tuple[str, bool]:
+        """As `of_place`, of a place that may be in a revision: its files are relative to the working directory."""
+        file = place.file.removeprefix(f"{revision}:").removeprefix(":")
+        return self.of_place(place) if file == place.file else self._of_input(file)
+
+    def _of_input(self, file: str) -> tuple[str, bool]:
+        if file.endswith(_KUSTOMIZED):
+            return self.of(f"{file.removesuffix(_KUSTOMIZED)}/kustomization.yaml"), False
+        return self.of(file), True
