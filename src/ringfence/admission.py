@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.model.decoding import decode, must_count, refusals, stored_tree, unknown_fields
 from ringfence.model.field_errors import FieldError, each_once, go_quoted
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of, object_name
 from ringfence.model.objects import Manifest, Object, Policy
-from ringfence.model.origin import Origin
+from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.refusals import refusal
 from ringfence.model.remedies import Mistake, remedy_of
@@ -118,6 +119,12 @@ class Admission:
     def tree_of(self, policy: Policy) -> Mapping[str, Any] | None:
         """The custom resource as a server stores it of which a policy was read; None if it was not read of one."""
         return self._trees.get((KINDS.of(policy), policy.metadata.name))
+
+    def place_of(self, reference: Reference) -> Place:
+        """Where an object was read; an empty place for one that a program added, and for one that does not exist."""
+        kind = next((kind for kind in KINDS if kind.key == reference.kind), None)
+        origin = self._origins.get((kind, reference.namespace, reference.name)) if kind else None
+        return origin.at() if origin else Place("")
 
     def _admit(self, manifest: Manifest) -> Iterator[Problem]:
         """Add an object that was read, unless the API server would refuse it; yields what is wrong with it."""

@@ -465,7 +465,7 @@ class Cluster:
             checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example)
         )
         rules = wanted.rules()
-        linted = Linted(self.state, self.redundant, settings or wanted.settings)
+        linted = Linted(self.state, self.redundant, settings or wanted.settings, self._admission.place_of)
         found = wanted.with_severities(find_mistakes(linted, self.problems, rules))
         found = without_suppressed(found, directives_of(self.state, self._contents), rules, today or date.today())
         found = wanted.without_ignored_paths(found)

@@ -35,6 +35,7 @@ from ringfence.lint import (
     rule_text,
 )
 from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.plugins import PluginTraits
 from ringfence.render.affecting_traits import affected_text
 from ringfence.render.lint_findings import (
     SourceLine,
@@ -85,7 +86,7 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
     multiple=True,
     callback=_words,
     shell_complete=_complete,
-    help="Apply only these rules: RF101, RF1 (all that begin so), a name, a group or all. Repeatable.",
+    help="Apply only these rules: RF101, RF1 (all that begin so), a name, a group such as posture, or all. Repeatable.",
 )
 @click.option(
     "--ignore",
@@ -197,14 +198,15 @@ def lint(
     if since is not None and inputs.is_live:
         raise InputError("--since compares files with an earlier revision of them: name them with -f")
     wanted = _configuration(inputs, config, isolated=isolated).with_words(select, ignore, extend_select)
+    enforced_by = None if plugin is None else plugin_traits(plugin)
+    named = _plugin_name(enforced_by) if enforced_by else wanted.settings.plugin
     wanted = replace(
         wanted,
         severity={**wanted.severity, **severity},
         fail_on=FindingLevel(fail_on) if fail_on else wanted.fail_on,
-        settings=replace(wanted.settings, complete=complete or wanted.settings.complete),
+        settings=replace(wanted.settings, complete=complete or wanted.settings.complete, plugin=named),
     )
     rules = wanted.rules()
-    enforced_by = None if plugin is None else plugin_traits(plugin)
     fixes.check(is_live=inputs.is_live)
     earlier = _earlier(inputs, since) if since is not None else None
 
@@ -236,6 +238,11 @@ def _configuration(inputs: Inputs, config: str | None, *, isolated: bool) -> Lin
         return read_configuration(config)
     folders = [*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])]
     return LintConfiguration() if isolated else find_configuration(folders or ["."])
+
+
+def _plugin_name(plugin: PluginTraits) -> str:
+    """What rules are told of a plugin: one whose enforcement is turned off is like none."""
+    return plugin.plugin if plugin.traits.enforced else "none"
 
 
 def _earlier(inputs: Inputs, revision: str) -> Cluster:

@@ -7,7 +7,6 @@ Sources: CIS Kubernetes Benchmark; NSA and CISA, "Kubernetes Hardening Guide"; O
 for Containers; PCI DSS; NIST SP 800-53.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -75,8 +74,3 @@ CONTROLS: Final = (
 def compliance_tags(rule: str) -> tuple[str, ...]:
     """The controls that a rule is about, as `--select` names them: `compliance:cis-5.3.2`."""
     return tuple(f"compliance:{one.tag}" for one in CONTROLS if rule in one.rules)
-
-
-def known_tags() -> Iterable[str]:
-    """All controls, as `--select` names them."""
-    return (f"compliance:{one.tag}" for one in CONTROLS)

@@ -93,17 +93,31 @@ class BaselineEntry(msgspec.Struct, frozen=True):
     text: str
 
 
+class IsolationCoverage(msgspec.Struct, frozen=True):
+    """How many workloads there are with a network of their own, and how many of them policies isolate."""
+
+    workloads: int
+    ingress: int
+    egress: int
+
+    def __str__(self) -> str:
+        return (
+            f"isolated workloads: {self.ingress} of {self.workloads} ingress, {self.egress} of {self.workloads} egress"
+        )
+
+
 class LintFindings(msgspec.Struct, frozen=True):
     """All that was found, by place, and the rules that were skipped. It is false if nothing was found.
 
     `suppressed` are the findings that do not count, and are not among those that were found. `corrected` are the
-    entries of a baseline that are not found any more.
+    entries of a baseline that are not found any more. `coverage` is counted where rules about posture are applied.
     """
 
     found: tuple[LintFinding, ...]
     skipped: tuple[SkippedRules, ...] = ()
     suppressed: tuple[SuppressedFinding, ...] = ()
     corrected: tuple[BaselineEntry, ...] = ()
+    coverage: IsolationCoverage | None = None
 
     def __bool__(self) -> bool:
         return bool(self.found)

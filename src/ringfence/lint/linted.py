@@ -18,6 +18,7 @@ from ringfence.model.added_labels import pod_labels
 from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import Labels
 from ringfence.model.objects import NetworkPolicy, Workload
+from ringfence.model.origin import Place
 from ringfence.model.selectors import Operator, Selector
 from ringfence.model.services import Service
 
@@ -36,13 +37,21 @@ _OF_PODS: Final = (
 
 
 class Linted:
-    """A state, and what several rules ask about it. `redundancy` is computed when a rule asks for it."""
+    """A state, and what several rules ask about it.
+
+    `redundancy` is computed when a rule asks for it. `place_of` says where an object is written that is no policy.
+    """
 
     def __init__(
-        self, state: State, redundancy: Callable[[], Redundancy], settings: LintSettings = DEFAULT_SETTINGS
+        self,
+        state: State,
+        redundancy: Callable[[], Redundancy],
+        settings: LintSettings = DEFAULT_SETTINGS,
+        place_of: Callable[[Reference], Place] = lambda reference: Place(""),
     ) -> None:
         self.state = state
         self.settings = settings
+        self.place_of = place_of
         self._redundancy = redundancy
         self._remembered: dict[Hashable, Any] = {}
 

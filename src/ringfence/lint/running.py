@@ -5,10 +5,11 @@ from typing import Any
 
 from ringfence.analysis.endpoints import similar
 from ringfence.errors import InputError
-from ringfence.lint.compliance import compliance_tags, known_tags
+from ringfence.lint.compliance import compliance_tags
 from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, order_of
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
+from ringfence.lint.posture import isolation_coverage
 from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
 from ringfence.model.documents import document
@@ -42,6 +43,7 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
     return LintFindings(
         tuple(with_fingerprints(found)),
         tuple(SkippedRules(tuple(dict.fromkeys(of)), reason) for reason, of in skipped.items()),
+        coverage=isolation_coverage(linted) if any(one.group is RuleGroup.POSTURE for one in rules) else None,
     )
 
 
@@ -129,8 +131,6 @@ def named_rules(words: Iterable[str]) -> list[LintRule]:
 def _meant(word: str) -> list[LintRule]:
     found = [one for one in RULES if _is_named(one, word)]
     if not found:
-        if word.lower() in (*known_tags(), *RuleGroup):
-            raise InputError(f"no rule is in {word!r} yet: ringfence lint --list lists all")
         meant = similar(word, known_words()) or "; ringfence lint --list lists all"
         raise InputError(f"there is no rule {word!r}{meant}")
     return found

@@ -4,6 +4,9 @@ from typing import Final
 
 import msgspec
 
+SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
+"""The namespaces that every cluster has for itself."""
+
 
 class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the input does not say.
@@ -11,6 +14,7 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     `complete` says that the input is the whole cluster: what it does not hold does not exist. `plugin` is the network
     plugin that enforces the policies (`ovn-kubernetes`), or empty. `pod_cidrs` and `service_cidrs` are the ranges of
     which pods and Services get their addresses, `ingress_namespaces` the namespaces with ingress controllers.
+    The rules about posture leave out the `system_namespaces`.
     """
 
     complete: bool = False
@@ -18,6 +22,7 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     ingress_namespaces: tuple[str, ...] = ()
+    system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
 
 
 DEFAULT_SETTINGS: Final = LintSettings()

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
+from msgspec.structs import replace
+
 from ringfence.analysis.endpoints import similar
 from ringfence.engine.state import State
 from ringfence.lint.directives import Directive, annotation_directives, comment_directives
@@ -82,9 +84,8 @@ def without_suppressed(
     about = _about_directives(known, in_force, used, decided, today)
     applied = {rule.identifier for rule in rules}
     added = with_fingerprints((one, content(one, None)) for one in about if one.rule in applied)
-    return LintFindings(
-        tuple(sorted([*found, *added], key=order_of)), findings.skipped, (*findings.suppressed, *suppressed)
-    )
+    every = tuple(sorted([*found, *added], key=order_of))
+    return replace(findings, found=every, suppressed=(*findings.suppressed, *suppressed))
 
 
 def _indexed(
@@ -103,8 +104,6 @@ def _indexed(
 
 def _resolved(directive: Directive) -> Directive:
     """A directive with the identifiers of its rules; with a mistake if one of its words names none."""
-    from msgspec.structs import replace
-
     names = {rule.name: rule.identifier for rule in RULES} | {rule.identifier: rule.identifier for rule in RULES}
     names |= {code: code for code in _CODES}
     unknown = [word for word in directive.rules if word.lower() not in names and word.upper() not in names]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec import to_builtins
+
 from ringfence.lint import LintFinding, LintFindings, LintRule, RelatedPlace, SkippedRules, SuppressedFinding, page_of
 from ringfence.lint.compliance import compliance_tags
 from ringfence.render.formats import Json, document_json, table
@@ -10,12 +12,14 @@ from ringfence.render.problems import edit_json
 
 def findings_json(findings: LintFindings) -> str:
     """The findings and what was skipped as JSON."""
+    coverage = {"coverage": to_builtins(findings.coverage)} if findings.coverage else {}
     return document_json(
         {
             "findings": [_finding_json(one) for one in findings.found],
             "skipped": [_skipped_json(one) for one in findings.skipped],
             "suppressed": [_suppressed_json(one) for one in findings.suppressed],
             "corrected": [{"fingerprint": one.fingerprint, "text": one.text} for one in findings.corrected],
+            **coverage,
         }
     )
 

@@ -35,6 +35,8 @@ def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
         lines.append("")
     lines += [one_line(f"skipped {', '.join(one.rules)}: {one.reason}") for one in findings.skipped]
     lines += [one_line(f"corrected, and still in the baseline: {one.text}") for one in findings.corrected]
+    if findings.coverage:
+        lines.append(str(findings.coverage))
     lines.append(_total(findings))
     return "\n".join(lines)
 

@@ -1,0 +1,227 @@
+"""What the rules about posture ask: which workloads are isolated, and how far those that are stay open.
+
+A workload is isolated in a direction if a NetworkPolicy isolates its pods, or if administrators deny them all pods that
+no other rule is about. Pods that use their node's network are isolated by nobody, and are counted apart (RF210).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial, reduce
+from operator import and_
+from typing import Any, Final
+
+from ringfence.engine.doubts import doubt_text
+from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, OwnPorts, Stack, own_ports
+from ringfence.engine.population import Member, Reference, possible_pod
+from ringfence.engine.possible import Budget, Counterparts, Undecided, Universe
+from ringfence.lint.findings import IsolationCoverage
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, ObjectHit, Unknown
+from ringfence.model.metadata import NO_LABELS
+from ringfence.model.policies import Direction
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+Workloads = dict[Reference, list[Member]]
+Passing = Callable[[Stack, OwnPorts], Traffic]
+"""The traffic that the policies of a pod allow with everyone whom a rule is about."""
+
+_MOST_STEPS: Final = 2_000_000
+
+
+def is_of_the_system(linted: Linted, namespace: str) -> bool:
+    """Whether a namespace is one of those whose pods are left out."""
+    return namespace in linted.settings.system_namespaces
+
+
+def running_workloads(linted: Linted) -> Workloads:
+    """The workloads with a network of their own, and the pods of each; those of the system are left out."""
+    return linted.remembered("running workloads", partial(_by_workload, linted))
+
+
+def _by_workload(linted: Linted) -> Workloads:
+    found: defaultdict[Reference, list[Member]] = defaultdict(list)
+    for pod in linted.state.members():
+        if not pod.host_network and not is_of_the_system(linted, pod.namespace):
+            found[linted.state.workload(pod)].append(pod)
+    return {workload: found[workload] for workload in sorted(found)}
+
+
+def is_isolated(linted: Linted, pod: Member, direction: Direction) -> bool:
+    """Whether nothing passes to or from a pod but what some rule allows."""
+    stack = linted.state.tiers.stack(linted.state.identity(pod), direction)
+    return any(
+        profile.otherwise is Action.DENY or any(_denies_all_pods(rule) for rule in profile.rules) for profile in stack
+    )
+
+
+def _denies_all_pods(rule: CompiledRule) -> bool:
+    return rule.action is Action.DENY and rule.traffic == ALL_TRAFFIC and is_about_all_pods(rule)
+
+
+def is_about_all_pods(rule: CompiledRule) -> bool:
+    """Whether a rule names no peers, or has a peer that selects all pods of all namespaces."""
+    return rule.peers.everyone or any(
+        not one.pods.terms and one.namespaces is not None and not one.namespaces.terms for one in rule.peers.selections
+    )
+
+
+def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit | Unknown]:
+    """The workloads of which some pod is not isolated; those that policies which are not read may isolate, as one."""
+    unknown: dict[str, str] = {}
+    for workload, pods in running_workloads(linted).items():
+        opened = [pod for pod in pods if not is_isolated(linted, pod, direction)]
+        doubt = next((one for pod in opened for one in linted.state.doubts.selecting(pod, direction)), None)
+        if doubt is not None:
+            unknown[str(workload)] = doubt_text(doubt, direction)
+        elif opened:
+            some = "" if len(opened) == len(pods) else f" of {len(opened)} of its {len(pods)} pods"
+            what = f"the {direction.field}{some}" if some else f"its {direction.field}"
+            everybody = "every pod and every address may connect to it"
+            if direction is Direction.EGRESS:
+                everybody = "it may connect to every pod and every address"
+            remedy = f"select it in a policy with {direction.value} in its policyTypes, or deny all by default"
+            yield ObjectHit(
+                object_text(workload), linted.place_of(workload), f"no policy isolates {what}: {everybody}", remedy
+            )
+    yield from unknown_if(unknown)
+
+
+def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit | Unknown]:
+    """The namespaces in which a new pod without labels would not be isolated."""
+    known = linted.state.namespaces
+    named = known.names() if linted.is_complete else filter(known.is_defined, known.names())
+    names = sorted({*named, *linted.namespaces_with_objects} - set(linted.settings.system_namespaces))
+    pods = [possible_pod(name, NO_LABELS) for name in names]
+    with linted.state.supposing_pods(pods):
+        opened = [pod for pod in pods if not is_isolated(linted, pod, direction)]
+        doubts = {pod.namespace: next(linted.state.doubts.selecting(pod, direction), None) for pod in opened}
+    unknown: dict[str, str] = {}
+    for name, doubt in doubts.items():
+        if doubt is not None:
+            unknown[f"namespace {name}"] = doubt_text(doubt, direction)
+            continue
+        message = f"a new pod without labels would not be isolated for {direction.field}"
+        remedy = f"add a policy with podSelector: {{}} and policyTypes: [{direction.value}] that has no rules"
+        yield ObjectHit(f"Namespace {name}", linted.place_of(Reference("", "Namespace", name)), message, remedy)
+    yield from unknown_if(unknown)
+
+
+def unknown_if(found: dict[str, str]) -> Iterator[Unknown]:
+    """What could not be decided of some objects, each with the reason, as one."""
+    if found:
+        name, reason = next(iter(found.items()))
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield Unknown(f"not decided for {name}{more}: {reason}")
+
+
+def object_text(reference: Reference) -> str:
+    """An object as findings name it: `Deployment shop/web`."""
+    name = f"{reference.namespace}/{reference.name}" if reference.namespace else reference.name
+    return f"{reference.kind} {name}"
+
+
+def isolation_coverage(linted: Linted) -> IsolationCoverage | None:
+    """How many workloads are isolated, all their pods, for ingress and for egress; None if the input has none."""
+    workloads = running_workloads(linted)
+    if not workloads:
+        return None
+    ingress, egress = (
+        sum(all(is_isolated(linted, pod, direction) for pod in pods) for pods in workloads.values())
+        for direction in (Direction.INGRESS, Direction.EGRESS)
+    )
+    return IsolationCoverage(len(workloads), ingress, egress)
+
+
+# --- what isolated workloads leave open -------------------------------------------------------------------------------
+
+
+def openings(
+    linted: Linted,
+    direction: Direction,
+    passing: Passing,
+    is_meant: Callable[[CompiledRule], bool],
+    without: Iterable[Reference] = (),
+) -> Iterator[tuple[CompiledPolicy[Any], str, list[Reference], Traffic]]:
+    """The isolated workloads of which something passes, by the rule to which that is due.
+
+    Yields the policy, the path of the rule, the workloads and the traffic. Where no single rule is meant, it is the
+    first policy that selects them. Pods that the same policies select are asked about once.
+    """
+    known: dict[Hashable, Traffic] = {}
+    found: dict[tuple[CompiledPolicy[Any], str], tuple[dict[Reference, None], Traffic]] = {}
+    left_out = frozenset(without)
+    for workload, pods in running_workloads(linted).items():
+        for pod in pods if workload not in left_out else ():
+            if not is_isolated(linted, pod, direction):
+                continue
+            identity = linted.state.identity(pod)
+            stack = linted.state.tiers.stack(identity, direction)
+            own = own_ports(stack, identity)
+            if (stack, own) not in known:
+                known[stack, own] = passing(stack, own)
+            if traffic := known[stack, own]:
+                workloads, before = found.setdefault(_cause(stack, is_meant), ({}, NO_TRAFFIC))
+                workloads[workload] = None
+                found[_cause(stack, is_meant)] = workloads, before | traffic
+    for (policy, path), (workloads, traffic) in found.items():
+        yield policy, path, list(workloads), traffic
+
+
+def _cause(stack: Stack, is_meant: Callable[[CompiledRule], bool]) -> tuple[CompiledPolicy[Any], str]:
+    for profile in stack:
+        for policy in profile.policies:
+            for rule in policy.rules[profile.direction]:
+                if rule.action is Action.ALLOW and is_meant(rule):
+                    return policy, f"spec.{profile.direction.field}[{rule.index}]"
+    return stack[-1].policies[0], "spec"
+
+
+def opening_hits(
+    linted: Linted,
+    direction: Direction,
+    passing: Passing,
+    is_meant: Callable[[CompiledRule], bool],
+    say: Callable[[str, Traffic], str],
+    remedy: str,
+    without: Iterable[Reference] = (),
+) -> Iterator[Hit | Unknown]:
+    """A finding for each rule to which an opening is due; `say` makes the message of the workloads and the traffic."""
+    unknown: dict[str, str] = {}
+    for policy, path, workloads, traffic in openings(linted, direction, passing, is_meant, without):
+        pods = [pod for workload in workloads for pod in running_workloads(linted)[workload]]
+        doubt = next((one for pod in pods for one in linted.state.doubts.selecting(pod, direction)), None)
+        if doubt is not None:
+            unknown[str(workloads[0])] = doubt_text(doubt, direction)
+            continue
+        more = f" and {len(workloads) - 1} more" if len(workloads) > 1 else ""
+        yield Hit(policy, path, say(f"{workloads[0]}{more}", traffic), remedy)
+    yield from unknown_if(unknown)
+
+
+def passing_with_all_pods(linted: Linted) -> Passing:
+    """What the ingress of a pod allows every pod that could be, of every namespace that could be.
+
+    Raises Undecided where selectors overlap in too many ways.
+    """
+
+    def counterparts() -> Counterparts:
+        state, budget = linted.state, Budget(_MOST_STEPS)
+        universe = Universe(state.namespaces, budget.step)
+        return Counterparts(state.tiers, state.population, universe, Direction.INGRESS, budget)
+
+    found = linted.remembered("counterparts", counterparts)
+
+    def passing(stack: Stack, own: OwnPorts) -> Traffic:
+        if not stack:
+            return ALL_TRAFFIC
+        return reduce(and_, (traffic for region, traffic in found.of_stack(stack, own) if region), ALL_TRAFFIC)
+
+    return passing
+
+
+def decided(found: Iterator[Hit | ObjectHit | Unknown]) -> Iterator[Hit | ObjectHit | Unknown]:
+    """What a rule finds, up to what takes too many steps."""
+    try:
+        yield from found
+    except (Undecided, RecursionError) as error:
+        yield Unknown(str(error) or "the requirements on labels overlap in too many ways")

@@ -1,0 +1,122 @@
+"""A workload that no policy isolates for ingress.
+
+A pod that no NetworkPolicy selects for ingress is not isolated: every pod and every address may connect to it.
+A policy of administrators that denies all pods of all namespaces isolates it, too. Pods that use their node's network
+are left out (RF210), and so are those of the `system-namespaces` of the configuration. A workload that a policy selects
+which is not read is not decided.
+
+Remedy: deny ingress by default in its namespace, and allow what it needs.
+
+Fires, for no policy selects it:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  policyTypes: [Ingress]
+```
+
+Fires, for the policy is about egress only:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+```
+
+Silent, for a policy isolates it:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+```
+
+Silent, for administrators deny what nobody allows:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: deny-by-default}
+spec:
+  tier: Baseline
+  priority: 1
+  subject: {namespaces: {}}
+  ingress:
+  - action: Deny
+    from: [{namespaces: {}}]
+```
+
+Silent, for it is part of every cluster:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: dns, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: dns}}
+  template:
+    metadata: {labels: {app: dns}}
+    spec: {containers: [{name: a, image: a}]}
+```
+"""
+
+from functools import partial
+
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.posture import open_workloads
+from ringfence.lint.rule import LintRule, RuleGroup
+from ringfence.model.policies import Direction
+
+RULE = LintRule(
+    "RF201",
+    "not-isolated-ingress",
+    FindingLevel.NOTE,
+    __doc__,
+    partial(open_workloads, direction=Direction.INGRESS),
+    group=RuleGroup.POSTURE,
+)

@@ -1,0 +1,205 @@
+"""A port of a database, or one for administrators, that pods of several namespaces can reach.
+
+It is about ports that a container of a pod declares, such as 5432 of PostgreSQL. It is found if pods of two or more
+other namespaces may connect, the `system-namespaces` of the configuration aside, or if all pods may that could be. Both
+ends count: the ingress of the pod, and the egress of the others.
+
+Remedy: allow the port to the pods that need it.
+
+Fires, for pods of two namespaces may connect:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db, namespace: data}
+spec:
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 5432}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: audit, namespace: audit, labels: {app: audit}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: data}
+spec:
+  podSelector: {}
+  ingress:
+  - from:
+    - namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [shop, audit]}]}
+```
+
+Fires, for nothing isolates it:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db, namespace: data}
+spec:
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 5432}]}]}
+```
+
+Silent, for pods of one namespace may connect:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db, namespace: data}
+spec:
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 5432}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: audit, namespace: audit, labels: {app: audit}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: data}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}}]
+```
+
+Silent, for the rule is about another port:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db, namespace: data}
+spec:
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 5432}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: audit, namespace: audit, labels: {app: audit}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: data}
+spec:
+  podSelector: {}
+  ingress:
+  - ports: [{port: 9187}]
+```
+
+Silent, for no database listens there:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+```
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.engine.policies import PortQuestion, own_ports
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.posture import (
+    decided,
+    is_of_the_system,
+    object_text,
+    passing_with_all_pods,
+    running_workloads,
+)
+from ringfence.lint.rule import Hit, LintRule, ObjectHit, RuleGroup, Unknown
+from ringfence.model.policies import Direction
+
+SENSITIVE_PORTS: Final = {
+    22: "SSH",
+    1433: "SQL Server",
+    1521: "Oracle",
+    2379: "etcd",
+    2380: "etcd",
+    3306: "MySQL",
+    3389: "RDP",
+    5432: "PostgreSQL",
+    5984: "CouchDB",
+    6379: "Redis",
+    9042: "Cassandra",
+    9200: "Elasticsearch",
+    9300: "Elasticsearch",
+    10250: "the kubelet",
+    11211: "memcached",
+    27017: "MongoDB",
+}
+"""The ports that databases and administrators use, all TCP, and what is usually behind them."""
+
+_MOST: Final = 1
+"""So many other namespaces are one application and its database."""
+
+
+def _check(linted: Linted) -> Iterator[Hit | ObjectHit | Unknown]:
+    yield from decided(_found(linted))
+
+
+def _found(linted: Linted) -> Iterator[ObjectHit]:
+    passing = passing_with_all_pods(linted)
+    for workload, pods in running_workloads(linted).items():
+        ports: dict[int, str] = {}
+        for pod in pods:
+            identity = linted.state.identity(pod)
+            stack = linted.state.tiers.stack(identity, Direction.INGRESS)
+            everybody = None
+            for port in _sensitive_ports(pod):
+                everybody = passing(stack, own_ports(stack, identity)) if everybody is None else everybody
+                namespaces = _namespaces_reaching(linted, pod, port)
+                if everybody.contains("TCP", port):
+                    ports.setdefault(port, "every pod of every namespace")
+                elif len(namespaces) > _MOST:
+                    ports.setdefault(port, f"pods of {len(namespaces)} other namespaces, such as {namespaces[0]},")
+        for port, who in sorted(ports.items()):
+            message = f"{who} may connect to TCP {port}, which is usually {SENSITIVE_PORTS[port]}"
+            remedy = f"allow port {port} to the pods that need it"
+            yield ObjectHit(object_text(workload), linted.place_of(workload), message, remedy)
+
+
+def _sensitive_ports(pod: Member) -> list[int]:
+    declared = {one.port for one in pod.container_ports if one.protocol == "TCP"}
+    return sorted(declared.intersection(SENSITIVE_PORTS))
+
+
+def _namespaces_reaching(linted: Linted, pod: Member, port: int) -> list[str]:
+    """The other namespaces of which some pod may connect to a port of a pod."""
+    tiers, identity = linted.state.tiers, linted.state.identity(pod)
+    question = PortQuestion(identity.families[0], "TCP", port)
+    sources = tiers.peers_allowed(identity, Direction.INGRESS, question)
+    sources &= tiers.subjects_allowing(identity, Direction.EGRESS, question)
+    found = {one.namespace for one in linted.state.population.identities(sources) if not one.host_network}
+    return sorted(name for name in found - {pod.namespace} if not is_of_the_system(linted, name))
+
+
+RULE = LintRule("RF209", "sensitive-port-exposed", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.POSTURE)
