@@ -116,6 +116,20 @@ def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> N
     expect(shown.get_by_role("heading", level=1)).to_have_text(ORDERS)
 
 
+def test_the_page_of_a_workload_says_which_pods_to_come_could_reach_it(page: OpenedPage, shop: Path) -> None:
+    table = page.open(shop, "workload", CHECKOUT).get_by_role("table").filter(has_text="possible pods and addresses")
+    rows = [row.get_by_role("cell").all_inner_texts() for row in table.locator("tbody tr").all()]
+    assert rows == [
+        ["ingress", "pods with app=prometheus of namespace monitoring", "TCP 8081"],
+        ["ingress", "pods with app=storefront of namespace shop", "TCP 8080"],
+        ["egress", "pods with k8s-app=kube-dns of namespace kube-system", "TCP 53; UDP 53"],
+        ["egress", "pods with app=cart of namespace shop", "TCP ports named http"],
+        ["egress", "pods with app=orders-db of namespace shop", "TCP ports named postgres"],
+        ["egress", "pods with app=queue of namespace shop", "TCP ports named amqp"],
+        ["egress", "203.0.113.40/32", "TCP 443"],
+    ]
+
+
 def test_the_map_leads_to_workloads_and_explanations(page: OpenedPage, shop: Path) -> None:
     shown = page.open(shop, "map")
     picture = shown.get_by_role("group", name="Map of the allowed connections")

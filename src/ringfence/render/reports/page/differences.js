@@ -26,7 +26,7 @@ export function differenceView(report) {
     closing ? h("p", {}, closing) : null,
     rows.length ? h("p", {}, h("a", { href: link("changed") }, "Show the cells that change")) : null,
     sections.flatMap((section) => [
-      h("h2", {}, section.title, h("span", { class: "quiet" }, ` ${section.rows.length}`)),
+      h("h2", { class: "title" }, section.title, h("span", { class: "quiet" }, ` ${section.rows.length}`)),
       h(
         "ul",
         { class: "changes" },
