@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -10,6 +11,7 @@ import pytest
 import ringfence.cluster
 import ringfence.render.answers
 import ringfence.sources.manifests.yaml_documents  # noqa: F401
+from tests.lab.sandboxes import in_sandbox
 
 pytest_plugins = ["pytester"]
 
@@ -87,6 +89,27 @@ def test_a_test_that_fails_says_why_with_its_place_and_without_a_traceback(proje
     assert "no peer selects prod/web" in text
     assert "Traceback" not in text
     assert "runtest" not in text
+
+
+def test_the_kernel_judges_the_tests_as_well(project: pytest.Pytester) -> None:
+    in_sandbox(lambda: None)
+    ended = run(project, "--ringfence-lab", "--junit-xml=out.xml")
+    ended.assert_outcomes(passed=2, skipped=1)
+    properties = ElementTree.parse(project.path / "out.xml").getroot().iter("property")
+    assert [(one.get("name"), (one.get("value") or "").split(" (")[0]) for one in properties] == [
+        *[("static", "passed"), ("kernel", "passed")] * 2,
+        *[("static", "skipped"), ("kernel", "not tested")],
+    ]
+
+
+def test_a_laboratory_that_can_test_nothing_is_a_failure(project: pytest.Pytester) -> None:
+    in_sandbox(lambda: None)
+    isolated = "tests:\n- {name: isolated, pods: prod/db, isolated: ingress}\n"
+    (project.path / "tests" / "db.yaml").write_text(TESTS.split("tests:")[0] + isolated)
+    run(project).assert_outcomes(passed=1)
+    ended = run(project, "--ringfence-lab")
+    ended.assert_outcomes(failed=1)
+    assert "the laboratory could test nothing" in ended.stdout.str()
 
 
 def test_a_node_id_an_expression_and_a_marker_choose_tests(project: pytest.Pytester) -> None:

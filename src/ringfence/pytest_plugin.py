@@ -31,7 +31,9 @@ _MARKERS = (b"ringfence/v1", b"ReachabilityTest")
 """What the head of a file has in it that is collected."""
 
 _UNCONFIGURED = "no manifests to test: set ringfence_manifests in pytest's configuration, or use --ringfence-manifests"
+_NOTHING_TESTED = "the laboratory could test nothing of this: `ringfence test --lab` says why, for each test"
 _CLUSTER = pytest.StashKey[Any]()
+_IN_KERNEL = pytest.StashKey["dict[ReachabilityItem, JudgedTest]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--ringfence-context", metavar="NAME", help="Test the live cluster of this kubeconfig context instead."
+    )
+    group.addoption(
+        "--ringfence-lab",
+        action="store_true",
+        help="Have the kernel judge the ReachabilityTests as well, in a laboratory of network namespaces.",
     )
     parser.addini("ringfence_manifests", "Files and folders with the manifests that tests are about.", type="linelist")
 
@@ -105,14 +112,25 @@ class ReachabilityItem(pytest.Item):
         self.add_marker("ringfence")
 
     def runtest(self) -> None:
-        """Judge the test. Raises PolicyTestFailure if it does not hold."""
+        """Judge the test. Raises PolicyTestFailure if it does not hold, by the engine or in the laboratory."""
         if not _is_configured(self.config):
             pytest.skip(_UNCONFIGURED)
-        (outcome,) = _cluster(self.config).judged([self.test])
+        if self.config.getoption("ringfence_lab"):
+            outcome = _in_kernel(self.session)[self]
+            self._note_columns(outcome)
+        else:
+            (outcome,) = _cluster(self.config).judged([self.test])
         if outcome.is_bad:
             raise PolicyTestFailure(outcome)
         if outcome.status.value == "skipped":
             pytest.skip(outcome.message)
+
+    def _note_columns(self, outcome: "JudgedTest") -> None:
+        """What the engine and the kernel say, as properties of the test: pytest writes them into its JUnit."""
+        from ringfence.render.judged_tests import column_texts
+
+        if outcome.columns:
+            self.user_properties += column_texts(outcome.columns).items()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Why the test does not hold, or what is wrong in the manifests, without a traceback."""
@@ -144,6 +162,25 @@ def ringfence_cluster(pytestconfig: pytest.Config) -> "Cluster":
     if not _is_configured(pytestconfig):
         pytest.fail(_UNCONFIGURED, pytrace=False)
     return deepcopy(_cluster(pytestconfig))
+
+
+def _in_kernel(session: pytest.Session) -> "dict[ReachabilityItem, JudgedTest]":
+    """The outcomes of all tests of a session, with a column for the kernel: one laboratory is built for all.
+
+    Raises LaboratoryError where there can be none, or where it could test nothing.
+    """
+    from ringfence.errors import LaboratoryError
+    from ringfence.lab.kernel_outcomes import beside_kernel
+    from ringfence.testing.outcomes import JudgedTests
+
+    if _IN_KERNEL not in session.stash:
+        items = [one for one in session.items if isinstance(one, ReachabilityItem)]
+        cluster = _cluster(session.config)
+        judged = beside_kernel(cluster, JudgedTests(tuple(cluster.judged([one.test for one in items]))))
+        if not judged.is_tested_in_kernel:
+            raise LaboratoryError(_NOTHING_TESTED)
+        session.stash[_IN_KERNEL] = dict(zip(items, judged.outcomes, strict=True))
+    return session.stash[_IN_KERNEL]
 
 
 def _is_configured(config: pytest.Config) -> bool:
