@@ -76,6 +76,7 @@ def test_contexts_of_the_kubeconfig(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["get", "describe"])
 def test_the_resource_and_the_policies(command: str) -> None:
     assert offered(command, "netp") == ["netpol"]
+    assert offered(command, "cnp,netp") == ["cnp,netpol"]
     assert offered(command, "-f", EXAMPLE, "-n", "prod", "netpol", "") == ["db-policy"]
     assert offered(command, "-f", EXAMPLE, "netpol", "") == [], "there is none in default"
 

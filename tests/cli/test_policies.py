@@ -43,7 +43,9 @@ def test_policies_are_named_as_in_kubectl(words: str) -> None:
         ("netpol netpol/db-policy", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
         ("netpol/", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
         ("cnp/", "use cnp NAME NAME or cnp/NAME cnp/NAME"),
-        ("cnp/a anp/b", "name policies of one kind at a time"),
+        ("netpol/db-policy cnp", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
+        ("netpol,cnp/x", "'netpol,cnp' is not a supported resource: use netpol, cnp, anp or banp"),
+        ("netpol,", "'' is not a supported resource: use netpol, cnp, anp or banp"),
         ("", "Missing argument 'netpol|cnp|anp|banp [NAME]...'"),
     ],
 )
@@ -207,6 +209,33 @@ class TestPoliciesOfAdministrators:
     def test_get(self, words: str, table: str, path: str) -> None:
         result = CliRunner().invoke(cli, ["get", *words.split(), "-f", path])
         assert (result.exit_code, result.stdout.split()) == (0, table.split())
+
+    @pytest.mark.parametrize(
+        ("words", "printed"),
+        [
+            ("banp,anp", "NAME AGE K/default <unknown> NAME PRIORITY AGE K/old 5 <unknown>"),
+            ("netpol,anp", "NAME PRIORITY AGE K/old 5 <unknown>"),
+            ("netpol,anp old", "NAME PRIORITY AGE old 5 <unknown>"),
+            ("anp/old adminnetworkpolicies/old", "NAME PRIORITY AGE old 5 <unknown> old 5 <unknown>"),
+            ("anp,adminnetworkpolicies", "NAME PRIORITY AGE old 5 <unknown>"),
+            ("cnp/dns anp/old --no-headers", "K/dns Baseline 0 <unknown> K/old 5 <unknown>"),
+            ("banp,anp -o name", "K/default K/old"),
+            ("banp,anp -o jsonpath={.kind}", "List"),
+        ],
+    )
+    def test_get_of_several_kinds(self, words: str, printed: str, path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", *words.split(), "-f", path])
+        assert re.sub(r"\S+\.io/", "K/", result.stdout).split() == printed.split()
+        assert result.stdout.count("\n\n") == (printed.count("NAME") > 1)
+
+    def test_describe_of_several_kinds(self, path: str) -> None:
+        described = [CliRunner().invoke(cli, ["describe", kind, "-f", path]).stdout for kind in ("cnp", "anp,cnp")]
+        alone = CliRunner().invoke(cli, ["describe", "anp", "-f", path]).stdout
+        assert described[1] == f"{alone.replace('Events:  <none>', '').rstrip()}\n\n\n{described[0]}"
+
+    def test_several_kinds_without_policies(self, path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", "netpol,cnp", "-l", "a=b", "-f", path])
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No resources found\n")
 
     def test_a_document_is_what_a_server_stores(self, path: str) -> None:
         written = CliRunner().invoke(cli, ["get", "cnp", "tenants", "-o", "yaml", "-f", path]).stdout

@@ -93,7 +93,8 @@ def complete_policy(context: click.Context, parameter: click.Parameter, incomple
     named = context.params.get("policies")
     if named is None:
         resources = [word for kind in KINDS.policies() for word in (kind.short_name, kind.plural, kind.name.lower())]
-        return _beginning(dict.fromkeys(resources), incomplete)
+        before, comma, _ = incomplete.rpartition(",")
+        return _beginning([before + comma + word for word in dict.fromkeys(resources)], incomplete)
     cluster = _cluster(context)
     if cluster is None:
         return []
@@ -101,7 +102,8 @@ def complete_policy(context: click.Context, parameter: click.Parameter, incomple
     return _beginning(
         (
             policy.metadata.name
-            for kind in named.kinds
+            for one in named
+            for kind in one.kinds
             for policy in cluster.policies_of(kind.key)
             if namespace_of(policy) in ("", namespace)
         ),

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 
 import click
 import msgspec
@@ -12,7 +13,7 @@ from ringfence.analysis.endpoints import similar
 from ringfence.cli import EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.options import as_one
-from ringfence.cli.policy_arguments import WantedPolicies, wanted_policies
+from ringfence.cli.policy_arguments import NamedPolicies, WantedPolicies, wanted_policies
 from ringfence.cli.terminal import print_document, print_exactly, print_message, print_text
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
@@ -92,23 +93,24 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
       ringfence get netpol db-policy -n prod -f manifests/ -o yaml
       ringfence get netpol -A -f manifests/ -o jsonpath='{.items[*].metadata.name}'
       ringfence get cnp -f manifests/
+      ringfence get netpol,cnp -A -f manifests/
     """
     cluster = inputs.cluster()
-    kind = _kind(wanted, cluster)
-    found, missing = _choose(wanted, kind, cluster)
+    chosen = _choose_all(wanted, cluster)
+    is_document = any(one.found for one in chosen) or not wanted.names
     match options.output:
         case "json" | "yaml" as output:
-            if found or not wanted.names:
-                tree = _tree(wanted, cluster, found)
+            if is_document:
+                tree = _tree(wanted, cluster, chosen)
                 print_document(json_text(tree) if output == "json" else yaml_text(tree))
         case JSONPathTemplate() as template:
-            if found or not wanted.names:
-                print_exactly(_applied(template, _tree(wanted, cluster, found)))
+            if is_document:
+                print_exactly(_applied(template, _tree(wanted, cluster, chosen)))
         case "name":
-            print_text(_names(kind, cluster, found))
+            print_text("".join(_names(one, cluster) for one in chosen))
         case _:
-            print_text(_table(kind, cluster, found, _table_options(wanted, options, kind)))
-    inputs.leave(cluster.problems, _exit_code(kind, cluster, missing))
+            print_text(_tables(wanted, options, cluster, chosen))
+    inputs.leave(cluster.problems, _exit_code(cluster, chosen))
 
 
 @click.command()
@@ -125,46 +127,67 @@ def describe(wanted: WantedPolicies, inputs: Inputs) -> None:
       ringfence describe banp default -f manifests/
     """
     cluster = inputs.cluster()
-    kind = _kind(wanted, cluster)
-    found, missing = _choose(wanted, kind, cluster, prefixes=True)
+    chosen = _choose_all(wanted, cluster, prefixes=True)
+    found = [policy for one in chosen for policy in one.found]
     # kubectl lists the events of an object that is described alone. Files have none; those of a cluster are not read.
-    is_alone = len(found) == 1 and not missing and wanted.names in ((), (found[0].metadata.name,))
-    print_text(_description(kind, cluster, found, events=is_alone and not inputs.is_live))
-    inputs.leave(cluster.problems, _exit_code(kind, cluster, missing))
+    is_alone = (
+        len(found) == 1 and not any(one.missing for one in chosen) and wanted.names in ((), (found[0].metadata.name,))
+    )
+    events = is_alone and not inputs.is_live
+    print_text("\n\n".join(_description(one, cluster, events=events) for one in chosen if one.found))
+    inputs.leave(cluster.problems, _exit_code(cluster, chosen))
 
 
 # --- which policies ---------------------------------------------------------------------------------------------------
 
 
-def _kind(wanted: WantedPolicies, cluster: Cluster) -> Kind:
+class _Chosen(NamedTuple):
+    """The policies of a kind that are wanted, and the names that no policy has."""
+
+    kind: Kind
+    found: list[Policy]
+    missing: list[str]
+
+
+def _kind(named: NamedPolicies, cluster: Cluster) -> Kind:
     """The kind that is wanted: of several that share a short name, one of which there are policies."""
-    kinds = wanted.policies.kinds
+    kinds = named.kinds
     return next((kind for kind in kinds if cluster.policies_of(kind.key)), kinds[0])
 
 
-def _choose(
-    wanted: WantedPolicies, kind: Kind, cluster: Cluster, *, prefixes: bool = False
-) -> tuple[list[Policy], list[str]]:
-    """The policies that are wanted, and the names that no policy has."""
-    if kind.is_namespaced and wanted.names and wanted.all_namespaces:
+def _choose_all(wanted: WantedPolicies, cluster: Cluster, *, prefixes: bool = False) -> list[_Chosen]:
+    """The policies that are wanted, in order; all of a kind at most once. A message says if there are none.
+
+    Of several kinds, names are whole, as in kubectl.
+    """
+    named = [(_kind(one, cluster), one.names) for one in wanted.policies]
+    named = named if wanted.names else list(dict.fromkeys(named))
+    prefixes &= len({kind for kind, _ in named}) == 1
+    chosen = [_choose(wanted, kind, names, cluster, prefixes=prefixes) for kind, names in named]
+    if not wanted.names and not any(one.found for one in chosen):
+        kinds = [one.kind for one in chosen]
+        print_message(_nothing_found(wanted, kinds[0], cluster) if len(kinds) == 1 else "No resources found")
+    return chosen
+
+
+def _choose(wanted: WantedPolicies, kind: Kind, names: Sequence[str], cluster: Cluster, *, prefixes: bool) -> _Chosen:
+    if kind.is_namespaced and names and wanted.all_namespaces:
         raise InputError("a resource cannot be retrieved by name across all namespaces")
     if kind.is_namespaced and wanted.all_namespaces and cluster.state.only_namespace:
         raise InputError(f"-A: only namespace {cluster.state.only_namespace} could be read: leave out -A")
     policies = _selected(wanted, kind, cluster)
-    if not wanted.names:
-        if not policies:
-            print_message(_nothing_found(wanted, kind, cluster))
-        return policies, []
+    if not names:
+        return _Chosen(kind, policies, [])
     found: list[Policy] = []
     missing = []
-    for name in wanted.names:
+    for name in names:
         named = [policy for policy in policies if policy.metadata.name == name]
         if not named and prefixes:
             named = [policy for policy in policies if policy.metadata.name.startswith(name)]
         found += named
         if not named:
             missing.append(name)
-    return found, missing
+    return _Chosen(kind, found, missing)
 
 
 def _nothing_found(wanted: WantedPolicies, kind: Kind, cluster: Cluster) -> str:
@@ -195,24 +218,41 @@ def _selected(wanted: WantedPolicies, kind: Kind, cluster: Cluster, *, all_names
     )
 
 
-def _exit_code(kind: Kind, cluster: Cluster, missing: Sequence[str]) -> int:
+def _exit_code(cluster: Cluster, chosen: Iterable[_Chosen]) -> int:
     """The exit code, after a message for each name that no policy of the namespace has."""
-    namespace = cluster.namespace if kind.is_namespaced else ""
-    known = [policy.metadata.name for policy in cluster.policies_of(kind.key) if namespace_of(policy) == namespace]
-    where = f" in namespace {namespace}" if namespace else ""
-    for name in missing:
-        meant = similar(name, known)
-        print_message(f'error: {kind.plural}.{kind.group} "{name}" not found{where}{meant}')
-    return EXIT_UNUSABLE if missing else EXIT_YES
+    code = EXIT_YES
+    for kind, _, missing in chosen:
+        namespace = cluster.namespace if kind.is_namespaced else ""
+        known = [policy.metadata.name for policy in cluster.policies_of(kind.key) if namespace_of(policy) == namespace]
+        where = f" in namespace {namespace}" if namespace else ""
+        for name in missing:
+            meant = similar(name, known)
+            print_message(f'error: {kind.plural}.{kind.group} "{name}" not found{where}{meant}')
+            code = EXIT_UNUSABLE
+    return code
 
 
 # --- what is printed: NetworkPolicies as kubectl describes them, others as any custom resource ------------------------
 
 
-def _names(kind: Kind, cluster: Cluster, found: Sequence[Policy]) -> str:
-    if kind.schema is None:
-        return names_text(_network_policies(found))
-    return custom_names(map(cluster.document, found), kind)
+def _names(chosen: _Chosen, cluster: Cluster) -> str:
+    if chosen.kind.schema is None:
+        return names_text(_network_policies(chosen.found))
+    return custom_names(map(cluster.document, chosen.found), chosen.kind)
+
+
+def _tables(wanted: WantedPolicies, options: GetOptions, cluster: Cluster, chosen: Sequence[_Chosen]) -> str:
+    """A table of each kind, in order, with an empty line between two that have headers."""
+    some = [one for one in chosen if one.found]
+    listed = some if wanted.names else chosen
+    several = len({one.kind for one in listed}) > 1
+    tables, namespaces = [], False
+    for kind, group in groupby(some, key=lambda one: one.kind):
+        found = [policy for one in group for policy in one.found]
+        # In kubectl, tables behind one with a column for namespaces have that column, too.
+        namespaces |= wanted.all_namespaces and kind.is_namespaced
+        tables.append(_table(kind, cluster, found, _table_options(options, namespaces=namespaces, kinds=several)))
+    return ("" if options.no_headers else "\n").join(tables)
 
 
 def _table(kind: Kind, cluster: Cluster, found: Sequence[Policy], options: TableOptions) -> str:
@@ -222,22 +262,23 @@ def _table(kind: Kind, cluster: Cluster, found: Sequence[Policy], options: Table
     return custom_table(map(cluster.document, found), kind, now=now, options=options)
 
 
-def _description(kind: Kind, cluster: Cluster, found: Sequence[Policy], *, events: bool) -> str:
-    if kind.schema is None:
-        return description(_network_policies(found))
-    return custom_description(map(cluster.document, found), events=events)
+def _description(chosen: _Chosen, cluster: Cluster, *, events: bool) -> str:
+    if chosen.kind.schema is None:
+        return description(_network_policies(chosen.found))
+    return custom_description(map(cluster.document, chosen.found), events=events)
 
 
 def _network_policies(found: Iterable[Policy]) -> list[NetworkPolicy]:
     return [policy for policy in found if isinstance(policy, NetworkPolicy)]
 
 
-def _table_options(wanted: WantedPolicies, options: GetOptions, kind: Kind) -> TableOptions:
+def _table_options(options: GetOptions, *, namespaces: bool, kinds: bool) -> TableOptions:
     return TableOptions(
-        namespaces=wanted.all_namespaces and kind.is_namespaced,
+        namespaces=namespaces,
         labels=options.show_labels,
         label_columns=tuple(column for group in options.label_columns for column in group.split(",")),
         headers=not options.no_headers,
+        kinds=kinds,
     )
 
 
@@ -248,7 +289,7 @@ def _applied(template: JSONPathTemplate, tree: dict[str, Any]) -> str:
         raise InputError(f"-o jsonpath: {error}") from None
 
 
-def _tree(wanted: WantedPolicies, cluster: Cluster, found: Sequence[Policy]) -> dict[str, Any]:
-    """The policy if it was asked for by its name, else a List."""
-    documents = [cluster.document(policy) for policy in found]
+def _tree(wanted: WantedPolicies, cluster: Cluster, chosen: Iterable[_Chosen]) -> dict[str, Any]:
+    """The policy if one was asked for by its name, else a List."""
+    documents = [cluster.document(policy) for one in chosen for policy in one.found]
     return documents[0] if len(wanted.names) == 1 else list_document(documents)

@@ -1,5 +1,7 @@
 """The arguments of `get` and `describe`: which policies, named as in kubectl."""
 
+from itertools import groupby
+
 import click
 import msgspec
 
@@ -24,16 +26,16 @@ class NamedPolicies(msgspec.Struct, frozen=True):
 
 
 class WantedPolicies(msgspec.Struct, frozen=True):
-    """The arguments and options of `get` and `describe` that choose policies."""
+    """The arguments and options of `get` and `describe` that choose policies, of one resource or of several."""
 
-    policies: NamedPolicies
+    policies: tuple[NamedPolicies, ...]
     all_namespaces: bool
     selector: str
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the policies; none if all are wanted."""
-        return self.policies.names
+        """The names of the policies, once for each resource; none if all are wanted."""
+        return tuple(name for one in self.policies for name in one.names)
 
 
 def kinds_of_resource(resource: str) -> tuple[Kind, ...]:
@@ -51,25 +53,23 @@ def _words(kind: Kind) -> set[str]:
     return {word + suffix for word in words for suffix in suffixes}
 
 
-def _parse(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> NamedPolicies:
-    """The names in `netpol NAME NAME` or `netpol/NAME netpol/NAME`: kubectl accepts both."""
-    if "/" in words[0]:
-        resources = [word.partition("/")[0].lower() for word in words]
-        names = tuple(word.partition("/")[2] for word in words)
+def _parse(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[NamedPolicies, ...]:
+    """What `netpol NAME NAME`, `netpol,cnp` or `netpol/NAME cnp/NAME` names: kubectl accepts all of them."""
+    if any("/" in word for word in words[:1]):
+        pairs = [word.partition("/")[::2] for word in words]
     else:
-        resources, names = [words[0].lower()], words[1:]
-    for resource, word in zip(resources, words, strict=False):
-        if not kinds_of_resource(resource):
-            written = word.partition("/")[0]
-            message = f"{written!r} is not a supported resource: use netpol, cnp, anp or banp"
+        pairs = [(resource, name) for resource in dict.fromkeys(words[0].split(",")) for name in words[1:] or ("",)]
+    for resource, _ in pairs:
+        if not kinds_of_resource(resource.lower()):
+            message = f"{resource!r} is not a supported resource: use netpol, cnp, anp or banp"
             raise click.BadParameter(message, context, parameter)
-    if len({kinds_of_resource(resource) for resource in resources}) > 1:
-        raise click.BadParameter("name policies of one kind at a time", context, parameter)
-    if not all(names) or any("/" in name for name in names):
-        short = kinds_of_resource(resources[0])[0].short_name
+    names = [name for _, name in pairs]
+    if any("/" in name for name in names) or (not all(names) and ("/" in words[0] or len(words) > 1)):
+        short = kinds_of_resource(pairs[0][0].lower())[0].short_name
         message = f"use {short} NAME NAME or {short}/NAME {short}/NAME"
         raise click.BadParameter(message, context, parameter)
-    return NamedPolicies(resources[0], names)
+    grouped = groupby(pairs, key=lambda pair: pair[0].lower())
+    return tuple(NamedPolicies(resource, tuple(name for _, name in some if name)) for resource, some in grouped)
 
 
 wanted_policies = as_one(

@@ -30,16 +30,17 @@ _SPEC_COLUMNS: Final = ("tier", "priority")
 def custom_table(documents: Iterable[Document], kind: Kind, *, now: datetime, options: TableOptions) -> str:
     """The table of `kubectl get`, in the order given; empty if there are no objects. `now` must have a time zone."""
     fields = [field for field in _SPEC_COLUMNS if field in _spec_fields(kind)]
-    headers = ["NAME", *map(str.upper, fields), "AGE"]
+    headers = ["NAMESPACE"] if options.namespaces else []
+    headers += ["NAME", *map(str.upper, fields), "AGE"]
     headers += [key.rpartition("/")[2].upper() for key in options.label_columns]
     headers += ["LABELS"] if options.labels else []
-    rows = [_row(document, fields, now, options) for document in documents]
+    rows = [_row(document, kind, fields, now, options) for document in documents]
     return table(headers if options.headers else None, rows)
 
 
 def custom_names(documents: Iterable[Document], kind: Kind) -> str:
     """What `kubectl get -o name` prints."""
-    return "".join(f"{kind.name.lower()}.{kind.group}/{document['metadata']['name']}\n" for document in documents)
+    return "".join(f"{_full_name(document, kind)}\n" for document in documents)
 
 
 def custom_description(documents: Iterable[Document], *, events: bool = True) -> str:
@@ -54,10 +55,16 @@ def _spec_fields(kind: Kind) -> Mapping[str, object]:
     return kind.schema.properties["spec"].properties if kind.schema else {}
 
 
-def _row(document: Document, fields: Sequence[str], now: datetime, options: TableOptions) -> list[str]:
+def _full_name(document: Document, kind: Kind) -> str:
+    return f"{kind.name.lower()}.{kind.group}/{document['metadata']['name']}"
+
+
+def _row(document: Document, kind: Kind, fields: Sequence[str], now: datetime, options: TableOptions) -> list[str]:
     metadata = document["metadata"]
     labels = metadata.get("labels") or {}
-    row = [metadata["name"], *(str(document["spec"].get(field, "<none>")) for field in fields)]
+    row = [""] if options.namespaces else []
+    row.append(_full_name(document, kind) if options.kinds else metadata["name"])
+    row += (str(document["spec"].get(field, "<none>")) for field in fields)
     row.append(age(creation_time(metadata.get("creationTimestamp")), now))
     row += [labels.get(key, "") for key in options.label_columns]
     return [*row, ",".join(label_lines(labels)) or "<none>"] if options.labels else row

@@ -20,12 +20,16 @@ _Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class TableOptions(msgspec.Struct, frozen=True):
-    """The options of `kubectl get` for its table: `-A`, `--show-labels`, `-L` and, negated, `--no-headers`."""
+    """The options of `kubectl get` for its table: `-A`, `--show-labels`, `-L` and, negated, `--no-headers`.
+
+    With `kinds`, names are written as `kind.group/name`, as where objects of several kinds are listed.
+    """
 
     namespaces: bool = False
     labels: bool = False
     label_columns: tuple[str, ...] = ()
     headers: bool = True
+    kinds: bool = False
 
 
 def laid_out(lines: Iterable[str]) -> str:

@@ -45,7 +45,7 @@ def policy_table(policies: Iterable[NetworkPolicy], *, now: datetime, options: T
 
 def names_text(policies: Iterable[NetworkPolicy]) -> str:
     """What `kubectl get networkpolicy -o name` prints."""
-    return "".join(f"networkpolicy.networking.k8s.io/{policy.metadata.name}\n" for policy in policies)
+    return "".join(f"{_full_name(policy)}\n" for policy in policies)
 
 
 def description(policies: Iterable[NetworkPolicy], *, zone: tzinfo | None = None) -> str:
@@ -77,7 +77,7 @@ def _requirement_text(requirement: LabelSelectorRequirement) -> str:
 
 def _columns(now: datetime, options: TableOptions) -> list[tuple[str, Callable[[NetworkPolicy], str]]]:
     columns: list[tuple[str, Callable[[NetworkPolicy], str]]] = [
-        ("NAME", lambda policy: policy.metadata.name),
+        ("NAME", _full_name if options.kinds else lambda policy: policy.metadata.name),
         ("POD-SELECTOR", lambda policy: selector_text(policy.spec.pod_selector)),
         ("AGE", lambda policy: age(creation_time(policy.metadata.creation_timestamp), now)),
     ]
@@ -89,6 +89,10 @@ def _columns(now: datetime, options: TableOptions) -> list[tuple[str, Callable[[
             ("LABELS", lambda policy: ",".join(sorted(label_lines(policy.metadata.labels or {}))) or "<none>")
         )
     return columns
+
+
+def _full_name(policy: NetworkPolicy) -> str:
+    return f"networkpolicy.networking.k8s.io/{policy.metadata.name}"
 
 
 def _label(policy: NetworkPolicy, key: str) -> str:
