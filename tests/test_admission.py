@@ -296,9 +296,10 @@ class TestALaterVersionOfAnAdministratorsPolicy:
     ) -> None:
         rule = {"action": action, "from": [{"serviceAccounts": {}}]}
         cluster = self.cluster(tmp_path, "v1beta1", ingress=[rule])
-        assert 'strict decoding error: unknown field "spec.ingress[0].from[0].serviceAccounts"' in [
-            problem.message for problem in cluster.problems
-        ]
+        version, unknown = cluster.problems
+        assert version.code == ProblemCode.UNKNOWN_VERSION
+        assert unknown.message == 'unknown field "spec.ingress[0].from[0].serviceAccounts"'
+        assert unknown.remedy.startswith("use a version of ringfence that knows it")
         verdict = cluster.can("x/a", "x/b")
         assert bool(verdict) is is_allowed
         closed = "from[0] has no field that is known here, so the rule fails closed and denies every peer"

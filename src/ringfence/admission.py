@@ -217,7 +217,11 @@ class Admission:
 def _problems(manifest: Manifest, review: _Review) -> Iterator[Problem]:
     """The errors of an object that was read, or else its warnings, as problems."""
     concern = KINDS.of(manifest.object).may_concern_policies
-    for one in review.errors or review.warnings:
+    # An object that counts although it has an unknown field is reported for that field: that another is missing beside
+    # it, such as any field of a peer, may be wrong in the version of the API that has it.
+    beside = {one.path.rpartition(".")[0] for one in unknown_fields(manifest.tree)} if review.errors else ()
+    errors = [one for one in review.errors if one.path not in beside]
+    for one in errors if review.errors else review.warnings:
         yield refusal(one, manifest.origin, object_name(review.object), may_concern_policies=concern)
 
 

@@ -50,6 +50,10 @@ DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
 
 
+_REMEDY_OF_A_LATER_FIELD: Final = (
+    "use a version of ringfence that knows it, if there is one: the answers are without it"
+)
+
 Progress = Callable[[int, int], None]
 """Called repeatedly during a long read with the bytes done and the bytes in total."""
 
@@ -158,7 +162,7 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
         yield Problem(origin.key_at(path), code, message, Severity.WARNING, name, remedy=remedy)
     unknown = unknown_fields(tree)
     for field in unknown:
-        message = f"strict decoding error: unknown field {go_quoted(field.path)}"
+        message = f"{'' if stored else 'strict decoding error: '}unknown field {go_quoted(field.path)}"
         code = ProblemCode.UNKNOWN_FIELD
         column = column_of(origin, field.path, field.name, key=True)
         remedy = remedy_of(
@@ -172,6 +176,7 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
                 column=column,
             )
         )
+        remedy = remedy or (_REMEDY_OF_A_LATER_FIELD if stored else "")
         fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
         yield Problem(origin.key_at(field.path), code, message, object=name, fix=fix, remedy=remedy)
     if not unknown:
