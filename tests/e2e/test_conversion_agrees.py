@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from ringfence.cli import cli
 from ringfence.cluster import Cluster
 from ringfence.render.converted_policies import conversion_yaml
 from ringfence.sources.manifests import comments_of
@@ -50,3 +52,25 @@ def test_the_server_accepts_what_is_printed(experimental_server: ControlPlane, t
         path = path_of("clusternetworkpolicies") + "?dryRun=All&fieldValidation=Strict"
         answer = experimental_server.request("POST", path, text, "application/yaml")
         assert (answer.status, answer.warnings) == (201, []), text
+
+
+def test_a_live_cluster_gives_what_its_manifests_give(experimental_server: ControlPlane, tmp_path: Path) -> None:
+    """And what is printed can be applied to it."""
+    file = tmp_path / "older.yaml"
+    older = [one for one in yaml.safe_load_all(OLDER.read_text()) if one["kind"] != "Pod"]
+    file.write_text(yaml.safe_dump_all(older))
+    experimental_server.kubectl("apply", f"--filename={file}")
+    try:
+        options = ["-o", "json", "--kubeconfig", str(experimental_server.kubeconfig)]
+        live = CliRunner().invoke(cli, ["convert", *options])
+        assert live.exit_code == 0, live.stderr
+        assert specs(live.stdout) == specs(CliRunner().invoke(cli, ["convert", "-o", "json", "-f", str(file)]).stdout)
+        applied = experimental_server.kubectl("apply", "--dry-run=server", "--filename=-", stdin=live.stdout)
+        assert applied.stdout.count("(server dry run)") == len(specs(live.stdout))
+    finally:
+        experimental_server.kubectl("delete", f"--filename={file}")
+
+
+def specs(text: str) -> dict[str, Any]:
+    """The specs of a list of policies, by their names."""
+    return {item["metadata"]["name"]: item["spec"] for item in yaml.safe_load(text)["items"]}
