@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.semantics.objects import labelled, pod, policy
 
 from .control_plane import ControlPlane
+from .test_one_namespace import READABLE
 from .test_watching import create
 
 
@@ -50,9 +52,9 @@ class OpenedPage:
 
 
 @contextmanager
-def local_page(control_plane: ControlPlane) -> Iterator[OpenedPage]:
+def local_page(kubeconfig: Path, *options: str) -> Iterator[OpenedPage]:
     """The page of a cluster. It is still open when the program ends, which says nothing then."""
-    command = [sys.executable, "-m", "ringfence", "ui", "--kubeconfig", str(control_plane.kubeconfig), "--no-browser"]
+    command = [sys.executable, "-m", "ringfence", "ui", "--kubeconfig", str(kubeconfig), "--no-browser", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -76,7 +78,7 @@ def test_a_policy_that_kubectl_creates_closes_a_cell_of_the_page(api_server: Con
     for number, name in enumerate(("web", "db"), 1):
         create(api_server, pod(f"{namespace}/{name}", {"app": name}))
         give_address(api_server, namespace, name, f"10.240.77.{number}")
-    with local_page(api_server) as page:
+    with local_page(api_server.kubeconfig) as page:
 
         def cell() -> str:
             return str(page.ask(f"/explain?source={namespace}/web&destination={namespace}/db")["result"])
@@ -87,3 +89,15 @@ def test_a_policy_that_kubectl_creates_closes_a_cell_of_the_page(api_server: Con
             page.await_change()
         assert cell() == "none"
         assert page.ask("/report.json")["problems"] == []
+
+
+def test_what_a_user_may_not_watch_is_a_problem_in_the_page(api_server: ControlPlane, namespace: str) -> None:
+    kubeconfig = api_server.service_account(f"reader-{namespace}", READABLE, verbs=["get", "list"], namespace=namespace)
+    with local_page(kubeconfig, "-n", namespace) as page:
+        found: list[str] = []
+        while not any("networkpolicies" in one for one in found):
+            page.await_change()
+            found = [one["message"] for one in page.ask("/report.json")["problems"] if one["code"] == "not-followed"]
+    (message,) = [one for one in found if "networkpolicies" in one]
+    assert message.startswith("changes of NetworkPolicy are not shown: ")
+    assert message.endswith(": the verbs list and watch on networkpolicies are needed")
