@@ -210,7 +210,7 @@ SECOND = MISSPELT.partition("---\n")[2].replace("name: db,", "name: second,").re
 
 def test_a_baseline_is_written_and_then_only_new_findings_count() -> None:
     written = lint(MISSPELT, "--write-baseline", "b.json")
-    assert (written.exit_code, written.stdout, written.stderr) == (0, "", "wrote 1 findings to b.json\n")
+    assert (written.exit_code, written.stdout, written.stderr) == (0, "", "wrote 1 finding to b.json\n")
     again = lint(f"# moved\n{MISSPELT}", "--baseline", "b.json")
     assert (again.exit_code, again.stdout) == (0, "nothing found (1 suppressed)\n")
     new = lint(f"{MISSPELT}---\n{SECOND}", "--baseline", "b.json")

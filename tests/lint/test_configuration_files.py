@@ -89,6 +89,7 @@ def test_both_files_say_the_same(file: str, text: str) -> None:
         ("per-path-ignores: {a: RF101}", "x.yaml:1: per-path-ignores.a: a list of texts"),
         ("complete: 1", "x.yaml:1: complete: true or false is expected here, not 1"),
         ("plugin: 1", "x.yaml:1: plugin: a text is expected here, not 1"),
+        ("plugin: celium", "x.yaml:1: plugin: there is no plugin 'celium'; did you mean cilium?"),
         ("pod-cidrs: [10.0.0.0]", "x.yaml:1: pod-cidrs: '10.0.0.0' is not a range of addresses"),
         ("ignore: []\nignore: []\n", "x.yaml:2: ignore: this key is there twice"),
         ("- RF101", "x.yaml:1: keys such as select are expected here, not ['RF101']"),

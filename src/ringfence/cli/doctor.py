@@ -60,7 +60,13 @@ from ringfence.whole_files import write_whole
 )
 @click.option("--on", "on_nodes", multiple=True, metavar="NODE", help="Prove it on this node. Repeatable.")
 @click.option("--all-nodes", is_flag=True, help="Prove it on all nodes that are ready; by default on one.")
-@click.option("--image", default=DEFAULT_IMAGE, show_default=True, help="The image of the pods, which has agnhost.")
+@click.option(
+    "--image",
+    metavar="IMAGE",
+    default=DEFAULT_IMAGE,
+    show_default=True,
+    help="The image of the pods, which has agnhost.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),

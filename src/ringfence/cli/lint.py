@@ -72,7 +72,9 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
     for value in values:
         word, _, level = value.partition("=")
         if level not in list(FindingLevel):
-            raise click.BadParameter(f"{value!r} is not RULE=LEVEL: use one such as RF113=error")
+            raise click.BadParameter(
+                f"{value!r} is not RULE=LEVEL: use one such as RF113=error, with {', '.join(FindingLevel)}"
+            )
         named_rules([word])
         found[word] = FindingLevel(level)
     return found
@@ -265,8 +267,8 @@ def _write_baseline(file: str, findings: LintFindings) -> None:
         raise InputError(f"--write-baseline {file}: cannot be written: {reason}") from None
     left = sum(one.is_input_error for one in findings.found)
     kept = len(findings.found) - left + sum(one.kind is SuppressionKind.EXTERNAL for one in findings.suppressed)
-    errors = f"; {left} errors in the input are in no baseline: correct them" if left else ""
-    print_message(f"wrote {kept} findings to {file}{errors}")
+    errors = f"; errors in the input are in no baseline, correct them: {left}" if left else ""
+    print_message(f"wrote {kept} {'finding' if kept == 1 else 'findings'} to {file}{errors}")
 
 
 def _no_list() -> str:

@@ -104,7 +104,7 @@ def _report(found: FixedInput, verb: str) -> None:
         number = len(found.unsafe)
         print_message(f"{number} {'more has a fix' if number == 1 else 'more have fixes'} with --unsafe-fixes")
     if not found.applied:
-        print_message("there is nothing to fix")
+        print_message("nothing was fixed" if found.unsafe or found.refused else "there is nothing to fix")
 
 
 def _write(before: FileContents, after: FileContents) -> None:

@@ -41,9 +41,10 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, tests: tuple[Path, .
     """Show the report as a local page, and edit policies in it to see what that changes.
 
     Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
-    cluster and the files stay as they are until you save. When a file changes, or an object
-    of a live cluster, the page shows it. The page is at
-    127.0.0.1 only, for the browser that opens the address with its token. It needs the extra [ui].
+    cluster and the files stay as they are until you save. When a file or an object of a live cluster changes, the page
+    shows it. Below a cell of the matrix, a button opens real connections in network namespaces of this machine, and
+    another one keeps the cell as a test in a file. Mistakes that `lint` finds are marked. The page is at 127.0.0.1 only,
+    for the browser that opens the address with its token. It needs the extra [ui].
 
     With --learn, the page is a course: short lessons, each with a small cluster, a question, and a policy to write.
 

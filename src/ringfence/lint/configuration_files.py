@@ -21,6 +21,7 @@ from ringfence.lint.findings import FindingLevel
 from ringfence.lint.running import named_rules
 from ringfence.lint.settings import LintSettings
 from ringfence.model.cidrs import parse_cidr
+from ringfence.plugins import named_plugin
 from ringfence.sources.manifests import CONFIGURATION_FILE, read_settings
 
 PROJECT: Final = "pyproject.toml"
@@ -167,7 +168,7 @@ def _configuration(written: object, file: str) -> LintConfiguration:
 
 
 def _setting(value: object, key: str, field: str) -> Any:
-    """The value of a setting, of the type of its default. Ranges of addresses must be some."""
+    """The value of a setting, of the type of its default. Ranges of addresses must be some, and a plugin be known."""
     default = getattr(_DEFAULTS, field)
     if isinstance(default, tuple):
         found = _texts(value, key, "[10.0.0.0/8]" if key.endswith("-cidrs") else "[ingress-nginx]")
@@ -180,7 +181,15 @@ def _setting(value: object, key: str, field: str) -> Any:
     if type(value) is not type(default):
         expected = "true or false" if isinstance(default, bool) else "a text"
         raise _ValueError(key, f"{expected} is expected here, not {_shown_value(value)}")
-    return value
+    return _plugin(value, key) if isinstance(value, str) and value else value
+
+
+def _plugin(name: str, path: str) -> str:
+    """The name of a network plugin, of that name or an alias of it."""
+    try:
+        return named_plugin(name).name
+    except InputError as error:
+        raise _ValueError(path, str(error)) from None
 
 
 def _rules(value: object, path: str) -> tuple[str, ...]:
