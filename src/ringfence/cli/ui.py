@@ -43,8 +43,8 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, tests: tuple[Path, .
     Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
     cluster and the files stay as they are until you save. When a file or an object of a live cluster changes, the page
     shows it. Below a cell of the matrix, a button opens real connections in network namespaces of this machine, and
-    another one keeps the cell as a test in a file. Mistakes that `lint` finds are marked. The page is at 127.0.0.1 only,
-    for the browser that opens the address with its token. It needs the extra [ui].
+    another one keeps the cell as a test in a file. Mistakes that `lint` finds are marked. The page is at 127.0.0.1
+    only, for the browser that opens the address with its token. It needs the extra [ui].
 
     With --learn, the page is a course: short lessons, each with a small cluster, a question, and a policy to write.
 
