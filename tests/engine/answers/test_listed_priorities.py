@@ -1,5 +1,7 @@
 """Policies with the same priority in lists: named exactly where the answer about one of the pairs names them."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from tests.engine.answers.test_tier_reasons import guard
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, namespace, pod, policy
 
-from ringfence.engine.answers import explain, list_matches, listed_priority_assumptions
+from ringfence.engine.answers import explain, list_matches, listed_priorities, listed_priority_assumptions
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses
@@ -135,3 +137,18 @@ def test_the_work_does_not_grow_with_the_pods() -> None:
         guard(f"g{number}", "Admin", 1, *("Accept", "Deny")[:: 1 if number % 2 else -1]) for number in range(20)
     ]
     assert len(listed(*world, *policies)) == 100
+
+
+def test_policies_that_do_the_same_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 policies of one priority that do one of two things: one comparison for each direction in place of 780."""
+    compared: list[object] = []
+    compare = listed_priorities._disagreements
+
+    def counted(*arguments: Any) -> Any:
+        compared.append(arguments)
+        return compare(*arguments)
+
+    monkeypatch.setattr(listed_priorities, "_disagreements", counted)
+    policies = [guard(f"g{number:02}", "Admin", 1, ("Accept", "Deny")[number % 2]) for number in range(40)]
+    assert len(listed(namespace("x"), pod("x/a"), pod("x/b"), *policies)) == 400
+    assert len(compared) == 2

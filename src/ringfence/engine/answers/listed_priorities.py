@@ -142,6 +142,11 @@ class _Outcome(NamedTuple):
     not_denied: tuple[Partition[Any, Traffic], Partition[Any, Traffic]]
     passes_on: bool
 
+    @property
+    def key(self) -> object:
+        """Equal for policies that do the same."""
+        return tuple(map(frozenset, (*self.passing, *self.not_denied))), self.passes_on
+
 
 class _Conflict(NamedTuple):
     """Two policies that disagree: the extents for which, and the traffic about which.
@@ -173,16 +178,39 @@ class _Conflict(NamedTuple):
 
 
 def _conflicts(equals: _Equals, evaluate: Evaluate[E], asked: Traffic) -> Iterator[_Conflict]:
-    """Each two policies that disagree about some of the traffic `asked`."""
+    """Each two policies that disagree about some of the traffic `asked`.
+
+    Policies that do the same are compared with others once.
+    """
     tier = equals.stack[-1].tier
-    outcomes = [_outcome(equals, policy, evaluate) for policy in equals.policies]
-    for (one, a), (other, b) in combinations(zip(equals.policies, outcomes, strict=True), 2):
-        sure = _disagreeing(a, b, 0, 1, asked)
-        is_passed_on = a.passes_on or b.passes_on
-        if_denied = _disagreeing(a, b, 0, 0, asked) if is_passed_on else []
-        if_allowed = _disagreeing(a, b, 1, 1, asked) if is_passed_on else []
-        if sure or if_denied or if_allowed:
-            yield _Conflict(equal_priority_text(tier, one, other), sure, if_denied, if_allowed)
+    numbers: dict[object, int] = {}
+    outcomes: dict[int, _Outcome] = {}
+    numbered = []
+    for policy in equals.policies:
+        outcome = _outcome(equals, policy, evaluate)
+        number = numbers.setdefault(outcome.key, len(numbers))
+        outcomes.setdefault(number, outcome)
+        numbered.append((policy, number))
+    disagreements: dict[tuple[int, int], _Disagreements] = {}
+    for (one, a), (other, b) in combinations(outcomes.items(), 2):
+        found = _disagreements(a, b, asked)
+        if any(found):
+            disagreements[one, other] = disagreements[other, one] = found
+    if disagreements:
+        for (first, one), (second, other) in combinations(numbered, 2):
+            if (one, other) in disagreements:
+                yield _Conflict(equal_priority_text(tier, first, second), *disagreements[one, other])
+
+
+_Disagreements = tuple[Partition[Any, Traffic], Partition[Any, Traffic], Partition[Any, Traffic]]
+"""The last three fields of a `_Conflict`."""
+
+
+def _disagreements(one: _Outcome, other: _Outcome, asked: Traffic) -> _Disagreements:
+    sure = _disagreeing(one, other, 0, 1, asked)
+    if not (one.passes_on or other.passes_on):
+        return sure, [], []
+    return sure, _disagreeing(one, other, 0, 0, asked), _disagreeing(one, other, 1, 1, asked)
 
 
 def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: Evaluate[E]) -> _Outcome:
