@@ -6,7 +6,7 @@ from tests.lint.test_false_alarms import CILIUM, WEB, pod, policy
 from tests.semantics.judges import cluster_of
 
 from ringfence import Cluster
-from ringfence.lint import LintSettings
+from ringfence.lint import RULES, LintSettings, controls
 
 CLOSED = policy({"podSelector": {"matchLabels": {"app": "api"}}, "policyTypes": ["Ingress", "Egress"]})
 
@@ -47,3 +47,9 @@ def test_a_finding_about_a_workload_stands_where_the_workload_is_written(tmp_pat
     file.write_text("# a pod\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\n")
     (found,) = Cluster.load(file).lint(select=["RF201"]).found
     assert (found.place.file, found.place.line) == (str(file), 2)
+
+
+def test_every_control_names_rules_that_exist_and_has_a_tag_of_its_own() -> None:
+    known = {rule.identifier for rule in RULES}
+    assert all(one.rules and known.issuperset(one.rules) for one in controls())
+    assert len({one.tag for one in controls()}) == len(controls())

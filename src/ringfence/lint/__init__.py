@@ -1,7 +1,7 @@
 """Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
 
 from ringfence.lint.baselines import baseline_text, read_baseline, without_baseline, without_earlier
-from ringfence.lint.compliance import CONTROLS, Control
+from ringfence.lint.compliance import Control, controls
 from ringfence.lint.configuration import LintConfiguration
 from ringfence.lint.configuration_files import find_configuration, read_configuration
 from ringfence.lint.findings import (
@@ -25,7 +25,6 @@ from ringfence.lint.suppressing import directives_of, without_suppressed
 
 __all__ = [
     "ABOUT_SUPPRESSIONS",
-    "CONTROLS",
     "RULES",
     "BaselineEntry",
     "Control",
@@ -48,6 +47,7 @@ __all__ = [
     "SuppressionKind",
     "baseline_text",
     "chosen_rules",
+    "controls",
     "directives_of",
     "find_configuration",
     "find_mistakes",

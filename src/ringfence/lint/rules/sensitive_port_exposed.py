@@ -137,6 +137,7 @@ from ringfence.lint.posture import (
 )
 from ringfence.lint.rule import Hit, LintRule, ObjectHit, RuleGroup, Unknown
 from ringfence.model.policies import Direction
+from ringfence.sets.traffic import Traffic
 
 SENSITIVE_PORTS: Final = {
     22: "SSH",
@@ -167,7 +168,7 @@ def _check(linted: Linted) -> Iterator[Hit | ObjectHit | Unknown]:
 
 
 def _found(linted: Linted) -> Iterator[ObjectHit]:
-    passing = passing_with_all_pods(linted)
+    passing, known = passing_with_all_pods(linted), dict[tuple[int, int], str]()
     for workload, pods in running_workloads(linted).items():
         ports: dict[int, str] = {}
         for pod in pods:
@@ -176,11 +177,10 @@ def _found(linted: Linted) -> Iterator[ObjectHit]:
             everybody = None
             for port in _sensitive_ports(pod):
                 everybody = passing(stack, own_ports(stack, identity)) if everybody is None else everybody
-                namespaces = _namespaces_reaching(linted, pod, port)
-                if everybody.contains("TCP", port):
-                    ports.setdefault(port, "every pod of every namespace")
-                elif len(namespaces) > _MOST:
-                    ports.setdefault(port, f"pods of {len(namespaces)} other namespaces, such as {namespaces[0]},")
+                if (identity.bit, port) not in known:
+                    known[identity.bit, port] = _who(linted, pod, port, everybody)
+                if who := known[identity.bit, port]:
+                    ports.setdefault(port, who)
         for port, who in sorted(ports.items()):
             message = f"{who} may connect to TCP {port}, which is usually {SENSITIVE_PORTS[port]}"
             remedy = f"allow port {port} to the pods that need it"
@@ -190,6 +190,14 @@ def _found(linted: Linted) -> Iterator[ObjectHit]:
 def _sensitive_ports(pod: Member) -> list[int]:
     declared = {one.port for one in pod.container_ports if one.protocol == "TCP"}
     return sorted(declared.intersection(SENSITIVE_PORTS))
+
+
+def _who(linted: Linted, pod: Member, port: int, everybody: Traffic) -> str:
+    """The pods that may connect to a port, if they are too many; otherwise empty. `everybody` is what all pods may."""
+    if everybody.contains("TCP", port):
+        return "every pod of every namespace"
+    namespaces = _namespaces_reaching(linted, pod, port)
+    return f"pods of {len(namespaces)} other namespaces, such as {namespaces[0]}," if len(namespaces) > _MOST else ""
 
 
 def _namespaces_reaching(linted: Linted, pod: Member, port: int) -> list[str]:
