@@ -6,8 +6,10 @@ them needs no reasons; what is not may still assume nothing.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
+from ringfence.engine.answers.host_selections import unapplied_policies, would_select
 from ringfence.engine.answers.unknown_labels import values_named
 from ringfence.engine.answers.verdicts import node_addresses
 from ringfence.engine.policies import NETWORK_POLICY_TIER, End, Profile
@@ -24,6 +26,8 @@ class Certainty:
         self._state = state
         self._revision = state.revision
         self._known: dict[Member, bool] = {}
+        self._different_hosts: list[Member] | None = None
+        self._without_hosts: WeakKeyDictionary[Profile, bool] = WeakKeyDictionary()
         self._without_blocks: WeakKeyDictionary[Profile, bool] = WeakKeyDictionary()
 
     def assumes_nothing(self, source: End, destination: End) -> bool:
@@ -48,9 +52,14 @@ class Certainty:
         if self._revision != self._state.revision:
             self._revision = self._state.revision
             self._known.clear()
+            self._different_hosts = None
+            self._without_hosts.clear()
 
     def _is_known(self, pod: Member) -> bool:
-        if pod.host_network or pod.is_possible or not self._state.namespaces.is_defined(pod.namespace):
+        return not pod.host_network and self._has_known_fields(pod)
+
+    def _has_known_fields(self, pod: Member) -> bool:
+        if pod.is_possible or not self._state.namespaces.is_defined(pod.namespace):
             return False
         names = Counter((port.name, port.protocol) for port in pod.named_ports)
         return max(names.values(), default=0) < 2
@@ -58,24 +67,56 @@ class Certainty:
     def _side(self, subject: End, direction: Direction, peer: End) -> bool:
         if isinstance(subject, Addresses):
             return True
+        if subject.host_network:
+            is_unapplied = any(True for _ in unapplied_policies(self._state, subject, direction))
+            return isinstance(peer, Member) and self._is_known_host(subject) and not is_unapplied
         if not self.is_known(subject):
             return False
         stack = self._state.tiers.stack(self._state.identity(subject), direction)
         if any(profile.tier != NETWORK_POLICY_TIER for profile in stack):
             return False  # the order of policies, nodes and domain names
         if isinstance(peer, Addresses):
-            return self._is_known_outside(subject, peer)
+            return self._is_known_outside(subject, peer, stack)
+        if peer.host_network:
+            # A pod and its own node are a case apart, and the two may be that as long as one of the nodes is not known.
+            are_apart = "" != subject.node != peer.node != ""
+            return are_apart and self._is_known_host(peer) and all(map(self._selects_no_host, stack))
         return self.is_known(peer) and (bool(peer.addresses) or all(map(self._has_no_blocks, stack)))
 
-    def _is_known_outside(self, subject: Member, peer: Addresses) -> bool:
+    def _is_known_host(self, host: Member) -> bool:
+        unknown = any(values_named(self._state, label) for label in host.unknown_labels)
+        return bool(host.addresses) and not unknown and self._has_known_fields(host)
+
+    def _is_known_outside(self, subject: Member, peer: Addresses, stack: Iterable[Profile]) -> bool:
         """Whether nothing can be assumed about a pod and addresses: they are no node's of which that would matter."""
         state = self._state
         if state.only_namespace or node_addresses(state, subject) & peer or (state.nodes and not subject.node):
             return False
+        if all(map(self._selects_no_host, stack)):
+            return True
         outside = peer - LOOPBACK
         return not any(
             outside.contains(*address) for host in state.host_network_members() for address in host.addresses
         )
+
+    def _selects_no_host(self, profile: Profile) -> bool:
+        """Whether no rule would select any hostNetwork pod by its labels, which plugins may do."""
+        found = self._without_hosts.get(profile)
+        if found is None:
+            selections = [one for rule in profile.rules for one in rule.peers.selections]
+            hosts = self._hosts() if selections else ()
+            found = not any(would_select(self._state, one, host) for one in selections for host in hosts)
+            self._without_hosts[profile] = found
+        return found
+
+    def _hosts(self) -> list[Member]:
+        """The hostNetwork pods, one of those with the same labels, as of a DaemonSet."""
+        if self._different_hosts is None:
+            by_labels = {
+                (one.namespace, frozenset(one.labels.items())): one for one in self._state.host_network_members()
+            }
+            self._different_hosts = list(by_labels.values())
+        return self._different_hosts
 
     def _has_no_blocks(self, profile: Profile) -> bool:
         found = self._without_blocks.get(profile)
