@@ -1,4 +1,4 @@
-"""Tests that users write: how long it takes to judge them, with what their answers assume."""
+"""Tests that users write, of each kind and mixed: how long it takes to judge them, with what their answers assume."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -17,6 +17,7 @@ from ringfence.testing.reachability_tests import (
     Connects,
     Expectation,
     Expected,
+    IsIsolated,
     OnlyThese,
     ReachabilityTest,
 )
@@ -26,7 +27,7 @@ PORT = asked_ports(8080)
 
 
 def measure() -> Iterator[Figure]:
-    """Tests of two workloads, of the pods of a namespace and a workload, and of who alone reaches a workload."""
+    """Tests of two workloads, of a namespace and a workload, of who alone reaches one or is reached, and mixed."""
     cluster, random = Cluster(), Random(PLAN.seed)
     for one in (*decoded(objects(PLAN)), *decoded(policies(PLAN))):
         cluster.upsert(one)
@@ -41,15 +42,27 @@ def measure() -> Iterator[Figure]:
     def namespace() -> Expectation:
         return Connects((f"{random.choice(spaces)}/*",), (random.choice(workloads),), PORT, Expected.DENY)
 
-    def only_from() -> Expectation:
+    def only(direction: Direction) -> Expectation:
         own = random.choice(workloads)
-        listed = sorted({str(cluster.state.workload(member)) for member in cluster.sources(own, 8080)})
-        return OnlyThese(Direction.INGRESS, (own,), PORT, tuple(listed))
+        reach = cluster.sources if direction is Direction.INGRESS else cluster.destinations
+        listed = sorted({str(cluster.state.workload(member)) for member in reach(own, 8080)})
+        return OnlyThese(direction, (own,), PORT, tuple(listed))
+
+    def isolated() -> Expectation:
+        return IsIsolated((random.choice(workloads),), (Direction.INGRESS,))
+
+    def mixed() -> Expectation:
+        return random.choices(
+            (pair, namespace, isolated, lambda: only(Direction.INGRESS), lambda: only(Direction.EGRESS)),
+            weights=(75, 10, 5, 5, 5),
+        )[0]()
 
     for name, number, make, limit in (
         ("workload to workload", 1_000, pair, 1.0),
         ("a namespace to a workload", 100, namespace, None),
-        ("only-from", 100, only_from, None),
+        ("only-from", 100, lambda: only(Direction.INGRESS), None),
+        ("only-to", 100, lambda: only(Direction.EGRESS), None),
+        ("mixed, a tenth of them only-from and only-to", 1_000, mixed, 1.0),
     ):
         yield Figure(f"{number:,} tests, {name}", _seconds(cluster, number, make), "s", limit)
 

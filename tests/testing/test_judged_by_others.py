@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import product
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.semantics import naive
@@ -118,6 +119,48 @@ def test_what_surely_assumes_nothing_assumes_nothing(objects: list[Object], port
         if certainty.assumes_nothing(source, destination):
             for about in (asked, None):
                 assert explain(state, source, destination, about).assumptions == ()
+
+
+@pytest.mark.parametrize(
+    ("selected", "node", "is_certain"),
+    [
+        pytest.param("nobody", "n2", True, id="no rule selects the host, and the nodes are different"),
+        pytest.param("proxy", "n2", False, id="a rule would select the host by its labels"),
+        pytest.param("nobody", "n1", False, id="the host is on the node of the pod"),
+        pytest.param("nobody", "", False, id="the node of the host is not known"),
+    ],
+)
+def test_an_answer_about_a_host_is_certain_only_where_nobody_takes_it_for_a_pod_or_the_own_node(
+    selected: str, node: str, is_certain: bool
+) -> None:
+    def pod(name: str, on: str, address: str, *, host: bool) -> Object:
+        metadata = {"name": name, "namespace": "x", "labels": {"app": name}}
+        spec = {"hostNetwork": host, **({"nodeName": on} if on else {})}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata,
+            "spec": spec,
+            "status": {"podIPs": [{"ip": address}]},
+        }
+
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": selected}}}]}
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "p", "namespace": "x"},
+        "spec": {"podSelector": {"matchLabels": {"app": "db"}}, "ingress": [rule]},
+    }
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}
+    pods = [pod("db", "n1", "10.0.0.1", host=False), pod("proxy", node, "192.0.2.1", host=True)]
+    state = cluster_of([space, *pods, policy]).state
+    of_name = {one.reference.name: one for one in state.members()}
+    source, destination = of_name["proxy"], of_name["db"]
+    assert Certainty(state).assumes_nothing(source, destination) is is_certain
+    assert (explain(state, source, destination, None).assumptions == ()) is is_certain
+    is_outside_certain = Certainty(state).assumes_nothing(ALL_ADDRESSES, destination)
+    assert is_outside_certain is (selected == "nobody")
+    assert (explain(state, ALL_ADDRESSES, destination, None).assumptions == ()) is is_outside_certain
 
 
 @given(clusters(), st.data())
