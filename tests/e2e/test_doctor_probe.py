@@ -35,7 +35,12 @@ def _doctor(world: World, *options: str) -> "subprocess.Popen[str]":
     arguments = ["doctor", "--kubeconfig", str(world.control_plane.kubeconfig), "-o", "json", "--yes", *options]
     with world.inside(CONTROL_PLANE):
         return subprocess.Popen(
-            [sys.executable, "-m", "ringfence", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "ringfence", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell has jobs in the background ignore Ctrl-C, and so what these start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 

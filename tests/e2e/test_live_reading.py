@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,19 @@ from ringfence.sources.cluster import responses
 from ringfence.sources.cluster.responses import get_page
 from ringfence.sources.manifests import read_files
 
-from .control_plane import ControlPlane
+from .control_plane import ControlPlane, running
 from .credentials import Authority, write_kubeconfig
 
 EVERY_KIND = Path(__file__).parent / "every_kind.yaml"
 OF_EVERY_SERVER = [resource for resource in live.RESOURCES if not resource.row.is_custom]
 NEEDED = ["namespaces", "pods", "networkpolicies.networking.k8s.io"]
+
+
+@pytest.fixture(scope="module")
+def api_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane of these tests' own: what others have created would be in what is read."""
+    with running(tmp_path_factory.mktemp("live-reading")) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
