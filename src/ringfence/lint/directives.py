@@ -132,7 +132,7 @@ def _read(directive: Directive, rules: str, text: str) -> Directive:
         reason = f"{reason[: found.start()]} {reason[found.end() :]}".strip()
     mistake = ""
     if not words:
-        mistake = f"it names no rule: {_USAGE}"
+        mistake = f"the suppression names no rule: {_USAGE}"
     elif not reason:
-        mistake = "it has no reason, without which nobody can tell whether it is still right: write one behind it"
+        mistake = "the suppression has no reason, so nobody can tell whether it is still right: write one behind it"
     return msgspec.structs.replace(directive, rules=words, reason=reason, until=until, mistake=mistake)

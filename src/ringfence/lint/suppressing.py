@@ -125,16 +125,15 @@ def _about_directives(
         if one.mistake:
             yield _finding(INVALID_SUPPRESSION, one, one.mistake, "correct it, or remove it")
         elif one.has_expired(today):
-            message = f"it has expired on {one.until}, and suppresses nothing any more: {one.reason}"
+            message = f"the suppression expired on {one.until}, and suppresses nothing any more: {one.reason}"
             remedy = "correct what it is about, or say until when it is right, and why"
             yield _finding(EXPIRED_SUPPRESSION, one, message, remedy)
     for one in in_force:
         idle = [rule for rule in one.rules if rule in decided and (one, rule) not in used]
         if idle:
             where = "in this object" if one.object else f"on line {one.target}"
-            message = (
-                f"it suppresses nothing: {', '.join(idle)} {'finds' if len(idle) == 1 else 'find'} nothing {where}"
-            )
+            found = f"{', '.join(idle)} {'finds' if len(idle) == 1 else 'find'} nothing {where}"
+            message = f"the suppression has no effect: {found}"
             remedy = "remove it" if len(idle) == len(one.rules) else f"remove {', '.join(idle)} from it"
             yield _finding(UNUSED_SUPPRESSION, one, message, remedy)
 
