@@ -17,6 +17,7 @@ from ringfence.errors import InputError
 from ringfence.model.decoding import decode, must_count, refusals, stored_tree, unknown_fields
 from ringfence.model.field_errors import FieldError, each_once, go_quoted
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of, object_name
+from ringfence.model.metadata import Labels
 from ringfence.model.objects import Manifest, Object, Policy
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -24,6 +25,7 @@ from ringfence.model.refusals import refusal
 from ringfence.model.remedies import Mistake, remedy_of
 from ringfence.model.served_versions import version_problem
 from ringfence.model.server_versions import NEWEST, ServerVersion
+from ringfence.model.suppressions import suppressions_of
 from ringfence.model.unread_kinds import unread_policy
 from ringfence.model.validation import FieldWarning
 from ringfence.shared_input import KeptObjects, SharedInput, Terms
@@ -66,6 +68,7 @@ class Admission:
         self._server_version = server_version
         self._origins: dict[tuple[Kind, str, str], Origin] = {}
         self._trees: dict[tuple[Kind, str], Mapping[str, Any]] = {}
+        self._suppressions: dict[Reference, tuple[Labels, Origin | None]] = {}
         self._numbers = count(1)
 
     def upsert(self, obj: Object | Mapping[str, Any], origin: Origin | None, *, is_stored: bool) -> None:
@@ -91,6 +94,8 @@ class Admission:
         if errors := self._add(decoded, origin, is_accepted=is_stored).errors:
             raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
         self._note_tree(decoded, tree)
+        found = suppressions_of(obj) if isinstance(obj, Mapping) and not KINDS.of(decoded).is_policy else None
+        self._note_suppressions(decoded, found, origin)
 
     def load(self, loaded: "LoadedObjects") -> list[Problem]:
         """Add all objects that a source has found, and return their problems, without those of the source itself."""
@@ -138,6 +143,7 @@ class Admission:
         if not review.errors or self._add_what_remains(manifest):
             yield from self._note_origin(review.object, manifest.origin)
             self._note_tree(review.object, manifest.tree)
+            self._note_suppressions(review.object, manifest.suppressions, manifest.origin)
 
     def _add(self, obj: Object, origin: Origin | None, *, is_accepted: bool = False) -> _Review:
         """Add an object with the defaults of the API server, unless the API server would refuse it.
@@ -212,6 +218,20 @@ class Admission:
         self._trees.pop(key, None)
         if tree is not None:
             self._trees[key] = tree
+
+    def suppressions(self) -> Iterator[tuple[Reference, Labels, Origin | None]]:
+        """The annotations that suppress findings, of the pods and workloads that there are, and where these are."""
+        state = self._state
+        for one, (annotations, origin) in self._suppressions.items():
+            if state.workloads.get(one) or state.member(one) or one in state.absent:
+                yield one, annotations, origin
+
+    def _note_suppressions(self, obj: Object, annotations: Labels | None, origin: Origin | None) -> None:
+        """Keep the annotations of an object that suppress findings, without those of the object before it."""
+        reference = Reference(namespace_of(obj), kind_of(obj), obj.metadata.name)
+        self._suppressions.pop(reference, None)
+        if annotations:
+            self._suppressions[reference] = annotations, origin
 
 
 def _problems(manifest: Manifest, review: _Review) -> Iterator[Problem]:

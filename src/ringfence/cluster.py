@@ -467,7 +467,12 @@ class Cluster:
         rules = wanted.rules()
         linted = Linted(self.state, self.redundant, settings or wanted.settings, self._admission.place_of)
         found = wanted.with_severities(find_mistakes(linted, self.problems, rules))
-        found = without_suppressed(found, directives_of(self.state, self._contents), rules, today or date.today())
+        found = without_suppressed(
+            found,
+            directives_of(self.state, self._contents, self._admission.suppressions()),
+            rules,
+            today or date.today(),
+        )
         found = wanted.without_ignored_paths(found)
         if known is not None:
             found = without_baseline(found, known, str(baseline), rules)

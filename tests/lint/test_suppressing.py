@@ -1,9 +1,14 @@
 """What comments and annotations suppress, and what they do not. The pages of RF001 to RF003 have more examples."""
 
+import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from tests.semantics.judges import cluster_of
 
 from ringfence import Cluster
 from ringfence.lint import LintFindings
@@ -109,3 +114,58 @@ def test_comments_are_told_from_texts() -> None:
     )
     found = [(one.place.line, one.place.column, one.rules, one.reason) for one in comment_directives("f", text)]
     assert found == [(5, 8, ("RF101",), "comment"), (7, 5, ("RF102",), "comment"), (9, 5, ("RF104",), "comment")]
+
+
+# --- annotations of workloads ---------------------------------------------------------------------------------------
+
+
+def half_open(annotated: str, key: str = "RF113") -> list[dict[str, Any]]:
+    """Web may connect to a database that refuses it; the workload of this name has an annotation."""
+
+    def workload(name: str) -> dict[str, Any]:
+        annotations = {f"ringfence.dev/ignore-{key}": "the next release", "other": "x"} if name == annotated else {}
+        metadata = {"name": name, "namespace": "shop", "annotations": annotations}
+        template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": name, "image": name}]}}
+        spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
+        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+    def policy(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": "shop"}
+        subject = {"podSelector": {"matchLabels": {"app": name}}}
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": metadata,
+            "spec": {**subject, **spec},
+        }
+
+    peers = {"policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {"matchLabels": {"app": "db"}}}]}]}
+    return [*map(workload, ("web", "db", "other")), policy("web", peers), policy("db", {"policyTypes": ["Ingress"]})]
+
+
+def as_json(objects: list[dict[str, Any]], folder: Path) -> Cluster:
+    (folder / "p.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    return Cluster.load(folder / "p.json")
+
+
+def as_yaml(objects: list[dict[str, Any]], folder: Path) -> Cluster:
+    (folder / "p.yaml").write_text(yaml.safe_dump_all(objects))
+    return Cluster.load(folder / "p.yaml")
+
+
+@pytest.mark.parametrize("source", [as_json, as_yaml, lambda objects, folder: cluster_of(objects)])
+@pytest.mark.parametrize(
+    ("annotated", "found"),
+    [("", ["RF113"]), ("web", []), ("db", []), ("other", ["RF001", "RF113"])],
+)
+def test_an_annotation_of_a_workload_counts_for_what_is_found_about_it(
+    source: Callable[[list[dict[str, Any]], Path], Cluster], annotated: str, found: list[str], tmp_path: Path
+) -> None:
+    cluster = source(half_open(annotated), tmp_path)
+    assert sorted(rules(cluster.lint(select=["RF0", "RF113"]))) == found
+
+
+def test_an_annotation_is_gone_with_its_workload() -> None:
+    cluster = cluster_of(half_open("web"))
+    cluster.upsert(half_open("")[0])
+    assert rules(cluster.lint(select=["RF0", "RF113"])) == ["RF113"]

@@ -1,7 +1,8 @@
 """Where it is written in manifests that findings of some rules do not count, why, and for how long.
 
 As a comment, on the line that a finding begins on or above it; as an annotation of a policy, for all that is found
-there. A comment says which rules, an annotation has one in its key:
+there, or of a workload or pod, for what is found about it. A comment says which rules, an annotation has one in its
+key:
 
     # ringfence: ignore[RF113] the other end is in the next release, until 2026-12-31
     metadata: {annotations: {ringfence.dev/ignore-RF113: "the other end is in the next release"}}
@@ -22,9 +23,9 @@ from yaml.tokens import ScalarToken
 
 from ringfence.lint.yaml_loader import Loader
 from ringfence.model.origin import Origin, Place, Range
+from ringfence.model.suppressions import SUPPRESSION
 
 MARK: Final = "ringfence:"
-ANNOTATION: Final = "ringfence.dev/ignore-"
 
 _DOCUMENT: Final = re.compile(r"^(?=---(?:\s|$))", re.MULTILINE)
 _COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#\s*ringfence:\s*(.*)")
@@ -69,10 +70,10 @@ def comment_directives(file: str, text: str) -> Iterator[Directive]:
 def annotation_directives(name: str, annotations: Mapping[str, str], origin: Origin | None) -> Iterator[Directive]:
     """The directives in the annotations of an object."""
     for key, value in annotations.items():
-        if key.startswith(ANNOTATION):
+        if key.startswith(SUPPRESSION):
             path = f"metadata.annotations.{key}"
             place = origin.at(path) if origin else Place("")
-            yield _read(Directive(place, object=name), key.removeprefix(ANNOTATION), value)
+            yield _read(Directive(place, object=name), key.removeprefix(SUPPRESSION), value)
 
 
 def _comments(document: str) -> Iterator[tuple[int, int, str]]:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ringfence.engine.population import Reference
 from ringfence.model.origin import Place
 from ringfence.model.text_edits import TextEdit
 
@@ -40,6 +41,7 @@ class LintFinding(msgspec.Struct, frozen=True):
     `edit` is the change of the text that corrects it, if there is one that can be proposed; `is_safe` says that it was
     written to change no verdict. `fingerprint` stays the same while lines and items around the mistake move
     (`lint/fingerprints.py`). An `is_input_error` cannot be suppressed: what it is about is missing from the answer.
+    `pods` are the pods that it is about and their workloads, whose annotations may suppress it.
     """
 
     rule: str
@@ -55,6 +57,12 @@ class LintFinding(msgspec.Struct, frozen=True):
     related: tuple[RelatedPlace, ...] = ()
     fingerprint: str = ""
     is_input_error: bool = False
+    pods: tuple[str, ...] = ()
+
+
+def name_of_reference(reference: Reference) -> str:
+    """A pod or workload as findings name objects: `Deployment shop/web`."""
+    return f"{reference.kind} {reference.namespace}/{reference.name}"
 
 
 def order_of(one: LintFinding) -> tuple[Place, str, str, str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.model.origin import Place
@@ -47,7 +48,8 @@ class Hit(msgspec.Struct, frozen=True):
     """A mistake in a policy, at the field `path`. `level` is that of the rule, unless it is given.
 
     `edit` corrects it. `is_safe` says that the edit changes no verdict in any cluster, which is proved before it is
-    applied. `related` are other places that the mistake is about.
+    applied. `related` are other places that the mistake is about, `pods` the pods that it is about and no others:
+    their annotations may suppress it.
     """
 
     policy: CompiledPolicy[Any]
@@ -58,6 +60,7 @@ class Hit(msgspec.Struct, frozen=True):
     edit: TextEdit | None = None
     is_safe: bool = False
     related: tuple[RelatedPlace, ...] = ()
+    pods: tuple[Member, ...] = ()
 
 
 class ObjectHit(msgspec.Struct, frozen=True):

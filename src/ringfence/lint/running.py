@@ -1,12 +1,13 @@
 """Rules applied to a cluster: which ones, in which order, and what becomes of what they find."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ringfence.analysis.endpoints import similar
+from ringfence.engine.population import Member, Reference
 from ringfence.errors import InputError
 from ringfence.lint.compliance import compliance_tags
-from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, order_of
+from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, name_of_reference, order_of
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.posture import isolation_coverage
@@ -38,7 +39,7 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
             if isinstance(hit, Unknown):
                 skipped.setdefault(hit.reason, []).append(rule.identifier)
             else:
-                found.append(_finding(rule, hit, documents))
+                found.append(_finding(rule, hit, documents, linted.state.workload))
     found.sort(key=lambda one: order_of(one[0]))
     return LintFindings(
         tuple(with_fingerprints(found)),
@@ -53,7 +54,12 @@ def _missing(linted: Linted, rule: LintRule) -> str:
     return "" if is_enough else NO_PODS
 
 
-def _finding(rule: LintRule, hit: Hit | ObjectHit, documents: dict[int, dict[str, Any]]) -> tuple[LintFinding, str]:
+def _finding(
+    rule: LintRule,
+    hit: Hit | ObjectHit,
+    documents: dict[int, dict[str, Any]],
+    workload_of: Callable[[Member], Reference],
+) -> tuple[LintFinding, str]:
     """A finding, and what its fingerprint is made of. `documents` keeps the policies as documents: some are large."""
     level = hit.level or rule.level
     if isinstance(hit, ObjectHit):
@@ -74,6 +80,7 @@ def _finding(rule: LintRule, hit: Hit | ObjectHit, documents: dict[int, dict[str
         hit.edit,
         hit.is_safe,
         hit.related,
+        pods=tuple(sorted({name_of_reference(one) for pod in hit.pods for one in (pod.reference, workload_of(pod))})),
     )
     return found, content(found, value_at(documents[id(policy)], hit.path))
 

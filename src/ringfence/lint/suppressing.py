@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from ringfence.analysis.endpoints import similar
+from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.lint.directives import Directive, annotation_directives, comment_directives
 from ringfence.lint.findings import (
@@ -20,21 +21,25 @@ from ringfence.lint.findings import (
     LintFindings,
     SuppressedFinding,
     SuppressionKind,
+    name_of_reference,
     order_of,
 )
 from ringfence.lint.fingerprints import content, with_fingerprints
 from ringfence.lint.rule import LintRule
 from ringfence.lint.rules import EXPIRED_SUPPRESSION, INVALID_SUPPRESSION, RULES, UNUSED_SUPPRESSION
 from ringfence.model.kinds import object_name
-from ringfence.model.metadata import NO_LABELS
+from ringfence.model.metadata import NO_LABELS, Labels
+from ringfence.model.origin import Origin
 from ringfence.model.problems import ProblemCode
 from ringfence.sources.manifests import FileContents
 
 _CODES: Final = frozenset(map(str, ProblemCode))
 
 
-def directives_of(state: State, contents: FileContents | None) -> list[Directive]:
-    """The directives in the files that were read, and in the annotations of policies.
+def directives_of(
+    state: State, contents: FileContents | None, annotated: Iterable[tuple[Reference, Labels, Origin | None]] = ()
+) -> list[Directive]:
+    """The directives in the files that were read, and in the annotations of policies, and of what is `annotated`.
 
     Without contents, the files are read again from which policies came, as far as they are there.
     """
@@ -54,6 +59,8 @@ def directives_of(state: State, contents: FileContents | None) -> list[Directive
     for one in policies:
         annotations = one.policy.metadata.annotations or NO_LABELS
         found += annotation_directives(object_name(one.policy), annotations, one.origin)
+    for reference, annotations, origin in annotated:
+        found += annotation_directives(name_of_reference(reference), annotations, origin)
     return found
 
 
@@ -72,7 +79,7 @@ def without_suppressed(
     used: set[tuple[Directive, str]] = set()
     for one in findings.found:
         lines = by_line.get((one.place.file, one.place.line), ())
-        objects = (one.object, *(at.object for at in one.related))
+        objects = (one.object, *(at.object for at in one.related), *one.pods)
         candidates = [*lines, *(directive for name in objects for directive in by_object.get(name, ()))]
         directive = next((candidate for candidate in candidates if one.rule in candidate.rules), None)
         if directive is None or one.is_input_error:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.model.cluster_policies import ClusterPolicy
-from ringfence.model.metadata import Int32, LabelSelector, NodeMeta, ObjectMeta, PolicyMeta
+from ringfence.model.metadata import Int32, Labels, LabelSelector, NodeMeta, ObjectMeta, PolicyMeta
 from ringfence.model.origin import Origin
 from ringfence.model.service_users import ServiceUser
 from ringfence.model.services import Endpoints, EndpointSlice, Service
@@ -342,7 +342,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     `is_stored` says that an API server has stored it before, so that it is in force there whatever a newer server would
     say to it. `api_version` is the one under which it is written, or empty if that is not known. `tree` is an object of
-    a custom resource as a server stores it: its definition may have more fields than the model.
+    a custom resource as a server stores it: its definition may have more fields than the model. `suppressions` are the
+    annotations that suppress findings, of objects that are not policies.
     """
 
     object: Object
@@ -350,3 +351,4 @@ class Manifest(msgspec.Struct, frozen=True):
     is_stored: bool = False
     api_version: str = ""
     tree: Mapping[str, Any] | None = None
+    suppressions: Labels | None = None

@@ -24,6 +24,7 @@ from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.refusals import refusal
 from ringfence.model.remedies import Mistake, remedy_of
+from ringfence.model.suppressions import suppressions_of
 from ringfence.model.text_edits import column_of, rename_key
 from ringfence.model.unread_kinds import unread_kind_of
 from ringfence.sources.loaded_objects import (
@@ -199,7 +200,7 @@ def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) 
     api_version = str(tree["apiVersion"])
     if api_version in kind.removed or (not stored and kind.may_be_refused(read)):
         origin = msgspec.structs.replace(origin, fields=fields())
-    yield Manifest(read, origin, stored, api_version)
+    yield Manifest(read, origin, stored, api_version, suppressions=suppressions_of(tree))
 
 
 def _kind_and_group(api_version: str, kind: str) -> str:

@@ -79,7 +79,7 @@ def _moved(document: _Document, start: Origin) -> Iterator[Found]:
             case Manifest(origin=origin):
                 fields = ShiftedFields(origin.fields, lines) if lines and origin.fields else origin.fields
                 moved = Origin(start.file, origin.line + lines, origin.document + documents, fields)
-                yield Manifest(one.object, moved, one.is_stored, one.api_version, one.tree)
+                yield Manifest(one.object, moved, one.is_stored, one.api_version, one.tree, one.suppressions)
             case UnreadManifest(place=place):
                 yield _replace(one, place=Place(start.file, place.line + lines))
             case Unrelated():

@@ -201,14 +201,14 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
                 f"no rule admits anybody to TCP {_TUNNEL} of {pod}, to which all connections of its ambient mesh come: "
                 "no pod of the mesh can connect to it"
             )
-            yield Hit(policy, "spec.ingress", message, f"admit the same peers to TCP {_TUNNEL}")
+            yield Hit(policy, "spec.ingress", message, f"admit the same peers to TCP {_TUNNEL}", pods=(pod,))
         elif other := _more(linted, pod):
             message = (
                 f"{other} may connect to TCP {_TUNNEL} of {pod} and to none of its own ports: through the tunnel of "
                 "the ambient mesh it reaches all of them"
             )
             remedy = f"admit to TCP {_TUNNEL} whom the ports admit"
-            yield Hit(policy, "spec.ingress", message, remedy, FindingLevel.WARNING)
+            yield Hit(policy, "spec.ingress", message, remedy, FindingLevel.WARNING, pods=(pod,))
 
 
 def _names_the_tunnel(linted: Linted) -> bool:

@@ -131,7 +131,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if any(rule.peers.everyone or rule.peers.selections for rule in policy.rules.get(Direction.EGRESS, ())):
             pods = [pod for pod in linted.example_pods(policy.subject) if not _may_ask(linted, pod)]
             if pods:
-                yield _hit(policy, min(pods, key=lambda pod: pod.reference))
+                yield _hit(policy, pods)
 
 
 def _may_ask(linted: Linted, pod: Member) -> bool:
@@ -145,13 +145,14 @@ def _is_for_dns(rule: CompiledRule) -> bool:
     return bool(rule.names_of("UDP")) or any(rule.traffic.contains("UDP", port) for port in _PORTS)
 
 
-def _hit(policy: PolicyInForce, pod: Member) -> Hit:
+def _hit(policy: PolicyInForce, pods: list[Member]) -> Hit:
+    pod = min(pods, key=lambda pod: pod.reference)
     message = (
         f"{pod} cannot resolve names: its egress is isolated, and no rule allows it UDP 53, "
         "so that it cannot use this policy's rules by name"
     )
     remedy = "allow UDP and TCP 53 to the pods with k8s-app: kube-dns in namespace kube-system"
-    return Hit(policy, "spec.egress", message, remedy)
+    return Hit(policy, "spec.egress", message, remedy, pods=tuple(pods) if len(pods) == 1 else ())
 
 
 RULE = LintRule("RF114", "dns-blocked", FindingLevel.WARNING, __doc__, _check)

@@ -147,7 +147,7 @@ def _hit(one: RefusedPeer) -> Hit:
         f"and the {one.direction.field} rules of {one.other} ({', '.join(one.policies)}) {only}"
     )
     remedy = f"allow it in a policy for {one.direction.field} of {one.other}, or remove the peer"
-    return Hit(one.peer.policy, one.peer.path, message, remedy)
+    return Hit(one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other))
 
 
 RULE = LintRule("RF113", "half-open", FindingLevel.WARNING, __doc__, _check)

@@ -103,9 +103,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
             more = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
             message = f"{pods[0]}{more} with hostNetwork may not be isolated: few network plugins isolate nodes"
             level = None if policy.subject.pods.terms else FindingLevel.NOTE
-            yield Hit(
-                policy, "spec.podSelector", message, "run the pods without hostNetwork, or protect the node", level
-            )
+            remedy, alone = "run the pods without hostNetwork, or protect the node", tuple(pods) if not more else ()
+            yield Hit(policy, "spec.podSelector", message, remedy, level, pods=alone)
 
 
 RULE = LintRule("RF122", "host-network-subject", FindingLevel.WARNING, __doc__, _check)

@@ -174,7 +174,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 f"{target.service} of {target.user}"
             )
             remedy = "add a rule with the port and a namespaceSelector for the namespace of the ingress controller"
-            yield Hit(policy, "spec.podSelector", message, remedy)
+            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,))
 
 
 def _shut_out(linted: Linted, target: NamedTarget) -> str:

@@ -179,7 +179,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 "Cluster: a block of clients does not admit them"
             )
             peer = next(one for one in rule.peers() if one.peer.ip_block)
-            yield Hit(rule.policy, peer.path, message, f"set externalTrafficPolicy: Local in Service {name}")
+            yield Hit(
+                rule.policy, peer.path, message, f"set externalTrafficPolicy: Local in Service {name}", pods=(pod,)
+            )
 
 
 def _behind(linted: Linted) -> _Behind:

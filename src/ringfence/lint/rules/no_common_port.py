@@ -148,7 +148,8 @@ def _hit(one: RefusedPeer) -> Hit:
         f"{one.source} and {one.destination} name each other, and have no port in common: "
         f"this rule allows {one.named}, and {one.naming} and all other rules of {one.other} allow {one.allowed}"
     )
-    return Hit(one.peer.policy, one.peer.path, message, "write the port on which the destination listens in both rules")
+    remedy = "write the port on which the destination listens in both rules"
+    return Hit(one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other))
 
 
 RULE = LintRule("RF142", "no-common-port", FindingLevel.WARNING, __doc__, _check)

@@ -126,7 +126,7 @@ def _hit(policy: PolicyInForce, direction: Direction, pod: Member) -> Hit:
     message = f"two pods of {pod} cannot reach each other on any port that they declare ({ports})"
     remedy = f"add a rule for {direction.field} whose peer is the podSelector of the policy itself"
     is_named = any(word in one.name for one in pod.container_ports for word in _BETWEEN_REPLICAS)
-    return Hit(policy, "spec.podSelector", message, remedy, None if is_named else FindingLevel.NOTE)
+    return Hit(policy, "spec.podSelector", message, remedy, None if is_named else FindingLevel.NOTE, pods=(pod,))
 
 
 RULE = LintRule("RF141", "replicas-apart", FindingLevel.WARNING, __doc__, _check)

@@ -185,9 +185,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 f"the API server cannot reach {target.pod} on {target.protocol} {target.port}, which is behind Service "
                 f"{target.service} of {target.user}: the policy admits none of the addresses that it connects from"
             )
-            yield Hit(
-                policy, "spec.podSelector", message, "add a rule with the port and an ipBlock of the control plane"
-            )
+            remedy = "add a rule with the port and an ipBlock of the control plane"
+            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,))
 
 
 def _control_plane(linted: Linted) -> Addresses:

@@ -17,6 +17,7 @@ from ringfence.model.objects import Manifest, Namespace
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.served_versions import later_version
+from ringfence.model.suppressions import suppressions_in
 from ringfence.sources.cluster.client import connect
 from ringfence.sources.cluster.credentials import obtain
 from ringfence.sources.cluster.discovery import Discovery
@@ -176,4 +177,5 @@ def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:
         message = f"an object of kind {kind.name} is expected in the list"
         yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, message)
     else:
-        yield Manifest(obj, origin, tree=_tree(item, kind))
+        suppressions = None if kind.is_policy else suppressions_in(item)
+        yield Manifest(obj, origin, tree=_tree(item, kind), suppressions=suppressions)

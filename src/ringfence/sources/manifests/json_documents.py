@@ -18,6 +18,7 @@ from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.suppressions import suppressions_in
 from ringfence.sources.loaded_objects import Found, Unrelated
 from ringfence.sources.loading import Done, inherit, is_list, item_kind, read_object
 from ringfence.sources.manifests.json_places import locate
@@ -229,7 +230,7 @@ def _without_places(text: bytes, head: _Head, kind: Kind | None, origin: Origin)
     stored = _is_stored(head)
     if obj is None or (not stored and kind.may_be_refused(obj)):
         return None
-    return Manifest(obj, origin, stored, str(head.api_version))
+    return Manifest(obj, origin, stored, str(head.api_version), suppressions=suppressions_in(text))
 
 
 class _Identity(msgspec.Struct, rename="camel"):

@@ -1,0 +1,31 @@
+"""The annotations with which objects say that findings about them do not count, read apart from all others.
+
+Other annotations are not kept: kubectl writes whole manifests into them, and no policy reads any.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.model.metadata import Labels
+
+SUPPRESSION: Final = "ringfence.dev/ignore-"
+"""What the key of such an annotation begins with; the rule comes behind it."""
+
+_MARK: Final = b"ringfence.dev"
+
+
+def suppressions_of(tree: Mapping[str, Any]) -> Labels | None:
+    """The annotations of an object that suppress findings; None if it has none, or is not written as an object."""
+    metadata = tree.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    if not isinstance(annotations, Mapping):
+        return None
+    found = {str(key): str(value) for key, value in annotations.items() if str(key).startswith(SUPPRESSION)}
+    return found or None
+
+
+def suppressions_in(text: bytes | msgspec.Raw) -> Labels | None:
+    """The same of an object in JSON, which is decoded again only if the name of the project is somewhere in it."""
+    return suppressions_of(msgspec.json.decode(text, type=dict)) if _MARK in bytes(text) else None
