@@ -3,11 +3,18 @@
 import codecs
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests import strategies
 
 from ringfence import Cluster
+from ringfence.analysis.possible import Outcome
 from ringfence.cli.lint_fixes import LintedCluster
 from ringfence.lint import RULES, Example, FixedInput, LintRule, fix, page_of, text_diff
 from ringfence.sources.manifests import FileContents
@@ -202,3 +209,59 @@ def test_the_difference_is_that_of_the_lines(file: Path) -> None:
         "-  - ports: [{port: 5432, endPort: 5432, protocol: TCP}]\n",
         "+  - ports: [{port: 5432, protocol: TCP}]\n",
     ]
+
+
+# --- random clusters ------------------------------------------------------------------------------------------------
+
+
+CORRECTED = [
+    "RF101",
+    "RF102",
+    "RF103",
+    "RF104",
+    "RF105",
+    "RF106",
+    "RF107",
+    "RF110",
+    "RF111",
+    "RF115",
+    "RF116",
+    "RF121",
+    "RF128",
+    "RF129",
+    "RF130",
+    "RF132",
+]
+"""The rules that propose corrections."""
+
+MISTAKEN = [
+    list(yaml.safe_load_all(example.manifests))
+    for rule in RULES
+    for example in page_of(rule).examples
+    if example.fires and rule.identifier in CORRECTED
+]
+"""Their examples, as objects."""
+
+
+@pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "unsafe"])
+@given(st.lists(st.sampled_from(MISTAKEN), min_size=1, max_size=3), st.lists(strategies.objects, max_size=3))
+def test_a_random_cluster_is_fixed_once_and_for_all(
+    unsafe: bool, mistaken: list[list[dict[str, Any]]], others: list[dict[str, Any]]
+) -> None:
+    written = [*others, *(obj for example in mistaken for obj in example)]
+    text = "".join(f"---\n# object {number}\n{yaml.safe_dump(one)}" for number, one in enumerate(written))
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "p.yaml"
+        first, data = fixed(file, text, unsafe=unsafe)
+        file.write_text(text)
+        before = Cluster.load(file)
+        again, same = fixed(file, data, unsafe=unsafe)
+        after = Cluster.load(file)
+    assert (again.applied, same) == ((), data)
+    left = {one.fingerprint for one in after.lint().found}
+    assert not left & {one.fingerprint for one in first.applied}
+    assert [line for line in data.decode().split("\n") if line.startswith("#")] == [
+        f"# object {number}" for number in range(len(written))
+    ]
+    if not unsafe and first.applied:
+        assert before.equivalent(after).outcome is Outcome.HOLDS

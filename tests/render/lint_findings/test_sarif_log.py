@@ -1,6 +1,7 @@
 """SARIF: valid by the official schema, and what GitHub needs to show a result beside its line and to know it again."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,13 @@ def test_of_too_many_results_the_mildest_are_left_out_and_that_is_said() -> None
     assert run["results"][0]["level"] == "error"
     assert remark.startswith("1 of 5001 results are left out of the SARIF")
     assert run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == remark
+
+
+def test_a_log_that_is_too_large_when_it_is_compressed_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = LintFindings((finding(),))
+    assert findings_sarif(found, RULES, "1.2.3")[1] == ""
+    monkeypatch.setattr("ringfence.render.lint_findings.sarif_log.MOST_BYTES", 1_000)
+    assert re.match(r"the SARIF has 0\.\d MB compressed, and GitHub takes", findings_sarif(found, RULES, "1.2.3")[1])
 
 
 def test_rules_that_were_skipped_are_remarks_about_the_run() -> None:

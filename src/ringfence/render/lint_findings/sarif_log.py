@@ -1,5 +1,6 @@
 """What `lint` finds as SARIF, for code scanning."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -20,12 +21,14 @@ from ringfence.render.repository_paths import RepositoryPaths
 
 HOME: Final = "https://github.com/ringfence/ringfence"
 _PAGES: Final = f"{HOME}/blob/main/docs"
+MOST_BYTES: Final = 10_000_000
+"""The largest log that GitHub takes, compressed with gzip."""
 _PRECISION: Final = {FindingLevel.ERROR: "very-high", FindingLevel.WARNING: "high", FindingLevel.NOTE: "medium"}
 _SECURITY_SEVERITY: Final = {FindingLevel.ERROR: "7.0", FindingLevel.WARNING: "5.0", FindingLevel.NOTE: "2.0"}
 
 
 def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: str) -> tuple[str, str]:
-    """The findings as a log, and what to say if it has not all of them: GitHub keeps the first 5,000 only.
+    """The findings as a log, and what to say if GitHub would not show them all: it keeps the first 5,000 of 10 MB.
 
     Those that count come before those that are suppressed, the worst first. `rules` are those that were applied, and
     `version` is that of ringfence.
@@ -48,7 +51,20 @@ def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: s
     described = [_rule(known[one]) if one in known else _problem_rule(names[one]) for one in used]
     notifications = [one_line(f"skipped {', '.join(one.rules)}: {one.reason}") for one in findings.skipped]
     tool = SarifTool("ringfence", version, HOME, "lint")
-    return sarif_text(tool, described, kept, [*notifications, *([remark] if remark else [])]), remark
+    text = sarif_text(tool, described, kept, [*notifications, *([remark] if remark else [])])
+    return text, "; ".join(filter(None, (remark, _too_large(text))))
+
+
+def _too_large(text: str) -> str:
+    """What to say of a log that GitHub refuses for its size; empty if it takes it. It is compressed when it is sent."""
+    data = text.encode()
+    size = len(zlib.compress(data)) if len(data) > MOST_BYTES else 0
+    if size <= MOST_BYTES:
+        return ""
+    return (
+        f"the SARIF has {size / 1e6:.1f} MB compressed, and GitHub takes {MOST_BYTES / 1e6:.0f}: "
+        "lint fewer files at once, or fewer rules"
+    )
 
 
 def _rule(rule: LintRule) -> SarifRule:
