@@ -450,6 +450,7 @@ class Cluster:
             find_mistakes,
             read_baseline,
             read_configuration,
+            with_chart_sources,
             without_baseline,
             without_earlier,
             without_suppressed,
@@ -479,7 +480,7 @@ class Cluster:
         if since is not None:
             earlier = since.lint(settings=settings, configuration=wanted, today=today)
             found = without_earlier(found, earlier, since.revision or "the earlier cluster")
-        return found
+        return with_chart_sources(found, self._contents)
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         self._check_cluster(other)

@@ -11,10 +11,12 @@ from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, Ski
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.posture import isolation_coverage
+from ringfence.lint.rendered import kustomize_source
 from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
 from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
+from ringfence.model.metadata import NO_LABELS
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, Severity
 
@@ -68,11 +70,12 @@ def _finding(
     origin, policy = hit.policy.origin, hit.policy.policy
     if id(policy) not in documents:
         documents[id(policy)] = document(policy)
+    place = origin.at(hit.path) if origin else Place("")
     found = LintFinding(
         rule.identifier,
         rule.name,
         level,
-        origin.at(hit.path) if origin else Place(""),
+        place,
         object_name(policy),
         hit.path,
         hit.message,
@@ -81,6 +84,7 @@ def _finding(
         hit.is_safe,
         hit.related,
         pods=tuple(sorted({name_of_reference(one) for pod in hit.pods for one in (pod.reference, workload_of(pod))})),
+        source=kustomize_source(policy.metadata.annotations or NO_LABELS, place),
     )
     return found, content(found, value_at(documents[id(policy)], hit.path))
 

@@ -58,7 +58,8 @@ def test_the_page_that_a_rule_links_to_is_in_the_documentation(run: Any) -> None
 
 
 def test_files_are_relative_to_the_root_of_the_repository_and_escaped(run: Any) -> None:
-    for one in run["results"]:
+    without_object = ("RF203", "RF204")  # about a namespace of which the input need not have the object
+    for one in (one for one in run["results"] if one["ruleId"] not in without_object):
         location = one["locations"][0]["physicalLocation"]
         uri = location["artifactLocation"]["uri"]
         assert uri.startswith("k8s%20%C3%A9%25/deep/")
