@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import strategies
+from tests.semantics.judges import cluster_of
 
 from ringfence import Cluster
 from ringfence.errors import RingfenceError
-from ringfence.lint import Linted
+from ringfence.lint import Linted, LintSettings
 from ringfence.lint.written import peers_in_force
 from ringfence.model.added_labels import pod_labels
 
@@ -33,3 +35,16 @@ def test_a_selection_may_select_what_one_of_all_pods_and_workloads_may_match(wri
             for one, workload in workloads
         )
         assert linted.may_select(selection) is (matched or to_come or linted.operators_make_pods(selection))
+
+
+@pytest.mark.parametrize(("known", "found"), [((), 1), (("cnpg.io/cluster",), 0), (("cnpg.io",), 1)])
+def test_a_label_that_an_operator_gives_to_pods_may_be_there(known: tuple[str, ...], found: int) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {"podSelector": {"matchLabels": {"cnpg.io/cluster": "db"}}},
+    }
+    settings = LintSettings(known_labels=known)
+    assert len(cluster_of([pod, policy]).lint(select=["RF101"], settings=settings)) == found

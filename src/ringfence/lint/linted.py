@@ -175,10 +175,13 @@ class Linted:
     def may_select(self, selection: PodSelection) -> bool:
         """Whether a selection selects a pod, or might: one that exists and takes no part, or that is still to come.
 
-        HostNetwork pods count, though plugins do not agree about them, and so do labels whose values are not known
-        before a pod is created, workloads scaled to zero, and pods that an operator makes.
+        HostNetwork pods count, though plugins do not agree about them, and so do labels whose values are not
+        known before a pod is created, workloads scaled to zero, and pods that an operator makes. Pods may have
+        any `known_labels`.
         """
         if self.state.selects_pods(selection):
+            return True
+        if any(term.key in self.settings.known_labels for term in selection.pods.terms):
             return True
         within = self.namespaces_of(selection)
         pods = self._pods_in(within) if selection.owned else self._undecided_in(within, selection.pods)

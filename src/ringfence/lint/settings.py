@@ -14,7 +14,8 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     `complete` says that the input is the whole cluster: what it does not hold does not exist. `plugin` is the network
     plugin that enforces the policies (`ovn-kubernetes`), or empty. `pod_cidrs` and `service_cidrs` are the ranges of
     which pods and Services get their addresses, `ingress_namespaces` the namespaces with ingress controllers.
-    The rules about posture leave out the `system_namespaces`.
+    The rules about posture leave out the `system_namespaces`. `known_labels` are keys of labels that operators and
+    webhooks give to pods: a pod may have any value of them.
     """
 
     complete: bool = False
@@ -23,6 +24,7 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     service_cidrs: tuple[str, ...] = ()
     ingress_namespaces: tuple[str, ...] = ()
     system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
+    known_labels: tuple[str, ...] = ()
 
 
 DEFAULT_SETTINGS: Final = LintSettings()
