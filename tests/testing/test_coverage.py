@@ -1,6 +1,8 @@
 """What the tests of a cluster would notice: exactly the mutants with which one of them fails, judged from the start."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +124,22 @@ def test_a_test_that_supposes_changes_notices_mistakes_in_the_policies_that_it_k
     assert gone(both) == {"p": Fate.NOTICED, "q": Fate.NOTICED}
     found = coverage(cluster, without_p)
     assert (found.tests, found.unjudged) == (1, ())
+
+
+def test_a_test_notices_no_mistake_in_a_policy_that_it_replaces(tmp_path: Path) -> None:
+    cluster = Cluster()
+    for one in TWO_POLICIES:
+        cluster.upsert(one)
+    *_, q = TWO_POLICIES
+    replaced = tmp_path / "q.json"
+    replaced.write_text(json.dumps({**q, "spec": {"podSelector": {"matchLabels": {"app": "b"}}, "ingress": [{}]}}))
+    found = coverage(
+        cluster,
+        "tests: [{from: x/a, to: x/b, port: 80, expect: allow, accept: [assumptions, unserved-ports], "
+        f"without: x/p, after: {replaced}}}]",
+    )
+    assert (found.tests, found.unjudged) == (1, ())
+    assert found.of(Fate.NOTICED) == ()
 
 
 def test_a_mistake_about_pods_that_do_not_exist_yet_is_noticed_by_a_test_of_such_a_pod() -> None:
