@@ -116,6 +116,26 @@ def test_comments_are_told_from_texts() -> None:
     assert found == [(5, 8, ("RF101",), "comment"), (7, 5, ("RF102",), "comment"), (9, 5, ("RF104",), "comment")]
 
 
+@pytest.mark.parametrize(
+    ("text", "count", "target", "reason"),
+    [
+        pytest.param("# ringfence: ignore[RF101] soon\n" * 20_000 + "a: 1\n", 20_000, 20_001, "soon", id="comments"),
+        pytest.param("---\n# ringfence: ignore[RF101] soon\na: 1\n" * 5_000, 5_000, 15_000, "soon", id="documents"),
+        pytest.param(
+            f"# ringfence: ignore[RF101] {' ,;(' * 100_000}x (until 2026-06-01) y\na: 1\n",
+            1,
+            2,
+            f"{(' ,;(' * 100_000).strip()}x y",
+            id="what may stand before a day",
+        ),
+        pytest.param("a: 1\n# ringfence: ignore[RF101] soon\n\n", 1, 5, "soon", id="nothing follows"),
+    ],
+)
+def test_long_files_and_long_comments_are_read_once(text: str, count: int, target: int, reason: str) -> None:
+    found = list(comment_directives("f", text))
+    assert (len(found), found[-1].target, found[-1].reason) == (count, target, reason)
+
+
 # --- annotations of workloads ---------------------------------------------------------------------------------------
 
 

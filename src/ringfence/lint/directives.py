@@ -30,7 +30,9 @@ MARK: Final = "ringfence:"
 _DOCUMENT: Final = re.compile(r"^(?=---(?:\s|$))", re.MULTILINE)
 _COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#\s*ringfence:\s*(.*)")
 _DIRECTIVE: Final = re.compile(r"ignore\[([^\[\]]*)\]\s*(.*)")
-_UNTIL: Final = re.compile(r"[\s,;(]*\buntil\s+(\S*?\d)\)?(?=[\s,;.)]|$)\s*")
+_UNTIL: Final = re.compile(r"\buntil\s+(\S*?\d)\)?(?=[\s,;.)]|$)\s*")
+_BEFORE_UNTIL: Final = ",;("
+"""Beside blanks. The expression above does not begin with them: each would be a place to search from."""
 _USAGE: Final = "write `# ringfence: ignore[RF113] reason`, with `until 2026-12-31` if it is to expire"
 
 
@@ -58,13 +60,26 @@ def comment_directives(file: str, text: str) -> Iterator[Directive]:
     if MARK not in text:
         return
     lines = text.split("\n")
-    before = 0
+    targets = _targets(lines)
+    first = 0
     for document in _DOCUMENT.split(text):
         if MARK in document:
-            first = text.count("\n", 0, before)
             for number, column, written in _comments(document):
-                yield _comment(file, lines, first + number, column, written)
-        before += len(document)
+                line = lines[first + number].rstrip()
+                place = Place.of(file, Range(first + number + 1, column + 1, first + number + 1, len(line) + 1))
+                # A comment on a line of its own is about the next line that is none.
+                target = first + number if line[:column].strip() else targets[first + number]
+                yield _comment(Directive(place, target=target + 1), written)
+        first += document.count("\n")
+
+
+def _targets(lines: list[str]) -> list[int]:
+    """For each line the next one that is neither empty nor a comment alone; lines count from 0."""
+    targets = [len(lines)] * len(lines)
+    for number in reversed(range(len(lines))):
+        is_content = lines[number].lstrip()[:1] not in ("", "#")
+        targets[number] = number if is_content else targets[min(number + 1, len(lines) - 1)]
+    return targets
 
 
 def annotation_directives(name: str, annotations: Mapping[str, str], origin: Origin | None) -> Iterator[Directive]:
@@ -105,14 +120,8 @@ def _texts(document: str) -> list[tuple[int, int]]:
     return found
 
 
-def _comment(file: str, lines: list[str], number: int, column: int, written: str) -> Directive:
-    line = lines[number].rstrip()
-    place = Place.of(file, Range(number + 1, column + 1, number + 1, len(line) + 1))
-    target = number
-    if not line[:column].strip():  # a line of its own is about the next one that is no comment
-        while target < len(lines) and lines[target].lstrip()[:1] in ("", "#"):
-            target += 1
-    directive = Directive(place, target=target + 1)
+def _comment(directive: Directive, written: str) -> Directive:
+    """A directive with what a comment says behind the mark."""
     match = _DIRECTIVE.fullmatch(written)
     if match is None:
         return msgspec.structs.replace(directive, mistake=f"this is no suppression: {_USAGE}")
@@ -130,7 +139,10 @@ def _read(directive: Directive, rules: str, text: str) -> Directive:
             return msgspec.structs.replace(
                 directive, rules=words, mistake=f"{found[1]} is not a day: write `until 2026-12-31`"
             )
-        reason = f"{reason[: found.start()]} {reason[found.end() :]}".strip()
+        end = found.start()
+        while end and (reason[end - 1].isspace() or reason[end - 1] in _BEFORE_UNTIL):
+            end -= 1
+        reason = f"{reason[:end]} {reason[found.end() :]}".strip()
     mistake = ""
     if not words:
         mistake = f"the suppression names no rule: {_USAGE}"

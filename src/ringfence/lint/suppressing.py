@@ -34,6 +34,10 @@ from ringfence.model.problems import ProblemCode
 from ringfence.sources.manifests import FileContents
 
 _CODES: Final = frozenset(map(str, ProblemCode))
+_NAMES: Final = {word: rule.identifier for rule in RULES for word in (rule.name, rule.identifier)} | {
+    code: code for code in _CODES
+}
+"""What names a rule or a problem in a directive, and its identifier."""
 
 
 def directives_of(
@@ -111,13 +115,11 @@ def _indexed(
 
 def _resolved(directive: Directive) -> Directive:
     """A directive with the identifiers of its rules; with a mistake if one of its words names none."""
-    names = {rule.name: rule.identifier for rule in RULES} | {rule.identifier: rule.identifier for rule in RULES}
-    names |= {code: code for code in _CODES}
-    unknown = [word for word in directive.rules if word.lower() not in names and word.upper() not in names]
+    unknown = [word for word in directive.rules if word.lower() not in _NAMES and word.upper() not in _NAMES]
     if unknown and not directive.mistake:
-        meant = similar(unknown[0], names) or "; ringfence lint --list lists all"
+        meant = similar(unknown[0], _NAMES) or "; ringfence lint --list lists all"
         return replace(directive, mistake=f"there is no rule {unknown[0]!r}{meant}")
-    identifiers = tuple(names.get(word.upper()) or names.get(word.lower(), word) for word in directive.rules)
+    identifiers = tuple(_NAMES.get(word.upper()) or _NAMES.get(word.lower(), word) for word in directive.rules)
     return replace(directive, rules=identifiers)
 
 
