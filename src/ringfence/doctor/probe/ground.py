@@ -172,6 +172,10 @@ class _ServiceSpec(msgspec.Struct, frozen=True):
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
 
 
+class _ProbeNamespace(msgspec.Struct, frozen=True):
+    metadata: SeenMetadata
+
+
 class _Service(msgspec.Struct, frozen=True):
     spec: _ServiceSpec = _ServiceSpec()
 
@@ -200,7 +204,7 @@ def leftovers(api_server: ApiServer) -> list[str]:
             items = list(list_items(client, _NAMESPACES, parameters={"labelSelector": labels}))
     except ApiStatusError as error:
         raise LiveClusterError(f"{api_server.server}: {error}") from None
-    return sorted(msgspec.json.decode(item, type=ProbePod).metadata.name for item in items)
+    return sorted(msgspec.json.decode(item, type=_ProbeNamespace).metadata.name for item in items)
 
 
 def remove(api_server: ApiServer, names: list[str]) -> None:
