@@ -1,13 +1,14 @@
-"""Traits in a file: what is read of it, what is refused, and that what is saved is read again."""
+"""Traits in a file: what is read of it, what is refused, and that every trait of a plugin can be written in one."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from ringfence.errors import InputError
-from ringfence.plugins import UPSTREAM, Confidence, named_traits
-from ringfence.trait_files import plugin_traits, read_traits, traits_document
+from ringfence.plugins import UPSTREAM, Confidence, PluginTraits, named_traits
+from ringfence.trait_files import plugin_traits, read_traits
 from tests.render.json_shapes import fits, schema, strict
 
 HEAD = "apiVersion: ringfence/v1\nkind: PluginTraits\n"
@@ -43,11 +44,21 @@ def test_a_word_that_yaml_takes_for_something_else_is_that_word(tmp_path: Path, 
     assert found.traits.blocks_match_pods is False
 
 
+def document_of(traits: PluginTraits) -> dict[str, Any]:
+    """A file with every trait of a plugin."""
+    listed = [
+        {field: str(getattr(one.trait, field)) for field in ("topic", "value", "confidence", "source", "note")}
+        for one in traits.chosen.values()
+    ]
+    head = {"apiVersion": "ringfence/v1", "kind": "PluginTraits", "plugin": traits.plugin, "title": traits.title}
+    return {**head, "traits": [{key: text for key, text in one.items() if text} for one in listed]}
+
+
 @pytest.mark.parametrize("text", ["cilium@1.19", "aws-vpc-cni", "windows", "none"])
-def test_what_is_saved_is_read_again(tmp_path: Path, text: str) -> None:
+def test_a_file_with_every_trait_is_read_as_the_plugin(tmp_path: Path, text: str) -> None:
     known = named_traits(text)
-    assert fits(traits_document(known), strict(schema("plugin-traits")))
-    read = read_traits(written(tmp_path, yaml.safe_dump(traits_document(known))))
+    assert fits(document_of(known), strict(schema("plugin-traits")))
+    read = read_traits(written(tmp_path, yaml.safe_dump(document_of(known))))
     assert read.traits == known.traits
     assert {name: one.trait.value for name, one in read.chosen.items()} == {
         name: one.trait.value for name, one in known.chosen.items()

@@ -139,27 +139,6 @@ def _of_file(title: str, trait: PluginTrait) -> ChosenTrait:
     return ChosenTrait(trait, tuple(others))
 
 
-def traits_document(traits: PluginTraits) -> dict[str, Any]:
-    """The document that a file with these traits has."""
-    document: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
-    for key, value in (("plugin", traits.plugin), ("title", traits.title), ("version", traits.version)):
-        if value:
-            document[key] = value
-    if traits.settings:
-        document["settings"] = dict(traits.settings)
-    document["traits"] = [
-        {
-            "topic": one.trait.topic,
-            "value": one.trait.value,
-            "confidence": str(one.trait.confidence),
-            **({"source": one.trait.source} if one.trait.source else {}),
-            **({"note": one.trait.note} if one.trait.note else {}),
-        }
-        for one in traits.chosen.values()
-    ]
-    return document
-
-
 def plugin_traits(text: str) -> PluginTraits:
     """The traits that a text names: a file, or `NAME[@VERSION][:SETTING=VALUE,...]`. Raises InputError as both do."""
     is_file = text.endswith((".yaml", ".yml", ".json")) or "/" in text.partition(":")[0]

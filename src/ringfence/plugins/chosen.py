@@ -69,10 +69,6 @@ class PluginTraits(msgspec.Struct, frozen=True, dict=True):
         """The traits that change answers, in the order of the topics."""
         return (self.chosen[topic.name] for topic in MODELLED if topic.name in self.chosen)
 
-    def of_field(self, field: str) -> ChosenTrait:
-        """The trait that gives a field of `traits` its value."""
-        return next(one for one in self.modelled() if one.topic.field == field)
-
 
 def traits_of(plugin: Plugin, version: str = "", settings: Mapping[str, str] | None = None) -> PluginTraits:
     """How a plugin enforces policies in a version, by default the newest, with some settings.

@@ -17,7 +17,6 @@ from ringfence.sources.cluster import (
     ApiStatusError,
     create_object,
     delete_object,
-    get_document,
     list_items,
 )
 
@@ -95,6 +94,12 @@ class ProbePod(msgspec.Struct, frozen=True):
         return ""
 
 
+class _Named(msgspec.Struct, frozen=True):
+    """A namespace or a policy."""
+
+    metadata: SeenMetadata
+
+
 class Ended(Exception):
     """The experiment is given up: its namespace is about to be removed."""
 
@@ -151,14 +156,8 @@ class Ground:
         """The names of policies that somebody else has created in the namespace, such as an admission controller."""
         path = _COLLECTIONS["NetworkPolicy"].format(self.name)
         items = self._ask(lambda client: list(list_items(client, path)))
-        found = (msgspec.json.decode(item, type=ProbePod).metadata for item in items)
+        found = (msgspec.json.decode(item, type=_Named).metadata for item in items)
         return sorted(one.name for one in found if one.labels.get(RUN) != self.run)
-
-    def cluster_address(self, service: str) -> str:
-        """The ClusterIP of a Service."""
-        path = f"{_COLLECTIONS['Service'].format(self.name)}/{service}"
-        found = self._ask(lambda client: get_document(client, path, _Service))
-        return found.spec.cluster_ip
 
     def _collection(self, manifest: Manifest) -> str:
         return _COLLECTIONS[manifest["kind"]].format(self.name)
@@ -166,18 +165,6 @@ class Ground:
     def _ask(self, request: Callable[[httpx2.Client], _Found]) -> _Found:
         with self._api_server.client() as client:
             return request(client)
-
-
-class _ServiceSpec(msgspec.Struct, frozen=True):
-    cluster_ip: str = msgspec.field(name="clusterIP", default="")
-
-
-class _ProbeNamespace(msgspec.Struct, frozen=True):
-    metadata: SeenMetadata
-
-
-class _Service(msgspec.Struct, frozen=True):
-    spec: _ServiceSpec = _ServiceSpec()
 
 
 @contextmanager
@@ -204,7 +191,7 @@ def leftovers(api_server: ApiServer) -> list[str]:
             items = list(list_items(client, _NAMESPACES, parameters={"labelSelector": labels}))
     except ApiStatusError as error:
         raise LiveClusterError(f"{api_server.server}: {error}") from None
-    return sorted(msgspec.json.decode(item, type=_ProbeNamespace).metadata.name for item in items)
+    return sorted(msgspec.json.decode(item, type=_Named).metadata.name for item in items)
 
 
 def remove(api_server: ApiServer, names: list[str]) -> None:

@@ -185,9 +185,7 @@ def _is_of_nodes(rule: WrittenRule, nodes: Addresses) -> bool:
 def _probed(linted: Linted, policy: PolicyInForce) -> Traffic:
     """The ports of the probes of all workloads that a policy selects: those that each of them has."""
     found = [
-        Traffic.union_of(
-            [NO_TRAFFIC, *map(_of_probes, (workload.template.spec and workload.template.spec.containers) or ())]
-        )
+        Traffic.union_of([NO_TRAFFIC, *map(_of_probes, _containers(workload))])
         for _, workload in linted.workloads_in(policy.namespace)
         if policy.subject.pods.matches(pod_labels(workload).labels)
     ]
