@@ -5,7 +5,7 @@ Only the fields that matter are decoded, and none of them is required: an object
 Source: kubernetes.io, "Kubernetes API reference".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
@@ -224,22 +224,6 @@ class SeenService(msgspec.Struct, frozen=True):
     spec: SeenServiceSpec = SeenServiceSpec()
 
 
-class Singleton(msgspec.Struct, frozen=True):
-    """A custom resource of which a cluster has one, with the settings of an operator."""
-
-    metadata: SeenMetadata = SeenMetadata()
-    spec: dict[str, object] | None = None
-    status: dict[str, object] | None = None
-
-
 def is_true(conditions: tuple[SeenCondition, ...], kind: str) -> bool:
     """Whether a condition of this type holds."""
     return any(one.type == kind and one.status == "True" for one in conditions)
-
-
-def text_at(fields: Mapping[str, object] | None, *path: str) -> str:
-    """The text at a path of fields inside a custom resource; empty if there is none."""
-    value: object = fields
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str) else ""

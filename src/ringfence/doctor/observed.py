@@ -12,7 +12,6 @@ from ringfence.doctor.objects import (
     SeenNode,
     SeenPod,
     SeenService,
-    Singleton,
 )
 
 
@@ -26,9 +25,9 @@ class Unseen(msgspec.Struct, frozen=True, order=True):
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """The objects of a cluster that show how it enforces policies.
 
-    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`,
-    `singletons` and `services` hold those that exist of the few that are asked for, by path. What
-    could not be read is empty here, and named in `unseen`.
+    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`
+    and `services` hold those that exist of the few that are asked for, by path. What could not be read is empty here,
+    and named in `unseen`.
     """
 
     server: str
@@ -36,7 +35,6 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     daemon_sets: tuple[DaemonSet, ...] = ()
     pods: Mapping[tuple[str, str], tuple[SeenPod, ...]] = {}
     config_maps: Mapping[str, ConfigMap] = {}
-    singletons: Mapping[str, Singleton] = {}
     services: Mapping[str, SeenService] = {}
     cluster_roles: tuple[ClusterRole, ...] = ()
     cluster_role_bindings: tuple[ClusterRoleBinding, ...] = ()

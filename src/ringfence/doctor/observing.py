@@ -20,12 +20,11 @@ from ringfence.doctor.objects import (
     SeenNode,
     SeenPod,
     SeenService,
-    Singleton,
 )
 from ringfence.doctor.observed import Observed, Unseen
 from ringfence.doctor.service_proxy import DNS_SERVICE, KUBE_PROXY_CONFIG
 from ringfence.doctor.sightings import pods_of
-from ringfence.doctor.signatures import SINGLETONS, config_map_paths, known_daemon_sets
+from ringfence.doctor.signatures import config_map_paths, known_daemon_sets
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import ApiServer, ApiStatusError, get_document, list_items
 
@@ -70,7 +69,6 @@ class _Observing:
             cluster_roles=self._list(CLUSTER_ROLES, f"{_RBAC}/clusterroles", ClusterRole),
             cluster_role_bindings=self._list(CLUSTER_ROLE_BINDINGS, f"{_RBAC}/clusterrolebindings", ClusterRoleBinding),
             config_maps=dict(self._present([*config_map_paths(daemon_sets), KUBE_PROXY_CONFIG], ConfigMap)),
-            singletons=dict(self._present(SINGLETONS, Singleton)),
             services=dict(self._present([DNS_SERVICE], SeenService)),
         )
         plugins = [one for one in daemon_sets if one.metadata.name in known_daemon_sets()]
@@ -113,7 +111,6 @@ class _Observing:
                 if error.code != httpx2.codes.NOT_FOUND:
                     self._note(path, error)
             except LiveClusterError as error:
-                # A custom resource has whatever shape its definition allows.
                 self._unseen.append(Unseen(path, str(error)))
 
     def _note(self, what: str, error: ApiStatusError) -> None:

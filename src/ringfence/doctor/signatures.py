@@ -13,17 +13,13 @@ from typing import Final
 
 import msgspec
 
-from ringfence.doctor.objects import DaemonSet, SeenContainer, SeenNode, text_at
+from ringfence.doctor.objects import DaemonSet, SeenContainer, SeenNode
 from ringfence.doctor.observed import Observed
 from ringfence.doctor.sightings import Presence, Sighting, image_version, nodes_of
 from ringfence.plugins import named_plugin
 
 CILIUM_CONFIG: Final = "cilium-config"
 VPC_CNI_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/amazon-vpc-cni"
-INSTALLATION: Final = "/apis/operator.tigera.io/v1/installations/default"
-FELIX: Final = "/apis/crd.projectcalico.org/v1/felixconfigurations/default"
-OPENSHIFT_NETWORK: Final = "/apis/config.openshift.io/v1/networks/cluster"
-
 COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
 """The label of nodes on EKS that are not instances of the user: `fargate`, `auto`, `hybrid`."""
 
@@ -55,10 +51,6 @@ def config_map_paths(daemon_sets: tuple[DaemonSet, ...]) -> Iterator[str]:
     for one in daemon_sets:
         if one.metadata.name in _CILIUM:
             yield config_map_of(one, CILIUM_CONFIG)
-
-
-SINGLETONS: Final = (INSTALLATION, FELIX, OPENSHIFT_NETWORK)
-"""The paths of the custom resources that are read."""
 
 
 # --- settings of single plugins ---------------------------------------------------------------------------------------
@@ -249,20 +241,3 @@ def _of_auto_mode(observed: Observed) -> Iterator[Sighting]:
 
 def _doubted(sighting: Sighting, doubt: str) -> Sighting:
     return msgspec.structs.replace(sighting, doubts=(*sighting.doubts, doubt))
-
-
-def operator_says(observed: Observed) -> str:
-    """What an operator or a distribution has as the plugin of the cluster; empty if none says it."""
-    openshift = text_at(_status(observed, OPENSHIFT_NETWORK), "networkType")
-    tigera = text_at(_spec(observed, INSTALLATION), "cni", "type")
-    return f"OpenShift: {openshift}" if openshift else f"Tigera operator: {tigera}" if tigera else ""
-
-
-def _spec(observed: Observed, path: str) -> Mapping[str, object]:
-    found = observed.singletons.get(path)
-    return (found.spec or {}) if found else {}
-
-
-def _status(observed: Observed, path: str) -> Mapping[str, object]:
-    found = observed.singletons.get(path)
-    return (found.status or {}) if found else {}
