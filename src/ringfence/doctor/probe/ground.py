@@ -94,7 +94,7 @@ class ProbePod(msgspec.Struct, frozen=True):
         return ""
 
 
-class _Named(msgspec.Struct, frozen=True):
+class _OnlyMetadata(msgspec.Struct, frozen=True):
     """A namespace or a policy."""
 
     metadata: SeenMetadata
@@ -156,7 +156,7 @@ class Ground:
         """The names of policies that somebody else has created in the namespace, such as an admission controller."""
         path = _COLLECTIONS["NetworkPolicy"].format(self.name)
         items = self._ask(lambda client: list(list_items(client, path)))
-        found = (msgspec.json.decode(item, type=_Named).metadata for item in items)
+        found = (msgspec.json.decode(item, type=_OnlyMetadata).metadata for item in items)
         return sorted(one.name for one in found if one.labels.get(RUN) != self.run)
 
     def _collection(self, manifest: Manifest) -> str:
@@ -191,7 +191,7 @@ def leftovers(api_server: ApiServer) -> list[str]:
             items = list(list_items(client, _NAMESPACES, parameters={"labelSelector": labels}))
     except ApiStatusError as error:
         raise LiveClusterError(f"{api_server.server}: {error}") from None
-    return sorted(msgspec.json.decode(item, type=_Named).metadata.name for item in items)
+    return sorted(msgspec.json.decode(item, type=_OnlyMetadata).metadata.name for item in items)
 
 
 def remove(api_server: ApiServer, names: list[str]) -> None:
