@@ -125,6 +125,13 @@ def test_a_file_that_is_not_there_is_an_error() -> None:
         read_configuration("nowhere.yaml")
 
 
+def test_the_namespaces_of_ingress_controllers_have_two_names_for_one_list() -> None:
+    text = "ingress-controllers: [edge]\n"
+    assert read_configuration(written("c.yaml", text)).settings == LintSettings(ingress_namespaces=("edge",))
+    with pytest.raises(InputError, match=r"c\.yaml:1: ingress-controllers: another name of ingress-namespaces"):
+        read_configuration(written("c.yaml", f"{text}ingress-namespaces: [edge]\n"))
+
+
 def test_an_empty_file_is_the_default() -> None:
     assert read_configuration(written(".ringfence.yaml", "")) == LintConfiguration(source=".ringfence.yaml")
 

@@ -29,7 +29,10 @@ PROJECT: Final = "pyproject.toml"
 _LARGEST: Final = 1 << 20
 _WORDS: Final = ("select", "extend-select", "ignore")
 _DEFAULTS: Final = LintSettings()
-_SETTINGS: Final = {field.replace("_", "-"): field for field in LintSettings.__struct_fields__}
+_SETTINGS: Final = {
+    **{field.replace("_", "-"): field for field in LintSettings.__struct_fields__},
+    "ingress-controllers": "ingress_namespaces",
+}
 KEYS: Final = (*_WORDS, "severity", "per-path-ignores", "fail-on", *_SETTINGS)
 """The keys of a configuration."""
 
@@ -144,6 +147,8 @@ def _configuration(written: object, file: str) -> LintConfiguration:
         if key not in KEYS:
             meant = similar(str(key), KEYS) or f"; the keys are {', '.join(KEYS)}"
             raise _ValueError(str(key), f"unknown key{meant}")
+    if "ingress-controllers" in written and "ingress-namespaces" in written:
+        raise _ValueError("ingress-controllers", "another name of ingress-namespaces: write one of them")
     settings = {field: _setting(written[key], key, field) for key, field in _SETTINGS.items() if key in written}
     words = {key: _rules(written.get(key, []), key) for key in _WORDS}
     return LintConfiguration(
