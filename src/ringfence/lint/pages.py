@@ -62,10 +62,17 @@ def rule_text(rule: LintRule) -> str:
         facts.append("skipped if the input holds no pods and no workloads")
     lines = [f"# {rule.identifier} {rule.name}", "", page.summary, "", f"{'; '.join(facts)}.", "", page.text]
     for example in page.examples:
-        verb = "It fires" if example.fires else "It is silent"
-        lines += ["", f"{verb}{f' {example.reason}' if example.reason else ''}:", "", "```yaml"]
-        lines += [example.manifests.rstrip(), "```"]
+        lines += ["", f"{_heading(example)}:", "", "```yaml", example.manifests.rstrip(), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _heading(example: Example) -> str:
+    """What an example shows: `Finding, as a note: the policy is for all pods`, of `as a note, for the policy …`."""
+    found = "Finding" if example.fires else "No finding"
+    condition, _, reason = f" {example.reason}".partition(" for ")
+    condition = condition.strip(" ,")
+    shown = f"{found}, {condition}" if condition else found
+    return f"{shown}: {reason}" if reason else shown
 
 
 def rules_page(rules: Iterable[LintRule]) -> str:
