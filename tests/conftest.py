@@ -6,6 +6,7 @@ each run. Expensive properties have fewer examples than others, in proportion (`
 
 import gc
 import os
+import signal
 import unittest
 from collections import Counter
 from collections.abc import Generator
@@ -28,6 +29,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # Tests of kustomizations run kubectl as users do, from PATH: where none is installed, the one of the end-to-end tests.
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{parts.clients_folder()}"
+
+# A shell has jobs in the background ignore Ctrl-C, and so everything that these start: programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 gc.disable()  # until all tests are collected: none of what is made until then is garbage
 

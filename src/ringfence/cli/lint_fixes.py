@@ -112,7 +112,7 @@ def _write(before: FileContents, after: FileContents) -> None:
     for file in after.files():
         old, new = before.data(file), after.data(file)
         if file == STANDARD_INPUT and new is not None:
-            click.echo(new, nl=False)
+            print_exactly(new)
         elif new is not None and new != old:
             try:
                 if Path(file).read_bytes() != old:

@@ -71,9 +71,10 @@ def print_painted(text: str) -> None:
     _print("".join(parts), colour=wants_colour())
 
 
-def print_exactly(text: str) -> None:
-    """Print a text for programs on standard output as it is, without a line break of its own."""
-    click.echo(text.encode() if not sys.stdout.isatty() else escape_controls(text), nl=False)
+def print_exactly(text: str | bytes) -> None:
+    """Print a text for programs on standard output as it is, with no line break of its own; on a terminal, escaped."""
+    data = text.encode() if isinstance(text, str) else text
+    click.echo(escape_controls(data.decode(errors="replace")) if sys.stdout.isatty() else data, nl=False)
 
 
 def print_pieces(pieces: Iterable[str]) -> None:
