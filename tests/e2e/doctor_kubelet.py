@@ -24,6 +24,12 @@ class _Asking(NamedTuple):
     connection: Connection
 
 
+def _status(path: str, *, ready: bool) -> Any:
+    """The status of the container with a probe."""
+    name = "server" if path.endswith("-server") else "client"
+    return {"name": name, "ready": ready, "restartCount": 0, "image": "", "imageID": ""}
+
+
 class DoctorKubelet:
     """Runs the pods of the experiment, look by look."""
 
@@ -81,8 +87,7 @@ class DoctorKubelet:
         opened = self._world.open(*(one.connection for one in asking))
         for one, ready in zip(asking, opened, strict=True):
             if self._ready.get(one.path) != ready:
-                conditions = [{"type": "Ready", "status": str(ready)}]
-                self._world.set_status(one.path, {"conditions": conditions})
+                self._world.set_status(one.path, {"containerStatuses": [_status(one.path, ready=ready)]})
                 self._ready[one.path] = ready
 
     def _is_ending(self, owner: str) -> bool:

@@ -11,8 +11,8 @@ import msgspec
 
 from ringfence.errors import InputError
 from ringfence.model.origin import Origin
+from ringfence.render.added_tests import with_tests, written_tests
 from ringfence.render.formats import Json
-from ringfence.render.test_files import with_tests, written_tests
 from ringfence.testing.decoding import API_VERSION, decode_tests
 from ringfence.testing.finding import FoundTests, search_tests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest

@@ -54,12 +54,15 @@ class ProbeSite:
         """The first address of the server."""
         return self._addresses[0]
 
-    def start(self, clients: Iterable[Client]) -> None:
-        """Start the server and the clients, and wait until all of these connect. Raises Inconclusive."""
+    def start(self, *, full: bool) -> None:
+        """Start the server and the clients of the basic or the full experiment, and wait until they run.
+
+        Raises Inconclusive.
+        """
         names = [f"{self._name}-{SERVER}"]
-        self._create(server(self._name, self.node, self._ground.run, self._image))
+        self._create(server(self._name, self.node, self._ground.run, self._image, full=full))
         self._addresses = self._await_running(names)[0].addresses
-        for one in clients:
+        for one in clients(full=full):
             if address := self._address_for(one):
                 names.append(f"{self._name}-{one.name}")
                 self._create(client(one, self._name, self.node, self._ground.run, self._image, address))

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 import httpx2
 import msgspec
 
-from ringfence.doctor.objects import SeenCondition, SeenMetadata, SeenPodSpec, is_true
-from ringfence.doctor.probe.manifests import MANAGED_BY, RUN, Manifest, namespace
+from ringfence.doctor.objects import SeenCondition, SeenMetadata, SeenPodSpec
+from ringfence.doctor.probe.manifests import MANAGED_BY, PROBED, RUN, Manifest, namespace
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import (
     ApiServer,
@@ -46,6 +46,8 @@ class _ProbeContainerState(msgspec.Struct, frozen=True):
 
 
 class _ProbeContainer(msgspec.Struct, frozen=True):
+    name: str = ""
+    ready: bool = False
     state: _ProbeContainerState = _ProbeContainerState()
 
 
@@ -74,8 +76,8 @@ class ProbePod(msgspec.Struct, frozen=True):
 
     @property
     def is_ready(self) -> bool:
-        """Whether its connection could be opened, for a client."""
-        return is_true(self.status.conditions, "Ready")
+        """Whether the connection of its readiness probe can be opened; other containers do not count."""
+        return any(one.ready for one in self.status.container_statuses if one.name in PROBED)
 
     @property
     def is_running(self) -> bool:

@@ -27,6 +27,9 @@ UDP_PORT: Final = 8081
 SCTP_PORT: Final = 8082
 PORT_NAME: Final = "web"
 
+PROBED: Final = ("client", "server")
+"""The names of the containers that have a readiness probe, of which a pod has one."""
+
 _RESTRICTED: Final = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -61,27 +64,33 @@ def namespace(name: str, run: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def server(place: str, node: str, run: str, image: str) -> Manifest:
-    """A pod that listens on a node, as the only replica of a ReplicaSet.
+def server(place: str, node: str, run: str, image: str, *, full: bool) -> Manifest:
+    """A pod that listens on a node, as the only replica of a ReplicaSet; on all ports if the experiment is `full`.
 
-    Some plugins do not guard pods without an owner, so none of the pods is without one.
+    Some plugins do not guard pods without an owner, so it has one. Each protocol has a container of its own: that for
+    SCTP ends at once where the kernel of the node has no SCTP.
     """
-    ports = [
-        {"name": PORT_NAME, "containerPort": TCP_PORT},
-        {"name": "udp", "containerPort": UDP_PORT, "protocol": "UDP"},
-        {"name": "sctp", "containerPort": SCTP_PORT, "protocol": "SCTP"},
-    ]
-    arguments = [f"--http-port={TCP_PORT}", f"--udp-port={UDP_PORT}", f"--sctp-port={SCTP_PORT}"]
-    containers = [
-        _container("server", image, ["netexec", *arguments], ports=ports, readinessProbe=_from_node()),
-        _container(
-            "range",
-            image,
-            ["netexec", f"--http-port={RANGE_PORT}", "--udp-port=-1"],
-            ports=[{"name": "range", "containerPort": RANGE_PORT}],
-        ),
-    ]
+    web = {"name": PORT_NAME, "containerPort": TCP_PORT}
+    containers = [_listening("server", image, [f"--http-port={TCP_PORT}"], web, readinessProbe=_from_node())]
+    if full:
+        containers += [
+            _listening("range", image, [f"--http-port={RANGE_PORT}"], _port("range", RANGE_PORT, "TCP")),
+            _listening("udp", image, ["--http-port=8091", f"--udp-port={UDP_PORT}"], _port("udp", UDP_PORT, "UDP")),
+            _listening(
+                "sctp", image, ["--http-port=8092", f"--sctp-port={SCTP_PORT}"], _port("sctp", SCTP_PORT, "SCTP")
+            ),
+        ]
     return _replica_set(f"{place}-{SERVER}", place, SERVER, node, run, containers)
+
+
+def _listening(name: str, image: str, arguments: list[str], port: Manifest, **fields: Any) -> Manifest:
+    """A container that listens on a port; what it does not name it does not listen on."""
+    others = [] if any(one.startswith("--udp-port") for one in arguments) else ["--udp-port=-1"]
+    return _container(name, image, ["netexec", *arguments, *others], ports=[port], **fields)
+
+
+def _port(name: str, number: int, protocol: str) -> Manifest:
+    return {"name": name, "containerPort": number, "protocol": protocol}
 
 
 def client(one: Client, place: str, node: str, run: str, image: str, address: str) -> Manifest:

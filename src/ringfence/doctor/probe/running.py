@@ -69,7 +69,7 @@ def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Resu
 
     def proof(site: ProbeSite) -> ProofReport:
         try:
-            site.start(clients(full=asked.full and site is sites[0]))
+            site.start(full=asked.full and site is sites[0])
         except Inconclusive as error:
             return ProofReport(site.node, IsEnforced.UNKNOWN, str(error))
         found = prove(site)
@@ -93,7 +93,7 @@ def planned_objects(asked: Experiment) -> list[dict[str, Any]]:
     for number, node in enumerate(asked.nodes):
         place = f"p{number}"
         full = asked.full and number == 0
-        objects.append(server(place, node, run, asked.image))
+        objects.append(server(place, node, run, asked.image, full=full))
         objects += [client(one, place, node, run, asked.image, _NO_ADDRESS) for one in clients(full=full)]
         objects.append(policy("deny", place, SERVER, run, DENY_INGRESS))
         if full:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.errors import InputError
-from ringfence.render.test_files import with_tests, written_tests
+from ringfence.render.added_tests import with_tests, written_tests
 from ringfence.testing.finding import find_tests
 
 NEW: list[dict[str, Any]] = [{"name": "new", "from": "a/b", "to": "a/c", "port": "80", "expect": "deny"}]
