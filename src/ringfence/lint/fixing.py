@@ -80,6 +80,9 @@ def fix(
                 continue
             refused[wanted[0].fingerprint] = RefusedFix(wanted[0], reason)
         else:
+            # What could not be edited in these files may be possible now: an alias that stood in the way may be gone.
+            changed = {one.place.file for one in wanted}
+            refused = {key: one for key, one in refused.items() if one.finding.place.file not in changed}
             now, contents = after, edited
             applied += wanted
         wanted = _wanted(now, contents, refused, unsafe=unsafe)
