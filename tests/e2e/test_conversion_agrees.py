@@ -59,6 +59,8 @@ def test_a_live_cluster_gives_what_its_manifests_give(experimental_server: Contr
     file = tmp_path / "older.yaml"
     older = [one for one in yaml.safe_load_all(OLDER.read_text()) if one["kind"] != "Pod"]
     file.write_text(yaml.safe_dump_all(older))
+    for plural in ("adminnetworkpolicies", "baselineadminnetworkpolicies", "clusternetworkpolicies"):
+        experimental_server.request("DELETE", path_of(plural))  # those of other tests
     experimental_server.kubectl("apply", f"--filename={file}")
     try:
         options = ["-o", "json", "--kubeconfig", str(experimental_server.kubeconfig)]
