@@ -1,4 +1,4 @@
-"""What a screen reader is told in each view of a report: all names and roles, as one text that is compared.
+"""What a screen reader reads in each view of a report: all names and roles, as one text that is compared.
 
 Run as a module, this writes the text anew.
 """

@@ -39,7 +39,7 @@ class OpenedPage:
             return json.load(connection.getresponse())
 
     def await_change(self) -> None:
-        """Wait until the page is told that the cluster has changed."""
+        """Wait until the page receives that the cluster has changed."""
         for line in self._events:
             if line.startswith(b"event: changed"):
                 return

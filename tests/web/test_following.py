@@ -14,7 +14,7 @@ from ringfence.web import FileChanges, LocalPage, Simulation, follow, following
 
 
 class ToldChanges:
-    """Changes that come as often as it is told."""
+    """Changes that come a given number of times."""
 
     rest = 0.0
 

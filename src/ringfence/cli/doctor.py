@@ -179,11 +179,15 @@ def doctor(
 def _existing(diagnosis: Diagnosis, nodes: Sequence[str]) -> tuple[str, ...]:
     """The nodes of an experiment. Raises InputError for one that does not exist, and if there is none."""
     known = [one.node for one in diagnosis.nodes]
+    if not known:
+        raise InputError(
+            "--probe: the cluster has no nodes, or you may not list them: the verb list on nodes is needed"
+        )
     for name in nodes:
         if name not in known:
             raise InputError(f"--on {name}: there is no such node: known are {', '.join(known[:10])}")
     if not nodes:
-        raise InputError("--probe: no node is ready, or none can be read: name one with --on")
+        raise InputError("--probe: no node is ready: name one with --on to try it all the same")
     return tuple(nodes)
 
 

@@ -1,6 +1,6 @@
 """A wider block allows the metadata server of the cloud.
 
-At 169.254.169.254 the machines of most clouds answer whoever asks with the credentials of the machine. A rule for all
+At 169.254.169.254 most clouds give the credentials of a machine to every program that runs on it. A rule for all
 addresses outside, such as `0.0.0.0/0`, allows that to pods, too. It is found if the pods may open TCP 80 there,
 whatever allows it besides; a block of that address alone is meant.
 
