@@ -114,11 +114,22 @@ _FLANNEL_WITH: Final = daemon_set(
     container("kube-flannel", "ghcr.io/flannel-io/flannel:v0.28.0"),
     container("netpol", "registry.example/networking/kube-network-policies:v0.9.2"),
     namespace="kube-flannel",
+    account="flannel",
 )
 _RINGFENCE: Final = daemon_set("ringfence-agent", container("agent", "example.com/ringfence:0.3.0"))
 _OBSERVING: Final = daemon_set(
     "ringfence-agent", container("agent", "example.com/ringfence:0.3.0", "--mode", "observe")
 )
+_TIGERA: Final = daemon_set(
+    "calico-node", container("calico-node", "quay.io/calico/node:v3.30.1"), namespace="calico-system"
+)
+_OPENSHIFT: Final = daemon_set(
+    "ovnkube-node",
+    container("ovnkube-controller", "quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:0123"),
+    namespace="openshift-ovn-kubernetes",
+)
+_OPENSHIFT_NODE: Final = node("a", labels={"node.openshift.io/os_id": "rhcos"})
+_KUBE_OVN: Final = daemon_set("kube-ovn-cni", container("cni-server", "docker.io/kubeovn/kube-ovn:v1.14.0"))
 _UNKNOWN: Final = daemon_set("fence", container("fence", "example.com/fence:1.0"))
 _K3S_ARGUMENTS: Final = '["server","--flannel-backend","vxlan"]'
 
@@ -164,8 +175,20 @@ CLUSTERS: Final = (
         daemon_set("anetd", container("cilium-agent", "gke.gcr.io/cilium:v1.16.5")),
         config_map("cilium-config", {"enable-policy": "default"}),
     ),
+    SampleCluster(
+        "OpenShift",
+        [_OPENSHIFT_NODE, _OPENSHIFT, pod_of(_OPENSHIFT, "a")],
+        {"a": "enforced"},
+        ("OVN-Kubernetes",),
+    ),
+    _one(
+        "a namespace named as one of OpenShift's",
+        _OPENSHIFT,
+        answer="inconclusive",
+        words=("may not be OVN-Kubernetes", "may not watch networkpolicies.networking.k8s.io"),
+    ),
     _one("Antrea", daemon_set("antrea-agent", container("antrea-agent", "antrea/antrea-agent-ubuntu:v2.3.0"))),
-    _one("OVN-Kubernetes", daemon_set("ovnkube-node", container("ovnkube-controller", "example.com/ovn:1"))),
+    _one("OVN-Kubernetes", daemon_set("ovnkube-node", container("ovnkube-controller", "example.com/ovn-kube:1"))),
     _one("kube-router", daemon_set("kube-router", container("kube-router", "cloudnativelabs/kube-router:v2.5.0"))),
     _one(
         "kube-router without its firewall",
@@ -200,9 +223,75 @@ CLUSTERS: Final = (
         answer="not enforced",
         words=("0.24",),
     ),
-    _one("kube-network-policies", daemon_set("kube-network-policies", container("main", "example.com/knp:v0.9.2"))),
+    _one(
+        "kube-network-policies",
+        daemon_set("kube-network-policies", container("main", "example.com/kube-network-policies:v0.9.2")),
+    ),
+    _one(
+        "kindnet with a version of its own",
+        daemon_set("kindnet", container("kindnet-cni", "ghcr.io/aojea/kindnetd:v1.8.0")),
+    ),
+    _one(
+        "kindnet with an old version of its own",
+        daemon_set("kindnet", container("kindnet-cni", "ghcr.io/aojea/kindnetd:v1.2.1")),
+        answer="not enforced",
+        words=("1.3.0",),
+    ),
     _one("Flannel", _FLANNEL, answer="not enforced", words=("Flannel",)),
-    _one("Flannel with policies", _FLANNEL_WITH, words=("kube-network-policies",)),
+    _one(
+        "Flannel with policies", _FLANNEL_WITH, *watching("flannel", "kube-flannel"), words=("kube-network-policies",)
+    ),
+    _one(
+        "Flannel with policies of which nothing shows that an administrator put it there",
+        _FLANNEL_WITH,
+        answer="inconclusive",
+    ),
+    _one(
+        "Flannel with policies on Talos",
+        daemon_set(
+            "kube-flannel",
+            container("kube-flannel", "ghcr.io/siderolabs/flannel:v0.28.0"),
+            container("kube-network-policies", "registry.k8s.io/networking/kube-network-policies:v0.9.2"),
+        ),
+    ),
+    _one(
+        "Calico by the operator of Tigera",
+        _TIGERA,
+        *watching("calico-node", "calico-system"),
+        words=("Calico 3.30.1",),
+    ),
+    _one(
+        "Calico on RKE2",
+        daemon_set("rke2-canal", container("calico-node", "docker.io/rancher/hardened-calico:v3.30.1-build20250801")),
+        words=("Calico 3.30.1",),
+    ),
+    _one(
+        "kube-router on k0s",
+        daemon_set("kube-router", container("kube-router", "quay.io/k0sproject/kube-router:v2.5.0-iptables1.8.9-0")),
+        words=("kube-router 2.5.0",),
+    ),
+    _one(
+        "Cilium under another name",
+        daemon_set(
+            "net-fabric", container("cilium-agent", "mirror.example:5000/cilium/cilium:v1.18.2"), namespace="net"
+        ),
+        config_map("cilium-config", {"enable-policy": "default"}, namespace="net"),
+        *watching("net-fabric", "net"),
+        words=("Cilium 1.18.2", "DaemonSet net/net-fabric"),
+    ),
+    _one("Kube-OVN, whose controller watches", _KUBE_OVN, answer="inconclusive", words=("of which no trait is known",)),
+    _one(
+        "a DaemonSet of a tenant with the name of a plugin",
+        daemon_set("calico-node", container("calico-node", "docker.io/calico/node:v3.30.1"), namespace="tenant"),
+        answer="inconclusive",
+        words=("DaemonSet tenant/calico-node may not be Calico", "in the namespace tenant"),
+    ),
+    _one(
+        "another program with the name of a plugin",
+        daemon_set("calico-node", container("calico-node", "registry.example/pause:3.10")),
+        answer="inconclusive",
+        words=("may not be Calico", "its images are registry.example/pause:3.10"),
+    ),
     _one("ringfence", _RINGFENCE),
     _one("ringfence that observes", _OBSERVING, answer="not enforced", words=("mode is observe",)),
     SampleCluster("k3s", [_k3s("a", _K3S_ARGUMENTS)], {"a": "enforced"}, ("k3s",)),

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from ringfence.doctor import IsEnforced, Unseen, diagnose, report
 from ringfence.doctor.observed import Observed
-from ringfence.doctor.signatures import known_daemon_sets
+from ringfence.doctor.signatures import FLANNEL, SIGNATURES, UNDESCRIBED
 from ringfence.render.doctor_report import doctor_text
 
-from .clusters import CLUSTERS, Object, SampleCluster, container, daemon_set, node, pod_of, watching
+from .clusters import CLUSTERS, Object, SampleCluster, config_map, container, daemon_set, node, pod_of, watching
 from .seen import seen
 
+_KNOWN_NAMES = sorted({*FLANNEL, *UNDESCRIBED, *(name for row in SIGNATURES for name in row.daemon_sets)})
 _GAPS = ("daemonsets", "clusterroles", "clusterrolebindings")
 
 
@@ -27,7 +28,7 @@ def test_each_plugin_is_known_by_what_it_leaves(cluster: SampleCluster) -> None:
 
 
 def _unknown_names() -> st.SearchStrategy[str]:
-    return st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True).filter(lambda name: name not in known_daemon_sets())
+    return st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True).filter(lambda name: name not in _KNOWN_NAMES)
 
 
 @st.composite
@@ -48,6 +49,63 @@ def test_an_unknown_cluster_is_never_enforced(objects: list[Object], gaps: set[s
     found = report(observed, diagnose(observed))
     assert found.answer != IsEnforced.YES
     assert all(one.answer != IsEnforced.YES for one in found.nodes)
+
+
+_CONTAINERS = sorted({row.container for row in SIGNATURES if row.container})
+_PROGRAMS = ("calico/node", "rancher/mirrored-calico-node", "cilium", "kube-router", "aojea/kindnetd", "pause")
+_REGISTRIES = ("", "docker.io/", "calico.example:5000/", "cilium.example/kindnet.d/")
+
+
+@st.composite
+def _daemon_sets_of_tenants(draw: st.DrawFn) -> list[Object]:
+    """DaemonSets with names, containers or images of plugins, some in reserved namespaces, some with rights."""
+    objects: list[Object] = [node("a"), config_map("cilium-config", {}, "tenant")]
+    for name in draw(st.lists(st.sampled_from(_KNOWN_NAMES) | _unknown_names(), max_size=3, unique=True)):
+        image = draw(st.sampled_from(_REGISTRIES)) + draw(st.sampled_from(_PROGRAMS)) + ":v3.0.0"
+        namespace = draw(st.sampled_from(["kube-system", "tenant", "openshift-ovn-kubernetes", "calico-system"]))
+        owner = daemon_set(name, container(draw(st.sampled_from(_CONTAINERS)), image), namespace=namespace)
+        objects += [owner, pod_of(owner, "a")]
+        objects += draw(st.sampled_from([[], watching(name, namespace), _watching_one_object(name, namespace)]))
+    return objects
+
+
+def _watching_one_object(account: str, namespace: str) -> list[Object]:
+    role, binding = watching(account, namespace)
+    return [{**role, "rules": [{**role["rules"][0], "resourceNames": ["default-deny"]}]}, binding]
+
+
+def _has_evidence(objects: list[Object], owner: Object) -> bool:
+    """An image of a plugin, and what only an administrator gives: the namespace, or a right in all namespaces."""
+    template = owner["spec"]["template"]["spec"]
+    path = template["containers"][0]["image"].removeprefix("docker.io/").split("example/")[-1].split("5000/")[-1]
+    has_image = any(word in path for word in ("calico", "cilium", "kube-router", "kindnet"))
+    rules = {one["metadata"]["name"]: one["rules"][0] for one in objects if one["kind"] == "ClusterRole"}
+    may_watch = any(
+        (template["serviceAccountName"], owner["metadata"]["namespace"])
+        == (one["subjects"][0]["name"], one["subjects"][0]["namespace"])
+        and "resourceNames" not in rules[one["roleRef"]["name"]]
+        for one in objects
+        if one["kind"] == "ClusterRoleBinding"
+    )
+    return has_image and (owner["metadata"]["namespace"] == "kube-system" or may_watch)
+
+
+@given(objects=_daemon_sets_of_tenants(), gaps=st.sets(st.sampled_from(_GAPS)))
+def test_a_daemon_set_without_evidence_never_makes_a_node_enforced(objects: list[Object], gaps: set[str]) -> None:
+    """A name is no evidence, nor is an image in a namespace in which everybody may create a DaemonSet."""
+    found = report(_with_gaps(seen(objects), gaps), diagnose(_with_gaps(seen(objects), gaps)))
+    if not any(_has_evidence(objects, one) for one in objects if one["kind"] == "DaemonSet"):
+        assert found.answer != IsEnforced.YES
+        assert not any(one.enforces for one in found.plugins)
+        assert not diagnose(_with_gaps(seen(objects), gaps)).enforcers
+
+
+def test_the_reason_says_which_evidence_cannot_be_read() -> None:
+    owner = daemon_set("calico-node", container("calico-node", "calico/node:v3.30.1"), namespace="calico-system")
+    objects = [node("a"), owner, pod_of(owner, "a"), *watching("calico-node", "calico-system")]
+    [found] = diagnose(_with_gaps(seen(objects), {"clusterrolebindings"})).nodes
+    assert found.answer is IsEnforced.UNKNOWN
+    assert "the rights of its service account cannot be read" in found.reason
 
 
 @given(cluster=st.sampled_from(CLUSTERS), gaps=st.sets(st.sampled_from(["pods", "nodes", *_GAPS]), min_size=1))

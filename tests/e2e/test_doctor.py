@@ -29,9 +29,11 @@ _EXIT_CODES: Final = {"enforced": 0, "not enforced": 1, "inconclusive": 3}
 @pytest.fixture(scope="module")
 def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane without nodes."""
-    with running(tmp_path_factory.mktemp("doctor")) as one:
-        one.kubectl("create", "namespace", "kube-flannel")
-        yield one
+    with running(tmp_path_factory.mktemp("doctor")) as plane:
+        namespaced = [one["metadata"].get("namespace", "") for sample in CLUSTERS for one in sample.objects]
+        for name in sorted(set(namespaced) - {"", "default", "kube-system"}):
+            plane.kubectl("create", "namespace", name)
+        yield plane
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Whether a cluster enforces policies, by what, and on which nodes: from its objects, and by an experiment.
 
-answers, objects <- observed <- rights, sightings <- signatures <- diagnosis, service_proxy, probe <- observing,
-deviations <- reporting
+answers, objects <- observed <- rights, sightings <- signatures <- evidence <- recognition <- diagnosis, service_proxy,
+probe <- observing, deviations <- reporting
 """
 
 from ringfence.doctor.answers import IsEnforced

@@ -1,6 +1,7 @@
 """The diagnosis: for each node, whether policies are enforced there, and by what.
 
-There are three answers. `enforced` takes a known plugin that is configured to enforce, and that is ready on the node.
+There are three answers. `enforced` takes a known plugin that is configured to enforce, and that is ready on the node,
+with evidence that it is this plugin (`evidence.py`).
 What is not known never counts as enforced; a proof is the experiment (`doctor --probe`).
 """
 
@@ -11,15 +12,9 @@ import msgspec
 
 from ringfence.doctor.answers import IsEnforced
 from ringfence.doctor.objects import DaemonSet, SeenNode
-from ringfence.doctor.observed import Observed, Unseen
-from ringfence.doctor.rights import may_watch_policies
+from ringfence.doctor.observed import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, DAEMON_SETS, Observed, Unseen
+from ringfence.doctor.recognition import COMPUTE_TYPE, sightings, unknown_enforcers
 from ringfence.doctor.sightings import Presence, Sighting, nodes_of
-from ringfence.doctor.signatures import COMPUTE_TYPE, known_daemon_sets, sightings
-
-NODES: Final = "nodes"
-DAEMON_SETS: Final = "daemonsets"
-CLUSTER_ROLES: Final = "clusterroles"
-CLUSTER_ROLE_BINDINGS: Final = "clusterrolebindings"
 
 _OUTSIDE: Final = ("+k3s", "+rke2", "-eks-", "-gke.", "-aks", "+vmware")
 """What the kubelet's version has on distributions that can enforce policies in a process that no object shows."""
@@ -34,9 +29,10 @@ class NodeDiagnosis(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A DaemonSet of an unknown program that may watch NetworkPolicies, and the nodes on which it is ready."""
+    """A DaemonSet of an unknown program that may enforce policies, why it may, and the nodes on which it is ready."""
 
     daemon_set: str
+    reason: str
     nodes: frozenset[str]
 
 
@@ -53,8 +49,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def enforcers(self) -> tuple[Sighting, ...]:
-        """The plugins that enforce policies somewhere."""
-        return tuple(one for one in self.plugins if one.enforces and one.nodes)
+        """The plugins that enforce policies somewhere, of which it is certain what they are."""
+        return tuple(one for one in self.plugins if one.enforces and one.nodes and not one.unproven)
 
     @property
     def clash(self) -> str:
@@ -72,10 +68,7 @@ def diagnose(observed: Observed) -> Diagnosis:
     """The diagnosis of a cluster from what was seen of it."""
     plugins = sightings(observed)
     candidates = [
-        Candidate(
-            one.title, frozenset(node for node, presence in nodes_of(observed, one).items() if _may_run(presence))
-        )
-        for one in unknown_watchers(observed)
+        Candidate(one.title, reason, _where_it_may_run(observed, one)) for one, reason in unknown_enforcers(observed)
     ]
     return Diagnosis(
         plugins=tuple(plugins),
@@ -85,15 +78,9 @@ def diagnose(observed: Observed) -> Diagnosis:
     )
 
 
-def unknown_watchers(observed: Observed) -> list[DaemonSet]:
-    """The DaemonSets that may watch NetworkPolicies and are not those of known plugins."""
-    known = known_daemon_sets()
-    watching = may_watch_policies(observed.daemon_sets, observed.cluster_roles, observed.cluster_role_bindings)
-    return [one for one in watching if one.metadata.name not in known]
-
-
-def _may_run(presence: Presence) -> bool:
-    return presence is not Presence.NOT_READY
+def _where_it_may_run(observed: Observed, daemon_set: DaemonSet) -> frozenset[str]:
+    found = nodes_of(observed, daemon_set)
+    return frozenset(node for node, presence in found.items() if presence is not Presence.NOT_READY)
 
 
 def _of_node(
@@ -104,13 +91,12 @@ def _of_node(
     here = [one for one in plugins if node.name in one.nodes]
     enforcing = [one for one in here if one.enforces]
     for one in enforcing:
-        if not one.doubts and one.nodes[node.name] is Presence.READY and one.switch.trait.is_certain:
+        if not _doubt(one, node):
             return NodeDiagnosis(node.name, IsEnforced.YES, f"{one.name} is ready ({one.shown_by})")
     for one in enforcing:
         return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, _doubt(one, node))
     if unknown := next((one for one in candidates if node.name in one.nodes), None):
-        reason = f"{unknown.daemon_set} may watch NetworkPolicies, and is not known"
-        return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, reason)
+        return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, f"{unknown.daemon_set} {unknown.reason}")
     if gap := _gap(node, observed, has_plugin=bool(here)):
         return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, gap)
     return NodeDiagnosis(node.name, IsEnforced.NO, _nothing(node, here, plugins))
@@ -127,15 +113,17 @@ def _never(node: SeenNode) -> str:
 
 
 def _doubt(plugin: Sighting, node: SeenNode) -> str:
-    """Why a plugin that enforces may not do so on a node."""
+    """Why a plugin that enforces may not do so on a node; empty if there is no doubt."""
+    presence = plugin.nodes[node.name]
+    if plugin.unproven:
+        return f"{plugin.shown_by} may not be {plugin.title}: {plugin.unproven}"
     if plugin.doubts:
         return f"{plugin.name}: {plugin.doubts[0]}"
-    presence = plugin.nodes[node.name]
     if presence is Presence.UNKNOWN:
         return f"whether {plugin.name} runs there cannot be seen ({plugin.shown_by})"
     if presence is Presence.NOT_READY:
         return f"{plugin.name} is not ready there ({plugin.shown_by}): its rules may be stale or missing"
-    return f"it is not verified that {plugin.name} enforces policies"
+    return "" if plugin.switch.trait.is_certain else f"it is not verified that {plugin.name} enforces policies"
 
 
 def _gap(node: SeenNode, observed: Observed, *, has_plugin: bool) -> str:
@@ -153,7 +141,7 @@ def _nothing(node: SeenNode, here: Sequence[Sighting], plugins: Sequence[Sightin
     """Why policies are not enforced on a node of which everything is seen."""
     for one in here:
         return f"{one.name}: {one.why_not} ({one.shown_by})"
-    elsewhere = [one.name for one in plugins if one.enforces]
+    elsewhere = [one.name for one in plugins if one.enforces and not one.unproven]
     if elsewhere:
         return f"no pod of {' or '.join(elsewhere)} is on this node"
     return "nothing that may watch NetworkPolicies runs on it"

@@ -35,6 +35,19 @@ class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
     args: tuple[str, ...] = ()
     env: tuple[SeenVariable, ...] = ()
 
+    @property
+    def repository(self) -> str:
+        """The name of its image without registry, tag and digest: `calico/node`.
+
+        Source: github.com/distribution/reference.
+        """
+        path = self.image.partition("@")[0]
+        registry, slash, rest = path.partition("/")
+        if slash and (set(registry) & {".", ":"} or registry == "localhost"):
+            path = rest
+        directory, slash, name = path.rpartition("/")
+        return f"{directory}{slash}{name.partition(':')[0]}"
+
     def flag(self, name: str) -> str | None:
         """The value of a command line flag, `true` for one without a value; None if it is not given."""
         words = [*self.command, *self.args]
@@ -167,10 +180,11 @@ class SeenPod(msgspec.Struct, frozen=True):
 
 
 class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
-    """Verbs that a role allows for resources; `*` is all."""
+    """Verbs that a role allows for resources; `*` is all. With `resource_names`, only for objects of these names."""
 
     api_groups: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    resource_names: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ()
 
 

@@ -1,6 +1,7 @@
 """What was seen of a cluster, and what could not be: the evidence that a diagnosis stands on."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,11 @@ from ringfence.doctor.objects import (
     SeenPod,
     SeenService,
 )
+
+NODES: Final = "nodes"
+DAEMON_SETS: Final = "daemonsets"
+CLUSTER_ROLES: Final = "clusterroles"
+CLUSTER_ROLE_BINDINGS: Final = "clusterrolebindings"
 
 
 class Unseen(msgspec.Struct, frozen=True, order=True):

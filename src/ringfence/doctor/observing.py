@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 import httpx2
 import msgspec
 
-from ringfence.doctor.diagnosis import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, DAEMON_SETS, NODES, unknown_watchers
 from ringfence.doctor.objects import (
     ClusterRole,
     ClusterRoleBinding,
@@ -21,10 +20,11 @@ from ringfence.doctor.objects import (
     SeenPod,
     SeenService,
 )
-from ringfence.doctor.observed import Observed, Unseen
+from ringfence.doctor.observed import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, DAEMON_SETS, NODES, Observed, Unseen
+from ringfence.doctor.recognition import shown_plugins, unknown_enforcers
 from ringfence.doctor.service_proxy import DNS_SERVICE, KUBE_PROXY_CONFIG
 from ringfence.doctor.sightings import pods_of
-from ringfence.doctor.signatures import config_map_paths, known_daemon_sets
+from ringfence.doctor.signatures import config_map_paths
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import ApiServer, ApiStatusError, get_document, list_items
 
@@ -71,8 +71,8 @@ class _Observing:
             config_maps=dict(self._present([*config_map_paths(daemon_sets), KUBE_PROXY_CONFIG], ConfigMap)),
             services=dict(self._present([DNS_SERVICE], SeenService)),
         )
-        plugins = [one for one in daemon_sets if one.metadata.name in known_daemon_sets()]
-        pods = {one.key: self._pods(one) for one in [*plugins, *unknown_watchers(found)]}
+        unknown = [one for one, _ in unknown_enforcers(found)]
+        pods = {one.key: self._pods(one) for one in [*shown_plugins(found), *unknown]}
         return msgspec.structs.replace(found, pods=pods, unseen=tuple(dict.fromkeys(self._unseen)))
 
     def _daemon_sets(self) -> Iterable[DaemonSet]:

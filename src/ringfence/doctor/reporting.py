@@ -37,7 +37,7 @@ def report(
     return DoctorReport(
         answer=on_all(one.answer for one in nodes),
         plugins=tuple(map(_plugin, diagnosis.plugins)),
-        candidates=tuple(one.daemon_set for one in diagnosis.candidates),
+        candidates=tuple(f"{one.daemon_set} {one.reason}" for one in diagnosis.candidates),
         clash=diagnosis.clash,
         nodes=nodes,
         proofs=tuple(proved.values()),
@@ -68,11 +68,11 @@ def _measured(one: Measured) -> MeasuredReport:
 def _plugin(one: Sighting) -> PluginReport:
     return PluginReport(
         plugin=one.plugin,
-        title=one.traits.title,
+        title=one.title,
         version=one.version,
         settings=dict(one.settings),
         shown_by=one.shown_by,
         ready_nodes=sum(presence is Presence.READY for presence in one.nodes.values()),
-        enforces=one.enforces,
-        note="; ".join(one.doubts) if one.enforces else one.why_not,
+        enforces=one.enforces and not one.unproven,
+        note="; ".join(filter(None, (one.unproven, *one.doubts))) if one.enforces else one.why_not,
     )

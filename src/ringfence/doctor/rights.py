@@ -1,4 +1,4 @@
-"""The DaemonSets that may watch NetworkPolicies: whatever enforces policies must.
+"""Who may watch a kind of objects in all namespaces: whatever enforces NetworkPolicies must watch them.
 
 This finds plugins that nobody has heard of, too. It proves nothing: monitoring and GitOps tools watch policies as well.
 
@@ -6,31 +6,56 @@ Source: kubernetes.io, "Using RBAC Authorization".
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
 
 from ringfence.doctor.objects import ClusterRole, ClusterRoleBinding, DaemonSet, PolicyRule
 
-_GROUP = "networking.k8s.io"
-_RESOURCE = "networkpolicies"
+
+class WatchedResource(msgspec.Struct, frozen=True):
+    """A resource of the API, by its group and its name in the plural."""
+
+    group: str
+    name: str
+
+    @property
+    def title(self) -> str:
+        """What RBAC and messages call it: `networkpolicies.networking.k8s.io`."""
+        return f"{self.name}.{self.group}"
 
 
-def may_watch_policies(
-    daemon_sets: Iterable[DaemonSet], roles: Iterable[ClusterRole], bindings: Iterable[ClusterRoleBinding]
-) -> list[DaemonSet]:
-    """The DaemonSets whose service account may watch the NetworkPolicies of all namespaces, in the order given."""
-    watching = {role.metadata.name for role in roles if any(map(_allows, role.rules or ()))}
+NETWORK_POLICIES: Final = WatchedResource("networking.k8s.io", "networkpolicies")
+
+
+class Watchers(msgspec.Struct, frozen=True):
+    """The service accounts, by namespace and name, and the groups that may watch a resource in all namespaces."""
+
+    accounts: frozenset[tuple[str, str]]
+    groups: frozenset[str]
+
+    def include(self, daemon_set: DaemonSet) -> bool:
+        """Whether the pods of a DaemonSet may watch it."""
+        account = daemon_set.service_account
+        return account in self.accounts or not self.groups.isdisjoint(_groups_of(account))
+
+
+def watchers(
+    resource: WatchedResource, roles: Iterable[ClusterRole], bindings: Iterable[ClusterRoleBinding]
+) -> Watchers:
+    """Who may watch a resource in all namespaces."""
+    watching = {role.metadata.name for role in roles if any(_allows(rule, resource) for rule in role.rules or ())}
     bound = [binding for binding in bindings if binding.role_ref.name in watching]
-    accounts = {account for binding in bound for account in _accounts(binding)}
-    groups = {subject.name for binding in bound for subject in binding.subjects or () if subject.kind == "Group"}
-    return [
-        one for one in daemon_sets if one.service_account in accounts or groups & set(_groups_of(one.service_account))
-    ]
-
-
-def _allows(rule: PolicyRule) -> bool:
-    return all(
-        "*" in listed or wanted in listed
-        for listed, wanted in ((rule.api_groups, _GROUP), (rule.resources, _RESOURCE), (rule.verbs, "watch"))
+    return Watchers(
+        frozenset(account for binding in bound for account in _accounts(binding)),
+        frozenset(one.name for binding in bound for one in binding.subjects or () if one.kind == "Group"),
     )
+
+
+def _allows(rule: PolicyRule, resource: WatchedResource) -> bool:
+    """Whether a rule allows to watch all objects of a resource; one with resourceNames allows single ones."""
+    wanted = ((rule.api_groups, resource.group), (rule.resources, resource.name), (rule.verbs, "watch"))
+    return not rule.resource_names and all("*" in listed or name in listed for listed, name in wanted)
 
 
 def _accounts(binding: ClusterRoleBinding) -> Iterator[tuple[str, str]]:

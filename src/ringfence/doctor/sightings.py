@@ -23,8 +23,9 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin in a cluster, and what shows it.
 
     `plugin` is its name in the table of plugins. `settings` are those on which its traits depend, as they are set.
-    `nodes` are those on which it runs; a node that is not among them has nothing of it. `doubts` say why it is not
-    certain that it does what its traits say. `switched_off` says where it is configured to enforce nothing.
+    `nodes` are those on which it runs; a node that is not among them has nothing of it. `unproven` says why it
+    is not certain that it is this plugin, and `doubts` why it may not do what its traits say. `switched_off` says where
+    it is configured to enforce nothing.
     """
 
     plugin: str
@@ -32,6 +33,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     nodes: Mapping[str, Presence]
     version: str = ""
     settings: Mapping[str, str] = {}
+    unproven: str = ""
     doubts: tuple[str, ...] = ()
     switched_off: str = ""
 
@@ -57,9 +59,19 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
         return self.switched_off or settings or self.switch.trait.text
 
     @property
+    def title(self) -> str:
+        """What texts call the plugin."""
+        return self.traits.title
+
+    @property
     def name(self) -> str:
         """What texts call it, with its version."""
         return self.traits.name
+
+
+def doubted(sighting: Sighting, doubt: str) -> Sighting:
+    """A sighting with one more doubt."""
+    return msgspec.structs.replace(sighting, doubts=(*sighting.doubts, doubt))
 
 
 def nodes_of(observed: Observed, daemon_set: DaemonSet) -> dict[str, Presence]:

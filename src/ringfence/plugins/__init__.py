@@ -22,6 +22,7 @@ from ringfence.plugins.table import (
 )
 from ringfence.plugins.topics import MODELLED, TOPICS, UNKNOWN, Topic
 from ringfence.plugins.traits import NOT_IN_POLICIES, UPSTREAM, Excepts, OwnNode, Traits
+from ringfence.plugins.versions import version_of
 
 __all__ = [
     "MODELLED",
@@ -49,4 +50,5 @@ __all__ = [
     "source_link",
     "traits_of",
     "uncertain",
+    "version_of",
 ]

@@ -157,8 +157,7 @@ def _plugins(report: DoctorReport) -> Iterator[str]:
         version = f" {one.version}" if one.version else ""
         note = f": {one.note}" if one.note else ""
         yield f"{one.title}{version} ({one.shown_by}, ready on {_of(one.ready_nodes, report)}{settings}){note}"
-    for candidate in report.candidates:
-        yield f"{candidate} may watch NetworkPolicies; what it does with them is not known"
+    yield from report.candidates
     if not report.plugins and not report.candidates:
         yield "none is seen that is known to enforce policies, or may watch them"
 
