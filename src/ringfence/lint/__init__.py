@@ -1,6 +1,7 @@
 """Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
 
 from ringfence.lint.baselines import baseline_text, read_baseline, without_baseline, without_earlier
+from ringfence.lint.checking import check
 from ringfence.lint.compliance import Control, controls
 from ringfence.lint.configuration import LintConfiguration
 from ringfence.lint.configuration_files import find_configuration, read_configuration
@@ -22,7 +23,7 @@ from ringfence.lint.rule import LintRule, Needs, RuleGroup
 from ringfence.lint.rules import ABOUT_SUPPRESSIONS, RULES
 from ringfence.lint.running import chosen_rules, find_mistakes, known_words, named_rules
 from ringfence.lint.settings import LintSettings
-from ringfence.lint.suppressing import directives_of, without_suppressed
+from ringfence.lint.suppressing import directives_of
 
 __all__ = [
     "ABOUT_SUPPRESSIONS",
@@ -47,6 +48,7 @@ __all__ = [
     "SuppressedFinding",
     "SuppressionKind",
     "baseline_text",
+    "check",
     "chosen_rules",
     "controls",
     "directives_of",
@@ -64,5 +66,4 @@ __all__ = [
     "with_chart_sources",
     "without_baseline",
     "without_earlier",
-    "without_suppressed",
 ]
