@@ -30,9 +30,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 # Tests of kustomizations run kubectl as users do, from PATH: where none is installed, the one of the end-to-end tests.
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{parts.clients_folder()}"
 
-# A shell has jobs in the background ignore Ctrl-C, and so everything that these start: programs that tests interrupt.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell has jobs in the background ignore Ctrl-C, and nohup the end of the terminal; so does everything that these
+# start: programs that tests interrupt.
+for ignored, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, default)
 
 gc.disable()  # until all tests are collected: none of what is made until then is garbage
 
