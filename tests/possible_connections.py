@@ -1,9 +1,9 @@
 """Every connection that could be in a small universe, and which of them policies allow, by the letter.
 
 An end is a pod, with any labels, in a namespace with any name and labels, at any address; or an address outside, which
-may be that of a node. Labels are those of `possible_pods`: three keys, each with three values or absent, of which the
-policies name two. So two sets of policies that allow the same connections of this universe allow the same in every
-cluster.
+may be that of a node. As a source, a node may have several addresses. Labels are those of `possible_pods`: three keys,
+each with three values or absent, of which the policies name two. So two sets of policies that allow the same
+connections of this universe allow the same in every cluster.
 
 Nothing here is computed with boxes. Every requirement of every policy is asked about every end, one by one, by the
 naive evaluator; ends of which all requirements say the same are then looked at as one, for there are millions of pairs.
@@ -12,7 +12,7 @@ naive evaluator; ends of which all requirements say the same are then looked at 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, reduce
-from itertools import product
+from itertools import combinations, product
 from operator import or_
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tests.possible_pods import EXISTING, KEYS, TO_COME, label_sets, namespace_selectors, policies, selectors
 from tests.semantics import naive, naive_cluster_policies
-from tests.semantics.objects import Object, container_port, key_of, labelled, namespace, node, pod, term
+from tests.semantics.objects import Object, block, container_port, key_of, labelled, namespace, node, pod, term
 from tests.strategies import Strategy, several
 
 Bits = int
@@ -28,15 +28,23 @@ Bits = int
 
 
 class End(NamedTuple):
-    """What an end can be, apart from its address; outside the cluster, it is not a pod. `world` are its objects."""
+    """What an end can be, apart from its address: a pod in a namespace, or an address outside, maybe that of a node."""
 
     pod: Object | None
-    world: tuple[Object, ...]
+    namespace: Object | None
+    node_labels: dict[str, str] | None = None
 
     @property
     def space(self) -> str:
         """The name of its namespace; empty outside the cluster."""
         return self.pod["metadata"]["namespace"] if self.pod else ""
+
+    def world(self, *addresses: str) -> tuple[Object, ...]:
+        """Its objects, apart from the pod, if it is a node with some addresses."""
+        if self.node_labels is None:
+            return (self.namespace,) if self.namespace else ()
+        made = node("node", *addresses)
+        return ({**made, "metadata": {"name": "node", "labels": self.node_labels}},)
 
 
 class Port(NamedTuple):
@@ -60,10 +68,20 @@ _UNNAMED: Final = sum(1 << number for number, port in enumerate(PORTS) if not po
 _EVERY_PORT: Final = (1 << len(PORTS)) - 1
 DIRECTIONS: Final = (naive.INGRESS, naive.EGRESS)
 
-ADDRESSES: Final = (("10.0.0.1", "10.0.0.2"), ("203.0.113.1", "203.0.113.2"), ("2001:db8::1", "2001:db8::2"))
-"""Of each kind of address that the policies can tell apart one for a source, and another one for a destination."""
-_MEETING: Final = ((0, 0), (0, 1), (1, 0), (1, 1), (2, 2))
-"""The kinds of addresses of two ends that meet: those of one family."""
+DESTINATIONS: Final = ("10.0.0.2", "10.1.0.2", "203.0.113.2", "2001:db8::2")
+"""An address of a destination of each kind that the policies can tell apart."""
+_IPV4_SOURCES: Final = ("10.0.0.1", "10.1.0.1", "203.0.113.1")
+SOURCES: Final = (
+    *(host for size in (1, 2, 3) for host in combinations(_IPV4_SOURCES, size)),
+    ("2001:db8::1",),
+)
+"""All addresses that a source can have, of such kinds."""
+_MEETING: Final = tuple(
+    (of, to)
+    for (of, source), (to, destination) in product(enumerate(SOURCES), enumerate(DESTINATIONS))
+    if (":" in source[0]) is (":" in destination)
+)
+"""The addresses of two ends that meet: those of one family."""
 
 _SPACES: Final = tuple(
     (name, labels) for name in (*EXISTING, TO_COME, f"{TO_COME}-2") for labels in label_sets(KEYS[:1])
@@ -72,18 +90,18 @@ _SPACES: Final = tuple(
 
 def _ends() -> Iterator[End]:
     for (name, space), labels in product(_SPACES, list(label_sets())):
-        yield End(pod(f"{name}/one", labels), (namespace(name, **space),))
-    yield End(None, ())
+        yield End(pod(f"{name}/one", labels), namespace(name, **space))
+    yield End(None, None)
     for labels in label_sets(KEYS[:1]):
-        made = node("node", *(address for some in ADDRESSES for address in some))
-        yield End(None, ({**made, "metadata": {"name": "node", "labels": labels}},))
+        yield End(None, None, labels)
 
 
 ENDS: Final = tuple(_ends())
 _EVERYONE: Final = (1 << len(ENDS)) - 1
 _OUTSIDE: Final = sum(1 << number for number, end in enumerate(ENDS) if end.pod is None)
+_NODES: Final = sum(1 << number for number, end in enumerate(ENDS) if end.node_labels is not None)
 _IN_SPACE: Final = tuple(
-    sum(1 << number for number, end in enumerate(ENDS) if end.world == (namespace(name, **labels),))
+    sum(1 << number for number, end in enumerate(ENDS) if end.namespace == namespace(name, **labels))
     for name, labels in _SPACES
 )
 
@@ -101,19 +119,22 @@ def _subjects(written: str) -> Bits:
 def _is_subject(policy: Object, end: End) -> bool:
     assert end.pod is not None
     if policy["kind"] != "NetworkPolicy":
-        return naive_cluster_policies.selects(list(end.world), policy, end.pod)
+        return naive_cluster_policies.selects(list(end.world()), policy, end.pod)
     # Which directions it is about does not depend on the pod.
     return any(naive.isolates(policy, end.pod, direction) for direction in DIRECTIONS)
 
 
 @cache
-def _peers(written: str, space: str, address: str) -> Bits:
-    """The ends that a peer matches at an address; `space` is the namespace of its policy, if that has one."""
-    peer, own, family = json.loads(written), {"metadata": {"namespace": space}}, naive.ip_address(address).version
+def _peers(written: str, space: str, addresses: tuple[str, ...], direction: str) -> Bits:
+    """The ends that a peer matches if they have some addresses; `space` is the namespace of its policy, if any."""
+    peer, own = json.loads(written), {"metadata": {"namespace": space}}
+    used = naive.ip_address(addresses[0])
+    other = naive.Party(None, set())
     found = 0
     for number, end in enumerate(ENDS):
-        party = naive.Party(end.pod, {naive.ip_address(address)})
-        connection = naive.Connection(list(end.world), party, party, "", 0, family)
+        party = naive.Party(end.pod, {used})
+        ends = (party, other) if direction == naive.INGRESS else (other, party)
+        connection = naive.Connection(list(end.world(*addresses)), *ends, "", 0, used.version)
         if space:
             is_matched = naive.peer_matches(connection, own, peer, party)
         else:
@@ -138,7 +159,7 @@ def _ports(written: str, is_namespaced: bool) -> Bits:
 
 
 class _Rule(NamedTuple):
-    """The ends that a rule matches, at each kind of address; its ports; and what it does with them."""
+    """The ends that a rule matches, with each of the addresses they can have; its ports; and what it does with them."""
 
     action: str
     peers: tuple[Bits, ...]
@@ -160,7 +181,7 @@ class _Side(NamedTuple):
     baseline: tuple[_Policy, ...]
 
     def allowed(self, subject: Bits, peer: Bits, address: int) -> Bits:
-        """The ports on which one end may talk to another one at an address, as far as this side is concerned."""
+        """The ports on which one end may talk to another one with some addresses, as far as this side is concerned."""
         allowed, passed = _ordered(self.admin, subject, peer, address, _EVERY_PORT)
         isolating = [policy for policy in self.isolating if policy.subjects & subject]
         if isolating:
@@ -208,9 +229,9 @@ def _policy(policy: Object, direction: str) -> _Policy:
 def _rule(rule: Object, space: str, direction: str) -> _Rule:
     peers = rule.get("from" if direction == naive.INGRESS else "to")
     entries = rule.get("ports") or rule.get("protocols")
+    hosts = SOURCES if direction == naive.INGRESS else [(address,) for address in DESTINATIONS]
     matched = [
-        _union(_peers(_text(peer), space, address) for peer in peers) if peers else _EVERYONE
-        for address, _ in ADDRESSES
+        _union(_peers(_text(peer), space, host, direction) for peer in peers) if peers else _EVERYONE for host in hosts
     ]
     ports = _union(_ports(_text(entry), bool(space)) for entry in entries) if entries else _EVERY_PORT
     return _Rule(rule.get("action", ""), tuple(matched), ports)
@@ -234,7 +255,7 @@ class Universe:
     """All connections of the universe, as far as some policies and any parts of them can tell them apart."""
 
     def __init__(self, policies: Iterable[Object]) -> None:
-        cells = [_OUTSIDE, _EVERYONE & ~_OUTSIDE]
+        cells = [_NODES, _OUTSIDE & ~_NODES, _EVERYONE & ~_OUTSIDE]
         for bits in dict.fromkeys(bits for policy in policies for bits in _told_apart(policy)):
             cells = [part for cell in cells for part in (cell & bits, cell & ~bits) if part]
         self._pairs = [
@@ -242,6 +263,8 @@ class Universe:
             for source, destination in product(cells, repeat=2)
             if _can_meet(source, destination)
             for addresses in _MEETING
+            # Only nodes have several.
+            if source & _NODES or len(SOURCES[addresses[0]]) == 1
         ]
 
     def table(self, policies: Sequence[Object]) -> Table:
@@ -293,13 +316,14 @@ def _can_meet(sources: Bits, destinations: Bits) -> bool:
 
 def _is_pair(source: End, destination: End) -> bool:
     """Whether two pods of one namespace have the same labels of it."""
-    return source.space != destination.space or source.world == destination.world
+    return source.space != destination.space or source.namespace == destination.namespace
 
 
 def _world(source: End, destination: End, of: int, to: int, port: Port) -> tuple[list[Object], str, str]:
-    objects = {key_of(one): one for one in (*source.world, *destination.world)}
+    hosts = SOURCES[of], (DESTINATIONS[to],)
+    objects = {key_of(one): one for one in (*source.world(*hosts[0]), *destination.world(*hosts[1]))}
     names = []
-    for role, (end, address) in enumerate(((source, ADDRESSES[of][0]), (destination, ADDRESSES[to][1]))):
+    for role, (end, (address, *_)) in enumerate(zip((source, destination), hosts, strict=True)):
         if end.pod is None:
             names.append(address)
             continue
@@ -360,7 +384,36 @@ cluster_policies: Strategy = st.builds(
 )
 
 
+_blocks: Strategy = st.sampled_from(
+    [
+        block("10.0.0.0/8"),
+        block("10.0.0.0/8", "10.1.0.0/16"),
+        block("0.0.0.0/0"),
+        block("0.0.0.0/0", "10.0.0.0/8"),
+        block("0.0.0.0/0", "10.1.0.0/16", "203.0.113.0/24"),
+        block("::/0"),
+    ]
+)
+
+
+@st.composite
+def with_blocks(draw: st.DrawFn, policies: Strategy) -> Object:
+    """NetworkPolicies with blocks in the place of some of their peers."""
+
+    def changed(direction: str, field: str) -> list[Object]:
+        rules = draw_from["spec"].get(direction) or []
+        return [{**rule, field: [draw(_blocks) if draw(_rarely) else one for one in rule[field]]} for rule in rules]
+
+    draw_from = draw(policies)
+    fields = [(one, field) for one, field in (("ingress", "from"), ("egress", "to")) if draw_from["spec"].get(one)]
+    return {**draw_from, "spec": {**draw_from["spec"], **{one: changed(one, field) for one, field in fields}}}
+
+
+_rarely: Strategy = st.sampled_from([False, False, True])
+namespaced: Strategy = with_blocks(policies)
+
+
 def sets_of_policies(most: int) -> Strategy:
     """Sets of policies of different names, whose selectors name no more than the universe has."""
-    some = several(st.one_of(policies, policies, cluster_policies), 0, most)
+    some = several(st.one_of(namespaced, namespaced, cluster_policies), 0, most)
     return some.map(lambda drawn: list({key_of(one): one for one in drawn}.values()))

@@ -258,7 +258,8 @@ def rule_matches(connection: Connection, policy: Object, rule: Object, direction
 def peer_matches(connection: Connection, policy: Object, peer: Object, end: Party) -> bool:
     """Whether one entry of `from` or `to` matches the other end of the connection."""
     if peer.get("ipBlock") is not None:
-        return block_matches(connection.world, peer["ipBlock"], end, connection.family)
+        is_source = end is connection.source
+        return block_matches(connection.world, peer["ipBlock"], end, connection.family, is_source=is_source)
     # Selectors never match what is not a pod, nor a pod on its node's network (ringfence's choice).
     if end.pod is None or uses_host_network(end.pod):
         return False
@@ -276,7 +277,7 @@ def peer_matches(connection: Connection, policy: Object, peer: Object, end: Part
     return in_reach and selector_matches(peer.get("podSelector"), labels_of(end.pod))
 
 
-def block_matches(world: list[Object], block: Object, end: Party, family: int) -> bool:
+def block_matches(world: list[Object], block: Object, end: Party, family: int, *, is_source: bool = False) -> bool:
     """Whether an ipBlock matches: the address of this family lies in `cidr` and in none of `except`."""
     cidr = ip_network(block["cidr"], strict=False)
     holes = [ip_network(text, strict=False) for text in block.get("except") or ()]
@@ -294,10 +295,24 @@ def block_matches(world: list[Object], block: Object, end: Party, family: int) -
         own = [hole for hole in holes if hole.version == cidr.version]
         return cidr.prefixlen == 0 and list(collapse_addresses(own)) != [cidr]  # type: ignore[type-var]
     return any(
-        address in cidr and not any(address in hole for hole in holes)
+        any(one in cidr for one in meant) and not any(one in hole for one in meant for hole in holes)
         for address in end.addresses
         if address.version == family
+        for meant in [addresses_meant(world, address) if is_source else {address}]
     )
+
+
+def addresses_meant(world: list[Object], address: Address) -> set[Address]:
+    """All addresses of the same family of the node that has one of them; otherwise this one alone.
+
+    What a node sends may come from any of its addresses, so a block means all of them or none (ringfence's choice).
+    """
+    own = [
+        {ip_address(entry["address"]) for entry in node["status"]["addresses"] if entry["type"] == "InternalIP"}
+        for node in of_kind(world, "Node")
+    ]
+    together = set().union(*(some for some in own if address in some))
+    return {address, *(one for one in together if one.version == address.version)}
 
 
 def is_node(world: list[Object], end: Party) -> bool:

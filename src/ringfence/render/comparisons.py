@@ -71,7 +71,9 @@ def _end(connection: PossibleConnection, role: Role) -> str:
     if not isinstance(end, ExactPod):
         if end.node_labels is None:
             return "an address outside the cluster"
-        return f"the address of a node{_with(end.node_labels)}"
+        others = " and ".join(address_text(*one) for one in end.other_addresses)
+        has = f", which has {others}, too" if others else ""
+        return f"the address of a node{_with(end.node_labels)}{has}"
     space = {key: value for key, value in end.namespace_labels.items() if key != NAME_LABEL}
     return f"a pod{_with(end.labels)} in namespace {end.namespace}{_with(space)}, at {address_text(*end.address)}"
 
@@ -129,4 +131,6 @@ def possible_end_json(connection: PossibleConnection, role: Role) -> Json:
     written: Json = {"address": address_text(*end.address)}
     if end.node_labels is not None:
         written["nodeLabels"] = dict(end.node_labels)
+    if end.other_addresses:
+        written["otherAddresses"] = [address_text(*one) for one in end.other_addresses]
     return written

@@ -134,6 +134,11 @@ def position_of(number: int, intervals: Intervals) -> int:
     return 2 * at + (1 if at >= 0 and intervals[at][1] >= number else 2)
 
 
+def plain(intervals: Intervals) -> int:
+    """A member as an example: not the first of an interval, which may be that of a network, unless all are alone."""
+    return next((low + 1 for low, high in intervals if low < high), intervals[0][0])
+
+
 def size(intervals: Intervals) -> int:
     """How many numbers are in the set."""
     return sum(high - low + 1 for low, high in intervals)

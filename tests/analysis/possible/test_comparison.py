@@ -31,7 +31,8 @@ from tests.example_counts import examples
 from tests.semantics.objects import NAME_LABEL, Object, block, key_of, labelled, policy, port, term
 
 from ringfence.analysis.possible import Outcome, Relation
-from ringfence.engine.possible import Budget, ExactPod
+from ringfence.engine.possible import Budget, ExactAddress, ExactPod
+from ringfence.sets.addresses import address_text
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,14 @@ from ringfence.engine.possible import Budget, ExactPod
             [web(rule(pods(labelled(app="a" * 63)), API))], [web(rule(API, pods(labelled(app="a" * 63))))], id="order"
         ),
         pytest.param(
-            [web(rule(block("10.0.0.0/8", "10.128.0.0/9")))], [web(rule(block("10.0.0.0/9")))], id="except, or less"
+            [policy("prod/p", {}, egress=[{"to": [block("10.0.0.0/8", "10.128.0.0/9")]}])],
+            [policy("prod/p", {}, egress=[{"to": [block("10.0.0.0/9")]}])],
+            id="except, or less",
+        ),
+        pytest.param(
+            [web(rule(block("10.0.0.0/8")))],
+            [web(rule(block("10.0.0.0/9"), block("10.128.0.0/9")))],
+            id="halves of a block",
         ),
         pytest.param(
             [web(rule(block("0.0.0.0/0"), block("::/0")), rule(ALL))],
@@ -159,6 +167,19 @@ def test_more_is_allowed(less: list[Object], more: list[Object]) -> None:
         assert found.outcome is Outcome.FAILS
         assert found.counterexample
     assert compared(more, less).counterexample is not None
+
+
+def test_a_block_with_exceptions_leaves_out_nodes_that_have_an_address_among_these() -> None:
+    """As a source, a node is all its addresses: so it is not enough that the blocks contain the same addresses."""
+    with_exception = [web(rule(block("10.0.0.0/8", "10.128.0.0/9")))]
+    half = [web(rule(block("10.0.0.0/9")))]
+    assert compared(with_exception, half, Relation.AT_MOST)
+    for found in (compared(with_exception, half), compared(half, with_exception, Relation.AT_MOST)):
+        assert found.counterexample is not None
+        source = found.counterexample.connection.source
+        assert isinstance(source, ExactAddress)
+        assert source.node_labels == {}
+        assert [address_text(*one) for one in source.all_addresses] == ["10.0.0.3", "10.128.0.1"]
 
 
 def test_the_counterexample_has_as_few_labels_as_possible() -> None:

@@ -29,6 +29,7 @@ from ringfence.engine.possible import (
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.boxes import Axis, Box, box_of
+from ringfence.sets.host_addresses import HostAddresses
 from ringfence.sets.label_values import ABSENT, PRESENT, none_of, one_of
 from ringfence.sets.traffic import Traffic
 
@@ -40,6 +41,12 @@ NAME = {role: name_axis(role) for role in Role}
 
 def addresses(*texts: str) -> Addresses:
     return Addresses.of_ranges((family, (number, number)) for family, number in map(parse_address, texts))
+
+
+def host(*texts: str) -> HostAddresses:
+    """The source that has exactly these addresses."""
+    numbers = [parse_address(one) for one in texts]
+    return HostAddresses.exactly(numbers[0][0], [number for _, number in numbers])
 
 
 def found(*limits: tuple[Axis, Any]) -> PossibleConnection | None:
@@ -83,17 +90,43 @@ IN_X: list[tuple[Axis, Any]] = [(NAME[role], one_of("x")) for role in Role]
             id="an address outside has no namespace",
         ),
         pytest.param(
-            [(ADDRESS[SOURCE], addresses("10.0.0.1")), (ADDRESS[DESTINATION], addresses("fd00::1"))],
+            [(ADDRESS[SOURCE], host("10.0.0.1")), (ADDRESS[DESTINATION], addresses("fd00::1"))],
             False,
             id="two ends meet over one family",
         ),
         pytest.param(
-            [(ADDRESS[role], addresses("10.0.0.1")) for role in Role], False, id="two ends have different addresses"
+            [(ADDRESS[SOURCE], host("10.0.0.1")), (ADDRESS[DESTINATION], addresses("10.0.0.1"))],
+            False,
+            id="two ends have different addresses",
         ),
         pytest.param(
-            [(ADDRESS[SOURCE], addresses("10.0.0.1")), (ADDRESS[DESTINATION], addresses("10.0.0.1", "10.0.0.2"))],
+            [(ADDRESS[SOURCE], host("10.0.0.1")), (ADDRESS[DESTINATION], addresses("10.0.0.1", "10.0.0.9"))],
             True,
             id="two ends with different addresses",
+        ),
+        pytest.param([(ADDRESS[SOURCE], host("10.0.0.1", "10.1.0.1"))], True, id="a node has several addresses"),
+        pytest.param(
+            [(ADDRESS[SOURCE], host("10.0.0.1", "10.1.0.1")), (KIND[SOURCE], A_POD)],
+            False,
+            id="a pod has one address of a family",
+        ),
+        pytest.param(
+            [(ADDRESS[SOURCE], host("10.0.0.1", "10.1.0.1")), (IS_NODE[SOURCE], one_of(ABSENT))],
+            False,
+            id="and so has what is not a node",
+        ),
+        pytest.param(
+            [
+                (ADDRESS[SOURCE], host("10.0.0.1", "10.1.0.1")),
+                (ADDRESS[DESTINATION], addresses("10.0.0.1", "10.1.0.1", "10.2.0.1")),
+            ],
+            True,
+            id="the destination has none of them",
+        ),
+        pytest.param(
+            [(ADDRESS[SOURCE], host("10.0.0.1", "10.1.0.1")), (ADDRESS[DESTINATION], addresses("10.1.0.1"))],
+            False,
+            id="nor can it",
         ),
         pytest.param(
             [(KIND[role], AN_ADDRESS) for role in Role], False, id="policies say nothing of two addresses outside"

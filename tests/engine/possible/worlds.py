@@ -42,7 +42,7 @@ def _objects_of(connection: PossibleConnection, role: Role) -> tuple[list[Object
     if isinstance(end, ExactAddress):
         if end.node_labels is None:
             return [], address
-        labelled = node("node", address)
+        labelled = node("node", *(address_text(*one) for one in end.all_addresses))
         labelled["metadata"]["labels"] = dict(end.node_labels)
         return [labelled], address
     labels = {key: value for key, value in end.namespace_labels.items() if key != NAME_LABEL}

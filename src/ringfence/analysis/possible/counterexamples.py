@@ -43,8 +43,8 @@ def objects_of(connection: PossibleConnection) -> list[Object]:
             found.append(Namespace(ObjectMeta(name=end.namespace, labels=labels)))
             found.append(_pod(connection, role, end))
         elif end.node_labels is not None:
-            address = NodeAddress(address_text(*end.address), "InternalIP")
-            found.append(Node(NodeMeta(name="node", labels=dict(end.node_labels)), status=NodeStatus((address,))))
+            addresses = tuple(NodeAddress(address_text(*one), "InternalIP") for one in end.all_addresses)
+            found.append(Node(NodeMeta(name="node", labels=dict(end.node_labels)), status=NodeStatus(addresses)))
     return found
 
 
@@ -55,9 +55,11 @@ def _pod(connection: PossibleConnection, role: Role, end: ExactPod) -> Pod:
     if role is Role.DESTINATION and connection.protocol and not declared:
         declared = [ContainerPort(connection.port, protocol=connection.protocol)]
     text = address_text(*end.address)
+    # About a pod and its own node, policies do not decide.
+    has_node = isinstance(other := connection.end(role.other), ExactAddress) and other.node_labels is not None
     return Pod(
         ObjectMeta(name=str(role), namespace=end.namespace, labels=dict(end.labels)),
-        PodSpec((Container(tuple(declared)),)),
+        PodSpec((Container(tuple(declared)),), node_name="another-node" if has_node else None),
         PodStatus(phase="Running", pod_ip=text, pod_ips=(PodIP(text),)),
     )
 
@@ -99,10 +101,12 @@ def allows(answer: Answer, connection: PossibleConnection) -> bool:
 
 
 def size_of(connection: PossibleConnection) -> int:
-    """How much there is to read in a connection: labels, names of ports."""
+    """How much there is to read in a connection: labels, names of ports, addresses of a node beside the first."""
     ends = [connection.end(role) for role in Role]
     labels = sum(len(end.labels) + len(end.namespace_labels) for end in ends if isinstance(end, ExactPod))
-    nodes = sum(1 + len(end.node_labels) for end in ends if isinstance(end, ExactAddress) and end.node_labels)
+    addresses = [end for end in ends if isinstance(end, ExactAddress)]
+    nodes = sum(1 + len(end.node_labels) for end in addresses if end.node_labels)
+    nodes += sum(len(end.other_addresses) for end in addresses)
     return labels + nodes + len(connection.port_names)
 
 
@@ -123,7 +127,10 @@ def _without_one(connection: PossibleConnection) -> Iterator[PossibleConnection]
     for role in Role:
         end = connection.end(role)
         if isinstance(end, ExactAddress):
-            if end.node_labels is not None:
+            for other in end.other_addresses:
+                left = tuple(one for one in end.other_addresses if one != other)
+                yield _with_end(connection, role, _replace(end, other_addresses=left))
+            if end.node_labels is not None and not end.other_addresses:
                 yield _with_end(connection, role, _replace(end, node_labels=None))
             continue
         for key in end.labels:

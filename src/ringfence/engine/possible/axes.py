@@ -5,6 +5,11 @@ address, and as a destination names of ports. An address outside the cluster may
 labels, and one that domain names resolve to. A box that limits an axis which only one kind of end has also limits the
 kind, so what the axis says of the other kind never matters.
 
+A node may have several addresses. As a source, an ipBlock means all of them or none (`engine.policies.node_peers`): so
+a source is a host with one address or more (`sets.host_addresses`). It is enough to look at nodes whose addresses are
+all internal. Where one that has others, too, shows a difference, its internal ones and the one by which it is allowed
+show it as well. As a destination, each address is a place of its own.
+
 What a label selector can meet is known of some labels:
 
 - the value of a label has at most 63 characters of a certain form: others match nothing;
@@ -27,6 +32,7 @@ from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
 from ringfence.sets.addresses import ALL_ADDRESSES, LOOPBACK, Addresses
 from ringfence.sets.boxes import Axis, AxisSet, Box, box_of
+from ringfence.sets.host_addresses import HostAddresses
 from ringfence.sets.label_values import ABSENT, ANY_VALUE, ONLY_ABSENT, PRESENT, LabelValues, none_of, one_of
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -124,15 +130,18 @@ class KindAxis(msgspec.Struct, frozen=True, cache_hash=True):
 _POSSIBLE_ADDRESSES: Final = ALL_ADDRESSES - LOOPBACK
 
 
+_POSSIBLE_HOSTS: Final = HostAddresses.without(LOOPBACK)
+
+
 class AddressAxis(msgspec.Struct, frozen=True, cache_hash=True):
-    """The address of an end, of a pod as well. Policies do not decide about loopback addresses: they are the pod."""
+    """The address of a destination, or all that a source has; pods have one. Loopback addresses are the pod itself."""
 
     role: Role
 
     @property
-    def universe(self) -> Addresses:
-        """All addresses but those of the loopback."""
-        return _POSSIBLE_ADDRESSES
+    def universe(self) -> Addresses | HostAddresses:
+        """All addresses but those of the loopback, about which policies do not decide."""
+        return _POSSIBLE_HOSTS if self.role is Role.SOURCE else _POSSIBLE_ADDRESSES
 
 
 class TrafficAxis(msgspec.Struct, frozen=True, cache_hash=True):

@@ -5,7 +5,7 @@ no two ends have the same address, and what a domain name resolves to, wider nam
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
+from itertools import chain, islice, product
 from typing import Final
 
 import msgspec
@@ -30,8 +30,9 @@ from ringfence.engine.possible.axes import (
     resolved_names,
 )
 from ringfence.sets import intervals
-from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, LOOPBACK, Addresses, Family, parse_address
+from ringfence.sets.addresses import FAMILIES, Addresses, Family, parse_address
 from ringfence.sets.boxes import Axis, AxisSet, Box, box_of
+from ringfence.sets.host_addresses import HostAddresses
 from ringfence.sets.label_values import ABSENT, ANY_VALUE, PRESENT, LabelValues, one_of
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
 
@@ -54,12 +55,19 @@ class ExactPod(msgspec.Struct, frozen=True):
 class ExactAddress(msgspec.Struct, frozen=True):
     """An address outside the cluster: that of a node if `node_labels` are given, one that domain names resolve to.
 
-    Wider names, such as `*.example.com` for `www.example.com`, are not written.
+    Wider names, such as `*.example.com` for `www.example.com`, are not written. A node that is a source may have
+    `other_addresses` of the same family.
     """
 
     address: Address
     node_labels: Mapping[str, str] | None = None
     domain_names: tuple[str, ...] = ()
+    other_addresses: tuple[Address, ...] = ()
+
+    @property
+    def all_addresses(self) -> tuple[Address, ...]:
+        """The address of the connection, and after it the others."""
+        return (self.address, *self.other_addresses)
 
 
 ExactEnd = ExactPod | ExactAddress
@@ -110,10 +118,9 @@ def end_box(end: ExactEnd, role: Role, axes: Iterable[Axis]) -> Box:
 
     A label that the end does not have is absent. Which port of a pod has which name is left free.
     """
-    family, number = end.address
     limits: list[tuple[Axis, AxisSet]] = [
         (KIND[role], A_POD if isinstance(end, ExactPod) else AN_ADDRESS),
-        (ADDRESS[role], Addresses.in_family(family, ((number, number),))),
+        (ADDRESS[role], _exact_address(end, role)),
     ]
     labels = _labels_of(end)
     for axis in axes:
@@ -128,6 +135,14 @@ def end_box(end: ExactEnd, role: Role, axes: Iterable[Axis]) -> Box:
     box = box_of(limits)
     assert box is not None, f"{end} is not possible"
     return box
+
+
+def _exact_address(end: ExactEnd, role: Role) -> AxisSet:
+    family, number = end.address
+    if role is Role.DESTINATION:
+        return Addresses.in_family(family, ((number, number),))
+    numbers = [one for _, one in end.all_addresses] if isinstance(end, ExactAddress) else [number]
+    return HostAddresses.exactly(family, numbers)
 
 
 def _labels_of(end: ExactEnd) -> dict[Labelled, Mapping[str, str]]:
@@ -179,13 +194,15 @@ def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[E
     addresses = _addresses_in(box, source_is_pod, destination_is_pod)
     if addresses is None:
         return None
-    source_address, destination_address = addresses
+    source_addresses, destination_address = addresses
+    source_address = source_addresses[0]
     if not all(_has_wider_names(box, role) for role in Role):
         return None
     if not destination_is_pod:
         return _pod_in(box, Role.SOURCE, source_address), _address_in(box, Role.DESTINATION, destination_address)
     if not source_is_pod:
-        return _address_in(box, Role.SOURCE, source_address), _pod_in(box, Role.DESTINATION, destination_address)
+        source = _address_in(box, Role.SOURCE, *source_addresses)
+        return source, _pod_in(box, Role.DESTINATION, destination_address)
     names = [_names_in(box, role) for role in Role]
     for source_name, destination_name in sorted(product(*names), key=lambda pair: pair[0] == pair[1]):
         if source_name != destination_name:
@@ -208,12 +225,12 @@ def _pod_in(box: Box, role: Role, address: Address, name: str | None = None) -> 
     return ExactPod(labels, _labels_in(box, role, Labelled.POD), address)
 
 
-def _address_in(box: Box, role: Role, address: Address) -> ExactAddress:
-    is_node = box.get(IS_NODE[role]) == YES
+def _address_in(box: Box, role: Role, address: Address, *others: Address) -> ExactAddress:
+    is_node = bool(others) or box.get(IS_NODE[role]) == YES
     resolving = _domain_names_in(box, role)
     wider = {one for name in resolving for one in resolved_names(name)[1:]}
     names = tuple(name for name in resolving if name not in wider)
-    return ExactAddress(address, _labels_in(box, role, Labelled.NODE) if is_node else None, names)
+    return ExactAddress(address, _labels_in(box, role, Labelled.NODE) if is_node else None, names, others)
 
 
 def _domain_names_in(box: Box, role: Role) -> list[str]:
@@ -270,29 +287,51 @@ def _shared_labels_in(box: Box, name: str) -> dict[str, str] | None:
 _POD_RANGES: Final = {Family.IPV4: parse_address("10.0.0.1")[1], Family.IPV6: parse_address("fd00::1")[1]}
 _OUTSIDE: Final = {Family.IPV4: parse_address("203.0.113.1")[1], Family.IPV6: parse_address("2001:db8::1")[1]}
 """Addresses that a reader takes for those of pods, and (RFC 5737, RFC 3849) for examples of others."""
+_EXAMPLES: Final = 253
+"""How many more addresses follow that are for examples."""
 
 
-def _addresses_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[Address, Address] | None:
-    """Two different addresses of one family."""
-    limits = [box.get(ADDRESS[role], ALL_ADDRESSES - LOOPBACK) for role in Role]
+def _addresses_in(
+    box: Box, source_is_pod: bool, destination_is_pod: bool
+) -> tuple[tuple[Address, ...], Address] | None:
+    """All addresses of a source, and another address of the same family: of several, the first is what it uses."""
+    hosts: HostAddresses = box.get(ADDRESS[Role.SOURCE], ADDRESS[Role.SOURCE].universe)
+    limits: Addresses = box.get(ADDRESS[Role.DESTINATION], ADDRESS[Role.DESTINATION].universe)
     usual = [_POD_RANGES if is_pod else _OUTSIDE for is_pod in (source_is_pod, destination_is_pod)]
+    alone = hosts.alone
     for family in FAMILIES:
+        # Two of each are enough: one of them is not the other end's.
         sources, destinations = (
-            list(_two_of(some.ranges(family), near[family])) for some, near in zip(limits, usual, strict=True)
+            list(islice(_members(some.ranges(family), near[family]), 2))
+            for some, near in zip((alone, limits), usual, strict=True)
         )
         for source, destination in product(sources, destinations):
             if source != destination:
-                return (family, source), (family, destination)
+                return ((family, source),), (family, destination)
+    if source_is_pod or not box.get(IS_NODE[Role.SOURCE], YES) & YES:
+        return None
+    return _addresses_of_node_in(hosts, limits, usual[1])
+
+
+def _addresses_of_node_in(
+    hosts: HostAddresses, limits: Addresses, usual: Mapping[Family, int]
+) -> tuple[tuple[Address, ...], Address] | None:
+    """As `_addresses_in`, where the source must be a node with several addresses."""
+    for family in FAMILIES:
+        examples = ((_OUTSIDE[family], _OUTSIDE[family] + _EXAMPLES),)
+        # This ends soon: only a few addresses are such that each of the nodes has them.
+        for destination in _members(limits.ranges(family), usual[family]) if hosts.clauses(family) else ():
+            own = Addresses.in_family(family, ((destination, destination),))
+            host = (hosts & HostAddresses.without(own)).example(family, examples)
+            if host:
+                return tuple((family, number) for number in host), (family, destination)
     return None
 
 
-def _two_of(ranges: intervals.Intervals, near: int) -> Iterator[int]:
-    """Two members: `near` and the next number if they are, otherwise the first ones."""
+def _members(ranges: intervals.Intervals, near: int) -> Iterator[int]:
+    """All members: `near` and the next number first, if they are among them."""
     preferred = intervals.intersection(ranges, ((near, near + 1),))
-    found = 0
-    for low, high in (*preferred, *ranges):
-        for number in range(low, min(high, low + 1) + 1):
-            yield number
-            found += 1
-            if found == 2:
-                return
+    yield from (number for low, high in preferred for number in range(low, high + 1))
+    for low, high in intervals.difference(ranges, preferred):
+        first = intervals.plain(((low, high),))
+        yield from chain(range(first, high + 1), range(low, first))

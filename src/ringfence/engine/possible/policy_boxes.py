@@ -1,5 +1,6 @@
 """Policies as boxes of possible connections: whom a policy selects, and what each of its rules is about."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,14 +24,16 @@ from ringfence.engine.possible.axes import (
     selector_limits,
     subject_role,
 )
+from ringfence.model.cidrs import cidr_range
 from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.cluster_rules import cluster_rules_of, domain_names_of, nodes_of
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Origin
-from ringfence.model.policies import Direction
+from ringfence.model.policies import Direction, rules_of
 from ringfence.model.selectors import Selector, compile_selector
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
-from ringfence.sets.boxes import EVERYTHING, Box, box_of, intersection
+from ringfence.sets.boxes import EVERYTHING, AxisSet, Box, box_of, intersection
+from ringfence.sets.host_addresses import HostAddresses
 from ringfence.sets.traffic import Traffic
 
 
@@ -89,8 +92,9 @@ def _peer_boxes(policy: CompiledPolicy[Any], direction: Direction, rule: Compile
     for selection in peers.selections:
         if (box := selection_box(selection, role)) is not None:
             yield box
-    if peers.block and (box := box_of([(ADDRESS[role], peers.block.addresses)])) is not None:
-        yield box
+    for addresses in _addresses_meant(policy, direction, rule):
+        if (box := box_of([(ADDRESS[role], addresses)])) is not None:
+            yield box
     if not isinstance(policy.policy, NetworkPolicy):
         for peer in cluster_rules_of(policy.policy, direction)[rule.index].peers:
             if (nodes := nodes_of(peer)) is not None:
@@ -100,6 +104,27 @@ def _peer_boxes(policy: CompiledPolicy[Any], direction: Direction, rule: Compile
             for name in domain_names_of(peer):
                 # What a name resolves to, wider names do, too: so its box lies inside theirs.
                 yield {KIND[role]: AN_ADDRESS, **{domain_name_axis(role, one): YES for one in resolved_names(name)}}
+
+
+def _addresses_meant(policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[AxisSet]:
+    """The addresses of the blocks of a rule, as sets along the axis of its peers."""
+    if rule.peers.block is None:
+        return
+    if direction is Direction.EGRESS:
+        yield rule.peers.block.addresses
+        return
+    written = rules_of(policy.policy, direction)[rule.index].peers if isinstance(policy.policy, NetworkPolicy) else ()
+    if not any(peer.ip_block and peer.ip_block.excepts for peer in written):
+        yield HostAddresses.in_block(rule.peers.block.addresses, NO_ADDRESSES)
+        return
+    # A source that one block leaves out, another one may contain. Those with the same exceptions are as one.
+    inside: defaultdict[Addresses, list[Addresses]] = defaultdict(list)
+    for peer in written:
+        if block := peer.ip_block:
+            excepted = Addresses.of_ranges(map(cidr_range, block.excepts))
+            inside[excepted].append(Addresses.of_ranges([cidr_range(block.cidr)]) - excepted)
+    for excepted, some in inside.items():
+        yield HostAddresses.in_block(Addresses.union_of(some), excepted)
 
 
 def _traffic_boxes(rule: CompiledRule) -> Iterator[Box]:

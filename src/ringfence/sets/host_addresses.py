@@ -1,0 +1,281 @@
+"""Hosts by their addresses: sets of hosts that have some addresses, or have none of some.
+
+A host has one or more addresses of one family. A block of addresses with exceptions contains a host if the host has an
+address in the block and none among the exceptions. So of a host with several addresses it is not enough to know one. Of
+hosts with one address, blocks mean what is written.
+
+A set of hosts is a few clauses for each family. Intersections, differences and unions are made of clauses, too, and
+whether there is any host in a set is decided by what its requirements leave: a host may have any addresses together.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from itertools import chain
+
+import msgspec
+
+from ringfence.sets import intervals
+from ringfence.sets.addresses import FAMILIES, WHOLE, Addresses, Family
+from ringfence.sets.intervals import NOTHING, Interval, Intervals
+
+
+class _Block(msgspec.Struct, frozen=True, cache_hash=True, order=True):
+    """A block that contains no host of a clause: each has an address in `excepted`, or none in `inside`."""
+
+    excepted: Intervals
+    inside: Intervals
+
+
+class _Clause(msgspec.Struct, frozen=True, cache_hash=True):
+    """Hosts of one family: they have no address in `never`, one in each of `some`, and are in none of `outside`.
+
+    Once it is made by `_clause`, there are such hosts, whichever addresses are chosen from what is left.
+    """
+
+    never: Intervals = NOTHING
+    some: frozenset[Intervals] = frozenset()
+    outside: frozenset[_Block] = frozenset()
+
+    @property
+    def complement(self) -> "list[_Clause]":
+        """All other hosts, as clauses that need no check: one, if this is what a block contains."""
+        if not self.outside and len(self.some) <= 1:
+            if not self.some:
+                return [_Clause(some=frozenset([self.never]))]
+            (inside,) = self.some
+            return [_Clause(outside=frozenset([_Block(self.never, inside)]))]
+        return [
+            _Clause(some=frozenset([self.never])),
+            *(_Clause(never=one) for one in sorted(self.some)),
+            *(_Clause(block.excepted, frozenset([block.inside])) for block in sorted(self.outside)),
+        ]
+
+    def contains(self, host: Sequence[int]) -> bool:
+        """Whether a host with these addresses is among those of the clause."""
+
+        def has(ranges: Intervals) -> bool:
+            return any(intervals.contains(ranges, number) for number in host)
+
+        return (
+            not has(self.never)
+            and all(map(has, self.some))
+            and not any(_contains(block, host) for block in self.outside)
+        )
+
+
+class HostAddresses(msgspec.Struct, frozen=True, cache_hash=True):
+    """A set of hosts: those of any clause. It may have several forms."""
+
+    v4: frozenset[_Clause] = frozenset()
+    v6: frozenset[_Clause] = frozenset()
+
+    @classmethod
+    def in_block(cls, inside: Addresses, excepted: Addresses) -> "HostAddresses":
+        """The hosts that have an address `inside`, and none among those that are `excepted`, which lie outside."""
+        return _hosts(
+            [_Clause(excepted.ranges(family), frozenset([inside.ranges(family)]))] if inside.ranges(family) else []
+            for family in FAMILIES
+        )
+
+    @classmethod
+    def without(cls, addresses: Addresses) -> "HostAddresses":
+        """The hosts that have none of some addresses."""
+        return _hosts([_Clause(addresses.ranges(family))] for family in FAMILIES)
+
+    @classmethod
+    def exactly(cls, family: Family, numbers: Iterable[int]) -> "HostAddresses":
+        """The host that has these addresses, and no others."""
+        own = intervals.normalise((number, number) for number in numbers)
+        others = intervals.difference((WHOLE[family],), own)
+        clause = _Clause(others, frozenset(((number, number),) for low, high in own for number in range(low, high + 1)))
+        return _hosts([clause] if one is family else [] for one in FAMILIES)
+
+    @classmethod
+    def union_of(cls, sets: Iterable["HostAddresses"]) -> "HostAddresses":
+        """What is in any of `sets`."""
+        listed = list(sets)
+        return cls(
+            frozenset(chain.from_iterable(one.v4 for one in listed)),
+            frozenset(chain.from_iterable(one.v6 for one in listed)),
+        )
+
+    def clauses(self, family: Family) -> frozenset[_Clause]:
+        """The clauses of one family."""
+        return self.v4 if family is Family.IPV4 else self.v6
+
+    def contains(self, family: Family, numbers: Sequence[int]) -> bool:
+        """Whether the host that has these addresses, and no others, is in the set."""
+        return any(one.contains(numbers) for one in self.clauses(family))
+
+    def __bool__(self) -> bool:
+        return bool(self.v4 or self.v6)
+
+    def __and__(self, other: "HostAddresses") -> "HostAddresses":
+        return _hosts(_both(self.clauses(family), other.clauses(family)) for family in FAMILIES)
+
+    def __sub__(self, less: "HostAddresses") -> "HostAddresses":
+        return _hosts(_without(self.clauses(family), less.clauses(family)) for family in FAMILIES)
+
+    @property
+    def alone(self) -> Addresses:
+        """The addresses of the hosts that have only one."""
+        return Addresses(
+            *(intervals.union_of(_alone(family, one) for one in self.clauses(family)) for family in FAMILIES)
+        )
+
+    def example(self, family: Family, usual: Intervals = NOTHING) -> tuple[int, ...]:
+        """A host of few addresses, `usual` ones if possible; no address, if there is no host of the family."""
+        found = (_few_addresses(family, one, usual) for one in self.clauses(family))
+        return min(found, key=lambda host: (len(host), host), default=())
+
+
+def _hosts(by_family: Iterable[Iterable[_Clause]]) -> HostAddresses:
+    """The set of hosts of some clauses, which need not have any, for each family."""
+    return HostAddresses(
+        *(
+            frozenset(made for one in clauses if (made := _clause(family, one)) is not None)
+            for family, clauses in zip(FAMILIES, by_family, strict=True)
+        )
+    )
+
+
+def _both(a: Iterable[_Clause], b: Iterable[_Clause]) -> Iterator[_Clause]:
+    others = list(b)
+    return (_joint([one, other]) for one in a for other in others)
+
+
+def _without(some: Iterable[_Clause], less: Iterable[_Clause]) -> Iterable[_Clause]:
+    """Some hosts, less those of other clauses; all that a single clause leaves out are left out at once."""
+    left = [one.complement for one in less]
+    single = [clauses[0] for clauses in left if len(clauses) == 1]
+    some = [_joint([one, *single]) for one in some] if single else list(some)
+    several: Iterable[list[_Clause]] = (clauses for clauses in left if len(clauses) > 1)
+    return reduce(lambda found, clauses: list(_both(found, clauses)), several, list(some))
+
+
+def _joint(clauses: Sequence[_Clause]) -> _Clause:
+    """What all of some clauses require, unchecked."""
+    return _Clause(
+        intervals.union_of(one.never for one in clauses),
+        frozenset().union(*(one.some for one in clauses)),
+        frozenset().union(*(one.outside for one in clauses)),
+    )
+
+
+# --- whether there are such hosts -------------------------------------------------------------------------------------
+
+
+def _clause(family: Family, written: _Clause) -> _Clause | None:
+    """A clause in which every requirement can be met on its own; None if no host meets all of them.
+
+    A block that may not contain a host leaves it two ways. It cannot have an address among the exceptions if it may
+    have none of these: then it has none in the block either. That may take the first way from the next block.
+    """
+    whole = (WHOLE[family],)
+    never, outside = _closed(written.never, written.outside)
+    anything = intervals.difference(whole, never)
+    some = {intervals.difference(one, never) for one in written.some}
+    if not anything or NOTHING in some:
+        return None
+    # Who has an address in one range has one in a wider range, and everybody has one in what is left of all.
+    needed = (one for one in some if one != anything and not any(_is_inside(other, one) for other in some))
+    return _Clause(never, frozenset(needed), outside)
+
+
+def _is_inside(inner: Intervals, outer: Intervals) -> bool:
+    return inner != outer and not intervals.difference(inner, outer)
+
+
+def _closed(never: Intervals, blocks: Iterable[_Block]) -> tuple[Intervals, frozenset[_Block]]:
+    """The addresses that hosts outside of some blocks never have, and what is then left of the blocks."""
+    # Of each block, one exception is watched by which it may leave out a host: most are never looked at again.
+    watched: list[tuple[int, int, _Block]] = []
+    closed = list(never)
+    waiting = [(0, block) for block in blocks]
+    while waiting:
+        start, block = waiting.pop()
+        number = _first_outside(closed, block.excepted, start)
+        if number is not None:
+            insort(watched, (number, id(block), block))
+            continue
+        for low, high in block.inside:
+            _add(closed, low, high)
+            first, end = bisect_left(watched, (low,)), bisect_left(watched, (high + 1,))
+            waiting += [(number, again) for number, _, again in watched[first:end]]
+            del watched[first:end]
+    never = tuple(closed)
+    left = (
+        _Block(intervals.difference(block.excepted, never), inside)
+        for _, _, block in watched
+        if (inside := intervals.difference(block.inside, never))
+    )
+    return never, frozenset(left)
+
+
+def _first_outside(closed: Sequence[Interval], ranges: Intervals, start: int) -> int | None:
+    """The first number from `start` on in some ranges that is not in other ranges; None if there is none."""
+    for low, high in ranges[max(0, bisect_left(ranges, (start,)) - 1) :]:
+        number = max(low, start)
+        at = bisect_left(closed, (number + 1,))
+        if at and closed[at - 1][1] >= number:
+            number = closed[at - 1][1] + 1
+        if number <= high:
+            return number
+    return None
+
+
+def _add(ranges: list[Interval], low: int, high: int) -> None:
+    """Add one range to others, in place: a pass over all of them for each would take their square."""
+    first, end = bisect_left(ranges, (low,)), bisect_left(ranges, (high + 2,))
+    if first and ranges[first - 1][1] >= low - 1:
+        first -= 1
+    if first < end:
+        low, high = min(low, ranges[first][0]), max(high, ranges[end - 1][1])
+    ranges[first:end] = [(low, high)]
+
+
+# --- single hosts -----------------------------------------------------------------------------------------------------
+
+
+def _alone(family: Family, clause: _Clause) -> Intervals:
+    """The addresses of the hosts of a clause that have only one."""
+    # One address is not in a block and among its exceptions, too.
+    inside = intervals.union_of(block.inside for block in clause.outside)
+    whole: Intervals = (WHOLE[family],)
+    left = reduce(intervals.intersection, clause.some, whole)
+    return intervals.difference(intervals.difference(left, clause.never), inside)
+
+
+def _few_addresses(family: Family, clause: _Clause, usual: Intervals) -> tuple[int, ...]:
+    """A host of a clause: a few addresses that it must have, and then one for each block that would contain it."""
+    avoided = intervals.union_of(block.inside for block in clause.outside)
+    chosen: list[int] = []
+
+    def choose_from(ranges: Intervals) -> None:
+        if not any(intervals.contains(ranges, number) for number in chosen):
+            harmless = intervals.difference(ranges, avoided) or ranges
+            chosen.append(intervals.plain(intervals.intersection(harmless, usual) or harmless))
+
+    anything = intervals.difference((WHOLE[family],), clause.never)
+    for some in sorted(clause.some) or [anything]:
+        choose_from(some)
+    blocks = sorted(clause.outside)
+    while containing := [block.excepted for block in blocks if _contains(block, chosen)]:
+        choose_from(reduce(_in_both_or_first, containing))
+    for number in list(chosen):
+        fewer = [other for other in chosen if other != number]
+        if fewer and clause.contains(fewer):
+            chosen = fewer
+    return tuple(chosen)
+
+
+def _in_both_or_first(some: Intervals, more: Intervals) -> Intervals:
+    return intervals.intersection(some, more) or some
+
+
+def _contains(block: _Block, host: Sequence[int]) -> bool:
+    """Whether a host with these addresses is in a block."""
+    return any(intervals.contains(block.inside, number) for number in host) and not any(
+        intervals.contains(block.excepted, number) for number in host
+    )
