@@ -104,6 +104,29 @@ def traits_of_text(content: bytes, path: str) -> PluginTraits:
         raise InputError(f"{path}: {error}") from error
 
 
+def traits_document(plugin: PluginTraits) -> dict[str, Any]:
+    """The traits as a file has them: all that are known, so that the table is not needed to read it."""
+    traits = [one.trait for one in plugin.chosen.values()]
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        **({"plugin": plugin.plugin} if plugin.plugin else {}),
+        "title": plugin.title,
+        **({"version": plugin.version} if plugin.version else {}),
+        **({"settings": dict(plugin.settings)} if plugin.settings else {}),
+        "traits": [
+            {
+                "topic": one.topic,
+                "value": one.value,
+                "confidence": str(one.confidence),
+                "source": one.source,
+                **({"note": one.note} if one.note else {}),
+            }
+            for one in traits
+        ],
+    }
+
+
 def _with_words(tree: Any) -> Any:
     """A tree in which `yes`, `no` and whole numbers, which YAML takes for something else, are words again.
 
@@ -141,5 +164,13 @@ def _of_file(title: str, trait: PluginTrait) -> ChosenTrait:
 
 def plugin_traits(text: str) -> PluginTraits:
     """The traits that a text names: a file, or `NAME[@VERSION][:SETTING=VALUE,...]`. Raises InputError as both do."""
-    is_file = text.endswith((".yaml", ".yml", ".json")) or "/" in text.partition(":")[0]
-    return read_traits(text) if is_file else named_traits(text)
+    return read_traits(text) if _is_file(text) else named_traits(text)
+
+
+def is_plugin_name(text: str) -> bool:
+    """Whether a text is the name of a plugin alone, without a version and settings, and no file."""
+    return not _is_file(text) and not set(text) & {"@", ":"}
+
+
+def _is_file(text: str) -> bool:
+    return text.endswith((".yaml", ".yml", ".json")) or "/" in text.partition(":")[0]

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from tests.render.json_shapes import fits, schema, strict
 
 from ringfence.cli import cli
+from ringfence.trait_files import plugin_traits
 
 MANIFESTS = """
 apiVersion: v1
@@ -102,6 +103,82 @@ def test_a_document_of_isolation_names_the_plugin() -> None:
     assert fits(document, strict(schema("isolation")))
     assert [one["topic"] for one in document["plugin"]["traits"]] == ["enforcement"]
     assert document["totals"]["neither"] == 2
+
+
+def test_a_document_of_tests_names_the_plugin(folder: Path) -> None:
+    (folder / "tests.yaml").write_text(TEST)
+    document = json.loads(run("test", "tests.yaml", "--plugin", "cilium@1.19", "-o", "json").stdout)
+    assert fits(document, strict(schema("test")))
+    assert document["plugin"]["version"] == "1.19"
+    assert [one["topic"] for one in document["plugin"]["traits"]] == ["ipBlock-pods"]
+    assert "plugin" not in json.loads(run("test", "tests.yaml", "-o", "json").stdout)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_document_of_lint_has_what_the_plugin_changes() -> None:
+    document = json.loads(run("lint", "--plugin", "cilium@1.19", "-o", "json").stdout)
+    assert fits(document, strict(schema("lint")))
+    assert document["plugin"]["name"] == "cilium"
+    deviations = {one["trait"]["topic"]: one["changesAnswers"] for one in document["plugin"]["deviations"]}
+    assert deviations["ipBlock-pods"]
+    assert "plugin" not in json.loads(run("lint", "-o", "json").stdout)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_document_of_a_difference_names_the_plugins_of_both_sides() -> None:
+    ended = CliRunner().invoke(
+        cli, ["diff", "all.yaml", "--as", "calico", "--to-as", "cilium:enable-sctp=true", "-o", "json"]
+    )
+    document = json.loads(ended.stdout)
+    assert fits(document, strict(schema("diff")))
+    assert document["from"]["plugin"] == {"name": "calico", "title": "Calico", "version": "", "settings": {}}
+    assert document["to"]["plugin"]["settings"] == {"enable-sctp": "true"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_snapshot_is_compared_with_the_plugin_that_it_was_taken_with(folder: Path) -> None:
+    taken = run("snapshot", "--plugin", "cilium@1.19")
+    assert "connection prod/web -> prod/db" not in taken.stdout
+    assert "connection prod/web -> prod/db" in run("snapshot").stdout
+    assert BLOCKS in taken.stderr
+    (folder / "all.lock").write_text(taken.stdout)
+    assert run("test", "--snapshot", "all.lock", "--plugin", "cilium@1.19").exit_code == 0
+    ended = run("test", "--snapshot", "all.lock")
+    assert ended.exit_code == 2
+    assert "was taken with --plugin cilium@1.19" in ended.stderr
+    assert "use --plugin cilium@1.19" in ended.stderr
+    assert run("test", "--snapshot", "all.lock", "--update").exit_code == 0
+    assert (folder / "all.lock").read_text().startswith("# ringfence snapshot 1, without pods that do not exist yet\n")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "command", ["exposure", "redundant", "report", "ui", "get netpol", "describe netpol", "validate"]
+)
+def test_a_command_without_the_option_says_why(command: str) -> None:
+    ended = run(*command.split(), "--plugin", "cilium")
+    assert ended.exit_code == 2
+    assert "there is no option --plugin: " in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["-f", "-k", "-n", "--plugin"])
+def test_doctor_says_why_it_takes_no_input(option: str) -> None:
+    ended = CliRunner().invoke(cli, ["doctor", option, "x"])
+    assert ended.exit_code == 2
+    assert f"there is no option {option}: " in ended.stderr
+
+
+def test_the_traits_of_a_version_are_those_that_hold_there(folder: Path) -> None:
+    def explained(plugin: str, *words: str) -> str:
+        return CliRunner().invoke(cli, ["doctor", "--explain-traits", plugin, *words]).stdout
+
+    assert "first-port" in explained("cilium")
+    assert "first-port" not in explained("cilium@1.19")
+    assert "assumption: Cilium is taken to be configured without enable-sctp=true" in explained("cilium@1.19")
+    assert "enable-sctp" not in explained("cilium@1.19:enable-sctp=true").partition("\n")[2]
+    (folder / "traits.json").write_text(explained("cilium@1.19", "-o", "json"))
+    assert plugin_traits("traits.json").traits == plugin_traits("cilium@1.19").traits
+    assert fits(json.loads((folder / "traits.json").read_text()), strict(schema("plugin-traits")))
 
 
 def test_tests_are_judged_as_the_plugin_enforces(folder: Path) -> None:

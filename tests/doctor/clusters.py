@@ -198,7 +198,7 @@ CLUSTERS: Final = (
         answer="not enforced",
         words=("run-firewall",),
     ),
-    _one("Amazon VPC CNI", _AWS_ON, words=("Amazon VPC CNI",)),
+    _one("Amazon VPC CNI", _AWS_ON, words=("Amazon VPC CNI", "network-policy-enforcing-mode=standard")),
     _one("Amazon VPC CNI as it comes", _AWS_OFF, answer="not enforced", words=("enable-network-policy",)),
     SampleCluster(
         "Fargate beside other nodes",

@@ -44,8 +44,10 @@ def test_what_upstream_leaves_open_does_not_differ_from_it() -> None:
 def test_the_text_has_a_line_for_each_trait() -> None:
     lines = plugin_text(plugins()["cilium"]).splitlines()
     assert lines[0] == "Cilium"
-    assert len(lines) == 3 + len(plugins()["cilium"].traits)
-    assert {line.split()[0] for line in lines[3:]} == set(TOPICS)
+    assert len(lines) == 5 + len(plugins()["cilium"].traits)
+    assert lines[-1] == "* differs from what upstream means, and changes answers"
+    assert sum("https://" in line for line in lines) > 10, "sources are named"
+    assert {line.split()[0] for line in lines[3:-2]} == set(TOPICS)
 
 
 if __name__ == "__main__":

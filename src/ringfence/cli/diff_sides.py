@@ -17,6 +17,7 @@ from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.render.differences import ComparedSide
 from ringfence.shared_input import SharedInput
 from ringfence.sources.git import commit_of
+from ringfence.trait_files import plugin_traits
 
 
 class SideInputs(Inputs, frozen=True):
@@ -134,7 +135,8 @@ class ComparedInput(msgspec.Struct, frozen=True):
         chart = [inputs.chart] if isinstance(inputs, SideInputs) and inputs.chart else []
         paths = (*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else []), *chart)
         revision = inputs.revision if isinstance(inputs, RevisionInputs) else None
-        return ComparedSide(self.name, revision, commit_of(revision) if revision else None, paths)
+        plugin = plugin_traits(inputs.plugin) if isinstance(inputs, SideInputs) and inputs.plugin else None
+        return ComparedSide(self.name, revision, commit_of(revision) if revision else None, paths, plugin)
 
     def has_same_files(self, other: "ComparedInput") -> bool:
         """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""

@@ -37,9 +37,10 @@ from ringfence.doctor.probe import (
 from ringfence.errors import InputError, LiveClusterError
 from ringfence.plugins import named_plugin
 from ringfence.render.doctor_report import DoctorReport, doctor_json, doctor_text, node_json, node_text
-from ringfence.render.formats import yaml_text
-from ringfence.render.plugin_pages import plugin_text
+from ringfence.render.formats import document_json, yaml_text
+from ringfence.render.plugin_pages import chosen_text, plugin_text
 from ringfence.sources.cluster import ApiServer
+from ringfence.trait_files import is_plugin_name, plugin_traits, traits_document
 from ringfence.whole_files import write_whole
 
 
@@ -82,9 +83,9 @@ from ringfence.whole_files import write_whole
 )
 @click.option(
     "--explain-traits",
-    metavar="PLUGIN",
+    metavar="NAME[@VERSION]|FILE",
     shell_complete=complete_plugin,
-    help="Only list what is known of a network plugin, such as cilium, with sources.",
+    help="Only list what is known of a network plugin, with sources: cilium, cilium@1.19, cilium:enable-sctp=true.",
 )
 @click.option("--clean", is_flag=True, help="Remove what experiments have left, and exit.")
 @click.option(
@@ -134,7 +135,7 @@ def doctor(
       ringfence doctor --probe --all-nodes
       ringfence doctor --probe=full --dry-run
       ringfence doctor --probe=full --save traits.yaml
-      ringfence doctor --explain-traits cilium
+      ringfence doctor --explain-traits cilium@1.19
     """
     if on_this_node and (probe or clean or context or kubeconfig):
         raise InputError("--node asks no API server: use it alone")
@@ -144,7 +145,7 @@ def doctor(
     if on_nodes and all_nodes:
         raise InputError("--on and --all-nodes contradict each other: use one of them")
     if explain_traits:
-        print_text(plugin_text(named_plugin(explain_traits)))
+        _explain(explain_traits, output)
         return
     if on_this_node:
         findings = examine_node()
@@ -174,6 +175,16 @@ def doctor(
     else:
         print_text(doctor_text(found))
     sys.exit(_exit_code(found))
+
+
+def _explain(text: str, output: str) -> None:
+    """Print the traits of a plugin: of a name alone those of all versions, unless a document for --plugin is wanted."""
+    if output == "json":
+        print_document(document_json(traits_document(plugin_traits(text))) + "\n")
+    elif is_plugin_name(text):
+        print_text(plugin_text(named_plugin(text)))
+    else:
+        print_text(chosen_text(plugin_traits(text)))
 
 
 def _existing(diagnosis: Diagnosis, nodes: Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from ringfence.cli.arguments import BEFORE_COMMANDS, behind_the_command, read_arguments
+from ringfence.cli.lacking_options import LACKING_OPTIONS
 from ringfence.errors import EndpointError
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -125,8 +126,10 @@ def _own_messages(command: click.Command, context: click.Context) -> Iterator[No
 
 
 def _meant_by(error: click.NoSuchOption, context: click.Context) -> str:
-    """Where an option is that does not exist here: in a group around the command; or one with a similar name."""
+    """Why an option does not exist here; or where it is: in a group around the command; or one with a similar name."""
     name, outer = error.option_name, context.parent
+    if reason := LACKING_OPTIONS.get(context.info_name or "", {}).get(name):
+        return f": {reason}"
     while outer is not None:
         if name in _options(outer):
             return f": it is an option of {outer.info_name}, so it stands before {context.info_name}"

@@ -36,7 +36,7 @@ from ringfence.lint import (
 )
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.plugins import PluginTraits
-from ringfence.render.affecting_traits import affected_text
+from ringfence.render.affecting_traits import affected_json, affected_text
 from ringfence.render.lint_findings import (
     SourceLine,
     findings_annotations,
@@ -227,9 +227,12 @@ def lint(
     if write_baseline is not None:
         _write_baseline(write_baseline, findings)
         inputs.leave(cluster.problems, EXIT_YES)
-    outputs.write(_writers(findings, wanted.fail_on, rules, contents))
+    affected = affecting_traits(cluster.state, enforced_by) if enforced_by else ()
+    document = affected_json(enforced_by, affected) if enforced_by else None
+    writers = _writers(findings, wanted.fail_on, rules, contents)
+    outputs.write({**writers, "json": lambda: findings_json(findings, document)})
     if enforced_by:
-        print_message(affected_text(enforced_by, affecting_traits(cluster.state, enforced_by)))
+        print_message(affected_text(enforced_by, affected))
     inputs.leave(cluster.problems, EXIT_NO if findings.at_least(wanted.fail_on) else EXIT_YES)
 
 
@@ -280,7 +283,6 @@ def _writers(
 ) -> Mapping[str, Callable[[], str]]:
     return {
         "text": lambda: findings_text(findings, _source_lines(contents)),
-        "json": lambda: findings_json(findings),
         "sarif": lambda: _sarif(findings, rules),
         "github": lambda: findings_annotations(findings),
         "gitlab": lambda: findings_code_quality(findings),

@@ -94,6 +94,8 @@ class ProofOptions(msgspec.Struct, frozen=True):
             if not self.update:
                 raise
             return _write(path, "".join(snapshot_lines(cluster.snapshot())))
+        if not self.update:
+            _check_same_plugin(path, before.plugin, cluster)
         found = cluster.changes_since(before)
         if not found:
             show(f"{path}: nothing changed")
@@ -113,6 +115,16 @@ class ProofOptions(msgspec.Struct, frozen=True):
             return EXIT_YES
         print_message(f"the coverage is less than {self.min_coverage:g} %")
         return EXIT_NO
+
+
+def _check_same_plugin(path: Path, plugin: str, cluster: Cluster) -> None:
+    """Raise InputError unless a cluster is asked about with the network plugin that its snapshot was taken with."""
+    enforced_by = cluster.state.enforced_by
+    now = enforced_by.argument if enforced_by else ""
+    if now != plugin:
+        taken = f"was taken with --plugin {plugin}" if plugin else "was taken without --plugin"
+        remedy = f"--plugin {plugin}" if plugin else "no --plugin"
+        raise InputError(f"{path}: it {taken}, so that everything would differ: use {remedy}, or take another one")
 
 
 def _imported(path: Path) -> list[dict[str, Any]]:

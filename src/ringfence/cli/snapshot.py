@@ -4,8 +4,9 @@ import click
 
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.inputs import Inputs
+from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.terminal import print_pieces
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.what_if import enforced_options
 from ringfence.render.snapshots import snapshot_lines
 
 
@@ -16,13 +17,14 @@ from ringfence.render.snapshots import snapshot_lines
     is_flag=True,
     help="Exit with 3 if the snapshot depends on information that the input does not contain.",
 )
-@asking_options
+@enforced_options
 def snapshot(inputs: Inputs, no_possible: bool, no_assumptions: bool) -> None:
     """Print everything that may connect, one row on each line and sorted, to be committed and compared by git.
 
     The rows are the connections between workloads and with all addresses, which workloads are isolated, what would pass
     to and from pods that do not exist yet, and what the snapshot assumes. The same cluster gives the same bytes,
-    whatever the order of its objects is. `ringfence test --snapshot FILE` fails if anything differs from such a file.
+    whatever the order of its objects is. With --plugin, it is as a network plugin enforces the policies, and without
+    pods that do not exist yet. `ringfence test --snapshot FILE` fails if anything differs from such a file.
 
     \b
     Examples:
@@ -31,5 +33,8 @@ def snapshot(inputs: Inputs, no_possible: bool, no_assumptions: bool) -> None:
     """
     cluster = inputs.cluster()
     found = cluster.snapshot(possible=not no_possible)
+    remark = plugin_remark_on(cluster, lambda: frozenset(cluster.snapshot(possible=False).connections.items()))
     print_pieces(snapshot_lines(found))
-    inputs.leave(cluster.problems, EXIT_UNDECIDED if no_assumptions and found.assumptions else EXIT_YES)
+    remark.print()
+    assumes = found.assumptions or remark.assumptions
+    inputs.leave(cluster.problems, EXIT_UNDECIDED if no_assumptions and assumes else EXIT_YES)

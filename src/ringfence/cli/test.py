@@ -147,7 +147,8 @@ def test(
     judged = proofs.beside_kernel(cluster, JudgedTests(outcomes, found.problems))
     last_failed.note(found.tests, judged.outcomes)
     with_places = (junit_flavour or ("gitlab" if os.environ.get("GITLAB_CI") else "jenkins")) == "gitlab"
-    outputs.write(_writers(judged, cluster.problems, started, quiet=quiet, with_places=with_places))
+    writers = _writers(judged, cluster.problems, started, quiet=quiet, with_places=with_places)
+    outputs.write({**writers, "json": lambda: results_json(judged, cluster.problems, remark.document)})
     remark.print()
     if len(outcomes) < len(tests):
         print_message(f"stopped after {selection.most_bad}: {len(tests) - len(outcomes)} tests were not run")
@@ -190,7 +191,6 @@ def _writers(
 ) -> Mapping[str, Callable[[], str]]:
     return {
         "text": lambda: "".join(results_text(judged, quiet=quiet)),
-        "json": lambda: results_json(judged, problems),
         "junit": lambda: results_junit(judged, problems, started=started, with_places=with_places),
         "tap": lambda: results_tap(judged, problems),
         "github": lambda: results_annotations(judged, problems),

@@ -91,8 +91,7 @@ def _aws_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str
 def _enforcing_mode(daemon_set: DaemonSet) -> Mapping[str, str]:
     node = daemon_set.container("aws-node")
     mode = node.variable("NETWORK_POLICY_ENFORCING_MODE") if node else None
-    known = "NETWORK_POLICY_ENFORCING_MODE" in named_plugin("aws-vpc-cni").settings
-    return {"NETWORK_POLICY_ENFORCING_MODE": mode} if mode and known else {}
+    return {"network-policy-enforcing-mode": mode} if mode else {}
 
 
 def _ringfence_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str]:

@@ -60,6 +60,13 @@ class PluginTraits(msgspec.Struct, frozen=True, dict=True):
         """What texts call it: `Cilium 1.19`."""
         return f"{self.title} {self.version}" if self.version else self.title
 
+    @property
+    def argument(self) -> str:
+        """How `--plugin` names it: `cilium@1.19:enable-sctp=true`. Of a file with traits, its title."""
+        settings = ",".join(f"{key}={value}" for key, value in sorted(self.settings.items()))
+        version = f"@{self.version}" if self.version else ""
+        return f"{self.plugin or self.title}{version}{f':{settings}' if settings else ''}"
+
     @cached_property
     def traits(self) -> Traits:
         """What the engine takes."""

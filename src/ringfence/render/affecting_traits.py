@@ -8,7 +8,7 @@ from ringfence.plugins import PluginTraits
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, one_line
 from ringfence.render.places import place_json
-from ringfence.render.plugin_views import trait_json, trait_text
+from ringfence.render.plugin_views import named_plugin_json, trait_json, trait_text
 from ringfence.sets.addresses import Addresses
 
 _MOST_RULES = 5
@@ -46,6 +46,11 @@ def _lines(one: AffectingTrait) -> Iterator[str]:
 
 def _ends(ends: tuple[Reference, ...] | Addresses) -> str:
     return str(ends) if isinstance(ends, Addresses) else ", ".join(map(str, ends))
+
+
+def affected_json(plugin: PluginTraits, found: Sequence[AffectingTrait]) -> Json:
+    """The plugin, and what it changes."""
+    return {**named_plugin_json(plugin), "deviations": affecting_json(found)}
 
 
 def affecting_json(found: Sequence[AffectingTrait]) -> list[Json]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ringfence.plugins import TOPICS, UNKNOWN, Plugin, PluginTrait, source_link, traits_of
+from ringfence.plugins import TOPICS, UNKNOWN, Plugin, PluginTrait, PluginTraits, source_link, traits_of
 from ringfence.render.formats import markdown_table, one_line, table
 
 _INTRODUCTION = """# Network plugins
@@ -93,5 +93,35 @@ def differing_table(plugins: Iterable[Plugin]) -> str:
 
 def plugin_text(plugin: Plugin) -> str:
     """All traits of a plugin, as a table for a terminal."""
-    rows = [(one.topic, one.value, one_line(one.text), _where(one), str(one.confidence)) for one in plugin.traits]
-    return f"{plugin.title}\n\n" + table(("TOPIC", "VALUE", "MEANS", "WHERE", "CONFIDENCE"), rows)
+    header = ("TOPIC", "VALUE", "MEANS", "WHERE", "CONFIDENCE", "SOURCE")
+    rows = [_terminal_row(one) for one in plugin.traits]
+    return "\n".join([f"{plugin.title}\n", table(header, rows), *_legend(plugin.traits)])
+
+
+def chosen_text(plugin: PluginTraits) -> str:
+    """The traits of a plugin in one version and with some settings, and what they take for certain."""
+    settings = "".join(f", {key}={value}" for key, value in plugin.settings.items())
+    traits = [one.trait for one in plugin.chosen.values()]
+    header = ("TOPIC", "VALUE", "MEANS", "CONFIDENCE", "SOURCE")
+    rows = [_terminal_row(one) for one in traits]
+    without_where = [(*row[:3], *row[4:]) for row in rows]
+    assumed = dict.fromkeys(other.because for one in plugin.chosen.values() for other in one.alternatives)
+    return "\n".join(
+        [
+            f"{plugin.name}{settings}\n",
+            table(header, without_where),
+            *_legend(traits),
+            *(f"assumption: {one_line(text)}" for text in assumed),
+        ]
+    )
+
+
+def _terminal_row(trait: PluginTrait) -> tuple[str, ...]:
+    topic, value, text, where, confidence, source = _row(trait)
+    return topic, value, one_line(text), where, confidence, source
+
+
+def _legend(traits: Iterable[PluginTrait]) -> list[str]:
+    if any(map(differs, traits)):
+        return ["* differs from what upstream means, and changes answers"]
+    return []

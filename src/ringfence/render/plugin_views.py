@@ -27,12 +27,16 @@ def trait_text(trait: PluginTrait) -> str:
 
 def plugin_json(plugin: PluginTraits, deciding: Iterable[ChosenTrait]) -> Json:
     """The plugin, and the traits that decide about an answer."""
+    return {**named_plugin_json(plugin), "traits": [trait_json(one.trait) for one in deciding]}
+
+
+def named_plugin_json(plugin: PluginTraits) -> Json:
+    """The plugin alone."""
     return {
         "name": plugin.plugin,
         "title": plugin.title,
         "version": plugin.version,
         "settings": dict(plugin.settings),
-        "traits": [trait_json(one.trait) for one in deciding],
     }
 
 

@@ -34,6 +34,7 @@ FORMAT: Final = 1
 
 _HEADER: Final = "# ringfence snapshot"
 _WITHOUT: Final = ", without pods that do not exist yet"
+_WITH_PLUGIN: Final = ", as enforced by "
 _REMEDY: Final = "write it again with `ringfence snapshot`"
 T = TypeVar("T")
 U = TypeVar("U")
@@ -44,7 +45,8 @@ U = TypeVar("U")
 
 def snapshot_lines(snapshot: ClusterSnapshot) -> Iterator[str]:
     """The lines of a snapshot, each with its end."""
-    yield f"{_HEADER} {FORMAT}{_WITHOUT if snapshot.possible is None else ''}\n"
+    plugin = f"{_WITH_PLUGIN}{one_line(snapshot.plugin)}" if snapshot.plugin else ""
+    yield f"{_HEADER} {FORMAT}{_WITHOUT if snapshot.possible is None else ''}{plugin}\n"
     yield from sorted(f"{line}\n" for line in _rows(snapshot))
 
 
@@ -102,7 +104,7 @@ def read_snapshot(text: str, file: str) -> ClusterSnapshot:
     The lines may be in another order, as after a merge by git, but none may stand there twice.
     """
     first, *lines = text.removeprefix("\ufeff").splitlines() or [""]
-    is_without = _read_header(first, file)
+    is_without, plugin = _read_header(first, file)
     found = _Rows({}, {}, set(), set(), set())
     for number, line in enumerate(lines, start=2):
         if line.strip():
@@ -116,17 +118,18 @@ def read_snapshot(text: str, file: str) -> ClusterSnapshot:
         frozenset(found.isolated),
         None if is_without else frozenset(found.possible),
         frozenset(found.assumptions),
+        plugin,
     )
 
 
-def _read_header(line: str, file: str) -> bool:
-    """Whether the snapshot is without pods that do not exist yet."""
-    match = re.fullmatch(rf"{_HEADER} (\d+)({_WITHOUT})?", line.rstrip())
+def _read_header(line: str, file: str) -> tuple[bool, str]:
+    """Whether the snapshot is without pods that do not exist yet, and the plugin that it was taken with."""
+    match = re.fullmatch(rf"{_HEADER} (\d+)({_WITHOUT})?(?:{_WITH_PLUGIN}(.+))?", line.rstrip())
     if not match:
         raise ManifestError(f"{file}:1: not a snapshot: the first line must be `{_HEADER} {FORMAT}`; {_REMEDY}")
     if int(match[1]) != FORMAT:
         raise ManifestError(f"{file}:1: this is format {match[1]}, and this ringfence reads {FORMAT}: {_REMEDY}")
-    return match[2] is not None
+    return match[2] is not None, match[3] or ""
 
 
 class _Rows(msgspec.Struct):

@@ -56,7 +56,8 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
     """All that passes in a cluster. `possible` is None if pods that do not exist yet are left out.
 
     `workloads` says of each whether it has several pods. Of two ends, `connections` has one entry, except that disjoint
-    addresses have one each.
+    addresses have one each. `plugin` is the network plugin that is taken to enforce the policies, as `--plugin` names
+    it; empty for upstream's meaning.
     """
 
     workloads: Mapping[Reference, bool]
@@ -64,6 +65,7 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
     isolated: frozenset[tuple[Reference, Direction]]
     possible: frozenset[PossibleConnections] | None
     assumptions: frozenset[str]
+    plugin: str = ""
 
 
 class SnapshotDifference(msgspec.Struct, frozen=True):
@@ -87,6 +89,7 @@ class SnapshotDifference(msgspec.Struct, frozen=True):
 def take_snapshot(state: State, *, possible: bool = True) -> ClusterSnapshot:
     """A snapshot of a cluster, by workload where all pods of one may do the same.
 
+    As a network plugin enforces the policies, it is without `possible` pods, of which too little is known for that.
     Raises Undecided if `possible` pods are asked for and selectors overlap in too many ways.
     """
     groups = pod_groups(state)
@@ -101,8 +104,9 @@ def take_snapshot(state: State, *, possible: bool = True) -> ClusterSnapshot:
         {group.reference: group.is_several for group in groups},
         {(one.source, one.destination): one.traffic for one in listed},
         frozenset(isolated),
-        frozenset(_possible(state, groups)) if possible else None,
+        frozenset(_possible(state, groups)) if possible and not state.enforced_by else None,
         frozenset(connection_assumptions(state)),
+        state.enforced_by.argument if state.enforced_by else "",
     )
 
 

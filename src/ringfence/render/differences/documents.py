@@ -21,10 +21,12 @@ from ringfence.analysis.differences import (
 from ringfence.analysis.possible import Counterexample, Outcome
 from ringfence.engine.possible import Role
 from ringfence.model.problems import Problem
+from ringfence.plugins import PluginTraits
 from ringfence.render.comparisons import possible_end_json
 from ringfence.render.differences.sections import cause_text
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, document_json
+from ringfence.render.plugin_views import named_plugin_json
 from ringfence.render.possible_pods import example_json, possible_pods_json, possible_traffic_json
 from ringfence.render.problems import problem_json
 from ringfence.sets.addresses import Addresses
@@ -32,12 +34,16 @@ from ringfence.sets.traffic import Traffic
 
 
 class ComparedSide(msgspec.Struct, frozen=True):
-    """Where one of the two clusters comes from: its name in texts, and of a revision what it is and its commit."""
+    """Where one of the two clusters comes from: its name in texts, and of a revision what it is and its commit.
+
+    `plugin` is the network plugin that is taken to enforce its policies.
+    """
 
     name: str
     revision: str | None = None
     commit: str | None = None
     paths: tuple[str, ...] = ()
+    plugin: PluginTraits | None = None
 
 
 def difference_json(
@@ -72,7 +78,8 @@ def difference_json(
 
 
 def _side_json(side: ComparedSide) -> Json:
-    return {"name": side.name, "revision": side.revision, "commit": side.commit, "paths": list(side.paths)}
+    plugin = {"plugin": named_plugin_json(side.plugin)} if side.plugin else {}
+    return {"name": side.name, "revision": side.revision, "commit": side.commit, "paths": list(side.paths), **plugin}
 
 
 def _summary_json(found: ClusterDifference) -> Json:

@@ -9,14 +9,15 @@ from ringfence.render.proposals import proposal_json
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 
 
-def results_json(judged: JudgedTests, problems: Iterable[Problem] = ()) -> str:
-    """All outcomes; `problems` are those of the input."""
+def results_json(judged: JudgedTests, problems: Iterable[Problem] = (), plugin: Json | None = None) -> str:
+    """All outcomes; `problems` are those of the input, and `plugin` says as which network plugin they were judged."""
     return document_json(
         {
             "passed": bool(judged),
             "summary": {"tests": len(judged.outcomes)} | {status.value: len(judged.of(status)) for status in Status},
             "tests": list(map(_outcome_json, judged.outcomes)),
             "problems": [problem_json(one) for one in (*judged.problems, *problems)],
+            **({"plugin": plugin} if plugin else {}),
         }
     )
 

@@ -10,8 +10,8 @@ from ringfence.render.formats import Json, document_json, table
 from ringfence.render.problems import edit_json
 
 
-def findings_json(findings: LintFindings) -> str:
-    """The findings and what was skipped as JSON."""
+def findings_json(findings: LintFindings, plugin: Json | None = None) -> str:
+    """The findings and what was skipped as JSON; `plugin` says what a network plugin changes for the policies."""
     coverage = {"coverage": to_builtins(findings.coverage)} if findings.coverage else {}
     return document_json(
         {
@@ -20,6 +20,7 @@ def findings_json(findings: LintFindings) -> str:
             "suppressed": [_suppressed_json(one) for one in findings.suppressed],
             "corrected": [{"fingerprint": one.fingerprint, "text": one.text} for one in findings.corrected],
             **coverage,
+            **({"plugin": plugin} if plugin else {}),
         }
     )
 
