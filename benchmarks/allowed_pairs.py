@@ -11,7 +11,6 @@ from functools import reduce
 from itertools import product
 from operator import and_, or_
 
-from ringfence.analysis.questions.questions import check_port
 from ringfence.engine.answers import is_exempt
 from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member
@@ -23,7 +22,6 @@ from ringfence.sets.bitsets import Bitset
 
 def allowed_pairs(state: State, protocol: str, port: int) -> int:
     """How many pairs of different pods there are of which one may open a connection to this port of the other."""
-    check_port(protocol, port)
     weights = _Weights(state.population.identities())
     egress = _rows(state, Direction.EGRESS, protocol, port)
     ingress = _rows(state, Direction.INGRESS, protocol, port)

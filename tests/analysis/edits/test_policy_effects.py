@@ -16,7 +16,7 @@ from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 from ringfence import Cluster
 from ringfence.analysis.edits.policy_effects import SideEffects, side_effects, weight
 from ringfence.analysis.lists.connections import Connection
-from ringfence.analysis.questions.questions import Pair
+from ringfence.analysis.questions import Pair
 from ringfence.engine.population import Member, Reference
 from ringfence.model.decoding import decode
 from ringfence.model.kinds import KINDS

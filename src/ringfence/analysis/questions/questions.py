@@ -14,48 +14,25 @@ from functools import cached_property, reduce, wraps
 from operator import or_
 from typing import TypeVar
 
-import msgspec
-
-from ringfence.analysis.endpoints import (
-    AskedPorts,
-    Endpoint,
-    Targets,
-    Translation,
-    address_targets,
-    targets,
-    translation_assumptions,
+from ringfence.analysis.endpoints import AskedPorts, Endpoint, translation_assumptions
+from ringfence.analysis.questions.pair_traffic import (
+    allowed_between,
+    divided,
+    explained_pairs,
+    passes,
+    passes_on_one_port,
+    passes_partly,
 )
+from ringfence.analysis.questions.pairs import ExplainedPair, Pair, Part, asked_targets, pairs_of
 from ringfence.analysis.questions.pods_on_both_sides import note_on_one_pod, note_on_two_pods
 from ringfence.analysis.questions.reason_groups import ReasonGroup, reason_groups
-from ringfence.engine.answers import (
-    End,
-    Families,
-    LedPort,
-    PairReason,
-    TraitEffects,
-    allows,
-    end_text,
-    explain,
-    traffic_between,
-    traffic_by_part,
-    traffic_through_service,
-    trait_effects,
-)
-from ringfence.engine.population import Member, is_one_pod
+from ringfence.engine.answers import End, PairReason, TraitEffects, explain, trait_effects
+from ringfence.engine.population import Member
 from ringfence.engine.possible import ExamplePod, PossiblePods
 from ringfence.engine.state import State
-from ringfence.errors import EndpointError, InputError
+from ringfence.errors import InputError
 from ringfence.plugins import ChosenTrait, PluginTraits
-from ringfence.sets.addresses import FAMILIES
-from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
-
-
-def check_port(protocol: str, port: int | None) -> None:
-    """Raise InputError for an invalid protocol or port. The port None stands for all traffic and is valid."""
-    if protocol not in PROTOCOLS:
-        raise InputError(f"{protocol!r} is not a protocol of NetworkPolicies: use TCP, UDP or SCTP")
-    if port is not None and not 1 <= port <= 65535:
-        raise InputError(f"{port} is not a valid port: use a number from 1 to 65535")
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 
 def check_unchanged(state: State, revision: int) -> None:
@@ -65,73 +42,6 @@ def check_unchanged(state: State, revision: int) -> None:
     """
     if state.revision != revision:
         raise InputError("the cluster has changed since this answer: ask again")
-
-
-class Pair(msgspec.Struct, frozen=True):
-    """One source and one destination of a question, and the traffic that it is about, to the destination's own ports.
-
-    It is None if the question is which traffic passes. `service_port` is the port that leads to the destination's, if a
-    Service or a node translates it, and `via` how. Two pods are to meet over the families `over`.
-    """
-
-    source: End
-    destination: End
-    asked: Traffic | None
-    service_port: int | None = None
-    over: Families = FAMILIES
-    via: Translation | None = None
-
-    @property
-    def is_one_pod(self) -> bool:
-        """Whether source and destination are one and the same pod."""
-        return is_one_pod(self.source, self.destination)
-
-    @property
-    def protocol(self) -> str | None:
-        """The protocol, if the question is about a single port."""
-        return self.asked.single[0] if self.asked and self.asked.single else None
-
-    @property
-    def port(self) -> int | None:
-        """The destination's own port, if the question is about a single one."""
-        return self.asked.single[1] if self.asked and self.asked.single else None
-
-    def as_asked(self, traffic: Traffic) -> Traffic:
-        """Traffic to the target port as the client sees it: to the port of the Service."""
-        if self.service_port is None or self.protocol is None or not traffic:
-            return traffic
-        return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A pair, or the addresses of it that are treated alike: what of the asked traffic passes between them.
-
-    Ports are those that a client connects to: of a Service, its own.
-    """
-
-    source: End
-    destination: End
-    asked: Traffic
-    passing: Traffic
-
-    @property
-    def refused(self) -> Traffic:
-        """What of the asked traffic does not pass."""
-        return self.asked - self.passing
-
-    def __str__(self) -> str:
-        ends = f"{end_text(self.source)} -> {end_text(self.destination)}"
-        return f"{ends}: passing {self.passing}; refused {self.refused}"
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self}>"
-
-
-class ExplainedPair(msgspec.Struct, frozen=True):
-    """One pair of a question, and why it is allowed or denied."""
-
-    pair: Pair
-    reason: PairReason
 
 
 def _possible_pods(*endpoints: Endpoint) -> list[Member]:
@@ -170,18 +80,9 @@ class Answer:
         self.ports = ports
         self._state = state
         self._revision = state.revision
-        asked = _targets(state, source, destination, ports)
-        self.unnamed = asked.unnamed
-        pairs = tuple(
-            Pair(
-                start, target.end, target.asked, target.service_port, _in_both(source.families, target.over), target.via
-            )
-            for start in source.openers()
-            for target in asked.found
-            if isinstance(start, Member) or isinstance(target.end, Member)  # of two addresses outside no policy decides
-        )
-        if not pairs:
-            raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
+        found = asked_targets(state, source, destination, ports)
+        self.unnamed = found.unnamed
+        pairs = pairs_of(source, destination, found)
         self.pairs = tuple(pair for pair in pairs if not pair.is_one_pod) or pairs
         # A Service may lead one of the pods behind it to itself: something to assume, if that pod is the source.
         is_one = len(source.ends) == 1
@@ -196,17 +97,17 @@ class Answer:
     def _note(self, first: Pair) -> str:
         ends = self.source, self.destination
         if first.is_one_pod and isinstance(first.source, Member):
-            return note_on_one_pod(self._state, *ends, first.source, _asked(first))
+            return note_on_one_pod(self._state, *ends, first.source, first.asked_traffic)
         return note_on_two_pods(*ends)
 
     @with_possible_pods
     def _judge(self) -> None:
-        on_one_port = self._passes_on_one_port(self.pairs[0]) if len(self.pairs) == 1 else None
+        on_one_port = passes_on_one_port(self._state, self.pairs[0]) if len(self.pairs) == 1 else None
         if on_one_port is not None:  # all passes between two pods, or nothing does
             self.all = self.any = on_one_port
             return
-        self.all = all(map(self._passes, self.pairs))
-        self.any = self.all or any(map(self._passes_partly, self.pairs))
+        self.all = all(passes(self._state, pair) for pair in self.pairs)
+        self.any = self.all or any(passes_partly(self._state, pair) for pair in self.pairs)
 
     @property
     def none(self) -> bool:
@@ -251,9 +152,9 @@ class Answer:
         self._check_unchanged()
         asked, refused = NO_TRAFFIC, NO_TRAFFIC
         for pair in self.pairs:
-            asked |= pair.as_asked(_asked(pair))
-            allowed = self._allowed(pair)
-            refused |= pair.as_asked(_asked(pair) - allowed)
+            asked |= pair.as_asked(pair.asked_traffic)
+            allowed = allowed_between(self._state, pair)
+            refused |= pair.as_asked(pair.asked_traffic - allowed)
         return asked - refused
 
     @cached_property
@@ -269,7 +170,7 @@ class Answer:
     def denied(self) -> tuple[Pair, ...]:
         """The pairs between which not all passes that is asked."""
         self._check_unchanged()
-        return tuple(pair for pair in self.pairs if not self._passes(pair))
+        return tuple(pair for pair in self.pairs if not passes(self._state, pair))
 
     @cached_property
     @with_possible_pods
@@ -279,9 +180,9 @@ class Answer:
         asked: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
         passing: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
         for pair in self.pairs:
-            for source, destination, allowed in self._divided(pair):
-                asked[source, destination].append(pair.as_asked(_asked(pair)))
-                passing[source, destination].append(pair.as_asked(allowed & _asked(pair)))
+            for source, destination, allowed in divided(self._state, pair):
+                asked[source, destination].append(pair.as_asked(pair.asked_traffic))
+                passing[source, destination].append(pair.as_asked(allowed & pair.asked_traffic))
         return tuple(Part(*ends, _union(asked[ends]), _union(passing[ends])) for ends in asked)
 
     @cached_property
@@ -293,8 +194,8 @@ class Answer:
         """
         self._check_unchanged()
         denied = set(self.denied)
-        ranked = sorted(self.pairs, key=lambda pair: (pair not in denied, self._passes_partly(pair)))
-        return tuple(explained for pair in ranked for explained in self._explained(pair))
+        ranked = sorted(self.pairs, key=lambda pair: (pair not in denied, passes_partly(self._state, pair)))
+        return tuple(explained for pair in ranked for explained in explained_pairs(self._state, pair))
 
     @property
     def reasons(self) -> tuple[PairReason, ...]:
@@ -342,100 +243,15 @@ class Answer:
             [
                 frozenset(
                     (source, destination, passing)
-                    for source, destination, allowed in self._divided(pair)
-                    if (passing := allowed & _asked(pair))
+                    for source, destination, allowed in divided(self._state, pair)
+                    if (passing := allowed & pair.asked_traffic)
                 )
                 for pair in self.pairs
             ]
         )
 
-    def _passes(self, pair: Pair) -> bool:
-        """Whether all passes that is asked."""
-        on_one_port = self._passes_on_one_port(pair)
-        if on_one_port is not None:
-            return on_one_port
-        return not any(_asked(pair) - allowed for _, _, allowed in self._divided(pair))
-
-    def _passes_partly(self, pair: Pair) -> bool:
-        """Whether anything passes of what is asked, for any of its addresses."""
-        # Between two pods one port passes or does not. To divide all traffic for it took four times as long.
-        on_one_port = self._passes_on_one_port(pair)
-        if on_one_port is not None:
-            return on_one_port
-        return any(_asked(pair) & allowed for _, _, allowed in self._divided(pair))
-
-    def _passes_on_one_port(self, pair: Pair) -> bool | None:
-        """Whether a question about one port of two pods is answered with yes; None for any other question."""
-        source, destination = pair.source, pair.destination
-        single = pair.asked.single if pair.asked and not self._led(pair) else None
-        if single and isinstance(source, Member) and isinstance(destination, Member):
-            return allows(self._state, source, destination, *single, pair.over)
-        return None
-
-    def _led(self, pair: Pair) -> LedPort | None:
-        """The ports between which a Service leads, if the policies of the source see its own port."""
-        single = pair.asked.single if pair.asked else None
-        if not self._state.traits.service_ports or pair.service_port is None or single is None:
-            return None
-        return LedPort(single[0], pair.service_port, single[1])
-
-    def _allowed(self, pair: Pair) -> Traffic:
-        """All traffic that passes between a pair, to the ports of the destination."""
-        if (led := self._led(pair)) and isinstance(pair.source, Member) and isinstance(pair.destination, Member):
-            return traffic_through_service(self._state, pair.source, pair.destination, pair.over, led)
-        return traffic_between(self._state, pair.source, pair.destination, pair.over)
-
-    def _divided(self, pair: Pair) -> list[tuple[End, End, Traffic]]:
-        if self._led(pair) and isinstance(pair.source, Member) and isinstance(pair.destination, Member):
-            return [(pair.source, pair.destination, self._allowed(pair))]
-        return traffic_by_part(self._state, pair.source, pair.destination, pair.over)
-
-    def _explained(self, pair: Pair) -> list[ExplainedPair]:
-        reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over, self._led(pair))
-        pieces = _pieces(reason)
-        if len(pieces) < 2:
-            return [ExplainedPair(pair, reason)]
-        pairs = [msgspec.structs.replace(pair, asked=piece) for piece in pieces]
-        found = [
-            ExplainedPair(one, explain(self._state, one.source, one.destination, one.asked, one.over)) for one in pairs
-        ]
-        return sorted(found, key=lambda explained: explained.reason.allowed)
-
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
-
-
-def _targets(state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Targets:
-    if not _in_both(source.families, destination.families):
-        families = " and ".join(str(*one.families) for one in (source, destination))
-        raise EndpointError(
-            f"{source.text} and {destination.text} are of different address families, {families}: they cannot meet"
-        )
-    if destination.addresses is None:
-        return targets(state, destination, ports)
-    return address_targets(state, destination, destination.addresses, ports)
-
-
-def _in_both(some: Families, others: Families) -> Families:
-    if some is FAMILIES or others is FAMILIES:
-        return others if some is FAMILIES else some
-    return tuple(family for family in some if family in others)
-
-
-def _asked(pair: Pair) -> Traffic:
-    return ALL_TRAFFIC if pair.asked is None else pair.asked
-
-
-def _pieces(reason: PairReason) -> list[Traffic]:
-    """The asked traffic, divided so that each rule that is about the pair carries a piece whole or not at all."""
-    pieces = [reason.asked] if reason.asked else []
-    for side in (reason.egress, reason.ingress):
-        for policy in side.policies:
-            for rule in policy.rules:
-                if rule.selects:
-                    halves = (half for one in pieces for half in (one & rule.traffic, one - rule.traffic))
-                    pieces = [half for half in halves if half]
-    return pieces
 
 
 def _union(traffics: Iterable[Traffic]) -> Traffic:

@@ -17,9 +17,9 @@ import msgspec
 from ringfence.engine.answers.assumed_matches import AssumedMatches
 from ringfence.engine.answers.connectivity import side_row
 from ringfence.engine.answers.host_selections import unapplied_policies, would_select
+from ringfence.engine.answers.listed_peers import ListedPeers, bits_of, has_unknown_labels
 from ringfence.engine.answers.listed_priorities import EqualPriorities
 from ringfence.engine.answers.listed_subjects import ListedSubjects, subjects_by_policies
-from ringfence.engine.answers.unknown_labels import values_named
 from ringfence.engine.policies import (
     Action,
     CompiledPolicy,
@@ -150,54 +150,10 @@ class _ListedSide:
         self._state = state
         self._asked = asked
         self._priorities = EqualPriorities(state, asked)
-        self._listed_peers = peers
+        self.peers = ListedPeers(state, peers)
         self._sure: dict[tuple[Peers, tuple[Family, ...]], Bitset] = {}
         self._doubtful: dict[CompiledRule, list[tuple[MatchAssumption, Bitset]]] = {}
         self._found: defaultdict[MatchAssumption, _Found] = defaultdict(_Found)
-
-    @cached_property
-    def _peers(self) -> frozenset[Member]:
-        return frozenset(self._listed_peers)
-
-    @cached_property
-    def _by_identity(self) -> dict[Identity, Member]:
-        """A peer of each identity."""
-        return {self._state.identity(pod): pod for pod in self._listed_peers}
-
-    @cached_property
-    def _bits(self) -> Bitset:
-        """The peers of which a fact is missing."""
-        return _bits(one for one, pod in self._by_identity.items() if self._is_doubtful(pod))
-
-    @cached_property
-    def _without_address(self) -> dict[Identity, Member]:
-        return {one: pod for one, pod in self._by_identity.items() if not pod.addresses}
-
-    @cached_property
-    def _addressed(self) -> Bitset:
-        return ~_bits(one for one in self._state.population.identities() if not one.template.families)
-
-    @cached_property
-    def _undefined(self) -> list[str]:
-        """The namespaces whose labels are not known."""
-        namespaces = self._state.namespaces
-        return [name for name in namespaces.names() if not namespaces.is_defined(name)]
-
-    @cached_property
-    def _hosts(self) -> list[Member]:
-        return [pod for pod in self._listed_peers if pod.host_network]
-
-    @cached_property
-    def _alike(self) -> dict[tuple[str, frozenset[tuple[str, str]]], list[Member]]:
-        """The hostNetwork pods of one namespace with equal labels."""
-        found: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[Member]] = defaultdict(list)
-        for host in self._hosts:
-            found[host.namespace, frozenset(host.labels.items())].append(host)
-        return found
-
-    def _is_doubtful(self, pod: Member) -> bool:
-        """Whether any of the facts in question is missing about a pod."""
-        return pod.host_network or not pod.addresses or not self._state.namespaces.is_defined(pod.namespace)
 
     def assumed(self, other: "_ListedSide | None") -> Iterator[tuple[MatchAssumption, frozenset[Member]]]:
         """What is assumed in the answers about any of the subjects and any other peer, and of which peers.
@@ -212,7 +168,7 @@ class _ListedSide:
             key = (found.bits, frozenset(found.pods))
             if key not in known:
                 identities = self._state.population.identities(found.bits)
-                known[key] = self._peers & ({pod for one in identities for pod in one.pods()} | key[1])
+                known[key] = self.peers.pods & ({pod for one in identities for pod in one.pods()} | key[1])
             if known[key]:
                 yield assumption, known[key]
 
@@ -236,22 +192,17 @@ class _ListedSide:
                 row = side_row(self._state, next(iter(group.pods)), self.direction)
                 admitted = reduce(or_, (peers for peers, traffic in row if traffic & self._asked), 0)
                 admitted |= reduce(or_, (one.bits for one in uncertain), 0)
-            found.append((group, _bits(group.pods), admitted | self._unknown_labels))
+            found.append((group, bits_of(group.pods), admitted | self.peers.with_unknown_labels))
         return found
 
     @cached_property
     def _admitted_by(self) -> dict[Identity, Bitset]:
         return {identity: admitted for group, _, admitted in self._admitting for identity in group.pods}
 
-    @cached_property
-    def _unknown_labels(self) -> Bitset:
-        """The peers that may have other labels than they are taken to have."""
-        return _bits({self._state.identity(pod) for pod in self._peers if _has_unknown_labels(self._state, pod)})
-
     def _is_unsure_otherwise(self, subject: Member) -> bool:
         doubts = self._state.doubts
         doubted = bool(doubts) and any(True for _ in doubts.selecting(subject, self.direction))
-        return doubted or _has_unknown_labels(self._state, subject)
+        return doubted or has_unknown_labels(self._state, subject)
 
     def closed_to(self, peers: Bitset) -> Bitset:
         """The subjects that surely deny everything to all of some peers."""
@@ -261,7 +212,7 @@ class _ListedSide:
         """What the policies of a group assume, and about which peers."""
         meeting = reduce(or_, map(self._state.population.in_family, group.families))
         for text, bits in self._priorities.deciding(group):
-            yield _Uncertain(MatchAssumption((text, "")), bits & meeting, self._hosts)
+            yield _Uncertain(MatchAssumption((text, "")), bits & meeting, self.peers.hosts)
         rules = [
             _PlacedRule(profile, policy, rule)
             for profile in group.stack
@@ -277,9 +228,9 @@ class _ListedSide:
             allowed = allowed or self._surely_allowed(group, rules)
             for assumption, bits in doubts:
                 if unsure := self._unsure(group, placed.rule, bits & meeting, allowed):
-                    yield _Uncertain(assumption, unsure, self._hosts)
+                    yield _Uncertain(assumption, unsure, self.peers.hosts)
             for hosts in of_hosts:
-                bits = _bits(map(self._state.identity, hosts)) & meeting
+                bits = bits_of(map(self._state.identity, hosts)) & meeting
                 if unsure := self._unsure(group, placed.rule, bits, allowed):
                     assumption = msgspec.structs.replace(host_network_assumption(hosts[0]), pod=None)
                     yield _Uncertain(assumption, unsure, hosts)
@@ -289,7 +240,7 @@ class _ListedSide:
 
         About a pod and itself, and about a pod and its own node, policies do not decide.
         """
-        subjects = _bits(group.pods)
+        subjects = bits_of(group.pods)
         selectable = self._state.population.selectable
         admits_others: Callable[[Identity, Bitset], Bitset | bool] = _others
         if other is not None:
@@ -328,7 +279,7 @@ class _ListedSide:
             self._doubtful[placed.rule] = [
                 (assumption, within)
                 for assumption, bits in (*self._about_namespaces(placed.rule), *self._about_addresses(placed))
-                if (within := bits & self._bits)
+                if (within := bits & self.peers.doubtful)
             ]
         return self._doubtful[placed.rule]
 
@@ -338,7 +289,7 @@ class _ListedSide:
                 yield assumption, self._selected(PodSelection(selection.pods, namespace=namespace))
 
     def _about_addresses(self, placed: _PlacedRule) -> Iterator[tuple[MatchAssumption, Bitset]]:
-        if not self._without_address or not placed.rule.peers.block:
+        if not self.peers.without_address or not placed.rule.peers.block:
             return
         # What a block is taken to contain is the same for all pods without an address.
         context = RuleContext(
@@ -350,21 +301,21 @@ class _ListedSide:
             self._state.addresses_of_nodes,
             self._state.traits,
         )
-        example = next(iter(self._without_address.values()))
+        example = next(iter(self.peers.without_address.values()))
         for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):
             if one.match.field in _FIELDS_OF_ADDRESSES and one.match.assumption:
-                yield msgspec.structs.replace(one.match.assumption, pod=None), _bits(self._without_address)
+                yield msgspec.structs.replace(one.match.assumption, pod=None), bits_of(self.peers.without_address)
 
     def _unsettled(self, selection: PodSelection) -> Iterator[tuple[str, MatchAssumption]]:
         """The namespaces about whose labels something is assumed, because a selection reads them."""
         if selection.namespaces is not None:
-            for name in self._undefined:
+            for name in self.peers.undefined_namespaces:
                 if assumption := namespace_assumption(selection.namespaces, name, self._state.namespaces):
                     yield name, assumption
 
     def _hosts_selected(self, rule: CompiledRule) -> Iterator[list[Member]]:
         """The hostNetwork pods that a rule would select by their labels: those of one namespace with equal labels."""
-        for hosts in self._alike.values():
+        for hosts in self.peers.hosts_alike.values():
             if any(would_select(self._state, selection, hosts[0]) for selection in rule.peers.selections):
                 yield hosts
 
@@ -385,10 +336,10 @@ class _ListedSide:
 
         Where not all rules allow, what comes first matters, and none makes another pointless.
         """
-        allowed: Partition[Bitset, Traffic] = [(self._bits, NO_TRAFFIC)]
+        allowed: Partition[Bitset, Traffic] = [(self.peers.doubtful, NO_TRAFFIC)]
         if all(one.rule.action is Action.ALLOW for one in rules):
             for one in rules:
-                sure = self._surely_matching(one.rule.peers, group.families) & self._bits
+                sure = self._surely_matching(one.rule.peers, group.families) & self.peers.doubtful
                 for extent, traffic in self._traffic(one.rule, sure, group) if sure else ():
                     allowed = changed_within(allowed, extent, traffic.__or__)
         return merged(allowed)
@@ -414,7 +365,7 @@ class _ListedSide:
         if peers.block:
             block = Peers(everyone=False, block=peers.block)
             over = (self._state.tiers.peers(block, family) | ~population.in_family(family) for family in families)
-            bits |= reduce(and_, over) & self._addressed & population.everyone
+            bits |= reduce(and_, over) & self.peers.addressed & population.everyone
         return bits
 
     def _selected(self, selection: PodSelection) -> Bitset:
@@ -430,11 +381,3 @@ def _single(group: ListedSubjects) -> Iterator[tuple[Identity, Member]]:
 
 def _others(identity: Identity, bits: Bitset) -> Bitset:
     return bits & ~(1 << identity.bit)
-
-
-def _has_unknown_labels(state: State, pod: Member) -> bool:
-    return any(values_named(state, label) for label in pod.unknown_labels)
-
-
-def _bits(identities: Iterable[Identity]) -> Bitset:
-    return reduce(or_, (1 << identity.bit for identity in identities), 0)
