@@ -36,6 +36,7 @@ from tests.semantics.objects import (
     pod,
     policy,
     port,
+    sends,
 )
 
 from ringfence.dataplane.compile.compiler import Compiler
@@ -180,7 +181,8 @@ def test_subjects_with_policies_of_their_own_share_the_classes_of_their_peers() 
         guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=[port(90)]), acting("pass", FRIENDS)])
         compiler = Compiler(tiered_cluster_of([FRIEND, *servers, *own, guard]).state, lambda pod: pod.name != "friend")
         program = compiler.program()
-        assert len([name for name in program.collections if name.startswith("peers4")]) == count
+        # A map of exceptions for each, and one that they have in common.
+        assert len([name for name in program.collections if name.startswith("peers4")]) == count + 1
         return len([name for name in program.chains if name.startswith("ingress_peers_")])
 
     assert classes(8) == classes(2) == 1
@@ -197,6 +199,48 @@ def test_ports_are_the_same_however_many_ranges_a_class_has(count: int) -> None:
         assert not reaches(program, "10.0.0.2", number, protocol=17)
     for number in (999, 1_010, 1_000 * count - 1, 1_000 * count + 10):
         assert not reaches(program, "10.0.0.2", number)
+
+
+# --- exceptions -------------------------------------------------------------------------------------------------------
+
+GUARD = tier_policy(
+    FRONT,
+    "a",
+    subject=labelled(app="server"),
+    ingress=[acting("allow", FRIENDS, ports=[port(90)]), acting("deny", FRIENDS, ports=[port(91)])],
+    egress=[acting("deny", FRIENDS, field="to", ports=[port(91)])],
+)
+
+
+@pytest.mark.parametrize(
+    "peers",
+    [pytest.param([FRIENDS], id="selectors"), pytest.param([block("10.0.0.0/24")], id="its address")],
+)
+def test_what_a_network_policy_allows_a_peer_of_the_cluster_policies_is_an_exception(peers: list[Object]) -> None:
+    own = policy("x/p", labelled(app="server"), ingress=[admits(*peers, ports=[port(80), port(91)])])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, GUARD, own]).state)
+    assert reaches(program, "10.0.0.2", 80)
+    assert reaches(program, "10.0.0.2", 90)
+    assert not reaches(program, "10.0.0.2", 91)
+    assert not reaches(program, "10.0.0.2", 443)
+
+
+def test_what_a_network_policy_allows_everybody_is_none() -> None:
+    own = policy("x/p", labelled(app="server"), ingress=[admits(ports=[port(80), port(91)])])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, GUARD, own]).state)
+    assert [reaches(program, "10.0.0.2", number) for number in (80, 90, 91, 443)] == [True, True, False, False]
+    maps = [one for name, one in program.collections.items() if name.startswith("peers4_")]
+    assert sorted(one.size for one in maps) == [0, 1, 1], "no exceptions; what is common; and the egress"
+
+
+def test_ports_by_the_names_of_destinations_are_exceptions() -> None:
+    named = pod("x/friend", {"app": "friend"}, addresses=["10.0.0.2"], ports=[{"name": "web", "containerPort": 8080}])
+    own = policy("x/p", labelled(app="server"), egress=[sends(ports=[port("web")])])
+    program = program_for(tiered_cluster_of([SERVER, named, GUARD, own]).state)
+    _, server = parse_address("10.0.0.1")
+    _, friend = parse_address("10.0.0.2")
+    assert passes(program, Packet(Family.IPV4, server, friend, 6, 8080))
+    assert not passes(program, Packet(Family.IPV4, server, friend, 6, 80))
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

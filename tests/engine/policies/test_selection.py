@@ -9,7 +9,7 @@ from tests.engine.members import member, member_from
 from tests.example_counts import examples
 from tests.semantics.objects import Object
 
-from ringfence.engine.policies.selection import PodSelection, Selections
+from ringfence.engine.policies.selection import IdentitySelections, PodSelection, Selections
 from ringfence.engine.population.facts import facts_read_by
 from ringfence.engine.population.namespaces import Namespaces
 from ringfence.engine.population.pods import Member
@@ -83,6 +83,20 @@ def test_a_selection_is_what_its_selectors_match(
     world = World(some, labels)
     world.read(selection)
     assert world.chosen(selection) == world.by_definition(selection)
+
+
+@given(pods, namespaces, selections, st.booleans())
+def test_what_selects_one_identity_is_what_the_index_says(
+    some: list[Member], labels: dict[str, dict[str, str]], selection: PodSelection, owned: bool
+) -> None:
+    world = World(some, labels)
+    selection = msgspec.structs.replace(selection, owned=owned)
+    world.read(selection)
+    bits = world.selections.pods(selection)
+    for identity in world.population.identities():
+        one = IdentitySelections(identity, world.namespaces)
+        assert one.in_any([selection]) is one.in_any([selection]) is bool(bits >> identity.bit & 1)
+        assert not one.in_any([])
 
 
 @given(pods, selections, selections)

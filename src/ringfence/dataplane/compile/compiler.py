@@ -20,7 +20,8 @@ from ringfence.dataplane.program import ENFORCING, GROUPS, Collection, Program, 
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
-from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
+from ringfence.sets.bitsets import Bitset
 
 
 class Compiler:
@@ -156,31 +157,44 @@ class Compiler:
         self._tracked = {name: one for name, one in self._tracked.items() if name in wanted}
         self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
         new_maps = {name: one for name, one in wanted_maps.items() if name not in self._tracked_maps}
-        self._track_rules(new_maps.values(), others_selected=changes.relabelled or bool(changes.namespaces))
+        # Most pods that come and go are as others are: then selectors select the same identities as before.
+        may_select_others = changes.relabelled or bool(changes.namespaces)
+        changed = self._refresh_maps() if may_select_others else dict.fromkeys(FAMILIES, 0)
+        self._track_rules(new_maps.values())
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
             tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
-        changed = dict.fromkeys(FAMILIES, 0)
-        for tracked_map in self._tracked_maps.values():
-            changed[tracked_map.family] |= tracked_map.refresh()
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
         for name, peers in new_maps.items():
-            rules = [self._tracked_rules[one] for one in peers.profiles]
-            self._tracked_maps[name] = TrackedMap(peers, rules, self._state)
+            rules, common = (
+                [self._tracked_rules[one] for one in some.profiles] if some else [] for some in (peers, peers.common)
+            )
+            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, common)
         for family, groups in self._groups.items():
             maps = {name: one for name, one in self._tracked_maps.items() if one.family is family}
             groups.update(maps, owners, changed[family])
 
-    def _track_rules(self, maps: Iterable[PeerMap], *, others_selected: bool) -> None:
-        """Bring what rules decide about peers up to date, for the maps that there are and for new ones."""
-        wanted = {rules for one in maps for rules in one.profiles}
-        wanted |= {rules for one in self._tracked_maps.values() for rules in one.profiles}
-        self._tracked_rules = {rules: one for rules, one in self._tracked_rules.items() if rules in wanted}
+    def _refresh_maps(self) -> dict[Family, Bitset]:
+        """Bring what rules decide about peers up to date; returns the identities of which maps say something else."""
+        self._selected_peers.refresh()
         for tracked in self._tracked_rules.values():
-            tracked.refresh(others_selected=others_selected)
+            tracked.refresh()
+        changed = dict.fromkeys(FAMILIES, 0)
+        for tracked_map in self._tracked_maps.values():
+            changed[tracked_map.family] |= tracked_map.refresh()
+        return changed
+
+    def _track_rules(self, maps: Iterable[PeerMap]) -> None:
+        """Find out what rules decide about peers for new maps, and forget what no map needs any more."""
+        wanted = {rules for one in maps for rules in one.all_profiles}
+        wanted |= {rules for one in self._tracked_maps.values() for rules in one.all_profiles}
+        if wanted == self._tracked_rules.keys():
+            return
+        self._tracked_rules = {rules: one for rules, one in self._tracked_rules.items() if rules in wanted}
         for rules in wanted - self._tracked_rules.keys():
             self._tracked_rules[rules] = TrackedRules(rules, self._state, self._selected_peers)
+        self._selected_peers.keep(peers for one in self._tracked_rules.values() for peers in one.peers)
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """The chains whose own sets have become so large that they may have to be built in another way."""

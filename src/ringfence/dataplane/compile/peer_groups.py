@@ -18,12 +18,14 @@ from ringfence.dataplane.compile.peers import Owners, owners_of, owners_of_pods
 from ringfence.dataplane.compile.tracked_maps import TrackedMap, class_of_chain
 from ringfence.dataplane.program import (
     ADDRESS,
+    FIRST_INTERIM_GROUP,
     GROUPS,
     GroupMap,
     Move,
     Program,
     address_key,
     group_key,
+    group_name,
     has_groups,
     read_group,
 )
@@ -67,7 +69,8 @@ class PeerGroups:
                 if isinstance(one, GroupMap) and has_groups(one):
                     known |= {read_group(key) for keys in one.elements.values() for key in keys}
             self._present = present
-            self._numbers = count(1 + max((int(group, 16) for group in known), default=0))
+            numbers = (number for group in known if (number := int(group, 16)) < FIRST_INTERIM_GROUP)
+            self._numbers = count(1 + max(numbers, default=0))
 
     def update(self, maps: Mapping[str, TrackedMap], owners: Owners, changed: Bitset) -> None:
         """Bring groups and maps up to date. `owners` are addresses whose pods have changed.
@@ -147,7 +150,7 @@ class PeerGroups:
         known = groups.group_of(key) if isinstance(groups, GroupMap) else None
         if known is not None and known not in self._members and self._is_said_of(known, members):
             return known
-        return f"{next(self._numbers):08x}"
+        return group_name(next(self._numbers))
 
     def _is_said_of(self, group: str, members: _Members) -> bool:
         """Whether the maps in the kernel say of a group what they are to say of these members."""

@@ -138,7 +138,13 @@ def _settled(
     pairs = yield from pairs_with_precedence(state, stack, ports, family)
     by_address = yield from for_addresses(direction, family, pairs)
     rules = tuple(known.of(profile, family, ports) for profile in stack)
-    return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
+    own = [profile.tier == NETWORK_POLICY_TIER for profile in stack]
+    if not any(own) or not any(one.names_pods for one, is_own in zip(rules, own, strict=True) if not is_own):
+        return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
+    # All but what NetworkPolicies say of the peers that they single out is the same for many subjects.
+    shared = tuple([one.about_everyone if is_own else one for one, is_own in zip(rules, own, strict=True)])
+    common = known.common(PeerMap(shared, is_last=not by_address))
+    return [by_peer(PeerMap(rules, common=common)), by_peer(common), *by_address]
 
 
 V = TypeVar("V")

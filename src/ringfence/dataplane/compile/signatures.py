@@ -17,8 +17,16 @@ _DENSE: Final = 16
 """Members are looked up one by one if the sets have less than one in so many of all that they could have."""
 
 
+_FEW: Final = 4
+"""So many members are looked up in each set directly."""
+
+
 def signatures(sets: Sequence[Bitset], of: Bitset) -> Iterable[tuple[int, Signature]]:
     """The signature of each member `of` a set."""
+    if bitsets.size(of) <= _FEW:
+        return [
+            (one, tuple([place for place, bits in enumerate(sets) if bits >> one & 1])) for one in bitsets.members(of)
+        ]
     some = [one & of for one in sets]
     if sum(map(bitsets.size, some)) * _DENSE <= len(sets) * of.bit_length():
         return _one_by_one(some, of)

@@ -84,15 +84,23 @@ class _Allowed(NamedTuple):
 
 
 class TrackedMap:
-    """What a peer map says of groups of peers, for the present state. `rules` are those of its profiles."""
+    """What a peer map says of groups of peers, for the present state.
 
-    def __init__(self, what: PeerMap, rules: Sequence[TrackedRules], state: State) -> None:
+    `rules` are those of its profiles, and `common` those of its common map, if it has one.
+    """
+
+    def __init__(
+        self, what: PeerMap, rules: Sequence[TrackedRules], state: State, common: Sequence[TrackedRules] = ()
+    ) -> None:
         self._what = what
         self._rules = rules
+        self._common = common
+        self._of_its_own = [one for one in rules if one not in common]
         self._combined: dict[tuple[Decision, ...], _Allowed] = {}
         self._allowed: dict[int, _Allowed] = {}
         """What is allowed with the identities that are in the map, by their bits."""
         self._in_map: Bitset = 0
+        """The identities that are in the map, or might be, as some rule is about them."""
         self._classes: dict[str, str] = {}
         """The class of each group."""
         self._used: dict[str, PeerClass] = {}
@@ -123,33 +131,61 @@ class TrackedMap:
         return self._what.family
 
     @property
-    def profiles(self) -> tuple[PeerRules, ...]:
-        """The rules of its profiles."""
-        return self._what.profiles
+    def all_profiles(self) -> frozenset[PeerRules]:
+        """The rules of its profiles, and of those of its common map."""
+        return self._what.all_profiles
 
     @property
     def selected(self) -> Bitset:
-        """The identities that are in the map: some rule of a profile names them."""
+        """The identities about which this map, or its common one, says something: some rule of a profile names them."""
         return reduce(or_, (one.selected for one in self._rules))
 
     # --- decisions --------------------------------------------------------------------------------------------------
 
     def _decide(self, changed: Bitset) -> Bitset:
         """Find out what is allowed with identities about which other rules are; returns where that is another."""
-        selected = self.selected
-        others = self._in_map & ~selected
-        for bit in bitsets.members(others):
-            del self._allowed[bit]
-        self._in_map &= selected
-        of = changed & selected
+        possible = self._possible
+        others = 0
+        if not (changed & possible or self._in_map & ~possible):
+            return others
+        for bit in bitsets.members(self._in_map & ~possible):
+            if self._allowed.pop(bit, None):
+                others |= 1 << bit
+        self._in_map &= possible
+        of = changed & possible
         self._in_map |= of
         columns = [one.decisions(of) for one in self._rules]
+        common = self._said_in_common(of)
         for bit in bitsets.members(of):
-            before = self._allowed.get(bit)
-            after = self._allowed[bit] = self._combine(tuple([column[bit] for column in columns]))
+            before = self._allowed.pop(bit, None)
+            after = self._combine(tuple([column[bit] for column in columns]))
+            if bit in common and common[bit] == after.numbers:
+                others |= 1 << bit if before else 0
+                continue
+            self._allowed[bit] = after
             if before is not after and (before is None or before.numbers != after.numbers):
                 others |= 1 << bit
         return others
+
+    @property
+    def _possible(self) -> Bitset:
+        """The identities that may be in the map: with a common one, those that its own rules single out."""
+        if not self._common:
+            return self.selected
+        singled_out = reduce(or_, (one.singled_out for one in self._of_its_own), 0)
+        return self.selected & (singled_out | ~self._selected_in_common)
+
+    @property
+    def _selected_in_common(self) -> Bitset:
+        return reduce(or_, (one.selected for one in self._common))
+
+    def _said_in_common(self, of: Bitset) -> Mapping[int, Intervals]:
+        """What the common map, if there is one, allows with those of some identities that are in it."""
+        if not self._common:
+            return {}
+        of &= self._selected_in_common
+        columns = [one.decisions(of) for one in self._common]
+        return {bit: _allowed_by(tuple([column[bit] for column in columns])) for bit in bitsets.members(of)}
 
     def _combine(self, decisions: tuple[Decision, ...]) -> _Allowed:
         if decisions not in self._combined:
@@ -193,14 +229,17 @@ class TrackedMap:
 
         Two pods that claim an address are allowed only what both of them are.
         """
-        found = [self._allowed.get(identity.bit) for identity in identities]
-        known = [one for one in found if one is not None]
+        if len(identities) == 1:
+            found = self._allowed.get(identities[0].bit)
+            return self._chain_of(found.peers) if found else None
+        bits = reduce(or_, (1 << identity.bit for identity in identities))
+        known = bits & self.selected
         if not known:
             return None
-        if len(found) == 1:
-            return self._chain_of(known[0].peers)
-        common = reduce(intervals.intersection, (one.numbers for one in known))
-        if len(known) < len(found):
+        columns = [one.decisions(known) for one in self._rules]
+        allowed = (_allowed_by(tuple([column[bit] for column in columns])) for bit in bitsets.members(known))
+        common = reduce(intervals.intersection, allowed)
+        if known != bits:
             by_address = _allowed_by(tuple(one.about_address(address) for one in self._rules))
             common = intervals.intersection(common, by_address)
         return self._chain_of(self._class_of(common))

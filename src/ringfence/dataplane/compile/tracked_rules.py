@@ -35,9 +35,12 @@ class TrackedRules:
         self._what = what
         self._state = state
         self._peers = peers
-        self._version = (-1, -1)
         self._own_parts = _own_parts(what)
+        self._named = [_is_named_by_destinations(rule, what) for rule in what.rules]
         self._selecting = _selecting_peers(what)
+        self._singling_out = {rule.peers for rule in what.rules if not rule.peers.everyone}
+        self.peers = frozenset((*(rule.peers for rule in what.rules), *self._selecting))
+        """The peers of all rules."""
         self._parts: list[_Part] = []
         self._bits: list[Bitset] = []
         """The identities that each of the parts is about."""
@@ -49,18 +52,20 @@ class TrackedRules:
         self._decided: Bitset = 0
         self.selected: Bitset = 0
         """The identities that are in maps because of these rules."""
+        self.singled_out: Bitset = 0
+        """The identities that some rule is about which is not about everyone."""
         self.changed: Bitset = 0
         """The identities about which something else may be decided since the last refresh but one."""
-        self.refresh(others_selected=True)
+        self._refresh()
 
-    def refresh(self, *, others_selected: bool) -> None:
-        """Find out which identities the rules are about, if selectors may select others than before."""
+    def refresh(self) -> None:
+        """Find out which identities the rules are about, if the last refresh of peers has changed that."""
         self.changed = 0
-        # Most pods that come and go are as others are: then selectors select the same identities as before.
-        version = self._state.population.version, self._state.namespaces.version
-        if not others_selected or version == self._version:
-            return
-        self._version = version
+        are_others = not self.peers.isdisjoint(self._peers.changed[self._what.family])
+        if are_others or (self._peers.have_pods_changed and any(self._named)):
+            self._refresh()
+
+    def _refresh(self) -> None:
         parts, before = self._parts, self._bits
         self._find_parts()
         if parts != self._parts:
@@ -100,11 +105,13 @@ class TrackedRules:
         known = self._peers.over(self._what.family)
         self._parts, self._bits = [], []
         self.selected = reduce(or_, map(known.__getitem__, self._selecting), 0)
-        for place, (rule, own) in enumerate(zip(self._what.rules, self._own_parts, strict=True)):
+        self.singled_out = reduce(or_, map(known.__getitem__, self._singling_out), 0)
+        parts = zip(self._what.rules, self._own_parts, self._named, strict=True)
+        for place, (rule, own, is_named) in enumerate(parts):
             if own:
                 self._parts.append(own)
                 self._bits.append(known[rule.peers])
-            if _is_named_by_destinations(rule, self._what):
+            if is_named:
                 self._find_named(rule, place, known[rule.peers])
 
     def _find_named(self, rule: CompiledRule, place: int, peers: Bitset) -> None:
@@ -114,6 +121,7 @@ class TrackedRules:
         for bits, traffic in named:
             found[place, numbered(traffic)] |= bits
             self.selected |= bits
+            self.singled_out |= bits
         self._parts += found
         self._bits += found.values()
 

@@ -117,6 +117,15 @@ def read_link_hardware(key: bytes) -> tuple[int, bytes]:
     return int.from_bytes(key[:4], sys.byteorder), key[4:10]
 
 
+FIRST_INTERIM_GROUP: Final = 1 << 31
+"""The numbers of groups from here on are for addresses on their way from one group to another."""
+
+
+def group_name(number: int) -> str:
+    """The name of the group of addresses with a number."""
+    return f"{number:08x}"
+
+
 def group_key(name: str) -> bytes:
     """The key of a group of addresses, whose name is its number in hexadecimal digits."""
     return bytes(4) + group_value(name)
@@ -134,7 +143,7 @@ def group_value(name: str) -> bytes:
 
 def read_group_value(value: bytes) -> str:
     """The name of a group of addresses that a map gives."""
-    return f"{int.from_bytes(value, sys.byteorder):08x}"
+    return group_name(int.from_bytes(value, sys.byteorder))
 
 
 def peer_class_key(name: str) -> bytes:

@@ -71,10 +71,10 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         return frozenset(found)
 
     @cached_property
-    def group_dispatches(self) -> frozenset[DispatchGroup]:
-        """What its rules do by groups of addresses."""
+    def group_dispatches(self) -> tuple[DispatchGroup, ...]:
+        """What its rules do by groups of addresses, in their order."""
         actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
-        return frozenset(action for action in actions if isinstance(action, DispatchGroup))
+        return tuple(action for action in actions if isinstance(action, DispatchGroup))
 
     @cached_property
     def targets(self) -> frozenset[str]:

@@ -9,7 +9,8 @@ neighbouring ones, allows what both ends allow and forbids what both ends forbid
 2. *close* and *narrow*: each changed side (a pod's egress or ingress) allows only what both its old and its new rules
    allow. Whatever the other side does meanwhile, nothing is lost that both programs allow, and nothing passes that both
    forbid;
-3. *fill* and *thin*: elements are added to, and then removed from, sets that unchanged chains look into;
+3. *pass*, *fill* and *thin*: elements are added to, and then removed from, sets that unchanged chains look into;
+   addresses that become exceptions pass by interim groups (`interim_groups`);
 4. *widen* and *open*: each changed side allows what its new rules allow;
 5. *clean*: what nothing refers to any more goes.
 

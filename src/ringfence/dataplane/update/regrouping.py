@@ -3,11 +3,12 @@
 A chain of a profile finds the group of a packet's peer, and then, in a map of its own, the class of the group, which
 stands for what is allowed with it. No number ever stands for another group, so what maps say of a group may be there
 before any address is in it, and after none is. Addresses whose new group leads, in each map, to where their old one did
-can be moved at any time: so it is if new policies tell pods apart that were one group.
+can be moved at any time: so it is if new policies tell pods apart that were one group. Others may have to go through
+an interim group (`interim_groups`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ from ringfence.dataplane.program import (
     has_groups,
     moves_between,
 )
+from ringfence.dataplane.update.interim_groups import InterimGroups, class_of, interim_groups
 
 _Pair = tuple[str | None, str | None]
 """The old and the new group of an address; None is none."""
@@ -36,20 +38,40 @@ class Regrouping(NamedTuple):
     """The maps from groups, with all that they say in either program."""
     groups: Mapping[str, Collection]
     """The addresses by group: those whose move no packet notices are moved already."""
+    interim: Mapping[str, Collection]
+    """The addresses by group: those that have to go through interim groups are in these."""
 
 
 def regrouping(old: Program, new: Program) -> Regrouping:
     """What can change of groups between two programs before packets may notice anything."""
     maps: dict[str, Collection] = dict(_united_maps(old, new))
     groups: dict[str, Collection] = {}
+    interim: dict[str, Collection] = {}
     for name, before, after in differing(old.collections, new.collections):
         if isinstance(before, GroupMap) and isinstance(after, GroupMap) and not has_groups(after):
             moves = moves_between(before, after)
             pairs = {(move.old, move.new) for move in moves}
             unnoticed = _unnoticed(pairs, before, _of_family(before.key, old), maps, new)
-            if unnoticed:
-                groups[name] = before.moved(move for move in moves if (move.old, move.new) in unnoticed)
-    return Regrouping(maps, groups)
+            unnoticed_moves = [move for move in moves if (move.old, move.new) in unnoticed]
+            if unnoticed_moves:
+                groups[name] = before.moved(unnoticed_moves)
+            noticed = [move for move in moves if (move.old, move.new) not in unnoticed]
+            if found := _interim(noticed, name, old, maps):
+                maps |= found.maps
+                interim[name] = before.moved(unnoticed_moves).moved(found.moves)
+    return Regrouping(maps, groups, interim)
+
+
+def _interim(
+    moves: Sequence[Move], name: str, program: Program, united: Mapping[str, Collection]
+) -> InterimGroups | None:
+    """What addresses that move in a map need of interim groups; None if nothing."""
+    leading = _of_family(program.collections[name].key, program) if moves else {}
+    both = {one: united.get(one, before) for one, before in leading.items()}
+    found = interim_groups(
+        moves, name, program, {one: maps for one, maps in both.items() if isinstance(maps, GroupMap)}
+    )
+    return found if found.moves else None
 
 
 def _united_maps(old: Program, new: Program) -> Iterator[tuple[str, GroupMap]]:
@@ -94,9 +116,9 @@ def _unnoticed(
         assert will is not None
         wanted: dict[str, str] = {}
         for name, classes in maps.items():
-            of_old, present = _class_of(classes, old), united.get(name, classes)
+            of_old, present = class_of(classes, old), united.get(name, classes)
             assert isinstance(present, GroupMap)
-            of_new = added[name].get(will) or _class_of(present, will)
+            of_new = added[name].get(will) or class_of(present, will)
             if of_new is None and of_old is not None and will not in before.elements and name not in new.collections:
                 wanted[name] = of_old
             elif of_new != of_old:
@@ -110,9 +132,3 @@ def _unnoticed(
             come = (Move(group_key(group), None, its_class) for group, its_class in classes_added.items())
             united[name] = maps[name].moved(come)
     return found
-
-
-def _class_of(classes: GroupMap, group: str) -> str | None:
-    # There are few classes, so this takes less time than to turn the map round.
-    key = group_key(group)
-    return next((one for one, keys in classes.elements.items() if key in keys), None)

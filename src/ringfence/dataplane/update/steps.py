@@ -32,6 +32,8 @@ class StepKind(Enum):
     """Let each address that gets another chain, or becomes known or unknown, have only what both programs allow it."""
     NARROW = "narrow"
     """Let each chain that gets other rules allow only what both its old and its new rules allow."""
+    PASS = "pass"
+    """Move addresses that may not go to their new groups at once to interim ones."""
     FILL = "fill"
     """Add the new elements to the edited sets."""
     THIN = "thin"
@@ -71,7 +73,8 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
     gates = {name: _shut(old.collections[name], new.collections[name]) for name in difference.gates}
     closed = regrouped.changed({**gates, **maps})
     narrowed = closed.changed(chains=chains)
-    filled = narrowed.changed(_unions(old, new, difference.edited_sets))
+    passing = narrowed.changed(difference.regrouping.interim)
+    filled = passing.changed(_unions(old, new, difference.edited_sets))
     thinned = filled.changed({name: new.collections[name] for name in difference.edited_sets})
     widened = thinned.changed(chains={name: new.chains[name] for name in difference.rewritten_chains})
     opened = widened.changed({name: new.collections[name] for name in (*difference.moves, *difference.gates)})
@@ -80,6 +83,7 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
         UpdateStep(StepKind.REGROUP, regrouped),
         UpdateStep(StepKind.CLOSE, closed),
         UpdateStep(StepKind.NARROW, narrowed),
+        UpdateStep(StepKind.PASS, passing),
         UpdateStep(StepKind.FILL, filled),
         UpdateStep(StepKind.THIN, thinned),
         UpdateStep(StepKind.WIDEN, widened),

@@ -24,7 +24,7 @@ from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import own_traffic, settled
-from ringfence.engine.policies.selection import PodSelection, Selections
+from ringfence.engine.policies.selection import IdentitySelections, PodSelection, Selections
 from ringfence.engine.policies.tier import RuleContext
 from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersion
 
@@ -39,6 +39,7 @@ __all__ = [
     "CompiledPolicy",
     "CompiledRule",
     "End",
+    "IdentitySelections",
     "MatchAssumption",
     "NetworkPolicyTier",
     "NodePeers",

@@ -10,7 +10,7 @@ from operator import or_
 
 import msgspec
 
-from ringfence.engine.population import Block, Namespaces, Population, fact_read_by
+from ringfence.engine.population import Block, Identity, Namespaces, Population, fact_read_by
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
 from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
@@ -40,6 +40,10 @@ class Selections:
         self._population = population
         self._namespaces = namespaces
         self._remembered: dict[_Selected, Bitset] = {}
+        self._matched: dict[Selector, Bitset] = {}
+        """The pods that selectors match, in whatever namespace: many policies name the same labels."""
+        self._spaces: dict[Selector, Bitset] = {}
+        """The namespaces that selectors match: pods that come and go do not change them."""
         self._version = (-1, -1)
 
     def pods(self, selection: PodSelection) -> Bitset:
@@ -89,6 +93,9 @@ class Selections:
         version = self.version
         if version != self._version:
             self._remembered = {}
+            self._matched = {}
+            if version[1] != self._version[1]:
+                self._spaces = {}
             self._version = version
         return self._remembered
 
@@ -98,7 +105,9 @@ class Selections:
         selector = selection.namespaces or EVERYTHING
         bits = self._remembered.get(selector)
         if bits is None:
-            bits = self._remembered[selector] = self._within(self._namespaces.select(selector))
+            if selector not in self._spaces:
+                self._spaces[selector] = self._namespaces.select(selector)
+            bits = self._remembered[selector] = self._within(self._spaces[selector])
         return bits
 
     def _within(self, namespaces: Bitset) -> Bitset:
@@ -118,6 +127,11 @@ class Selections:
         return reduce(or_, map(self._population.in_namespace, names), 0)
 
     def _matching(self, selector: Selector) -> Bitset:
+        if selector not in self._matched:
+            self._matched[selector] = self._meeting_all(selector)
+        return self._matched[selector]
+
+    def _meeting_all(self, selector: Selector) -> Bitset:
         bits = self._population.selectable
         for term in selector.terms:
             bits &= self._meeting(term)
@@ -128,3 +142,41 @@ class Selections:
     def _meeting(self, term: Term) -> Bitset:
         holding = self._population.holding(fact_read_by(term))
         return holding if term.operator in (Operator.EXISTS, Operator.IN) else ~holding
+
+
+class IdentitySelections:
+    """Which selections select one identity: what `Selections` says of all, found out by its labels.
+
+    Each selector is evaluated once, however many selections have it in common.
+    """
+
+    def __init__(self, identity: Identity, namespaces: Namespaces) -> None:
+        self._identity = identity
+        self._labels = identity.template.labels
+        self._labels_of_namespace = namespaces.labels(identity.namespace)
+        self._matching: dict[Selector, bool] = {}
+        self._containing: dict[Selector, bool] = {}
+        """Whether the selectors of namespaces match that of the identity."""
+
+    def in_any(self, selections: Iterable[PodSelection]) -> bool:
+        """Whether any of some selections selects the identity."""
+        if self._identity.host_network:
+            return False
+        for selection in selections:  # thousands are asked about, so this is one function
+            if selection.namespace is None:
+                selector = selection.namespaces or EVERYTHING
+                is_within = self._containing.get(selector)
+                if is_within is None:
+                    is_within = self._containing[selector] = selector.matches(self._labels_of_namespace)
+            else:
+                is_within = selection.namespace == self._identity.namespace
+            left_out = selection.owned and self._identity.template.standalone
+            if is_within and not left_out and self._is_matched_by(selection.pods):
+                return True
+        return False
+
+    def _is_matched_by(self, selector: Selector) -> bool:
+        found = self._matching.get(selector)
+        if found is None:
+            found = self._matching[selector] = selector.matches(self._labels)
+        return found
