@@ -31,6 +31,9 @@ test: $(READY) system  ## Run all tests but the end-to-end ones: the kernel and 
 .PHONY: coverage
 coverage: $(READY) system  ## Measure which lines and branches the tests run.
 	$(BIN)/coverage erase
+	# Names all modules of the package, so that those which nothing imports count. Every measured process would look for
+	# them if pyproject.toml gave the package as its source: a quarter of the time of a test of the kernel.
+	$(BIN)/coverage run --rcfile=/dev/null --branch --parallel-mode --source=ringfence -m ringfence --version
 	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 | tail -1

@@ -34,6 +34,7 @@ def serve(requests: socket.socket) -> None:
     """Start commands, and say how they ended, as long as somebody asks."""
     for module in IMPORTED_BY_COMMANDS:
         importlib.import_module(module)
+    save_before_forks()
     gc.freeze()  # a look at an object copies its page into each process that looks
     while True:
         message, streams, _, _ = socket.recv_fds(requests, 1 << 20, 3)
@@ -50,6 +51,28 @@ def serve(requests: socket.socket) -> None:
         for stream in streams:
             os.close(stream)
         requests.send(json.dumps(reply).encode())
+
+
+def save_before_forks() -> None:
+    """From now on, if `make coverage` measures this process, save what it has run so far before it forks a child.
+
+    Else the child saves it, too, when it ends: that took 300 ms of a processor for each of thousands of children.
+    """
+    if _measurement() is not None:
+        os.register_at_fork(before=_save_measurement)
+
+
+def _save_measurement() -> None:
+    measurement = _measurement()
+    if measurement is not None:
+        measurement.switch_context(
+            ""
+        )  # to the context that it has: this saves, and looks for no files that did not run
+
+
+def _measurement() -> Any:
+    coverage = sys.modules.get("coverage")
+    return coverage.Coverage.current() if coverage is not None else None
 
 
 def _run(request: dict[str, Any], streams: Sequence[int]) -> None:
