@@ -139,7 +139,8 @@ class Admission:
                 return
         is_accepted = manifest.is_stored or manifest.tree is not None
         review = self._add(manifest.object, manifest.origin, is_accepted=is_accepted)
-        yield from _problems(manifest, review)
+        if review.errors or review.warnings:
+            yield from _problems(manifest, review)
         if not review.errors or self._add_what_remains(manifest):
             yield from self._note_origin(review.object, manifest.origin)
             self._note_tree(review.object, manifest.tree)
@@ -202,9 +203,9 @@ class Admission:
 
     def _note_origin(self, obj: Object, origin: Origin) -> Iterator[Problem]:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""
-        kind, namespace, name = KINDS.of(obj), namespace_of(obj), obj.metadata.name
-        earlier = self._origins.get((kind, namespace, name))
-        self._origins[kind, namespace, name] = origin
+        kind, namespace, name = key = KINDS.of(obj), namespace_of(obj), obj.metadata.name
+        earlier = self._origins.get(key)
+        self._origins[key] = origin
         if earlier:
             subject = f"{kind.key} {namespace}/{name}" if namespace else f"{kind.key} {name}"
             message = f"defined before at {earlier.at()}; this one counts"
@@ -214,6 +215,8 @@ class Admission:
 
     def _note_tree(self, obj: Object, tree: Mapping[str, Any] | None) -> None:
         """Keep an object of a custom resource as a server stores it, without what was kept of the one before it."""
+        if tree is None and not self._trees:
+            return
         key = (KINDS.of(obj), obj.metadata.name)
         self._trees.pop(key, None)
         if tree is not None:
@@ -228,6 +231,8 @@ class Admission:
 
     def _note_suppressions(self, obj: Object, annotations: Labels | None, origin: Origin | None) -> None:
         """Keep the annotations of an object that suppress findings, without those of the object before it."""
+        if not (annotations or self._suppressions):
+            return
         reference = Reference(namespace_of(obj), kind_of(obj), obj.metadata.name)
         self._suppressions.pop(reference, None)
         if annotations:

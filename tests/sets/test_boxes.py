@@ -142,25 +142,28 @@ def test_the_index_finds_what_overlaps(some: list[Box], box: Box) -> None:
     assert found == [number for number, one in enumerate(some) if overlaps(one, box)]
 
 
-changes = st.dictionaries(st.integers(0, 4), some_boxes, max_size=3)
+changes = st.tuples(st.dictionaries(st.integers(0, 4), some_boxes, max_size=3), some_boxes)
 
 
 @given(some_boxes, st.lists(changes, min_size=1, max_size=3), boxes)
 def test_a_changed_index_is_as_one_of_what_is_left(
-    some: list[Box], changed: list[dict[int, list[Box]]], box: Box
+    some: list[Box], changed: list[tuple[dict[int, list[Box]], list[Box]]], box: Box
 ) -> None:
-    """After each of some changes, the index is one of the boxes that are left; other boxes lie inside those before."""
+    """After each of some changes, the index is one of the boxes that are left, which lie inside those before, and of
+    those that were added."""
     left: list[list[tuple[Box, str]]] = [[(one, f"old {number}")] for number, one in enumerate(some)]
     indexes: list[BoxIndex[str] | ChangedIndex[str]] = [BoxIndex(entry for entries in left for entry in entries)]
-    for inside in changed:
+    for inside, more in changed:
         made = {
             number: [(both, "new") for one in boxes if (both := intersection(one, some[number])) is not None]
             for number, boxes in inside.items()
             if number < len(some)
         }
-        indexes.append(ChangedIndex(indexes[-1], made))
+        added = [(one, "added") for one in more]
+        indexes.append(ChangedIndex(indexes[-1], made, added))
         for number, entries in made.items():
             left[number] = entries
+        left.append(added)
         plain = BoxIndex(entry for entries in left for entry in entries)
         assert list(indexes[-1].entries) == list(plain.entries)
         assert list(indexes[-1].overlapping(box)) == list(plain.overlapping(box))

@@ -75,17 +75,24 @@ class BoxIndex(Generic[T]):
 
 
 class ChangedIndex(Generic[T]):
-    """An index with other entries at some numbers, or none: as another index of these.
+    """An index with other entries at some numbers, or none, and more entries behind all others: as an index of these.
 
-    The boxes of the others lie inside the one that they replace: so the tree of the unchanged index finds them. It is
-    compared with the index that was changed at the cost of the change, however many changes were made before.
+    The boxes at a number lie inside the one that they replace: so the tree of the unchanged index finds them; those
+    that are `added` lie anywhere. It is compared with the index that was changed at the cost of the change, however
+    many changes were made before.
     """
 
-    def __init__(self, before: "Boxes[T]", changes: Mapping[int, Sequence[tuple[Box, T]]]) -> None:
+    def __init__(
+        self,
+        before: "Boxes[T]",
+        changes: Mapping[int, Sequence[tuple[Box, T]]],
+        added: Sequence[tuple[Box, T]] = (),
+    ) -> None:
         self.base: BoxIndex[T] = before.base if isinstance(before, ChangedIndex) else before
         self.replaced: Mapping[int, Sequence[tuple[Box, T]]] = (
             {**before.replaced, **changes} if isinstance(before, ChangedIndex) else changes
         )
+        self.added: Sequence[tuple[Box, T]] = (*before.added, *added) if isinstance(before, ChangedIndex) else added
         self.changes = changes
         # Otherwise the last of thousands of changes would keep all indexes before it in memory.
         self._before = ref(before)
@@ -97,7 +104,8 @@ class ChangedIndex(Generic[T]):
     @property
     def entries(self) -> Sequence[tuple[Box, T]]:
         """All entries, in order."""
-        return [entry for number in range(len(self.base.entries)) for entry in self.at(number)]
+        kept = (entry for number in range(len(self.base.entries)) for entry in self.at(number))
+        return [*kept, *self.added]
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
         """The boxes that have anything in common with `box`, in order."""
@@ -112,6 +120,7 @@ class ChangedIndex(Generic[T]):
                 found += replaced[number]
             else:
                 found.append(entries[number])
+        found += self.added
         return found
 
     def parts(self, box: Box) -> Iterator[Box]:
@@ -119,7 +128,7 @@ class ChangedIndex(Generic[T]):
         return self.base.parts(box)
 
     def at(self, number: int) -> Sequence[tuple[Box, T]]:
-        """The entries in the place of the one that had this number."""
+        """The entries in the place of the one that had this number; what was added has none."""
         return self.replaced[number] if number in self.replaced else self.base.at(number)
 
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
@@ -133,7 +142,7 @@ class ChangedIndex(Generic[T]):
 
     def __bool__(self) -> bool:
         """Whether there may be entries: those that were changed are not counted, as there may be thousands."""
-        return bool(self.base)
+        return bool(self.base or self.added)
 
 
 Boxes = BoxIndex[T] | ChangedIndex[T]
@@ -145,11 +154,16 @@ def _not_in(mine: Boxes[T], theirs: Boxes[T]) -> list[tuple[Box, T]]:
     if numbers is None:
         known = theirs.keys
         return [entry for entry in mine.entries if key_of(entry[0]) not in known]
-    found: list[tuple[Box, T]] = []
+    others = {key_of(box) for box, _ in _at_numbers(theirs, numbers)}
+    return [entry for entry in _at_numbers(mine, numbers) if key_of(entry[0]) not in others]
+
+
+def _at_numbers(index: Boxes[T], numbers: Iterable[int]) -> Iterator[tuple[Box, T]]:
+    """The entries in the place of some numbers, and those that were added."""
     for number in sorted(numbers):
-        keys = {key_of(box) for box, _ in theirs.at(number)}
-        found += (entry for entry in mine.at(number) if key_of(entry[0]) not in keys)
-    return found
+        yield from index.at(number)
+    if isinstance(index, ChangedIndex):
+        yield from index.added
 
 
 def _different(a: Boxes[T], b: Boxes[T]) -> Collection[int] | None:
@@ -210,13 +224,15 @@ class _Node:
 
 def _best_axis(boxes: Sequence[tuple[int, Box]]) -> Axis | None:
     """The axis whose values leave the fewest boxes together; None if none tells them apart."""
-    listed: defaultdict[Axis, Counter[LabelValue]] = defaultdict(Counter)
+    listed: defaultdict[Axis, defaultdict[LabelValue, int]] = defaultdict(lambda: defaultdict(int))
     listing: Counter[Axis] = Counter()
     for _, box in boxes:
         for axis, values in box.items():
             if isinstance(values, LabelValues) and not values.is_complement:
                 listing[axis] += 1
-                listed[axis].update(values.listed)
+                counts = listed[axis]
+                for value in values.listed:
+                    counts[value] += 1
     together = {
         axis: len(boxes) - listing[axis] + max(counts.values()) for axis, counts in listed.items() if len(counts) > 1
     }

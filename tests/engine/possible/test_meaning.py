@@ -5,13 +5,15 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
-from tests.engine.possible.worlds import connections, meaning_of, naive_verdict
+from tests.engine.possible.worlds import compiled, connections, meaning_of, naive_verdict
 from tests.semantics.objects import Object, key_of
 from tests.strategies import several
 
 from ringfence.engine.possible import (
+    Meaning,
     PossibleConnection,
     Role,
+    allowed_only_by,
     connection_box,
     connection_in,
 )
@@ -35,6 +37,23 @@ def test_a_connection_is_allowed_or_denied_as_in_a_cluster(
     is_allowed = naive_verdict(policies, connection)
     assert (next(meaning.allowed(point), None) is not None) is is_allowed
     assert (next(meaning.denied(point), None) is not None) is not is_allowed
+
+
+@given(all_policies, all_policies, st.data(), connections())
+def test_a_changed_meaning_is_that_of_the_policies_after_the_change(
+    before: list[Object], others: list[Object], data: st.DataObject, connection: PossibleConnection
+) -> None:
+    """Of some policies, some are removed and others are added."""
+    removed = {key for one in before if data.draw(st.booleans(), f"remove {(key := key_of(one))}")}
+    kept = [one for one in before if key_of(one) not in removed]
+    added = [one for one in others if key_of(one) not in {key_of(one) for one in kept}]
+    old, new = compiled(before), compiled(added)
+    gone = [one for key, one in old.items() if key in removed]
+    meaning = Meaning(old.values()).with_changes(gone, list(new.values()))
+    assert meaning.axes == meaning_of([*kept, *added]).axes
+    point = connection_box(connection, meaning.axes)
+    assert (next(meaning.allowed(point), None) is not None) is naive_verdict([*kept, *added], connection)
+    assert not list(islice(allowed_only_by(meaning, meaning_of([*kept, *added])), 1))
 
 
 @given(all_policies)

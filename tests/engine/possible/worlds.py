@@ -9,6 +9,7 @@ from tests.semantics import naive
 from tests.semantics.objects import NAME_LABEL, Object, container_port, key_of, namespace, node, pod
 
 from ringfence.cluster import Cluster
+from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible import (
     ExactAddress,
     ExactEnd,
@@ -23,10 +24,16 @@ from ringfence.sets.addresses import address_text, parse_address
 
 def meaning_of(policies: Iterable[Object]) -> Meaning:
     """What some policies, as dicts, mean in any cluster."""
+    return Meaning(compiled(policies).values())
+
+
+def compiled(policies: Iterable[Object]) -> dict[tuple[str, str, str], CompiledPolicy[Any]]:
+    """Some policies, as dicts, compiled for any cluster, by kind, namespace and name."""
     cluster = Cluster()
     for policy in policies:
         cluster.upsert(policy)
-    return Meaning(compile_in_any_cluster(one.policy, one.origin) for one in cluster.state.tiers.policies())
+    found = (compile_in_any_cluster(one.policy, one.origin) for one in cluster.state.tiers.policies())
+    return {(one.kind, one.namespace, one.name): one for one in found}
 
 
 def world_of(connection: PossibleConnection) -> tuple[list[Object], str, str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ringfence.analysis.differences.changed_connections import ChangedSides
 from ringfence.analysis.differences.matched_workloads import ClusterView, RenamedWorkload
 from ringfence.analysis.lists import ListAssumptions, list_assumptions, subject_assumptions
-from ringfence.engine.answers import AssumedMatches, subject_facts, subject_matches
+from ringfence.engine.answers import AssumedMatches, subject_matches
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
@@ -51,8 +51,7 @@ class SubjectsAssumed(NamedTuple):
 def assumed_of(state: State, subjects: Sequence[Member]) -> SubjectsAssumed:
     """What the policies of some pods assume about their connections with all pods."""
     found = subject_assumptions(state, subjects)
-    pairs = subject_facts(state, Direction, subjects, list(state.members()))
-    return SubjectsAssumed(found.sentences(), (found.general, found.priorities, pairs))
+    return SubjectsAssumed(found.sentences(), (found.general, found.priorities, found.facts))
 
 
 class ChangedAssumptions(NamedTuple):
@@ -170,7 +169,7 @@ def counterpart_assumptions(view: ClusterView, changed: ChangedSides) -> _Counte
                 within = (extent for extent, values in one.cells if tuple(map(bool, values)) == matters)
                 allowing = (view.members[place] for place in bitsets.members(reduce(or_, within, 0)))
                 if subjects := [pod for pod in allowing if not pod.host_network]:
-                    found += subject_matches(view.state, (other,), subjects, peers).sentences()
+                    found += subject_matches(view.state, (other,), subjects, peers).matches.sentences()
     return _Counterparts(tuple(added), tuple(gone))
 
 

@@ -102,7 +102,9 @@ Exempt = dict[int, tuple[Bitset, Bitset]]
 
 def _exempt(before: ClusterView, after: ClusterView) -> Exempt:
     old, new = pods_by_node(before), pods_by_node(after)
-    found = {}
+    found: Exempt = {}
+    if not (old or new):
+        return found
     for source in range(len(before.groups)):
         pair = exempt_destinations(before, source, old), exempt_destinations(after, source, new)
         if any(pair):

@@ -55,6 +55,8 @@ MOST_STEPS: Final = 2_000_000
 _MOST_COMBINATIONS: Final = 16
 """Combinations of labels for which a workload in the input is looked for."""
 
+_NO_POLICIES: Final = frozenset[PolicyKey]()
+
 Names = frozenset[str | None]
 """Namespaces that exist, and with None all that may come."""
 
@@ -128,7 +130,8 @@ def is_relabelled(views: tuple[ClusterView, ClusterView]) -> bool:
     """Whether an unchanged policy may select other pods, or the same ones with other addresses or ports."""
     old, new = (view.state.namespaces for view in views)
     return any(old.exists(name) and old.labels(name) != new.labels(name) for name in new.names()) or any(
-        (one.labels, one.named_ports, one.addresses, one.host_network)
+        one is not other
+        and (one.labels, one.named_ports, one.addresses, one.host_network)
         != (other.labels, other.named_ports, other.addresses, other.host_network)
         for one, other in zip(views[0].members, views[1].members, strict=True)
     )
@@ -187,6 +190,7 @@ class ExposureComparison:
         touched = self._touched_by(views, unchanged) if self._touched is None else self._touched
         if not touched or not matched:
             return []
+        identities = [(one.before.identity, one.after.identity) for one in matched]
         relabelled = is_relabelled(views)
         folded: defaultdict[_Claimed, Bitset] = defaultdict(int)
         existing, selected = _ExistingPods(after, matched), frozenset(affected)
@@ -194,9 +198,9 @@ class ExposureComparison:
             for direction in Direction:
                 former, present = self._counterparts[direction]
                 others_differ = former.differ_from(present, touched)
-                for place in range(len(matched)):
-                    policies = _policies(views, place, direction, unchanged) if place in selected else frozenset()
-                    if not (policies or relabelled or others_differ(*(view.identity(place) for view in views))):
+                for place, pair in enumerate(identities):
+                    policies = _policies(views, place, direction, unchanged) if place in selected else _NO_POLICIES
+                    if not (policies or relabelled or others_differ(*pair)):
                         continue
                     before_and_after = self._both(views, place, direction, touched)
                     if before_and_after[0] != before_and_after[1]:

@@ -48,11 +48,10 @@ from ringfence.analysis.differences.rows_of_change import connection_rows, isola
 from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
 from ringfence.analysis.differences.what_changed import ClusterDifference, PolicyCount
 from ringfence.analysis.possible import Comparison, Outcome, Relation, compare, set_of_policies
-from ringfence.engine.possible import Meaning, Undecided
+from ringfence.engine.possible import Undecided
 from ringfence.engine.state import State
 from ringfence.model.objects import Policy
 from ringfence.model.origin import Origin
-from ringfence.model.policies import Direction
 
 
 class PolicyChange(NamedTuple):
@@ -183,11 +182,9 @@ def _meaning(
     if all(key_of(policy) in unchanged for policy in (*old, *new)):
         return None
     first, second = (set_of_policies(name, view.policies) for name, view in zip(names, views, strict=True))
-    touched = {one for policy in (*old, *new) if key_of(policy) not in unchanged for one in policy.rules}
+    removed, added = ([one for one in these.policies if key_of(one) not in unchanged] for these in (first, second))
     mine = first.meaning
-    # A direction that no changed policy is about is the same in both: nothing of it is compared.
-    same = {direction: mine.of(direction) for direction in Direction if direction not in touched}
-    return compare(first, second, Relation.EQUIVALENT, meanings=(mine, Meaning(second.policies, same)))
+    return compare(first, second, Relation.EQUIVALENT, meanings=(mine, mine.with_changes(removed, added)))
 
 
 def _claims(

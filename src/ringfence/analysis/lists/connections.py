@@ -116,11 +116,15 @@ def connection_rows(
 
 
 class ListAssumptions(msgspec.Struct, frozen=True):
-    """What a list of connections assumes: `matches` are about the pods that the peers of rules match."""
+    """What a list of connections assumes: `matches` are about the pods that the peers of rules match.
+
+    Of a list about subjects, `facts` are equal at two moments if no policy of theirs assumes anything else of any peer.
+    """
 
     general: tuple[str, ...]
     matches: AssumedMatches
     priorities: tuple[str, ...]
+    facts: frozenset[object] = frozenset()
 
     def sentences(self) -> tuple[str, ...]:
         """What is assumed, in words, each once."""
@@ -167,10 +171,12 @@ def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumpt
         for direction in Direction
         for text in listed_priority_assumptions(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
     )
+    found = subject_matches(state, Direction, subjects, everyone)
     return ListAssumptions(
         (*_limits(state), *doubts, *_unknown_labels(state, everyone), *nodes),
-        subject_matches(state, Direction, subjects, everyone),
+        found.matches,
         tuple(outside),
+        found.facts,
     )
 
 

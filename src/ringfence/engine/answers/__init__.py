@@ -6,7 +6,7 @@ from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addre
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
 from ringfence.engine.answers.equal_priorities import equal_priority_text
 from ringfence.engine.answers.explanations import explain
-from ringfence.engine.answers.listed_matches import ListedPairs, list_matches, subject_facts, subject_matches
+from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import assumed_about_own_node, listed_node_assumptions
@@ -44,6 +44,7 @@ __all__ = [
     "PolicyReason",
     "RuleReason",
     "SideReason",
+    "SubjectMatches",
     "TierReason",
     "TraitEffects",
     "allowed_addresses",
@@ -67,7 +68,6 @@ __all__ = [
     "side_row",
     "side_traffic",
     "stacks_of",
-    "subject_facts",
     "subject_matches",
     "traffic_between",
     "traffic_between_two",

@@ -59,30 +59,34 @@ def list_matches(state: State, pairs: Iterable[ListedPairs], asked: Traffic = AL
     return _assumed(state, _both_sides(state, pairs, asked))
 
 
+class SubjectMatches(NamedTuple):
+    """What the policies of some subjects assume, and `facts` that are equal at two moments if nothing has changed.
+
+    Facts say which subject assumes what about which peers. They can be compared only while pods have the same
+    identities.
+    """
+
+    matches: AssumedMatches
+    facts: frozenset[object]
+
+
 def subject_matches(
     state: State, directions: Iterable[Direction], subjects: Collection[Member], peers: Collection[Member]
-) -> AssumedMatches:
+) -> SubjectMatches:
     """What the policies of some subjects for some directions assume about their connections with some peers.
 
     As `list_matches`, which has less: nothing where the policies of the peers surely deny everything.
     """
-    sides = (_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC) for direction in directions)
-    return _assumed(state, ((side, None) for side in sides))
-
-
-def subject_facts(
-    state: State, directions: Iterable[Direction], subjects: Collection[Member], peers: Collection[Member]
-) -> frozenset[object]:
-    """What the policies of each subject assume about which peers: if it is equal at two moments, nothing has changed.
-
-    It can be compared only while pods have the same identities.
-    """
-    found: set[object] = set()
-    for direction in directions:
-        for group, uncertain in _ListedSide(state, direction, subjects, peers, ALL_TRAFFIC).by_group:
-            for one in uncertain:
-                found.update((direction, identity.bit, one.assumption, one.bits) for identity in group.pods)
-    return frozenset(found)
+    listed = ListedPeers(state, peers)
+    sides = [_ListedSide(state, direction, subjects, listed, ALL_TRAFFIC) for direction in directions]
+    facts = {
+        (side.direction, identity.bit, one.assumption, one.bits)
+        for side in sides
+        for group, uncertain in side.by_group
+        for one in uncertain
+        for identity in group.pods
+    }
+    return SubjectMatches(_assumed(state, ((side, None) for side in sides)), frozenset(facts))
 
 
 _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
@@ -91,8 +95,8 @@ _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
 
 def _both_sides(state: State, pairs: Iterable[ListedPairs], asked: Traffic) -> _Sides:
     for sources, destinations in pairs:
-        egress = _ListedSide(state, Direction.EGRESS, sources, destinations, asked)
-        ingress = _ListedSide(state, Direction.INGRESS, destinations, sources, asked)
+        egress = _ListedSide(state, Direction.EGRESS, sources, ListedPeers(state, destinations), asked)
+        ingress = _ListedSide(state, Direction.INGRESS, destinations, ListedPeers(state, sources), asked)
         yield from ((egress, ingress), (ingress, egress))
 
 
@@ -142,7 +146,7 @@ class _ListedSide:
         state: State,
         direction: Direction,
         subjects: Collection[Member],
-        peers: Collection[Member],
+        peers: ListedPeers,
         asked: Traffic,
     ) -> None:
         self.direction = direction
@@ -150,7 +154,7 @@ class _ListedSide:
         self._state = state
         self._asked = asked
         self._priorities = EqualPriorities(state, asked)
-        self.peers = ListedPeers(state, peers)
+        self.peers = peers
         self._sure: dict[tuple[Peers, tuple[Family, ...]], Bitset] = {}
         self._doubtful: dict[CompiledRule, list[tuple[MatchAssumption, Bitset]]] = {}
         self._found: defaultdict[MatchAssumption, _Found] = defaultdict(_Found)

@@ -8,7 +8,7 @@ policies, so it allows its direction.
 All methods take a box, and yield boxes inside it, one after another: who needs only one pays for one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any
 
@@ -71,9 +71,39 @@ class IsolationTier(msgspec.Struct, frozen=True, eq=False):
         for isolated in inside_any(self.subjects)(box, budget):
             yield from outside_all(self.rules)(isolated, budget)
 
+    def with_changes(
+        self,
+        gone: Set[CompiledPolicy[Any]],
+        added: Iterable[CompiledPolicy[NetworkPolicy]],
+        direction: Direction,
+    ) -> "IsolationTier":
+        """The tier without some policies and with others; the same object if that changes nothing.
+
+        It shares the index of those that are in both.
+        """
+        subjects, rules = _isolation_boxes(added, direction)
+        without = (
+            {number: () for number, (_, policy) in enumerate(self.subjects.entries) if policy in gone},
+            {number: () for number, (_, place) in enumerate(self.rules.entries) if place.policy in gone},
+        )
+        if not (subjects or without[0]):
+            return self
+        return IsolationTier(
+            ChangedIndex(self.subjects, without[0], subjects), ChangedIndex(self.rules, without[1], rules)
+        )
+
+
+_IsolationBoxes = tuple[list[tuple[Box, CompiledPolicy[Any]]], list[tuple[Box, RulePlace]]]
+"""The boxes of subjects and those of rules."""
+
 
 def isolation_tier(policies: Iterable[CompiledPolicy[NetworkPolicy]], direction: Direction) -> IsolationTier:
     """The tier of some NetworkPolicies."""
+    subjects, rules = _isolation_boxes(policies, direction)
+    return IsolationTier(BoxIndex(subjects), BoxIndex(rules))
+
+
+def _isolation_boxes(policies: Iterable[CompiledPolicy[NetworkPolicy]], direction: Direction) -> _IsolationBoxes:
     subjects: list[tuple[Box, CompiledPolicy[Any]]] = []
     rules: list[tuple[Box, RulePlace]] = []
     for policy in policies:
@@ -84,7 +114,7 @@ def isolation_tier(policies: Iterable[CompiledPolicy[NetworkPolicy]], direction:
         for rule in policy.rules[direction]:
             place = RulePlace(policy, direction, rule)
             rules += ((matched, place) for matched in rule_boxes(policy, direction, rule))
-    return IsolationTier(BoxIndex(subjects), BoxIndex(rules))
+    return subjects, rules
 
 
 class OrderedTier(msgspec.Struct, frozen=True, eq=False):
@@ -117,17 +147,31 @@ class OrderedTier(msgspec.Struct, frozen=True, eq=False):
 
         return decided
 
+    def with_changes(
+        self, gone: Set[CompiledPolicy[Any]], added: Iterable[CompiledPolicy[Any]], direction: Direction
+    ) -> "OrderedTier":
+        """The tier without some policies and with others; the same object if that changes nothing."""
+        entries = self.rules.entries
+        kept = [entry for entry in entries if entry[1].policy not in gone]
+        more = list(_ordered_boxes(added, direction))
+        if not more and len(kept) == len(entries):
+            return self
+        return OrderedTier(BoxIndex(sorted([*kept, *more], key=lambda entry: entry[1].policy.order)))
+
 
 def ordered_tier(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> OrderedTier:
     """The tier of some policies of administrators."""
+    return OrderedTier(BoxIndex(_ordered_boxes(policies, direction)))
+
+
+def _ordered_boxes(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> Iterator[tuple[Box, RulePlace]]:
+    """The boxes of all rules, in the order of evaluation."""
     ordered = sorted((one for one in policies if direction in one.rules), key=lambda one: one.order)
-    return OrderedTier(
-        BoxIndex(
-            (box, RulePlace(policy, direction, rule))
-            for policy in ordered
-            for rule in policy.rules[direction]
-            for box in rule_boxes(policy, direction, rule)
-        )
+    return (
+        (box, RulePlace(policy, direction, rule))
+        for policy in ordered
+        for rule in policy.rules[direction]
+        for box in rule_boxes(policy, direction, rule)
     )
 
 
@@ -175,6 +219,16 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
         """Whether another one consists of the same boxes. If not, it may mean the same nevertheless."""
         return all(is_same_tier(mine, theirs) for mine, theirs in zip(self.tiers, other.tiers, strict=True))
 
+    def with_changes(self, gone: Set[CompiledPolicy[Any]], added: Iterable[CompiledPolicy[Any]]) -> "DirectionMeaning":
+        """What is decided without some policies and with others."""
+        by_tier = _by_tier(added)
+        return DirectionMeaning(
+            self.direction,
+            self.admin.with_changes(gone, by_tier[PolicyTier.ADMIN], self.direction),
+            self.isolation.with_changes(gone, by_tier[None], self.direction),
+            self.baseline.with_changes(gone, by_tier[PolicyTier.BASELINE], self.direction),
+        )
+
     def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
         """The boxes inside `within` in which this direction is allowed. They may overlap."""
         budget = budget or Budget()
@@ -206,10 +260,7 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
 
 def direction_meaning(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> DirectionMeaning:
     """What some policies decide in one direction."""
-    by_tier: dict[PolicyTier | None, list[CompiledPolicy[Any]]] = {None: [], **{tier: [] for tier in PolicyTier}}
-    for policy in policies:
-        is_namespaced = isinstance(policy.policy, NetworkPolicy)
-        by_tier[None if is_namespaced else tier_of(policy.policy)].append(policy)
+    by_tier = _by_tier(policies)
     return DirectionMeaning(
         direction,
         ordered_tier(by_tier[PolicyTier.ADMIN], direction),
@@ -218,26 +269,42 @@ def direction_meaning(policies: Iterable[CompiledPolicy[Any]], direction: Direct
     )
 
 
+def _by_tier(policies: Iterable[CompiledPolicy[Any]]) -> dict[PolicyTier | None, list[CompiledPolicy[Any]]]:
+    """The policies of each tier of administrators, and under None the NetworkPolicies."""
+    by_tier: dict[PolicyTier | None, list[CompiledPolicy[Any]]] = {None: [], **{tier: [] for tier in PolicyTier}}
+    for policy in policies:
+        is_namespaced = isinstance(policy.policy, NetworkPolicy)
+        by_tier[None if is_namespaced else tier_of(policy.policy)].append(policy)
+    return by_tier
+
+
 class Meaning:
     """What a set of policies means in any cluster, as both directions together."""
 
-    def __init__(
-        self, policies: Iterable[CompiledPolicy[Any]], known: Mapping[Direction, DirectionMeaning] | None = None
-    ) -> None:
-        """The meaning of policies that were compiled by `compile_in_any_cluster`; of some directions it may be `known`.
+    def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
+        """The meaning of policies that were compiled by `compile_in_any_cluster`.
 
         Objects of other kinds are not needed: pods, the labels of namespaces, nodes, and which port a name means are
         free.
         """
         listed = tuple(policies)
-        known = known or {}
-        self._directions = {
-            direction: known.get(direction) or direction_meaning(listed, direction) for direction in Direction
+        self._directions: Mapping[Direction, DirectionMeaning] = {
+            direction: direction_meaning(listed, direction) for direction in Direction
         }
+
+    def with_changes(self, removed: Sequence[CompiledPolicy[Any]], added: Sequence[CompiledPolicy[Any]]) -> "Meaning":
+        """The meaning without some policies and with others.
+
+        What is in both is shared: it need not be compared. A direction that none of the policies is about is the same.
+        """
+        touched = {direction for policy in (*removed, *added) for direction in policy.rules}
+        return self.with_directions({one: self.of(one).with_changes(frozenset(removed), added) for one in touched})
 
     def with_directions(self, directions: Mapping[Direction, DirectionMeaning]) -> "Meaning":
         """The meaning of the same policies after changes of some directions."""
-        return Meaning((), {**self._directions, **directions})
+        changed = Meaning(())
+        changed._directions = {**self._directions, **directions}
+        return changed
 
     def of(self, direction: Direction) -> DirectionMeaning:
         """What the policies decide in one direction."""

@@ -117,7 +117,7 @@ def _read(
     wanted = [entry.object_id for entry in entries if _is_read(entry) and not _is_shared(entry, shared)]
     asked = frozenset(wanted)
     contents = repository.contents(wanted, MAX_BYTES)
-    charts = {path.parent for path in (PurePosixPath(entry.path) for entry in entries) if path.name == CHART}
+    charts = {PurePosixPath(entry.path).parent for entry in entries if _name(entry) == CHART}
     templates: Counter[PurePosixPath] = Counter()
     for entry in entries:
         name = f"{prefix}{entry.path}"
@@ -166,7 +166,12 @@ def _is_shared(entry: TreeEntry, shared: SharedDocuments | None) -> bool:
 
 
 def _is_read(entry: TreeEntry) -> bool:
-    return entry.kind is EntryKind.FILE and entry.path.rpartition("/")[2] not in KUSTOMIZATIONS
+    return entry.kind is EntryKind.FILE and _name(entry) not in KUSTOMIZATIONS
+
+
+def _name(entry: TreeEntry) -> str:
+    """The name of a file without its folder."""
+    return entry.path.rpartition("/")[2]
 
 
 def _unreadable(name: str, message: str, remedy: str = "") -> Problem:
