@@ -80,3 +80,25 @@ def test_a_connection_that_is_found_in_a_box_is_real(policies: list[Object], all
 def _is_of_domain(connection: PossibleConnection) -> bool:
     """Whether the naive evaluator would have to know the address of a domain name."""
     return any(getattr(connection.end(role), "domain_names", ()) for role in Role)
+
+
+def test_a_policy_that_is_added_is_asked_in_the_order_of_priorities() -> None:
+    """Of an administrator's two policies, the one with the lower number decides, whichever was there first."""
+    denies, allows = _of_everyone("denies", 20, "Deny"), _of_everyone("allows", 10, "Accept")
+    meaning = Meaning(compiled([denies]).values()).with_changes((), list(compiled([allows]).values()))
+    assert next(meaning.denied(), None) is None
+
+
+def _of_everyone(name: str, priority: int, action: str) -> Object:
+    """A ClusterNetworkPolicy with one rule, about what any pod is sent by any pod."""
+    return {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "tier": "Admin",
+            "priority": priority,
+            "subject": {"namespaces": {}},
+            "ingress": [{"action": action, "from": [{"namespaces": {}}]}],
+        },
+    }
