@@ -1,18 +1,35 @@
 """What another program changes is repaired although the loop is busy with other work."""
 
+import sys
 import threading
+from collections.abc import Sequence
 
 import pytest
+from tests import waiting
 from tests.agent.events import listing
 from tests.agent.running import BOTH, CLOSED, HERE, SERVER, eventually, running
 from tests.dataplane.network import address, in_own_network, nft
 from tests.dataplane.programs import varied
 
-from ringfence.agent import loop
-from ringfence.agent.inbox import Arrival, Inbox, RepairAttempted
+from ringfence.agent import loop, repair_thread
+from ringfence.agent.inbox import Arrival, Inbox, RepairAttempted, StandbyFailed
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.repair_thread import repairing
+from ringfence.agent.standing_by import StandbyProcess
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.restoration import Restoration
+
+
+def await_ready(kernel: Kernel) -> None:
+    """Wait until the process that stands by can bring the table back."""
+
+    def is_ready() -> bool:
+        with kernel._lock:
+            nft("flush ruleset")
+            return waiting.eventually(lambda: Kernel().has_table, 0.2)
+
+    eventually(is_ready)
+    kernel.repair()
 
 
 @in_own_network
@@ -31,7 +48,7 @@ def test_a_table_is_repaired_while_the_loop_is_busy() -> None:
             eventually(lambda: not agent.passes())
             let_go.set()
             agent.finish_events()
-        # Nothing passes as soon as the pods are closed, and the repair counts when all is as it was.
+        # Nothing passes as soon as the table is there again, and the repair counts when all is as it was.
         eventually(lambda: agent.metric("ringfence_repairs_total") == 1)
 
 
@@ -82,21 +99,22 @@ def test_a_defect_does_not_end_the_thread() -> None:
         nft("flush ruleset")
         assert inbox.get(timeout=20) == RepairAttempted()
         del kernel.repair
+        eventually(lambda: Kernel().has_table)  # by the process that stands by
         nft("flush ruleset")
         assert inbox.get(timeout=20) == RepairAttempted()
         assert Kernel().present == varied()
 
 
 @in_own_network
-def test_pods_are_closed_as_often_as_the_table_is_removed_while_something_takes_long() -> None:
+def test_the_table_is_back_as_often_as_it_is_removed_while_something_takes_long() -> None:
     kernel, inbox = Kernel(), Inbox()
     kernel.apply(varied())
-    kernel.prepare_to_close()
-    with repairing(kernel, inbox), kernel._putting_in_force():
-        for _ in range(3):
-            nft("flush ruleset")
-            eventually(lambda: Kernel().has_table)
-        assert inbox.empty()
+    with repairing(kernel, inbox):
+        await_ready(kernel)
+        with kernel._lock:
+            for _ in range(3):
+                nft("flush ruleset")
+                eventually(lambda: Kernel().present == varied())
 
 
 @in_own_network
@@ -108,3 +126,38 @@ def test_changes_of_other_tables_are_not_reported_to_the_loop() -> None:
         nft("flush table inet ringfence")
         assert inbox.get(timeout=20) == RepairAttempted()
     assert inbox.empty()
+
+
+@in_own_network
+def test_a_process_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair_thread, "CHECK_INTERVAL", 0.01)
+    kernel, inbox, processes = Kernel(), Inbox(), list[StandbyProcess]()
+    kernel.apply(varied())
+
+    class Noted(StandbyProcess):
+        def send(self, restorations: Sequence[Restoration]) -> None:
+            super().send(restorations)
+            processes.append(self)
+
+    monkeypatch.setattr(repair_thread, "StandbyProcess", Noted)
+    with repairing(kernel, inbox):
+        eventually(lambda: bool(processes))
+        first = processes[0]
+        first._process.kill()
+        eventually(lambda: processes[-1] is not first)
+        failure = inbox.get(timeout=20)
+        assert isinstance(failure, StandbyFailed)
+        assert isinstance(failure.error, OSError)
+        await_ready(kernel)
+
+
+@in_own_network
+def test_without_the_process_the_thread_repairs_and_the_log_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        agent.await_log("may be back later, for no process stands by: [Errno 2] No such file or directory")
+        nft("flush ruleset")
+        eventually(lambda: agent.metric("ringfence_repairs_total") == 1)
+        assert not agent.passes()
+        assert agent.metric("ringfence_failures_total", stage="standby") >= 1

@@ -13,6 +13,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables import commit_transaction
 from ringfence.dataplane.nftables.transaction import Transaction
 from ringfence.dataplane.program import Chain, Program, base_program, fixed_chains
+from ringfence.dataplane.restoration import restore_removed
 from ringfence.errors import KernelError
 from ringfence.netlink.socket import NetlinkSocket
 
@@ -160,21 +161,17 @@ def test_a_large_transaction_is_refused_at_once_that_others_have_overtaken(monke
 
 
 @in_own_network
-def test_pods_that_another_thread_has_closed_stay_closed_while_a_table_is_loaded_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_pods_that_the_process_standing_by_has_closed_stay_closed_while_a_table_is_loaded_again() -> None:
     """The repair finds no table, and there is one when it sends its first transaction."""
     wanted = TestAFlushOfALargeProgram.WANTED
     kernel = Kernel()
     kernel.apply(wanted)
-    kernel.prepare_to_close()
-    close, states = kernel._standby.stand_in, list[Program]()
-    monkeypatch.setattr(kernel._standby, "stand_in", lambda: None)
+    restorations, states = kernel.prepare(), list[Program]()
     nft("flush ruleset")
 
     def before(count: int) -> None:
         if count == 1:
-            close()
+            restore_removed(kernel.standby.sender, restorations)
         states.append(Kernel().present)
 
     with disturbed(before):
@@ -186,7 +183,7 @@ def test_pods_that_another_thread_has_closed_stay_closed_while_a_table_is_loaded
 class TestAFlushOfALargeProgram:
     """A program that takes a while to load is closed first, so that nothing passes that it forbids."""
 
-    WANTED = program({(IN, pod): [(9, UDP, 80 + i) for i in range(100)] for pod in range(10)})
+    WANTED = program({(IN, pod): [(9, UDP, 80 + i) for i in range(100)] for pod in range(40)})
 
     @in_own_network
     def test_every_isolated_pod_is_closed_in_the_first_transactions(self) -> None:
@@ -201,10 +198,10 @@ class TestAFlushOfALargeProgram:
         assert {
             name: one.size for name, one in closed.collections.items() if one != base_program().collections[name]
         } == {
-            "ingress4": 10,
-            "ingress6": 10,
-            "denied_ingress4": 10,
-            "denied_ingress6": 10,
+            "ingress4": 40,
+            "ingress6": 40,
+            "denied_ingress4": 40,
+            "denied_ingress6": 40,
         }
         assert Kernel().present == self.WANTED
 

@@ -51,6 +51,12 @@ class RepairAttempted(NamedTuple):
     """Another program changed the table, and it was repaired or could not be."""
 
 
+class StandbyFailed(NamedTuple):
+    """The process that stands by could not be started, or was not told what to send; it is tried again in a second."""
+
+    error: Exception
+
+
 class CablesChanged(NamedTuple):
     """The cables to pods, or other links of the node, are not what they were."""
 
@@ -68,6 +74,7 @@ InboxItem = (
     | PacketLogFailed
     | PacketLogRestored
     | RepairAttempted
+    | StandbyFailed
     | CablesChanged
     | CablesUnread
 )

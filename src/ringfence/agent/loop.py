@@ -28,6 +28,7 @@ from ringfence.agent.inbox import (
     PacketLogRestored,
     Receiver,
     RepairAttempted,
+    StandbyFailed,
 )
 from ringfence.agent.inquiries import Inquiries
 from ringfence.agent.intake import Intake
@@ -258,6 +259,8 @@ class AgentLoop:
                 self._reports.packet_log_restored()
             case RepairAttempted():
                 self._next_repair = 0.0
+            case StandbyFailed(error=error):
+                self._reports.standby_failed(error)
             case CablesChanged():
                 self._cables_changed()
             case CablesUnread(error=error):

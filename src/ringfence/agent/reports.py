@@ -63,6 +63,7 @@ class Reports:
         self._repairs = 0
         self._repair_history = RepairHistory()
         self._review_failure: Exception | None = None
+        self._standby_failure = ""
         self.cables_failure: Exception | None = None
         self.failed_watches: frozenset[str] = frozenset()
 
@@ -224,6 +225,16 @@ class Reports:
             self._metrics.failures.labels("links").inc()
             if str(failure) != str(before):
                 log.error(f"the links of pods cannot be read, so new pods stay closed: {failure.strerror or failure}")
+
+    def standby_failed(self, failure: Exception) -> None:
+        """Why no process stands by that would bring a removed table back at once. The repair does without it."""
+        if not isinstance(failure, OSError | KernelError):
+            self.defect("standby", failure)
+            return
+        self._metrics.failures.labels("standby").inc()
+        if str(failure) != self._standby_failure:
+            self._standby_failure = str(failure)
+            log.error(f"a table that another program removes may be back later, for no process stands by: {failure}")
 
     def node(self, complaints: Iterable[str]) -> None:
         """What keeps policies from being enforced on this node, whatever is programmed."""

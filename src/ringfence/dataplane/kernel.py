@@ -9,17 +9,19 @@ A program stays in force when this process ends. The next process reads it back 
 import errno
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from ringfence.dataplane.nftables import ChangedBy
 from ringfence.dataplane.packet_counts import PacketCounts
 from ringfence.dataplane.preflight import Feature, missing_features
+from ringfence.dataplane.preparation import Preparation
 from ringfence.dataplane.program import (
     TABLE,
     Program,
     connection_key,
 )
+from ringfence.dataplane.restoration import Restoration
 from ringfence.dataplane.revocation import Review
 from ringfence.dataplane.standby import Standby
 from ringfence.dataplane.table import KernelTable, unusable
@@ -74,14 +76,15 @@ class Kernel:
             self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
             self._connections = NetlinkSocket(NETLINK_NETFILTER)
             self._routes = NetlinkSocket(NETLINK_ROUTE)
-            self._standby = Standby()
+            self.standby = Standby(self._netfilter.port)
         except OSError as error:
             raise unusable(error) from error
         self._lock = threading.RLock()
         """Each thread that uses the table holds it: one may repair the table while another prepares a change."""
-        self.in_use = threading.Event()
-        """Set while a program is put in force, which can take long."""
-        self._table = KernelTable(self._netfilter, self._standby.port)
+        self._table = KernelTable(self._netfilter, self.standby)
+        self._preparation = Preparation(self.standby.sender)
+        self.changed = threading.Event()
+        """Set when there may be another program, or other revoked connections, to prepare (`prepare`)."""
         self.counts = PacketCounts(lambda: self.present, self._counted)
         """How many packets were dropped, and why."""
         self._affected: AffectedAddresses = None
@@ -105,7 +108,7 @@ class Kernel:
     def close(self) -> None:
         """Close the sockets; the program stays in force."""
         self._table.close()
-        self._standby.close()
+        self.standby.close()
         self._netfilter.close()
         self._connections.close()
         self._routes.close()
@@ -152,7 +155,7 @@ class Kernel:
         Raises any other KernelError if the kernel refuses more; then `present` is what is in force, and `repair` tries
         again.
         """
-        with self._putting_in_force():
+        with self._lock:
             self._take_damage()
             self._wanted, self._knows_wanted = program, True
             self._put_in_force(program, refusals)
@@ -163,7 +166,7 @@ class Kernel:
         To be called when `fileno` can be read. Costs one system call as long as nobody changes the table, and may be
         called by any thread. Raises what `apply` raises; the next call tries again.
         """
-        with self._putting_in_force():
+        with self._lock:
             before = self.repairs
             self._take_damage()
             if not self._knows_wanted or self._table.holds(self._wanted, self._revoked):
@@ -174,37 +177,23 @@ class Kernel:
                 self._put_in_force(self._wanted)
             return True
 
-    @contextmanager
-    def _putting_in_force(self) -> Iterator[None]:
-        with self._lock:
-            self.in_use.set()
-            try:
-                yield
-            finally:
-                self.in_use.clear()
+    def prepare(self) -> tuple[Restoration, ...]:
+        """What the process that stands by is to send if another program removes the table: nothing if there is none.
 
-    def close_if_removed(self) -> None:
-        """Close all isolated pods at once if another program has removed the table; `repair` opens them again.
-
-        Waits for nobody. What is sent was made ready by `prepare_to_close`.
+        Waits for nobody, and returns the same object as long as that is the same. Only one thread may call this.
         """
-        self._standby.stand_in()
-
-    def prepare_to_close(self) -> None:
-        """Make `close_if_removed` ready for the program that was applied last. Waits for nobody, either."""
         program = self._wanted
-        if program is not None and self._has_guarded:
-            self._standby.prepare(program, frozenset(self._revoked))
-        if self._wanted is None:  # another thread has removed it meanwhile
-            self._standby.forget()
+        if program is None or not self._has_guarded:
+            return self._preparation.forget()
+        return self._preparation.prepare(program, frozenset(self._revoked))
 
     def remove(self) -> None:
         """Delete the table: no pod is isolated any more."""
         with self._lock:
-            self._standby.forget()
             self._wanted, self._knows_wanted, self._has_guarded = None, True, False
             self._revoked = set()
             self._table.delete()
+            self.changed.set()
 
     def _counted(self, name: str) -> list[tuple[bytes, int, int]]:
         with self._lock:
@@ -294,6 +283,8 @@ class Kernel:
         self.ended += len(added)
         self._revoked |= added
         self._revoked -= removed
+        if added or removed:
+            self.changed.set()
         try:
             self._table.change_revoked(added, removed)
         except KernelError:
@@ -342,6 +333,7 @@ class Kernel:
                     raise
                 continue
             self._has_guarded = True
+            self.changed.set()
             if not self._take_damage() or self._table.holds(program, self._revoked):
                 return
         raise KernelError(
@@ -356,14 +348,16 @@ class Kernel:
         """
         if not self._table.is_disturbed():
             return False
-        self._standby.stand_in()  # to read and to repair a large table takes a while
         believed = self._table.program, frozenset(self._table.revoked)
         was_dormant = self._knows_wanted and self._table.wake()  # at once: to read a large table takes a while
         if after_failure:
             self._table.read()
         else:
             self._table.read_touched()
-        if self._knows_wanted and (was_dormant or not self._table.holds(*believed)):
+        # Asked after reading: what the process that stands by has brought back, it has announced before.
+        was_removed = self.standby.has_begun()
+        is_damaged = was_dormant or was_removed or not self._table.holds(*believed)
+        if self._knows_wanted and is_damaged and (believed[0] is not None or self._wanted is None):
             self.repairs += 1
             self._affected = None  # nobody knows what passed meanwhile
             if believed[0] is not None:

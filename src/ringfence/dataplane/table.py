@@ -25,6 +25,7 @@ from ringfence.dataplane.nftables import (
     transactions,
 )
 from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program, fixed_chains, guards_bridges
+from ringfence.dataplane.standby import Standby
 from ringfence.dataplane.update import (
     AddElements,
     AddTable,
@@ -45,8 +46,9 @@ from ringfence.netlink.socket import NetlinkSocket
 BESIDE: Final = "ringfence_beside"
 """The name of the second table."""
 
-LOADED_AT_ONCE: Final = 2_000
-"""The size of a program that is loaded at once where the table is gone: it takes 3 ms. A larger one is closed first."""
+LOADED_AT_ONCE: Final = 8_000
+"""The size of a program that is loaded at once where the table is gone: it takes 7 ms. A larger one is closed first,
+which drops what is allowed until it is loaded. The sets and chains of every program are 1,900 of it."""
 
 _OBJECT_SIZE: Final = 25
 """Elements that take as long to load as a chain or an empty set does (30 us)."""
@@ -63,11 +65,12 @@ class KernelTable:
     The set of revoked connections is no part of a program: programs leave it empty.
     """
 
-    def __init__(self, netlink: NetlinkSocket, *own: int) -> None:
-        """What is sent from the ports `own` does not count as a change of another program."""
+    def __init__(self, netlink: NetlinkSocket, standby: Standby) -> None:
+        """What is sent from `netlink`, and what `standby` sends, does not count as a change of another program."""
         self._netlink = netlink
+        self._standby = standby
         try:
-            self._changes = TableChanges(netlink, *own)
+            self._changes = TableChanges(netlink, standby.sender.port)
         except OSError as error:
             raise unusable(error) from error
         self._touched = Touched()
@@ -253,13 +256,11 @@ class KernelTable:
             self._tables |= tables_of(after)
 
     def _create(self, program: Program, revoked: Set[bytes], *, closed_first: bool) -> None:
-        first = program
-        if closed_first and _size(program) > LOADED_AT_ONCE:
-            first = with_all_profiles_closed(program)
+        first = first_restored(program) if closed_first else program
         try:
             self._build(TABLE, first, revoked, must_be_new=closed_first)
         except KernelError as error:
-            # Another thread was faster (`standby`), or another program. What is there must not be deleted: it closes.
+            # The process that stands by was faster, or another program. What is there must not be deleted: it closes.
             self._touched.anything |= error.code == errno.EEXIST and not error.refused
             raise
         self._update(program)
@@ -299,7 +300,7 @@ class KernelTable:
             if transaction.size < LISTENED_TO:
                 commit_transaction(self._netlink, transaction)
             else:
-                with self._changes.not_listening() as generation:
+                with self._standby.not_listening(), self._changes.not_listening() as generation:
                     if may_stop:
                         self._stop_if_disturbed()
                     commit_transaction(self._netlink, transaction, generation if may_stop else None)
@@ -335,6 +336,11 @@ def stages_of(program: Program, revoked: Set[bytes]) -> tuple[Program, Program]:
     """
     whole = _with_revoked(program, revoked)
     return whole.changed(without=frozenset(name for name, chain in whole.chains.items() if chain.hook)), whole
+
+
+def first_restored(program: Program) -> Program:
+    """What is brought back at first where another program has removed the table: what it forbids must not pass."""
+    return with_all_profiles_closed(program) if _size(program) > LOADED_AT_ONCE else program
 
 
 def tables_of(program: Program) -> frozenset[TableName]:

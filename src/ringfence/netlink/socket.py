@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Self
 
 from ringfence.netlink.codec import HEADER_SIZE, Message, attributes, decode_messages, encode_message
 from ringfence.netlink.constants import (
@@ -90,10 +90,8 @@ class NetlinkSocket:
 
         If `strict`, the kernel honours restrictions of lists, and refuses those that it does not know.
         """
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        self._begin(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol))
         self._socket.bind((0, 0))
-        self._sequence = 0
-        self._buffer = ctypes.create_string_buffer(_RECEIVED_AT_ONCE)
         self._widen(socket.SO_SNDBUF, _SO_SNDBUFFORCE)
         self._widen(socket.SO_RCVBUF, _SO_RCVBUFFORCE)
         # Errors come with an explanation, and without a copy of the whole request that they are about.
@@ -101,6 +99,18 @@ class NetlinkSocket:
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         if strict:
             self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+
+    @classmethod
+    def inherited(cls, descriptor: int) -> Self:
+        """A socket that another process has opened, and this one has inherited."""
+        one = cls.__new__(cls)
+        one._begin(socket.socket(fileno=descriptor))
+        return one
+
+    def _begin(self, opened: socket.socket) -> None:
+        self._socket = opened
+        self._sequence = 0
+        self._buffer = ctypes.create_string_buffer(_RECEIVED_AT_ONCE)
 
     def _widen(self, option: int, forced_option: int) -> None:
         try:
@@ -276,6 +286,16 @@ class NetlinkSocket:
         if code != errno.EAGAIN:
             raise OSError(code, os.strerror(code))
         return None
+
+    def discard(self) -> None:
+        """Read and forget all that the kernel has sent, also where some of it was lost."""
+        while True:
+            try:
+                if self.waiting() is None:
+                    return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
     def _receive(self) -> bytes:
         received = self.waiting()  # most answers are there when the question is sent

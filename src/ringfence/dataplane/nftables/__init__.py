@@ -1,6 +1,7 @@
 """Programs and their changes as nf_tables netlink messages, and back."""
 
 from ringfence.dataplane.nftables.changes import ChangedBy, TableChanges, Touched
+from ringfence.dataplane.nftables.constants import NFNLGRP_NFTABLES
 from ringfence.dataplane.nftables.exemptions import exempts_from_tracking
 from ringfence.dataplane.nftables.read_back import (
     FoundTable,
@@ -11,6 +12,7 @@ from ringfence.dataplane.nftables.read_back import (
     read_generation,
     read_parts,
     read_table,
+    table_question,
 )
 from ringfence.dataplane.nftables.transaction import (
     commit,
@@ -21,6 +23,7 @@ from ringfence.dataplane.nftables.transaction import (
 )
 
 __all__ = [
+    "NFNLGRP_NFTABLES",
     "ChangedBy",
     "FoundTable",
     "TableChanges",
@@ -37,5 +40,6 @@ __all__ = [
     "read_generation",
     "read_parts",
     "read_table",
+    "table_question",
     "transactions",
 ]

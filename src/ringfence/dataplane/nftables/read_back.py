@@ -103,12 +103,12 @@ def read_parts(netlink: NetlinkSocket, program: Program, sets: Set[str], chains:
 
 def has_table(netlink: NetlinkSocket, name: str, *, of_bridges: bool = False) -> bool:
     """Whether there is a table of this name, or one for bridges. Raises OSError where the kernel refuses."""
-    return _table_settings(netlink, name, BRIDGE_HEADER if of_bridges else HEADER) is not None
+    return _table_settings(netlink, name, of_bridges=of_bridges) is not None
 
 
 def is_dormant(netlink: NetlinkSocket, *, of_bridges: bool = False) -> bool:
     """Whether there is a table whose rules no packet meets. Raises OSError where the kernel refuses."""
-    settings = _table_settings(netlink, TABLE, BRIDGE_HEADER if of_bridges else HEADER)
+    settings = _table_settings(netlink, TABLE, of_bridges=of_bridges)
     return settings is not None and _is_dormant(settings)
 
 
@@ -118,10 +118,10 @@ def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int,
 
 
 def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
-    settings = _table_settings(netlink, TABLE, HEADER)
+    settings = _table_settings(netlink, TABLE, of_bridges=False)
     if settings is None:
         return FoundTable(None, generation)
-    of_bridges = _table_settings(netlink, TABLE, BRIDGE_HEADER)
+    of_bridges = _table_settings(netlink, TABLE, of_bridges=True)
     parts = [_Part(netlink, HEADER)]
     if of_bridges is not None:
         parts.append(_Part(netlink, BRIDGE_HEADER))
@@ -136,9 +136,15 @@ def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
     )
 
 
-def _table_settings(netlink: NetlinkSocket, name: str, header: bytes) -> dict[int, bytes] | None:
+def table_question(name: str = TABLE, *, of_bridges: bool = False) -> tuple[int, bytes]:
+    """The type and the body of a request for a table, which the kernel refuses with ENOENT if there is none."""
+    header = BRIDGE_HEADER if of_bridges else HEADER
+    return message_type(nf.NFT_MSG_GETTABLE), header + string(nf.NFTA_TABLE_NAME, name)
+
+
+def _table_settings(netlink: NetlinkSocket, name: str, *, of_bridges: bool) -> dict[int, bytes] | None:
     try:
-        answer = netlink.ask(message_type(nf.NFT_MSG_GETTABLE), header + string(nf.NFTA_TABLE_NAME, name))
+        answer = netlink.ask(*table_question(name, of_bridges=of_bridges))
     except NetlinkError as error:
         if error.code != errno.ENOENT:
             raise

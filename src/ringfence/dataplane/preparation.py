@@ -1,0 +1,62 @@
+"""What brings a program back when another program removes its table, as bytes that are ready to be sent.
+
+A large program is brought back with all isolated pods closed, and the repair opens them again.
+"""
+
+from collections.abc import Iterator, Set
+from itertools import pairwise
+from typing import NamedTuple
+
+from ringfence.dataplane.nftables import encoded_transaction, table_question, transactions
+from ringfence.dataplane.program import Program, is_of_bridges
+from ringfence.dataplane.restoration import Restoration
+from ringfence.dataplane.table import first_restored, stages_of, tables_of
+from ringfence.dataplane.update import AddTable, Command, commands_between
+from ringfence.netlink.socket import NetlinkSocket
+
+
+class _Prepared(NamedTuple):
+    """For what something was made ready, and the first program that it brings back."""
+
+    program: Program
+    revoked: frozenset[bytes]
+    first: Program
+
+
+class Preparation:
+    """Makes ready what the socket `netlink` is to send."""
+
+    def __init__(self, netlink: NetlinkSocket) -> None:
+        self._netlink = netlink
+        self._prepared: _Prepared | None = None
+        self.restorations: tuple[Restoration, ...] = ()
+        """What was made ready last."""
+
+    def prepare(self, program: Program, revoked: frozenset[bytes]) -> tuple[Restoration, ...]:
+        """Make ready to bring a program back, with these revoked connections; the same object if nothing changed."""
+        before = self._prepared
+        if before and before.program is program and before.revoked == revoked:
+            return self.restorations
+        first = first_restored(program)
+        if not before or (before.first, before.revoked) != (first, revoked):
+            self.restorations = tuple(_restorations(self._netlink, first, revoked))
+        self._prepared = _Prepared(program, revoked, first)
+        return self.restorations
+
+    def forget(self) -> tuple[Restoration, ...]:
+        """Have nothing ready: the table is to be removed from here."""
+        self._prepared, self.restorations = None, ()
+        return self.restorations
+
+
+def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes]) -> Iterator[Restoration]:
+    for one in tables_of(program):
+        elsewhere = {name for name in (*program.collections, *program.chains) if is_of_bridges(name) != one.of_bridges}
+        stages = (stage.changed(without=frozenset(elsewhere)) for stage in stages_of(program, revoked))
+        new: list[Command] = [AddTable(of_bridges=one.of_bridges, must_be_new=True)]
+        messages: list[bytes] = []
+        for before, after in pairwise([Program(), *stages]):
+            parts = transactions(netlink, [*new, *commands_between(before, after)])
+            messages += (encoded_transaction(netlink, part)[0] for part in parts)
+            new = []
+        yield Restoration(table_question(of_bridges=one.of_bridges), tuple(messages))

@@ -1,0 +1,135 @@
+"""The process that stands by brings a removed table back alone, and ends with the agent."""
+
+import errno
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.agent.running import eventually
+from tests.dataplane.network import in_own_network, nft
+from tests.dataplane.programs import varied
+
+from ringfence.agent import standing_by
+from ringfence.agent.standing_by import StandbyProcess
+from ringfence.dataplane.kernel import Kernel
+
+
+@contextmanager
+def standing(kernel: Kernel) -> Iterator[StandbyProcess]:
+    """A process that is ready to bring back what is in force now."""
+    with kernel.standby.listening():
+        process = StandbyProcess(kernel.standby)
+        try:
+            process.send(kernel.prepare())
+            yield process
+        finally:
+            process.end()
+
+
+def guarded() -> Kernel:
+    kernel = Kernel()
+    kernel.apply(varied())
+    return kernel
+
+
+def is_back() -> bool:
+    return Kernel().present == varied()
+
+
+@in_own_network
+def test_it_brings_the_table_back_whenever_it_is_removed() -> None:
+    kernel = guarded()
+    with standing(kernel):
+        for removal in ("flush ruleset", "delete table inet ringfence", "delete table bridge ringfence"):
+            nft(removal)
+            eventually(is_back)
+            assert kernel.standby.has_begun()
+
+
+@in_own_network
+def test_it_asks_while_the_kernel_reports_no_changes() -> None:
+    kernel = guarded()
+    with standing(kernel), kernel.standby.not_listening():
+        for _ in range(2):
+            nft("flush ruleset")
+            eventually(is_back)
+
+
+@in_own_network
+def test_it_listens_again_afterwards() -> None:
+    kernel = guarded()
+    with standing(kernel):
+        for _ in range(20):
+            with kernel.standby.not_listening():
+                pass
+            nft("flush ruleset")
+            eventually(is_back)
+
+
+@in_own_network
+def test_it_sends_what_it_was_told_last() -> None:
+    kernel = guarded()
+    with standing(kernel) as process:
+        kernel.revoke([7])
+        process.send(kernel.prepare())
+        nft("flush ruleset")
+        eventually(is_back)
+        assert Kernel().revoked == {7}
+        kernel.remove()
+        process.send(kernel.prepare())
+        with kernel.standby.not_listening():
+            nft("add table inet other; delete table inet other")
+        process.send([*kernel.prepare()])  # when it answers, it has looked
+        assert not Kernel().has_table
+
+
+@in_own_network
+def test_it_is_woken_by_nothing_that_the_agent_or_it_sends() -> None:
+    kernel = guarded()
+    with kernel.standby.listening():
+        kernel.revoke([7])
+        assert kernel.standby.listener.waiting() is None
+        nft("add table inet other")
+        assert kernel.standby.listener.waiting() is not None
+
+
+@in_own_network
+def test_it_ends_with_the_agent_and_not_before() -> None:
+    """Ctrl-C and the end of a service are signals to the whole group of processes."""
+    with standing(guarded()) as process:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process._process.send_signal(number)
+        nft("flush ruleset")
+        eventually(is_back)
+        process._control.close()
+        assert process._process.wait(20) == 0
+
+
+@in_own_network
+def test_one_that_has_ended_is_told_nothing() -> None:
+    kernel = guarded()
+    with standing(kernel) as process:
+        kernel.revoke([7])
+        process._process.kill()
+        with pytest.raises(OSError, match=r"Broken pipe|it has ended") as raised:
+            process.send(kernel.prepare())
+        assert raised.value.errno in {errno.EPIPE, errno.ECONNRESET}
+        process._process.wait()
+        with pytest.raises(OSError, match="it has ended"):
+            process.send(kernel.prepare())
+
+
+@in_own_network
+def test_one_that_does_not_answer_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing_by, "PATIENCE", 0.2)
+    kernel = guarded()
+    with standing(kernel) as process:
+        process._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process._process.pid, os.WSTOPPED | os.WNOWAIT)
+        kernel.revoke([7])
+        with pytest.raises(TimeoutError):
+            process.send(kernel.prepare())
+        process.end()
+        assert process._process.returncode == -signal.SIGKILL
