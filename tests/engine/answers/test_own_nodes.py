@@ -13,7 +13,7 @@ from tests.semantics.objects import Object, admits, block, labelled, node, pod, 
 from tests.strategies import clusters
 
 from ringfence.engine.answers.explanations import explain
-from ringfence.engine.answers.own_nodes import listed_node_assumptions
+from ringfence.engine.answers.own_nodes import listed_host_assumptions, listed_node_assumptions
 from ringfence.engine.policies import End
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses, parse_address
@@ -174,3 +174,21 @@ class TestLists:
         assert self.listed(pod("x/a"), HOST, CLOSED) == ["y/host may run on the node of an isolated pod"]
         assert self.listed(pod("x/a"), self.AGENT) == [], "not isolated"
         assert self.listed(pod("x/a", nodeName="two"), HOST, CLOSED) == [], "both nodes are known"
+
+    @staticmethod
+    def of_hosts(*objects: Object) -> list[str]:
+        state = state_of(objects)
+        return [one.partition(":")[0] for one in listed_host_assumptions(state, list(state.members()))]
+
+    def test_a_pod_on_the_nodes_network_counts_as_the_node_of_a_pod_that_would_deny_it_something(self) -> None:
+        one_of = ["y/host uses the network of its node"]
+        host = HOST | {"status": {"podIP": "192.168.0.1", "podIPs": [{"ip": "192.168.0.1"}]}}
+        for objects in ([HOST], [HOST, ONE], [host]):
+            assert self.of_hosts(self.POD, *objects, CLOSED) == one_of
+            assert self.of_hosts(self.POD, *objects) == [], "not isolated"
+            assert self.of_hosts(pod("x/a", nodeName="two"), *objects, CLOSED) == [], "on another node"
+            assert self.of_hosts(pod("x/a"), *objects, CLOSED) == [], "other lines say that its node is not known"
+        admitted = policy("x/closed", ingress=[admits(block("192.168.0.0/24"))])
+        assert self.of_hosts(self.POD, host, ONE, admitted) == [], "allowed anyway"
+        agent = pod("y/agent", hostNetwork=True, nodeName="one")
+        assert self.of_hosts(self.POD, agent, HOST, CLOSED) == ["y/agent, y/host use the network of their nodes"]

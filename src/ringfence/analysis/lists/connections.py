@@ -23,6 +23,7 @@ from ringfence.engine.answers import (
     exempt_addresses,
     is_exempt,
     list_matches,
+    listed_host_assumptions,
     listed_node_assumptions,
     listed_priority_assumptions,
     subject_matches,
@@ -150,7 +151,10 @@ def list_assumptions(
     pods = list(state.members() if namespace is None else state.members_in(namespace))
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
-    nodes = listed_node_assumptions(state, pods, listed.destinations.reach)
+    nodes = (
+        *listed_node_assumptions(state, pods, listed.destinations.reach),
+        *listed_host_assumptions(state, pods),
+    )
     return ListAssumptions(
         (*_limits(state), *doubts, *_unknown_labels(state, pods), *nodes),
         list_matches(state, _pairs(state, listed), _asked(state, listed)),

@@ -9,7 +9,7 @@ from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
-from ringfence.engine.answers.own_nodes import assumed_about_own_node, listed_node_assumptions
+from ringfence.engine.answers.own_nodes import assumed_about_own_node, listed_host_assumptions, listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, allowing_rules, reasons_by_tier
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
@@ -60,6 +60,7 @@ __all__ = [
     "explain",
     "is_exempt",
     "list_matches",
+    "listed_host_assumptions",
     "listed_node_assumptions",
     "listed_priority_assumptions",
     "node_addresses",

@@ -24,6 +24,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _MOST_NAMES: Final = 3
+_USES: Final = ("uses the network of its node: its traffic is", "use the network of their nodes: their traffic is")
 _ALWAYS: Final = {
     Direction.INGRESS: "a node always reaches the pods that run on it",
     Direction.EGRESS: "Kubernetes says that a pod always reaches its own node, and network plugins differ",
@@ -98,6 +99,39 @@ def listed_node_assumptions(
             f"{_listed(sorted(hosts))} may run on the node of an isolated pod: taken not to, where a node is not "
             f"known; {_ALWAYS[Direction.INGRESS]}"
         )
+
+
+def listed_host_assumptions(state: State, pods: Iterable[Member]) -> Iterator[str]:
+    """What a list of connections to some pods assumes of hostNetwork pods that run on their nodes, in one line.
+
+    Only if policies of one of the pods deny something to one that runs beside it: then this decides.
+    """
+    hosts: defaultdict[str, list[Member]] = defaultdict(list)
+    for host in state.host_network_members():
+        if host.node:
+            hosts[host.node].append(host)
+    nodes: defaultdict[Identity, set[str]] = defaultdict(set)
+    for pod in pods:
+        if not pod.host_network and pod.node in hosts:
+            nodes[state.identity(pod)].add(pod.node)
+    for identity, names in nodes.items():
+        beside = [host for name in names for host in hosts[name]]
+        if _denies_some(state, identity, beside):
+            yield (
+                f"{_listed(sorted(map(str, beside)))} {_USES[len(beside) > 1]} taken to be that of the node, which "
+                "always reaches the pods that run on it; network plugins differ"
+            )
+            return
+
+
+def _denies_some(state: State, identity: Identity, hosts: Iterable[Member]) -> bool:
+    """Whether policies of an identity deny anything to hostNetwork pods, if these were others than their nodes."""
+    stack = state.tiers.stack(identity, Direction.INGRESS)
+    addresses = Addresses.union_of(node_addresses(state, host) for host in hosts)
+    if not addresses:
+        return any(profile.otherwise is Action.DENY for profile in stack)
+    cells = state.tiers.allowed_addresses(identity, Direction.INGRESS, addresses)
+    return bool(stack) and any(traffic != ALL_TRAFFIC for _, traffic in cells)
 
 
 def _addresses_of_hosts(state: State) -> dict[str, Addresses]:
