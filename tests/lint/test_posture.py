@@ -32,14 +32,14 @@ def test_a_policy_that_is_not_read_makes_it_unknown_whether_its_pods_are_isolate
     found = cluster_of([WEB, pod("api"), CILIUM]).lint(select=["RF201"])
     assert [one.object for one in found.found] == ["Pod shop/api"]
     (skipped,) = found.skipped
-    assert skipped.reason.startswith("not decided for shop/web: CiliumNetworkPolicy")
+    assert skipped.reason.startswith("not decided for Pod shop/web: CiliumNetworkPolicy")
 
 
 def test_a_namespace_is_decided_by_the_policies_for_pods_without_labels() -> None:
     guard = {**CILIUM, "spec": {"endpointSelector": {}, "ingress": [{}]}}
     found = cluster_of([WEB, pod("front", "front"), guard]).lint(select=["RF203"])
     assert [one.object for one in found.found] == ["Namespace front"]
-    assert found.skipped[0].reason.startswith("not decided for namespace shop")
+    assert found.skipped[0].reason.startswith("not decided for Namespace shop")
 
 
 def test_a_finding_about_a_workload_stands_where_the_workload_is_written(tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ def test_policies_that_are_not_read_make_it_unknown_what_is_shadowed() -> None:
     assert [(one.rules, one.reason) for one in findings.skipped] == [
         (
             ("RF108",),
-            "what seems redundant may be needed by GlobalNetworkPolicy.projectcalico.org guard "
-            "(added by a program), which is not read",
+            "not decided: GlobalNetworkPolicy.projectcalico.org guard (added by a program) is not read: it may change "
+            "what passes",
         )
     ]
 

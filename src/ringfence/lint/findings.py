@@ -90,10 +90,14 @@ class SuppressedFinding(msgspec.Struct, frozen=True):
 
 
 class SkippedRules(msgspec.Struct, frozen=True):
-    """Rules that could not be decided, by their identifiers, and why."""
+    """Rules that could not be decided, by their identifiers, and why: everywhere, or if `is_partial`, in places."""
 
     rules: tuple[str, ...]
     reason: str
+    is_partial: bool = False
+
+    def __str__(self) -> str:
+        return f"{'partly ' if self.is_partial else ''}skipped {', '.join(self.rules)}: {self.reason}"
 
 
 class BaselineEntry(msgspec.Struct, frozen=True):

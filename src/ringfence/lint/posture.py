@@ -7,15 +7,18 @@ no other rule is about. Pods that use their node's network are isolated by nobod
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial, reduce
+from itertools import chain
 from operator import and_
 from typing import Any, Final
 
-from ringfence.engine.doubts import doubt_text
+import msgspec
+
 from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Member, Reference, possible_pod
 from ringfence.engine.possible import Budget, Counterparts, Undecided, Universe
 from ringfence.lint.findings import IsolationCoverage
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Premise, doubtful
 from ringfence.lint.rule import Hit, ObjectHit, Unknown
 from ringfence.model.metadata import NO_LABELS
 from ringfence.model.policies import Direction
@@ -65,28 +68,26 @@ def is_about_all_pods(rule: CompiledRule) -> bool:
     )
 
 
-def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit | Unknown]:
-    """The workloads of which some pod is not isolated; those that policies which are not read may isolate, as one."""
-    unknown: dict[str, str] = {}
+def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
+    """The workloads of which some pod is not isolated."""
     for workload, pods in running_workloads(linted).items():
-        opened = [pod for pod in pods if not is_isolated(linted, pod, direction)]
-        doubt = next((one for pod in opened for one in linted.state.doubts.selecting(pod, direction)), None)
-        if doubt is not None:
-            unknown[str(workload)] = doubt_text(doubt, direction)
-        elif opened:
+        opened = tuple(pod for pod in pods if not is_isolated(linted, pod, direction))
+        if opened:
             some = "" if len(opened) == len(pods) else f" of {len(opened)} of its {len(pods)} pods"
             what = f"the {direction.field}{some}" if some else f"its {direction.field}"
             everybody = "every pod and every address may connect to it"
             if direction is Direction.EGRESS:
                 everybody = "it may connect to every pod and every address"
-            remedy = f"select it in a policy with {direction.value} in its policyTypes, or deny all by default"
             yield ObjectHit(
-                object_text(workload), linted.place_of(workload), f"no policy isolates {what}: {everybody}", remedy
+                object_text(workload),
+                linted.place_of(workload),
+                f"no policy isolates {what}: {everybody}",
+                f"select it in a policy with {direction.value} in its policyTypes, or deny all by default",
+                premises=(Premise(opened, direction),),
             )
-    yield from unknown_if(unknown)
 
 
-def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit | Unknown]:
+def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
     """The namespaces in which a new pod without labels would not be isolated."""
     known = linted.state.namespaces
     named = known.names() if linted.is_complete else filter(known.is_defined, known.names())
@@ -94,24 +95,14 @@ def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit 
     pods = [possible_pod(name, NO_LABELS) for name in names]
     with linted.state.supposing_pods(pods):
         opened = [pod for pod in pods if not is_isolated(linted, pod, direction)]
-        doubts = {pod.namespace: next(linted.state.doubts.selecting(pod, direction), None) for pod in opened}
-    unknown: dict[str, str] = {}
-    for name, doubt in doubts.items():
-        if doubt is not None:
-            unknown[f"namespace {name}"] = doubt_text(doubt, direction)
-            continue
-        message = f"a new pod without labels would not be isolated for {direction.field}"
-        remedy = f"add a policy with podSelector: {{}} and policyTypes: [{direction.value}] that has no rules"
-        yield ObjectHit(f"Namespace {name}", linted.place_of(Reference("", "Namespace", name)), message, remedy)
-    yield from unknown_if(unknown)
-
-
-def unknown_if(found: dict[str, str]) -> Iterator[Unknown]:
-    """What could not be decided of some objects, each with the reason, as one."""
-    if found:
-        name, reason = next(iter(found.items()))
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        yield Unknown(f"not decided for {name}{more}: {reason}")
+    for pod in opened:
+        yield ObjectHit(
+            f"Namespace {pod.namespace}",
+            linted.place_of(Reference("", "Namespace", pod.namespace)),
+            f"a new pod without labels would not be isolated for {direction.field}",
+            f"add a policy with podSelector: {{}} and policyTypes: [{direction.value}] that has no rules",
+            premises=(Premise((pod,), direction),),
+        )
 
 
 def object_text(reference: Reference) -> str:
@@ -135,20 +126,40 @@ def isolation_coverage(linted: Linted) -> IsolationCoverage | None:
 # --- what isolated workloads leave open -------------------------------------------------------------------------------
 
 
+class OpenWorkloads(msgspec.Struct, frozen=True):
+    """A rule to which it is due that something passes, and the isolated workloads of which it does.
+
+    `path` is that of the rule. Where no single rule is meant, it is the first policy that selects the workloads.
+    """
+
+    policy: CompiledPolicy[Any]
+    path: str
+    workloads: dict[Reference, list[Member]]
+    traffic: Traffic
+
+    def __str__(self) -> str:
+        first, more = next(iter(self.workloads)), len(self.workloads) - 1
+        return f"{first} and {more} more" if more else str(first)
+
+    @property
+    def pods(self) -> tuple[Member, ...]:
+        """The pods of all workloads."""
+        return tuple(chain.from_iterable(self.workloads.values()))
+
+
 def openings(
     linted: Linted,
     direction: Direction,
     passing: Passing,
     is_meant: Callable[[CompiledRule], bool],
     without: Iterable[Reference] = (),
-) -> Iterator[tuple[CompiledPolicy[Any], str, list[Reference], Traffic]]:
-    """The isolated workloads of which something passes, by the rule to which that is due.
+) -> Iterator[OpenWorkloads]:
+    """What is open, rule by rule. Pods that the same policies select are asked about once.
 
-    Yields the policy, the path of the rule, the workloads and the traffic. Where no single rule is meant, it is the
-    first policy that selects them. Pods that the same policies select are asked about once.
+    Workloads of which it is not known, because of policies that are not read, are openings of their own.
     """
     known: dict[Hashable, Traffic] = {}
-    found: dict[tuple[CompiledPolicy[Any], str], tuple[dict[Reference, None], Traffic]] = {}
+    found: dict[Hashable, OpenWorkloads] = {}
     left_out = frozenset(without)
     for workload, pods in running_workloads(linted).items():
         for pod in pods if workload not in left_out else ():
@@ -160,11 +171,12 @@ def openings(
             if (stack, own) not in known:
                 known[stack, own] = passing(stack, own)
             if traffic := known[stack, own]:
-                workloads, before = found.setdefault(_cause(stack, is_meant), ({}, NO_TRAFFIC))
-                workloads[workload] = None
-                found[_cause(stack, is_meant)] = workloads, before | traffic
-    for (policy, path), (workloads, traffic) in found.items():
-        yield policy, path, list(workloads), traffic
+                cause = _cause(stack, is_meant)
+                key = (*cause, doubtful(linted, [Premise((pod,), direction)]) is None)
+                before = found.get(key) or OpenWorkloads(*cause, {}, NO_TRAFFIC)
+                before.workloads.setdefault(workload, []).append(pod)
+                found[key] = msgspec.structs.replace(before, traffic=before.traffic | traffic)
+    return iter(found.values())
 
 
 def _cause(stack: Stack, is_meant: Callable[[CompiledRule], bool]) -> tuple[CompiledPolicy[Any], str]:
@@ -179,23 +191,14 @@ def _cause(stack: Stack, is_meant: Callable[[CompiledRule], bool]) -> tuple[Comp
 def opening_hits(
     linted: Linted,
     direction: Direction,
-    passing: Passing,
-    is_meant: Callable[[CompiledRule], bool],
+    found: Iterable[OpenWorkloads],
     say: Callable[[str, Traffic], str],
     remedy: str,
-    without: Iterable[Reference] = (),
-) -> Iterator[Hit | Unknown]:
-    """A finding for each rule to which an opening is due; `say` makes the message of the workloads and the traffic."""
-    unknown: dict[str, str] = {}
-    for policy, path, workloads, traffic in openings(linted, direction, passing, is_meant, without):
-        pods = [pod for workload in workloads for pod in running_workloads(linted)[workload]]
-        doubt = next((one for pod in pods for one in linted.state.doubts.selecting(pod, direction)), None)
-        if doubt is not None:
-            unknown[str(workloads[0])] = doubt_text(doubt, direction)
-            continue
-        more = f" and {len(workloads) - 1} more" if len(workloads) > 1 else ""
-        yield Hit(policy, path, say(f"{workloads[0]}{more}", traffic), remedy)
-    yield from unknown_if(unknown)
+) -> Iterator[Hit]:
+    """A finding for each opening; `say` makes the message of the workloads and the traffic."""
+    for one in found:
+        premise = Premise(one.pods, direction)
+        yield Hit(one.policy, one.path, say(str(one), one.traffic), remedy, premises=(premise,))
 
 
 def passing_with_all_pods(linted: Linted) -> Passing:

@@ -13,6 +13,7 @@ from ringfence.engine.answers import is_exempt, side_traffic
 from ringfence.engine.policies import CompiledPolicy, CompiledRule, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Premise
 from ringfence.lint.written import WrittenPeer, peers_in_force
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -35,6 +36,12 @@ class RefusedPeer(msgspec.Struct, frozen=True):
     allowed: Traffic
     policies: tuple[str, ...]
     naming: str | None
+
+    def premises(self, linted: Linted) -> tuple[Premise, ...]:
+        """That the pods of the peer, all of which refuse, are not allowed more by policies that are not read."""
+        assert self.peer.selection is not None
+        others = tuple(linted.pods_of(self.peer.selection)) if linted.state.doubts else (self.other,)
+        return (Premise(others, self.direction, is_refusal=True, is_between_pods=True),)
 
     @property
     def direction(self) -> Direction:

@@ -14,6 +14,7 @@ from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, Premise
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.model.text_edits import TextEdit
@@ -49,7 +50,7 @@ class Hit(msgspec.Struct, frozen=True):
 
     `edit` corrects it. `is_safe` says that the edit changes no verdict in any cluster, which is proved before it is
     applied. `related` are other places that the mistake is about, `pods` the pods that it is about and no others:
-    their annotations may suppress it.
+    their annotations may suppress it. It is withheld unless its `premises` hold.
     """
 
     policy: CompiledPolicy[Any]
@@ -61,6 +62,12 @@ class Hit(msgspec.Struct, frozen=True):
     is_safe: bool = False
     related: tuple[RelatedPlace, ...] = ()
     pods: tuple[Member, ...] = ()
+    premises: tuple[Premise, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """What it is about: one pod, or else the policy."""
+        return str(self.pods[0]) if len(self.pods) == 1 else f"{self.policy.kind_name} {self.policy}"
 
 
 class ObjectHit(msgspec.Struct, frozen=True):
@@ -71,6 +78,12 @@ class ObjectHit(msgspec.Struct, frozen=True):
     message: str
     remedy: str
     level: FindingLevel | None = None
+    premises: tuple[Premise, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """What it is about."""
+        return self.object
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -87,7 +100,8 @@ class LintRule(msgspec.Struct, frozen=True):
     """A rule. `identifier` and `name` never change their meaning, and numbers are not used again.
 
     `page` describes the rule, as `lint/pages.py` reads it. `check` yields what it finds, in any order. `claims` gives
-    the level of a problem of the input that is a finding of the rule, too; None if it is not.
+    the level of a problem of the input that is a finding of the rule, too; None if it is not. The `basis` says what
+    policies that are not read could change.
     """
 
     identifier: str
@@ -98,6 +112,7 @@ class LintRule(msgspec.Struct, frozen=True):
     needs: Needs = Needs.PODS
     group: RuleGroup = RuleGroup.DEFAULT
     claims: Callable[[Problem], FindingLevel | None] = _claims_nothing
+    basis: Basis = Basis.WRITTEN
 
 
 def finds_nothing_else(linted: Linted) -> Iterator[Hit]:

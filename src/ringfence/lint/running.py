@@ -1,5 +1,6 @@
 """Rules applied to a cluster: which ones, in which order, and what becomes of what they find."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, Ski
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.posture import isolation_coverage
+from ringfence.lint.premises import Basis, Withheld, doubtful, undecided_everywhere
 from ringfence.lint.rendered import kustomize_source
 from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
@@ -28,32 +30,52 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
     """What some rules find, and the problems of the input, by place. The order is the same in every run.
 
     A problem that a rule is about is a finding of that rule. Without the rule, a warning is left out; an error never
-    is, for what else is found was decided without its object.
+    is, for what else is found was decided without its object. What a policy that is not read may change is withheld.
     """
     found = list(_problems(problems, rules))
     documents: dict[int, dict[str, Any]] = {}
-    skipped: dict[str, list[str]] = {}
+    skipped = _Skipped()
     for rule in rules:
         if reason := _missing(linted, rule):
-            skipped.setdefault(reason, []).append(rule.identifier)
+            skipped.add(rule, reason)
             continue
         for hit in rule.check(linted):
             if isinstance(hit, Unknown):
-                skipped.setdefault(hit.reason, []).append(rule.identifier)
+                skipped.add(rule, hit.reason, is_partial=True)
+            elif doubt := doubtful(linted, hit.premises):
+                skipped.withheld.add(rule.identifier, hit.about, doubt)
             else:
                 found.append(_finding(rule, hit, documents, linted.state.workload))
     found.sort(key=lambda one: order_of(one[0]))
     return LintFindings(
         tuple(with_fingerprints(found)),
-        tuple(SkippedRules(tuple(dict.fromkeys(of)), reason) for reason, of in skipped.items()),
+        tuple(skipped),
         coverage=isolation_coverage(linted) if any(one.group is RuleGroup.POSTURE for one in rules) else None,
     )
 
 
+class _Skipped:
+    """The rules that could not be decided, by reason."""
+
+    def __init__(self) -> None:
+        self._rules: defaultdict[tuple[str, bool], dict[str, None]] = defaultdict(dict)
+        self.withheld = Withheld()
+
+    def add(self, rule: LintRule, reason: str, *, is_partial: bool = False) -> None:
+        """Note that a rule could not be decided, or that it could not in places."""
+        self._rules[reason, is_partial][rule.identifier] = None
+
+    def __iter__(self) -> Iterator[SkippedRules]:
+        for (reason, is_partial), rules in self._rules.items():
+            yield SkippedRules(tuple(rules), reason, is_partial)
+        yield from self.withheld.skipped()
+
+
 def _missing(linted: Linted, rule: LintRule) -> str:
     """Why a rule cannot be decided; empty if it can."""
-    is_enough = rule.needs is Needs.POLICIES or linted.is_complete or linted.has_pods
-    return "" if is_enough else NO_PODS
+    if rule.needs is not Needs.POLICIES and not linted.is_complete and not linted.has_pods:
+        return NO_PODS
+    return undecided_everywhere(linted) if rule.basis is Basis.PASSING_EVERYWHERE else ""
 
 
 def _finding(

@@ -7,6 +7,8 @@ import msgspec
 from ringfence.analysis.endpoints import selected_members, target_port
 from ringfence.engine.population import Member, Reference
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Premise, doubtful
+from ringfence.model.policies import Direction
 from ringfence.model.service_users import ServiceTarget
 from ringfence.model.services import Service
 
@@ -35,7 +37,9 @@ def _behind(
     linted: Linted, user: Reference, name: Reference, service: Service, target: ServiceTarget
 ) -> Iterator[NamedTarget]:
     seen: set[tuple[int, str, int]] = set()
-    for pod in sorted(selected_members(linted.state, service), key=lambda one: one.reference):
+    pods = sorted(selected_members(linted.state, service), key=lambda one: one.reference)
+    # Of pods that are alike, the first stands for all: one of which more is known, if there is any.
+    for pod in sorted(pods, key=lambda pod: _is_doubtful(linted, pod)):
         for port in service.spec.ports or ():
             number = target_port(pod, port) if target.port in (None, port.port, port.name) else None
             if number is None or pod.host_network:
@@ -44,3 +48,7 @@ def _behind(
             if key not in seen:
                 seen.add(key)
                 yield NamedTarget(user, name, pod, port.protocol, number)
+
+
+def _is_doubtful(linted: Linted, pod: Member) -> bool:
+    return doubtful(linted, [Premise((pod,), Direction.INGRESS, is_refusal=True)]) is not None

@@ -33,7 +33,7 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
     `taken` are the labels of namespaces to come that other examples have, by name. Raises ValueError if the example
     would have to be in one of them and give it other labels: a namespace that policies name.
     """
-    labels = _plainest(pods.pods)
+    labels = plainest_labels(pods.pods)
     for name in namespaces.names():
         if pods.namespaces.matches(namespaces.labels(name)):
             return ExamplePod(name, namespaces.labels(name), labels)
@@ -42,7 +42,7 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
         (values_of(term, of_name=True) for term in pods.namespaces.terms if term.key == NAME_LABEL),
         PRESENT,
     )
-    own = _plainest(pods.namespaces)
+    own = plainest_labels(pods.namespaces)
     for name in _names(names):
         space = {**own, NAME_LABEL: name}
         if names.contains(name) and not namespaces.exists(name) and taken.get(name, space) == space:
@@ -50,8 +50,11 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
     raise ValueError(f"{name} has other labels already")
 
 
-def _plainest(selector: Selector) -> Labels:
-    """The fewest labels that a selector matches, with the shortest values that it names."""
+def plainest_labels(selector: Selector) -> Labels:
+    """The fewest labels that a selector matches, with the shortest values that it names.
+
+    Raises ValueError for a selector that matches none.
+    """
     values: dict[str, LabelValues] = {}
     for term in selector.terms:
         values[term.key] = values.get(term.key, ANY_VALUE) & values_of(term)

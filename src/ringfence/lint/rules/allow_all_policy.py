@@ -82,7 +82,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
             if rules and tiers.allows_everything(tiers.stack_of([policy], direction)):
                 message = (
                     f"the policy allows all {direction.field} of all pods in namespace {policy.namespace}, whatever "
-                    "other policies say"
+                    "other NetworkPolicies say"
                 )
                 yield Hit(policy, f"spec.{direction.field}", message, "remove it, or narrow its rule")
 

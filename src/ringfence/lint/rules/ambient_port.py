@@ -174,10 +174,11 @@ spec:
 from collections.abc import Iterator
 from typing import Final
 
-from ringfence.engine.policies import CompiledRule, PortQuestion
-from ringfence.engine.population import Member
+from ringfence.engine.policies import Action, CompiledRule, PortQuestion
+from ringfence.engine.population import Identity, Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, witness
 from ringfence.lint.rule import NO_NAMESPACES, Hit, LintRule, Unknown
 from ringfence.lint.written import isolating_policy, rules_in_force
 from ringfence.model.policies import Direction
@@ -190,25 +191,36 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
     if not linted.has_namespaces and not linted.is_complete and _names_the_tunnel(linted):
         yield Unknown(NO_NAMESPACES)
     for identity in linted.state.population.identities():
-        pod = next((pod for pod in identity.pods() if is_ambient(linted, pod)), None)
-        policy = isolating_policy(linted, pod, Direction.INGRESS) if pod else None
-        if pod is None or policy is None:
+        pods = [pod for pod in identity.pods() if is_ambient(linted, pod)]
+        policy = isolating_policy(linted, pods[0], Direction.INGRESS) if pods else None
+        if policy is None:
             continue
-        profiles = linted.state.tiers.profiles(identity, Direction.INGRESS)
-        rules = [rule for profile in profiles for rule in profile.rules if _is_about_pods(rule)]
-        if rules and not any(rule.traffic.contains("TCP", _TUNNEL) for rule in rules):
+        if _is_shut_out(linted, identity):
+            premise = witness(linted, pods, Direction.INGRESS, is_refusal=True, is_between_pods=True)
+            (pod,) = premise.pods
             message = (
                 f"no rule admits anybody to TCP {_TUNNEL} of {pod}, to which all connections of its ambient mesh come: "
                 "no pod of the mesh can connect to it"
             )
-            yield Hit(policy, "spec.ingress", message, f"admit the same peers to TCP {_TUNNEL}", pods=(pod,))
-        elif other := _more(linted, pod):
+            remedy = f"admit the same peers to TCP {_TUNNEL}"
+            yield Hit(policy, "spec.ingress", message, remedy, pods=(pod,), premises=(premise,))
+        elif other := _more(linted, pods[0]):
+            premise = witness(linted, pods, Direction.INGRESS, is_between_pods=True)
+            (pod,) = premise.pods
             message = (
                 f"{other} may connect to TCP {_TUNNEL} of {pod} and to none of its own ports: through the tunnel of "
                 "the ambient mesh it reaches all of them"
             )
             remedy = f"admit to TCP {_TUNNEL} whom the ports admit"
-            yield Hit(policy, "spec.ingress", message, remedy, FindingLevel.WARNING, pods=(pod,))
+            level = FindingLevel.WARNING
+            yield Hit(policy, "spec.ingress", message, remedy, level, pods=(pod,), premises=(premise,))
+
+
+def _is_shut_out(linted: Linted, pod: Identity) -> bool:
+    """Whether rules admit pods to a pod, and none of them to the tunnel."""
+    profiles = linted.state.tiers.profiles(pod, Direction.INGRESS)
+    rules = [rule for profile in profiles for rule in profile.rules if _admits_pods(rule)]
+    return bool(rules) and not any(rule.traffic.contains("TCP", _TUNNEL) for rule in rules)
 
 
 def _names_the_tunnel(linted: Linted) -> bool:
@@ -223,8 +235,8 @@ def is_ambient(linted: Linted, pod: Member) -> bool:
     return not pod.host_network and (own or linted.state.namespaces.labels(pod.namespace).get(_LABEL)) == "ambient"
 
 
-def _is_about_pods(rule: CompiledRule) -> bool:
-    return rule.peers.everyone or bool(rule.peers.selections)
+def _admits_pods(rule: CompiledRule) -> bool:
+    return rule.action is Action.ALLOW and (rule.peers.everyone or bool(rule.peers.selections))
 
 
 def _more(linted: Linted, pod: Member) -> Member | None:
@@ -238,4 +250,4 @@ def _more(linted: Linted, pod: Member) -> Member | None:
     return next((other for other in others if other is not pod and is_ambient(linted, other)), None)
 
 
-RULE = LintRule("RF133", "ambient-port", FindingLevel.ERROR, __doc__, _check)
+RULE = LintRule("RF133", "ambient-port", FindingLevel.ERROR, __doc__, _check, basis=Basis.PASSING)

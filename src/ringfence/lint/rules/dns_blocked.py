@@ -46,6 +46,35 @@ spec:
     ports: [{port: 53}, {port: 443}]
 ```
 
+Fires, for a rule that denies DNS is none that allows it:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: dns}
+spec:
+  priority: 10
+  subject: {namespaces: {}}
+  egress:
+  - action: Deny
+    to: [{networks: [203.0.113.0/24]}]
+    ports: [{portNumber: {protocol: UDP, port: 53}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{port: 443}]
+```
+
 Silent, for another policy allows it to all pods:
 
 ```yaml
@@ -116,10 +145,11 @@ spec:
 from collections.abc import Iterator
 from typing import Final
 
-from ringfence.engine.policies import CompiledRule
-from ringfence.engine.population import Member
+from ringfence.engine.policies import Action, CompiledRule
+from ringfence.engine.population import Identity, Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.premises import Basis, witness
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.model.policies import Direction
 
@@ -129,15 +159,15 @@ _PORTS: Final = (53, 5353)
 def _check(linted: Linted) -> Iterator[Hit]:
     for policy in linted.policies:
         if any(rule.peers.everyone or rule.peers.selections for rule in policy.rules.get(Direction.EGRESS, ())):
-            pods = [pod for pod in linted.example_pods(policy.subject) if not _may_ask(linted, pod)]
-            if pods:
-                yield _hit(policy, pods)
+            blocked = [one for one in linted.identities_of(policy.subject) if not _may_ask(linted, one)]
+            if blocked:
+                yield _hit(linted, policy, [pod for identity in blocked for pod in identity.pods()])
 
 
-def _may_ask(linted: Linted, pod: Member) -> bool:
+def _may_ask(linted: Linted, pod: Identity) -> bool:
     """Whether some rule of any policy that selects a pod allows it the port of a DNS server, to anybody."""
-    profiles = linted.state.tiers.profiles(linted.state.identity(pod), Direction.EGRESS)
-    return any(_is_for_dns(rule) for profile in profiles for rule in profile.rules)
+    profiles = linted.state.tiers.profiles(pod, Direction.EGRESS)
+    return any(rule.action is Action.ALLOW and _is_for_dns(rule) for profile in profiles for rule in profile.rules)
 
 
 def _is_for_dns(rule: CompiledRule) -> bool:
@@ -145,14 +175,16 @@ def _is_for_dns(rule: CompiledRule) -> bool:
     return bool(rule.names_of("UDP")) or any(rule.traffic.contains("UDP", port) for port in _PORTS)
 
 
-def _hit(policy: PolicyInForce, pods: list[Member]) -> Hit:
-    pod = min(pods, key=lambda pod: pod.reference)
+def _hit(linted: Linted, policy: PolicyInForce, pods: list[Member]) -> Hit:
+    pods.sort(key=lambda pod: pod.reference)
+    premise = witness(linted, pods, Direction.EGRESS, is_refusal=True)
     message = (
-        f"{pod} cannot resolve names: its egress is isolated, and no rule allows it UDP 53, "
+        f"{premise.pods[0]} cannot resolve names: its egress is isolated, and no rule allows it UDP 53, "
         "so that it cannot use this policy's rules by name"
     )
     remedy = "allow UDP and TCP 53 to the pods with k8s-app: kube-dns in namespace kube-system"
-    return Hit(policy, "spec.egress", message, remedy, pods=tuple(pods) if len(pods) == 1 else ())
+    alone = tuple(pods) if len(pods) == 1 else ()
+    return Hit(policy, "spec.egress", message, remedy, pods=alone, premises=(premise,))
 
 
-RULE = LintRule("RF114", "dns-blocked", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF114", "dns-blocked", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -95,6 +95,7 @@ from typing import Final
 from ringfence.engine.policies import CompiledRule, PodSelection
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, Premise, subjects, witness
 from ringfence.lint.rule import Hit, LintRule, Needs
 from ringfence.lint.written import WrittenRule, rules_for_all_its_pods, rules_in_force
 from ringfence.model.policies import Direction
@@ -111,8 +112,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
         # All ports of UDP are not about DNS.
         if is_for_dns and not traffic.contains("TCP", _PORT) and not traffic.contains("UDP", _PORT + 1):
             others = [one.compiled for one in rules_for_all_its_pods(linted, rule)]
-            if not _is_allowed(rule, [one for one in others if one.traffic.contains("TCP", _PORT)]):
-                yield _hit(rule)
+            is_allowed = _is_allowed(rule, [one for one in others if one.traffic.contains("TCP", _PORT)])
+            if not is_allowed and (pods := subjects(linted, rule.policy)):
+                yield _hit(rule, witness(linted, pods, Direction.EGRESS, is_refusal=True))
 
 
 def _is_allowed(rule: WrittenRule, others: list[CompiledRule]) -> bool:
@@ -141,10 +143,11 @@ def _is_part(fewer: Selector, more: Selector | None) -> bool:
     return set(fewer.terms) <= set(more.terms if more else ())
 
 
-def _hit(rule: WrittenRule) -> Hit:
+def _hit(rule: WrittenRule, premise: Premise) -> Hit:
     message = "UDP 53 is allowed here and TCP 53 is not: answers that do not fit into a packet are asked for over TCP"
     edit = add_item(rule.policy.origin, f"{rule.path}.ports", "{protocol: TCP, port: 53}")
-    return Hit(rule.policy, f"{rule.path}.ports", message, "add protocol: TCP, port: 53 to the rule", edit=edit)
+    remedy = "add protocol: TCP, port: 53 to the rule"
+    return Hit(rule.policy, f"{rule.path}.ports", message, remedy, edit=edit, premises=(premise,))
 
 
-RULE = LintRule("RF115", "dns-udp-only", FindingLevel.NOTE, __doc__, _check, Needs.POLICIES)
+RULE = LintRule("RF115", "dns-udp-only", FindingLevel.NOTE, __doc__, _check, Needs.POLICIES, basis=Basis.PASSING)

@@ -101,29 +101,37 @@ from ringfence.engine.policies import OwnPorts, Stack
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.internet import is_about_the_internet, passing_with_the_internet
 from ringfence.lint.linted import Linted
-from ringfence.lint.posture import opening_hits
-from ringfence.lint.rule import Hit, LintRule, RuleGroup, Unknown
+from ringfence.lint.posture import opening_hits, openings
+from ringfence.lint.premises import Basis
+from ringfence.lint.rule import Hit, LintRule, RuleGroup
 from ringfence.model.policies import Direction
-from ringfence.sets.traffic import Traffic
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 _DNS: Final = Traffic.of("TCP", ((53, 53),)) | Traffic.of("UDP", ((53, 53),))
 
 
-def _check(linted: Linted) -> Iterator[Hit | Unknown]:
-    passing, meant = passing_with_the_internet(linted, Direction.EGRESS), is_about_the_internet(linted)
+def _check(linted: Linted) -> Iterator[Hit]:
+    direction = Direction.EGRESS
+    passing, meant = passing_with_the_internet(linted, direction), is_about_the_internet(linted)
 
     def beyond_dns(stack: Stack, own: OwnPorts) -> Traffic:
         traffic = passing(stack, own)
-        return traffic if traffic - _DNS else traffic - traffic
+        return traffic if traffic - _DNS else NO_TRAFFIC
 
-    remedy = "name the addresses that it needs, or let it go through a proxy"
-    yield from opening_hits(
-        linted, Direction.EGRESS, beyond_dns, lambda rule: meant(rule) and bool(rule.traffic - _DNS), _message, remedy
-    )
+    found = openings(linted, direction, beyond_dns, lambda rule: meant(rule) and bool(rule.traffic - _DNS))
+    return opening_hits(linted, direction, found, _message, "name the addresses that it needs, or use a proxy")
 
 
 def _message(workloads: str, traffic: Traffic) -> str:
     return f"{workloads} may connect to every address of the internet: {traffic}"
 
 
-RULE = LintRule("RF207", "egress-to-internet", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.POSTURE)
+RULE = LintRule(
+    "RF207",
+    "egress-to-internet",
+    FindingLevel.NOTE,
+    __doc__,
+    _check,
+    group=RuleGroup.POSTURE,
+    basis=Basis.PASSING,
+)

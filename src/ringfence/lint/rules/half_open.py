@@ -132,22 +132,25 @@ from collections.abc import Iterator
 
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis
 from ringfence.lint.refusals import RefusedPeer, refusals
 from ringfence.lint.rule import Hit, LintRule
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    return (_hit(one) for one in refusals(linted) if one.naming is None)
+    return (_hit(linted, one) for one in refusals(linted) if one.naming is None)
 
 
-def _hit(one: RefusedPeer) -> Hit:
+def _hit(linted: Linted, one: RefusedPeer) -> Hit:
     only = f"allow only {one.allowed} there" if one.allowed else "refuse it"
     message = (
         f"no connection that this peer allows passes: it allows {one.named} from {one.source} to {one.destination}, "
         f"and the {one.direction.field} rules of {one.other} ({', '.join(one.policies)}) {only}"
     )
     remedy = f"allow it in a policy for {one.direction.field} of {one.other}, or remove the peer"
-    return Hit(one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other))
+    return Hit(
+        one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other), premises=one.premises(linted)
+    )
 
 
-RULE = LintRule("RF113", "half-open", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF113", "half-open", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -157,6 +157,7 @@ from ringfence.engine.policies import CompiledRule, PodSelection
 from ringfence.engine.population import NAME_LABEL
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.service_targets import NamedTarget, named_targets
 from ringfence.lint.written import isolating_policy
@@ -174,7 +175,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 f"{target.service} of {target.user}"
             )
             remedy = "add a rule with the port and a namespaceSelector for the namespace of the ingress controller"
-            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,))
+            premise = Premise((target.pod,), Direction.INGRESS, is_refusal=True)
+            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,), premises=(premise,))
 
 
 def _shut_out(linted: Linted, target: NamedTarget) -> str:
@@ -213,4 +215,4 @@ def _is_about_others(selection: PodSelection, own: str) -> bool:
     return not any(values <= {own} for values in names)
 
 
-RULE = LintRule("RF135", "ingress-controller-blocked", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF135", "ingress-controller-blocked", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -98,13 +98,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from ringfence.engine.policies import own_ports
+from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.premises import Basis, Premise, subjects, witness
 from ringfence.lint.rule import Hit, LintRule, Needs
 from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
 from ringfence.model.policies import Direction
 from ringfence.model.structure_edits import add_field, add_item
 from ringfence.sets.addresses import Addresses, Family, parse_address
+from ringfence.sets.partitions import Partition
+from ringfence.sets.traffic import Traffic
 
 _FAMILY, _NUMBER = parse_address("169.254.169.254")
 _SERVER: Final = Addresses.in_family(Family.IPV4, ((_NUMBER, _NUMBER),))
@@ -117,19 +121,25 @@ def _check(linted: Linted) -> Iterator[Hit]:
         block, traffic = rule.compiled.peers.block, rule.compiled.traffic
         if rule.direction is Direction.INGRESS or block is None or not traffic.contains("TCP", _PORT):
             continue
-        if block.addresses.contains(_FAMILY, _NUMBER) and _is_allowed(linted, rule.policy):
-            yield from map(_hit, _wider_blocks(rule))
+        if block.addresses.contains(_FAMILY, _NUMBER) and (pods := _allowed(linted, rule.policy)):
+            premise = witness(linted, pods, Direction.EGRESS)
+            yield from (_hit(peer, premise) for peer in _wider_blocks(rule))
 
 
-def _is_allowed(linted: Linted, policy: PolicyInForce) -> bool:
-    """Whether some pod of a policy may connect to the server; without pods, whether one with this policy alone may."""
+def _allowed(linted: Linted, policy: PolicyInForce) -> list[Member]:
+    """The pods that may connect to the server; without any, one to come, if this policy alone allows it."""
     tiers = linted.state.tiers
-    identities = list(linted.identities_of(policy.subject))
+    identities = linted.identities_of(policy.subject)
+    if not identities:
+        alone = tiers.addresses_of(tiers.stack_of([policy], Direction.EGRESS), within=_SERVER)
+        return subjects(linted, policy) if _has_port(alone) else []
     stacks = [(tiers.stack(one, Direction.EGRESS), one) for one in identities]
-    found = [tiers.addresses_of(stack, own_ports(stack, one), _SERVER) for stack, one in stacks]
-    if not found:
-        found = [tiers.addresses_of(tiers.stack_of([policy], Direction.EGRESS), within=_SERVER)]
-    return any(allowed.contains("TCP", _PORT) for cells in found for _, allowed in cells)
+    found = [one for stack, one in stacks if _has_port(tiers.addresses_of(stack, own_ports(stack, one), _SERVER))]
+    return [pod for identity in found for pod in identity.pods()]
+
+
+def _has_port(cells: Partition[Addresses, Traffic]) -> bool:
+    return any(allowed.contains("TCP", _PORT) for _, allowed in cells)
 
 
 def _wider_blocks(rule: WrittenRule) -> Iterator[WrittenPeer]:
@@ -139,7 +149,7 @@ def _wider_blocks(rule: WrittenRule) -> Iterator[WrittenPeer]:
             yield peer
 
 
-def _hit(peer: WrittenPeer) -> Hit:
+def _hit(peer: WrittenPeer, premise: Premise) -> Hit:
     assert peer.peer.ip_block is not None
     message = f"{peer.peer.ip_block.cidr} has 169.254.169.254, where clouds give away the credentials of the machine"
     origin, path = peer.policy.origin, f"{peer.path}.ipBlock"
@@ -147,7 +157,10 @@ def _hit(peer: WrittenPeer) -> Hit:
         edit = add_item(origin, f"{path}.except", _CIDR)
     else:
         edit = add_field(origin, path, "except", f"[{_CIDR}]", ("cidr", "except"))
-    return Hit(peer.policy, peer.path, message, f"add except: [{_CIDR}] to the block", edit=edit)
+    remedy = f"add except: [{_CIDR}] to the block"
+    return Hit(peer.policy, peer.path, message, remedy, edit=edit, premises=(premise,))
 
 
-RULE = LintRule("RF132", "metadata-reachable", FindingLevel.WARNING, __doc__, _check, Needs.POLICIES)
+RULE = LintRule(
+    "RF132", "metadata-reachable", FindingLevel.WARNING, __doc__, _check, Needs.POLICIES, basis=Basis.PASSING
+)

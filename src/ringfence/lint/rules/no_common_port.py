@@ -135,21 +135,24 @@ from collections.abc import Iterator
 
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis
 from ringfence.lint.refusals import RefusedPeer, refusals
 from ringfence.lint.rule import Hit, LintRule
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    return (_hit(one) for one in refusals(linted) if one.naming is not None)
+    return (_hit(linted, one) for one in refusals(linted) if one.naming is not None)
 
 
-def _hit(one: RefusedPeer) -> Hit:
+def _hit(linted: Linted, one: RefusedPeer) -> Hit:
     message = (
         f"{one.source} and {one.destination} name each other, and have no port in common: "
         f"this rule allows {one.named}, and {one.naming} and all other rules of {one.other} allow {one.allowed}"
     )
     remedy = "write the port on which the destination listens in both rules"
-    return Hit(one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other))
+    return Hit(
+        one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other), premises=one.premises(linted)
+    )
 
 
-RULE = LintRule("RF142", "no-common-port", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF142", "no-common-port", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -90,6 +90,7 @@ from functools import partial
 
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.posture import open_namespaces
+from ringfence.lint.premises import Basis
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
 from ringfence.model.policies import Direction
 
@@ -101,4 +102,5 @@ RULE = LintRule(
     partial(open_namespaces, direction=Direction.EGRESS),
     Needs.POLICIES,
     RuleGroup.POSTURE,
+    basis=Basis.PASSING,
 )

@@ -109,6 +109,7 @@ from functools import partial
 
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.posture import open_workloads
+from ringfence.lint.premises import Basis
 from ringfence.lint.rule import LintRule, RuleGroup
 from ringfence.model.policies import Direction
 
@@ -119,4 +120,5 @@ RULE = LintRule(
     __doc__,
     partial(open_workloads, direction=Direction.INGRESS),
     group=RuleGroup.POSTURE,
+    basis=Basis.PASSING,
 )

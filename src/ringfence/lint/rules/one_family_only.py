@@ -102,6 +102,7 @@ from typing import Final
 
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, Premise, witness
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, rules_for_all_its_pods, rules_in_force
 from ringfence.model.structure_edits import add_item
@@ -117,7 +118,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if block is None or not block.covers_family:
             continue
         whole = {family: peer for peer in rule.peers() if (family := _family(peer))}
-        if len(whole) != 1 or not any(len(pod.addresses) > 1 for pod in linted.example_pods(rule.policy.subject)):
+        pods = [pod for pod in linted.pods_of(rule.policy.subject) if len(pod.addresses) > 1]
+        if len(whole) != 1 or not pods:
             continue
         ((family, peer),) = whole.items()
         other = next(one for one in FAMILIES if one is not family)
@@ -127,7 +129,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
             and (one.compiled.peers.everyone or other in _families(one.peers()))
             for one in rules_for_all_its_pods(linted, rule)
         ):
-            yield _hit(peer, other)
+            yield _hit(peer, other, witness(linted, pods, rule.direction, is_refusal=True))
 
 
 def _family(peer: WrittenPeer) -> Family | None:
@@ -139,13 +141,14 @@ def _families(peers: Iterator[WrittenPeer]) -> set[Family | None]:
     return set(map(_family, peers))
 
 
-def _hit(peer: WrittenPeer, other: Family) -> Hit:
+def _hit(peer: WrittenPeer, other: Family, premise: Premise) -> Hit:
     assert peer.peer.ip_block is not None
     message = (
         f"{peer.peer.ip_block.cidr} means no {other} address, and pods of this policy have addresses of both families"
     )
     edit = add_item(peer.policy.origin, peer.path.rpartition("[")[0], f'{{ipBlock: {{cidr: "{_CIDR[other]}"}}}}')
-    return Hit(peer.policy, peer.path, message, f"add a peer with {_CIDR[other]}", edit=edit)
+    remedy = f"add a peer with {_CIDR[other]}"
+    return Hit(peer.policy, peer.path, message, remedy, edit=edit, premises=(premise,))
 
 
-RULE = LintRule("RF121", "one-family-only", FindingLevel.NOTE, __doc__, _check)
+RULE = LintRule("RF121", "one-family-only", FindingLevel.NOTE, __doc__, _check, basis=Basis.PASSING)

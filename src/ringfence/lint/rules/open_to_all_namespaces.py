@@ -132,20 +132,29 @@ from collections.abc import Iterator
 
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
-from ringfence.lint.posture import decided, is_about_all_pods, opening_hits, passing_with_all_pods
+from ringfence.lint.posture import decided, is_about_all_pods, opening_hits, openings, passing_with_all_pods
+from ringfence.lint.premises import Basis
 from ringfence.lint.rule import Hit, LintRule, ObjectHit, RuleGroup, Unknown
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import Traffic
 
 
 def _check(linted: Linted) -> Iterator[Hit | ObjectHit | Unknown]:
-    passing = passing_with_all_pods(linted)
+    found = openings(linted, Direction.INGRESS, passing_with_all_pods(linted), is_about_all_pods)
     remedy = "name the namespaces whose pods may connect"
-    yield from decided(opening_hits(linted, Direction.INGRESS, passing, is_about_all_pods, _message, remedy))
+    yield from decided(opening_hits(linted, Direction.INGRESS, found, _message, remedy))
 
 
 def _message(workloads: str, traffic: Traffic) -> str:
     return f"every pod of every namespace may connect to {workloads}: {traffic}"
 
 
-RULE = LintRule("RF205", "open-to-all-namespaces", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.POSTURE)
+RULE = LintRule(
+    "RF205",
+    "open-to-all-namespaces",
+    FindingLevel.NOTE,
+    __doc__,
+    _check,
+    group=RuleGroup.POSTURE,
+    basis=Basis.PASSING,
+)

@@ -125,8 +125,9 @@ from ringfence.engine.population import Reference
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.internet import is_about_the_internet, passing_with_the_internet
 from ringfence.lint.linted import Linted
-from ringfence.lint.posture import opening_hits
-from ringfence.lint.rule import Hit, LintRule, RuleGroup, Unknown
+from ringfence.lint.posture import opening_hits, openings
+from ringfence.lint.premises import Basis
+from ringfence.lint.rule import Hit, LintRule, RuleGroup
 from ringfence.lint.service_targets import named_targets
 from ringfence.model.policies import Direction
 from ringfence.model.service_users import ROUTING_KINDS
@@ -135,17 +136,11 @@ from ringfence.sets.traffic import Traffic
 _TYPES: Final = ("LoadBalancer", "NodePort")
 
 
-def _check(linted: Linted) -> Iterator[Hit | Unknown]:
+def _check(linted: Linted) -> Iterator[Hit]:
     direction = Direction.INGRESS
-    yield from opening_hits(
-        linted,
-        direction,
-        passing_with_the_internet(linted, direction),
-        is_about_the_internet(linted),
-        _message,
-        "name the pods that may connect, or the addresses",
-        _meant_to_be_reached(linted),
-    )
+    passing, meant = passing_with_the_internet(linted, direction), is_about_the_internet(linted)
+    found = openings(linted, direction, passing, meant, _meant_to_be_reached(linted))
+    return opening_hits(linted, direction, found, _message, "name the pods that may connect, or the addresses")
 
 
 def _meant_to_be_reached(linted: Linted) -> Iterator[Reference]:
@@ -162,4 +157,12 @@ def _message(workloads: str, traffic: Traffic) -> str:
     return f"every address of the internet may connect to {workloads}: {traffic}"
 
 
-RULE = LintRule("RF206", "open-to-internet", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.POSTURE)
+RULE = LintRule(
+    "RF206",
+    "open-to-internet",
+    FindingLevel.NOTE,
+    __doc__,
+    _check,
+    group=RuleGroup.POSTURE,
+    basis=Basis.PASSING,
+)

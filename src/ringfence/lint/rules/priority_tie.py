@@ -183,32 +183,41 @@ spec:
 ```
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from itertools import combinations, groupby
 from typing import Any
 
 from ringfence.engine.answers import equal_priority_text, priorities_of_stack
-from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, own_ports
+from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, Tiers, own_ports
+from ringfence.engine.population import Identity, Member
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, Premise, doubtful, witness
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC
 
+_Deciding = dict[str, dict[Direction, list[Identity]]]
+"""By sentence and direction, the pods of which it is true."""
+
 
 def _check(linted: Linted) -> Iterator[Hit]:
     tiers = {tier: linted.state.cluster_policies(tier) for tier in PolicyTier}
     if not any(_equal(policies) for policies in tiers.values()):
         return
-    deciding = set(_deciding(linted))
+    deciding = _deciding(linted)
     for tier, policies in tiers.items():
         for group in _equal(policies) if deciding else ():
             for first, second in combinations(group, 2):
-                if equal_priority_text(tier.value, first, second) in deciding:
-                    yield _hit(first, second)
+                found = deciding.get(equal_priority_text(tier.value, first, second), {})
+                premises = [witness(linted, _pods(some), direction) for direction, some in found.items()]
+                if premises:
+                    holding = next((one for one in premises if not doubtful(linted, [one])), premises[0])
+                    yield _hit(first, second, holding)
 
 
 def _equal(policies: list[CompiledPolicy[Any]]) -> list[list[CompiledPolicy[Any]]]:
@@ -217,27 +226,39 @@ def _equal(policies: list[CompiledPolicy[Any]]) -> list[list[CompiledPolicy[Any]
     return [group for group in groups if len(group) > 1]
 
 
-def _deciding(linted: Linted) -> Iterator[str]:
-    """The sentences about pairs of policies whose order decides what some pods may."""
+def _deciding(linted: Linted) -> _Deciding:
+    """The sentences about pairs of policies whose order decides what some pods may, and these pods."""
     tiers = linted.state.tiers
-    stacks: dict[tuple[Stack, OwnPorts], None] = {}
+    stacks: defaultdict[tuple[Direction, Stack, OwnPorts], list[Identity]] = defaultdict(list)
     for identity in linted.state.population.identities():
         for direction in Direction:
             stack = tiers.stack(identity, direction)
-            stacks[stack, own_ports(stack, identity)] = None
-    for stack, own in stacks:
-        for family in FAMILIES:
-            yield from priorities_of_stack(stack, partial(tiers.peers_of, own=own, family=family), ALL_TRAFFIC)
-        yield from priorities_of_stack(stack, partial(tiers.addresses_of, own=own), ALL_TRAFFIC)
+            stacks[direction, stack, own_ports(stack, identity)].append(identity)
+    found: _Deciding = {}
+    for (direction, stack, own), identities in stacks.items():
+        for sentence in _sentences(tiers, stack, own):
+            found.setdefault(sentence, {}).setdefault(direction, []).extend(identities)
+    return found
 
 
-def _hit(first: CompiledPolicy[Any], second: CompiledPolicy[Any]) -> Hit:
+def _sentences(tiers: Tiers, stack: Stack, own: OwnPorts) -> set[str]:
+    found = set(priorities_of_stack(stack, partial(tiers.addresses_of, own=own), ALL_TRAFFIC))
+    for family in FAMILIES:
+        found.update(priorities_of_stack(stack, partial(tiers.peers_of, own=own, family=family), ALL_TRAFFIC))
+    return found
+
+
+def _pods(identities: list[Identity]) -> Iterator[Member]:
+    return (pod for identity in identities for pod in identity.pods())
+
+
+def _hit(first: CompiledPolicy[Any], second: CompiledPolicy[Any], premise: Premise) -> Hit:
     message = (
         f"{second.kind_name} {second} has the same priority {second.priority} as {first.kind_name} {first}, and they "
         "disagree about some pods: which one decides is not defined"
     )
     related = (RelatedPlace(first.origin.at("spec.priority"), "the same priority"),) if first.origin else ()
-    return Hit(second, "spec.priority", message, "give them different priorities", related=related)
+    return Hit(second, "spec.priority", message, "give them different priorities", related=related, premises=(premise,))
 
 
-RULE = LintRule("RF139", "priority-tie", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF139", "priority-tie", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -102,6 +102,7 @@ from ringfence.engine.answers import traffic_between_two
 from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
@@ -126,7 +127,9 @@ def _hit(policy: PolicyInForce, direction: Direction, pod: Member) -> Hit:
     message = f"two pods of {pod} cannot reach each other on any port that they declare ({ports})"
     remedy = f"add a rule for {direction.field} whose peer is the podSelector of the policy itself"
     is_named = any(word in one.name for one in pod.container_ports for word in _BETWEEN_REPLICAS)
-    return Hit(policy, "spec.podSelector", message, remedy, None if is_named else FindingLevel.NOTE, pods=(pod,))
+    level = None if is_named else FindingLevel.NOTE
+    premises = tuple(Premise((pod,), one, is_refusal=True, is_between_pods=True) for one in Direction)
+    return Hit(policy, "spec.podSelector", message, remedy, level, pods=(pod,), premises=premises)
 
 
-RULE = LintRule("RF141", "replicas-apart", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF141", "replicas-apart", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

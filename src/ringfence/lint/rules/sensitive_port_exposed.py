@@ -121,8 +121,11 @@ spec:
 ```
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
+
+import msgspec
 
 from ringfence.engine.policies import PortQuestion, own_ports
 from ringfence.engine.population import Member
@@ -135,6 +138,7 @@ from ringfence.lint.posture import (
     passing_with_all_pods,
     running_workloads,
 )
+from ringfence.lint.premises import Basis, Premise, doubtful, witness
 from ringfence.lint.rule import Hit, LintRule, ObjectHit, RuleGroup, Unknown
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import Traffic
@@ -167,10 +171,17 @@ def _check(linted: Linted) -> Iterator[Hit | ObjectHit | Unknown]:
     yield from decided(_found(linted))
 
 
+class _Who(msgspec.Struct, frozen=True):
+    """The pods that may connect to a port, if they are too many; otherwise `text` is empty."""
+
+    text: str = ""
+    premises: tuple[Premise, ...] = ()
+
+
 def _found(linted: Linted) -> Iterator[ObjectHit]:
-    passing, known = passing_with_all_pods(linted), dict[tuple[int, int], str]()
+    passing, known = passing_with_all_pods(linted), dict[tuple[int, int], _Who]()
     for workload, pods in running_workloads(linted).items():
-        ports: dict[int, str] = {}
+        exposed: defaultdict[int, list[Member]] = defaultdict(list)
         for pod in pods:
             identity = linted.state.identity(pod)
             stack = linted.state.tiers.stack(identity, Direction.INGRESS)
@@ -179,12 +190,18 @@ def _found(linted: Linted) -> Iterator[ObjectHit]:
                 everybody = passing(stack, own_ports(stack, identity)) if everybody is None else everybody
                 if (identity.bit, port) not in known:
                     known[identity.bit, port] = _who(linted, pod, port, everybody)
-                if who := known[identity.bit, port]:
-                    ports.setdefault(port, who)
-        for port, who in sorted(ports.items()):
-            message = f"{who} may connect to TCP {port}, which is usually {SENSITIVE_PORTS[port]}"
-            remedy = f"allow port {port} to the pods that need it"
-            yield ObjectHit(object_text(workload), linted.place_of(workload), message, remedy)
+                if known[identity.bit, port].text:
+                    exposed[port].append(pod)
+        for port, some in sorted(exposed.items()):
+            premise = witness(linted, some, Direction.INGRESS, is_between_pods=True)
+            who = known[linted.state.identity(premise.pods[0]).bit, port]
+            yield ObjectHit(
+                object_text(workload),
+                linted.place_of(workload),
+                f"{who.text} may connect to TCP {port}, which is usually {SENSITIVE_PORTS[port]}",
+                f"allow port {port} to the pods that need it",
+                premises=(premise, *who.premises),
+            )
 
 
 def _sensitive_ports(pod: Member) -> list[int]:
@@ -192,22 +209,42 @@ def _sensitive_ports(pod: Member) -> list[int]:
     return sorted(declared.intersection(SENSITIVE_PORTS))
 
 
-def _who(linted: Linted, pod: Member, port: int, everybody: Traffic) -> str:
-    """The pods that may connect to a port, if they are too many; otherwise empty. `everybody` is what all pods may."""
+def _who(linted: Linted, pod: Member, port: int, everybody: Traffic) -> _Who:
+    """Who may connect to a port. `everybody` is what all pods may that could be."""
     if everybody.contains("TCP", port):
-        return "every pod of every namespace"
-    namespaces = _namespaces_reaching(linted, pod, port)
-    return f"pods of {len(namespaces)} other namespaces, such as {namespaces[0]}," if len(namespaces) > _MOST else ""
+        return _Who("every pod of every namespace")
+    sources = {
+        name: witness(linted, pods, Direction.EGRESS, is_between_pods=True)
+        for name, pods in _sources(linted, pod, port).items()
+    }
+    certain = [name for name, premise in sources.items() if doubtful(linted, [premise]) is None]
+    named = certain if len(certain) > _MOST else list(sources)
+    if len(named) <= _MOST:
+        return _Who()
+    text = f"pods of {len(named)} other namespaces, such as {min(named)},"
+    return _Who(text, tuple(sources[name] for name in named))
 
 
-def _namespaces_reaching(linted: Linted, pod: Member, port: int) -> list[str]:
-    """The other namespaces of which some pod may connect to a port of a pod."""
+def _sources(linted: Linted, pod: Member, port: int) -> dict[str, list[Member]]:
+    """A pod of each identity that may connect to a port of a pod, by namespace, its own aside."""
     tiers, identity = linted.state.tiers, linted.state.identity(pod)
     question = PortQuestion(identity.families[0], "TCP", port)
     sources = tiers.peers_allowed(identity, Direction.INGRESS, question)
     sources &= tiers.subjects_allowing(identity, Direction.EGRESS, question)
-    found = {one.namespace for one in linted.state.population.identities(sources) if not one.host_network}
-    return sorted(name for name in found - {pod.namespace} if not is_of_the_system(linted, name))
+    found: dict[str, list[Member]] = {}
+    for one in linted.state.population.identities(sources):
+        is_other = one.namespace != pod.namespace and not is_of_the_system(linted, one.namespace)
+        if is_other and not one.host_network:
+            found.setdefault(one.namespace, []).append(next(iter(one.pods())))
+    return found
 
 
-RULE = LintRule("RF209", "sensitive-port-exposed", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.POSTURE)
+RULE = LintRule(
+    "RF209",
+    "sensitive-port-exposed",
+    FindingLevel.NOTE,
+    __doc__,
+    _check,
+    group=RuleGroup.POSTURE,
+    basis=Basis.PASSING,
+)

@@ -137,6 +137,7 @@ from ringfence.engine.answers import side_traffic
 from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, witness
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenRule, rules_in_force
 from ringfence.model.kinds import namespace_of
@@ -189,7 +190,8 @@ def _hits(
     behind = set(destinations)
     for front in fronts:
         meant = {pod: target for pod, target in front.targets.items() if pod in behind}
-        if not meant or all(_is_allowed(linted, rule, pod, protocol, target) for pod, target in meant.items()):
+        refused = [own for pod, target in meant.items() for own in _refused(linted, rule, pod, protocol, target)]
+        if not refused:
             continue
         name = f"{namespace_of(front.service)}/{front.service.metadata.name}"
         targets = sorted(set(meant.values()))
@@ -209,6 +211,7 @@ def _hits(
             f"write port {listed}",
             FindingLevel.ERROR if sure else FindingLevel.WARNING,
             edit=edit,
+            premises=(witness(linted, refused, rule.direction, is_refusal=True),),
         )
         return
 
@@ -217,22 +220,24 @@ def _declares(pod: Member, protocol: str, number: int) -> bool:
     return any(port.protocol == protocol and port.port == number for port in pod.container_ports)
 
 
-def _is_allowed(linted: Linted, rule: WrittenRule, destination: Member, protocol: str, number: int) -> bool:
-    """Whether everybody whom a rule is about may use a port of a pod anyway, as far as the rule's own side decides."""
+def _refused(linted: Linted, rule: WrittenRule, destination: Member, protocol: str, number: int) -> list[Member]:
+    """The pods of a rule's policy whose own side refuses a port of a pod to somebody whom the rule is about."""
     state = linted.state
     if rule.direction is Direction.EGRESS:
-        return all(
-            side_traffic(state, source, Direction.EGRESS, destination).contains(protocol, number)
-            for source in linted.example_pods(rule.policy.subject)
-        )
+        return [
+            source
+            for source in linted.pods_of(rule.policy.subject)
+            if not side_traffic(state, source, Direction.EGRESS, destination).contains(protocol, number)
+        ]
     peers = rule.compiled.peers
     addresses = ALL_ADDRESSES if peers.everyone else peers.addresses
     cells = state.tiers.allowed_addresses(state.identity(destination), Direction.INGRESS, addresses)
-    return all(allowed.contains(protocol, number) for _, allowed in cells) and all(
+    is_allowed = all(allowed.contains(protocol, number) for _, allowed in cells) and all(
         side_traffic(state, destination, Direction.INGRESS, source).contains(protocol, number)
         for selection in peers.selections
         for source in linted.example_pods(selection)
     )
+    return [] if is_allowed else [destination]
 
 
-RULE = LintRule("RF110", "service-port", FindingLevel.ERROR, __doc__, _check)
+RULE = LintRule("RF110", "service-port", FindingLevel.ERROR, __doc__, _check, basis=Basis.PASSING)

@@ -103,6 +103,7 @@ from ringfence.analysis.possible import PartKind, RedundantPart
 from ringfence.engine.possible import RulePlace
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis
 from ringfence.lint.rule import Hit, LintRule, RuleGroup, Unknown
 from ringfence.lint.written import allows_everything
 from ringfence.model.kinds import object_name
@@ -111,9 +112,6 @@ _WHAT = {PartKind.RULE: "this rule", PartKind.PEER: "this peer", PartKind.PORT: 
 
 
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
-    if linted.redundancy.unread:
-        yield Unknown(f"what seems redundant may be needed by {linted.redundancy.unread[0]}, which is not read")
-        return
     found = redundancy_here(linted.state, linted.redundancy)
     yield from (_hit(one) for one in found if _is_shadowed(one))
     for part, reason in found.undecided:
@@ -140,4 +138,12 @@ def _hit(one: RedundantPart) -> Hit:
     return Hit(one.part.policy, one.part.path, message, "keep it if other pods are to come", related=related)
 
 
-RULE = LintRule("RF109", "shadowed-here", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.THOROUGH)
+RULE = LintRule(
+    "RF109",
+    "shadowed-here",
+    FindingLevel.NOTE,
+    __doc__,
+    _check,
+    group=RuleGroup.THOROUGH,
+    basis=Basis.PASSING_EVERYWHERE,
+)

@@ -93,6 +93,7 @@ from ringfence.analysis.possible import Cover, PartKind, RedundantPart
 from ringfence.engine.possible import RulePlace
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis
 from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
 from ringfence.lint.written import allows_everything
 from ringfence.model.kinds import object_name
@@ -107,10 +108,6 @@ _WHAT = {
 
 
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
-    if unread := linted.redundancy.unread:
-        more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
-        yield Unknown(f"what seems redundant may be needed by {unread[0]}{more}, which is not read")
-        return
     yield from (_hit(one) for one in linted.redundancy.parts if _is_shadowed(one))
     for part, reason in linted.redundancy.undecided:
         yield Unknown(f"it would take too long to decide about {part}: {reason}")
@@ -172,4 +169,12 @@ def _cover(cover: Cover, one: RedundantPart) -> str:
     return f"{cover.policy} {cover.path}{f' ({place})' if place else ''}"
 
 
-RULE = LintRule("RF108", "shadowed-rule", FindingLevel.WARNING, __doc__, _check, Needs.POLICIES)
+RULE = LintRule(
+    "RF108",
+    "shadowed-rule",
+    FindingLevel.WARNING,
+    __doc__,
+    _check,
+    Needs.POLICIES,
+    basis=Basis.PASSING_EVERYWHERE,
+)

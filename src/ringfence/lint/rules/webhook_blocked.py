@@ -166,6 +166,7 @@ from typing import Final
 from ringfence.engine.population import Member, addresses_of
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
+from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.service_targets import named_targets
 from ringfence.lint.written import isolating_policy
@@ -186,7 +187,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 f"{target.service} of {target.user}: the policy admits none of the addresses that it connects from"
             )
             remedy = "add a rule with the port and an ipBlock of the control plane"
-            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,))
+            premise = Premise((target.pod,), Direction.INGRESS, is_refusal=True)
+            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,), premises=(premise,))
 
 
 def _control_plane(linted: Linted) -> Addresses:
@@ -206,4 +208,4 @@ def _is_admitted(linted: Linted, pod: Member, protocol: str, port: int, sources:
     return any(addresses and allowed.contains(protocol, port) for addresses, allowed in cells)
 
 
-RULE = LintRule("RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check)
+RULE = LintRule("RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -22,7 +22,7 @@ def findings_annotations(findings: LintFindings) -> str:
 
 def _skipped(findings: LintFindings) -> Iterator[Annotation]:
     for one in findings.skipped:
-        yield Annotation(Level.NOTICE, "skipped rules", (f"{', '.join(one.rules)}: {one.reason}",))
+        yield Annotation(Level.NOTICE, "skipped rules", (str(one),))
 
 
 def _annotation(one: LintFinding, paths: RepositoryPaths) -> Annotation:

@@ -59,7 +59,7 @@ def _suppressed_json(one: SuppressedFinding) -> Json:
 
 
 def _skipped_json(one: SkippedRules) -> Json:
-    return {"rules": list(one.rules), "reason": one.reason}
+    return {"rules": list(one.rules), "reason": one.reason, "partial": one.is_partial}
 
 
 def rules_text(rules: Iterable[LintRule]) -> str:

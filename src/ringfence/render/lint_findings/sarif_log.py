@@ -49,7 +49,7 @@ def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: s
     used = sorted(set(known) | {one.rule for one in kept})
     names = {one.rule: one for one in (*findings.found, *(one.finding for one in findings.suppressed))}
     described = [_rule(known[one]) if one in known else _problem_rule(names[one]) for one in used]
-    notifications = [one_line(f"skipped {', '.join(one.rules)}: {one.reason}") for one in findings.skipped]
+    notifications = [one_line(str(one)) for one in findings.skipped]
     tool = SarifTool("ringfence", version, HOME, "lint")
     text = sarif_text(tool, described, kept, [*notifications, *([remark] if remark else [])])
     return text, "; ".join(filter(None, (remark, _too_large(text))))

@@ -33,7 +33,7 @@ def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
         if one.remedy:
             lines.append(one_line(f"  remedy: {one.remedy}"))
         lines.append("")
-    lines += [one_line(f"skipped {', '.join(one.rules)}: {one.reason}") for one in findings.skipped]
+    lines += [one_line(str(one)) for one in findings.skipped]
     lines += [one_line(f"corrected, and still in the baseline: {one.text}") for one in findings.corrected]
     if findings.coverage:
         lines.append(str(findings.coverage))
