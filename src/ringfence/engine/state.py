@@ -33,6 +33,7 @@ from ringfence.engine.population import (
     addresses_of_matching,
     likely_owners,
 )
+from ringfence.engine.service_objects import SERVICE_KINDS, ServiceObjects
 from ringfence.engine.suppositions import Supposition
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
@@ -44,7 +45,6 @@ from ringfence.model.cluster_policies import (
 )
 from ringfence.model.kinds import CLUSTER_POLICY_KINDS, kind_of, namespace_of
 from ringfence.model.metadata import NO_LABELS, Labels
-from ringfence.model.mirrored_endpoints import mirrored
 from ringfence.model.objects import (
     WORKLOAD_KINDS,
     HorizontalPodAutoscaler,
@@ -60,8 +60,8 @@ from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING, Selector
-from ringfence.model.service_users import CONTROL_PLANE_KINDS, ROUTING_KINDS, ServiceUser
-from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlice, Service
+from ringfence.model.service_users import ServiceUser
+from ringfence.model.services import Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.plugins import NOT_IN_POLICIES, PluginTraits, Traits
@@ -83,9 +83,7 @@ class State:
         """`most_divided` limits what policies say about nodes (`policies.PoliciesInForce`)."""
         self.namespaces = Namespaces()
         self.nodes: dict[str, Node] = {}
-        self.services: dict[tuple[str, str], Service] = {}
-        self.slices: dict[tuple[str, str], EndpointSlice] = {}
-        self._mirrored: dict[tuple[str, str], tuple[EndpointSlice, ...]] = {}
+        self._service_objects = ServiceObjects(self.namespaces)
         self.only_namespace = ""
         """The only namespace that could be read of a running cluster; empty if all could."""
         self.revision = 0
@@ -107,8 +105,6 @@ class State:
         """The network plugin that enforces the policies; None if they mean what upstream says."""
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
-        self.service_users: dict[Reference, ServiceUser] = {}
-        """The webhooks, aggregated APIs and routes, which change no verdict."""
         self.operated: dict[OperatedObject, None] = {}
         """Custom resources of which an operator makes pods that the input need not have."""
         self._supposed: set[Member] = set()
@@ -135,19 +131,12 @@ class State:
                 self._members.upsert_workload(obj)
             case HorizontalPodAutoscaler():
                 self._members.upsert_autoscaler(obj)
-            case Service():
-                self.namespaces.mention(namespace_of(obj))
-                self.services[namespace_of(obj), obj.metadata.name] = obj
-            case EndpointSlice():
-                self.slices[namespace_of(obj), obj.metadata.name] = obj
-            case Endpoints():
-                self._mirrored[namespace_of(obj), obj.metadata.name] = mirrored(obj)
+            case Service() | EndpointSlice() | Endpoints() | ServiceUser():
+                self._service_objects.upsert(obj)
             case Node():
                 self._replace_node(obj.metadata.name, obj)
             case UnreadPolicy():
                 self.doubts.upsert(obj)
-            case ServiceUser():
-                self.service_users[Reference(namespace_of(obj), obj.kind, obj.metadata.name)] = obj
             case (
                 ClusterNetworkPolicy() | AdminNetworkPolicy() | BaselineAdminNetworkPolicy() | AwsClusterNetworkPolicy()
             ):
@@ -194,18 +183,12 @@ class State:
                 self._cluster_policies.remove(kind, name)
             case "Namespace":
                 self.namespaces.undefine(name)
-            case "Service":
-                self.services.pop((namespace, name), None)
-            case "EndpointSlice":
-                self.slices.pop((namespace, name), None)
-            case "Endpoints":
-                self._mirrored.pop((namespace, name), None)
+            case _ if kind in SERVICE_KINDS:
+                self._service_objects.remove(reference)
             case "Node":
                 self._replace_node(name, None)
             case "HorizontalPodAutoscaler":
                 self._members.remove_autoscaler(reference)
-            case _ if kind in (*CONTROL_PLANE_KINDS, *ROUTING_KINDS):
-                self.service_users.pop(reference, None)
             case _ if kind in WORKLOAD_KINDS:
                 self._members.remove_workload(reference)
             case _:
@@ -349,6 +332,16 @@ class State:
         self._in_force.settle()
         return frozenset(self._in_force.admitting_no_blocks)
 
+    @property
+    def services(self) -> Mapping[tuple[str, str], Service]:
+        """The Services, by namespace and name."""
+        return self._service_objects.services
+
+    @property
+    def service_users(self) -> Mapping[Reference, ServiceUser]:
+        """The webhooks, aggregated APIs and routes that use Services."""
+        return self._service_objects.users
+
     def cluster_policies(self, tier: PolicyTier) -> list[CompiledPolicy[ClusterPolicy]]:
         """The administrators' policies of a tier, in the order in which they are asked."""
         return sorted(self._cluster_policies.tier(tier).policies(""), key=lambda policy: policy.order)
@@ -380,18 +373,12 @@ class State:
                 return self._network_policies.policy(reference.kind, namespace, name) is not None
             case "Namespace":
                 return self.namespaces.is_defined(name)
-            case "Service":
-                return (namespace, name) in self.services
-            case "EndpointSlice":
-                return (namespace, name) in self.slices
-            case "Endpoints":
-                return (namespace, name) in self._mirrored
+            case kind if kind in SERVICE_KINDS:
+                return self._service_objects.has(reference)
             case "Node":
                 return name in self.nodes
             case "HorizontalPodAutoscaler":
                 return self.workloads.scaled_by(reference) is not None
-            case kind if kind in (*CONTROL_PLANE_KINDS, *ROUTING_KINDS):
-                return reference in self.service_users
             case _:
                 return self._directory.get(reference) is not None or self.workloads.get(reference) is not None
 
@@ -434,13 +421,7 @@ class State:
 
     def slices_of(self, service: Service) -> list[EndpointSlice]:
         """The EndpointSlices of a Service; if there are none, those that the control plane makes of its Endpoints."""
-        namespace, name = namespace_of(service), service.metadata.name
-        found = [
-            piece
-            for (space, _), piece in self.slices.items()
-            if space == namespace and (piece.metadata.labels or {}).get(SERVICE_NAME_LABEL) == name
-        ]
-        return found or list(self._mirrored.get((namespace, name), ()))
+        return self._service_objects.slices_of(service)
 
     def members_inside(self, addresses: Addresses) -> Iterator[tuple[Family, int, Member]]:
         """The pods that may have an address among `addresses`, with that address; a pass over all addresses of pods."""
