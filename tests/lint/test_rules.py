@@ -115,6 +115,46 @@ ASKED = {
 """What the engine answers about the first example in which a rule fires, but of RF115 the second."""
 
 
+OTHER_PLACES = {
+    "RF103": {"Pod audit/auditor"},
+    "RF107": {"NetworkPolicy shop/web"},
+    "RF108": {"NetworkPolicy shop/api"},
+    "RF109": {"NetworkPolicy shop/web"},
+    "RF110": {"Service shop/api", "Pod shop/api"},
+    "RF112": {"Pod shop/a", "Pod shop/b"},
+    "RF113": {"NetworkPolicy shop/web", "Pod shop/db", "Pod shop/web"},
+    "RF114": {"Pod shop/web"},
+    "RF119": {"NetworkPolicy shop/web"},
+    "RF122": {"DaemonSet shop/agent"},
+    "RF123": {"DaemonSet shop/agent"},
+    "RF126": {"NetworkPolicy shop/a"},
+    "RF127": {"Deployment shop/db"},
+    "RF128": {"Pod shop/web"},
+    "RF133": {"Pod shop/api"},
+    "RF134": {"ValidatingWebhookConfiguration checks", "Service shop/checks", "Pod shop/checks"},
+    "RF135": {"Ingress shop/web", "Service shop/web", "Pod shop/web"},
+    "RF136": {"Service shop/web", "Pod shop/web"},
+    "RF139": {"ClusterNetworkPolicy.policy.networking.k8s.io open"},
+    "RF141": {"StatefulSet shop/db"},
+    "RF142": {"NetworkPolicy shop/web", "Pod shop/db", "Pod shop/web"},
+    "RF205": {"Deployment shop/web"},
+    "RF206": {"Deployment shop/web"},
+    "RF207": {"Deployment shop/web"},
+}
+"""The objects, beside the one that the finding is about, at which the first example in which a rule fires has places.
+
+Where a rule speaks of two places, the other one is among them.
+"""
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.identifier)
+def test_a_finding_has_the_other_places_that_it_is_about(rule: LintRule, tmp_path: Path) -> None:
+    example = next(example for example in page_of(rule).examples if example.fires)
+    found = found_by(rule, read(example, tmp_path), example.settings).found[0]
+    assert {at.object for at in found.related} == OTHER_PLACES.get(rule.identifier, set())
+    assert all(at.place.file == found.place.file and at.place.line for at in found.related)
+
+
 @pytest.mark.parametrize("identifier", ASKED)
 def test_the_engine_answers_what_a_rule_says(identifier: str) -> None:
     (rule,) = [one for one in RULES if one.identifier == identifier]

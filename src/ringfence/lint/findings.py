@@ -63,8 +63,9 @@ class LintFinding(msgspec.Struct, frozen=True):
 
 
 def name_of_reference(reference: Reference) -> str:
-    """A pod or workload as findings name objects: `Deployment shop/web`."""
-    return f"{reference.kind} {reference.namespace}/{reference.name}"
+    """An object as findings name it: `Deployment shop/web`."""
+    path = f"{reference.namespace}/{reference.name}" if reference.namespace else reference.name
+    return f"{reference.kind} {path}"
 
 
 def order_of(one: LintFinding) -> tuple[Place, str, str, str, str]:

@@ -7,7 +7,7 @@ no other rule is about. Pods that use their node's network are isolated by nobod
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial, reduce
-from itertools import chain
+from itertools import chain, islice
 from operator import and_
 from typing import Any, Final
 
@@ -16,10 +16,10 @@ import msgspec
 from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Member, Reference, possible_pod
 from ringfence.engine.possible import Budget, Counterparts, Undecided, Universe
-from ringfence.lint.findings import IsolationCoverage
+from ringfence.lint.findings import IsolationCoverage, name_of_reference
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Premise, doubtful
-from ringfence.lint.rule import Hit, ObjectHit, Unknown
+from ringfence.lint.rule import MOST_RELATED, Hit, ObjectHit, Unknown
 from ringfence.model.metadata import NO_LABELS
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
@@ -79,7 +79,7 @@ def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
             if direction is Direction.EGRESS:
                 everybody = "it may connect to every pod and every address"
             yield ObjectHit(
-                object_text(workload),
+                name_of_reference(workload),
                 linted.place_of(workload),
                 f"no policy isolates {what}: {everybody}",
                 f"select it in a policy with {direction.value} in its policyTypes, or deny all by default",
@@ -103,12 +103,6 @@ def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit]
             f"add a policy with podSelector: {{}} and policyTypes: [{direction.value}] that has no rules",
             premises=(Premise((pod,), direction),),
         )
-
-
-def object_text(reference: Reference) -> str:
-    """An object as findings name it: `Deployment shop/web`."""
-    name = f"{reference.namespace}/{reference.name}" if reference.namespace else reference.name
-    return f"{reference.kind} {name}"
 
 
 def isolation_coverage(linted: Linted) -> IsolationCoverage | None:
@@ -198,7 +192,9 @@ def opening_hits(
     """A finding for each opening; `say` makes the message of the workloads and the traffic."""
     for one in found:
         premise = Premise(one.pods, direction)
-        yield Hit(one.policy, one.path, say(str(one), one.traffic), remedy, premises=(premise,))
+        objects = tuple((workload, "a workload that it is about") for workload in islice(one.workloads, MOST_RELATED))
+        message = say(str(one), one.traffic)
+        yield Hit(one.policy, one.path, message, remedy, objects=objects, premises=(premise,))
 
 
 def passing_with_all_pods(linted: Linted) -> Passing:

@@ -12,8 +12,10 @@ import msgspec
 from ringfence.engine.answers import is_exempt, side_traffic
 from ringfence.engine.policies import CompiledPolicy, CompiledRule, own_ports
 from ringfence.engine.population import Identity, Member
+from ringfence.lint.findings import RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Premise
+from ringfence.lint.rule import MOST_RELATED
 from ringfence.lint.written import WrittenPeer, peers_in_force
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -22,11 +24,22 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
 
 
+class NamingRule(msgspec.Struct, frozen=True):
+    """A rule that names a pod by its labels: its policy and its path."""
+
+    policy: CompiledPolicy[object]
+    path: str
+
+    def __str__(self) -> str:
+        place = f" ({self.policy.origin.at(self.path)})" if self.policy.origin else ""
+        return f"{self.policy} {self.path}{place}"
+
+
 class RefusedPeer(msgspec.Struct, frozen=True):
     """A peer of which nothing passes: a pod of its policy, and one that it names, whose policies refuse it.
 
     `named` is the traffic that the rule allows, `allowed` what the other end does. `policies` are those of the other
-    end, and `naming` is a place in them that names the pod of this policy by its labels, if there is one.
+    end, and `naming` is a rule of one of them that names the pod of this policy by its labels, if there is one.
     """
 
     peer: WrittenPeer
@@ -34,14 +47,27 @@ class RefusedPeer(msgspec.Struct, frozen=True):
     other: Member
     named: Traffic
     allowed: Traffic
-    policies: tuple[str, ...]
-    naming: str | None
+    policies: tuple[CompiledPolicy[object], ...]
+    naming: NamingRule | None
 
     def premises(self, linted: Linted) -> tuple[Premise, ...]:
         """That the pods of the peer, all of which refuse, are not allowed more by policies that are not read."""
         assert self.peer.selection is not None
         others = tuple(linted.pods_of(self.peer.selection)) if linted.state.doubts else (self.other,)
         return (Premise(others, self.direction, is_refusal=True, is_between_pods=True),)
+
+    @property
+    def related(self) -> tuple[RelatedPlace, ...]:
+        """The rule of the other end that names the pod of this policy, or else the policies there."""
+        fields = [(one, "") for one in self.policies[:MOST_RELATED]]
+        if self.naming:
+            fields = [(self.naming.policy, self.naming.path)]
+        text = "the rule of the other end" if self.naming else "a policy of the other end"
+        return tuple(
+            RelatedPlace(policy.origin.at(path), text, f"{policy.kind_name} {policy}")
+            for policy, path in fields
+            if policy.origin
+        )
 
     @property
     def direction(self) -> Direction:
@@ -73,8 +99,8 @@ def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
             own, other, named, allowed = found
             direction = _other(peer.rule.direction)
             policies = _policies(linted, other, direction)
-            names = tuple(sorted({str(policy) for policy in policies}))
-            yield RefusedPeer(peer, own, other, named, allowed, names, _naming(linted, policies, direction, own))
+            naming = _naming(linted, policies, direction, own)
+            yield RefusedPeer(peer, own, other, named, allowed, tuple(policies), naming)
 
 
 def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic, Traffic] | None:
@@ -138,15 +164,15 @@ def _policies(linted: Linted, pod: Member, direction: Direction) -> list[Compile
     return [policy for profile in profiles for policy in profile.policies]
 
 
-def _naming(linted: Linted, policies: list[CompiledPolicy[object]], direction: Direction, pod: Member) -> str | None:
-    """The first rule that names a pod by its labels, with its place; None if there is none."""
+def _naming(
+    linted: Linted, policies: list[CompiledPolicy[object]], direction: Direction, pod: Member
+) -> NamingRule | None:
+    """The first rule that names a pod by its labels; None if there is none."""
     bit = 1 << linted.state.identity(pod).bit
     for policy in policies:
         for rule in policy.rules.get(direction, ()):
             if _names(linted, rule, bit):
-                path = f"spec.{direction.field}[{rule.index}]"
-                place = f" ({policy.origin.at(path)})" if policy.origin else ""
-                return f"{policy} {path}{place}"
+                return NamingRule(policy, f"spec.{direction.field}[{rule.index}]")
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.engine.policies import CompiledPolicy
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, Reference
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis, Premise
@@ -45,12 +45,17 @@ NO_NAMESPACES: Final = "the input holds no Namespace objects"
 """Why rules are skipped, or cannot decide about something that depends on the labels of namespaces."""
 
 
+MOST_RELATED: Final = 10
+"""How many of the places that a finding is about are listed, where there may be very many."""
+
+
 class Hit(msgspec.Struct, frozen=True):
     """A mistake in a policy, at the field `path`. `level` is that of the rule, unless it is given.
 
     `edit` corrects it. `is_safe` says that the edit changes no verdict in any cluster, which is proved before it is
-    applied. `related` are other places that the mistake is about, `pods` the pods that it is about and no others:
-    their annotations may suppress it. It is withheld unless its `premises` hold.
+    applied. `related` are other places that the mistake is about, and `objects` other objects, each with what it is.
+    `pods` are the pods that it is about and no others: their annotations may suppress it. It is withheld unless its
+    `premises` hold.
     """
 
     policy: CompiledPolicy[Any]
@@ -61,6 +66,7 @@ class Hit(msgspec.Struct, frozen=True):
     edit: TextEdit | None = None
     is_safe: bool = False
     related: tuple[RelatedPlace, ...] = ()
+    objects: tuple[tuple[Reference, str], ...] = ()
     pods: tuple[Member, ...] = ()
     premises: tuple[Premise, ...] = ()
 

@@ -1,14 +1,21 @@
 """Rules applied to a cluster: which ones, in which order, and what becomes of what they find."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ringfence.analysis.endpoints import similar
-from ringfence.engine.population import Member, Reference
 from ringfence.errors import InputError
 from ringfence.lint.compliance import compliance_tags
-from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules, name_of_reference, order_of
+from ringfence.lint.findings import (
+    FindingLevel,
+    LintFinding,
+    LintFindings,
+    RelatedPlace,
+    SkippedRules,
+    name_of_reference,
+    order_of,
+)
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.posture import isolation_coverage
@@ -16,6 +23,7 @@ from ringfence.lint.premises import Basis, Withheld, doubtful, undecided_everywh
 from ringfence.lint.rendered import kustomize_source
 from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
+from ringfence.lint.texts import bounded
 from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
 from ringfence.model.metadata import NO_LABELS
@@ -45,7 +53,7 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
             elif doubt := doubtful(linted, hit.premises):
                 skipped.withheld.add(rule.identifier, hit.about, doubt)
             else:
-                found.append(_finding(rule, hit, documents, linted.state.workload))
+                found.append(_finding(rule, hit, documents, linted))
     found.sort(key=lambda one: order_of(one[0]))
     return LintFindings(
         tuple(with_fingerprints(found)),
@@ -79,15 +87,13 @@ def _missing(linted: Linted, rule: LintRule) -> str:
 
 
 def _finding(
-    rule: LintRule,
-    hit: Hit | ObjectHit,
-    documents: dict[int, dict[str, Any]],
-    workload_of: Callable[[Member], Reference],
+    rule: LintRule, hit: Hit | ObjectHit, documents: dict[int, dict[str, Any]], linted: Linted
 ) -> tuple[LintFinding, str]:
     """A finding, and what its fingerprint is made of. `documents` keeps the policies as documents: some are large."""
     level = hit.level or rule.level
+    message, remedy = bounded(hit.message), bounded(hit.remedy)
     if isinstance(hit, ObjectHit):
-        of = LintFinding(rule.identifier, rule.name, level, hit.place, hit.object, "", hit.message, hit.remedy)
+        of = LintFinding(rule.identifier, rule.name, level, hit.place, hit.object, "", message, remedy)
         return of, content(of, None)
     origin, policy = hit.policy.origin, hit.policy.policy
     if id(policy) not in documents:
@@ -100,15 +106,26 @@ def _finding(
         place,
         object_name(policy),
         hit.path,
-        hit.message,
-        hit.remedy,
+        message,
+        remedy,
         hit.edit,
         hit.is_safe,
-        hit.related,
-        pods=tuple(sorted({name_of_reference(one) for pod in hit.pods for one in (pod.reference, workload_of(pod))})),
+        (*hit.related, *_places_of_objects(hit, linted)),
+        pods=tuple(
+            sorted({name_of_reference(one) for pod in hit.pods for one in (pod.reference, linted.state.workload(pod))})
+        ),
         source=kustomize_source(policy.metadata.annotations or NO_LABELS, place),
     )
     return found, content(found, value_at(documents[id(policy)], hit.path))
+
+
+def _places_of_objects(hit: Hit, linted: Linted) -> Iterator[RelatedPlace]:
+    """Where the objects and the pods are written that a finding is about; nothing of those that are in no file."""
+    pods = [(linted.state.workload(pod), "a workload that it is about") for pod in hit.pods]
+    for reference, text in dict([*pods, *hit.objects]).items():
+        place = linted.place_of(reference)
+        if place.line:
+            yield RelatedPlace(place, text, name_of_reference(reference))
 
 
 def _problems(problems: Iterable[Problem], rules: Sequence[LintRule]) -> Iterator[tuple[LintFinding, str]]:

@@ -22,6 +22,11 @@ class NamedTarget(msgspec.Struct, frozen=True):
     protocol: str
     port: int
 
+    @property
+    def objects(self) -> tuple[tuple[Reference, str], ...]:
+        """The object that names the Service, and the Service, each with what it is."""
+        return (self.user, "what names the Service"), (self.service, "the Service")
+
 
 def named_targets(linted: Linted, kinds: Collection[str]) -> Iterator[NamedTarget]:
     """What is behind the Services that objects of some kinds name, one pod of each identity."""

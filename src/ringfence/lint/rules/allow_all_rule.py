@@ -90,8 +90,9 @@ from collections.abc import Iterator
 
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
-from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.lint.rule import MOST_RELATED, Hit, LintRule, Needs
 from ringfence.lint.written import WrittenRule, allows_everything, rules_for_some_of_its_pods, rules_in_force
+from ringfence.model.kinds import object_name
 from ringfence.model.structure_edits import remove_item
 
 
@@ -118,8 +119,8 @@ def _hit(rule: WrittenRule, others: list[WrittenRule]) -> Hit:
         f"this rule allows everything, so that {named}{more} for the same pods {'have' if more else 'has'} no effect"
     )
     related = [
-        RelatedPlace(other.policy.origin.at(other.path), "a rule that has no effect")
-        for other in others
+        RelatedPlace(other.policy.origin.at(other.path), "a rule that has no effect", object_name(other.policy.policy))
+        for other in others[:MOST_RELATED]
         if other.policy.origin
     ]
     edit = remove_item(first.policy.origin, first.path) if count == 1 and first.policy is rule.policy else None

@@ -213,7 +213,8 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
             )
             remedy = f"admit to TCP {_TUNNEL} whom the ports admit"
             level = FindingLevel.WARNING
-            yield Hit(policy, "spec.ingress", message, remedy, level, pods=(pod,), premises=(premise,))
+            objects = ((linted.state.workload(other), "a workload that reaches it"),)
+            yield Hit(policy, "spec.ingress", message, remedy, level, pods=(pod,), objects=objects, premises=(premise,))
 
 
 def _is_shut_out(linted: Linted, pod: Identity) -> bool:

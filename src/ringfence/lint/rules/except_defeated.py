@@ -96,11 +96,13 @@ spec:
 
 from collections.abc import Iterator
 
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.lint.texts import listed
 from ringfence.lint.written import WrittenPeer, WrittenRule, peers_in_force, rules_in_force, selects_all_of
 from ringfence.model.cidrs import parse_cidr
+from ringfence.model.kinds import object_name
 from ringfence.model.objects import IPBlock
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 
@@ -155,11 +157,12 @@ def _hit(peer: WrittenPeer, rule: WrittenRule, path: str) -> Hit:
     where = "" if rule.policy is peer.policy else f" of {rule.policy}"
     place = f" ({origin.at(path)})" if origin else ""
     message = (
-        f"except has no effect: {path}{where}{place} allows {', '.join(peer.peer.ip_block.excepts)} to the same pods"
+        f"except has no effect: {path}{where}{place} allows {listed(peer.peer.ip_block.excepts)} to the same pods"
         if rule.direction.field == "ingress"
-        else f"except has no effect: {path}{where}{place} allows the same pods {', '.join(peer.peer.ip_block.excepts)}"
+        else f"except has no effect: {path}{where}{place} allows the same pods {listed(peer.peer.ip_block.excepts)}"
     )
-    return Hit(peer.policy, peer.path, message, "write the same except there, or remove it here")
+    related = (RelatedPlace(origin.at(path), "what allows it", object_name(rule.policy.policy)),) if origin else ()
+    return Hit(peer.policy, peer.path, message, "write the same except there, or remove it here", related=related)
 
 
 RULE = LintRule("RF119", "except-defeated", FindingLevel.WARNING, __doc__, _check, Needs.POLICIES)

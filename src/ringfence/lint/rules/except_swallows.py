@@ -59,6 +59,7 @@ from collections.abc import Iterator
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.lint.texts import listed
 from ringfence.lint.written import peers_in_force
 from ringfence.model.cidrs import parse_cidr
 from ringfence.sets.addresses import Addresses
@@ -70,7 +71,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if block is None or not block.excepts:
             continue
         if not Addresses.of(parse_cidr(block.cidr)) - Addresses.of(*map(parse_cidr, block.excepts)):
-            message = f"the peer means no address: {', '.join(block.excepts)} under except cover all of {block.cidr}"
+            message = f"the peer means no address: {listed(block.excepts)} under except cover all of {block.cidr}"
             yield Hit(peer.policy, peer.path, message, "write a smaller block under except, or remove the peer")
 
 

@@ -135,6 +135,7 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis
 from ringfence.lint.refusals import RefusedPeer, refusals
 from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.texts import listed
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -143,13 +144,20 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 def _hit(linted: Linted, one: RefusedPeer) -> Hit:
     only = f"allow only {one.allowed} there" if one.allowed else "refuse it"
+    policies = listed(sorted({str(policy) for policy in one.policies}))
     message = (
         f"no connection that this peer allows passes: it allows {one.named} from {one.source} to {one.destination}, "
-        f"and the {one.direction.field} rules of {one.other} ({', '.join(one.policies)}) {only}"
+        f"and the {one.direction.field} rules of {one.other} ({policies}) {only}"
     )
     remedy = f"allow it in a policy for {one.direction.field} of {one.other}, or remove the peer"
     return Hit(
-        one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other), premises=one.premises(linted)
+        one.peer.policy,
+        one.peer.path,
+        message,
+        remedy,
+        related=one.related,
+        pods=(one.own, one.other),
+        premises=one.premises(linted),
     )
 
 

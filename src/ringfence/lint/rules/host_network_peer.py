@@ -128,7 +128,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
             continue
         if pods := _host_network_pods(linted, selection):
             message = f"the peer matches only pods with hostNetwork, such as {pods[0]}, which are seen as their nodes"
-            yield Hit(peer.policy, peer.path, message, "write an ipBlock with the addresses of the nodes")
+            objects = ((linted.state.workload(pods[0]), "a workload with hostNetwork"),)
+            remedy = "write an ipBlock with the addresses of the nodes"
+            yield Hit(peer.policy, peer.path, message, remedy, objects=objects)
 
 
 def _host_network_pods(linted: Linted, selection: PodSelection) -> list[Member]:

@@ -104,7 +104,15 @@ def _check(linted: Linted) -> Iterator[Hit]:
             message = f"{pods[0]}{more} with hostNetwork may not be isolated: few network plugins isolate nodes"
             level = None if policy.subject.pods.terms else FindingLevel.NOTE
             remedy, alone = "run the pods without hostNetwork, or protect the node", tuple(pods) if not more else ()
-            yield Hit(policy, "spec.podSelector", message, remedy, level, pods=alone)
+            yield Hit(
+                policy,
+                "spec.podSelector",
+                message,
+                remedy,
+                level,
+                pods=alone,
+                objects=((linted.state.workload(pods[0]), "a workload with hostNetwork"),),
+            )
 
 
 RULE = LintRule("RF122", "host-network-subject", FindingLevel.WARNING, __doc__, _check)

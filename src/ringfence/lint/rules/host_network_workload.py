@@ -63,9 +63,9 @@ spec:
 
 from collections.abc import Iterator
 
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, name_of_reference
 from ringfence.lint.linted import Linted
-from ringfence.lint.posture import is_of_the_system, object_text
+from ringfence.lint.posture import is_of_the_system
 from ringfence.lint.rule import LintRule, ObjectHit, RuleGroup
 
 
@@ -75,7 +75,7 @@ def _check(linted: Linted) -> Iterator[ObjectHit]:
         if not is_of_the_system(linted, workload.namespace):
             message = "its pods have the address of their node, and most network plugins apply no policy to them"
             remedy = "run the pods without hostNetwork, or protect the node"
-            yield ObjectHit(object_text(workload), linted.place_of(workload), message, remedy)
+            yield ObjectHit(name_of_reference(workload), linted.place_of(workload), message, remedy)
 
 
 RULE = LintRule("RF210", "host-network-workload", FindingLevel.NOTE, __doc__, _check, group=RuleGroup.POSTURE)

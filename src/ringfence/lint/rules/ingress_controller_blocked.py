@@ -176,7 +176,15 @@ def _check(linted: Linted) -> Iterator[Hit]:
             )
             remedy = "add a rule with the port and a namespaceSelector for the namespace of the ingress controller"
             premise = Premise((target.pod,), Direction.INGRESS, is_refusal=True)
-            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,), premises=(premise,))
+            yield Hit(
+                policy,
+                "spec.podSelector",
+                message,
+                remedy,
+                pods=(target.pod,),
+                objects=target.objects,
+                premises=(premise,),
+            )
 
 
 def _shut_out(linted: Linted, target: NamedTarget) -> str:

@@ -116,25 +116,34 @@ spec:
 ```
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
+from ringfence.engine.population import Reference
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, peers_in_force
 from ringfence.model.cidrs import parse_cidr
+from ringfence.model.kinds import namespace_of
 from ringfence.sets.addresses import NO_ADDRESSES, WHOLE, Addresses, Family, parse_address, span
+from ringfence.sets.intervals import Interval
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
     blocks = [
         peer for peer in peers_in_force(linted) if (block := peer.peer.ip_block) and not _is_everything(block.cidr)
     ]
-    pods, services = (_of_pods(linted), _of_services(linted)) if blocks else (NO_ADDRESSES, NO_ADDRESSES)
+    pods = _of_pods(linted) if blocks else NO_ADDRESSES
+    of_services = _of_services(linted) if blocks else {}
+    ranges = Addresses.of(*map(parse_cidr, linted.settings.service_cidrs))
+    services = ranges | Addresses.union_of([NO_ADDRESSES, *of_services.values()])
     level = FindingLevel.ERROR if linted.plugin == "cilium" else None
     for peer in blocks:
         if common := peer.addresses & services:
-            yield _hit(peer, common, "of a Service, which is rewritten before policies are asked", level)
+            named = next((one for one, addresses in of_services.items() if addresses & common), None)
+            what = f"of Service {named.namespace}/{named.name}" if named else "of a Service"
+            yield _hit(peer, common, f"{what}, which is rewritten before policies are asked", level, named)
         elif common := peer.addresses & pods:
             yield _hit(peer, common, "of pods, which change, and which some network plugins never match", level)
 
@@ -153,22 +162,28 @@ def _of_pods(linted: Linted) -> Addresses:
     return known | Addresses.of_ranges(single)
 
 
-def _of_services(linted: Linted) -> Addresses:
-    texts = [text for service in linted.services for text in service.spec.virtual_addresses()]
-    found = []
-    for text in texts:
-        try:
-            family, number = parse_address(text)
-        except ValueError:
-            continue
-        found.append((family, (number, number)))
-    return Addresses.of(*map(parse_cidr, linted.settings.service_cidrs)) | Addresses.of_ranges(found)
+def _of_services(linted: Linted) -> dict[Reference, Addresses]:
+    """The addresses of each Service that has any."""
+    found: defaultdict[Reference, list[tuple[Family, Interval]]] = defaultdict(list)
+    for service in linted.services:
+        for text in service.spec.virtual_addresses():
+            try:
+                family, number = parse_address(text)
+            except ValueError:
+                continue
+            reference = Reference(namespace_of(service), "Service", service.metadata.name)
+            found[reference].append((family, (number, number)))
+    return {reference: Addresses.of_ranges(ranges) for reference, ranges in found.items()}
 
 
-def _hit(peer: WrittenPeer, common: Addresses, what: str, level: FindingLevel | None) -> Hit:
+def _hit(
+    peer: WrittenPeer, common: Addresses, what: str, level: FindingLevel | None, service: Reference | None = None
+) -> Hit:
     first = common.cidrs()[0]
     message = f"the block has addresses {what}: {first}"
-    return Hit(peer.policy, peer.path, message, "write a podSelector, and a namespaceSelector beside it", level)
+    remedy = "write a podSelector, and a namespaceSelector beside it"
+    objects = ((service, "the Service"),) if service else ()
+    return Hit(peer.policy, peer.path, message, remedy, level, objects=objects)
 
 
 RULE = LintRule("RF120", "ip-block-of-pods", FindingLevel.WARNING, __doc__, _check)

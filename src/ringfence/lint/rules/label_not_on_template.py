@@ -98,7 +98,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 "but its pods have only the labels of its template"
             )
             remedy = "select by labels in spec.template.metadata.labels, or add the labels there"
-            yield Hit(policy, "spec.podSelector", message, remedy)
+            yield Hit(policy, "spec.podSelector", message, remedy, objects=((workload, "the workload"),))
 
 
 def workloads_with_labels(linted: Linted, namespace: str, selector: Selector) -> list[Reference]:

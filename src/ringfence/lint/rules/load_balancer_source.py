@@ -150,7 +150,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ringfence.analysis.endpoints import selected_members, target_port
-from ringfence.engine.population import Member, addresses_of
+from ringfence.engine.population import Member, Reference, addresses_of
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
@@ -179,9 +179,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 "Cluster: a block of clients does not admit them"
             )
             peer = next(one for one in rule.peers() if one.peer.ip_block)
-            yield Hit(
-                rule.policy, peer.path, message, f"set externalTrafficPolicy: Local in Service {name}", pods=(pod,)
-            )
+            remedy = f"set externalTrafficPolicy: Local in Service {name}"
+            reference = Reference(namespace_of(service), "Service", service.metadata.name)
+            yield Hit(rule.policy, peer.path, message, remedy, pods=(pod,), objects=((reference, "the Service"),))
 
 
 def _behind(linted: Linted) -> _Behind:

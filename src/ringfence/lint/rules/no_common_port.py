@@ -151,7 +151,13 @@ def _hit(linted: Linted, one: RefusedPeer) -> Hit:
     )
     remedy = "write the port on which the destination listens in both rules"
     return Hit(
-        one.peer.policy, one.peer.path, message, remedy, pods=(one.own, one.other), premises=one.premises(linted)
+        one.peer.policy,
+        one.peer.path,
+        message,
+        remedy,
+        related=one.related,
+        pods=(one.own, one.other),
+        premises=one.premises(linted),
     )
 
 

@@ -128,7 +128,8 @@ def _hits(
         message = f"NotIn matches pods without the label {key} as well: {without[0]}{more}"
         edit = add_item(policy.origin, f"{path}.matchExpressions", f"{{key: {key}, operator: Exists}}")
         remedy = f"add key: {key}, operator: Exists if only pods with the label are meant"
-        yield Hit(policy, f"{path}.matchExpressions[{index}]", message, remedy, edit=edit)
+        objects = ((linted.state.workload(without[0]), "a workload without the label"),)
+        yield Hit(policy, f"{path}.matchExpressions[{index}]", message, remedy, edit=edit, objects=objects)
 
 
 RULE = LintRule("RF128", "not-in-absent", FindingLevel.NOTE, __doc__, _check)

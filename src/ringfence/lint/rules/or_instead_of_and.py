@@ -174,15 +174,17 @@ def _hit(linted: Linted, first: WrittenPeer, second: WrittenPeer, joined: PodSel
         f"these are two peers: all pods of namespaces with {joined.namespaces}, or pods with {joined.pods} in {{}}"
     )
     remedy = f"remove the dash before podSelector to mean {both}, such as {pods[0]}"
-    namespace = first.policy.namespace
+    namespace, objects = first.policy.namespace, ((linted.state.workload(pods[0]), "what both of them select"),)
     if linted.may_select(second.selection):
         message = f"{message.format(namespace)}; as one peer they would be fewer"
         remedy = f"{remedy}; if two peers are meant, put the podSelector first"
-        return Hit(first.policy, second.path, message, remedy, FindingLevel.NOTE)
+        return Hit(first.policy, second.path, message, remedy, FindingLevel.NOTE, objects=objects)
     if namespace not in linted.namespaces_with_pods:
         return None
     edit = join_items(first.policy.origin, second.path)
-    return Hit(first.policy, second.path, f"{message.format(namespace)}, which has none", remedy, edit=edit)
+    return Hit(
+        first.policy, second.path, f"{message.format(namespace)}, which has none", remedy, edit=edit, objects=objects
+    )
 
 
 RULE = LintRule("RF103", "or-instead-of-and", FindingLevel.WARNING, __doc__, _check)

@@ -101,7 +101,8 @@ from collections.abc import Iterator
 from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
-from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.rule import MOST_RELATED, Hit, LintRule
+from ringfence.lint.texts import listed
 from ringfence.lint.written import rules_in_force
 from ringfence.model.policies import DEFAULT_PROTOCOL
 
@@ -115,9 +116,14 @@ def _check(linted: Linted) -> Iterator[Hit]:
             if isinstance(entry.port, str):
                 first = _first_with_each(destinations, entry.port, entry.protocol or DEFAULT_PROTOCOL)
                 if len(first) > 1:
-                    listed = ", ".join(f"{number} at {pod}" for number, pod in sorted(first.items()))
-                    message = f"{entry.port} stands for different ports: {listed}"
-                    yield Hit(rule.policy, path, message, "write the number if one of them is meant everywhere")
+                    numbers = listed(f"{number} at {pod}" for number, pod in sorted(first.items()))
+                    message = f"{entry.port} stands for different ports: {numbers}"
+                    remedy = "write the number if one of them is meant everywhere"
+                    objects = tuple(
+                        (linted.state.workload(pod), f"{number} here")
+                        for number, pod in sorted(first.items())[:MOST_RELATED]
+                    )
+                    yield Hit(rule.policy, path, message, remedy, objects=objects)
 
 
 def _first_with_each(pods: list[Member], name: str, protocol: str) -> dict[int, Member]:

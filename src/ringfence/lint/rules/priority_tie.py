@@ -197,6 +197,7 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis, Premise, doubtful, witness
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.model.cluster_policies import PolicyTier
+from ringfence.model.kinds import object_name
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC
@@ -257,7 +258,11 @@ def _hit(first: CompiledPolicy[Any], second: CompiledPolicy[Any], premise: Premi
         f"{second.kind_name} {second} has the same priority {second.priority} as {first.kind_name} {first}, and they "
         "disagree about some pods: which one decides is not defined"
     )
-    related = (RelatedPlace(first.origin.at("spec.priority"), "the same priority"),) if first.origin else ()
+    related = (
+        (RelatedPlace(first.origin.at("spec.priority"), "the same priority", object_name(first.policy)),)
+        if first.origin
+        else ()
+    )
     return Hit(second, "spec.priority", message, "give them different priorities", related=related, premises=(premise,))
 
 

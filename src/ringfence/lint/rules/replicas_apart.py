@@ -104,6 +104,7 @@ from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.texts import listed
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 
@@ -123,7 +124,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _hit(policy: PolicyInForce, direction: Direction, pod: Member) -> Hit:
-    ports = ", ".join(f"{one.protocol} {one.port}" for one in pod.container_ports)
+    ports = listed(f"{one.protocol} {one.port}" for one in pod.container_ports)
     message = f"two pods of {pod} cannot reach each other on any port that they declare ({ports})"
     remedy = f"add a rule for {direction.field} whose peer is the podSelector of the policy itself"
     is_named = any(word in one.name for one in pod.container_ports for word in _BETWEEN_REPLICAS)

@@ -104,6 +104,7 @@ from ringfence.engine.policies import CompiledRule
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.model.kinds import object_name
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -112,7 +113,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
         other = first.setdefault(_meaning(policy), policy)
         if other is not policy:
             place = other.origin.at() if other.origin else None
-            related = (RelatedPlace(place, "the policy that says the same"),) if place else ()
+            related = (
+                (RelatedPlace(place, "the policy that says the same", object_name(other.policy)),) if place else ()
+            )
             message = f"the policy says the same as {other}{f' ({place})' if place else ''}"
             yield Hit(policy, "", message, "remove one of them", related=related)
 

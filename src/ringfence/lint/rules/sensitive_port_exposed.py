@@ -129,12 +129,11 @@ import msgspec
 
 from ringfence.engine.policies import PortQuestion, own_ports
 from ringfence.engine.population import Member
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, name_of_reference
 from ringfence.lint.linted import Linted
 from ringfence.lint.posture import (
     decided,
     is_of_the_system,
-    object_text,
     passing_with_all_pods,
     running_workloads,
 )
@@ -196,7 +195,7 @@ def _found(linted: Linted) -> Iterator[ObjectHit]:
             premise = witness(linted, some, Direction.INGRESS, is_between_pods=True)
             who = known[linted.state.identity(premise.pods[0]).bit, port]
             yield ObjectHit(
-                object_text(workload),
+                name_of_reference(workload),
                 linted.place_of(workload),
                 f"{who.text} may connect to TCP {port}, which is usually {SENSITIVE_PORTS[port]}",
                 f"allow port {port} to the pods that need it",

@@ -134,7 +134,7 @@ import msgspec
 
 from ringfence.analysis.endpoints import is_headless, selected_members, target_port
 from ringfence.engine.answers import side_traffic
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, Reference
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis, witness
@@ -211,6 +211,10 @@ def _hits(
             f"write port {listed}",
             FindingLevel.ERROR if sure else FindingLevel.WARNING,
             edit=edit,
+            objects=(
+                (Reference(namespace_of(front.service), "Service", front.service.metadata.name), "the Service"),
+                (linted.state.workload(min(meant, key=lambda pod: pod.reference)), "a workload behind it"),
+            ),
             premises=(witness(linted, refused, rule.direction, is_refusal=True),),
         )
         return

@@ -104,6 +104,7 @@ from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.texts import listed
 from ringfence.lint.written import WrittenRule, rules_in_force
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
 from ringfence.model.text_edits import Replacement, TextEdit, replace_value
@@ -142,7 +143,7 @@ def _hit(rule: WrittenRule, path: str, name: str, protocol: str, destinations: l
         return Hit(
             rule.policy, path, message, f"write {meant}, which is such a port", edit=_edit(rule, path, name, meant)
         )
-    has = f"; they have {', '.join(sorted({known for known, _, _ in ports}))}" if ports else ""
+    has = f"; they have {listed(sorted({known for known, _, _ in ports}))}" if ports else ""
     return Hit(rule.policy, path, f"{message}{has}", "write the name that the containers give the port, or its number")
 
 

@@ -188,7 +188,15 @@ def _check(linted: Linted) -> Iterator[Hit]:
             )
             remedy = "add a rule with the port and an ipBlock of the control plane"
             premise = Premise((target.pod,), Direction.INGRESS, is_refusal=True)
-            yield Hit(policy, "spec.podSelector", message, remedy, pods=(target.pod,), premises=(premise,))
+            yield Hit(
+                policy,
+                "spec.podSelector",
+                message,
+                remedy,
+                pods=(target.pod,),
+                objects=target.objects,
+                premises=(premise,),
+            )
 
 
 def _control_plane(linted: Linted) -> Addresses:
