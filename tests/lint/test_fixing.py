@@ -16,7 +16,7 @@ from tests import strategies
 from ringfence import Cluster
 from ringfence.analysis.possible import Outcome
 from ringfence.cli.lint_fixes import LintedCluster
-from ringfence.lint import RULES, Example, FixedInput, LintRule, fix, page_of, text_diff
+from ringfence.lint import RULES, Example, FixedInput, LintRule, LintSettings, fix, page_of, text_diff
 from ringfence.sources.manifests import FileContents
 
 WITH_EDITS = [
@@ -284,3 +284,62 @@ def test_a_random_cluster_is_fixed_once_and_for_all(
     ]
     if not unsafe and first.applied:
         assert before.equivalent(after).outcome is Outcome.HOLDS
+
+
+# --- rules that a correction adds -------------------------------------------------------------------------------------
+
+BEHIND_AN_INGRESS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "corrected"),
+    [
+        pytest.param(
+            "  ingress:\n  - from: [{podSelector: {}}]\n", "  - from: [{podSelector: {}}]\n  - {from:", id="list"
+        ),
+        pytest.param("  ingress: []\n", "  ingress: [{from:", id="an empty list"),
+        pytest.param("  policyTypes: [Ingress]\n", "  ingress: [{from:", id="no list"),
+    ],
+)
+def test_the_controller_that_the_configuration_names_is_admitted(written: str, corrected: str, file: Path) -> None:
+    file.write_text(BEHIND_AN_INGRESS + written)
+    settings = LintSettings(ingress_namespaces=("edge",))
+
+    def read(contents: FileContents) -> LintedCluster:
+        cluster = Cluster.load(file, contents=contents)
+        return LintedCluster(cluster, cluster.lint(select=["RF135"], settings=settings))
+
+    contents = FileContents()
+    found = fix(contents, read(contents), read, unsafe=True)
+    text = (found.contents.data(str(file)) or b"").decode()
+    peer = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: edge}}}"
+    assert f"{corrected} [{peer}], ports: [{{protocol: TCP, port: 8080}}]}}" in text
+    assert found.after.findings.found == ()
+
+
+def test_no_rule_is_added_to_a_policy_for_other_pods(file: Path) -> None:
+    file.write_text(BEHIND_AN_INGRESS.replace("podSelector: {matchLabels: {app: web}}", "podSelector: {}"))
+    settings = LintSettings(ingress_namespaces=("edge",))
+    (found,) = Cluster.load(file).lint(select=["RF135"], settings=settings).found
+    assert found.edit is None

@@ -22,6 +22,11 @@ class NamedTarget(msgspec.Struct, frozen=True):
     protocol: str
     port: int
 
+    def behind(self, linted: Linted) -> list[Member]:
+        """All pods behind the Service."""
+        service = linted.state.services.get((self.service.namespace, self.service.name))
+        return selected_members(linted.state, service) if service else []
+
     @property
     def objects(self) -> tuple[tuple[Reference, str], ...]:
         """The object that names the Service, and the Service, each with what it is."""

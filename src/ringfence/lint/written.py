@@ -146,9 +146,10 @@ def allows_everything(rule: CompiledRule) -> bool:
 
 
 def isolating_policy(linted: Linted, pod: Member, direction: Direction) -> PolicyInForce | None:
-    """The first NetworkPolicy that isolates a pod in a direction; None if none does, whatever policies of others do."""
-    for profile in linted.state.tiers.profiles(linted.state.identity(pod), direction):
-        for policy in profile.policies:
-            if isinstance(policy.policy, NetworkPolicy):
-                return policy
-    return None
+    """The NetworkPolicy that isolates a pod in a direction, of several the one for the fewest pods.
+
+    None if none does, whatever policies of others do.
+    """
+    profiles = linted.state.tiers.profiles(linted.state.identity(pod), direction)
+    found = [policy for one in profiles for policy in one.policies if isinstance(policy.policy, NetworkPolicy)]
+    return min(found, key=lambda policy: linted.state.selected(policy.subject).bit_count(), default=None)

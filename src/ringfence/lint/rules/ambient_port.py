@@ -177,11 +177,13 @@ from typing import Final
 from ringfence.engine.policies import Action, CompiledRule, PortQuestion
 from ringfence.engine.population import Identity, Member
 from ringfence.lint.findings import FindingLevel
-from ringfence.lint.linted import Linted
+from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, witness
 from ringfence.lint.rule import NO_NAMESPACES, Hit, LintRule, Unknown
 from ringfence.lint.written import isolating_policy, rules_in_force
 from ringfence.model.policies import Direction
+from ringfence.model.structure_edits import add_item
+from ringfence.model.text_edits import TextEdit
 
 _LABEL: Final = "istio.io/dataplane-mode"
 _TUNNEL: Final = 15008
@@ -195,7 +197,8 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
         policy = isolating_policy(linted, pods[0], Direction.INGRESS) if pods else None
         if policy is None:
             continue
-        if _is_shut_out(linted, identity):
+        rules = _admitting(linted, identity)
+        if rules and not any(rule.traffic.contains("TCP", _TUNNEL) for rule in rules):
             premise = witness(linted, pods, Direction.INGRESS, is_refusal=True, is_between_pods=True)
             (pod,) = premise.pods
             message = (
@@ -203,7 +206,8 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
                 "no pod of the mesh can connect to it"
             )
             remedy = f"admit the same peers to TCP {_TUNNEL}"
-            yield Hit(policy, "spec.ingress", message, remedy, pods=(pod,), premises=(premise,))
+            edit = _edit(policy, rules[0]) if len(rules) == 1 else None
+            yield Hit(policy, "spec.ingress", message, remedy, edit=edit, pods=(pod,), premises=(premise,))
         elif other := _more(linted, pods[0]):
             premise = witness(linted, pods, Direction.INGRESS, is_between_pods=True)
             (pod,) = premise.pods
@@ -217,11 +221,17 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
             yield Hit(policy, "spec.ingress", message, remedy, level, pods=(pod,), objects=objects, premises=(premise,))
 
 
-def _is_shut_out(linted: Linted, pod: Identity) -> bool:
-    """Whether rules admit pods to a pod, and none of them to the tunnel."""
+def _admitting(linted: Linted, pod: Identity) -> list[CompiledRule]:
+    """The rules that admit pods to a pod."""
     profiles = linted.state.tiers.profiles(pod, Direction.INGRESS)
-    rules = [rule for profile in profiles for rule in profile.rules if _admits_pods(rule)]
-    return bool(rules) and not any(rule.traffic.contains("TCP", _TUNNEL) for rule in rules)
+    return [rule for profile in profiles for rule in profile.rules if _admits_pods(rule)]
+
+
+def _edit(policy: PolicyInForce, rule: CompiledRule) -> TextEdit | None:
+    """The tunnel added to the ports of the only rule that admits pods, if it is one of a policy."""
+    if rule not in policy.rules.get(Direction.INGRESS, ()):
+        return None
+    return add_item(policy.origin, f"spec.ingress[{rule.index}].ports", f"{{protocol: TCP, port: {_TUNNEL}}}")
 
 
 def _names_the_tunnel(linted: Linted) -> bool:

@@ -155,8 +155,9 @@ from collections.abc import Iterator
 from ringfence.engine.answers import allows
 from ringfence.engine.policies import CompiledRule, PodSelection
 from ringfence.engine.population import NAME_LABEL
+from ringfence.lint.added_rules import add_rule, is_only_for
 from ringfence.lint.findings import FindingLevel
-from ringfence.lint.linted import Linted
+from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.service_targets import NamedTarget, named_targets
@@ -164,6 +165,7 @@ from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import Operator
 from ringfence.model.service_users import ROUTING_KINDS
+from ringfence.model.text_edits import TextEdit
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -181,10 +183,21 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 "spec.podSelector",
                 message,
                 remedy,
+                edit=_edit(linted, policy, target),
                 pods=(target.pod,),
                 objects=target.objects,
                 premises=(premise,),
             )
+
+
+def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget) -> TextEdit | None:
+    """A rule that admits the namespaces of ingress controllers to the port, if the configuration names them."""
+    named = linted.settings.ingress_namespaces
+    if not named or not is_only_for(linted, policy, target.behind(linted)):
+        return None
+    peers = [{"namespaceSelector": {"matchLabels": {NAME_LABEL: namespace}}} for namespace in named]
+    rule = {"from": peers, "ports": [{"protocol": target.protocol, "port": target.port}]}
+    return add_rule(policy, Direction.INGRESS, rule)
 
 
 def _shut_out(linted: Linted, target: NamedTarget) -> str:

@@ -3,7 +3,8 @@
 Databases and brokers replicate between their pods. A policy that isolates them has to allow that, too, and often allows
 only clients. It is found for a StatefulSet of several pods, if between two of them no port passes that they declare. It
 is a warning if a port has a name that replicas use between themselves (peer, cluster, gossip, raft, replication), and
-otherwise a note: some replicas never talk.
+otherwise a note: some replicas never talk. Replicas of other workloads count if a headless Service selects them and a
+port has such a name.
 
 Remedy: add a rule whose peer is the `podSelector` of the policy itself.
 
@@ -47,6 +48,97 @@ kind: NetworkPolicy
 metadata: {name: shard, namespace: shop}
 spec:
   podSelector: {matchLabels: {app: shard}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+```
+
+Fires, for the two pods of a running cluster, too:
+
+```yaml
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: db}}
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: db}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: db-0
+  namespace: shop
+  labels: {app: db}
+  ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: "1", controller: true}]
+spec: {containers: [{name: db, image: db, ports: [{name: gossip, containerPort: 7000}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: db-1
+  namespace: shop
+  labels: {app: db}
+  ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: "1", controller: true}]
+spec: {containers: [{name: db, image: db, ports: [{name: gossip, containerPort: 7000}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  policyTypes: [Egress]
+```
+
+Fires, for the pods of a Deployment find each other by a headless Service:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cache, namespace: shop}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: cache}}
+  template:
+    metadata: {labels: {app: cache}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}, {name: cluster, containerPort: 7800}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cache, namespace: shop}
+spec: {clusterIP: None, selector: {app: cache}, ports: [{port: 7800}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: cache, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: cache}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+```
+
+Silent, for a headless Service alone does not say that the pods of a Deployment talk to each other:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: shop}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec: {containers: [{name: a, image: a, ports: [{name: grpc, containerPort: 50051}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {clusterIP: None, selector: {app: api}, ports: [{port: 50051}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
   ingress:
   - from: [{podSelector: {matchLabels: {app: web}}}]
 ```
@@ -95,42 +187,105 @@ spec:
 ```
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import permutations
 from typing import Final
 
-from ringfence.engine.answers import traffic_between_two
-from ringfence.engine.population import Member
+from ringfence.analysis.endpoints import is_headless, selected_members
+from ringfence.engine.answers import side_traffic
+from ringfence.engine.population import Member, Reference
+from ringfence.lint.added_rules import add_rule, is_only_for, written_selector
 from ringfence.lint.findings import FindingLevel
-from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.texts import listed
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
+from ringfence.sets.traffic import Traffic
 
 _BETWEEN_REPLICAS: Final = ("peer", "cluster", "gossip", "raft", "replication", "galera", "epmd", "internode")
+_MOST_PODS: Final = 8
+"""So many replicas of a workload are compared, each with each other one, of those that policies can tell apart."""
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
+    for workload, pods in _replicated(linted):
+        for source, destination in _pairs(linted, pods):
+            if hit := _hit(linted, workload, pods, source, destination):
+                yield hit
+                break
+
+
+def _replicated(linted: Linted) -> Iterator[tuple[Reference, list[Member]]]:
+    """The workloads of several pods that declare ports, and these pods."""
+    headless = None
+    found: defaultdict[Reference, list[Member]] = defaultdict(list)
     for pod in linted.state.members():
-        if pod.reference.kind != "StatefulSet" or not pod.is_several or pod.host_network:
+        if pod.container_ports and not pod.host_network:
+            found[linted.state.workload(pod)].append(pod)
+    for workload, pods in sorted(found.items()):
+        if len(pods) == 1 and not pods[0].is_several:
             continue
-        allowed = traffic_between_two(linted.state, pod)
-        if pod.container_ports and not any(allowed.contains(one.protocol, one.port) for one in pod.container_ports):
-            isolating = ((isolating_policy(linted, pod, direction), direction) for direction in Direction)
-            policy, direction = next((one for one in isolating if one[0]), (None, Direction.INGRESS))
-            if policy:
-                yield _hit(policy, direction, pod)
+        if workload.kind != "StatefulSet":
+            headless = _behind_headless_services(linted) if headless is None else headless
+            if pods[0] not in headless or not _is_named(pods[0]):
+                continue
+        yield workload, pods
 
 
-def _hit(policy: PolicyInForce, direction: Direction, pod: Member) -> Hit:
-    ports = listed(f"{one.protocol} {one.port}" for one in pod.container_ports)
-    message = f"two pods of {pod} cannot reach each other on any port that they declare ({ports})"
-    remedy = f"add a rule for {direction.field} whose peer is the podSelector of the policy itself"
-    is_named = any(word in one.name for one in pod.container_ports for word in _BETWEEN_REPLICAS)
-    level = None if is_named else FindingLevel.NOTE
-    premises = tuple(Premise((pod,), one, is_refusal=True, is_between_pods=True) for one in Direction)
-    return Hit(policy, "spec.podSelector", message, remedy, level, pods=(pod,), premises=premises)
+def _behind_headless_services(linted: Linted) -> set[Member]:
+    services = filter(is_headless, linted.services)
+    return {pod for service in services for pod in selected_members(linted.state, service)}
+
+
+def _is_named(pod: Member) -> bool:
+    """Whether a port has a name that replicas use between themselves."""
+    return any(word in one.name for one in pod.container_ports for word in _BETWEEN_REPLICAS)
+
+
+def _pairs(linted: Linted, pods: list[Member]) -> Iterator[tuple[Member, Member]]:
+    """Two pods each of those that policies can tell apart, as source and destination."""
+    alike: defaultdict[int, list[Member]] = defaultdict(list)
+    for pod in pods:
+        alike[linted.state.identity(pod).bit].append(pod)
+    some = [pod for group in alike.values() for pod in group[:2]][:_MOST_PODS]
+    yield from ((pod, pod) for pod in some if pod.is_several)
+    yield from permutations(some, 2)
+
+
+def _hit(linted: Linted, workload: Reference, pods: list[Member], source: Member, destination: Member) -> Hit | None:
+    """A finding if no port of a replica can be reached by another one, at the policy that refuses."""
+    egress = side_traffic(linted.state, source, Direction.EGRESS, destination)
+    ingress = side_traffic(linted.state, destination, Direction.INGRESS, source)
+    if _passes(egress & ingress, destination):
+        return None
+    direction = Direction.EGRESS if _passes(ingress, destination) else Direction.INGRESS
+    refusing = source if direction is Direction.EGRESS else destination
+    policy = isolating_policy(linted, refusing, direction)
+    if policy is None:
+        return None
+    premises = [Premise((refusing,), direction, is_refusal=True, is_between_pods=True)]
+    if _passes(egress, destination) and _passes(ingress, destination):
+        premises.append(Premise((destination,), Direction.INGRESS, is_refusal=True, is_between_pods=True))
+    ports = listed(f"{one.protocol} {one.port}" for one in destination.container_ports)
+    rule = {direction.peers_field: [{"podSelector": written_selector(policy.policy.spec.pod_selector)}]}
+    return Hit(
+        policy,
+        "spec.podSelector",
+        f"two pods of {workload} cannot reach each other on any port that they declare ({ports})",
+        f"add a rule for {direction.field} whose peer is the podSelector of the policy itself",
+        None if _is_named(destination) else FindingLevel.NOTE,
+        add_rule(policy, direction, rule) if is_only_for(linted, policy, pods) else None,
+        pods=(refusing,),
+        premises=tuple(premises),
+    )
+
+
+def _passes(allowed: Traffic, destination: Member) -> bool:
+    """Whether some port that a pod declares is among the traffic that is allowed."""
+    return any(allowed.contains(one.protocol, one.port) for one in destination.container_ports)
 
 
 RULE = LintRule("RF141", "replicas-apart", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

@@ -63,6 +63,39 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
+Fires, for the policy of these pods alone admits only pods, and is corrected with the address of the control plane:
+
+```yaml
+apiVersion: v1
+kind: Node
+metadata: {name: node-1, labels: {node-role.kubernetes.io/control-plane: ""}}
+status: {addresses: [{type: InternalIP, address: 192.168.0.11}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: checks, namespace: shop, labels: {app: checks}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 9443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: checks, namespace: shop}
+spec: {selector: {app: checks}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: checks}
+webhooks:
+- name: checks.example.com
+  clientConfig: {service: {namespace: shop, name: checks}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: checks, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: checks}}
+  policyTypes: [Ingress]
+```
+
 Silent, for the port is open to all:
 
 ```yaml
@@ -164,21 +197,24 @@ from collections.abc import Iterator
 from typing import Final
 
 from ringfence.engine.population import Member, addresses_of
+from ringfence.lint.added_rules import add_rule, is_only_for
 from ringfence.lint.findings import FindingLevel
-from ringfence.lint.linted import Linted
+from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule
-from ringfence.lint.service_targets import named_targets
+from ringfence.lint.service_targets import NamedTarget, named_targets
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 from ringfence.model.service_users import CONTROL_PLANE_KINDS
+from ringfence.model.text_edits import TextEdit
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 
 _CONTROL_PLANE: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    sources = _control_plane(linted) or ALL_ADDRESSES
+    control_plane = _control_plane(linted)
+    sources = control_plane or ALL_ADDRESSES
     for target in named_targets(linted, CONTROL_PLANE_KINDS):
         policy = isolating_policy(linted, target.pod, Direction.INGRESS)
         if policy and not _is_admitted(linted, target.pod, target.protocol, target.port, sources):
@@ -193,10 +229,20 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 "spec.podSelector",
                 message,
                 remedy,
+                edit=_edit(linted, policy, target, control_plane),
                 pods=(target.pod,),
                 objects=target.objects,
                 premises=(premise,),
             )
+
+
+def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget, control_plane: Addresses) -> TextEdit | None:
+    """A rule that admits the control plane to the port; everybody, if its addresses are not known."""
+    if not is_only_for(linted, policy, target.behind(linted)):
+        return None
+    peers = [{"ipBlock": {"cidr": cidr}} for cidr in control_plane.cidrs()]
+    rule = {"from": peers} if peers else {}
+    return add_rule(policy, Direction.INGRESS, {**rule, "ports": [{"protocol": target.protocol, "port": target.port}]})
 
 
 def _control_plane(linted: Linted) -> Addresses:
