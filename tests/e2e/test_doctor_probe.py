@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .agents import agents
-from .doctor_kubelet import DoctorKubelet
+from .doctor_kubelet import kubelet
 from .world import CONTROL_PLANE, RANGES, World
 
 
@@ -31,11 +31,11 @@ def tended(world: World) -> Iterator[World]:
     world.tend()
 
 
-def _doctor(world: World, *options: str) -> "subprocess.Popen[str]":
+def _doctor(world: World, *options: str, program: Sequence[str] = ("-m", "ringfence")) -> "subprocess.Popen[str]":
     arguments = ["doctor", "--kubeconfig", str(world.control_plane.kubeconfig), "-o", "json", "--yes", *options]
     with world.inside(CONTROL_PLANE):
         return subprocess.Popen(
-            [sys.executable, "-m", "ringfence", *arguments],
+            [sys.executable, *program, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -44,11 +44,11 @@ def _doctor(world: World, *options: str) -> "subprocess.Popen[str]":
         )
 
 
-def _prove(world: World, *options: str) -> tuple[int, Any]:
+def _prove(world: World, *options: str, program: Sequence[str] = ("-m", "ringfence")) -> tuple[int, Any]:
     """The exit code and the report of an experiment, a basic one unless the options say otherwise."""
     kind = () if any(one.startswith("--probe") for one in options) else ("--probe",)
-    with _doctor(world, *kind, "--timeout", "8", *options) as process:
-        DoctorKubelet(world).until(lambda: process.poll() is not None)
+    with kubelet(world) as running, _doctor(world, *kind, "--timeout", "8", *options, program=program) as process:
+        running.until(lambda: process.poll() is not None)
         out, messages = process.communicate()
     assert out, messages
     assert not _namespaces(world)
@@ -80,19 +80,19 @@ def test_an_agent_that_only_observes_enforces_nothing(tended: World, tmp_path: P
 
 def test_an_agent_that_is_slow_is_waited_for(tended: World, tmp_path: Path) -> None:
     """It stands still while the policy is created, and goes on four seconds later."""
-    kubelet = DoctorKubelet(tended)
     with (
+        kubelet(tended) as running,
         agents(tended, tmp_path, ["n1"]) as [agent],
         _doctor(tended, "--probe", "--timeout", "30", "--on", "n1") as process,
     ):
-        kubelet.until(lambda: len(tended.topology.pods) == 3)
+        running.until(lambda: len(tended.topology.pods) == 3)
         assert agent.pid is not None
         os.kill(agent.pid, signal.SIGSTOP)
-        kubelet.until(lambda: bool(_policies(tended)))
+        running.until(lambda: bool(_policies(tended)))
         goes_on = time.monotonic() + 4
-        kubelet.until(lambda: time.monotonic() > goes_on)
+        running.until(lambda: time.monotonic() > goes_on)
         os.kill(agent.pid, signal.SIGCONT)
-        kubelet.until(lambda: process.poll() is not None)
+        running.until(lambda: process.poll() is not None)
         [proof] = json.loads(process.communicate()[0])["proofs"]
     assert proof["answer"] == "enforced"
     assert proof["deniedAfter"] > 2
@@ -106,11 +106,10 @@ def _policies(world: World) -> list[Any]:
 
 
 def test_ctrl_c_removes_everything(tended: World) -> None:
-    kubelet = DoctorKubelet(tended)
-    with _doctor(tended, "--probe", "--on", "n1") as process:
-        kubelet.until(lambda: bool(_namespaces(tended)))
+    with kubelet(tended) as running, _doctor(tended, "--probe", "--on", "n1") as process:
+        running.until(lambda: bool(_namespaces(tended)))
         process.send_signal(signal.SIGINT)
-        kubelet.until(lambda: process.poll() is not None)
+        running.until(lambda: process.poll() is not None)
         process.communicate()
     assert process.returncode == 130
     assert not _namespaces(tended)
@@ -130,4 +129,24 @@ def test_the_full_experiment_measures_that_an_agent_does_as_upstream(tended: Wor
         "negations": "yes",
         "ipBlock-pods": "yes",
         "except": "own-block",
+        "service-port": "target",
+        "pod-to-own-node": "policy",
+        "established": "cut",
+        "pod-start": "closed",
     }
+    assert {one["answer"] for one in found["measured"]} == {"as upstream"}
+
+
+_ESTABLISHED_ALONE = """
+import ringfence.doctor.probe.experiment as experiment
+from ringfence.cli import main
+experiment.CASES = tuple(case for case in experiment.CASES if case.topic == "established")
+main()
+"""
+
+
+def test_what_an_agent_is_configured_to_do_otherwise_is_measured(tended: World, tmp_path: Path) -> None:
+    """It lets connections continue, and new pods connect before it knows them. Other cases are left out, for time."""
+    with agents(tended, tmp_path, ["n1"], "--existing-connections", "keep", "--unknown-pods", "allow"):
+        _, found = _prove(tended, "--probe=full", "--on", "n1", program=("-c", _ESTABLISHED_ALONE))
+    assert {one["topic"]: one["value"] for one in found["measured"]} == {"established": "continue", "pod-start": "open"}

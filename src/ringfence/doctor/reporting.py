@@ -9,7 +9,7 @@ from ringfence.doctor.observed import Observed
 from ringfence.doctor.probe import NO_EXPERIMENT, Measured, Results
 from ringfence.doctor.service_proxy import dns_text, proxy_text
 from ringfence.doctor.sightings import Presence, Sighting
-from ringfence.plugins import TOPICS
+from ringfence.plugins import LEFT_OPEN, TOPICS
 from ringfence.render.doctor_report import (
     DoctorReport,
     MeasuredReport,
@@ -61,8 +61,9 @@ def _measured(one: Measured) -> MeasuredReport:
     topic = TOPICS[one.topic]
     if not one.value:
         return MeasuredReport(one.topic, one.outcome, "", f"{topic.title}: {one.reason}")
-    answer = "as upstream" if one.value == topic.upstream else "differs"
-    return MeasuredReport(one.topic, answer, one.value, topic.text(one.value))
+    answer = "as upstream" if topic.upstream in (one.value, LEFT_OPEN) else "differs"
+    counted = f": {one.reason}" if one.reason else ""
+    return MeasuredReport(one.topic, answer, one.value, f"{topic.text(one.value)}{counted}")
 
 
 def _plugin(one: Sighting) -> PluginReport:

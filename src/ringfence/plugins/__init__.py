@@ -20,11 +20,12 @@ from ringfence.plugins.table import (
     read_plugins,
     source_link,
 )
-from ringfence.plugins.topics import MODELLED, TOPICS, UNKNOWN, Topic
+from ringfence.plugins.topics import LEFT_OPEN, MODELLED, TOPICS, UNKNOWN, Topic
 from ringfence.plugins.traits import NOT_IN_POLICIES, UPSTREAM, Excepts, OwnNode, Traits
 from ringfence.plugins.versions import version_of
 
 __all__ = [
+    "LEFT_OPEN",
     "MODELLED",
     "NOT_IN_POLICIES",
     "NO_SOURCE",

@@ -12,6 +12,8 @@ import msgspec
 from ringfence.plugins.traits import UPSTREAM, Excepts, OwnNode
 
 UNKNOWN: Final = "unknown"
+LEFT_OPEN: Final = "open"
+"""The value of `Topic.upstream` where upstream leaves it to plugins, so that none differs from it."""
 
 
 class TopicValue(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ringfence.plugins import TOPICS, UNKNOWN, Plugin, PluginTrait, PluginTraits, source_link, traits_of
+from ringfence.plugins import LEFT_OPEN, TOPICS, UNKNOWN, Plugin, PluginTrait, PluginTraits, source_link, traits_of
 from ringfence.render.formats import markdown_table, one_line, table
 
 _INTRODUCTION = """# Network plugins
@@ -63,7 +63,7 @@ def differs(trait: PluginTrait) -> bool:
     topic = trait.subject
     if not topic.field or topic.values[topic.upstream].engine == topic.engine_value(trait.value):
         return False
-    return topic.upstream != "open"
+    return topic.upstream != LEFT_OPEN
 
 
 def _overview(plugins: list[Plugin]) -> str:

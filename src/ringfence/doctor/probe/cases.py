@@ -1,7 +1,8 @@
 """The cases of the full experiment: one for each trait that connections can show.
 
 In each case a policy isolates something, and allows what the trait is about. The witness is a client that this policy
-denies whatever the trait is: once it is denied, the policy is in force, and the subject shows the trait.
+denies whatever the trait is: once it is denied, the policy is in force, and the subject shows the trait. What new pods
+may do is no such case: its subjects start after the policy is in force.
 
 Source: kubernetes.io, "Network Policies".
 """
@@ -12,14 +13,18 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.doctor.probe.manifests import (
+    KUBELET_PORT,
     PORT_NAME,
     RANGE_PORT,
     ROLE,
     SCTP_PORT,
     SERVER,
+    SERVICE_PORT,
     TCP_PORT,
     UDP_PORT,
     Client,
+    Conduct,
+    Target,
 )
 
 Spec = Mapping[str, Any]
@@ -30,11 +35,21 @@ RANGE: Final = Client("range", "subject", RANGE_PORT)
 UDP: Final = Client("udp", "subject", UDP_PORT, "UDP")
 SCTP: Final = Client("sctp", "subject", SCTP_PORT, "SCTP")
 
-OVER_IPV6: Final = Client("ipv6", "subject", over_ipv6=True)
+OVER_IPV6: Final = Client("ipv6", "subject", target=Target.SERVER_OVER_IPV6)
 BARE: Final = Client("bare", "bare", owned=False)
 
 CLIENTS: Final = (CONTROL, SUBJECT, RANGE, UDP, SCTP, OVER_IPV6, BARE)
-"""All clients of the full experiment; the basic one has the first two."""
+"""The clients that start together in the full experiment; the basic one has the first two."""
+
+KEEPING: Final = Client("keeping", "subject", RANGE_PORT, conduct=Conduct.KEEPS)
+OVER_SERVICE: Final = Client("service", "subject", SERVICE_PORT, target=Target.SERVICE)
+TO_NODE: Final = Client("node", "subject", KUBELET_PORT, target=Target.NODE)
+OLD: Final = Client("old", "newcomer")
+NEWCOMERS: Final = tuple(Client(f"new-{number}", OLD.role, conduct=Conduct.STARTS) for number in range(5))
+FREE_NEWCOMER: Final = Client("new-control", "control", conduct=Conduct.STARTS)
+LATER_CLIENTS: Final = (KEEPING, OVER_SERVICE, TO_NODE, OLD, *NEWCOMERS, FREE_NEWCOMER)
+"""The clients that start when a case needs them: one that cannot start, such as a script that the image has no program
+for, leaves the other cases as they are."""
 
 FROM_NODE: Final = Client(SERVER, SERVER)
 """The server itself: its node connects to it, and it is ready while the node can."""
@@ -45,7 +60,8 @@ class Case(msgspec.Struct, frozen=True):
 
     `selected` is the role of the pods that the policy selects; an empty one is all pods of the site. `spec` makes the
     policy's spec, without its podSelector, from the first address of the server. `needs` are the
-    values of earlier topics without which the case shows nothing.
+    values of earlier topics without which the case shows nothing. `settling` is how many seconds after the witness the
+    subject may be denied.
     """
 
     topic: str
@@ -56,6 +72,7 @@ class Case(msgspec.Struct, frozen=True):
     if_open: str
     if_denied: str
     needs: Mapping[str, str] = {}
+    settling: float = 0.0
 
 
 def _block(address: str) -> str:
@@ -86,10 +103,20 @@ def _nothing(direction: str) -> Callable[[str], Spec]:
     return lambda address: {"policyTypes": [direction]}
 
 
+def _egress_to_target_port(address: str) -> Spec:
+    return {"policyTypes": ["Egress"], "egress": [{"ports": [{"protocol": "TCP", "port": TCP_PORT}]}]}
+
+
 def _from_all_but_control(address: str) -> Spec:
     requirement = {"key": ROLE, "operator": "NotIn", "values": [CONTROL.role]}
     return {"policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {"matchExpressions": [requirement]}}]}]}
 
+
+DENY_INGRESS: Final[Spec] = {
+    "policyTypes": ["Ingress"],
+    "ingress": [{"from": [{"podSelector": {"matchLabels": {ROLE: CONTROL.role}}}]}],
+}
+"""The policy of the basic experiment: only the control client may connect to the server."""
 
 CASES: Final = (
     Case("node-to-own-pod", SERVER, _nothing("Ingress"), FROM_NODE, CONTROL, "always", "policy"),
@@ -118,11 +145,14 @@ CASES: Final = (
         "own-block",
         {"ipBlock-pods": "yes"},
     ),
+    Case("service-port", SUBJECT.role, _egress_to_target_port, OVER_SERVICE, RANGE, "target", "service"),
+    Case("pod-to-own-node", SUBJECT.role, _nothing("Egress"), TO_NODE, SUBJECT, "always", "policy"),
+    # An answer counts for three seconds in the probe of the client that keeps a connection.
+    Case("established", SERVER, lambda address: DENY_INGRESS, KEEPING, SUBJECT, "continue", "cut", settling=8.0),
 )
 """The table."""
 
-DENY_INGRESS: Final[Spec] = {
-    "policyTypes": ["Ingress"],
-    "ingress": [{"from": [{"podSelector": {"matchLabels": {ROLE: CONTROL.role}}}]}],
-}
-"""The policy of the basic experiment: only the control client may connect to the server."""
+POD_START: Final = "pod-start"
+"""The topic of new pods."""
+CLOSED_NEWCOMERS: Final[Spec] = {"policyTypes": ["Egress"]}
+"""The policy for new pods: they may connect to nothing."""

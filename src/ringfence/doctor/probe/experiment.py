@@ -4,16 +4,29 @@ Each answer needs its controls. A connection counts as denied only if it was ope
 the policy allows stays open, and if it opens again when the policy is gone. Everything else is inconclusive.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from ringfence.doctor.answers import IsEnforced
-from ringfence.doctor.probe.cases import CASES, CLIENTS, CONTROL, DENY_INGRESS, SUBJECT, Case, Spec
+from ringfence.doctor.probe.cases import (
+    CASES,
+    CLIENTS,
+    CLOSED_NEWCOMERS,
+    CONTROL,
+    DENY_INGRESS,
+    FREE_NEWCOMER,
+    FROM_NODE,
+    NEWCOMERS,
+    OLD,
+    POD_START,
+    SUBJECT,
+    Case,
+    Spec,
+)
 from ringfence.doctor.probe.ground import Ground, ProbePod, Refused
-from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, client, policy, server
+from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, Target, client, policy, server, service
 from ringfence.render.doctor_report import ProofReport
 
 NOT_SUPPORTED: Final = "not supported"
@@ -21,12 +34,17 @@ START_SECONDS: Final = 120.0
 """How long a pod may take until it runs: its image has to be pulled."""
 CONNECT_SECONDS: Final = 30.0
 """How long a connection may take until it opens, before any policy and after the last one."""
+TRYING_SECONDS: Final = 10.0
+"""How long new pods try to connect: 40 times, each for up to 0.2 s, and the kubelet looks every second."""
 _STEADY_SECONDS: Final = 3.0
 """How long an answer must stay the same to count. Readiness follows a connection within two seconds."""
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """The value of a trait in this cluster. An empty one is inconclusive or not supported; `reason` says why."""
+    """The value of a trait in this cluster. An empty one is inconclusive or not supported.
+
+    `reason` says why, or of a value what was counted.
+    """
 
     topic: str
     value: str
@@ -48,6 +66,9 @@ class ProbeSite:
         self.node = node
         self._image = image
         self._addresses: tuple[str, ...] = ()
+        self._service_address = ""
+        self._host_address = ""
+        self._started: set[Client] = {FROM_NODE}
 
     @property
     def address(self) -> str:
@@ -59,22 +80,44 @@ class ProbeSite:
 
         Raises Inconclusive.
         """
-        names = [f"{self._name}-{SERVER}"]
         self._create(server(self._name, self.node, self._ground.run, self._image, full=full))
-        self._addresses = self._await_running(names)[0].addresses
-        for one in clients(full=full):
-            if address := self._address_for(one):
-                names.append(f"{self._name}-{one.name}")
-                self._create(client(one, self._name, self.node, self._ground.run, self._image, address))
-        self._await_running(names)
+        [running] = self._await_running([f"{self._name}-{SERVER}"])
+        self._addresses, self._host_address = running.addresses, running.status.host_ip
+        self.start_clients(*(one for one in clients(full=full) if self._address_for(one)))
 
-    def runs(self, one: Client) -> bool:
-        """Whether there is a pod of this client: not over IPv6 where pods have no such address."""
-        return bool(self._address_for(one))
+    def start_clients(self, *wanted: Client) -> None:
+        """Start those of these clients that have not been, and wait until they run. Raises Inconclusive."""
+        coming = [one for one in wanted if one not in self._started]
+        for one in coming:
+            address = self._address_for(one)
+            if not address:
+                raise Inconclusive(_NO_ADDRESS[one.target])
+            self._create(client(one, self._name, self.node, self._ground.run, self._image, address))
+            self._started.add(one)
+        self._await_running([f"{self._name}-{one.name}" for one in coming])
 
     def _address_for(self, one: Client) -> str:
-        """The address of the server that a client asks; empty if the server has none of its family."""
-        return next((text for text in self._addresses if ":" in text), "") if one.over_ipv6 else self.address
+        """The address to which a client connects; empty if there is none."""
+        match one.target:
+            case Target.SERVER:
+                return self.address
+            case Target.SERVER_OVER_IPV6:
+                return next((text for text in self._addresses if ":" in text), "")
+            case Target.NODE:
+                return self._host_address
+            case Target.SERVICE:
+                return self._address_of_service()
+
+    def _address_of_service(self) -> str:
+        if not self._service_address:
+            manifest = service(self._name, self._ground.run)
+            self._create(manifest)
+            self._service_address = self._ground.cluster_ip(manifest)
+        return self._service_address
+
+    def now(self) -> float:
+        """The time of the experiment in seconds."""
+        return self._ground.now()
 
     def connects(self, one: Client) -> bool:
         """Whether a client can open its connection now."""
@@ -93,10 +136,10 @@ class ProbeSite:
 
     def steady(self, holds: Callable[[], bool], seconds: float) -> bool:
         """Whether something comes to hold within some seconds, and then holds for `_STEADY_SECONDS`."""
-        deadline = time.monotonic() + seconds
+        deadline = self._ground.now() + seconds
         since: float | None = None
         while True:
-            now = time.monotonic()
+            now = self._ground.now()
             if not holds():
                 since = None
                 if now > deadline:
@@ -114,15 +157,23 @@ class ProbeSite:
             raise Inconclusive(str(error)) from None
 
     def _await_running(self, names: list[str]) -> list[ProbePod]:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = self._ground.now() + START_SECONDS
         while True:
             pods = self._ground.pods()
             found = [pods[name] for name in names if name in pods]
             if len(found) == len(names) and all(pod.is_running for pod in found):
                 return found
-            if time.monotonic() > deadline:
+            if self._ground.now() > deadline:
                 raise Inconclusive(_not_running(names, pods))
             self._ground.wait()
+
+
+_NO_ADDRESS: Final = {
+    Target.SERVER: "the server has no address",
+    Target.SERVER_OVER_IPV6: "the pods have no IPv6 address",
+    Target.SERVICE: "the Service has no address",
+    Target.NODE: "the address of the node is not known",
+}
 
 
 def _not_running(names: Iterable[str], pods: Mapping[str, ProbePod]) -> str:
@@ -143,22 +194,22 @@ def prove(site: ProbeSite) -> ProofReport:
         if denied_after is None:
             reason = f"a connection that a policy forbids was open for {site.patience:.0f} s"
             return ProofReport(site.node, IsEnforced.NO, reason)
-        started = time.monotonic()
+        started = site.now()
         _await_open(site, (CONTROL, SUBJECT), "after the policy was deleted")
     except Inconclusive as error:
         return ProofReport(site.node, IsEnforced.UNKNOWN, str(error))
-    allowed_after = time.monotonic() - started - _STEADY_SECONDS
+    allowed_after = site.now() - started - _STEADY_SECONDS
     reason = "a policy denied a connection, and let another pass"
     return ProofReport(site.node, IsEnforced.YES, reason, denied_after, max(0.0, allowed_after))
 
 
 def _deny(site: ProbeSite) -> float | None:
     """The seconds until a policy denied the subject and not the control; None if it never did. The policy is gone."""
-    started = time.monotonic()
+    started = site.now()
     manifest = site.apply("deny", SERVER, DENY_INGRESS)
     try:
         denied = site.steady(lambda: not site.connects(SUBJECT), site.patience)
-        took = time.monotonic() - started - _STEADY_SECONDS
+        took = site.now() - started - _STEADY_SECONDS
         if denied and not site.connects(CONTROL):
             raise Inconclusive("a connection that the policy allows was denied, too: the network may be interrupted")
         return took if denied else None
@@ -171,7 +222,7 @@ def _await_open(site: ProbeSite, clients: Sequence[Client], when: str) -> None:
     if not site.steady(lambda: all(map(site.connects, clients)), CONNECT_SECONDS):
         closed = next((one for one in clients if not site.connects(one)), clients[0])
         raise Inconclusive(
-            f"a connection over {closed.protocol} is not open {when}: policies of administrators, a quota or the "
+            f"{closed.connection} is not open {when}: policies of administrators, a quota or the "
             "network may be the reason"
         )
 
@@ -187,23 +238,46 @@ def measure(site: ProbeSite) -> Iterator[Measured]:
             measured = Measured(case.topic, "", str(error))
         found[case.topic] = measured.value
         yield measured
+    try:
+        yield _measured_of_new_pods(site)
+    except Inconclusive as error:
+        yield Measured(POD_START, "", str(error))
 
 
 def _measured(site: ProbeSite, case: Case) -> Measured:
-    if not site.runs(case.subject):
-        raise Inconclusive("the pods have no IPv6 address")
-    _await_open(site, (case.witness,), "without a policy")
-    if not site.steady(lambda: site.connects(case.subject), CONNECT_SECONDS):
-        return Measured(
-            case.topic, "", f"{case.subject.protocol} does not work here without a policy either", NOT_SUPPORTED
-        )
+    site.start_clients(case.witness, case.subject)
+    if not site.steady(lambda: site.connects(case.witness) and site.connects(case.subject), CONNECT_SECONDS):
+        _await_open(site, (case.witness,), "without a policy")
+        reason = f"{case.subject.connection} does not work here without a policy either"
+        return Measured(case.topic, "", reason, NOT_SUPPORTED)
     manifest = site.apply(case.topic.lower(), case.selected, case.spec(site.address))
     try:
         if not site.steady(lambda: not site.connects(case.witness), site.patience):
             raise Inconclusive("the policy of this case did not come into force")
+        if case.settling:
+            site.steady(lambda: not site.connects(case.subject), case.settling)
         return Measured(case.topic, case.if_open if site.connects(case.subject) else case.if_denied)
     finally:
         site.withdraw(manifest)
+
+
+def _measured_of_new_pods(site: ProbeSite) -> Measured:
+    """Whether pods that start under a policy in force pass it with their first packets. Raises Inconclusive."""
+    site.start_clients(OLD)
+    _await_open(site, (OLD,), "without a policy")
+    manifest = site.apply(POD_START, OLD.role, CLOSED_NEWCOMERS)
+    try:
+        if not site.steady(lambda: not site.connects(OLD), site.patience):
+            raise Inconclusive("the policy of this case did not come into force")
+        site.start_clients(*NEWCOMERS, FREE_NEWCOMER)
+        if not site.steady(lambda: site.connects(FREE_NEWCOMER), CONNECT_SECONDS):
+            raise Inconclusive("a new pod that no policy selects opened no connection either")
+        site.steady(lambda: all(map(site.connects, NEWCOMERS)), TRYING_SECONDS)
+        opened = sum(map(site.connects, NEWCOMERS))
+    finally:
+        site.withdraw(manifest)
+    counted = f"{opened} of {len(NEWCOMERS)} new pods opened a connection that their policy forbids"
+    return Measured(POD_START, "open" if opened else "closed", counted)
 
 
 def clients(*, full: bool) -> tuple[Client, ...]:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import httpx2
 import msgspec
 
-from ringfence.doctor.objects import SeenCondition, SeenMetadata, SeenPodSpec
+from ringfence.doctor.objects import SeenCondition, SeenMetadata, SeenPodSpec, SeenService
 from ringfence.doctor.probe.manifests import MANAGED_BY, PROBED, RUN, Manifest, namespace
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import (
@@ -17,6 +17,7 @@ from ringfence.sources.cluster import (
     ApiStatusError,
     create_object,
     delete_object,
+    get_document,
     list_items,
 )
 
@@ -57,6 +58,7 @@ class _PodAddress(msgspec.Struct, frozen=True):
 
 class _ProbePodStatus(msgspec.Struct, frozen=True, rename="camel"):
     phase: str = ""
+    host_ip: str = msgspec.field(name="hostIP", default="")
     conditions: tuple[SeenCondition, ...] = ()
     container_statuses: tuple[_ProbeContainer, ...] = ()
     pod_i_ps: tuple[_PodAddress, ...] = msgspec.field(name="podIPs", default=())
@@ -123,6 +125,10 @@ class Ground:
         """Have all threads that wait in this place give up."""
         self._ended.set()
 
+    def now(self) -> float:
+        """The time in seconds, from some point on."""
+        return time.monotonic()
+
     def wait(self, seconds: float = LOOK) -> None:
         """Wait between two looks. Raises Ended."""
         if self._ended.wait(seconds):
@@ -141,6 +147,11 @@ class Ground:
                     self.wait()
                     continue
                 raise Refused(f"{manifest['kind']} {manifest['metadata']['name']}: {error}") from None
+
+    def cluster_ip(self, service: Manifest) -> str:
+        """The address of a Service that has been created; empty if it has none."""
+        path = f"{self._collection(service)}/{service['metadata']['name']}"
+        return self._ask(lambda client: get_document(client, path, SeenService)).spec.cluster_ip
 
     def delete(self, manifest: Manifest) -> None:
         """Delete an object; one that does not exist is no error."""

@@ -8,6 +8,7 @@ Sources: kubernetes.io, "Configure Liveness, Readiness and Startup Probes", "Pod
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,10 @@ RANGE_PORT: Final = 8090
 UDP_PORT: Final = 8081
 SCTP_PORT: Final = 8082
 PORT_NAME: Final = "web"
+SERVICE_PORT: Final = 80
+"""The port of the Service, whose target port is `TCP_PORT`."""
+KUBELET_PORT: Final = 10250
+"""Where the kubelet of each node listens, for the API server. Source: kubernetes.io, "Ports and Protocols"."""
 
 PROBED: Final = ("client", "server")
 """The names of the containers that have a readiness probe, of which a pod has one."""
@@ -44,18 +49,52 @@ _NO_MESH: Final = {
 }
 
 
-class Client(msgspec.Struct, frozen=True):
-    """A pod that opens a connection every second: its name, its value of the label `role`, and the port it asks.
+class Conduct(Enum):
+    """What a client does."""
 
-    One `over_ipv6` asks the address of the other family. One that is not `owned` is a pod without an owner.
+    CONNECTS = "connects"
+    """It opens a new connection every second, and is ready while that succeeds."""
+    KEEPS = "keeps"
+    """It keeps one connection and sends a request over it every second. It is ready while these are answered."""
+    STARTS = "starts"
+    """It opens connections as soon as it starts, for some seconds, and is ready from the first that succeeds."""
+
+
+class Target(Enum):
+    """To which address a client connects."""
+
+    SERVER = "server"
+    SERVER_OVER_IPV6 = "server over IPv6"
+    SERVICE = "Service"
+    NODE = "node"
+    """The node on which it runs."""
+
+
+class Client(msgspec.Struct, frozen=True):
+    """A pod that connects: its name, its value of the label `role`, and to which port.
+
+    One that is not `owned` is a pod without an owner.
     """
 
     name: str
     role: str
     port: int = TCP_PORT
     protocol: str = "TCP"
-    over_ipv6: bool = False
+    target: Target = Target.SERVER
+    conduct: Conduct = Conduct.CONNECTS
     owned: bool = True
+
+    @property
+    def connection(self) -> str:
+        """What reports call its connection."""
+        kept = "a connection that is kept" if self.conduct is Conduct.KEEPS else "a connection"
+        match self.target:
+            case Target.NODE:
+                return f"{kept} to the port {self.port} of the kubelet"
+            case Target.SERVICE:
+                return f"{kept} to a Service"
+            case _:
+                return f"{kept} over {self.protocol}"
 
 
 def namespace(name: str, run: str) -> Manifest:
@@ -95,18 +134,78 @@ def _port(name: str, number: int, protocol: str) -> Manifest:
 
 def client(one: Client, place: str, node: str, run: str, image: str, address: str) -> Manifest:
     """A pod that connects to an address from a node, and is ready while it can."""
-    host = f"[{address}]" if ":" in address else address
-    arguments = ["--timeout=1s", f"--protocol={one.protocol.lower()}"]
-    probe = {
-        "exec": {"command": ["/agnhost", "connect", f"{host}:{one.port}", *arguments]},
+    match one.conduct:
+        case Conduct.CONNECTS:
+            connecting = ["/agnhost", "connect", _socket(address, one.port), "--timeout=1s"]
+            probe = _executed(*connecting, f"--protocol={one.protocol.lower()}")
+            container = _container("client", image, ["pause"], readinessProbe=probe)
+        case Conduct.KEEPS:
+            container = _script(_KEEPING.format(address=address, port=one.port), _IS_ANSWERED, image)
+        case Conduct.STARTS:
+            container = _script(_STARTING.format(socket=_socket(address, one.port)), _HAS_OPENED, image)
+    made = _replica_set(f"{place}-{one.name}", place, one.role, node, run, [container])
+    return made if one.owned else _bare(made)
+
+
+def service(place: str, run: str) -> Manifest:
+    """The Service of the server of a place."""
+    port = {"port": SERVICE_PORT, "targetPort": TCP_PORT, "protocol": "TCP"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"{place}-{SERVER}", "labels": {**MANAGED_BY, RUN: run}},
+        "spec": {"selector": {"place": place, ROLE: SERVER}, "ports": [port]},
+    }
+
+
+def _socket(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+# A request a second over one connection, and the file is as old as the last line of an answer. A connection that is cut
+# is opened again, which a policy that forbids it does not let happen.
+_KEEPING: Final = r"""while :; do
+  while printf 'GET /hostname HTTP/1.1\r\nHost: server\r\n\r\n'; do sleep 1; done |
+    nc {address} {port} | while read -r line; do touch "$TMPDIR/answered"; done
+  sleep 1
+done"""
+_IS_ANSWERED: Final = '[ $(($(date +%s) - $(stat -c %Y "$TMPDIR/answered"))) -le 3 ]'
+
+# The first attempt is the first thing that the container does. A new attempt sends a new packet, where one that waits
+# would repeat its own after a second.
+_STARTING: Final = """tries=0
+while [ $tries -lt 40 ] && [ ! -e "$TMPDIR/opened" ]; do
+  /agnhost connect {socket} --timeout=200ms --protocol=tcp && touch "$TMPDIR/opened"
+  tries=$((tries + 1))
+done
+exec /agnhost pause"""
+_HAS_OPENED: Final = '[ -e "$TMPDIR/opened" ]'
+
+_STATE: Final = "/state"
+
+
+def _script(script: str, is_ready: str, image: str) -> Manifest:
+    """A container that runs a script, and is ready while another one succeeds; both may write to TMPDIR."""
+    return _container(
+        "client",
+        image,
+        ["-c", script],
+        command=["sh"],
+        env=[{"name": "TMPDIR", "value": _STATE}],
+        volumeMounts=[{"name": "state", "mountPath": _STATE}],
+        readinessProbe=_executed("sh", "-c", is_ready),
+    )
+
+
+def _executed(*command: str) -> Manifest:
+    """A probe that the kubelet executes in the container every second."""
+    return {
+        "exec": {"command": [*command]},
         "periodSeconds": 1,
         "timeoutSeconds": 3,
         "failureThreshold": 1,
         "successThreshold": 1,
     }
-    containers = [_container("client", image, ["pause"], readinessProbe=probe)]
-    made = _replica_set(f"{place}-{one.name}", place, one.role, node, run, containers)
-    return made if one.owned else _bare(made)
 
 
 def _bare(replica_set: Manifest) -> Manifest:
@@ -149,6 +248,10 @@ def _container(name: str, image: str, arguments: list[str], **fields: Any) -> Ma
     }
 
 
+def _has_state(containers: list[Manifest]) -> bool:
+    return any("volumeMounts" in one for one in containers)
+
+
 def _replica_set(name: str, place: str, role: str, node: str, run: str, containers: list[Manifest]) -> Manifest:
     labels = {**MANAGED_BY, RUN: run, "pod": name, "place": place, ROLE: role, **_NO_MESH}
     terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
@@ -156,6 +259,7 @@ def _replica_set(name: str, place: str, role: str, node: str, run: str, containe
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 0,
+        **({"volumes": [{"name": "state", "emptyDir": {}}]} if _has_state(containers) else {}),
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}},
         "containers": containers,
     }

@@ -8,10 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.doctor.answers import IsEnforced
-from ringfence.doctor.probe.cases import CASES, DENY_INGRESS
+from ringfence.doctor.probe.cases import CASES, CLOSED_NEWCOMERS, DENY_INGRESS, LATER_CLIENTS, OLD, POD_START
 from ringfence.doctor.probe.experiment import Inconclusive, Measured, ProbeSite, clients, measure, prove
 from ringfence.doctor.probe.ground import Ground, Refused, ground
-from ringfence.doctor.probe.manifests import DEFAULT_IMAGE, SERVER, client, namespace, policy, server
+from ringfence.doctor.probe.manifests import DEFAULT_IMAGE, SERVER, client, namespace, policy, server, service
 from ringfence.render.doctor_report import ProofReport
 from ringfence.signal_cleanup import ended_after_cleanup
 from ringfence.sources.cluster import ApiServer
@@ -97,7 +97,10 @@ def planned_objects(asked: Experiment) -> list[dict[str, Any]]:
         objects += [client(one, place, node, run, asked.image, _NO_ADDRESS) for one in clients(full=full)]
         objects.append(policy("deny", place, SERVER, run, DENY_INGRESS))
         if full:
+            objects.append(service(place, run))
+            objects += [client(one, place, node, run, asked.image, _NO_ADDRESS) for one in LATER_CLIENTS]
             objects += [policy(one.topic.lower(), place, one.selected, run, one.spec(_NO_ADDRESS)) for one in CASES]
+            objects.append(policy(POD_START, place, OLD.role, run, CLOSED_NEWCOMERS))
     return [_placed(one, _name(run)) for one in objects]
 
 
