@@ -23,6 +23,7 @@ from benchmarks import (
     coverage,
     dataplane,
     differences,
+    enforcement,
     engine,
     growth,
     hostile,
@@ -64,6 +65,7 @@ PARTS = (
     *engine.SIZES,
     *possible.SIZES,
     "differences",
+    "enforcement",
     "tests",
     "coverage",
     "lint",
@@ -92,6 +94,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return loading.measure()
     if part == "differences":
         return differences.measure()
+    if part == "enforcement":
+        return enforcement.measure()
     if part == "tests":
         return user_tests.measure()
     if part == "coverage":

@@ -40,6 +40,8 @@ class AsEnforced:
         self._nodes = nodes
         self._known: WeakKeyDictionary[CompiledPolicy[Any], CompiledPolicy[Any] | None] = WeakKeyDictionary()
         """What became of policies; None of those that are the same as before."""
+        self._found_addresses: Addresses | None = None
+        """Those of all nodes, which are the union of as many parts as there are nodes."""
 
     @property
     def depends_on_nodes(self) -> bool:
@@ -49,6 +51,7 @@ class AsEnforced:
     def forget(self) -> None:
         """Look at all policies anew, because the addresses of nodes have changed."""
         self._known.clear()
+        self._found_addresses = None
 
     def __call__(self, policy: CompiledPolicy[P]) -> CompiledPolicy[P]:
         """A policy as it is enforced; the very same if nothing about it differs from upstream."""
@@ -105,13 +108,18 @@ class AsEnforced:
                 addresses, covers = written.addresses(rule)
             nodes = traits.blocks_match_nodes or names_nodes
             if not nodes:
-                addresses -= self._addresses_of_nodes()
+                addresses -= self._node_addresses()
             block = Block(addresses, covers, traits.blocks_match_pods, nodes)
         return (
             peers
             if (selections, block) == (peers.selections, peers.block)
             else Peers(peers.everyone, selections, block)
         )
+
+    def _node_addresses(self) -> Addresses:
+        if self._found_addresses is None:
+            self._found_addresses = self._addresses_of_nodes()
+        return self._found_addresses
 
     def meant(self, block: IPBlock, direction: Direction) -> Addresses:
         """The addresses that an ipBlock means, less what is taken from it for nodes."""

@@ -143,6 +143,8 @@ class PoliciesInForce:
 
     def replace_node(self, name: str, node: Node | None) -> None:
         """Note a node, or that it is gone."""
+        for enforcer in self._enforcers.values():
+            enforcer.forget()
         if changed := self.nodes.replace(name, node):
             self._changed.append(changed)
         elif self.traits is not UPSTREAM:
@@ -154,8 +156,6 @@ class PoliciesInForce:
             return
         changed, self._changed = Addresses.union_of(self._changed), []
         if self.traits is not UPSTREAM:
-            for enforcer in self._enforcers.values():
-                enforcer.forget()
             self.enforce(self.traits)
             return
         for policy in list(self._naming_sources.values()):
