@@ -45,6 +45,8 @@ class ClusterInput:
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
+        self.has_objects = False
+        """Whether anything that was loaded is an object, of whatever kind."""
         self._contents: FileContents | None = None
         self.revision = ""
         """The revision of a git repository that the objects are from; empty if they are from none."""
@@ -283,5 +285,6 @@ class ClusterInput:
         self.problems.extend(loaded.problems)
         self.problems.extend(found)
         self.problems.sort(key=lambda problem: problem.place)
+        self.has_objects |= bool(loaded.manifests or loaded.skipped or loaded.unread or loaded.operated or loaded.own)
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated

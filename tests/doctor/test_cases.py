@@ -11,7 +11,7 @@ import pytest
 
 from ringfence import Cluster
 from ringfence.doctor.probe.cases import CASES, CLIENTS, CONTROL, FROM_NODE, LATER_CLIENTS, SUBJECT, Case
-from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, Target, client, policy, server, service
+from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, ProbeTarget, client, policy, server, service
 from ringfence.plugins import TOPICS
 from ringfence.render.formats import yaml_text
 from ringfence.trait_files import API_VERSION, KIND
@@ -55,9 +55,9 @@ def _cluster(case: Case, value: str, folder: Path, family: int) -> Cluster:
 
 
 def _is_open(case: Case, value: str, folder: Path, one: Client) -> bool:
-    family = 6 if one.target is Target.SERVER_OVER_IPV6 else 4
+    family = 6 if one.target is ProbeTarget.SERVER_OVER_IPV6 else 4
     cluster = _cluster(case, value, folder, family)
-    destinations = {Target.SERVICE: f"{NAMESPACE}/svc/p0-{SERVER}", Target.NODE: NODE_ADDRESS}
+    destinations = {ProbeTarget.SERVICE: f"{NAMESPACE}/svc/p0-{SERVER}", ProbeTarget.NODE: NODE_ADDRESS}
     source = NODE_ADDRESS if one == FROM_NODE else f"{NAMESPACE}/{one.name}"
     destination = destinations.get(one.target, f"{NAMESPACE}/{SERVER}")
     return cluster.can(source, destination, port=one.port, protocol=one.protocol).all

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.doctor import IsEnforced, Unseen, diagnose, report
+from ringfence.doctor import IsEnforced, Unseen, diagnose, nodes_for_experiment, report
 from ringfence.doctor.observed import Observed
 from ringfence.doctor.signatures import FLANNEL, SIGNATURES, UNDESCRIBED
 from ringfence.render.doctor_report import doctor_text
@@ -141,3 +141,31 @@ def test_a_missing_right_is_named_and_makes_no_enforcement_unknown() -> None:
 def test_a_cluster_without_a_node_that_is_seen_is_inconclusive() -> None:
     observed = seen([])
     assert report(observed, diagnose(observed)).answer == IsEnforced.UNKNOWN
+
+
+def test_the_experiment_is_on_nodes_whose_pods_can_run_it_and_first_where_policies_seem_to_be_enforced() -> None:
+    plugin = daemon_set("kube-router", container("kube-router", "kube-router:v2.5.0"))
+    objects = [
+        node("fargate", labels={"eks.amazonaws.com/compute-type": "fargate"}),
+        node("bare"),
+        node("guarded"),
+        node("windows", labels={"kubernetes.io/os": "windows"}),
+        plugin,
+        *(pod_of(plugin, name) for name in ("guarded", "windows")),
+    ]
+    observed = seen(objects)
+    assert nodes_for_experiment(observed, diagnose(observed)) == ["guarded", "bare"]
+
+
+def test_what_could_not_be_read_is_not_said_to_be_missing() -> None:
+    gaps = tuple(Unseen(one, "forbidden") for one in ("daemonsets", "nodes"))
+    text = doctor_text(report(found := msgspec.structs.replace(seen([]), unseen=gaps), diagnose(found)))
+    assert "unknown: the DaemonSets of the cluster cannot be read" in text
+    assert "the nodes of the cluster cannot be read" in text
+    assert "none is seen" not in text
+
+
+def test_an_inconclusive_answer_names_the_experiment() -> None:
+    for objects, is_named in (([node("a", kubelet="v1.34.0-eks-1")], True), ([node("a")], False)):
+        observed = seen(objects)
+        assert ("ringfence doctor --probe" in doctor_text(report(observed, diagnose(observed)))) is is_named

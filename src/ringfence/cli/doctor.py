@@ -17,6 +17,7 @@ from ringfence.doctor import (
     Unseen,
     diagnose,
     examine_node,
+    nodes_for_experiment,
     observe,
     policy_findings,
     report,
@@ -60,7 +61,9 @@ from ringfence.whole_files import write_whole
     help="Prove it by an experiment with pods and a policy of its own; full: measure traits of the plugin, too.",
 )
 @click.option("--on", "on_nodes", multiple=True, metavar="NODE", help="Prove it on this node. Repeatable.")
-@click.option("--all-nodes", is_flag=True, help="Prove it on all nodes that are ready; by default on one.")
+@click.option(
+    "--all-nodes", is_flag=True, help="Prove it on all Linux nodes that are ready; by default on one of them."
+)
 @click.option(
     "--image",
     metavar="IMAGE",
@@ -159,8 +162,12 @@ def doctor(
     diagnosis = diagnose(observed)
     results = NO_EXPERIMENT
     if probe:
-        ready = [node.name for node in observed.nodes if node.is_ready]
-        nodes = _existing(diagnosis, choose_nodes(ready, on_nodes, every=all_nodes))
+        able = nodes_for_experiment(observed, diagnosis)
+        nodes = _existing(diagnosis, choose_nodes(able, on_nodes, every=all_nodes))
+        if all_nodes and (left := len(observed.nodes) - len(nodes)):
+            print_message(
+                f"{left} of {len(observed.nodes)} nodes are not ready, or run no pods of Linux: they are left out"
+            )
         asked = Experiment(nodes, image, probe == "full", timeout)
         if dry_run:
             print_document("---\n".join(f"{yaml_text(one)}\n" for one in planned_objects(asked)))
@@ -198,7 +205,7 @@ def _existing(diagnosis: Diagnosis, nodes: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise InputError(f"--on {name}: there is no such node: known are {', '.join(known[:10])}")
     if not nodes:
-        raise InputError("--probe: no node is ready: name one with --on to try it all the same")
+        raise InputError("--probe: no node with pods of Linux is ready: name one with --on to try it all the same")
     return tuple(nodes)
 
 

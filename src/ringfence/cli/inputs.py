@@ -57,6 +57,10 @@ class Inputs(msgspec.Struct, frozen=True):
             return self.context or "the current context"
         return " ".join([*self.filenames, *([self.kustomize] if self.kustomize else [])])
 
+    @property
+    def _source(self) -> str:
+        return "standard input" if self.title == "-" else self.title
+
     def cluster(
         self,
         *,
@@ -80,6 +84,8 @@ class Inputs(msgspec.Struct, frozen=True):
         if cluster.unrelated:
             documents = "1 document" if cluster.unrelated == 1 else f"{cluster.unrelated} documents"
             print_message(f"skipped {documents} without a Kubernetes object")
+        if not (cluster.has_objects or cluster.problems or self.is_live):
+            print_message(f"no Kubernetes object was read from {self._source}: is it the right file or folder?")
         if report:
             self._report(cluster)
         return cluster

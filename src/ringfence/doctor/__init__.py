@@ -6,7 +6,7 @@ probe <- observing, deviations <- reporting
 
 from ringfence.doctor.answers import IsEnforced
 from ringfence.doctor.deviations import PolicyFindings, policy_findings, trait_documents
-from ringfence.doctor.diagnosis import Candidate, Diagnosis, NodeDiagnosis, diagnose
+from ringfence.doctor.diagnosis import Candidate, Diagnosis, NodeDiagnosis, diagnose, nodes_for_experiment
 from ringfence.doctor.node import examine_node
 from ringfence.doctor.observed import Observed, Unseen
 from ringfence.doctor.observing import observe
@@ -25,6 +25,7 @@ __all__ = [
     "Unseen",
     "diagnose",
     "examine_node",
+    "nodes_for_experiment",
     "observe",
     "policy_findings",
     "report",

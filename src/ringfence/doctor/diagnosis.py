@@ -78,6 +78,16 @@ def diagnose(observed: Observed) -> Diagnosis:
     )
 
 
+def nodes_for_experiment(observed: Observed, diagnosis: Diagnosis) -> list[str]:
+    """The nodes that are ready and on which its pods can run, those where policies seem to be enforced first.
+
+    On Fargate and on virtual nodes each pod has a place of its own, and on Windows there is no user 65534.
+    """
+    able = {node.name for node in observed.nodes if node.is_ready and node.runs_linux and not _never(node)}
+    order = [IsEnforced.YES, IsEnforced.UNKNOWN, IsEnforced.NO]
+    return [one.node for one in sorted(diagnosis.nodes, key=lambda one: order.index(one.answer)) if one.node in able]
+
+
 def _where_it_may_run(observed: Observed, daemon_set: DaemonSet) -> frozenset[str]:
     found = nodes_of(observed, daemon_set)
     return frozenset(node for node, presence in found.items() if presence is not Presence.NOT_READY)

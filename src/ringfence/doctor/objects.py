@@ -155,6 +155,12 @@ class SeenNode(msgspec.Struct, frozen=True):
         return self.metadata.name
 
     @property
+    def runs_linux(self) -> bool:
+        """Whether its pods are those of Linux; so are they where nothing says otherwise."""
+        said = (self.status.node_info.operating_system, self.metadata.labels.get("kubernetes.io/os", ""))
+        return not any(one not in ("", "linux") for one in said)
+
+    @property
     def is_ready(self) -> bool:
         """Whether its kubelet reports that it is ready."""
         return is_true(self.status.conditions, "Ready")

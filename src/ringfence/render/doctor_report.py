@@ -14,6 +14,9 @@ _NODES_NAMED = 5
 """The nodes with the same answer that the text names."""
 
 
+_EXPERIMENT = "ringfence doctor --probe asks the cluster itself, with pods and a policy of its own"
+
+
 class PluginReport(msgspec.Struct, frozen=True, rename="camel"):
     """A plugin that shows: what shows it, how it is configured, and on how many nodes it is ready.
 
@@ -139,6 +142,7 @@ def doctor_text(report: DoctorReport) -> str:
         *(("differs", line) for one in report.deviations for line in _deviation(one)),
         *(("unread", line) for line in _unread(report.unread)),
         *(("not seen", f"{one.what}: {one.reason}") for one in report.unseen),
+        *([("next", _EXPERIMENT)] if report.answer == "inconclusive" and report.nodes and not report.proofs else []),
     ]
     return "\n".join(_lines(rows))
 
@@ -159,7 +163,12 @@ def _plugins(report: DoctorReport) -> Iterator[str]:
         yield f"{one.title}{version} ({one.shown_by}, ready on {_of(one.ready_nodes, report)}{settings}){note}"
     yield from report.candidates
     if not report.plugins and not report.candidates:
-        yield "none is seen that is known to enforce policies, or may watch them"
+        unseen = any(one.what == "daemonsets" for one in report.unseen)
+        yield (
+            "unknown: the DaemonSets of the cluster cannot be read"
+            if unseen
+            else "none is seen that is known to enforce policies, or may watch them"
+        )
 
 
 def _of(count: int, report: DoctorReport) -> str:
@@ -176,7 +185,8 @@ def _answers(report: DoctorReport) -> Iterator[str]:
         named = ", ".join(names[:_NODES_NAMED]) + (f" and {count - _NODES_NAMED} more" if count > _NODES_NAMED else "")
         yield f"  {answer} on {named}: {reason}"
     if not report.nodes:
-        yield "  no node is seen"
+        unseen = any(one.what == "nodes" for one in report.unseen)
+        yield "  the nodes of the cluster cannot be read" if unseen else "  the cluster has no nodes"
 
 
 def _proof(one: ProofReport) -> str:

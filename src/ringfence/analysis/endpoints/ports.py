@@ -131,6 +131,10 @@ def parse_port(text: str, protocol: str | None = None) -> PortEntry:
         raise InputError(f"{text!r} contradicts the protocol {protocol}: give the protocol once")
     protocol = written.upper() or protocol
     if protocol is not None and protocol not in PROTOCOLS:
+        if written.isdecimal():
+            raise InputError(
+                f"{text!r} is not a valid port: the number comes first, and then TCP, UDP or SCTP: {written}/TCP"
+            )
         raise InputError(f"{text!r} has an unknown protocol: use TCP, UDP or SCTP")
     if numbers := _NUMBERS.fullmatch(name):
         low, high = int(numbers[1]), int(numbers[2] or numbers[1])

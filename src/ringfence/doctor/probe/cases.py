@@ -24,7 +24,7 @@ from ringfence.doctor.probe.manifests import (
     UDP_PORT,
     Client,
     Conduct,
-    Target,
+    ProbeTarget,
 )
 
 Spec = Mapping[str, Any]
@@ -35,15 +35,15 @@ RANGE: Final = Client("range", "subject", RANGE_PORT)
 UDP: Final = Client("udp", "subject", UDP_PORT, "UDP")
 SCTP: Final = Client("sctp", "subject", SCTP_PORT, "SCTP")
 
-OVER_IPV6: Final = Client("ipv6", "subject", target=Target.SERVER_OVER_IPV6)
+OVER_IPV6: Final = Client("ipv6", "subject", target=ProbeTarget.SERVER_OVER_IPV6)
 BARE: Final = Client("bare", "bare", owned=False)
 
 CLIENTS: Final = (CONTROL, SUBJECT, RANGE, UDP, SCTP, OVER_IPV6, BARE)
 """The clients that start together in the full experiment; the basic one has the first two."""
 
 KEEPING: Final = Client("keeping", "subject", RANGE_PORT, conduct=Conduct.KEEPS)
-OVER_SERVICE: Final = Client("service", "subject", SERVICE_PORT, target=Target.SERVICE)
-TO_NODE: Final = Client("node", "subject", KUBELET_PORT, target=Target.NODE)
+OVER_SERVICE: Final = Client("service", "subject", SERVICE_PORT, target=ProbeTarget.SERVICE)
+TO_NODE: Final = Client("node", "subject", KUBELET_PORT, target=ProbeTarget.NODE)
 OLD: Final = Client("old", "newcomer")
 NEWCOMERS: Final = tuple(Client(f"new-{number}", OLD.role, conduct=Conduct.STARTS) for number in range(5))
 FREE_NEWCOMER: Final = Client("new-control", "control", conduct=Conduct.STARTS)

@@ -26,7 +26,7 @@ from ringfence.doctor.probe.cases import (
     Spec,
 )
 from ringfence.doctor.probe.ground import Ground, ProbePod, Refused
-from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, Target, client, policy, server, service
+from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, ProbeTarget, client, policy, server, service
 from ringfence.render.doctor_report import ProofReport
 
 NOT_SUPPORTED: Final = "not supported"
@@ -99,13 +99,13 @@ class ProbeSite:
     def _address_for(self, one: Client) -> str:
         """The address to which a client connects; empty if there is none."""
         match one.target:
-            case Target.SERVER:
+            case ProbeTarget.SERVER:
                 return self.address
-            case Target.SERVER_OVER_IPV6:
+            case ProbeTarget.SERVER_OVER_IPV6:
                 return next((text for text in self._addresses if ":" in text), "")
-            case Target.NODE:
+            case ProbeTarget.NODE:
                 return self._host_address
-            case Target.SERVICE:
+            case ProbeTarget.SERVICE:
                 return self._address_of_service()
 
     def _address_of_service(self) -> str:
@@ -169,10 +169,10 @@ class ProbeSite:
 
 
 _NO_ADDRESS: Final = {
-    Target.SERVER: "the server has no address",
-    Target.SERVER_OVER_IPV6: "the pods have no IPv6 address",
-    Target.SERVICE: "the Service has no address",
-    Target.NODE: "the address of the node is not known",
+    ProbeTarget.SERVER: "the server has no address",
+    ProbeTarget.SERVER_OVER_IPV6: "the pods have no IPv6 address",
+    ProbeTarget.SERVICE: "the Service has no address",
+    ProbeTarget.NODE: "the address of the node is not known",
 }
 
 

@@ -60,7 +60,7 @@ class Conduct(Enum):
     """It opens connections as soon as it starts, for some seconds, and is ready from the first that succeeds."""
 
 
-class Target(Enum):
+class ProbeTarget(Enum):
     """To which address a client connects."""
 
     SERVER = "server"
@@ -80,7 +80,7 @@ class Client(msgspec.Struct, frozen=True):
     role: str
     port: int = TCP_PORT
     protocol: str = "TCP"
-    target: Target = Target.SERVER
+    target: ProbeTarget = ProbeTarget.SERVER
     conduct: Conduct = Conduct.CONNECTS
     owned: bool = True
 
@@ -89,9 +89,9 @@ class Client(msgspec.Struct, frozen=True):
         """What reports call its connection."""
         kept = "a connection that is kept" if self.conduct is Conduct.KEEPS else "a connection"
         match self.target:
-            case Target.NODE:
+            case ProbeTarget.NODE:
                 return f"{kept} to the port {self.port} of the kubelet"
-            case Target.SERVICE:
+            case ProbeTarget.SERVICE:
                 return f"{kept} to a Service"
             case _:
                 return f"{kept} over {self.protocol}"

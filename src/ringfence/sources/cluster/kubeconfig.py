@@ -148,7 +148,9 @@ def _merged(configs: Iterable[_Config]) -> _Merged:
 
 def _selected(config: _Merged, context: str | None, files: str) -> SelectedContext:
     name = context or config.current_context
-    known = ", ".join(sorted(config.contexts)) or "none"
+    if not config.contexts:
+        raise LiveClusterError(f"{files}: it has no contexts: is it a kubeconfig? Pass another one with --kubeconfig")
+    known = ", ".join(sorted(config.contexts))
     if not name:
         raise LiveClusterError(f"{files}: no current context is set: choose one with --context (there are: {known})")
     if name not in config.contexts:

@@ -14,6 +14,7 @@ from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loaded_objects import Found, LoadedObjects, collect
 from ringfence.sources.loading import Progress
+from ringfence.sources.manifests.archives import archive_problem
 from ringfence.sources.manifests.content import read_content
 from ringfence.sources.manifests.contents import STANDARD_INPUT_NAME, FileContents, content_of
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion, expand_paths
@@ -118,6 +119,9 @@ def _read_all(
         if is_searched and holding and not holding.search(data):
             continue
 
+        if archive := archive_problem(data, name):
+            yield archive
+            continue
         if file not in named and TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):
             templates[chart] += 1
             continue
