@@ -107,6 +107,11 @@ class DoctorKubelet:
             self.look()
             time.sleep(0.3)
 
+    @property
+    def connected(self) -> int:
+        """How many pods are ready."""
+        return sum(self._ready.values())
+
     def _list(self, path: str) -> list[Any]:
         items: list[Any] = self._world.ask("GET", f"{path}?{_LABELLED}")["items"]
         return items

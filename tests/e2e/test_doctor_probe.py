@@ -85,7 +85,7 @@ def test_an_agent_that_is_slow_is_waited_for(tended: World, tmp_path: Path) -> N
         agents(tended, tmp_path, ["n1"]) as [agent],
         _doctor(tended, "--probe", "--timeout", "30", "--on", "n1") as process,
     ):
-        running.until(lambda: len(tended.topology.pods) == 3)
+        running.until(lambda: running.connected == 3)
         assert agent.pid is not None
         os.kill(agent.pid, signal.SIGSTOP)
         running.until(lambda: bool(_policies(tended)))

@@ -22,7 +22,9 @@ How well a trait is known:
 | common | as upstream's end-to-end tests demand it, or by common reading of code and documents |
 | unverified | from general knowledge: an answer that depends on it says so |
 
-A trait that is marked with \\* differs from what upstream means, and changes answers.
+A trait that is marked with \\* differs from what upstream means, and changes answers. Of several values, the first
+holds for the newest version without settings; the tables of the plugins say what each value means, for which versions
+and settings it holds, and where that is written.
 """
 
 
@@ -67,16 +69,16 @@ def differs(trait: PluginTrait) -> bool:
 
 
 def _overview(plugins: list[Plugin]) -> str:
-    header = ("topic", *(plugin.name for plugin in plugins))
-    rows = [(topic, *(_values(plugin, topic) for plugin in plugins)) for topic in TOPICS]
+    header = ("topic", "question", *(plugin.name for plugin in plugins))
+    rows = [(name, topic.title, *(_values(plugin, name) for plugin in plugins)) for name, topic in TOPICS.items()]
     return markdown_table(header, rows)
 
 
 def _values(plugin: Plugin, topic: str) -> str:
-    """The values of a plugin in a topic, the default first."""
+    """The values of a plugin in a topic, the default first; a dash where none is known to count."""
     found = sorted(plugin.about_topic(topic), key=lambda trait: (bool(trait.setting), bool(trait.until)))
     written = dict.fromkeys(trait.value + (" *" if differs(trait) else "") for trait in found)
-    return ", ".join(written)
+    return ", ".join(written) or "–"
 
 
 def differing_table(plugins: Iterable[Plugin]) -> str:
