@@ -1,8 +1,10 @@
 """Policies of one tier with the same priority: an answer that depends on their order names both."""
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, pod, policy, port
 
 from ringfence import Verdict
+from ringfence.engine.answers import equal_priorities
 
 PODS = [pod("x/a"), pod("x/b")]
 NAMED = (
@@ -81,8 +84,48 @@ def test_two_are_named_if_and_only_if_the_other_order_of_both_gives_another_answ
         assert is_named is depends
 
 
-def test_policies_that_do_the_same_are_not_compared_with_each_other() -> None:
-    """A thousand of them would be half a million comparisons."""
-    accepting = [guard(f"a{number}", "Admin", 1, "Accept") for number in range(30)]
-    denying = [guard(f"d{number}", "Admin", 1, "Deny") for number in range(2)]
-    assert len(cluster_of([*PODS, *accepting, *denying]).can("x/a", "x/b", port=80).assumptions) == 60
+def pairs_named(policies: list[Object], others: list[Object], asked: Any) -> list[list[str]]:
+    """The names in each sentence about two policies."""
+    assumed = cluster_of([*PODS, *policies, *others]).can("x/a", "x/b", port=asked).assumptions
+    return [re.findall(r"Policy (g\d)", text.rpartition("; ")[2]) for text in assumed]
+
+
+@given(st.sampled_from(["Admin", "Baseline"]), tied, others, st.sampled_from([80, 81, 90, (80, 81), (81, 90), None]))
+def test_of_many_the_first_two_are_named_whose_order_decides(
+    tier: str, policies: list[tuple[list[str], tuple[int, ...]]], others: list[Object], asked: Any
+) -> None:
+    equals = [guard(f"g{number}", tier, 1, *some, ports=ports) for number, (some, ports) in enumerate(policies)]
+    of_few, about_all = (pairs_named(equals, others, one) for one in (asked, None))
+    with mock.patch.object(equal_priorities, "MOST_PAIRED", 1):
+        assert pairs_named(equals, others, asked) == (about_all[:1] if of_few else [])
+
+
+def many(count: int) -> list[Object]:
+    """Policies of which no two do the same: each accepts one port, and denies another one that the next one accepts."""
+    return [
+        {
+            **accepting,
+            "spec": {**accepting["spec"], "ingress": [*accepting["spec"]["ingress"], *denying["spec"]["ingress"]]},
+        }
+        for number in range(count)
+        for accepting in [guard(f"g{number:03}", "Admin", 1, "Accept", ports=(1_000 + number,))]
+        for denying in [guard("", "Admin", 1, "Deny", ports=(1_001 + number,))]
+    ]
+
+
+def test_many_policies_are_one_sentence() -> None:
+    """400 that disagree would be 80,000 pairs."""
+    cluster = cluster_of([*PODS, *many(40)])
+    assumed = cluster.can("x/a", "x/b").assumptions
+    assert cluster.can("x/a", "x/b", port="1000-1030").assumptions == assumed, "one, too"
+    assert list(assumed) == [
+        "40 policies have the same priority 1 in the Admin tier: ClusterNetworkPolicy g000, ClusterNetworkPolicy g001, "
+        "ClusterNetworkPolicy g002 and 37 more: which one decides is not defined, and they are taken by their names; "
+        "ClusterNetworkPolicy g000 and ClusterNetworkPolicy g001 disagree, and others may"
+    ]
+
+
+def test_many_that_agree_are_none() -> None:
+    agreeing = [guard(f"g{number}", "Admin", 1, "Deny", ports=(number + 1,)) for number in range(20)]
+    others = [guard(f"h{number}", "Admin", 1, "Accept", ports=(number + 100,)) for number in range(20)]
+    assert cluster_of([*PODS, *agreeing, *others]).can("x/a", "x/b").assumptions == ()

@@ -18,6 +18,7 @@ from ringfence.engine.answers import (
     AssumedMatches,
     ConnectivityRow,
     ListedPairs,
+    UndefinedOrder,
     allowed_addresses,
     connectivity_rows,
     exempt_addresses,
@@ -25,7 +26,8 @@ from ringfence.engine.answers import (
     list_matches,
     listed_host_assumptions,
     listed_node_assumptions,
-    listed_priority_assumptions,
+    priorities_outside,
+    priority_sentences,
     subject_matches,
     unknown_label_text,
     values_named,
@@ -158,7 +160,7 @@ def list_assumptions(
     return ListAssumptions(
         (*_limits(state), *doubts, *_unknown_labels(state, pods), *nodes),
         list_matches(state, _pairs(state, listed), _asked(state, listed)),
-        tuple(_priorities_outside(state, listed)),
+        tuple(priority_sentences(_priorities_outside(state, listed))),
     )
 
 
@@ -170,10 +172,10 @@ def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumpt
     everyone = list(state.members())
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(subjects))
     nodes = listed_node_assumptions(state, subjects)
-    outside = (
-        text
+    outside = priority_sentences(
+        order
         for direction in Direction
-        for text in listed_priority_assumptions(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
+        for order in priorities_outside(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
     )
     found = subject_matches(state, Direction, subjects, everyone)
     return ListAssumptions(
@@ -210,8 +212,8 @@ def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
     yield sources, [pod for pod in destinations if wanted.part.contains(pod)]
 
 
-def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[str]:
-    """What is assumed of policies with the same priority, about the addresses outside the cluster of a list."""
+def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[UndefinedOrder]:
+    """The policies with the same priority whose order is assumed, about the addresses outside the cluster of a list."""
     asked = _asked(state, wanted)
     for direction, side, other in (
         (Direction.EGRESS, wanted.sources, wanted.destinations),
@@ -219,7 +221,7 @@ def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[str]
     ):
         pods = state.members() if side.pods is None else side.pods
         subjects = [pod for pod in pods if wanted.part.contains(pod)]
-        yield from listed_priority_assumptions(state, subjects, direction, other.reach, asked)
+        yield from priorities_outside(state, subjects, direction, other.reach, asked)
 
 
 def _asked(state: State, wanted: ConnectionFilter) -> Traffic:

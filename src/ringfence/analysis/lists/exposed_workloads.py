@@ -17,7 +17,7 @@ import msgspec
 from ringfence.analysis.endpoints import Endpoint, internet_addresses, represented_alone
 from ringfence.analysis.lists.checked_examples import SaidOfPods, checked_examples
 from ringfence.analysis.lists.isolated_workloads import label_assumptions
-from ringfence.engine.answers import listed_priority_assumptions, priorities_of_stack
+from ringfence.engine.answers import UndefinedOrder, priorities_of_stack, priorities_outside, priority_sentences
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, Stack, own_ports
 from ringfence.engine.population import Identity, Member, Reference
@@ -215,13 +215,16 @@ class _Exposed:
 
         The other side is not looked at: it may deny what these policies disagree about.
         """
+        return priority_sentences(self._undefined_orders(members))
+
+    def _undefined_orders(self, members: Sequence[Member]) -> Iterator[UndefinedOrder]:
         tiers, families = self._state.tiers, self._state.population.decisive_families()
         if all(isinstance(policy.policy, NetworkPolicy) for policy in tiers.policies()):
             return
         identities = {self._state.identity(member): None for member in members}
         bits = bitsets.of(identity.bit for identity in identities)
         for direction, counterparts in self._counterparts.items():
-            yield from listed_priority_assumptions(self._state, members, direction, ALL_ADDRESSES, ALL_TRAFFIC)
+            yield from priorities_outside(self._state, members, direction, ALL_ADDRESSES, ALL_TRAFFIC)
             stacks = {identity: tiers.stack(identity, direction) for identity in identities}
             for stack, own in {(stack, own_ports(stack, one)): None for one, stack in stacks.items()}:
                 yield from priorities_of_stack(stack, partial(counterparts.of_stack, own=own), ALL_TRAFFIC)

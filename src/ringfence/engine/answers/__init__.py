@@ -4,10 +4,10 @@ from ringfence.engine.answers.assumed_matches import AssumedMatches
 from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
-from ringfence.engine.answers.equal_priorities import equal_priority_text
+from ringfence.engine.answers.equal_priorities import UndefinedOrder
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
-from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
+from ringfence.engine.answers.listed_priorities import priorities_of_stack, priorities_outside, priority_sentences
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import assumed_about_own_node, listed_host_assumptions, listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
@@ -47,6 +47,7 @@ __all__ = [
     "SubjectMatches",
     "TierReason",
     "TraitEffects",
+    "UndefinedOrder",
     "allowed_addresses",
     "allowing_rules",
     "allows",
@@ -55,16 +56,16 @@ __all__ = [
     "changed_peers",
     "connectivity_rows",
     "end_text",
-    "equal_priority_text",
     "exempt_addresses",
     "explain",
     "is_exempt",
     "list_matches",
     "listed_host_assumptions",
     "listed_node_assumptions",
-    "listed_priority_assumptions",
     "node_addresses",
     "priorities_of_stack",
+    "priorities_outside",
+    "priority_sentences",
     "reasons_by_tier",
     "side_row",
     "side_traffic",

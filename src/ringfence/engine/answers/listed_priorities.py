@@ -5,17 +5,18 @@ their priority, the order matters only for traffic that both match, and that one
 not, where passing it on counts as what the later tiers say. What each of them does is found for all peers at once, as
 partitions of identities and of addresses, and once for all subjects that the same policies of its tier, and of those
 before, select; only then is it compared with what the later tiers say of each subject. So the work grows with the
-policies, not with the pods.
+policies, not with the pods. If more than a few have the same priority, each is compared with all of them together
+(`_Many`), and a list has one sentence about them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from itertools import combinations, groupby
-from operator import or_
+from operator import and_, or_
 from typing import Any, Final, NamedTuple
 
-from ringfence.engine.answers.equal_priorities import equal_priority_text
+from ringfence.engine.answers.equal_priorities import MOST_PAIRED, UndefinedOrder
 from ringfence.engine.answers.listed_subjects import ListedSubjects, subjects_by_policies
 from ringfence.engine.policies import (
     EVERYONE,
@@ -34,7 +35,7 @@ from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
-from ringfence.sets.partitions import E, Partition
+from ringfence.sets.partitions import E, Partition, combined, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 Evaluate = Callable[[Stack], Partition[E, Traffic]]
@@ -47,19 +48,20 @@ class EqualPriorities:
     def __init__(self, state: State, asked: Traffic) -> None:
         self._state = state
         self._asked = asked
-        self._conflicts: dict[object, list[_Conflict]] = {}
+        self._conflicts: dict[object, list[_Conflict | _Many]] = {}
         self._later: dict[object, Partition[Bitset, Traffic]] = {}
+        self._folded = _Folded()
 
     def deciding(self, group: ListedSubjects) -> Iterator[tuple[str, Bitset]]:
-        """The sentence about each such pair of policies, and the peers for which their order decides."""
+        """The sentence about such policies, and the peers for which their order decides."""
         for equals in _equals(group.stack):
             for family in group.families:
                 for conflict in self._found(equals, group.own, family):
                     later = self._allowed_later(equals, group.own, family) if conflict.depends else []
                     if bits := reduce(or_, conflict.extents(later), 0) & self._state.population.in_family(family):
-                        yield conflict.text, bits
+                        yield self._folded.sentence(conflict.order(later)), bits
 
-    def _found(self, equals: "_Equals", own: OwnPorts, family: Family) -> "list[_Conflict]":
+    def _found(self, equals: "_Equals", own: OwnPorts, family: Family) -> "list[_Conflict | _Many]":
         key = (equals.stack, equals.policies, own, family)
         if key not in self._conflicts:
 
@@ -76,20 +78,37 @@ class EqualPriorities:
         return self._later[key]
 
 
-def listed_priority_assumptions(
+def priorities_outside(
     state: State, subjects: Iterable[Member], direction: Direction, outside: Addresses, asked: Traffic
-) -> Iterator[str]:
-    """The sentences about policies whose order decides what some pods may with addresses outside the cluster."""
-    known: defaultdict[OwnPorts, dict[object, list[_Conflict]]] = defaultdict(dict)
+) -> Iterator[UndefinedOrder]:
+    """The policies whose order decides what some pods may with addresses outside the cluster."""
+    known: defaultdict[OwnPorts, dict[object, list[_Conflict | _Many]]] = defaultdict(dict)
     for group in subjects_by_policies(state, direction, subjects):
         evaluate = partial(state.tiers.addresses_of, own=group.own, within=outside)
         yield from priorities_of_stack(group.stack, evaluate, asked, known[group.own])
 
 
+def priority_sentences(orders: Iterable[UndefinedOrder]) -> Iterator[str]:
+    """Sentences about the order of policies, each once: one for each priority that many policies have."""
+    yield from dict.fromkeys(map(_Folded().sentence, orders))
+
+
+class _Folded:
+    """Sentences about the order of policies, the same about all that are among many of one priority of a tier."""
+
+    def __init__(self) -> None:
+        self._about_many: dict[tuple[str, int], str] = {}
+
+    def sentence(self, order: UndefinedOrder) -> str:
+        if not order.many:
+            return str(order)
+        return self._about_many.setdefault((order.tier, order.first.priority), str(order))
+
+
 def priorities_of_stack(
-    stack: Stack, evaluate: Evaluate[E], asked: Traffic, known: dict[object, list["_Conflict"]] | None = None
-) -> Iterator[str]:
-    """The sentences about policies whose order decides what a stack allows; `evaluate` says what any stack allows.
+    stack: Stack, evaluate: Evaluate[E], asked: Traffic, known: "dict[object, list[_Conflict | _Many]] | None" = None
+) -> Iterator[UndefinedOrder]:
+    """The policies whose order decides what a stack allows; `evaluate` says what any stack allows.
 
     Its partitions are of all peers, also of those with which nothing is allowed. `known` is filled for other stacks
     that are evaluated alike.
@@ -100,8 +119,9 @@ def priorities_of_stack(
         if key not in known:
             known[key] = list(_conflicts(equals, evaluate, asked))
         for conflict in known[key]:
-            if any(conflict.extents(evaluate(equals.later) if conflict.depends else [])):
-                yield conflict.text
+            later = evaluate(equals.later) if conflict.depends else []
+            if any(conflict.extents(later)):
+                yield conflict.order(later)
 
 
 class _Equals(NamedTuple):
@@ -149,13 +169,13 @@ class _Outcome(NamedTuple):
 
 
 class _Conflict(NamedTuple):
-    """Two policies that disagree: the extents for which, and the traffic about which.
+    """Policies that disagree: the extents for which, and the traffic about which.
 
     About `sure` whatever the later tiers say; about the others, where one of the two passes it on, if the later tiers
     deny it, or if they allow it.
     """
 
-    text: str
+    policies: UndefinedOrder
     sure: Partition[Any, Traffic]
     if_denied: Partition[Any, Traffic]
     if_allowed: Partition[Any, Traffic]
@@ -165,23 +185,89 @@ class _Conflict(NamedTuple):
         """Whether it matters what the later tiers say."""
         return bool(self.if_denied or self.if_allowed)
 
+    def order(self, later: Partition[E, Traffic]) -> UndefinedOrder:
+        """The policies whose order decides."""
+        return self.policies
+
     def extents(self, later: Partition[E, Traffic]) -> Iterator[E]:
         """The extents for which the order decides; `later` is what the later tiers allow."""
-        yield from (extent for extent, _ in self.sure)
-        for within, allowed in later:
-            for extent, traffic in self.if_denied:
-                if (common := extent & within) and traffic - allowed:
-                    yield common
-            for extent, traffic in self.if_allowed:
-                if (common := extent & within) and traffic & allowed:
-                    yield common
+        return _extents((self.sure, self.if_denied, self.if_allowed), later)
 
 
-def _conflicts(equals: _Equals, evaluate: Evaluate[E], asked: Traffic) -> Iterator[_Conflict]:
-    """Each two policies that disagree about some of the traffic `asked`.
+def _extents(disagreements: "_Disagreements", later: Partition[E, Traffic]) -> Iterator[E]:
+    sure, if_denied, if_allowed = disagreements
+    yield from (extent for extent, _ in sure)
+    for within, allowed in later:
+        for extent, traffic in if_denied:
+            if (common := extent & within) and traffic - allowed:
+                yield common
+        for extent, traffic in if_allowed:
+            if (common := extent & within) and traffic & allowed:
+                yield common
+
+
+class _Many:
+    """Many policies with the same priority: what each does is compared with what all of them do together."""
+
+    def __init__(self, equals: "_Equals", outcomes: "Sequence[_Outcome]", asked: Traffic) -> None:
+        self._equals = equals
+        self._outcomes = outcomes
+        self._asked = asked
+        self._together = _together({one.key: one for one in outcomes}.values())
+        self._disagreements = _disagreements(self._together, self._together, asked)
+
+    @property
+    def depends(self) -> bool:
+        """Whether it matters what the later tiers say."""
+        _, if_denied, if_allowed = self._disagreements
+        return bool(if_denied or if_allowed)
+
+    def extents(self, later: Partition[E, Traffic]) -> Iterator[E]:
+        """The extents for which the order of any two decides."""
+        return _extents(self._disagreements, later)
+
+    def order(self, later: Partition[E, Traffic]) -> UndefinedOrder:
+        """The policies, and the first two of them whose order decides for any of the extents."""
+        disagreeing = (
+            number for number, one in enumerate(self._outcomes) if self._disagree(one, self._together, later)
+        )
+        first = next(disagreeing)
+        second = next(one for one in disagreeing if self._disagree(self._outcomes[first], self._outcomes[one], later))
+        policies = self._equals.policies
+        return UndefinedOrder(self._equals.stack[-1].tier, policies[first], policies[second], policies)
+
+    def _disagree(self, one: "_Outcome", other: "_Outcome", later: Partition[E, Traffic]) -> bool:
+        return any(_extents(_disagreements(one, other, self._asked), later))
+
+
+def _together(outcomes: "Iterable[_Outcome]") -> "_Outcome":
+    """What any of some policies lets pass, and what none of them denies."""
+    return reduce(_both, outcomes)
+
+
+def _both(one: "_Outcome", other: "_Outcome") -> "_Outcome":
+    (passing, if_allowed), (if_denied, not_denied) = one.passing, one.not_denied
+    return _Outcome(
+        (_joined(passing, other.passing[0], or_), _joined(if_allowed, other.passing[1], or_)),
+        (_joined(if_denied, other.not_denied[0], and_), _joined(not_denied, other.not_denied[1], and_)),
+        one.passes_on or other.passes_on,
+    )
+
+
+def _joined(
+    one: Partition[E, Traffic], other: Partition[E, Traffic], join: Callable[[Traffic, Traffic], Traffic]
+) -> Partition[E, Traffic]:
+    return merged(combined(one, other, join))
+
+
+def _conflicts(equals: _Equals, evaluate: Evaluate[E], asked: Traffic) -> "Iterator[_Conflict | _Many]":
+    """Each two policies that disagree about some of the traffic `asked`, or all, if there are many.
 
     Policies that do the same are compared with others once.
     """
+    if len(equals.policies) > MOST_PAIRED:
+        yield _Many(equals, [_outcome(equals, policy, evaluate) for policy in equals.policies], asked)
+        return
     tier = equals.stack[-1].tier
     numbers: dict[object, int] = {}
     outcomes: dict[int, _Outcome] = {}
@@ -199,7 +285,7 @@ def _conflicts(equals: _Equals, evaluate: Evaluate[E], asked: Traffic) -> Iterat
     if disagreements:
         for (first, one), (second, other) in combinations(numbered, 2):
             if (one, other) in disagreements:
-                yield _Conflict(equal_priority_text(tier, first, second), *disagreements[one, other])
+                yield _Conflict(UndefinedOrder(tier, first, second), *disagreements[one, other])
 
 
 _Disagreements = tuple[Partition[Any, Traffic], Partition[Any, Traffic], Partition[Any, Traffic]]

@@ -186,10 +186,10 @@ spec:
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from itertools import combinations, groupby
+from itertools import pairwise
 from typing import Any
 
-from ringfence.engine.answers import equal_priority_text, priorities_of_stack
+from ringfence.engine.answers import UndefinedOrder, priorities_of_stack
 from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, Tiers, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.lint.findings import FindingLevel, RelatedPlace
@@ -202,33 +202,34 @@ from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC
 
-_Deciding = dict[str, dict[Direction, list[Identity]]]
-"""By sentence and direction, the pods of which it is true."""
+_Deciding = dict[UndefinedOrder, dict[Direction, list[Identity]]]
+"""Policies whose order decides, and by direction the pods about which it does."""
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    tiers = {tier: linted.state.cluster_policies(tier) for tier in PolicyTier}
-    if not any(_equal(policies) for policies in tiers.values()):
+    tiers = [linted.state.cluster_policies(tier) for tier in PolicyTier]
+    if not any(_equal(policies) for policies in tiers):
         return
+    places = {policy: place for place, policy in enumerate(policy for policies in tiers for policy in policies)}
     deciding = _deciding(linted)
-    for tier, policies in tiers.items():
-        for group in _equal(policies) if deciding else ():
-            for first, second in combinations(group, 2):
-                found = deciding.get(equal_priority_text(tier.value, first, second), {})
-                premises = [witness(linted, _pods(some), direction) for direction, some in found.items()]
-                if premises:
-                    holding = next((one for one in premises if not doubtful(linted, [one])), premises[0])
-                    yield _hit(first, second, holding)
+    about_many: set[tuple[str, int]] = set()
+    for order in sorted(deciding, key=lambda one: (places[one.first], places[one.second])):
+        if order.many:
+            if (order.tier, order.first.priority) in about_many:
+                continue
+            about_many.add((order.tier, order.first.priority))
+        premises = [witness(linted, _pods(some), direction) for direction, some in deciding[order].items()]
+        holding = next((one for one in premises if not doubtful(linted, [one])), premises[0])
+        yield _hit(order, holding)
 
 
-def _equal(policies: list[CompiledPolicy[Any]]) -> list[list[CompiledPolicy[Any]]]:
-    """The policies of a tier in groups of the same priority."""
-    groups = (list(group) for _, group in groupby(policies, key=lambda policy: policy.priority))
-    return [group for group in groups if len(group) > 1]
+def _equal(policies: list[CompiledPolicy[Any]]) -> bool:
+    """Whether any two policies of a tier have the same priority."""
+    return any(first.priority == second.priority for first, second in pairwise(policies))
 
 
 def _deciding(linted: Linted) -> _Deciding:
-    """The sentences about pairs of policies whose order decides what some pods may, and these pods."""
+    """The policies whose order decides what some pods may, and these pods."""
     tiers = linted.state.tiers
     stacks: defaultdict[tuple[Direction, Stack, OwnPorts], list[Identity]] = defaultdict(list)
     for identity in linted.state.population.identities():
@@ -237,12 +238,12 @@ def _deciding(linted: Linted) -> _Deciding:
             stacks[direction, stack, own_ports(stack, identity)].append(identity)
     found: _Deciding = {}
     for (direction, stack, own), identities in stacks.items():
-        for sentence in _sentences(tiers, stack, own):
-            found.setdefault(sentence, {}).setdefault(direction, []).extend(identities)
+        for order in _undefined(tiers, stack, own):
+            found.setdefault(order, {}).setdefault(direction, []).extend(identities)
     return found
 
 
-def _sentences(tiers: Tiers, stack: Stack, own: OwnPorts) -> set[str]:
+def _undefined(tiers: Tiers, stack: Stack, own: OwnPorts) -> set[UndefinedOrder]:
     found = set(priorities_of_stack(stack, partial(tiers.addresses_of, own=own), ALL_TRAFFIC))
     for family in FAMILIES:
         found.update(priorities_of_stack(stack, partial(tiers.peers_of, own=own, family=family), ALL_TRAFFIC))
@@ -253,10 +254,12 @@ def _pods(identities: list[Identity]) -> Iterator[Member]:
     return (pod for identity in identities for pod in identity.pods())
 
 
-def _hit(first: CompiledPolicy[Any], second: CompiledPolicy[Any], premise: Premise) -> Hit:
+def _hit(order: UndefinedOrder, premise: Premise) -> Hit:
+    first, second = order.first, order.second
+    others = f"{first.kind_name} {first}" + (f" and {len(order.many) - 2} more policies" if order.many else "")
     message = (
-        f"{second.kind_name} {second} has the same priority {second.priority} as {first.kind_name} {first}, and they "
-        "disagree about some pods: which one decides is not defined"
+        f"{second.kind_name} {second} has the same priority {second.priority} as {others}, and they disagree about "
+        "some pods: which one decides is not defined"
     )
     related = (
         (RelatedPlace(first.origin.at("spec.priority"), "the same priority", object_name(first.policy)),)
