@@ -22,6 +22,7 @@ from ringfence.analysis.differences import (
     RedundancyHere,
     SnapshotDifference,
     affecting_traits,
+    changed_arrows,
     changes_of_policies_alone,
     compare_snapshots,
     difference,
@@ -407,6 +408,7 @@ class Cluster(ClusterInput):
         names: tuple[str, str] = ("before", "after"),
     ) -> dict[str, Any]:
         """The data of `report`, with the shape that `schemas/report.json` describes."""
+        from ringfence.render.pictures import MOST_BOXES
         from ringfence.render.reports import ReportedChange, report_json
 
         try:
@@ -416,7 +418,10 @@ class Cluster(ClusterInput):
         reported = None
         if since is not None:
             found = since.diff(self, names=names) if change is None else change
-            reported = ReportedChange(found, *names, several_in_both(found, since.state, self.state))
+            several = several_in_both(found, since.state, self.state)
+            reported = ReportedChange(
+                found, *names, several, changed_arrows(found, since.state, self.state, MOST_BOXES)
+            )
         title = checked_text("title", title, "prod")
         return report_json(self.state, title, self.problems, self.document, exposed, self.lint(), reported)
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from ringfence.cluster import Cluster
 from tests.analysis.differences.test_difference_by_lists import changes
 from tests.browser.pages import OpenedPage, opened, violations
-from tests.browser.test_report_page import focused
+from tests.browser.test_report_page import assert_is_laid_out, focused
 from tests.example_counts import examples
 from tests.render.reports.test_compared import pairs_of
 from tests.semantics.judges import cluster_of
@@ -19,7 +19,13 @@ from tests.semantics.objects import Object
 
 DOCS = Path(__file__).parents[2] / "docs"
 WEB, DB = "shop/Deployment/web", "shop/StatefulSet/db"
-VIEWS = {"matrix": (), "only changes": ("changed",), "changes": ("changes",), "cell": ("cell", WEB, DB)}
+VIEWS = {
+    "matrix": (),
+    "only changes": ("changed",),
+    "changes": ("changes",),
+    "map": ("map",),
+    "cell": ("cell", WEB, DB),
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +104,14 @@ def test_the_changes_are_those_of_the_text(page: OpenedPage, change: Path) -> No
     )
     listed.first.get_by_role("link", name="Explain").click()
     expect(shown.locator("#asked")).to_have_text(f"{WEB} → {DB}")
+
+
+def test_the_map_has_an_arrow_for_what_opens_and_for_what_closes(page: OpenedPage, change: Path) -> None:
+    shown = page.open(change, "map")
+    expect(shown.get_by_role("heading", level=2)).to_have_text(["What changes", "The cluster after the change"])
+    first = shown.get_by_role("group", name="Map of the allowed connections").first
+    assert "opened: web → db: + 5432" in first.locator("title").all_text_contents()
+    assert_is_laid_out(shown)
 
 
 @settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

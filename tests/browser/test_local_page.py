@@ -80,6 +80,18 @@ def test_the_smallest_edit_is_applied_by_a_click_and_the_cell_is_marked(page: Pa
     assert (folder / "db-policy.yaml").read_text() == before
 
 
+def test_the_map_has_arrows_for_what_the_edits_open_and_close(page: Page) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    area.fill(area.input_value().replace("name: api-pod", "name: web-pod"))
+    expect(page.get_by_role("banner")).to_contain_text("1 policy edited: opens 1, closes 1")
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.get_by_role("heading", level=2)).to_have_text(["What changes", "The cluster without the edits"])
+    arrows = page.get_by_role("group", name="Map of the allowed connections").first.locator("title").all_text_contents()
+    assert {"opened: web → db: + 3306", "closed: api → db: - 3306"} <= set(arrows)
+    assert violations(page) == []
+
+
 def test_problems_are_shown_as_one_types_and_a_text_with_errors_does_not_count(page: Page) -> None:
     open_policy(page)
     area = page.get_by_role("textbox", name="YAML of db-policy")

@@ -34,6 +34,7 @@ TEXTS_OUTSIDE = """boxes => boxes.flatMap(box => [...box.parentElement.querySele
 VIEWS = {
     "matrix": (),
     "map": ("map",),
+    "map of a namespace": ("map", "shop"),
     "cell": ("cell", CHECKOUT, ORDERS),
     "denied cell": ("cell", ORDERS, CHECKOUT),
     "cell from outside": ("cell", "outside", "edge/Deployment/ingress-controller"),
@@ -146,21 +147,31 @@ def test_the_map_leads_to_workloads_and_explanations(page: OpenedPage, shop: Pat
     expect(shown.locator("#asked")).to_have_text(f"{CHECKOUT} → {ORDERS}")
 
 
-def test_no_box_of_the_map_overlaps_another_and_no_text_is_outside_its_box(page: OpenedPage, shop: Path) -> None:
-    shown = page.open(shop, "map")
-    boxes = shown.locator(".map .box").evaluate_all(BOXES)
-    apart = (
-        one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
-        for one, other in combinations(boxes, 2)
-    )
-    assert all(apart)
-    assert shown.locator(".map .box").evaluate_all(TEXTS_OUTSIDE) == []
-    whole = shown.locator(".map").evaluate_all(BOXES)[0]
-    for one in boxes:
-        assert whole[0] <= one[0]
-        assert whole[1] <= one[1]
-        assert one[2] <= whole[2]
-        assert one[3] <= whole[3]
+@pytest.mark.parametrize("names", [("map",), ("map", "shop"), ("map", "monitoring")])
+def test_no_box_of_the_map_overlaps_another_and_no_text_is_outside_its_box(
+    page: OpenedPage, shop: Path, names: tuple[str, ...]
+) -> None:
+    assert_is_laid_out(page.open(shop, *names))
+
+
+def assert_is_laid_out(shown: Page) -> None:
+    """Boxes are apart, texts are in their boxes, and boxes in their picture."""
+    pictures = shown.get_by_role("group", name="Map of the allowed connections").all()
+    assert pictures
+    for picture in pictures:
+        boxes = picture.locator(".box").evaluate_all(BOXES)
+        apart = (
+            one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+            for one, other in combinations(boxes, 2)
+        )
+        assert all(apart)
+        assert picture.locator(".box").evaluate_all(TEXTS_OUTSIDE) == []
+        whole = picture.evaluate(f"one => ({BOXES})([one])")[0]
+        for one in boxes:
+            assert whole[0] <= one[0]
+            assert whole[1] <= one[1]
+            assert one[2] <= whole[2]
+            assert one[3] <= whole[3]
 
 
 def test_a_mistake_is_shown_with_its_correction_and_at_its_line(page: OpenedPage, tmp_path: Path) -> None:
@@ -319,6 +330,35 @@ def test_a_large_matrix_has_elements_for_what_is_in_view_only(page: OpenedPage, 
     shown.locator(".matrix").evaluate("grid => { grid.scrollTop = 4000; grid.scrollLeft = 4000 }")
     shown.locator(".row [aria-colindex='160']").first.wait_for()
     assert shown.evaluate(count) < 5_000
+
+
+def test_a_large_map_is_of_namespaces_each_of_which_has_its_own(page: OpenedPage, large: Path) -> None:
+    shown = page.open(large, "map")
+    assert_is_laid_out(shown)
+    picture = shown.get_by_role("group", name="Map of the allowed connections")
+    assert picture.locator(".box").count() <= 150
+    picture.get_by_role("link", name="n3/*; 15 workloads").click()
+    expect(shown.get_by_role("heading", level=1)).to_have_text("Map of n3")
+    assert_is_laid_out(shown)
+    assert violations(shown) == []
+    picture.get_by_role("link", name="n3/p003").first.click()
+    expect(shown.get_by_role("heading", level=1)).to_have_text("n3/p003")
+    shown = page.open(large, "map")
+    shown.get_by_text("All 20 namespaces").click()
+    shown.get_by_role("listitem").get_by_role("link", name="n19").click()
+    expect(shown.get_by_role("heading", level=1)).to_have_text("Map of n19")
+
+
+def test_the_map_of_a_namespace_has_what_the_engine_answers(page: OpenedPage, large: Path) -> None:
+    """p003 accepts p001, which is of another namespace, and p006 and p007 accept p003."""
+    shown = page.open(large, "map", "n3")
+    shown.get_by_text("as a table").click()
+    rows = shown.get_by_role("row").all_inner_texts()
+    assert "n1: 15 workloads\tn3/p003\t~4" in rows
+    assert {row.partition("\t")[2] for row in rows if row.startswith("n3/p003")} == {
+        "n6: 15 workloads\t~7",
+        "n7: 15 workloads\t~8",
+    }
 
 
 def test_no_cell_overlaps_another_and_none_is_outside_the_matrix(page: OpenedPage, shop: Path) -> None:

@@ -16,6 +16,7 @@ SNAPSHOTS = Path(__file__).with_name("three-tier.aria.yaml")
 VIEWS = {
     "matrix": (),
     "map": ("map",),
+    "map of a namespace": ("map", "prod"),
     "cell": ("cell", "prod/api", "prod/db"),
     "denied cell": ("cell", "prod/web", "prod/db"),
     "workload": ("workload", "prod/db"),

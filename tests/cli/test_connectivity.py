@@ -244,7 +244,8 @@ def test_a_picture_of_too_many_is_by_namespace_or_says_what_it_leaves_out(
     assert "n4" in result.stdout
     assert "p99" not in result.stdout
     part = run(f"{command} -o svg --by workload", path)
-    assert part.stderr.startswith("50 of 200 are not drawn, those with the fewest connections")
+    assert part.stderr.startswith("53 of 200 are drawn together, those with the fewest connections")
+    assert "more pods" in part.stdout
 
 
 @pytest.mark.parametrize("command", ["connections", "matrix"])

@@ -17,8 +17,9 @@ from ringfence.engine.population import is_one_pod
 from ringfence.errors import LaboratoryError
 from ringfence.lab.proofs import prove
 from ringfence.sets.traffic import NO_TRAFFIC
+from ringfence.web.edit_effects import passing
 from ringfence.web.proving import CellQuestion, cell_question
-from ringfence.web.simulation import PolicyKey, Simulation, passing
+from ringfence.web.simulation import PolicyKey, Simulation
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 DB_POLICY = PolicyKey("NetworkPolicy", "prod", "db-policy")

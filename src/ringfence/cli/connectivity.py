@@ -36,7 +36,7 @@ from ringfence.render.connection_views import CONNECTION_FORMATS, connections_js
 from ringfence.render.formats import Graph
 from ringfence.render.matrix import MATRIX_FORMATS, matrix_width
 from ringfence.render.matrix import matrix as matrix_of
-from ringfence.render.pictures import Picture, map_picture, matrix_picture
+from ringfence.render.pictures import MOST_BOXES, MOST_ROWS, Picture, map_picture, matrix_picture
 
 _WIDTH_OF_FILES: Final = 240
 """Columns of a matrix that goes to a file or a pipe."""
@@ -231,20 +231,21 @@ def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str |
 def _map(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
     """The map of what is listed, by namespace if it has too many boxes and no option says otherwise."""
     view = graph_view(cluster.state, listed, by)
+    if len(view.found.classes) > MOST_BOXES and wanted_by is None:
+        _say_by_namespace(f"the map has {len(view.found.classes)} boxes")
+        view = graph_view(cluster.state, listed, BY_NAMESPACE)
     picture = map_picture(view)
-    if picture.left_out and wanted_by is None and by != BY_NAMESPACE:
-        _say_by_namespace(f"the map has {picture.size} boxes")
-        return _map(cluster, listed, BY_NAMESPACE, wanted_by)
     _say_left_out(picture)
     return picture.svg
 
 
 def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
     """The picture of the matrix, by namespace if it has too many rows and no option says otherwise."""
-    picture = matrix_picture(matrix_view(cluster.state, listed, by, within_namespaces=by != BY_NAMESPACE))
-    if picture.left_out and wanted_by is None and by != BY_NAMESPACE:
-        _say_by_namespace(f"the matrix has {picture.size} rows and columns")
-        return _matrix_picture(cluster, listed, BY_NAMESPACE, wanted_by)
+    view = matrix_view(cluster.state, listed, by, within_namespaces=by != BY_NAMESPACE)
+    if len(view.found.classes) > MOST_ROWS and wanted_by is None:
+        _say_by_namespace(f"the matrix has {len(view.found.classes)} rows and columns")
+        view = matrix_view(cluster.state, listed, BY_NAMESPACE)
+    picture = matrix_picture(view)
     _say_left_out(picture)
     return picture.svg
 
@@ -258,7 +259,7 @@ def _say_by_namespace(reason: str) -> None:
 def _say_left_out(picture: Picture) -> None:
     if picture.left_out:
         print_message(
-            f"{picture.left_out} of {picture.size} are not drawn, those with the fewest connections: "
+            f"{picture.left_out} of {picture.size} are drawn together, those with the fewest connections: "
             "--from, --to, -n and -l draw a part of the cluster"
         )
 

@@ -30,10 +30,11 @@ from ringfence.render.matrix import cell
 from ringfence.render.problems import problem_json
 from ringfence.render.reports import MODULES, finding_json, page_text
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.web.edit_effects import EditEffects
 from ringfence.web.keeping import KeepRequest, keep, proposed_tests
 from ringfence.web.proving import cell_question
 from ringfence.web.saving import save
-from ringfence.web.simulation import MOST_PAIRS, Edited, EditEffects, PolicyKey, Simulation
+from ringfence.web.simulation import MOST_PAIRS, Edited, PolicyKey, Simulation
 
 T = TypeVar("T")
 
@@ -136,6 +137,10 @@ class LocalPage:
         wanted = msgspec.json.decode(body, type=EditRequest)
         edited = self._simulation.edit(wanted.key, wanted.text)
         return {"problems": _problems_json(edited), "edits": _edits_json(self._simulation), **self._changes()}
+
+    async def map(self, _: Request) -> Response:
+        """The map of what the edits change."""
+        return await self._answered(self._simulation.changes_map)
 
     async def save(self, request: Request) -> Response:
         """Write an edit into its file."""
@@ -246,6 +251,7 @@ def asking_routes(page: LocalPage) -> list[Route]:
         Route("/explain", page.explain),
         Route("/prove", page.prove, methods=["POST"]),
         Route("/edit", page.edit, methods=["POST"]),
+        Route("/map", page.map),
         Route("/save", page.save, methods=["POST"]),
         Route("/test", page.test),
         Route("/keep", page.keep, methods=["POST"]),

@@ -19,7 +19,8 @@ from ringfence.model.objects import NetworkPolicy
 from ringfence.render.formats import Json
 from ringfence.sets.addresses import address_text
 from ringfence.sets.traffic import Traffic
-from ringfence.web.simulation import Simulation, passing
+from ringfence.web.edit_effects import passing
+from ringfence.web.simulation import Simulation
 
 _MOST_PORTS: Final = 10
 _SECONDS: Final = 30.0

@@ -4,21 +4,18 @@ The cluster stays as it is. Each question about the edits puts them into the eng
 again (`State.supposing`). All calls are from one thread at a time: `lock` is held by the caller.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
 
 import msgspec
 
-from ringfence.analysis.edits import Edit, SideEffects, side_effects
-from ringfence.analysis.lists import Connection
+from ringfence.analysis.edits import Edit, side_effects
 from ringfence.analysis.possible import Redundancy
 from ringfence.cluster import Cluster
-from ringfence.engine.answers import traffic_between, traffic_between_two
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Member, Reference
-from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.lint import Linted, LintFinding, chosen_rules, find_mistakes
 from ringfence.model.documents import document
@@ -26,11 +23,12 @@ from ringfence.model.kinds import KINDS, kind_of, namespace_of, object_name
 from ringfence.model.objects import NetworkPolicy, Policy
 from ringfence.model.yaml_text import Comments
 from ringfence.render.formats import Json, yaml_text
-from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+from ringfence.render.reports import workload_numbers
 from ringfence.sources.manifests import find_comments
 from ringfence.testing.outcomes import JudgedTest
 from ringfence.testing.reachability_tests import ReachabilityTest
 from ringfence.verdict import Verdict
+from ringfence.web.edit_effects import EditEffects, edit_effects, effects_map
 from ringfence.web.policy_texts import ReadText, read_text
 
 MOST_PAIRS: Final = 20_000
@@ -57,29 +55,11 @@ class Edited(msgspec.Struct, frozen=True):
         return self.read.is_valid
 
 
-class ChangedPair(msgspec.Struct, frozen=True):
-    """Two workloads between which other traffic passes with the edits."""
-
-    source: Reference
-    destination: Reference
-    opens: Traffic
-    closes: Traffic
-    now: Traffic
-
-
 class ReadCluster(msgspec.Struct, frozen=True):
     """A cluster as it was read, and the data of the page about it."""
 
     cluster: Cluster
     report: Json
-
-
-class EditEffects(msgspec.Struct, frozen=True):
-    """What the edits change: pairs of workloads, and connections with addresses that they open and close."""
-
-    pairs: tuple[ChangedPair, ...]
-    opens_outside: tuple[Connection, ...]
-    closes_outside: tuple[Connection, ...]
 
 
 class Simulation:
@@ -153,7 +133,7 @@ class Simulation:
             self._members = {state.workload(one): one for one in state.members()}
             self._members |= {one.reference: one for one in state.members()}
         with self.supposing():
-            return _changes(state, self._members, effects)
+            return edit_effects(state, self._members, effects)
 
     def _edited(self) -> tuple[list[Policy], list[Policy]]:
         """The policies that the edits put in force, and those that they remove."""
@@ -177,6 +157,14 @@ class Simulation:
             for policy in changed:
                 suppose(policy, origins[id(policy)])
             yield
+
+    def changes_map(self) -> Json:
+        """The map of what the edits open and close, and of what stays between those that they concern."""
+        state, effects = self.cluster.state, self.changes()
+        names = self.report["namespaces"]
+        references = [Reference(names[one["namespace"]], one["kind"], one["name"]) for one in self.report["workloads"]]
+        with self.supposing():
+            return effects_map(state, effects, workload_numbers(state, references))
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -233,28 +221,3 @@ def _is_same(text: str, other: str) -> bool:
 
 def _key(compiled: CompiledPolicy[Any]) -> PolicyKey:
     return PolicyKey(compiled.kind_name, compiled.namespace, compiled.name)
-
-
-def _changes(state: State, members: Mapping[Reference, Member], effects: SideEffects) -> EditEffects:
-    """The effects by pair, with what passes now, while the edits are in force."""
-    opens, closes = (
-        {(one.source, one.destination): one.traffic for one in some} for some in (effects.opens, effects.closes)
-    )
-    pairs = []
-    for source, destination in dict.fromkeys([*opens, *closes]):
-        if isinstance(source, Reference) and isinstance(destination, Reference):
-            ends = source, destination
-            now = passing(state, members[source], members[destination])
-            pairs.append(ChangedPair(*ends, opens.get(ends, NO_TRAFFIC), closes.get(ends, NO_TRAFFIC), now))
-    return EditEffects(tuple(pairs), *(tuple(filter(_is_outside, some)) for some in (effects.opens, effects.closes)))
-
-
-def passing(state: State, source: Member, destination: Member) -> Traffic:
-    """What passes between two pods; from one that stands for several to itself, between two of these."""
-    if source is destination:
-        return traffic_between_two(state, source)
-    return traffic_between(state, source, destination)
-
-
-def _is_outside(one: Connection) -> bool:
-    return not (isinstance(one.source, Reference) and isinstance(one.destination, Reference))

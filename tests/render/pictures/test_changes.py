@@ -58,7 +58,7 @@ def test_changes_that_have_no_arrow_are_lines_in_boxes() -> None:
     shown = set(texts(picture([WEB, db], [db, pod("shop/new"), closed]).svg))
     assert {"- removed", "+ added", "! now isolated for ingress"} <= shown
     assert any(line.startswith("- ↻ each other: ") for line in shown)
-    assert any(line.startswith("- ⇠ any address: ") for line in shown)
+    assert any(line.startswith("- ⇠ from any address: ") for line in shown)
 
 
 def test_workloads_that_change_alike_are_one_box() -> None:

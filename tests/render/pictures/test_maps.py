@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from xml.etree import ElementTree
+from zlib import crc32
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from ringfence.analysis.lists.connections import Connection
 from ringfence.analysis.lists.folded_lists import folded
 from ringfence.analysis.lists.folded_views import FoldedView
 from ringfence.engine.population import Reference
-from ringfence.render.pictures.maps import map_picture
+from ringfence.render.pictures.boxes import MOST_ARROWS
+from ringfence.render.pictures.maps import drawn_map, map_picture
 from ringfence.render.pictures.matrices import matrix_picture
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -44,7 +46,15 @@ def test_a_box_says_what_everybody_may_do_and_an_arrow_what_one_may() -> None:
     found += [Connection(pods[0], pods[1], ALL_TRAFFIC), Connection(ALL_ADDRESSES, pods[0], DNS)]
     picture = map_picture(view(found, [*pods, names]))
     shown = texts(picture.svg)
-    assert {"kube-system", "shop", "coredns", "a", "⇠ everyone: 53/UDP", "⇠ any address: 53/UDP", "all"} <= set(shown)
+    assert {
+        "kube-system",
+        "shop",
+        "coredns",
+        "a",
+        "⇠ from everyone: 53/UDP",
+        "⇠ from any address: 53/UDP",
+        "all",
+    } <= set(shown)
     assert "a -> b: all" in tooltips(picture.svg)
     assert picture.svg.count("marker-end") == 1
 
@@ -79,12 +89,30 @@ def test_a_kind_is_named_only_where_two_have_the_same_name() -> None:
     assert {"Deployment/web", "StatefulSet/web", "api"} <= set(shown)
 
 
-def test_of_too_many_boxes_those_with_the_fewest_connections_are_left_out_and_counted() -> None:
+def test_of_too_many_boxes_those_with_the_fewest_connections_are_one_that_counts_them() -> None:
     pods = [Reference("shop", "Pod", f"p{number:03}") for number in range(160)]
     found = [Connection(pods[159], pod, DNS) for pod in pods[:100]]
     picture = map_picture(view(found, pods))
-    assert (picture.size, picture.left_out) == (160, 10)
-    assert "p159" in texts(picture.svg)
+    assert (picture.size, picture.left_out) == (160, 11)
+    assert {"p159", "11 more pods"} <= set(texts(picture.svg))
+
+
+def test_of_too_many_arrows_fewer_boxes_are_drawn() -> None:
+    pods = [Reference(f"n{number % 5}", "Pod", f"p{number:03}") for number in range(100)]
+    pairs = ((one, other) for one in pods for other in pods if one != other)
+    found = [Connection(*pair, DNS) for pair in pairs if crc32(str(pair).encode()) % 4 == 0]
+    drawn = drawn_map(view(found, pods))
+    assert 0 < len(drawn.edges) <= MOST_ARROWS
+    assert drawn.left_out
+
+
+def test_a_class_that_is_all_of_its_namespace_is_counted() -> None:
+    pods = [Reference("shop", "Deployment", name) for name in "abc"]
+    many = frozenset[Reference]()
+    list_ = folded(pods, pods, [], many, within_namespaces=True)
+    picture = map_picture(FoldedView(list_, many, frozenset(pods), from_outside=True, to_outside=True))
+    assert "3 workloads" in texts(picture.svg)
+    assert "3 workloads in shop: shop/Deployment/a, shop/Deployment/b," in texts(picture.svg)
 
 
 @given(random_connections)

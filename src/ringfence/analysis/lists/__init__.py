@@ -20,6 +20,7 @@ from ringfence.analysis.lists.connections import (
 from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.analysis.lists.folded_views import BY_NAMESPACE, BY_POD, BY_WORKLOAD, FoldedView, graph_view, matrix_view
+from ringfence.analysis.lists.gathered_lists import LimitedList, by_namespace, limited
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.analysis.lists.isolated_workloads import (
     Isolated,
@@ -53,6 +54,7 @@ __all__ = [
     "Group",
     "Isolated",
     "IsolationList",
+    "LimitedList",
     "ListAssumptions",
     "ListedSide",
     "NamedPolicy",
@@ -64,6 +66,7 @@ __all__ = [
     "ReachQuestion",
     "ReachRow",
     "TierPolicy",
+    "by_namespace",
     "connection_assumptions",
     "connection_filter",
     "exposure",
@@ -74,6 +77,7 @@ __all__ = [
     "isolation",
     "isolation_of",
     "label_assumptions",
+    "limited",
     "list_assumptions",
     "list_connections",
     "list_selector",

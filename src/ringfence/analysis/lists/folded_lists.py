@@ -9,8 +9,9 @@ The connections are held as numbers, a row of them for each source: 2,000 unlike
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Final
 
 from ringfence.analysis.lists.connections import Connection, ConnectionRow
@@ -32,27 +33,37 @@ class FoldedList:
     def __init__(self, table: "_Table", classes: Sequence[Sequence[int]]) -> None:
         self.classes = tuple(tuple(table.members_of(members)) for members in classes)
         self._table = table
-        self._members = classes
         self._ends = [(members[0], members[-1]) for members in classes]
         firsts = list(enumerate(first for first, _ in self._ends))
         self.sources = [position for position, first in firsts if table.is_source[first]]
         self.destinations = [position for position, first in firsts if table.is_destination[first]]
 
-    def most_connected(self, most: int) -> "FoldedList":
-        """The list of at most so many classes: those with the most connections to others and to the outside."""
-        if len(self.classes) <= most:
-            return self
-        times = [0] * len(self.classes)
-        for source in self.sources:
-            times[source] += len(self.outgoing(source))
-            for destination in self.destinations:
-                if self.between(source, destination):
-                    times[source] += 1
-                    times[destination] += 1
-        for destination in self.destinations:
-            times[destination] += len(self.incoming(destination))
-        kept = sorted(sorted(range(len(times)), key=times.__getitem__, reverse=True)[:most])
-        return FoldedList(self._table, [self._members[place] for place in kept])
+    def connected(self) -> list[int]:
+        """The number of connections of each class, in both directions, with other classes and with addresses."""
+        firsts = itemgetter(*(first for first, _ in self._ends), 0)
+        lasts = itemgetter(*(last for _, last in self._ends), 0)
+        size = len(self._ends)
+        return [
+            2 * size
+            - lasts(self._table.row(first))[:size].count(0)
+            - firsts(self._table.column(last))[:size].count(0)
+            + len(self._table.outgoing[first])
+            + len(self._table.incoming[first])
+            for first, last in self._ends
+        ]
+
+    def reached(self, destinations: Sequence[int]) -> Callable[[int], set[Connection | None]]:
+        """What passes from a class to any of some others, each connection once; with None where nothing does.
+
+        The answer is a function of the class, because the work to find the others in a row is done once.
+        """
+        cells = itemgetter(*(self._ends[place][1] for place in destinations), self._ends[destinations[0]][1])
+
+        def passing(source: int) -> set[Connection | None]:
+            numbers = set(cells(self._table.row(self._ends[source][0])))
+            return {self._table.passing(number) for number in numbers}
+
+        return passing
 
     def between(self, source: int, destination: int) -> Connection | None:
         """A connection with the traffic that passes from one class to another, if any does.
@@ -165,7 +176,11 @@ class _Table:
 
     def connection(self, source: int, destination: int) -> Connection | None:
         """What passes from one to another, if anything does; only its traffic is about these two."""
-        return self._passing[self.cells[source * len(self.references) + destination]]
+        return self.passing(self.cells[source * len(self.references) + destination])
+
+    def passing(self, number: int) -> Connection | None:
+        """What a number in the table stands for."""
+        return self._passing[number]
 
     def row(self, source: int) -> "array[int]":
         """What passes from one to each."""

@@ -1,6 +1,7 @@
 """All that is allowed at a glance: what a matrix, a graph or a map shows of a list of connections."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain
 from typing import Final
 
@@ -23,11 +24,15 @@ _MANY: Final = 100
 """Pods and workloads from which on those that no policy tells apart are listed once: all pairs of 2,000 take 1 s."""
 
 
+_NO_SIZES: Final[Mapping[Reference, int]] = {}
+
+
 class FoldedView(msgspec.Struct, frozen=True):
     """Folded connections, with what it takes to show them.
 
     `several` are more than one pod. `shown` are those to be shown even if nothing passes from them or to them.
-    `from_outside` and `to_outside` say whether the list is about addresses outside the cluster.
+    `from_outside` and `to_outside` say whether the list is about addresses outside the cluster. `sizes` has the number
+    of workloads of each namespace, where these are listed.
     """
 
     found: FoldedList
@@ -35,6 +40,7 @@ class FoldedView(msgspec.Struct, frozen=True):
     shown: frozenset[Reference]
     from_outside: bool
     to_outside: bool
+    sizes: Mapping[Reference, int] = _NO_SIZES
 
 
 def matrix_view(state: State, listed: ConnectionFilter, by: str, *, within_namespaces: bool = False) -> FoldedView:
@@ -84,7 +90,14 @@ def _view(
         alike=alike,
     )
     shown = _references((group for group in chain.from_iterable(named or sides) if group.in_part), by)
-    return FoldedView(found, several, shown, listed.sources.addresses != (), listed.destinations.addresses != ())
+    sizes = _sizes(chain.from_iterable(sides)) if by == BY_NAMESPACE else _NO_SIZES
+    return FoldedView(found, several, shown, listed.sources.addresses != (), listed.destinations.addresses != (), sizes)
+
+
+def _sizes(groups: Iterable[PodGroup]) -> Counter[Reference]:
+    """How many workloads each namespace has among some."""
+    workloads = {group.reference for group in groups}
+    return Counter(Reference("", "Namespace", one.namespace) for one in workloads)
 
 
 def _without(

@@ -18,8 +18,9 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.partitions import Partition, combined, merged
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
-_Parts = tuple[tuple[Addresses, Traffic], ...]
-_AnyAndAll = tuple[Traffic, Traffic]
+AddressParts = tuple[tuple[Addresses, Traffic], ...]
+"""What may be exchanged with which addresses."""
+AnyAndAll = tuple[Traffic, Traffic]
 """What passes for any pod, and what passes for all of them."""
 
 
@@ -71,25 +72,26 @@ def _pairs(sources: Iterable[PodGroup], destinations: Iterable[PodGroup]) -> Cou
 
 def _by_namespace(
     groups: Iterable[PodGroup], parts_of: dict[Reference, list[tuple[Addresses, Traffic]]]
-) -> dict[str, Partition[Addresses, _AnyAndAll]]:
+) -> dict[str, Partition[Addresses, AnyAndAll]]:
     """What the groups of each namespace may exchange with addresses outside; groups are in alphabetical order."""
-    different: defaultdict[str, dict[_Parts, None]] = defaultdict(dict)
+    different: defaultdict[str, dict[AddressParts, None]] = defaultdict(dict)
     for group in groups:
         if group.in_part:
             different[group.reference.namespace][tuple(parts_of.get(group.reference, ()))] = None
-    return {namespace: _any_and_all(list(parts)) for namespace, parts in different.items()}
+    return {namespace: any_and_all(list(parts)) for namespace, parts in different.items()}
 
 
-def _any_and_all(of_groups: Sequence[_Parts]) -> Partition[Addresses, _AnyAndAll]:
+def any_and_all(of_groups: Sequence[AddressParts]) -> Partition[Addresses, AnyAndAll]:
+    """For addresses what any group, and what all groups may exchange with them; `of_groups` has what each may."""
     first, *rest = map(_complete, of_groups)
-    found: Partition[Addresses, _AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in first]
+    found: Partition[Addresses, AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in first]
     for parts in rest:
-        both: Partition[Addresses, _AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in parts]
+        both: Partition[Addresses, AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in parts]
         found = merged(combined(found, both, lambda one, other: (one[0] | other[0], one[1] & other[1])))
     return [(addresses, passing) for addresses, passing in merged(found) if passing[0]]
 
 
-def _complete(parts: _Parts) -> Partition[Addresses, Traffic]:
+def _complete(parts: AddressParts) -> Partition[Addresses, Traffic]:
     """The parts and all other addresses, with which nothing may be exchanged."""
     rest = ALL_ADDRESSES
     for addresses, _ in parts:

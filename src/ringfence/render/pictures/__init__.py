@@ -4,19 +4,25 @@ A picture is drawn from the values that tables and graphs are written from; noth
 colour alone: each colour goes with a word, a symbol or a pattern, so pictures can be read in black and white.
 """
 
-from ringfence.render.pictures.boxes import MOST_BOXES
-from ringfence.render.pictures.changes import changes_picture
+from ringfence.render.pictures.boxes import MOST_BOXES, Box
+from ringfence.render.pictures.changes import DrawnChanges, changes_picture, drawn_changes
 from ringfence.render.pictures.drawing import Picture
-from ringfence.render.pictures.lanes import Rectangle
+from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, Rectangle
 from ringfence.render.pictures.maps import DrawnMap, drawn_map, map_picture
-from ringfence.render.pictures.matrices import matrix_picture
+from ringfence.render.pictures.matrices import MOST_ROWS, matrix_picture
 
 __all__ = [
     "MOST_BOXES",
+    "MOST_ROWS",
+    "Box",
+    "DrawnChanges",
     "DrawnMap",
+    "LaneEdge",
+    "LaneLayout",
     "Picture",
     "Rectangle",
     "changes_picture",
+    "drawn_changes",
     "drawn_map",
     "map_picture",
     "matrix_picture",

@@ -16,6 +16,9 @@ from ringfence.sets.addresses import Addresses
 MOST_BOXES: Final = 150
 """Boxes that one can look at."""
 
+MOST_ARROWS: Final = 400
+"""Arrows that one can tell apart."""
+
 LONGEST_LINE: Final = 260
 """The width of the longest line in a box, in CSS pixels."""
 

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from ringfence.analysis.differences import (
     ArrowKind,
     ChangedArrow,
@@ -69,8 +71,28 @@ text.closed {{ fill: #6cbdf0 }}
 """
 
 
-def changes_picture(found: ClusterDifference, drawn: ChangedArrows, summary: str, closing: str = "") -> Picture:
-    """The map of a change. `summary` says in one line how much has changed, and `closing` what is the same."""
+class DrawnChanges(msgspec.Struct, frozen=True):
+    """The map of a change with its places: lanes by name, boxes by what they stand for, and arrows with their edges.
+
+    `size` is the number of ends that take part in the change, of which `left_out` are not drawn.
+    """
+
+    lanes: tuple[str, ...]
+    boxes: dict[Ends, Box]
+    arrows: tuple[ChangedArrow, ...]
+    edges: tuple[LaneEdge, ...]
+    layout: LaneLayout
+    notes: tuple[str, ...]
+    size: int
+    left_out: int
+
+    def below(self, top: float) -> "DrawnChanges":
+        """The same map below a height."""
+        return msgspec.structs.replace(self, layout=_layout(self.lanes, self.boxes, self.edges, top))
+
+
+def drawn_changes(found: ClusterDifference, drawn: ChangedArrows, top: float = 0) -> DrawnChanges:
+    """The places of the map of a change, below a height."""
     boxes = _boxes(found, drawn)
     places = {end: number for number, end in enumerate(boxes)}
     lanes = sorted({one.lane for one in boxes.values()}, key=lambda lane: (lane != OUTSIDE, lane))
@@ -81,36 +103,55 @@ def changes_picture(found: ClusterDifference, drawn: ChangedArrows, summary: str
         LaneEdge(places[one.source], places[one.destination], _arrow_label(one), strands.index(one.kind))
         for one in arrows
     ]
+    return DrawnChanges(
+        tuple(lanes),
+        boxes,
+        tuple(arrows),
+        tuple(edges),
+        _layout(lanes, boxes, edges, top),
+        tuple(_notes(drawn, boxes)),
+        drawn.size,
+        drawn.size - len(drawn.ends),
+    )
+
+
+def _layout(lanes: Sequence[str], boxes: Mapping[Ends, Box], edges: Sequence[LaneEdge], top: float) -> LaneLayout:
     nodes = [LaneNode(lanes.index(one.lane), one.lines) for one in boxes.values()]
-    inner = max(_LEAST_WIDTH, lane_layout(len(lanes), nodes, edges, 0).width + MARGIN)
+    return lane_layout(len(lanes), nodes, edges, top)
+
+
+def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: str, closing: str = "") -> Picture:
+    """The map of a change. `summary` says in one line how much has changed, and `closing` what is the same."""
+    drawn = drawn_changes(found, changes)
+    inner = max(_LEAST_WIDTH, drawn.layout.width + MARGIN)
     said, used = paragraphs([summary, *filter(None, [closing])], MARGIN + FONT_SIZE + LINE + 4, inner)
-    layout = lane_layout(len(lanes), nodes, edges, MARGIN + FONT_SIZE + LINE + used)
-    bottom = layout.height + 2 * LINE
-    legend = list(_legend([one.kind for one in drawn.arrows], bottom))
+    drawn = drawn.below(MARGIN + FONT_SIZE + LINE + used)
+    bottom = drawn.layout.height + 2 * LINE
+    legend = list(_legend([one.kind for one in changes.arrows], bottom))
     bottom += 1.5 * LINE if legend else 0
-    notes, noted = paragraphs(list(_notes(drawn, boxes)), bottom, inner)
+    notes, noted = paragraphs(list(drawn.notes), bottom, inner)
     height = bottom + noted - LINE + MARGIN
-    changed = sum(one.kind is not ArrowKind.KEPT for one in arrows)
+    changed = sum(one.kind is not ArrowKind.KEPT for one in drawn.arrows)
     svg = svg_text(
         inner,
         height,
         "What a change opens and closes",
-        f"{summary}. A map of {len(boxes)} boxes in {len(lanes)} lanes, one for each namespace, with {changed} arrows "
-        f"that were opened or closed and {len(arrows) - changed} that stay.",
+        f"{summary}. A map of {len(drawn.boxes)} boxes in {len(drawn.lanes)} lanes, one for each namespace, with "
+        f"{changed} arrows that were opened or closed and {len(drawn.arrows) - changed} that stay.",
         _STYLE,
         [
             *(arrowhead(f"head-{kind}", f"head {kind}", _WIDTHS[kind]) for kind in ArrowKind),
             box(0, 0, inner, height, "paper"),
             label(MARGIN, MARGIN + FONT_SIZE, "What the change opens and closes", style="heading"),
             *said,
-            *drawn_lanes(lanes, layout),
-            *_drawn_arrows(arrows, edges, layout, boxes),
-            *drawn_boxes(boxes.values(), layout, _LINES),
+            *drawn_lanes(drawn.lanes, drawn.layout),
+            *_drawn_arrows(drawn.arrows, drawn.edges, drawn.layout, drawn.boxes),
+            *drawn_boxes(drawn.boxes.values(), drawn.layout, _LINES),
             *legend,
             *notes,
         ],
     )
-    return Picture(svg, drawn.size, drawn.size - len(drawn.ends))
+    return Picture(svg, drawn.size, drawn.left_out)
 
 
 def _arrow_label(one: ChangedArrow) -> str:
@@ -147,9 +188,9 @@ def _lines(found: ClusterDifference, drawn: ChangedArrows) -> Mapping[Ends, Sequ
         if one.source == one.destination:
             lines[one.source].append(f"{text[0]}↻ each other: {text[1]}")
         elif one.source == ALL_ADDRESSES:
-            lines[one.destination].append(f"{text[0]}⇠ any address: {text[1]}")
+            lines[one.destination].append(f"{text[0]}⇠ from any address: {text[1]}")
         elif one.destination == ALL_ADDRESSES:
-            lines[one.source].append(f"{text[0]}⇢ any address: {text[1]}")
+            lines[one.source].append(f"{text[0]}⇢ to any address: {text[1]}")
     for members in drawn.ends:
         if not isinstance(members, Addresses):
             lines[members] += _lines_of(found, members[0])

@@ -5,16 +5,18 @@ What everybody may do is a line in a box, and what all of a namespace may do is 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
-from ringfence.analysis.lists import ArrowMark, Arrows, FoldedList, FoldedView, Group, Passing, folded_arrows
+from ringfence.analysis.lists import ArrowMark, Arrows, FoldedView, Group, LimitedList, Passing, folded_arrows, limited
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
 from ringfence.render.matrix import OUTSIDE
 from ringfence.render.pictures.boxes import (
     LONGEST_LINE,
+    MOST_ARROWS,
     MOST_BOXES,
     Box,
     address_lines,
@@ -32,29 +34,46 @@ from ringfence.render.pictures.names import ShortNames
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
+_LEAST_BOXES: Final = 30
+
 
 class DrawnMap(msgspec.Struct, frozen=True):
     """A map with its places: lanes by name, boxes by what they stand for, edges between boxes, and notes below.
 
-    `size` is the number of classes, of which `left_out` are not drawn.
+    `classes` are the members of the classes, of which those at `rests` are not equal. `size` is the number of classes
+    of the whole map; of these, `left_out` have no box of their own.
     """
 
     lanes: tuple[str, ...]
     boxes: dict[Group, Box]
+    classes: tuple[tuple[Reference, ...], ...]
+    rests: frozenset[int]
     edges: tuple[LaneEdge, ...]
     layout: LaneLayout
     notes: tuple[str, ...]
     size: int
     left_out: int
 
+    def members(self, group: Group) -> Sequence[Reference]:
+        """The members of a class that has a box of its own; nobody for anything else that a box stands for."""
+        return self.classes[group] if isinstance(group, int) and group not in self.rests else ()
+
 
 def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
-    """The places of a map, below a height: of at most `MOST_BOXES` classes, those with most connections."""
-    found = view.found.most_connected(MOST_BOXES)
-    arrows = folded_arrows(found)
-    boxes = _boxes(found, arrows, view.shown)
+    """The places of a map, below a height: of at most `MOST_BOXES` classes, those with the most connections.
+
+    Others are a box for each namespace, which says how many they are. Of more than `MOST_ARROWS` arrows, fewer classes
+    have a box.
+    """
+    most, shown, arrows = MOST_BOXES, limited(view, MOST_BOXES), folded_arrows(limited(view, MOST_BOXES).found)
+    while len(arrows.arrows) > MOST_ARROWS and most > _LEAST_BOXES:
+        most = most * 3 // 4
+        shown = limited(view, most)
+        arrows = folded_arrows(shown.found)
+    names = ShortNames(shown.found.classes, LONGEST_LINE, shown.rests)
+    boxes = _boxes(view, shown, arrows, names)
     places = {group: number for number, group in enumerate(boxes)}
-    lanes = sorted({one.lane for one in boxes.values()}, key=lambda lane: (lane != OUTSIDE, lane))
+    lanes = _lanes(boxes.values())
     numbers = {lane: number for number, lane in enumerate(lanes)}
     edges = [
         LaneEdge(places[one.source], places[one.destination], passing_text(one.passing))
@@ -62,13 +81,14 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
         if one.source != one.destination  # it is a line in the box
     ]
     layout = lane_layout(len(lanes), [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()], edges, top)
+    notes = (*_legend(boxes.values(), edges), *names.notes())
     size = len(view.found.classes)
-    notes = tuple(_notes(found, boxes))
-    return DrawnMap(tuple(lanes), boxes, tuple(edges), layout, notes, size, size - len(found.classes))
+    classes = shown.found.classes
+    return DrawnMap(tuple(lanes), boxes, classes, shown.rests, tuple(edges), layout, notes, size, shown.left_out)
 
 
 def map_picture(view: FoldedView) -> Picture:
-    """The map of at most `MOST_BOXES` classes: those with a connection, and those that are to be shown."""
+    """The map of the classes with a connection, and of those that are to be shown, as `drawn_map` limits them."""
     drawn = drawn_map(view, MARGIN + FONT_SIZE + LINE)
     layout, boxes, edges = drawn.layout, list(drawn.boxes.values()), drawn.edges
     width = max(layout.width + MARGIN, 560)
@@ -93,18 +113,19 @@ def map_picture(view: FoldedView) -> Picture:
     return Picture(svg, drawn.size, drawn.left_out)
 
 
-def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> dict[Group, Box]:
+def _boxes(view: FoldedView, shown: LimitedList, arrows: Arrows, names: ShortNames) -> dict[Group, Box]:
     """The boxes by what they stand for."""
-    names = ShortNames(found.classes, LONGEST_LINE)
-    marks = _mark_lines(found, arrows, names)
+    found = shown.found
+    marks = _mark_lines(view, shown, arrows, names)
     ends = {end for arrow in arrows.arrows for end in (arrow.source, arrow.destination)}
     boxes: dict[Group, Box] = {}
     for place, members in enumerate(found.classes):
-        if place in ends or place in marks or any(member in shown for member in members):
+        if place in ends or place in marks or any(member in view.shown for member in members):
             lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(marks.get(place, ()))))
             is_open = any(mark.place == place for mark in arrows.from_any_address)
-            everything = "; ".join([", ".join(map(str, members)), *marks.get(place, ())])
-            boxes[place] = Box(members[0].namespace, lines, "box loud" if is_open else "box", everything)
+            everything = "; ".join([names.members(place), *marks.get(place, ())])
+            style = f"box{' loud' if is_open else ''}{' group' if place in shown.rests else ''}"
+            boxes[place] = Box(_lane(members), lines, style, everything)
     among = {one.source: passing_text(one.passing) for one in arrows.arrows if one.source == one.destination}
     for namespace in sorted(end for end in ends if isinstance(end, str)):
         lines = (f"all in {namespace}", *([f"↻ each other: {among[namespace]}"] if namespace in among else []))
@@ -114,17 +135,33 @@ def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> d
     return boxes
 
 
-def _mark_lines(found: FoldedList, arrows: Arrows, names: ShortNames) -> dict[int, list[str]]:
-    """What stands in the boxes of classes: what they have with all others, and among themselves."""
+def _lane(members: Sequence[Reference]) -> str:
+    """The lane of a class: its namespace. The rest of a limited list may be of several."""
+    namespaces = {one.namespace for one in members}
+    return min(namespaces) if len(namespaces) == 1 else f"the rest of {len(namespaces)} namespaces"
+
+
+def _lanes(boxes: Iterable[Box]) -> list[str]:
+    """The lanes from the top to the bottom: what is outside, the namespaces, and what is left of these."""
+    names = {one.lane for one in boxes}
+    return sorted(names, key=lambda lane: (lane != OUTSIDE, " " in lane, lane))
+
+
+def _mark_lines(view: FoldedView, shown: LimitedList, arrows: Arrows, names: ShortNames) -> Mapping[int, Sequence[str]]:
+    """What stands in the boxes of classes: their size, what they have with all others, and among themselves."""
     lines: defaultdict[int, list[str]] = defaultdict(list)
+    for place, members in enumerate(shown.found.classes):
+        if members[0] in view.sizes:
+            size = sum(view.sizes[one] for one in members)
+            lines[place].append(f"{size:,} {'workload' if size == 1 else 'workloads'}")
     for mark in arrows.from_any_address:
-        lines[mark.place].append(f"⇠ any address: {passing_text(mark.passing)}")
+        lines[mark.place].append(f"⇠ from any address: {passing_text(mark.passing)}")
     for mark in arrows.from_everyone:
-        lines[mark.place] += [f"⇠ everyone: {passing_text(mark.passing)}", *_exceptions(mark, names)]
+        lines[mark.place] += [f"⇠ from everyone: {passing_text(mark.passing)}", *_exceptions(mark, names)]
     for mark in arrows.to_everyone:
-        lines[mark.place] += [f"⇢ everyone: {passing_text(mark.passing)}", *_exceptions(mark, names)]
+        lines[mark.place] += [f"⇢ to everyone: {passing_text(mark.passing)}", *_exceptions(mark, names)]
     for mark in arrows.to_any_address:
-        lines[mark.place].append(f"⇢ any address: {passing_text(mark.passing)}")
+        lines[mark.place].append(f"⇢ to any address: {passing_text(mark.passing)}")
     for mark in arrows.within:
         lines[mark.place].append(f"↻ each other: {passing_text(mark.passing)}")
     return lines
@@ -145,13 +182,18 @@ def _drawn_edges(edges: Iterable[LaneEdge], layout: LaneLayout, boxes: list[Box]
         yield edge_label(edge, route)
 
 
-def _notes(found: FoldedList, boxes: dict[Group, Box]) -> Iterator[str]:
-    """What the signs mean, and who the further members of a box are."""
-    lines = [line for one in boxes.values() for line in one.lines[1:]]
+def _legend(boxes: Iterable[Box], edges: Iterable[LaneEdge]) -> Iterator[str]:
+    """What the signs and borders mean, of those that are there."""
+    drawn = list(boxes)
+    lines = [line for one in drawn for line in one.lines[1:]]
+    texts = [*(line.rpartition(": ")[2] for line in lines), *(edge.label for edge in edges)]
+    if any("loud" in one.style for one in drawn):
+        yield "thick border: any address outside the cluster may open connections to it"
+    if any("group" in one.style for one in drawn):
+        yield "dashed border: all of a namespace, or those of it that have no box of their own"
     if any("everyone" in line for line in lines):
         yield "everyone: all others in this picture"
-    if any(passing_text(Passing(ALL_TRAFFIC)) == line.rpartition(": ")[2] for line in lines):
+    if any(passing_text(Passing(ALL_TRAFFIC)) == text.removeprefix("~") for text in texts):
         yield "all: all ports of TCP, UDP and SCTP"
-    for place, one in boxes.items():
-        if isinstance(place, int) and len(found.classes[place]) > 1:
-            yield f"{one.lines[0]} in {one.lane}: {', '.join(map(str, found.classes[place]))}"
+    if any(text.startswith("~") for text in texts):
+        yield "~: for some of the pods only"

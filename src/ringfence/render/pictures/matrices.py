@@ -4,6 +4,7 @@ Pods and workloads of a namespace that are equal are one row and one column (`an
 little is allowed, so what is denied is pale, what is allowed is strong, and what any address may open is loud.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby
@@ -11,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.lists import Connection, FoldedList, FoldedView
+from ringfence.analysis.lists import Connection, FoldedList, FoldedView, limited
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
 from ringfence.render.matrix import OUTSIDE, cell
@@ -22,14 +23,14 @@ from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 MOST_ROWS: Final = 150
-"""Rows and columns that one can look at; of more, namespaces are drawn."""
+"""Rows and columns that one can look at; of more, those with the fewest connections are counted."""
 
 _CELL: Final = 22
 _SMALL_CELL: Final = 16
 _FEW: Final = 30
 """Columns up to which cells have room for ports."""
 _GAP: Final = 2
-_BAND_GAP: Final = 10
+_GAP_OF_NAME: Final = LINE + 6
 _MOST_TEXT: Final = 11
 _LONGEST_NAME: Final = 240
 _SLANT: Final = -50
@@ -79,20 +80,23 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 def matrix_picture(view: FoldedView) -> Picture:
-    """The matrix of at most `MOST_ROWS` classes, which are within namespaces or are namespaces."""
-    found, several = view.found.most_connected(MOST_ROWS), view.several
+    """The matrix of at most `MOST_ROWS` classes, which are within namespaces or are namespaces.
+
+    Of more, those with the fewest connections are a row and a column for each namespace.
+    """
+    shown = limited(view, MOST_ROWS)
+    found = shown.found
     rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
     columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
-    cells = {(row, column): _cell(found, row, column, several) for row in rows for column in columns}
+    names = ShortNames(found.classes, _LONGEST_NAME, shown.rests)
+    cells = {(row, column): _cell(found, row, column, view.several, names) for row in rows for column in columns}
     small = len(columns) > _FEW
     texts = [one.text for one in cells.values()]
     width = _SMALL_CELL if small else max(_CELL, *(text_width(text, SMALL_FONT_SIZE) + 8 for text in texts or [""]))
     height = _SMALL_CELL if small else _CELL
-    names = ShortNames(found.classes, _LONGEST_NAME)
-    down = list(_lines(found, rows, names, height, gap=LINE + 6))
-    across = list(_lines(found, columns, names, width, gap=_BAND_GAP))
+    down, across = (list(_lines(found, places, names, size)) for places, size in ((rows, height), (columns, width)))
     left = MARGIN + max((text_width(line.name) for line in down), default=0) + 12
-    heads = max((text_width(line.name) for line in across), default=0)
+    heads = max((text_width(text) for line in across for text in (line.name, line.namespace)), default=0)
     top = MARGIN + 1.5 * LINE + 0.77 * heads + 14  # sin 50 degrees
     elements = [
         label(MARGIN, MARGIN + FONT_SIZE, "Allowed connections: sources down, destinations across", style="heading"),
@@ -109,7 +113,7 @@ def matrix_picture(view: FoldedView) -> Picture:
     whole = max(560, *ends) + MARGIN
     bottom = top + (down[-1].start + height if down else 0) + 2 * LINE
     legend, used = _legend({one.kind for one in cells.values()}, bottom, whole)
-    notes, noted = paragraphs(list(_notes(found, rows, columns, down, across)), bottom + used + LINE / 2, whole)
+    notes, noted = paragraphs([*_notes(found, rows, columns, names), *names.notes()], bottom + used + LINE / 2, whole)
     total = bottom + used + noted + MARGIN
     svg = svg_text(
         whole,
@@ -119,19 +123,17 @@ def matrix_picture(view: FoldedView) -> Picture:
         STYLE,
         [box(0, 0, whole, total, "paper"), *elements, *legend, *notes],
     )
-    return Picture(svg, len(view.found.classes), len(view.found.classes) - len(found.classes))
+    return Picture(svg, len(view.found.classes), shown.left_out)
 
 
-def _lines(
-    found: FoldedList, places: Sequence[int | None], names: ShortNames, size: float, *, gap: float
-) -> Iterator[_Line]:
-    """Rows or columns one after another, with a gap before each namespace; of rows its name stands in the gap."""
+def _lines(found: FoldedList, places: Sequence[int | None], names: ShortNames, size: float) -> Iterator[_Line]:
+    """Rows or columns one after another, with a gap before each namespace, in which its name stands."""
     start = 0.0
     for namespace, members in groupby(places, key=lambda place: _namespace(found, place)):
-        start += gap
+        start += _GAP_OF_NAME
         for place in members:
             name = _OTHERS if place is None else names.of(place)
-            yield _Line(place, name, _members(found, place), namespace, start)
+            yield _Line(place, name, _members(names, place), namespace, start)
             start += size + _GAP
 
 
@@ -151,9 +153,16 @@ def _row_heads(lines: Sequence[_Line], left: float, top: float, height: float) -
 
 
 def _column_heads(lines: Sequence[_Line], left: float, top: float, width: float) -> Iterator[Element]:
-    for line in lines:
-        name = label(left + line.start + width / 2 + 4, top + LINE + 2, line.name, turned=_SLANT)
-        yield element("g", tooltip(line.members), name)
+    base = top + LINE + 2
+    for namespace, members in groupby(lines, key=lambda line: line.namespace):
+        band = list(members)
+        if band[0].place is not None and namespace:
+            x = left + band[0].start - 4
+            title = shortened(namespace, _LONGEST_NAME)
+            yield label(x, base, title, style="small quiet heading", turned=_SLANT)
+        for line in band:
+            name = label(left + line.start + width / 2 + 4, base, line.name, turned=_SLANT)
+            yield element("g", tooltip(line.members), name)
 
 
 def _empty_blocks(
@@ -192,7 +201,9 @@ def _drawn(one: _Cell, x: float, y: float, width: float, height: float, *, small
     return element("g", *parts)
 
 
-def _cell(found: FoldedList, row: int | None, column: int | None, several: Collection[Reference]) -> _Cell:
+def _cell(
+    found: FoldedList, row: int | None, column: int | None, several: Collection[Reference], names: ShortNames
+) -> _Cell:
     if row is None and column is None:
         return _Cell(CellKind.ITSELF, "", "Both are outside the cluster.")
     if row is not None and column is not None:
@@ -200,13 +211,13 @@ def _cell(found: FoldedList, row: int | None, column: int | None, several: Colle
         if one is None:
             alone = row == column and len(found.classes[row]) == 1 and found.classes[row][0] not in several
             return _Cell(CellKind.ITSELF, "", f"{found.classes[row][0]} is one pod") if alone else _NOTHING
-        return _passing(one, f"{_members(found, row)} -> {_members(found, column)}: {one.traffic_text}")
+        return _passing(one, f"{_members(names, row)} -> {_members(names, column)}: {one.traffic_text}")
     parts = found.incoming(column) if column is not None else found.outgoing(row or 0)
     if not parts:
         return _NOTHING
     first = parts[0]
     if ALL_ADDRESSES in (first.source, first.destination):
-        shown = _passing(first, f"{_members(found, row)} -> {_members(found, column)}: {first.traffic_text}")
+        shown = _passing(first, f"{_members(names, row)} -> {_members(names, column)}: {first.traffic_text}")
     else:
         shown = _Cell(CellKind.SOME, "some*", "; ".join(map(str, parts)))
     if row is None and any(_is_wide(one.source) for one in parts):
@@ -228,8 +239,8 @@ def _passing(one: Connection, sentence: str) -> _Cell:
     return _Cell(CellKind.ALL if one.traffic == ALL_TRAFFIC else CellKind.SOME, text, sentence)
 
 
-def _members(found: FoldedList, place: int | None) -> str:
-    return OUTSIDE if place is None else ", ".join(map(str, found.classes[place]))
+def _members(names: ShortNames, place: int | None) -> str:
+    return OUTSIDE if place is None else names.members(place)
 
 
 def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[Element], float]:
@@ -249,22 +260,26 @@ def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[E
 
 
 def _notes(
-    found: FoldedList,
-    rows: Sequence[int | None],
-    columns: Sequence[int | None],
-    down: Sequence[_Line],
-    across: Sequence[_Line],
+    found: FoldedList, rows: Sequence[int | None], columns: Sequence[int | None], names: ShortNames
 ) -> Iterator[str]:
-    """What `some*` stands for, and the members of classes."""
-    for places, lists, is_shown in (
-        (rows, found.outgoing, None in columns),
-        (columns, found.incoming, None in rows),
-    ):
+    """What `some*` stands for: with which addresses, of all rows or columns that have the same."""
+    for places, lists, is_source in ((rows, found.outgoing, True), (columns, found.incoming, False)):
+        if None not in (columns if is_source else rows):
+            continue
+        alike: defaultdict[tuple[Addresses, str], list[str]] = defaultdict(list)
         for place in places:
-            parts = lists(place) if place is not None and is_shown else ()
-            for one in parts:
-                if ALL_ADDRESSES not in (one.source, one.destination):
-                    yield f"* {one}"
-    for line in {line.place: line for line in (*down, *across)}.values():
-        if line.place is not None and len(found.classes[line.place]) > 1:
-            yield f"{line.name} in {line.namespace}: {line.members}"
+            for one in lists(place) if place is not None else ():
+                addresses = one.destination if is_source else one.source
+                if isinstance(addresses, Addresses) and addresses != ALL_ADDRESSES:
+                    alike[addresses, one.traffic_text].append(_place_text(found, place or 0, names))
+        for (addresses, traffic), several in alike.items():
+            ends = [", ".join(several), str(addresses)]
+            yield f"* {' -> '.join(ends if is_source else ends[::-1])}: {traffic}"
+
+
+def _place_text(found: FoldedList, place: int, names: ShortNames) -> str:
+    """A class in a sentence: its member if it has one, and else its short name with its namespace."""
+    members = found.classes[place]
+    if len(members) == 1 or not members[0].namespace:
+        return names.members(place)
+    return f"{names.of(place)} in {members[0].namespace}"

@@ -1,29 +1,41 @@
 """Short names of classes of pods: what stands beside a row, or in a box.
 
 In the band or box of its namespace, a pod or workload needs neither the namespace nor, if it is the only one of its
-name there, the kind.
+name there, the kind. A class that is all that its namespace has in the picture is counted: its first member would say
+no more than any other.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from ringfence.engine.population import Reference
 from ringfence.render.formats import one_line
 from ringfence.render.pictures.look import shortened, text_width
 
+_MOST_MEMBERS: Final = 40
+"""Members of a class that a picture lists; further ones are counted."""
+
 
 class ShortNames:
-    """The short names of the classes of a list."""
+    """The short names of the classes of a list. Those at `rests` are all that have no place of their own."""
 
-    def __init__(self, classes: Sequence[Sequence[Reference]], width: float) -> None:
+    def __init__(self, classes: Sequence[Sequence[Reference]], width: float, rests: Collection[int] = ()) -> None:
         """Names take at most `width`, in CSS pixels."""
         self._classes = classes
         self._width = width
+        self._rests = rests
         self._times = Counter((one.namespace, one.name) for members in classes for one in members)
+        self._of_namespace = Counter(members[0].namespace for members in classes)
 
     def of(self, place: int) -> str:
-        """The name of the first member of a class, and how many more there are: `web +3`."""
+        """The name of the first member of a class, and how many more there are: `web +3`; or `13 workloads`."""
         members = self._classes[place]
+        namespace = members[0].namespace
+        if len(members) > 1 and namespace and self._of_namespace[namespace] == 1:
+            return f"{len(members):,} {_noun(members)}"
+        if place in self._rests:
+            return f"{len(members):,} more {_noun(members)}"
         more = f" +{len(members) - 1}" if len(members) > 1 else ""
         return shortened(self.member(members[0]), self._width - text_width(more)) + more
 
@@ -31,3 +43,33 @@ class ShortNames:
         """The name of a pod or workload within its namespace."""
         is_only = self._times[one.namespace, one.name] == 1 and one.kind[:1].isupper()
         return one_line(one.name if is_only else str(one).removeprefix(f"{one.namespace}/"))
+
+    def members(self, place: int) -> str:
+        """The members of a class, with their namespaces: the first ones, and how many more there are."""
+        members = self._classes[place]
+        if len(members) <= _MOST_MEMBERS:
+            return ", ".join(map(str, members))
+        first = ", ".join(map(str, members[: _MOST_MEMBERS - 1]))
+        return f"{first} and {len(members) - _MOST_MEMBERS + 1:,} more"
+
+    def notes(self) -> list[str]:
+        """Who the members of classes are, of those that have several."""
+        return [
+            f"{self.of(place)}{_place_of(members)}: {self.members(place)}"
+            for place, members in enumerate(self._classes)
+            if len(members) > 1
+        ]
+
+
+def _place_of(members: Sequence[Reference]) -> str:
+    """Where members are: of the namespaces themselves, nowhere."""
+    namespaces = {one.namespace for one in members} - {""}
+    if len(namespaces) > 1:
+        return f" in {len(namespaces)} namespaces"
+    return "".join(f" in {namespace}" for namespace in namespaces)
+
+
+def _noun(members: Sequence[Reference]) -> str:
+    """What members are called together."""
+    kinds = {one.kind for one in members}
+    return {"Pod": "pods", "Namespace": "namespaces"}.get(min(kinds), "workloads") if len(kinds) == 1 else "workloads"

@@ -6,28 +6,30 @@ from typing import Any
 
 import msgspec
 
-from ringfence.analysis.differences import Cause, ChangedConnections, ClusterDifference, Ends
+from ringfence.analysis.differences import Cause, ChangedArrows, ChangedConnections, ClusterDifference, Ends
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.render.differences import cause_text, closing_sentence, difference_sections, plain, summary_text
 from ringfence.render.formats import Json
+from ringfence.render.reports.map import change_map_json
 from ringfence.sets.addresses import Addresses
 
 
 class ReportedChange(msgspec.Struct, frozen=True):
-    """A difference, the names of its two sides, and the workloads that have two different pods on both."""
+    """A difference, the names of its two sides, the workloads that have two different pods on both, and its arrows."""
 
     found: ClusterDifference
     first: str
     second: str
     several: frozenset[Reference]
+    arrows: ChangedArrows
 
 
 def change_json(
     change: ReportedChange, state: State, references: Iterable[Reference], policies: Sequence[Mapping[str, Any]]
 ) -> Json:
     """The change by the numbers of the workloads and policies in the report."""
-    found, numbers = change.found, _numbers(state, references)
+    found, numbers = change.found, workload_numbers(state, references)
     named = {(one["kind"], one["namespace"], one["name"]): number for number, one in enumerate(policies)}
     listed = [(one, False) for one in found.connections] + [(one.change, True) for one in found.reviewed]
     return {
@@ -49,10 +51,11 @@ def change_json(
             }
             for section in difference_sections(found, change.first, change.second)
         ],
+        "map": change_map_json(found, change.arrows, numbers),
     }
 
 
-def _numbers(state: State, references: Iterable[Reference]) -> dict[Reference, int]:
+def workload_numbers(state: State, references: Iterable[Reference]) -> dict[Reference, int]:
     """The number of each workload, and of each pod that a difference may name: the report may not tell it apart."""
     numbers = {reference: number for number, reference in enumerate(references)}
     for member in state.members():

@@ -62,7 +62,7 @@ def report_json(
         "subjects": subjects.json(numbers),
         "policies": written,
         **MatrixData(view).json(),
-        "map": map_json(view, {reference: number for number, reference in enumerate(references)}),
+        "map": map_json(view, {reference: number for number, reference in enumerate(references)}, namespaces),
         "exposure": None if exposed is None else _exposure_json(exposed, references),
         **({"difference": change_json(change, state, references, written)} if change else {}),
         "findings": findings_json(mistakes, written),

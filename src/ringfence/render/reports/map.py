@@ -1,37 +1,60 @@
-"""The map of a report: boxes and arrows with their places, for the page to draw (docs/formats.md)."""
+"""The maps of a report: boxes and arrows with their places, for the page to draw (docs/formats.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from ringfence.analysis.lists import FoldedView
+from ringfence.analysis.differences import ChangedArrows, ClusterDifference
+from ringfence.analysis.lists import BY_NAMESPACE, BY_WORKLOAD, FoldedView, by_namespace
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Json
-from ringfence.render.pictures import MOST_BOXES, Rectangle, drawn_map
+from ringfence.render.pictures import MOST_BOXES, Box, LaneEdge, LaneLayout, Rectangle, drawn_changes, drawn_map
 from ringfence.sets.addresses import Addresses
 
 _TOP: Final = 16
 """The space above the first lane, in CSS pixels."""
 
 
-def map_json(view: FoldedView, numbers: Mapping[Reference, int]) -> Json | None:
-    """The map by the numbers of the workloads; None of more classes than one can look at."""
-    if len(view.found.classes) > MOST_BOXES:
-        return None
-    drawn = drawn_map(view, _TOP)
-    layout = drawn.layout
+def map_json(view: FoldedView, numbers: Mapping[Reference, int], namespaces: Sequence[str]) -> Json:
+    """The map by the numbers of the workloads; of more classes than one can look at, by those of the namespaces."""
+    is_large = len(view.found.classes) > MOST_BOXES
+    drawn = drawn_map(by_namespace(view) if is_large else view, _TOP)
+    places = {name: number for number, name in enumerate(namespaces)}
+    ends = [
+        {"outside": True} if isinstance(group, Addresses) else _members_json(drawn.members(group), numbers, places)
+        for group in drawn.boxes
+    ]
+    return {
+        "by": BY_NAMESPACE if is_large else BY_WORKLOAD,
+        **_picture_json(drawn.lanes, drawn.boxes.values(), drawn.edges, drawn.layout, ends),
+        "notes": list(drawn.notes),
+    }
+
+
+def change_map_json(found: ClusterDifference, changes: ChangedArrows, numbers: Mapping[Reference, int]) -> Json:
+    """The map of a change by the numbers of the workloads that are there after it."""
+    drawn = drawn_changes(found, changes, _TOP)
+    ends = [{"outside": True} if isinstance(end, Addresses) else _members_json(end, numbers, {}) for end in drawn.boxes]
+    made = _picture_json(drawn.lanes, drawn.boxes.values(), drawn.edges, drawn.layout, ends)
+    edges = [{**edge, "kind": arrow.kind.value} for edge, arrow in zip(made["edges"], drawn.arrows, strict=True)]
+    return {"by": BY_WORKLOAD, **made, "edges": edges, "notes": list(drawn.notes), "leftOut": drawn.left_out}
+
+
+def _picture_json(
+    lanes: Iterable[str], boxes: Collection[Box], edges: Iterable[LaneEdge], layout: LaneLayout, ends: Iterable[Json]
+) -> Json:
     return {
         "width": round(layout.width, 1),
         "height": round(layout.height, 1),
-        "lanes": [{"name": name, **_rectangle(place)} for name, place in zip(drawn.lanes, layout.lanes, strict=True)],
+        "lanes": [{"name": name, **_rectangle(place)} for name, place in zip(lanes, layout.lanes, strict=True)],
         "boxes": [
             {
                 **_rectangle(place),
                 "lines": list(box.lines),
                 "style": box.style.removeprefix("box").strip(),
                 "title": box.tooltip,
-                **_end(group, view, numbers),
+                **end,
             }
-            for (group, box), place in zip(drawn.boxes.items(), layout.nodes, strict=True)
+            for box, place, end in zip(boxes, layout.nodes, ends, strict=True)
         ],
         "edges": [
             {
@@ -43,9 +66,8 @@ def map_json(view: FoldedView, numbers: Mapping[Reference, int]) -> Json | None:
                 "y": round(route.label_y, 1),
                 **({"ends": True} if route.label_ends else {}),
             }
-            for edge, route in zip(drawn.edges, layout.routes, strict=True)
+            for edge, route in zip(edges, layout.routes, strict=True)
         ],
-        "notes": list(drawn.notes),
     }
 
 
@@ -58,8 +80,12 @@ def _rectangle(place: Rectangle) -> dict[str, float]:
     }
 
 
-def _end(group: object, view: FoldedView, numbers: Mapping[Reference, int]) -> Json:
-    """What a box stands for: a class by its first workload, addresses, or all of a namespace."""
-    if isinstance(group, int):
-        return {"workload": numbers[view.found.classes[group][0]]}
-    return {"outside": True} if isinstance(group, Addresses) else {}
+def _members_json(
+    members: Sequence[Reference], numbers: Mapping[Reference, int], namespaces: Mapping[str, int]
+) -> Json:
+    """What a box stands for: a class by its first workload, or namespaces. A workload that is gone has no number."""
+    if not members:
+        return {}
+    if members[0].kind == "Namespace" and not members[0].namespace:
+        return {"namespaces": [namespaces[one.name] for one in members]}
+    return {"workload": numbers[members[0]]} if members[0] in numbers else {}

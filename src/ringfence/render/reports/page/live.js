@@ -5,6 +5,7 @@
 /** @typedef {import("./report.js").Problem} Problem */
 /** @typedef {import("./report.js").ReportData} ReportData */
 /** @typedef {import("./report.js").SimulationData} SimulationData */
+/** @typedef {import("./report.js").MapData} MapData */
 /** @typedef {{index: number, action: string, name?: string, matches: boolean, allows: boolean, reason: string, line?: number, peers: {index: number, matches: boolean, reason: string}[], hints?: string[]}} ReasonedRule */
 /** @typedef {{kind?: string, namespace: string, name: string, file?: string, line?: number, tier?: string, rules: ReasonedRule[]}} ReasonedPolicy */
 /** @typedef {{isolated: boolean, allowed: boolean, exempt?: string, policies: ReasonedPolicy[]}} ReasonedSide */
@@ -65,6 +66,11 @@ export async function load() {
 /** Why a connection is allowed or not, with the edits. @param {string} source @param {string} destination @returns {Promise<Answer>} */
 export async function ask(source, destination) {
   return asked(`/explain?${new URLSearchParams({ source, destination })}`);
+}
+
+/** The map of what the edits change. @returns {Promise<MapData>} */
+export async function askForMap() {
+  return asked("/map");
 }
 
 /** What real packets do between two pods. @param {string} source @param {string} destination @returns {Promise<Proof>} */

@@ -5,6 +5,7 @@ import { explain } from "./explanation.js";
 import { findingsView } from "./findings.js";
 import { mapView } from "./map.js";
 import { matrix } from "./matrix.js";
+import { namespaceView } from "./namespace.js";
 import { policiesView, policyView } from "./policies.js";
 import { differenceView } from "./differences.js";
 import { changesText, changesView } from "./editor.js";
@@ -68,7 +69,7 @@ function show() {
 
 /** @param {string} view @param {string[]} names */
 function viewOf(view, names) {
-  if (view === "map") return mapView(report);
+  if (view === "map") return names[0] ? (namespaceView(report, names[0]) ?? missing()) : mapView(report);
   if (view === "policies") return policiesView(report);
   if (view === "changes") return differenceView(report) ?? changesView(report);
   if (view === "findings") return findingsView(report);

@@ -1,12 +1,12 @@
 // The matrix: sources down, destinations across. Only the cells in view are elements, so thousands of rows scroll.
 
+import { content, isChanged } from "./cells.js";
 import { differenceSummary } from "./differences.js";
 import { arrange, counted, h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
 import { go, route } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
-/** @typedef {import("./report.js").Traffic} Traffic */
 /**
  * A row or a column: `index` is its number among those with cells, and `title` names all its members.
  * @typedef {{at: number, size: number, namespace?: string, place: number | typeof OUTSIDE | null, index: number, title: string}} Line
@@ -15,11 +15,12 @@ import { go, route } from "./route.js";
 
 const ROW = 26;
 const BAND = 28;
-const GAP = 12;
+const GAP = 24;
 const HEAD = 150;
 /** The width of the names of the rows: on a phone, cells need the room more. */
 const NAMES = matchMedia("(max-width: 600px)").matches ? 124 : 220;
 const FEW = 30;
+const OUTSIDE_NAME = "outside the cluster";
 const MOST_PRINTED = 150;
 /** The width of a printed page, A4 on its side, in CSS pixels. */
 const PAGE = 1000;
@@ -33,8 +34,8 @@ export function matrix(report, onlyChanges) {
   const only = onlyChanges && report.changedClasses.length > 0;
   const [sources, destinations] = only ? [report.changing("sources"), report.changing("destinations")] : [null, null];
   const wide = (destinations?.size ?? report.classes.length) <= FEW;
-  const rows = linesOf(report, ROW, BAND, true, sources);
-  const columns = linesOf(report, wide ? (report.data.difference ? 84 : 66) : 26, GAP, false, destinations);
+  const rows = linesOf(report, ROW, BAND, sources);
+  const columns = linesOf(report, wide ? (report.data.difference ? 84 : 66) : 26, GAP, destinations);
   const height = end(rows);
   const width = end(columns);
   const cells = rows.filter((line) => line.place !== null);
@@ -81,7 +82,7 @@ export function matrix(report, onlyChanges) {
     include(seenColumns, across[active.column]);
     const focused = grid.contains(document.activeElement) && document.activeElement !== grid;
     const seen = seenColumns.filter((line) => line.place !== null);
-    drawnHeads = new Map(seen.map((line) => [line, drawnHeads.get(line) ?? columnHead(report, line)]));
+    drawnHeads = new Map(seenColumns.map((line) => [line, drawnHeads.get(line) ?? columnHead(report, line)]));
     arrange(heads, [corner, ...drawnHeads.values()]);
     drawn = new Map(seenRows.map((line) => [line, drawn.get(line) ?? emptyRow(line)]));
     for (const [line, made] of drawn) if (line.place !== null) fill(made, line, seen);
@@ -284,11 +285,10 @@ function legend(report) {
  * @param {Report} report
  * @param {number} size
  * @param {number} gap
- * @param {boolean} named
  * @param {Set<number | typeof OUTSIDE> | null} kept
  * @returns {Line[]}
  */
-function linesOf(report, size, gap, named, kept) {
+function linesOf(report, size, gap, kept) {
   /** @type {Line[]} */
   const lines = [];
   let at = 0;
@@ -296,7 +296,7 @@ function linesOf(report, size, gap, named, kept) {
   /** @type {string | null} */
   let last = null;
   const begin = (/** @type {string} */ namespace) => {
-    lines.push({ at, size: gap, namespace: named ? namespace : "", place: null, index: -1, title: "" });
+    lines.push({ at, size: gap, namespace, place: null, index: -1, title: "" });
     at += gap;
     last = namespace;
   };
@@ -308,89 +308,14 @@ function linesOf(report, size, gap, named, kept) {
     at += size;
   });
   if (kept && !kept.has(OUTSIDE)) return lines;
-  begin("outside the cluster");
+  begin(OUTSIDE_NAME);
   lines.push({ at, size, place: OUTSIDE, index, title: title(report, OUTSIDE) });
   return lines;
-}
-
-/** @typedef {{kind: string, text: string, short: string, sign: string}} Content */
-
-/** @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination @returns {Content} */
-function content(report, source, destination) {
-  const shown = presentContent(report, source, destination);
-  if (source === null || destination === null || !report.changedClasses.length) return shown;
-  const { rows, changed, pairs } = report.rowsBetween(source, destination);
-  if (!rows.length) return shown;
-  const said = rows.map(({ kind, traffic, addresses }) => `${kind}: ${addresses ? `${addresses}: ` : ""}${traffic}`);
-  const few = changed < pairs ? `, for ${changed} of ${pairs} pairs` : "";
-  return withMark({ ...shown, text: `${shown.text}; ${said.join("; ")}${few}` }, rows.some(({ kind }) => kind === "opened"), rows.some(({ kind }) => kind === "closed"));
-}
-
-/** A cell with the mark of what changes. @param {Content} shown @param {boolean} opens @param {boolean} closes @returns {Content} */
-function withMark(shown, opens, closes) {
-  const mark = opens ? (closes ? "◆" : "▲") : "▼";
-  return { ...shown, kind: `${shown.kind} ${WORDS[mark]}`, short: `${mark} ${shown.short}`, sign: mark };
-}
-
-/** Whether something changes in a cell. @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination */
-function isChanged(report, source, destination) {
-  const { kind } = content(report, source, destination);
-  return Object.values(WORDS).some((word) => kind.endsWith(` ${word}`));
 }
 
 /** Whether a row or column has an end by its name. @param {Report} report @param {number | typeof OUTSIDE | null} place @param {string} name */
 function holds(report, place, name) {
   return typeof place === "number" ? report.classes[place].some((number) => report.name(number) === name) : place === name;
-}
-
-/** What passes now. @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination @returns {Content} */
-function presentContent(report, source, destination) {
-  if (typeof source === "number" && typeof destination === "number") {
-    if (source === destination && report.classes[source].length === 1 && report.isItself(report.classes[source][0], report.classes[source][0])) {
-      return { kind: "itself", text: "one pod, which always reaches itself", short: "", sign: "" };
-    }
-    const number = report.passing[source].get(destination);
-    const shown = number === undefined ? NOTHING : passing(report.data.traffic[number]);
-    return report.changes.size ? changedContent(report, source, destination, shown) : shown;
-  }
-  const place = typeof source === "number" ? source : destination;
-  if (typeof place !== "number") return { kind: "itself", text: "both are outside the cluster", short: "", sign: "" };
-  const found = report.outside(report.classes[place][0], typeof source === "number" ? "egress" : "ingress");
-  if (!found.length) return NOTHING;
-  const text = found.map(([addresses, traffic]) => `${addresses.text}: ${traffic.text}`).join("; ");
-  if (found[0][0].all) {
-    const shown = passing(found[0][1]);
-    return source === OUTSIDE ? { ...shown, text, kind: "open", sign: "!" } : { ...shown, text };
-  }
-  return { kind: "some", text, short: "some", sign: "◐" };
-}
-
-/**
- * A cell with what the edits change. Of a row of several workloads, the edits may change some.
- * @param {Report} report
- * @param {number} source
- * @param {number} destination
- * @param {Content} shown
- * @returns {Content}
- */
-function changedContent(report, source, destination, shown) {
-  const pairs = report.classes[source].flatMap((one) => report.classes[destination].filter((other) => !report.isItself(one, other)).map((other) => report.changed(one, other)));
-  const changed = pairs.filter((pair) => pair !== undefined);
-  if (!changed.length) return shown;
-  const now = changed[0].now ? passing(changed[0].now) : NOTHING;
-  const made = withMark(now, changed.some(({ opens }) => opens), changed.some(({ closes }) => closes));
-  const few = changed.length < pairs.length ? `, for ${changed.length} of ${pairs.length} pairs` : "";
-  return { ...made, text: `${now.text}, ${WORDS[made.sign]} by the edits${few}` };
-}
-
-/** @type {Record<string, string>} */
-const WORDS = { "▲": "opened", "▼": "closed", "◆": "changed" };
-const NOTHING = { kind: "none", text: "nothing", short: "", sign: "" };
-
-/** @param {Traffic} traffic */
-function passing(traffic) {
-  const short = traffic.short.length > 9 ? `${traffic.short.replaceAll(" ", ",").split(",").length} ports` : traffic.short;
-  return { kind: traffic.all ? "all" : "some", text: traffic.text, short, sign: traffic.all ? "●" : "◐" };
 }
 
 /** Put a line among others, in its place, if it is not there. @param {Line[]} lines @param {Line} line */
@@ -402,24 +327,24 @@ function include(lines, line) {
 
 /** @param {Report} report @param {Line} line */
 function columnHead(report, line) {
+  const place = { left: NAMES + line.at, width: line.size };
+  if (line.place === null) return placed(h("span", { class: "head space", "aria-hidden": "true" }, h("span", {}, line.namespace === OUTSIDE_NAME ? "" : line.namespace)), place);
   const made = h(
     "span",
     { class: "head", role: "columnheader", "aria-colindex": line.index + 2, title: line.title },
     h("span", {}, label(report, line.place)),
   );
-  return placed(made, { left: NAMES + line.at, width: line.size });
+  return placed(made, place);
 }
 
 /** The short name of a row. @param {Report} report @param {number | typeof OUTSIDE | null} place */
 function label(report, place) {
-  if (typeof place !== "number") return "other addresses";
-  const members = report.classes[place];
-  return report.shortNames[members[0]] + (members.length > 1 ? ` +${members.length - 1}` : "");
+  return typeof place === "number" ? report.className(place) : "other addresses";
 }
 
 /** All members of a row. @param {Report} report @param {number | typeof OUTSIDE | null} place */
 function title(report, place) {
-  if (typeof place !== "number") return "outside the cluster";
+  if (typeof place !== "number") return OUTSIDE_NAME;
   const members = report.classes[place];
   const names = members.slice(0, 5).map((number) => report.name(number));
   return names.join(", ") + (members.length > 5 ? ` and ${members.length - 5} more` : "");

@@ -68,8 +68,9 @@
  * @property {string} remedy
  * @property {Fix} [fix]
  */
-/** @typedef {{x: number, y: number, width: number, height: number, lines: string[], style: string, title: string, workload?: number, outside?: true}} MapBox */
-/** @typedef {{from: number, to: number, label: string, path: string, x: number, y: number, ends?: true}} MapEdge */
+/** @typedef {{x: number, y: number, width: number, height: number, lines: string[], style: string, title: string, workload?: number, namespaces?: number[], outside?: true}} MapBox */
+/** @typedef {{from: number, to: number, label: string, path: string, x: number, y: number, ends?: true, kind?: "opened" | "closed" | "kept"}} MapEdge */
+/** @typedef {{by: "workload" | "namespace", width: number, height: number, lanes: {name: string, x: number, y: number, width: number, height: number}[], boxes: MapBox[], edges: MapEdge[], notes: string[], leftOut?: number}} MapData */
 /** @typedef {{source: string, destination: string, opens?: string, closes?: string, now: Traffic | null}} ChangedPair */
 /** @typedef {{source: string, destination: string, opens?: string, closes?: string}} ChangedOutside */
 /** @typedef {{kind: string, namespace: string, name: string, text: string, problems: Problem[], findings: Finding[]}} PolicyEdit */
@@ -105,6 +106,7 @@
  * @property {string} closing
  * @property {ChangedRow[]} rows
  * @property {{title: string, rows: {mark: string, sentence: string, reasons: string[]}[]}[]} sections
+ * @property {MapData} map
  */
 /**
  * @typedef {object} ReportData
@@ -120,7 +122,7 @@
  * @property {number[][]} outgoing
  * @property {number[][]} incoming
  * @property {{direction: Direction, workloads: number[], lines: string[][]}[] | null} exposure
- * @property {{width: number, height: number, lanes: {name: string, x: number, y: number, width: number, height: number}[], boxes: MapBox[], edges: MapEdge[], notes: string[]} | null} map
+ * @property {MapData} map
  * @property {{found: Finding[], more: number, skipped: {rules: string[], reason: string}[]}} findings
  * @property {SimulationData} [simulation]
  * @property {DifferenceData} [difference]
@@ -150,6 +152,12 @@ export class Report {
       sources: this.classesOf(row, "sources"),
       destinations: this.classesOf(row, "destinations"),
     }));
+    /** How many classes each namespace has. @type {Map<number, number>} */
+    this.classesOfNamespace = new Map();
+    for (const [first] of this.classes) {
+      const { namespace } = data.workloads[first];
+      this.classesOfNamespace.set(namespace, (this.classesOfNamespace.get(namespace) ?? 0) + 1);
+    }
     this.byName = new Map(data.workloads.map((_, number) => [this.name(number), number]));
     const times = new Map();
     for (const workload of data.workloads) {
@@ -243,6 +251,14 @@ export class Report {
       }
     }
     return { rows: [...rows], changed, pairs };
+  }
+
+  /** The short name of a class: of its first workload, or the number of all if it is all that its namespace has. @param {number} place */
+  className(place) {
+    const members = this.classes[place];
+    if (members.length === 1) return this.shortNames[members[0]];
+    const isWhole = this.classesOfNamespace.get(this.data.workloads[members[0]].namespace) === 1;
+    return isWhole ? `${members.length.toLocaleString("en")} workloads` : `${this.shortNames[members[0]]} +${members.length - 1}`;
   }
 
   /** @param {End} place @returns {End[]} */
@@ -340,8 +356,8 @@ function rowOf(row, common) {
   return made;
 }
 
-/** @param {number[]} flat @returns {[number, number][]} */
-function pairs(flat) {
+/** A list of numbers as pairs. @param {number[]} flat @returns {[number, number][]} */
+export function pairs(flat) {
   /** @type {[number, number][]} */
   const made = [];
   for (let at = 0; at < flat.length; at += 2) made.push([flat[at], flat[at + 1]]);
