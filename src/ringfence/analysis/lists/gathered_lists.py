@@ -32,7 +32,7 @@ class LimitedList(msgspec.Struct, frozen=True):
     left_out: int = 0
 
 
-class _Group(msgspec.Struct, frozen=True):
+class _ClassGroup(msgspec.Struct, frozen=True):
     """Some classes by their positions, and what they are called together."""
 
     name: Reference
@@ -44,7 +44,7 @@ def by_namespace(view: FoldedView) -> FoldedView:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, members in enumerate(view.found.classes):
         places[members[0].namespace].append(place)
-    groups = [_Group(_namespace(name), some) for name, some in places.items()]
+    groups = [_ClassGroup(_namespace(name), some) for name, some in places.items()]
     names = frozenset(group.name for group in groups)
     sizes = Counter(_namespace(one.namespace) for one in chain.from_iterable(view.found.classes))
     shown = frozenset(_namespace(one.namespace) for one in view.shown)
@@ -67,7 +67,7 @@ def limited(view: FoldedView, most: int) -> LimitedList:
     times = found.connected()
     ranked = sorted(range(len(times)), key=lambda place: (-times[place], place))
     parts = _parts(found, ranked, most)
-    groups = [_Group(min(found.classes[place][0] for place in part), part) for part in parts]
+    groups = [_ClassGroup(min(found.classes[place][0] for place in part), part) for part in parts]
     members = {group.name: [one for place in group.places for one in found.classes[place]] for group in groups}
     made = folded(
         *_sides(found, groups),
@@ -93,7 +93,7 @@ def _parts(found: FoldedList, ranked: Sequence[int], most: int) -> list[list[int
     return [*([place] for place in ranked[: most - 1]), list(ranked[most - 1 :])]
 
 
-def _sides(found: FoldedList, groups: Iterable[_Group]) -> tuple[list[Reference], list[Reference]]:
+def _sides(found: FoldedList, groups: Iterable[_ClassGroup]) -> tuple[list[Reference], list[Reference]]:
     """The groups that are sources, and those that are destinations."""
     sources, destinations = set(found.sources), set(found.destinations)
     return (
@@ -102,7 +102,7 @@ def _sides(found: FoldedList, groups: Iterable[_Group]) -> tuple[list[Reference]
     )
 
 
-def _gathered(view: FoldedView, groups: Sequence[_Group]) -> Iterator[Connection]:
+def _gathered(view: FoldedView, groups: Sequence[_ClassGroup]) -> Iterator[Connection]:
     """The connections between groups, and between these and the outside."""
     found = view.found
     alone = {
