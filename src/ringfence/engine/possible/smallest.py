@@ -9,7 +9,7 @@ To find the fewest of all would take exponential time; what is found is exact an
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -53,10 +53,21 @@ class _DividedPods(msgspec.Struct, frozen=True):
     namespaces: Selector | None
     limits: Limits
 
-    @property
-    def selectors(self) -> int:
-        """How many pod selectors it takes."""
-        return len(list(selectors_of(self.limits)))
+
+_Parts = tuple[_DividedPods, ...]
+
+
+class _Division(msgspec.Struct, frozen=True, eq=False):
+    """A way to divide a region. Of most, only the size is asked, so the parts are not made before.
+
+    `selectors` is how many pairs of selectors the parts take, `labels` how many labels all parts ask for.
+    """
+
+    selectors: int
+    labels: int
+    count: int
+    """The number of parts."""
+    parts: Callable[[], _Parts]
 
 
 class _Namespaces(msgspec.Struct):
@@ -73,7 +84,8 @@ class Smallest:
     def __init__(self, universe: Universe) -> None:
         self._universe = universe
         self._regions = universe.regions
-        self._parts: dict[Region, tuple[_DividedPods, ...]] = {}
+        self._best: dict[Region, _Division] = {}
+        self._parts: dict[Region, _Parts] = {}
         self._described: dict[Region, tuple[PossiblePods, ...]] = {}
 
     def describe(self, region: Region) -> tuple[PossiblePods, ...]:
@@ -82,7 +94,7 @@ class Smallest:
         if found is None:
             pairs = (
                 PossiblePods(part.namespaces or EVERYTHING, pods)
-                for part in self._divided(region)
+                for part in self._parts_of(region)
                 for pods in selectors_of(part.limits)
             )
             found = self._described[region] = tuple(sorted(pairs, key=lambda pods: pods.order))
@@ -90,23 +102,29 @@ class Smallest:
 
     # --- dividing a region --------------------------------------------------------------------------------------------
 
-    def _divided(self, region: Region) -> tuple[_DividedPods, ...]:
+    def _parts_of(self, region: Region) -> _Parts:
         found = self._parts.get(region)
         if found is None:
-            found = self._parts[region] = _fewest(self._divisions(region))
+            found = self._parts[region] = self._divided(region).parts()
         return found
 
-    def _divisions(self, region: Region) -> Iterator[tuple[_DividedPods, ...]]:
+    def _divided(self, region: Region) -> _Division:
+        found = self._best.get(region)
+        if found is None:
+            found = self._best[region] = _fewest(self._divisions(region))
+        return found
+
+    def _divisions(self, region: Region) -> Iterator[_Division]:
         """The ways to divide a region, the ones to prefer among equals first."""
         if not region:
-            yield ()
+            yield _Division(0, 0, 0, tuple)
             return
         if region is self._regions.everything:
-            yield (_DividedPods(None, {}),)
+            yield _Division(1, 0, 1, lambda: (_DividedPods(None, {}),))
             return
         has_namespaces = is_about_namespaces(region.axis)
         if has_namespaces:
-            yield tuple(self._by_namespaces(region))
+            yield self._by_namespaces(region)
             if len(region.listed) > _MOST_VALUES:
                 return
         values = _values_of(region)
@@ -115,21 +133,58 @@ class Smallest:
         if not few and not has_namespaces:
             few = axes[:1]
         for axis in few:
-            yield tuple(self._along(region, axis, values[axis]))
+            yield self._along(region, axis, values[axis])
 
-    def _along(self, region: Region, axis: OrderedAxis, listed: Collection[LabelValue]) -> Iterator[_DividedPods]:
+    def _along(self, region: Region, axis: OrderedAxis, listed: Collection[LabelValue]) -> _Division:
         """A region, divided by a label of the pods."""
-        insides: dict[Region, list[Value]] = {}
+        by_inside: dict[Region, list[Value]] = {}
         for value in (*sorted(listed, key=str), OTHER):
             inside = self._regions.restricted(region, axis, value)
-            insides.setdefault(inside, []).append(value)
-        for inside, values in insides.items():
-            some = _as_set(values, listed)
-            for part in self._divided(inside):
-                yield _DividedPods(part.namespaces, {axis: some, **part.limits})
+            by_inside.setdefault(inside, []).append(value)
+        insides = [(inside, _as_set(values, listed)) for inside, values in by_inside.items()]
+        divided = [(self._divided(inside), _alternatives(some)) for inside, some in insides]
 
-    def _by_namespaces(self, region: Region) -> Iterator[_DividedPods]:
+        def parts() -> _Parts:
+            return tuple(
+                [
+                    _DividedPods(part.namespaces, {axis: some, **part.limits})
+                    for inside, some in insides
+                    for part in self._parts_of(inside)
+                ]
+            )
+
+        return _Division(
+            sum(alternatives * inside.selectors for inside, alternatives in divided),
+            sum(inside.labels + inside.count for inside, _ in divided),
+            sum(inside.count for inside, _ in divided),
+            parts,
+        )
+
+    def _by_namespaces(self, region: Region) -> _Division:
         """A region, divided by the namespaces that have the same pods in it."""
+        groups = self._groups_of_namespaces(region)
+        pods_in = [(pods, list(self._namespace_selectors(some))) for pods, some in groups.items() if pods]
+        divided = [(self._divided(pods), spaces) for pods, spaces in pods_in]
+
+        def parts() -> _Parts:
+            return tuple(
+                [
+                    _DividedPods(selector, part.limits)
+                    for pods, spaces in pods_in
+                    for selector in spaces
+                    for part in self._parts_of(pods)
+                ]
+            )
+
+        return _Division(
+            sum(len(spaces) * inside.selectors for inside, spaces in divided),
+            sum(inside.labels + inside.count * len(one.terms) for inside, spaces in divided for one in spaces),
+            sum(len(spaces) * inside.count for inside, spaces in divided),
+            parts,
+        )
+
+    def _groups_of_namespaces(self, region: Region) -> Mapping[Region, _Namespaces]:
+        """The namespaces that have the same pods in a region, by these pods."""
         listed = region.listed if region.axis == NAME else {}
         others = region.others if region.axis == NAME else region
         existing = self._universe.existing
@@ -149,10 +204,7 @@ class Smallest:
                 groups[pods].named[name] = labels
         for pods, labels in self._by_labels(others).items():
             groups[pods].others = labels
-        for pods, namespaces in groups.items():
-            parts = self._divided(pods)
-            for selector in self._namespace_selectors(namespaces) if parts else ():
-                yield from (_DividedPods(selector, part.limits) for part in parts)
+        return groups
 
     def _by_labels(self, region: Region) -> dict[Region, Region]:
         """The regions of pods in a region, each with the labels of namespaces that have exactly these pods in it."""
@@ -202,13 +254,13 @@ class Smallest:
         ]
 
 
-def _fewest(divisions: Iterable[tuple[_DividedPods, ...]]) -> tuple[_DividedPods, ...]:
+def _fewest(divisions: Iterable[_Division]) -> _Division:
     """The division with the fewest selectors; two cannot be improved on: a box takes one, however it is divided."""
-    fewest: tuple[_DividedPods, ...] | None = None
-    for parts in divisions:
-        if fewest is None or _size(parts) < _size(fewest):
-            fewest = parts
-        if _size(fewest)[0] <= _BEST:
+    fewest: _Division | None = None
+    for one in divisions:
+        if fewest is None or (one.selectors, one.labels) < (fewest.selectors, fewest.labels):
+            fewest = one
+        if fewest.selectors <= _BEST:
             break
     assert fewest is not None
     return fewest
@@ -226,6 +278,11 @@ def _namespace_terms(limits: Limits, names: LabelValues) -> Iterator[Selector]:
     """The selectors of limits on the labels of namespaces and on their names."""
     by_name = {} if names == none_of() else {NAME: names}
     yield from selectors_of({**by_name, **limits})
+
+
+def _alternatives(values: LabelValues) -> int:
+    """How many selectors it takes to say that a label has one of some values (`_terms_of`)."""
+    return 2 if not values.is_complement and len(values.listed) > 1 and ABSENT in values.listed else 1
 
 
 def _terms_of(key: str, values: LabelValues) -> list[tuple[Term, ...]]:
@@ -260,10 +317,3 @@ def _as_set(values: Iterable[Value], listed: Collection[LabelValue]) -> LabelVal
 
 def _meets(limits: Limits, labels: Labels) -> bool:
     return all(values.contains(labels.get(axis.name, ABSENT)) for axis, values in limits.items())
-
-
-def _size(parts: tuple[_DividedPods, ...]) -> tuple[int, int]:
-    """How many selectors some parts take, and how many labels these ask for."""
-    return sum(part.selectors for part in parts), sum(
-        len(part.limits) + len(part.namespaces.terms if part.namespaces else ()) for part in parts
-    )
