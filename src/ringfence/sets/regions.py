@@ -58,9 +58,12 @@ class Region:
         self.axis = axis
         self.listed = listed
         self.others = self if others is None else others
-        self.last: OrderedAxis = (
-            _FIRST if others is None else max(axis, others.last, *(one.last for one in listed.values()))
-        )
+        # What lies below asks for later axes, if it asks for any.
+        last = _FIRST if others is None else max(axis, others.last)
+        for one in listed.values():
+            if one.last > last:
+                last = one.last
+        self.last: OrderedAxis = last
 
     def at(self, value: Value) -> "Region":
         """The region for one value along its own axis."""
@@ -105,7 +108,9 @@ class Regions:
         if not different:
             return others
         # The table holds hashes only: keys of all values and regions would take more memory than the nodes.
-        same_hash = self._nodes.setdefault(hash((axis, frozenset(different.items()), others)), [])
+        # Most nodes list a single value.
+        key = next(iter(different.items())) if len(different) == 1 else frozenset(different.items())
+        same_hash = self._nodes.setdefault(hash((axis, key, others)), [])
         for node in same_hash:
             if node.others is others and node.axis == axis and node.listed == different:
                 return node
@@ -138,7 +143,9 @@ class Regions:
             return a
         if a is self.everything or b is self.nothing:
             return b
-        return self._joined(self._both, self.both, a, b)
+        key = (a, b) if id(a) < id(b) else (b, a)
+        found = self._both.get(key)
+        return self._joined(self._both, self.both, key) if found is None else found
 
     def either(self, a: Region, b: Region) -> Region:
         """What is in either region."""
@@ -146,7 +153,9 @@ class Regions:
             return a
         if a is self.nothing or b is self.everything:
             return b
-        return self._joined(self._either, self.either, a, b)
+        key = (a, b) if id(a) < id(b) else (b, a)
+        found = self._either.get(key)
+        return self._joined(self._either, self.either, key) if found is None else found
 
     def one_of_two(self, a: Region, b: Region) -> Region:
         """What is in one of two regions and not in the other: if one contains the other, their difference."""
@@ -156,23 +165,22 @@ class Regions:
             return a
         if a is self.nothing:
             return b
-        return self._joined(self._one_of_two, self.one_of_two, a, b)
+        key = (a, b) if id(a) < id(b) else (b, a)
+        found = self._one_of_two.get(key)
+        return self._joined(self._one_of_two, self.one_of_two, key) if found is None else found
 
     def _joined(
         self,
         known: dict[tuple[Region, Region], Region],
         join: Callable[[Region, Region], Region],
-        a: Region,
-        b: Region,
+        pair: tuple[Region, Region],
     ) -> Region:
-        key = (a, b) if id(a) < id(b) else (b, a)
-        found = known.get(key)
-        if found is None:
-            self._step(1)
-            found = self._join(join, a, b)
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            known[key] = found
+        """What a pair is joined to, for the first time."""
+        self._step(1)
+        found = self._join(join, *pair)
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[pair] = found
         return found
 
     def _join(self, join: Callable[[Region, Region], Region], a: Region, b: Region) -> Region:

@@ -65,6 +65,8 @@ class Profile:
 
     __slots__ = (
         "__weakref__",
+        "_allows_only",
+        "_is_final",
         "_remembered",
         "_version",
         "address_rules",
@@ -85,6 +87,8 @@ class Profile:
         self.port_names: frozenset[PortName] = frozenset().union(*(one.port_names[direction] for one in policies))
         self.address_rules: list[AddressRule] | None = None
         """What its rules allow with addresses outside the cluster, apart from port names; None if not found yet."""
+        self._is_final: bool | None = None
+        self._allows_only: bool | None = None
         self._version: object = None
         self._remembered: dict[object, PackedRuling | None] = {}
 
@@ -106,12 +110,17 @@ class Profile:
     @property
     def is_final(self) -> bool:
         """Whether it leaves nothing to the profiles of later tiers."""
-        return self.otherwise is not Action.PASS and all(step.action is not Action.PASS for step in self.steps)
+        if self._is_final is None:
+            passes = any(step.action is Action.PASS for step in self.steps)
+            self._is_final = self.otherwise is not Action.PASS and not passes
+        return self._is_final
 
     @property
     def allows_only(self) -> bool:
         """Whether its rules do nothing but allow: then what is allowed is their union."""
-        return all(step.action is Action.ALLOW for step in self.steps)
+        if self._allows_only is None:
+            self._allows_only = all(step.action is Action.ALLOW for step in self.steps)
+        return self._allows_only
 
     def rulings(self, version: object) -> dict[object, PackedRuling | None]:
         """The rulings on single ports, cached as long as `version`, that of all selections, stays the same.
