@@ -60,7 +60,7 @@ class Region:
         self.others = self if others is None else others
         # What lies below asks for later axes, if it asks for any.
         last = _FIRST if others is None else max(axis, others.last)
-        for one in listed.values():
+        for one in set(listed.values()):
             if one.last > last:
                 last = one.last
         self.last: OrderedAxis = last

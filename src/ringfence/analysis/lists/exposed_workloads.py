@@ -65,7 +65,7 @@ class ExposedTo(msgspec.Struct, frozen=True):
     example: ExamplePod | None = None
 
 
-class Exposure(msgspec.Struct, frozen=True):
+class Exposure(msgspec.Struct, frozen=True, cache_hash=True):
     """What could reach some workloads (ingress), or what they could reach (egress): the same for each of them.
 
     `pods` are disjoint, and so are `addresses`. `whole_cluster` is what passes between a workload and every pod that

@@ -10,7 +10,7 @@ An address is not known of a pod to come: an ipBlock matches it if it covers all
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial, reduce
 from operator import and_, or_
 from typing import TypeVar
@@ -64,6 +64,7 @@ class Counterparts:
         self._towards: dict[Stack, Partition[Bitset, ByTraffic]] = {}
         self._united: dict[frozenset[tuple[Traffic, tuple[PortName, ...]]], ByTraffic] = {}
         self._joined: dict[tuple[Region, Traffic, ByTraffic], ByTraffic] = {}
+        self._usual_everywhere: dict[Hashable, defaultdict[Traffic, dict[LabelValue, Region]]] = {}
         self._found: dict[Hashable, ByTraffic] = {}
         self._all: frozenset[str | None] = frozenset((*universe.existing, None))
         self._divided: set[frozenset[str | None]] = set()
@@ -127,18 +128,19 @@ class Counterparts:
     ) -> ByTraffic:
         """What both sides allow, namespace by namespace, of those that the own side allows anything."""
         regions, existing = self.universe.regions, self.universe.existing
-        asked = list(filter(names.__contains__, existing))
         inside: defaultdict[Traffic, dict[LabelValue, Region]] = defaultdict(dict)
         to_come: defaultdict[Traffic, Region] = defaultdict(lambda: regions.nothing)
         for region, traffic in own:
             listed = region.listed if region.axis == NAME else {}
             others = region.others if region.axis == NAME else region
-            for name in asked if others else filter(names.__contains__, listed):
-                own_pods = listed.get(name, others)
-                if not own_pods:
-                    continue
-                for pods, passing in self._both_in(own_pods, traffic, unusual.get(name, self._usual[name])):
-                    inside[passing][name] = inside[passing].get(name, regions.nothing) | pods
+            apart = [name for name in dict.fromkeys((*listed, *unusual)) if name in names and name in existing]
+            if others:
+                for passing, usual in self._usually(others, traffic, names).items():
+                    _unite(inside[passing], usual, apart)
+            for name in apart:
+                if own_pods := listed.get(name, others):
+                    for pods, passing in self._both_in(own_pods, traffic, unusual.get(name, self._usual[name])):
+                        inside[passing][name] = inside[passing].get(name, regions.nothing) | pods
             if None in names:
                 to_come_allow = unusual.get(None, self._usual[None])
                 for pods, passing in _both([(region & self.universe.to_come, traffic)], to_come_allow):
@@ -152,6 +154,23 @@ class Counterparts:
             others = regions.restricted(outside, NAME, OTHER)
             found.append((regions.node(NAME, listed | inside[traffic], others), traffic))
         return frozenset(found)
+
+    def _usually(
+        self, own: Region, traffic: Traffic, names: frozenset[str | None]
+    ) -> Mapping[Traffic, Mapping[LabelValue, Region]]:
+        """What both sides allow in each existing namespace of `names`, where the own side allows the same pods in all.
+
+        Only for pods with which possible pods of none of these allow anything unusual. Most own sides name few
+        namespaces, and leave the same of all others.
+        """
+        key = (own, traffic, names)
+        found = self._usual_everywhere.get(key)
+        if found is None:
+            found = self._usual_everywhere[key] = defaultdict(dict)
+            for name in filter(names.__contains__, self.universe.existing):
+                for pods, passing in self._both_in(own, traffic, self._usual[name]):
+                    found[passing][name] = pods
+        return found
 
     def _both_in(self, own: Region, traffic: Traffic, other: ByTraffic) -> ByTraffic:
         """What both sides allow of one cell of the own side. Most namespaces have one of a few others."""
@@ -292,6 +311,16 @@ class Counterparts:
                 yield from self._named(rule, self._everything)
 
         return _by_traffic(settled(self._everything, stack, matched, overlay_of_members))
+
+
+def _unite(into: dict[LabelValue, Region], more: Mapping[LabelValue, Region], apart: Iterable[LabelValue]) -> None:
+    """Add the pods of each namespace, but for some namespaces, to those that are there."""
+    left = dict(more)
+    for name in apart:
+        left.pop(name, None)
+    both = {name: pods | left[name] for name, pods in into.items() if name in left}
+    into.update(left)
+    into.update(both)
 
 
 def _and_also(one: T, some: tuple[T, ...]) -> tuple[T, ...]:

@@ -59,16 +59,17 @@ def by_labels(universe: Universe, cells: Iterable[tuple[Region, Traffic]]) -> Pa
     divided: Partition[Region, tuple[tuple[Region, Traffic], ...]] = []
     for region, traffic in listed:
         for ports, pods in _by_ports(universe, region, {}).items():
-            if ports:
-                divided = added_within(divided, pods, (ports, traffic))
+            divided = added_within(divided, pods, (ports, traffic))
     return merged((pods, _traffic(universe, some)) for pods, some in divided)
 
 
 def _by_ports(universe: Universe, region: Region, known: dict[Region, dict[Region, Region]]) -> dict[Region, Region]:
     """The regions of names of ports in a region, each with the pods for which exactly these are in it."""
     regions = universe.regions
-    if is_about_ports(region.axis) or region in (regions.everything, regions.nothing):
+    if is_about_ports(region.axis):
         return {region: regions.everything}
+    if not is_about_ports(region.last):
+        return {regions.everything: region} if region else {}
     found = known.get(region)
     if found is None:
         listed = {value: _by_ports(universe, inside, known) for value, inside in region.listed.items()}

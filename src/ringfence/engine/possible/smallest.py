@@ -86,6 +86,7 @@ class Smallest:
         self._regions = universe.regions
         self._best: dict[Region, _Division] = {}
         self._parts: dict[Region, _Parts] = {}
+        self._meeting: dict[tuple[tuple[OrderedAxis, LabelValues], ...], Mapping[str, None]] = {}
         self._described: dict[Region, tuple[PossiblePods, ...]] = {}
 
     def describe(self, region: Region) -> tuple[PossiblePods, ...]:
@@ -122,26 +123,36 @@ class Smallest:
         if region is self._regions.everything:
             yield _Division(1, 0, 1, lambda: (_DividedPods(None, {}),))
             return
+        fewest: int | None = None
         has_namespaces = is_about_namespaces(region.axis)
         if has_namespaces:
-            yield self._by_namespaces(region)
+            by_namespaces = self._by_namespaces(region)
+            yield by_namespaces
             if len(region.listed) > _MOST_VALUES:
                 return
+            fewest = by_namespaces.selectors
         values = _values_of(region)
         axes = [axis for axis in sorted(values) if is_about_pods(axis)]
         few = [axis for axis in axes if len(values[axis]) <= _MOST_VALUES] if len(axes) <= _MOST_AXES else []
         if not few and not has_namespaces:
             few = axes[:1]
         for axis in few:
-            yield self._along(region, axis, values[axis])
+            division = self._along(region, axis, values[axis], fewest)
+            if division is not None:
+                yield division
+                fewest = division.selectors if fewest is None else min(fewest, division.selectors)
 
-    def _along(self, region: Region, axis: OrderedAxis, listed: Collection[LabelValue]) -> _Division:
-        """A region, divided by a label of the pods."""
+    def _along(
+        self, region: Region, axis: OrderedAxis, listed: Collection[LabelValue], fewest: int | None
+    ) -> _Division | None:
+        """A region, divided by a label of the pods; None if that takes more than the `fewest` selectors so far."""
         by_inside: dict[Region, list[Value]] = {}
         for value in (*sorted(listed, key=str), OTHER):
             inside = self._regions.restricted(region, axis, value)
             by_inside.setdefault(inside, []).append(value)
         insides = [(inside, _as_set(values, listed)) for inside, values in by_inside.items()]
+        if fewest is not None and sum(_alternatives(some) for inside, some in insides if inside) > fewest:
+            return None
         divided = [(self._divided(inside), _alternatives(some)) for inside, some in insides]
 
         def parts() -> _Parts:
@@ -223,12 +234,11 @@ class Smallest:
 
     def _namespace_selectors(self, namespaces: _Namespaces) -> Iterator[Selector]:
         """Disjoint selectors of some namespaces."""
-        existing, known = self._universe.existing, self._universe.labels
-        others = namespaces.others
+        existing, others = self._universe.existing, namespaces.others
         apart = {name for name, labels in namespaces.named.items() if labels is not others}
         left = dict(namespaces.existing)
         for limits in self._label_limits(others):
-            matching = {name: None for name in existing if _meets(limits, known(name))} if limits else existing
+            matching = self._matching(limits)
             unmeant = apart.union(matching).difference(left) if len(left) < len(existing) else apart
             left = {name: None for name in left if name not in matching} if limits else {}
             yield from _namespace_terms(limits, none_of(*unmeant))
@@ -237,6 +247,18 @@ class Smallest:
                 yield from _namespace_terms(limits, one_of(name))
         if left:
             yield from _namespace_terms({}, one_of(*left))
+
+    def _matching(self, limits: Limits) -> Mapping[str, None]:
+        """The namespaces that exist and meet some limits on labels of namespaces."""
+        existing = self._universe.existing
+        if not limits:
+            return existing
+        key = tuple(limits.items())
+        found = self._meeting.get(key)
+        if found is None:
+            labels = self._universe.labels
+            found = self._meeting[key] = {name: None for name in existing if _meets(limits, labels(name))}
+        return found
 
     def _label_limits(self, region: Region) -> list[Limits]:
         """Disjoint limits on the labels of namespaces to come."""
