@@ -89,6 +89,15 @@ image-test: $(READY)  ## Build the image of the agent without a registry, and tr
 bench: $(READY) system  ## Run all measurements, and print them beside their limits.
 	$(BIN)/python -m benchmarks
 
+ANALYZERS := build/analyzers
+NCA_VERSION := 2.1.0
+
+.PHONY: bench-analyzers
+bench-analyzers: $(READY)  ## Measure equivalence beside network-config-analyzer, which is installed for that in build/.
+	test -x $(ANALYZERS)/bin/nca || { $(PYTHON) -m venv $(ANALYZERS) && \
+	    $(ANALYZERS)/bin/pip install --quiet network-config-analyzer==$(NCA_VERSION); }
+	PATH="$(CURDIR)/$(ANALYZERS)/bin:$$PATH" $(BIN)/python -m benchmarks analyzers
+
 .PHONY: bench-agent
 bench-agent: parts system  ## Measure the agent on a real API server.
 	$(BIN)/python -m benchmarks watching agent agent-100k hostile repairs

@@ -32,6 +32,7 @@ from benchmarks import (
     large_policies,
     loading,
     mistakes,
+    other_analyzers,
     packets,
     pictures,
     possible,
@@ -64,6 +65,7 @@ PARTS = (
     "loading",
     *engine.SIZES,
     *possible.SIZES,
+    "analyzers",
     "differences",
     "enforcement",
     "tests",
@@ -90,6 +92,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return engine.command_line()
     if part in possible.SIZES:
         return possible.measure(part)
+    if part == "analyzers":
+        return other_analyzers.measure()
     if part == "loading":
         return loading.measure()
     if part == "differences":

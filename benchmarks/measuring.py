@@ -7,6 +7,7 @@ machines can be compared as ratios.
 
 import gc
 import resource
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,18 @@ def processor_seconds(run: Callable[[], object]) -> float:
     start = time.process_time()
     run()
     return time.process_time() - start
+
+
+def processor_seconds_of_command(*words: str, patience: float, must_succeed: bool = False) -> float:
+    """How long the processor works on a command.
+
+    Raises TimeoutExpired for one that does not end, and with `must_succeed` CalledProcessError for another exit code
+    than 0.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=must_succeed, timeout=patience)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def typical(runs: Sequence[Callable[[], object]]) -> float:

@@ -12,12 +12,11 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.clusters import Plan, decoded, objects
-from benchmarks.measuring import Figure, processor_seconds, without_collection
+from benchmarks.measuring import Figure, processor_seconds, processor_seconds_of_command, without_collection
 from benchmarks.policies import policies
 from ringfence.cluster import Cluster
 
@@ -71,11 +70,5 @@ def _write(folder: Path) -> None:
 
 
 def _processor_seconds_of(*words: str) -> float:
-    """How long the processor works on a linter. What it finds, and so its exit code, does not matter.
-
-    Raises TimeoutExpired for one that does not end.
-    """
-    before = getrusage(RUSAGE_CHILDREN)
-    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=_PATIENCE)
-    after = getrusage(RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    """How long the processor works on a linter. What it finds, and so its exit code, does not matter."""
+    return processor_seconds_of_command(*words, patience=_PATIENCE)
