@@ -57,7 +57,7 @@ class _DividedPods(msgspec.Struct, frozen=True):
 _Parts = tuple[_DividedPods, ...]
 
 
-class _Division(msgspec.Struct, frozen=True, eq=False):
+class _WayToDivide(msgspec.Struct, frozen=True, eq=False):
     """A way to divide a region. Of most, only the size is asked, so the parts are not made before.
 
     `selectors` is how many pairs of selectors the parts take, `labels` how many labels all parts ask for.
@@ -84,7 +84,7 @@ class Smallest:
     def __init__(self, universe: Universe) -> None:
         self._universe = universe
         self._regions = universe.regions
-        self._best: dict[Region, _Division] = {}
+        self._best: dict[Region, _WayToDivide] = {}
         self._parts: dict[Region, _Parts] = {}
         self._meeting: dict[tuple[tuple[OrderedAxis, LabelValues], ...], Mapping[str, None]] = {}
         self._described: dict[Region, tuple[PossiblePods, ...]] = {}
@@ -109,19 +109,19 @@ class Smallest:
             found = self._parts[region] = self._divided(region).parts()
         return found
 
-    def _divided(self, region: Region) -> _Division:
+    def _divided(self, region: Region) -> _WayToDivide:
         found = self._best.get(region)
         if found is None:
             found = self._best[region] = _fewest(self._divisions(region))
         return found
 
-    def _divisions(self, region: Region) -> Iterator[_Division]:
+    def _divisions(self, region: Region) -> Iterator[_WayToDivide]:
         """The ways to divide a region, the ones to prefer among equals first."""
         if not region:
-            yield _Division(0, 0, 0, tuple)
+            yield _WayToDivide(0, 0, 0, tuple)
             return
         if region is self._regions.everything:
-            yield _Division(1, 0, 1, lambda: (_DividedPods(None, {}),))
+            yield _WayToDivide(1, 0, 1, lambda: (_DividedPods(None, {}),))
             return
         fewest: int | None = None
         has_namespaces = is_about_namespaces(region.axis)
@@ -144,7 +144,7 @@ class Smallest:
 
     def _along(
         self, region: Region, axis: OrderedAxis, listed: Collection[LabelValue], fewest: int | None
-    ) -> _Division | None:
+    ) -> _WayToDivide | None:
         """A region, divided by a label of the pods; None if that takes more than the `fewest` selectors so far."""
         by_inside: dict[Region, list[Value]] = {}
         for value in (*sorted(listed, key=str), OTHER):
@@ -164,14 +164,14 @@ class Smallest:
                 ]
             )
 
-        return _Division(
+        return _WayToDivide(
             sum(alternatives * inside.selectors for inside, alternatives in divided),
             sum(inside.labels + inside.count for inside, _ in divided),
             sum(inside.count for inside, _ in divided),
             parts,
         )
 
-    def _by_namespaces(self, region: Region) -> _Division:
+    def _by_namespaces(self, region: Region) -> _WayToDivide:
         """A region, divided by the namespaces that have the same pods in it."""
         groups = self._groups_of_namespaces(region)
         pods_in = [(pods, list(self._namespace_selectors(some))) for pods, some in groups.items() if pods]
@@ -187,7 +187,7 @@ class Smallest:
                 ]
             )
 
-        return _Division(
+        return _WayToDivide(
             sum(len(spaces) * inside.selectors for inside, spaces in divided),
             sum(inside.labels + inside.count * len(one.terms) for inside, spaces in divided for one in spaces),
             sum(len(spaces) * inside.count for inside, spaces in divided),
@@ -276,9 +276,9 @@ class Smallest:
         ]
 
 
-def _fewest(divisions: Iterable[_Division]) -> _Division:
+def _fewest(divisions: Iterable[_WayToDivide]) -> _WayToDivide:
     """The division with the fewest selectors; two cannot be improved on: a box takes one, however it is divided."""
-    fewest: _Division | None = None
+    fewest: _WayToDivide | None = None
     for one in divisions:
         if fewest is None or (one.selectors, one.labels) < (fewest.selectors, fewest.labels):
             fewest = one
