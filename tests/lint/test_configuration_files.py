@@ -91,6 +91,10 @@ def test_both_files_say_the_same(file: str, text: str) -> None:
         ("plugin: 1", "x.yaml:1: plugin: a text is expected here, not 1"),
         ("plugin: celium", "x.yaml:1: plugin: there is no plugin 'celium'; did you mean cilium?"),
         ("pod-cidrs: [10.0.0.0]", "x.yaml:1: pod-cidrs: '10.0.0.0' is not a range of addresses"),
+        (
+            "dns: [kube-dns]",
+            "x.yaml:1: dns: 'kube-dns' is not NAMESPACE/LABEL=VALUE: use one such as kube-system/k8s-app=",
+        ),
         ("ignore: []\nignore: []\n", "x.yaml:2: ignore: this key is there twice"),
         ("- RF101", "x.yaml:1: keys such as select are expected here, not ['RF101']"),
         ("a: {", "x.yaml:1: this is not YAML"),

@@ -48,3 +48,28 @@ def test_a_label_that_an_operator_gives_to_pods_may_be_there(known: tuple[str, .
     }
     settings = LintSettings(known_labels=known)
     assert len(cluster_of([pod, policy]).lint(select=["RF101"], settings=settings)) == found
+
+
+@pytest.mark.parametrize(
+    ("servers", "labels", "found"),
+    [
+        (("names/app=coredns",), {"app": "coredns"}, ["RF116"]),
+        (("names/app=coredns,tier=dns",), {"app": "coredns"}, ["RF102"]),
+        (("shop/app=coredns",), {"app": "coredns"}, ["RF102"]),
+        (LintSettings().dns, {"k8s-app": "kube-dns"}, ["RF116"]),
+        (LintSettings().dns, {"dns.operator.openshift.io/daemonset-dns": "default"}, ["RF116"]),
+    ],
+)
+def test_the_dns_server_is_where_the_settings_say(
+    servers: tuple[str, ...], labels: dict[str, str], found: list[str]
+) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}
+    peers = [{"podSelector": {"matchLabels": labels}}]
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": peers}]},
+    }
+    of_both = cluster_of([pod, policy]).lint(select=["RF102", "RF116"], settings=LintSettings(dns=servers))
+    assert [one.rule for one in of_both.found] == found

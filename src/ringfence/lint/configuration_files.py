@@ -17,9 +17,10 @@ from typing import Any, Final
 from ringfence.analysis.endpoints import similar
 from ringfence.errors import InputError
 from ringfence.lint.configuration import LintConfiguration
+from ringfence.lint.dns_servers import dns_server
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.running import named_rules
-from ringfence.lint.settings import LintSettings
+from ringfence.lint.settings import DNS_SERVERS, LintSettings
 from ringfence.model.cidrs import parse_cidr
 from ringfence.plugins import named_plugin
 from ringfence.sources.manifests import CONFIGURATION_FILE, read_settings
@@ -33,6 +34,7 @@ _SETTINGS: Final = {
     **{field.replace("_", "-"): field for field in LintSettings.__struct_fields__},
     "ingress-controllers": "ingress_namespaces",
 }
+_EXAMPLES: Final = {"pod-cidrs": "[10.0.0.0/8]", "service-cidrs": "[10.0.0.0/8]", "dns": f"[{DNS_SERVERS[0]}]"}
 KEYS: Final = (*_WORDS, "severity", "per-path-ignores", "fail-on", *_SETTINGS)
 """The keys of a configuration."""
 
@@ -176,7 +178,9 @@ def _setting(value: object, key: str, field: str) -> Any:
     """The value of a setting, of the type of its default. Ranges of addresses must be some, and a plugin be known."""
     default = getattr(_DEFAULTS, field)
     if isinstance(default, tuple):
-        found = _texts(value, key, "[10.0.0.0/8]" if key.endswith("-cidrs") else "[ingress-nginx]")
+        found = _texts(value, key, _EXAMPLES.get(key, "[ingress-nginx]"))
+        if key == "dns":
+            _check_dns(found, key)
         for text in found if key.endswith("-cidrs") else ():
             try:
                 parse_cidr(text)
@@ -187,6 +191,14 @@ def _setting(value: object, key: str, field: str) -> Any:
         expected = "true or false" if isinstance(default, bool) else "a text"
         raise _ValueError(key, f"{expected} is expected here, not {_shown_value(value)}")
     return _plugin(value, key) if isinstance(value, str) and value else value
+
+
+def _check_dns(servers: Iterable[str], path: str) -> None:
+    for text in servers:
+        try:
+            dns_server(text)
+        except ValueError as error:
+            raise _ValueError(path, f"{error}: use one such as {DNS_SERVERS[0]}") from None
 
 
 def _plugin(name: str, path: str) -> str:

@@ -13,6 +13,7 @@ from ringfence.analysis.possible import Redundancy
 from ringfence.engine.policies import CompiledPolicy, PodSelection
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
+from ringfence.lint.dns_servers import DnsServer, dns_server
 from ringfence.lint.settings import DEFAULT_SETTINGS, LintSettings
 from ringfence.model.added_labels import pod_labels
 from ringfence.model.kinds import namespace_of
@@ -101,6 +102,11 @@ class Linted:
     def plugin(self) -> str:
         """The network plugin that enforces the policies: of the settings, or else of the state. Empty if unknown."""
         return self.settings.plugin or (self.state.enforced_by.plugin if self.state.enforced_by else "")
+
+    @cached_property
+    def dns_servers(self) -> tuple[DnsServer, ...]:
+        """The DNS servers that pods may ask, as far as the settings say."""
+        return tuple(map(dns_server, self.settings.dns))
 
     @property
     def is_complete(self) -> bool:

@@ -8,6 +8,10 @@ SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
 """The namespaces that every cluster has for itself."""
 
 
+DNS_SERVERS: Final = ("kube-system/k8s-app=kube-dns", "openshift-dns/dns.operator.openshift.io/daemonset-dns=default")
+"""The DNS servers of Kubernetes and of OpenShift."""
+
+
 class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the input does not say.
 
@@ -15,7 +19,8 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     plugin that enforces the policies (`ovn-kubernetes`), or empty. `pod_cidrs` and `service_cidrs` are the ranges of
     which pods and Services get their addresses, `ingress_namespaces` the namespaces with ingress controllers.
     The rules about posture leave out the `system_namespaces`. `known_labels` are keys of labels that operators and
-    webhooks give to pods: a pod may have any value of them.
+    webhooks give to pods: a pod may have any value of them. `dns` are the DNS servers, as `lint/dns_servers.py` reads
+    them.
     """
 
     complete: bool = False
@@ -25,6 +30,7 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     ingress_namespaces: tuple[str, ...] = ()
     system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
     known_labels: tuple[str, ...] = ()
+    dns: tuple[str, ...] = DNS_SERVERS
 
 
 DEFAULT_SETTINGS: Final = LintSettings()

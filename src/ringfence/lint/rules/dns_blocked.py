@@ -182,7 +182,8 @@ def _hit(linted: Linted, policy: PolicyInForce, pods: list[Member]) -> Hit:
         f"{premise.pods[0]} cannot resolve names: its egress is isolated, and no rule allows it UDP 53, "
         "so that it cannot use this policy's rules by name"
     )
-    remedy = "allow UDP and TCP 53 to the pods with k8s-app: kube-dns in namespace kube-system"
+    server = next(iter(linted.dns_servers), None)
+    remedy = f"allow UDP and TCP 53 to the pods with {server}" if server else "allow UDP and TCP 53 to the DNS server"
     alone = tuple(pods) if len(pods) == 1 else ()
     return Hit(policy, "spec.egress", message, remedy, pods=alone, premises=(premise,))
 

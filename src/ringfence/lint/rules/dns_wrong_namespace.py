@@ -1,7 +1,8 @@
 """A peer means the DNS server, and selects pods of the policy's own namespace.
 
-The pods of the cluster's DNS server are in `kube-system`. A peer with `podSelector: {matchLabels: {k8s-app: kube-dns}}`
-alone means pods of the policy's own namespace, which has none, so names cannot be resolved.
+The pods of the cluster's DNS server are in `kube-system`, or where `dns` of the configuration says. A peer with
+`podSelector: {matchLabels: {k8s-app: kube-dns}}` alone means pods of the policy's own namespace, which has none, so
+names cannot be resolved.
 
 Remedy: add `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}` to the same peer, without a
 dash.
@@ -84,41 +85,40 @@ spec:
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from ringfence.engine.population import NAME_LABEL
+from ringfence.lint.dns_servers import DnsServer
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, peers_in_force
 from ringfence.model.structure_edits import add_field
 
-_DNS_LABEL: Final = ("k8s-app", "kube-dns")
-_DNS_NAMESPACE: Final = "kube-system"
-
 
 def _check(linted: Linted) -> Iterator[Hit]:
     for peer in peers_in_force(linted):
-        selection, namespace = peer.selection, peer.policy.namespace
-        if not means_dns(peer) or selection is None or linted.may_select(selection):
+        selection, namespace, server = peer.selection, peer.policy.namespace, meant_dns_server(linted, peer)
+        if server is None or selection is None or linted.may_select(selection):
             continue
         if namespace not in linted.namespaces_with_pods:
             continue
-        message = (
-            f"a podSelector alone means pods of namespace {namespace}, which has no DNS server: "
-            f"the pods with {'='.join(_DNS_LABEL)} are in {_DNS_NAMESPACE}"
-        )
-        selector = f"{{matchLabels: {{{NAME_LABEL}: {_DNS_NAMESPACE}}}}}"
+        own = f"a podSelector alone means pods of namespace {namespace}, which has no DNS server"
+        message = f"{own}: its pods are those with {server}"
+        selector = f"{{matchLabels: {{{NAME_LABEL}: {server.namespace}}}}}"
         remedy = f"add namespaceSelector: {selector} to the same peer"
         edit = add_field(peer.policy.origin, peer.path, "namespaceSelector", selector, ("podSelector",))
         yield Hit(peer.policy, peer.path, message, remedy, edit=edit)
 
 
-def means_dns(peer: WrittenPeer) -> bool:
-    """Whether a peer has the label of the DNS server, and no namespaceSelector, outside of its namespace."""
+def meant_dns_server(linted: Linted, peer: WrittenPeer) -> DnsServer | None:
+    """The DNS server whose labels a peer has that has no namespaceSelector and is in another namespace."""
     pods = peer.peer.pod_selector
-    is_alone = pods is not None and peer.peer.namespace_selector is None and peer.policy.namespace != _DNS_NAMESPACE
-    return is_alone and pods is not None and _DNS_LABEL in pods.match_labels.items()
+    if pods is None or peer.peer.namespace_selector is not None:
+        return None
+    for server in linted.dns_servers:
+        if server.namespace != peer.policy.namespace and server.labels.items() <= pods.match_labels.items():
+            return server
+    return None
 
 
 RULE = LintRule("RF116", "dns-wrong-namespace", FindingLevel.ERROR, __doc__, _check)

@@ -129,7 +129,7 @@ from ringfence.lint.corrections import correction
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
-from ringfence.lint.rules.dns_wrong_namespace import means_dns
+from ringfence.lint.rules.dns_wrong_namespace import meant_dns_server
 from ringfence.lint.rules.or_instead_of_and import joined_selection
 from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
 from ringfence.model.selectors import EVERYTHING
@@ -156,7 +156,7 @@ def _explained_by_another_rule(linted: Linted, rule: WrittenRule) -> Iterator[in
         joined = joined_selection(first, second)
         if joined and linted.state.selects_pods(joined):
             yield second.index
-    yield from (peer.index for peer in rule.peers() if means_dns(peer))
+    yield from (peer.index for peer in rule.peers() if meant_dns_server(linted, peer))
 
 
 def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: frozenset[str]) -> Hit:

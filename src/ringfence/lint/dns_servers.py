@@ -1,0 +1,28 @@
+"""The DNS servers of a cluster: in which namespace they are, and by which labels policies name them."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class DnsServer(msgspec.Struct, frozen=True):
+    """The pods of a DNS server."""
+
+    namespace: str
+    labels: Mapping[str, str]
+
+    def __str__(self) -> str:
+        labels = ",".join(f"{key}={value}" for key, value in self.labels.items())
+        return f"{labels} in namespace {self.namespace}"
+
+
+def dns_server(text: str) -> DnsServer:
+    """A DNS server as configurations name it: `NAMESPACE/LABEL=VALUE`, with more labels behind commas.
+
+    Raises ValueError for a text of another form.
+    """
+    namespace, _, labels = text.partition("/")
+    pairs = [label.partition("=") for label in labels.split(",")]
+    if not namespace or not all(key and value for key, _, value in pairs):
+        raise ValueError(f"{text!r} is not NAMESPACE/LABEL=VALUE")
+    return DnsServer(namespace, {key: value for key, _, value in pairs})
