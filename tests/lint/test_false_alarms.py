@@ -122,3 +122,49 @@ def test_without_workloads_the_checks_that_need_them_are_skipped_in_one_line() -
     (skipped,) = cluster_of([policy({"podSelector": {"matchLabels": {"app": "web"}}})]).lint().skipped
     assert "RF101" in skipped.rules
     assert "RF102" in skipped.rules
+
+
+NOBODY = {"podSelector": {"matchLabels": {"app": "nobody"}}}
+NOBODY_IN_FRONT = {**NOBODY, "namespaceSelector": OF_FRONT}
+
+
+@pytest.mark.parametrize(
+    ("objects", "rule", "found"),
+    [
+        pytest.param(
+            [WEB, policy({"podSelector": {}, "policyTypes": ["Egress"]})],
+            "RF201",
+            ["Pod shop/web"],
+            id="kube-linter: a policy of the other direction does not isolate a bare pod",
+        ),
+        pytest.param(
+            [WEB, FRONT, admitting(NOBODY, NOBODY_IN_FRONT, NOBODY)],
+            "RF102",
+            ["NetworkPolicy shop/p"] * 3,
+            id="kube-linter: each peer, also one with a namespaceSelector, and not only the last one",
+        ),
+        pytest.param(
+            [
+                WEB,
+                policy({"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"from": [{"podSelector": {}}]}]}),
+            ],
+            "RF203",
+            ["Namespace shop"],
+            id="KSV-0038: a policy with a selector in a rule is no default",
+        ),
+        pytest.param(
+            [WEB, policy({"podSelector": {}, "ingress": [{}]})],
+            "RF211",
+            ["NetworkPolicy shop/p"],
+            id="K8sRequireNamespaceNetworkPolicies: a policy that allows everything protects nothing",
+        ),
+        pytest.param(
+            [WEB, FRONT, policy({"podSelector": {}}, namespace="front")],
+            "RF201",
+            ["Pod shop/web"],
+            id="checkov #7474: a policy for all pods of another namespace",
+        ),
+    ],
+)
+def test_what_others_overlook_is_found(objects: list[Object], rule: str, found: list[str]) -> None:
+    assert [one.object for one in cluster_of(objects).lint(select=[rule]).found] == found

@@ -37,6 +37,32 @@ spec:
     - podSelector: {matchLabels: {role: auditor}}
 ```
 
+Fires, for it does not matter that the other namespace has no other pods today:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: monitoring, labels: {team: operations}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: prometheus, namespace: monitoring, labels: {app: prometheus}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {team: operations}}
+    - podSelector: {matchLabels: {app: prometheus}}
+```
+
 Fires as a note, for both namespaces have such pods:
 
 ```yaml
@@ -165,26 +191,28 @@ def joined_selection(first: WrittenPeer, second: WrittenPeer) -> PodSelection | 
 def _hit(linted: Linted, first: WrittenPeer, second: WrittenPeer, joined: PodSelection) -> Hit | None:
     assert first.selection is not None
     assert second.selection is not None
+    namespace = first.policy.namespace
     meant, all_there = linted.state.selected(joined), linted.state.selected(first.selection)
-    if not meant or meant == all_there:
+    has_own = linted.may_select(second.selection)
+    # Where both selectors select something by themselves, two peers may be meant, unless one of them adds nothing.
+    if not meant or (has_own and meant == all_there):
         return None
     pods = linted.pods_of(joined)
     both = f"pods with {joined.pods} in namespaces with {joined.namespaces}"
     message = (
-        f"these are two peers: all pods of namespaces with {joined.namespaces}, or pods with {joined.pods} in {{}}"
+        f"these are two peers: all pods of namespaces with {joined.namespaces}, or pods with {joined.pods} in "
+        f"{namespace}"
     )
     remedy = f"remove the dash before podSelector to mean {both}, such as {pods[0]}"
-    namespace, objects = first.policy.namespace, ((linted.state.workload(pods[0]), "what both of them select"),)
-    if linted.may_select(second.selection):
-        message = f"{message.format(namespace)}; as one peer they would be fewer"
+    objects = ((linted.state.workload(pods[0]), "what both of them select"),)
+    if has_own:
+        message = f"{message}; as one peer they would be fewer"
         remedy = f"{remedy}; if two peers are meant, put the podSelector first"
         return Hit(first.policy, second.path, message, remedy, FindingLevel.NOTE, objects=objects)
     if namespace not in linted.namespaces_with_pods:
         return None
     edit = join_items(first.policy.origin, second.path)
-    return Hit(
-        first.policy, second.path, f"{message.format(namespace)}, which has none", remedy, edit=edit, objects=objects
-    )
+    return Hit(first.policy, second.path, f"{message}, which has none", remedy, edit=edit, objects=objects)
 
 
 RULE = LintRule("RF103", "or-instead-of-and", FindingLevel.WARNING, __doc__, _check)
