@@ -231,6 +231,9 @@ CORRECTED = [
     "RF129",
     "RF130",
     "RF132",
+    "RF133",
+    "RF134",
+    "RF141",
 ]
 """The rules that propose corrections."""
 
