@@ -4,7 +4,7 @@ In ambient mode (`istio.io/dataplane-mode: ambient` on the namespace or the pod)
 come through a tunnel to TCP 15008 of the destination, whatever port they are for. Policies see that port. A policy that
 admits only the ports of the application shuts all peers of the mesh out, which is an error. One that admits more pods
 to 15008 than to the ports of the application lets those reach every port, for the policy does not see which; it is a
-warning.
+warning. One that admits pods to 15008 alone, and nobody to the ports of the application, leaves the ports to the mesh.
 
 Remedy: admit the same peers to TCP 15008 as to the port of the application, and limit ports by Istio's policies.
 
@@ -97,6 +97,31 @@ spec:
   ingress:
   - from: [{podSelector: {matchLabels: {app: web}}}]
     ports: [{port: 8080}, {port: 15008}]
+```
+
+Silent, for all connections are to come through the tunnel, and policies of the mesh limit them:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: tunnel, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - ports: [{port: 15008}]
 ```
 
 Silent, for the namespace is not in the mesh:
@@ -251,12 +276,17 @@ def _admits_pods(rule: CompiledRule) -> bool:
 
 
 def _more(linted: Linted, pod: Member) -> Member | None:
-    """A pod of the mesh that may use the tunnel to another one, and none of the ports that this one declares."""
+    """A pod of the mesh that may use the tunnel to another one, and none of the ports that this one declares.
+
+    None if no pod may use these ports: then all connections are to come through the tunnel.
+    """
     tiers, identity, family = linted.state.tiers, linted.state.identity(pod), pod.families[0]
-    declared = {(one.protocol, one.port) for one in pod.container_ports} - {("TCP", _TUNNEL)}
-    bits = tiers.peers_allowed(identity, Direction.INGRESS, PortQuestion(family, "TCP", _TUNNEL)) if declared else 0
-    for protocol, port in sorted(declared):
-        bits &= ~tiers.peers_allowed(identity, Direction.INGRESS, PortQuestion(family, protocol, port))
+    own = 0
+    for protocol, port in {(one.protocol, one.port) for one in pod.container_ports} - {("TCP", _TUNNEL)}:
+        own |= tiers.peers_allowed(identity, Direction.INGRESS, PortQuestion(family, protocol, port))
+    if not own:
+        return None
+    bits = tiers.peers_allowed(identity, Direction.INGRESS, PortQuestion(family, "TCP", _TUNNEL)) & ~own
     others = (other for one in linted.state.population.identities(bits) for other in one.pods())
     return next((other for other in others if other is not pod and is_ambient(linted, other)), None)
 
