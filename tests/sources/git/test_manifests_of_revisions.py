@@ -257,7 +257,7 @@ def test_without_git_a_revision_cannot_be_read(repository: GitRepository, monkey
         Cluster.of_revision("HEAD", "k8s")
 
 
-def test_a_folder_without_a_repository_is_named_by_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_repository_is_named_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="not a git repository"):
+    with pytest.raises(InputError, match="not in a git repository: change to one"):
         Cluster.of_revision("HEAD", ".")

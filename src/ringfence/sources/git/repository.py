@@ -86,8 +86,7 @@ class Repository:
             raise InputError(f"{revision!r} is not a revision: use one such as main or HEAD~1")
         found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         if found.returncode:
-            said = found.stderr.decode(errors="replace").strip()
-            raise InputError(said or f"{revision!r} is not a revision of this repository: {self._remedy()}")
+            raise InputError(_said(found) or f"{revision!r} is not a revision of this repository: {self._remedy()}")
         commit = found.stdout.decode().strip()
         if not commit.isalnum():  # `^main` is the reverse of what it names
             raise InputError(f"{revision!r} is not a revision of this repository: use one such as main or HEAD~1")
@@ -165,7 +164,7 @@ class Repository:
     def _listed(self, *words: str) -> Iterator[bytes]:
         found = self._run(*words)
         if found.returncode:
-            raise InputError(found.stderr.decode(errors="replace").strip())
+            raise InputError(_said(found))
         return (line for line in found.stdout.split(b"\0") if line)
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -179,6 +178,15 @@ class Repository:
             )
         except subprocess.TimeoutExpired:
             raise ManifestError(f"git {words[0]} did not end within {_SECONDS} s") from None
+
+
+def _said(failed: subprocess.CompletedProcess[bytes]) -> str:
+    """What git said of a command that failed, with a remedy where the mistake is a usual one."""
+    said = failed.stderr.decode(errors="replace").strip()
+    if "not a git repository" in said:
+        remedy = "change to one, or compare two folders, as in `ringfence diff before/ after/`"
+        return f"the working directory is not in a git repository: {remedy}"
+    return said
 
 
 def commit_of(revision: str) -> str:
