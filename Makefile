@@ -26,15 +26,18 @@ demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 test: $(READY) system  ## Run all tests but the end-to-end ones: the kernel and the laboratory included.
 	$(PYTEST) --ignore=tests/e2e
 
-# With few examples for each property: measuring makes the tests two to three times slower, and agents too slow for the
-# changes of the end-to-end tests. agent/running.py is run by those only.
+# Measuring makes the tests two to three times slower, so not all of them run: properties have few examples, and tests
+# that run the same lines as others, with more or larger input, are left out, as is the browser, which runs no Python.
+# So the tests cover at least what is printed. Agents would be too slow for the changes of the end-to-end tests, which
+# alone run agent/running.py.
 .PHONY: coverage
 coverage: $(READY) system  ## Measure which lines and branches the tests run.
 	$(BIN)/coverage erase
 	# Names all modules of the package, so that those which nothing imports count. Every measured process would look for
 	# them if pyproject.toml gave the package as its source: a quarter of the time of a test of the kernel.
 	$(BIN)/coverage run --rcfile=/dev/null --branch --parallel-mode --source=ringfence -m ringfence --version
-	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --cov --cov-append --cov-report=
+	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines' \
+	    --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 | tail -1
 
@@ -48,7 +51,7 @@ test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest vers
 	# With few examples for each property: what differs is the libraries, which every example calls.
 	HYPOTHESIS_PROFILE=few scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup \
 	    --no-loadscope-reorder --ignore=tests/e2e --ignore=tests/lab --ignore=tests/dataplane \
-	    --ignore=tests/browser --ignore=tests/test_layers.py
+	    --ignore=tests/browser --ignore=tests/test_layers.py -m 'not repeats_lines'
 
 .PHONY: parts
 parts: $(READY)  ## Build the real API server, and fetch kubectl and definitions of policies, once (Go, five minutes), outside the checkout.

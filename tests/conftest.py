@@ -23,8 +23,8 @@ from tests.forking_program import save_before_forks
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
-# To measure which lines the tests run, a few examples of each property are enough.
-settings.register_profile("few", settings.get_profile("ci"), max_examples=25)
+# Where only the lines that run matter, or the libraries that they call, the first examples of a property are enough.
+settings.register_profile("few", settings.get_profile("ci"), max_examples=5)
 # Of a deliberate fault only the first counterexample counts: looking for the smallest one takes minutes.
 settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

@@ -27,6 +27,8 @@ from ringfence.engine.population import Member
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import Removed, Upserted
 
+pytestmark = pytest.mark.repeats_lines
+
 ENTRIES: Final = 64
 """How many entries the shortest of three objects has; the others have twice and four times as many."""
 

@@ -52,6 +52,7 @@ def test_a_disturbance_before_any_transaction_of_a_change_is_undone(
     undo_each(disturbance, old, new)
 
 
+@pytest.mark.repeats_lines
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
 @in_own_network
 def test_a_disturbance_of_a_large_transaction_is_undone(disturbance: str, monkeypatch: pytest.MonkeyPatch) -> None:

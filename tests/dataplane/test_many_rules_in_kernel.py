@@ -20,6 +20,8 @@ from ringfence.dataplane.program import Packet, RangeMap
 from ringfence.engine.state import State
 from ringfence.sets.addresses import FAMILIES, Family
 
+pytestmark = pytest.mark.repeats_lines
+
 SERVER, CLIENTS = 0, (1, 2, 3)
 PORTS = (1001, 1002, 1500, 2001, 3999, 4000)
 SOURCE_PORTS = count(10_000)

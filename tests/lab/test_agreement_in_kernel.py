@@ -23,6 +23,8 @@ from ringfence.lab.network.topology import LabPort
 from ringfence.lab.probing.probes import Probe, probes_between
 from ringfence.sets.addresses import Family
 
+pytestmark = pytest.mark.repeats_lines
+
 RANDOM_PORTS = tuple(LabPort(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
 """Numbers that random policies and pods name, and one inside their ranges that nobody names."""
 

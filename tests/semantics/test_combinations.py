@@ -5,6 +5,8 @@ from tests.semantics import combinations, naive
 from tests.semantics.judges import answers_of, cluster_of
 from tests.semantics.objects import Object
 
+pytestmark = pytest.mark.repeats_lines
+
 ASKED = [(protocol, port) for protocol in ("TCP", "UDP", "SCTP") for port in (80, 81, 82)]
 
 

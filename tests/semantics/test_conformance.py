@@ -7,6 +7,8 @@ from tests.semantics.judges import Judge, answers_of, both_judges, cluster_of
 from tests.semantics.known_faults import KNOWN_FAULTS
 from tests.semantics.objects import key_of
 
+pytestmark = pytest.mark.repeats_lines
+
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.title}")
 every_known_fault = pytest.mark.parametrize("case", KNOWN_FAULTS, ids=lambda case: case.title)
 

@@ -16,6 +16,8 @@ from tests.semantics.objects import Object
 
 from ringfence import Cluster
 
+pytestmark = pytest.mark.repeats_lines
+
 PLANS = [Plan(10_000, 1_000, 50), Plan(2_000, 400, 10, shape=Shape.UNIQUE)]
 QUESTIONS = [("TCP", 8080), ("TCP", 9090), ("TCP", 5432), ("UDP", 53), ("TCP", 443), ("SCTP", 1)]
 

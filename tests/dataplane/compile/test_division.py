@@ -126,6 +126,7 @@ def total(some: list[Pair]) -> int:
     return sum(len(first) + len(second) for first, second in some)
 
 
+@pytest.mark.repeats_lines
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_size_is_linear_in_the_pairs(shape: str) -> None:
     for count in (400, 1_600, 6_400):

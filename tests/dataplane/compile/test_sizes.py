@@ -30,6 +30,8 @@ from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.program import Goto, Program, RangeMap, Rule, VerdictMap, base_program
 from ringfence.model.policies import Direction
 
+pytestmark = pytest.mark.repeats_lines
+
 SUBJECT = labelled(app="server")
 SERVER = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])
 SOME = 60
