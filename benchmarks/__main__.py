@@ -122,6 +122,9 @@ def main(parts: list[str]) -> None:
     if parts[:1] == ["--here"]:
         sys.stdout.buffer.write(msgspec.json.encode(list(figures_of(parts[1]))))
         return
+    known = {*PARTS, *agent.SIZES, *CLUSTER, "watching"}
+    if unknown := [part for part in parts if part not in known]:
+        sys.exit(f"unknown part: {', '.join(unknown)}; the parts are {', '.join(sorted(known))}")
     results = _earlier()
     results["calibration"] = [Figure("a fixed piece of plain Python", calibration(), "s")]
     print(results["calibration"][0])

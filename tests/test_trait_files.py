@@ -82,7 +82,9 @@ def test_a_file_with_every_trait_is_read_as_the_plugin(tmp_path: Path, text: str
             "traits[1]: sctp is there twice",
             id="twice",
         ),
-        pytest.param(HEAD + "#" * (1 << 20), "larger than 1048576 bytes", id="large"),
+        pytest.param(
+            HEAD + "#" * (1 << 20), "larger than 1 MiB, which is no file with the traits of a plugin", id="large"
+        ),
         pytest.param(f"{HEAD}settings: {'[' * 20_000}{']' * 20_000}", "traits.yaml:3: ", id="deep"),
         pytest.param(f"{HEAD}settings: &a {{x: *a}}", "traits.yaml:3: ", id="an anchor in itself"),
         pytest.param(HEAD + ALIASES, "excessive aliasing", id="aliases of aliases"),
@@ -101,5 +103,7 @@ def test_what_is_wrong_in_a_file_is_an_error_with_its_name(tmp_path: Path, text:
 def test_a_file_is_known_by_its_name(tmp_path: Path) -> None:
     assert plugin_traits(written(tmp_path, HEAD + "plugin: antrea\n")).plugin == "antrea"
     assert plugin_traits("cilium:policy-cidr-match-mode=nodes").plugin == "cilium"
-    with pytest.raises(InputError, match=r"nowhere/traits\.yaml: No such file or directory"):
+    with pytest.raises(
+        InputError, match=r"nowhere/traits\.yaml: the file with the traits of a plugin cannot be read: No such file"
+    ):
         plugin_traits("nowhere/traits.yaml")

@@ -17,7 +17,6 @@ upstream's, and an answer that depends on one says so.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -36,7 +35,7 @@ from ringfence.plugins import (
     traits_of,
     uncertain,
 )
-from ringfence.sources.manifests import read_settings
+from ringfence.sources.manifests import read_settings, read_small_file
 
 API_VERSION: Final = "ringfence/v1"
 KIND: Final = "PluginTraits"
@@ -64,14 +63,7 @@ class _WrittenTraits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
 
 def read_traits(path: str) -> PluginTraits:
     """The traits of a file. Raises InputError for a file that cannot be read, and for what is wrong in it."""
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    if len(content) > _LARGEST:
-        raise InputError(f"{path}: larger than {_LARGEST} bytes: that is no file with the traits of a plugin")
-    return traits_of_text(content, path)
+    return traits_of_text(read_small_file(path, _LARGEST, "file with the traits of a plugin"), path)
 
 
 def traits_of_text(content: bytes, path: str) -> PluginTraits:

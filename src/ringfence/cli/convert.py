@@ -19,6 +19,7 @@ from ringfence.render.converted_policies import (
     summary_text,
 )
 from ringfence.sources.manifests import comments_of
+from ringfence.whole_files import write_whole
 
 
 class _Format(click.Choice[str]):
@@ -90,5 +91,5 @@ def _write(conversion: Conversion, folder: Path, output: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, one in files.items():
         text = converted_json(one) if output == "json" else converted_yaml(one, comments_of)
-        file.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        write_whole(file, text.rstrip("\n") + "\n")
         print_message(f"wrote {file}")

@@ -11,7 +11,6 @@ An error of the input is in no baseline: what it is about is missing from the an
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +26,7 @@ from ringfence.lint.findings import (
 )
 from ringfence.lint.rule import LintRule
 from ringfence.sources.loading import LINT_BASELINE as KIND
+from ringfence.sources.manifests import read_small_file
 
 _API_VERSION: Final = "ringfence/v1"
 _LARGEST: Final = 1 << 26
@@ -45,14 +45,7 @@ def baseline_text(findings: LintFindings) -> str:
 
 def read_baseline(path: str) -> dict[str, str]:
     """The texts of a baseline, by fingerprint. Raises InputError for a file that is none."""
-    try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: the baseline cannot be read: {reason}; --write-baseline writes one") from None
-    if len(data) > _LARGEST:
-        raise InputError(f"{path}: larger than {_LARGEST >> 20} MiB, which is no baseline: {_REMEDY}")
+    data = read_small_file(path, _LARGEST, "baseline", remedy="--write-baseline writes one")
     try:
         document: Any = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

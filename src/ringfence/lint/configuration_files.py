@@ -23,7 +23,7 @@ from ringfence.lint.running import named_rules
 from ringfence.lint.settings import DNS_SERVERS, LintSettings
 from ringfence.model.cidrs import parse_cidr
 from ringfence.plugins import named_plugin
-from ringfence.sources.manifests import CONFIGURATION_FILE, read_settings
+from ringfence.sources.manifests import CONFIGURATION_FILE, read_settings, read_small_file
 
 PROJECT: Final = "pyproject.toml"
 
@@ -114,14 +114,9 @@ def _table_of_tools(text: str) -> dict[str, Any]:
 
 def _text(path: str) -> str:
     try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise InputError(f"{path}: larger than {_LARGEST >> 20} MiB, which is no configuration")
-        return data.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: the configuration cannot be read: {reason}") from None
+        return read_small_file(path, _LARGEST, "configuration").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: the configuration cannot be read: {error}") from None
 
 
 def _line_in_toml(text: str, path: str) -> int:

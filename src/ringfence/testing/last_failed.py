@@ -14,6 +14,7 @@ from typing import Final
 
 from ringfence.testing.outcomes import JudgedTest
 from ringfence.testing.reachability_tests import ReachabilityTest
+from ringfence.whole_files import write_whole
 
 _Key = tuple[str, str, int]
 """The file, the name, and the how manieth test of the name it is in the file."""
@@ -67,6 +68,6 @@ class LastFailed:
     def _write(self, bad: set[_Key]) -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps(sorted(bad)), encoding="utf-8")
+            write_whole(self._file, json.dumps(sorted(bad)))
         except (OSError, UnicodeEncodeError):
             return

@@ -20,7 +20,14 @@ from ringfence.sources.git.references import check_plugin, folders_and_files
 from ringfence.sources.git.repository import EntryKind, Repository, TreeEntry
 from ringfence.sources.git.trees import Tree
 from ringfence.sources.loaded_objects import LoadedObjects
-from ringfence.sources.manifests import KUSTOMIZATIONS, Exported, build_kustomization, render_chart
+from ringfence.sources.manifests import (
+    KUSTOMIZATIONS,
+    LFS_MESSAGE,
+    LFS_POINTER,
+    Exported,
+    build_kustomization,
+    render_chart,
+)
 from ringfence.sources.shared_documents import SharedDocuments
 from ringfence.temporary_folders import temporary_folder
 
@@ -29,7 +36,6 @@ _MOST_FOLDERS: Final = 500
 """Of the folders that kustomizations refer to."""
 _MOST_BYTES: Final = 1 << 28
 """Of all files together."""
-_LFS: Final = b"version https://git-lfs"
 _OWN_FOLDER: Final = ".git"
 
 
@@ -193,8 +199,8 @@ def _exported(repository: Repository, entries: Sequence[TreeEntry], name: str) -
             if content is None:
                 missing = "its content is missing in this repository, or damaged"
                 raise ManifestError(f"{name}{entry.path}: {missing}: fetch it, if this is a partial clone")
-            if content.startswith(_LFS):
-                raise ManifestError(f"{name}{entry.path}: Git LFS keeps its content elsewhere: this is a pointer to it")
+            if content.startswith(LFS_POINTER):
+                raise ManifestError(f"{name}{entry.path}: {LFS_MESSAGE}")
             left -= len(content)
             if left < 0:
                 raise ManifestError(f"{name}{entry.path}: there are more than {_MOST_BYTES >> 20} MiB to write")

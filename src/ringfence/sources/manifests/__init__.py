@@ -1,7 +1,14 @@
 """Objects from manifests: files, folders, standard input, kustomizations, charts; YAML as kubectl understands it."""
 
 from ringfence.sources.manifests.comments import comments_of, find_comments
-from ringfence.sources.manifests.content import MAX_BYTES, parse_yaml, read_content, read_settings
+from ringfence.sources.manifests.content import (
+    LFS_MESSAGE,
+    LFS_POINTER,
+    MAX_BYTES,
+    parse_yaml,
+    read_content,
+    read_settings,
+)
 from ringfence.sources.manifests.contents import FileContents, FileText
 from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
 from ringfence.sources.manifests.paths import CONFIGURATION_FILE, STANDARD_INPUT, Exclusion
@@ -13,11 +20,14 @@ from ringfence.sources.manifests.rendering import (
     render_chart,
     unrendered_chart,
 )
+from ringfence.sources.manifests.small_files import read_small_file
 
 __all__ = [
     "CHART",
     "CONFIGURATION_FILE",
     "KUSTOMIZATIONS",
+    "LFS_MESSAGE",
+    "LFS_POINTER",
     "MAX_BYTES",
     "STANDARD_INPUT",
     "SUFFIXES",
@@ -33,6 +43,7 @@ __all__ = [
     "read_content",
     "read_files",
     "read_settings",
+    "read_small_file",
     "render_chart",
     "unrendered_chart",
 ]

@@ -24,10 +24,13 @@ from ringfence.sources.shared_documents import SharedDocuments, key_of_content
 MAX_BYTES: Final = 1 << 29
 """Of one file: half a gigabyte, the list of 100,000 pods."""
 
+LFS_POINTER: Final = b"version https://git-lfs"
+"""How a file begins that Git LFS has put in place of a larger one."""
+LFS_MESSAGE: Final = "Git LFS keeps its content elsewhere: this is a pointer to it"
+
 # The modules for YAML are imported where they are used: most clusters come as JSON, which needs none of them.
 _DOCUMENT: Final = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 _SEPARATOR: Final = re.compile(rb"---[ \t]*(?:#.*)?\r?(?:\n|$)")
-_LFS: Final = b"version https://git-lfs"
 _JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
 
 
@@ -43,10 +46,9 @@ def read_content(
         message = f"larger than {MAX_BYTES >> 20} MiB: split it into several files"
         yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message)
         return
-    if data.startswith(_LFS):
+    if data.startswith(LFS_POINTER):
         # To YAML the pointer is a text, which would be skipped as a document without an object.
-        message, remedy = "Git LFS keeps its content elsewhere: this is a pointer to it", "fetch it: git lfs pull"
-        yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
+        yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, LFS_MESSAGE, remedy="fetch it: git lfs pull")
         return
     data, problems = as_utf8(data, file)
     yield from problems
