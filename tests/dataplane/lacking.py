@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ringfence.dataplane.nftables import elements, expressions, requests, rule_decoding, rule_encoding
+from ringfence.dataplane.nftables import expressions, requests, rule_decoding, rule_encoding, set_descriptions
 from ringfence.dataplane.program import Collection, Hook
 
 
@@ -32,10 +32,10 @@ def _forget() -> None:
 @contextmanager
 def lacking_sets(like: type[Collection]) -> Iterator[None]:
     """For a while, all sets of this sort are of a kind that the kernel does not know."""
-    flags = elements._flags
+    flags = set_descriptions._flags
     with pytest.MonkeyPatch.context() as patch:
         unknown = 1 << 30
-        patch.setattr(elements, "_flags", lambda one: flags(one) | (unknown if isinstance(one, like) else 0))
+        patch.setattr(set_descriptions, "_flags", lambda one: flags(one) | (unknown if isinstance(one, like) else 0))
         yield
 
 

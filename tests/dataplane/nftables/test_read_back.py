@@ -10,9 +10,9 @@ from tests.dataplane.network import in_own_network, use_all_cpus
 
 from ringfence.dataplane.nftables import commit
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.elements import describe
 from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, FoundTable, read_counts, read_table
 from ringfence.dataplane.nftables.requests import HEADER, message_type
+from ringfence.dataplane.nftables.set_descriptions import describe
 from ringfence.dataplane.program import ADDRESS, PORT, TABLE, HashSet, Program, address_key, port_key
 from ringfence.dataplane.update import AddCollection, AddElements, AddTable
 from ringfence.netlink.codec import attribute, nested, string, uint32

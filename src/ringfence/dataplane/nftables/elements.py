@@ -1,4 +1,4 @@
-"""Sets, maps and their elements as messages of nf_tables, and back.
+"""Elements of sets and maps as messages of nf_tables, and back.
 
 Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`.
 """
@@ -9,21 +9,12 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.set_descriptions import counts_at_most, data_length, key_length
 from ringfence.dataplane.program import (
-    ADDRESS,
-    ADDRESS_PAIR,
-    CLASS_ADDRESS,
-    CLASS_TRAFFIC,
-    FLOW,
-    LINK_ADDRESS,
-    LINK_HARDWARE,
-    PEER_GROUP,
-    TRAFFIC,
     Collection,
     GroupMap,
     HashSet,
     Key,
-    KeyPart,
     KeyRange,
     Move,
     RangeMap,
@@ -43,7 +34,6 @@ from ringfence.netlink.codec import (
     string,
     uint32,
 )
-from ringfence.sets.addresses import FAMILIES
 
 T = TypeVar("T")
 
@@ -52,22 +42,6 @@ _PORTION: Final = 450
 
 
 # --- encoding ---------------------------------------------------------------------------------------------------------
-
-
-def describe(collection: Collection) -> Iterator[bytes]:
-    """The attributes of a set or a map, its name and table excepted."""
-    key = collection.key
-    yield uint32(nf.NFTA_SET_FLAGS, _flags(collection))
-    yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(collection))
-    yield uint32(nf.NFTA_SET_KEY_LEN, _key_length(key))
-    if data_type := _data_type(collection):
-        yield uint32(nf.NFTA_SET_DATA_TYPE, data_type)
-        yield uint32(nf.NFTA_SET_DATA_LEN, _data_length(collection))
-    yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
-    yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(collection))
-    if isinstance(collection, HashSet) and collection.counted:
-        counter = string(nf.NFTA_EXPR_NAME, "counter"), nested(nf.NFTA_EXPR_DATA)
-        yield nested(nf.NFTA_SET_EXPR, *counter)
 
 
 def portions(collection: Collection) -> Iterator[bytes]:
@@ -110,7 +84,7 @@ def _lists(items: Iterable[T], encode: Callable[[T], bytes], portion: int = _POR
 
 def _template(key: Key, *settings: bytes) -> Callable[[bytes], bytes]:
     """Encodes elements that differ in their keys only: a beginning that never changes, the key, and the rest."""
-    length = _key_length(key)
+    length = key_length(key)
     encoded = _encode_element(_value(nf.NFTA_SET_ELEM_KEY, bytes(length)), *settings)
     at = 12  # the headers of the element, of its key, and of the value of this key
     beginning, rest = encoded[:at], encoded[at + length :]
@@ -125,13 +99,13 @@ def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
 
 def _member_encoder(collection: GroupMap) -> Callable[[tuple[bytes, bytes]], bytes]:
     """Encodes elements that differ in their keys and in what these lead to, as `_template` does it."""
-    key_length, length = _key_length(collection.key), _data_length(collection)
+    length_of_key, length = key_length(collection.key), data_length(collection)
     key, data = (
-        _value(nf.NFTA_SET_ELEM_KEY, bytes(key_length)),
+        _value(nf.NFTA_SET_ELEM_KEY, bytes(length_of_key)),
         _value(nf.NFTA_SET_ELEM_DATA, bytes(length)),
     )
     encoded, at = _encode_element(key, data), 12
-    beginning, between = encoded[:at], encoded[at + key_length : -length]
+    beginning, between = encoded[:at], encoded[at + length_of_key : -length]
 
     def encode(entry: tuple[bytes, bytes]) -> bytes:
         key, value = entry
@@ -175,126 +149,12 @@ def _value(kind: int, value: bytes) -> bytes:
     return nested(kind, attribute(nf.NFTA_DATA_VALUE, value))
 
 
-def _flags(collection: Collection) -> int:
-    match collection:
-        case RangeSet():
-            return nf.NFT_SET_INTERVAL
-        case RangeMap():
-            return nf.NFT_SET_INTERVAL | nf.NFT_SET_MAP
-        case VerdictMap() | GroupMap():
-            return nf.NFT_SET_MAP
-        case HashSet():
-            return 0
-
-
-def _data_type(collection: Collection) -> int:
-    """What a map leads to: verdicts, or groups; 0 for a set."""
-    match collection:
-        case VerdictMap() | RangeMap():
-            return nf.NFT_DATA_VERDICT
-        case GroupMap():
-            return _BYTE_BY_BYTE if has_groups(collection) else _MARK
-        case _:
-            return 0
-
-
-_MARK: Final = 19
-"""nft's number for the marks of packets: numbers in the machine's byte order."""
-
-
-def _data_length(collection: Collection) -> int:
-    """The bytes of what a map leads to, if not to verdicts, whose length the kernel knows."""
-    if not isinstance(collection, GroupMap):
-        return 0
-    return KeyPart.CLASS.length if has_groups(collection) else _GROUP_LENGTH
-
-
-_GROUP_LENGTH: Final = 4
-
-
 def _member_value(collection: GroupMap, group: str) -> bytes:
     """What a map gives for the members of a group: its number, or the identifier of a class."""
     return bytes.fromhex(group) if has_groups(collection) else group_value(group)
 
 
-def _type_code(collection: Collection) -> int:
-    """The data type as nft numbers it, six bits for each part: for listings only, the kernel does not look at it."""
-    if _is_ordered_as_a_whole(collection):
-        return _BYTE_BY_BYTE
-    code = 0
-    for part in collection.key:
-        code = code << 6 | part.code
-    return code
-
-
-def _is_ordered_as_a_whole(collection: Collection) -> bool:
-    """Whether these are ranges of keys of several parts: nft 1.0.6 crashes if their type says that they have parts."""
-    return isinstance(collection, RangeSet | RangeMap) and len(collection.key) > 1
-
-
-_BYTE_BY_BYTE: Final = 9
-"""nft's number for Ethernet addresses, of which it lists as many bytes as there are."""
-
-
-def _key_length(key: Key) -> int:
-    """One part has its own length; parts of a concatenation are padded to four bytes each."""
-    return key[0].length if len(key) == 1 else sum(-(-part.length // 4) * 4 for part in key)
-
-
-def _note_for_listings(collection: Collection) -> bytes:
-    """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
-    if collection.key == (KeyPart.CONNECTION,):
-        return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
-    if collection.key == (KeyPart.LINK,):
-        return _MACHINES_ORDER
-    if isinstance(collection, GroupMap):
-        return _BIG_ENDIAN + (_DATA_BIG_ENDIAN if has_groups(collection) else _DATA_IN_MACHINES_ORDER)
-    return _BIG_ENDIAN if len(collection.key) == 1 or _is_ordered_as_a_whole(collection) else _NO_ONE_ORDER
-
-
-_MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
-_DATA_IN_MACHINES_ORDER: Final = b"\1\4\1\0\0\0"
-_DATA_BIG_ENDIAN: Final = b"\1\4\2\0\0\0"
-_BIG_ENDIAN: Final = b"\0\4\2\0\0\0"
-_NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
-
-
 # --- decoding ---------------------------------------------------------------------------------------------------------
-
-
-def decode_description(settings: dict[int, bytes]) -> Collection | None:
-    """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
-    code, length = read_uint(settings[nf.NFTA_SET_KEY_TYPE]), read_uint(settings[nf.NFTA_SET_KEY_LEN])
-    flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
-    kind = _KINDS.get((code, length, flags, read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b""))))
-    if kind is None or not settings.keys().isdisjoint(_NEVER_OURS):
-        return None
-    if not _counts_at_most(settings.get(nf.NFTA_SET_EXPR)):
-        return None
-    if isinstance(kind, HashSet):
-        kind = HashSet(kind.key, counted=nf.NFTA_SET_EXPR in settings)
-    if isinstance(kind, GroupMap) and read_uint(settings.get(nf.NFTA_SET_DATA_LEN, b"")) != _data_length(kind):
-        return None
-    return kind if _layout(settings) == _layout(attributes(b"".join(describe(kind)))) else None
-
-
-_NEVER_OURS: Final = frozenset({nf.NFTA_SET_TIMEOUT, nf.NFTA_SET_OBJ_TYPE, nf.NFTA_SET_EXPRESSIONS})
-"""What sets of other programs can have: elements that expire, that name objects, or with several expressions each."""
-
-
-def _layout(settings: dict[int, bytes]) -> tuple[int, int, bool]:
-    """The data type of a map, the most elements that a set may have (0: any number), and whether ranges have parts."""
-    description = attributes(settings.get(nf.NFTA_SET_DESC, b""))
-    return (
-        read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b"")),
-        read_uint(description.get(nf.NFTA_SET_DESC_SIZE, b"")),
-        nf.NFTA_SET_DESC_CONCAT in description,
-    )
-
-
-def _counts_at_most(expression: bytes | None) -> bool:
-    """Whether the expression of a set or of an element, if it has one, does nothing but count."""
-    return expression is None or read_string(attributes(expression).get(nf.NFTA_EXPR_NAME, b"")) == "counter"
 
 
 Element = dict[int, bytes]
@@ -352,7 +212,7 @@ def _is_ours(element: Element) -> bool:
     return (
         nf.NFTA_SET_ELEM_KEY in element
         and element.keys() <= _OF_ELEMENTS
-        and _counts_at_most(element.get(nf.NFTA_SET_ELEM_EXPR))
+        and counts_at_most(element.get(nf.NFTA_SET_ELEM_EXPR))
     )
 
 
@@ -415,18 +275,3 @@ def _by_chain(ranges: Iterable[tuple[KeyRange, str]]) -> dict[str, frozenset[Key
 
 def _last_before(behind: bytes | None, length: int) -> bytes:
     return b"\xff" * length if behind is None else (int.from_bytes(behind, "big") - 1).to_bytes(length, "big")
-
-
-def _kinds() -> Iterator[Collection]:
-    for key in ((part,) for part in KeyPart):
-        yield from (HashSet(key), RangeSet(key), VerdictMap(key), RangeMap(key))
-    for family in FAMILIES:
-        yield from (HashSet(ADDRESS_PAIR[family]), HashSet(FLOW[family]), RangeSet(CLASS_ADDRESS[family]))
-        yield HashSet(LINK_ADDRESS[family])
-        yield GroupMap(ADDRESS[family])
-    yield GroupMap(PEER_GROUP)
-    yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
-
-
-_KINDS: Final = {(_type_code(kind), _key_length(kind.key), _flags(kind), _data_type(kind)): kind for kind in _kinds()}
-"""The kinds of sets and maps, by the number of their type, the length of their keys, their flags and the data type."""

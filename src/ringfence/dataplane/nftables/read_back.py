@@ -19,7 +19,6 @@ from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import (
     Element,
     decode_counts,
-    decode_description,
     decode_elements,
     elements_in,
     has_repetitions,
@@ -33,6 +32,7 @@ from ringfence.dataplane.nftables.requests import (
     requested_hook,
 )
 from ringfence.dataplane.nftables.rule_decoding import decode_rule
+from ringfence.dataplane.nftables.set_descriptions import decode_description
 from ringfence.dataplane.program import (
     TABLE,
     Chain,

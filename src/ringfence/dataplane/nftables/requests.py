@@ -11,8 +11,9 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.elements import describe, key_portions, portions
+from ringfence.dataplane.nftables.elements import key_portions, portions
 from ringfence.dataplane.nftables.rule_encoding import encode_rule
+from ringfence.dataplane.nftables.set_descriptions import describe
 from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, is_of_bridges
 from ringfence.dataplane.update import (
     AddChain,

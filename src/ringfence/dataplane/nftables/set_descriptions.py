@@ -1,0 +1,189 @@
+"""Kinds of sets and maps, without their elements, as messages of nf_tables, and back.
+
+Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.program import (
+    ADDRESS,
+    ADDRESS_PAIR,
+    CLASS_ADDRESS,
+    CLASS_TRAFFIC,
+    FLOW,
+    LINK_ADDRESS,
+    LINK_HARDWARE,
+    PEER_GROUP,
+    TRAFFIC,
+    Collection,
+    GroupMap,
+    HashSet,
+    Key,
+    KeyPart,
+    RangeMap,
+    RangeSet,
+    VerdictMap,
+    has_groups,
+)
+from ringfence.netlink.codec import (
+    attribute,
+    attributes,
+    nested,
+    read_string,
+    read_uint,
+    string,
+    uint32,
+)
+from ringfence.sets.addresses import FAMILIES
+
+# --- encoding ---------------------------------------------------------------------------------------------------------
+
+
+def describe(collection: Collection) -> Iterator[bytes]:
+    """The attributes of a set or a map, its name and table excepted."""
+    key = collection.key
+    yield uint32(nf.NFTA_SET_FLAGS, _flags(collection))
+    yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(collection))
+    yield uint32(nf.NFTA_SET_KEY_LEN, key_length(key))
+    if data_type := _data_type(collection):
+        yield uint32(nf.NFTA_SET_DATA_TYPE, data_type)
+        yield uint32(nf.NFTA_SET_DATA_LEN, data_length(collection))
+    yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
+    yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(collection))
+    if isinstance(collection, HashSet) and collection.counted:
+        counter = string(nf.NFTA_EXPR_NAME, "counter"), nested(nf.NFTA_EXPR_DATA)
+        yield nested(nf.NFTA_SET_EXPR, *counter)
+
+
+def _flags(collection: Collection) -> int:
+    match collection:
+        case RangeSet():
+            return nf.NFT_SET_INTERVAL
+        case RangeMap():
+            return nf.NFT_SET_INTERVAL | nf.NFT_SET_MAP
+        case VerdictMap() | GroupMap():
+            return nf.NFT_SET_MAP
+        case HashSet():
+            return 0
+
+
+def _data_type(collection: Collection) -> int:
+    """What a map leads to: verdicts, or groups; 0 for a set."""
+    match collection:
+        case VerdictMap() | RangeMap():
+            return nf.NFT_DATA_VERDICT
+        case GroupMap():
+            return _BYTE_BY_BYTE if has_groups(collection) else _MARK
+        case _:
+            return 0
+
+
+_MARK: Final = 19
+"""nft's number for the marks of packets: numbers in the machine's byte order."""
+
+
+def data_length(collection: Collection) -> int:
+    """The bytes of what a map leads to, if not to verdicts, whose length the kernel knows."""
+    if not isinstance(collection, GroupMap):
+        return 0
+    return KeyPart.CLASS.length if has_groups(collection) else _GROUP_LENGTH
+
+
+_GROUP_LENGTH: Final = 4
+
+
+def _type_code(collection: Collection) -> int:
+    """The data type as nft numbers it, six bits for each part: for listings only, the kernel does not look at it."""
+    if _is_ordered_as_a_whole(collection):
+        return _BYTE_BY_BYTE
+    code = 0
+    for part in collection.key:
+        code = code << 6 | part.code
+    return code
+
+
+def _is_ordered_as_a_whole(collection: Collection) -> bool:
+    """Whether these are ranges of keys of several parts: nft 1.0.6 crashes if their type says that they have parts."""
+    return isinstance(collection, RangeSet | RangeMap) and len(collection.key) > 1
+
+
+_BYTE_BY_BYTE: Final = 9
+"""nft's number for Ethernet addresses, of which it lists as many bytes as there are."""
+
+
+def key_length(key: Key) -> int:
+    """One part has its own length; parts of a concatenation are padded to four bytes each."""
+    return key[0].length if len(key) == 1 else sum(-(-part.length // 4) * 4 for part in key)
+
+
+def _note_for_listings(collection: Collection) -> bytes:
+    """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
+    if collection.key == (KeyPart.CONNECTION,):
+        return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
+    if collection.key == (KeyPart.LINK,):
+        return _MACHINES_ORDER
+    if isinstance(collection, GroupMap):
+        return _BIG_ENDIAN + (_DATA_BIG_ENDIAN if has_groups(collection) else _DATA_IN_MACHINES_ORDER)
+    return _BIG_ENDIAN if len(collection.key) == 1 or _is_ordered_as_a_whole(collection) else _NO_ONE_ORDER
+
+
+_MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
+_DATA_IN_MACHINES_ORDER: Final = b"\1\4\1\0\0\0"
+_DATA_BIG_ENDIAN: Final = b"\1\4\2\0\0\0"
+_BIG_ENDIAN: Final = b"\0\4\2\0\0\0"
+_NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+
+def decode_description(settings: dict[int, bytes]) -> Collection | None:
+    """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
+    code, length = read_uint(settings[nf.NFTA_SET_KEY_TYPE]), read_uint(settings[nf.NFTA_SET_KEY_LEN])
+    flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
+    kind = _KINDS.get((code, length, flags, read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b""))))
+    if kind is None or not settings.keys().isdisjoint(_NEVER_OURS):
+        return None
+    if not counts_at_most(settings.get(nf.NFTA_SET_EXPR)):
+        return None
+    if isinstance(kind, HashSet):
+        kind = HashSet(kind.key, counted=nf.NFTA_SET_EXPR in settings)
+    if isinstance(kind, GroupMap) and read_uint(settings.get(nf.NFTA_SET_DATA_LEN, b"")) != data_length(kind):
+        return None
+    return kind if _layout(settings) == _layout(attributes(b"".join(describe(kind)))) else None
+
+
+_NEVER_OURS: Final = frozenset({nf.NFTA_SET_TIMEOUT, nf.NFTA_SET_OBJ_TYPE, nf.NFTA_SET_EXPRESSIONS})
+"""What sets of other programs can have: elements that expire, that name objects, or with several expressions each."""
+
+
+def _layout(settings: dict[int, bytes]) -> tuple[int, int, bool]:
+    """The data type of a map, the most elements that a set may have (0: any number), and whether ranges have parts."""
+    description = attributes(settings.get(nf.NFTA_SET_DESC, b""))
+    return (
+        read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b"")),
+        read_uint(description.get(nf.NFTA_SET_DESC_SIZE, b"")),
+        nf.NFTA_SET_DESC_CONCAT in description,
+    )
+
+
+def counts_at_most(expression: bytes | None) -> bool:
+    """Whether the expression of a set or of an element, if it has one, does nothing but count."""
+    return expression is None or read_string(attributes(expression).get(nf.NFTA_EXPR_NAME, b"")) == "counter"
+
+
+def _kinds() -> Iterator[Collection]:
+    for key in ((part,) for part in KeyPart):
+        yield from (HashSet(key), RangeSet(key), VerdictMap(key), RangeMap(key))
+    for family in FAMILIES:
+        yield from (HashSet(ADDRESS_PAIR[family]), HashSet(FLOW[family]), RangeSet(CLASS_ADDRESS[family]))
+        yield HashSet(LINK_ADDRESS[family])
+        yield GroupMap(ADDRESS[family])
+    yield GroupMap(PEER_GROUP)
+    yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
+
+
+_KINDS: Final = {(_type_code(kind), key_length(kind.key), _flags(kind), _data_type(kind)): kind for kind in _kinds()}
+"""The kinds of sets and maps, by the number of their type, the length of their keys, their flags and the data type."""
