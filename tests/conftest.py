@@ -9,7 +9,7 @@ import os
 import signal
 import unittest
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -132,8 +132,18 @@ def _group_of_module_fixtures(item: pytest.Item) -> str | None:
     shared = [name for name, found in definitions.items() if any(one.scope == "module" for one in found[-1:])]
     if not shared:
         return None
-    parameters = item.callspec.indices if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return " ".join((item.path.stem, *(f"{name}={parameters[name]}" for name in shared if name in parameters)))
+    chosen = {name: _option(item, name, definitions[name][-1].params or ()) for name in shared}
+    return " ".join((item.path.stem, *(f"{name}={number}" for name, number in chosen.items() if number is not None)))
+
+
+def _option(item: pytest.Item, fixture: str, options: Sequence[object]) -> int | None:
+    """Which of its parameters a fixture has for a test; None: it has none."""
+    called = getattr(item, "callspec", None)
+    if called is None or fixture not in called.params:
+        return None
+    # A test that gives the fixture its parameter counts its own combinations.
+    parameter, index = called.params[fixture], called.indices[fixture]
+    return options.index(parameter) if parameter in options else int(index)
 
 
 def _spread(items: list[pytest.Item]) -> None:

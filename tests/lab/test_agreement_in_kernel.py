@@ -1,6 +1,6 @@
 """The kernel does what the engine says, and what upstream demands: every case by probes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -61,7 +61,18 @@ def nine_pods(request: pytest.FixtureRequest) -> Iterator[SharedSandbox[Laborato
     shared.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.title}")
+def on_networks(cases: Sequence[Case]) -> pytest.MarkDecorator:
+    """Every case on every network in CI; on a working day each on one of them, in turn."""
+    is_thorough = examples(in_ci=100) == 100
+    chosen = [
+        pytest.param(network, case, id=f"{network.kind}-{case.number} {case.title}")
+        for number, network in enumerate(NETWORKS)
+        for case in (cases if is_thorough else cases[number :: len(NETWORKS)])
+    ]
+    return pytest.mark.parametrize(("nine_pods", "case"), chosen, indirect=["nine_pods"], scope="module")
+
+
+@on_networks(CASES)
 def test_the_upstream_conformance_list(nine_pods: SharedSandbox[Laboratory], case: Case) -> None:
     """Every pair of pods, over both families, on one node and across nodes, after each step.
 
@@ -70,7 +81,7 @@ def test_the_upstream_conformance_list(nine_pods: SharedSandbox[Laboratory], cas
     assert nine_pods.do(findings, case) == []
 
 
-@pytest.mark.parametrize("case", KNOWN_FAULTS, ids=lambda case: case.title)
+@on_networks(KNOWN_FAULTS)
 def test_policies_that_others_have_got_wrong(nine_pods: SharedSandbox[Laboratory], case: Case) -> None:
     assert nine_pods.do(findings, case) == []
 
