@@ -83,7 +83,7 @@ def test_a_file_with_every_trait_is_read_as_the_plugin(tmp_path: Path, text: str
             id="twice",
         ),
         pytest.param(
-            HEAD + "#" * (1 << 20), "larger than 1 MiB, which is no file with the traits of a plugin", id="large"
+            HEAD + "#" * (1 << 20), "larger than 1 MiB, which is not a file with the traits of a plugin", id="large"
         ),
         pytest.param(f"{HEAD}settings: {'[' * 20_000}{']' * 20_000}", "traits.yaml:3: ", id="deep"),
         pytest.param(f"{HEAD}settings: &a {{x: *a}}", "traits.yaml:3: ", id="an anchor in itself"),

@@ -62,7 +62,7 @@ class Admission:
         self._state = state
         self._shared = shared
         self.kept = None if shared is None else KeptObjects(state)
-        """The objects, if something is shared; they are not in the state before they are told to enter it."""
+        """The objects, if something is shared; they are in the state only after they have been entered."""
         self._namespace = namespace
         self._is_live = live
         self._server_version = server_version

@@ -125,7 +125,7 @@ class ObjectChange(NamedTuple):
 
 
 class KeptObjects:
-    """The objects of a cluster by kind and name, which enter its state only when somebody needs that."""
+    """The objects of a cluster by kind and name, which enter its state only when they are needed there."""
 
     def __init__(self, state: State) -> None:
         self._state = state

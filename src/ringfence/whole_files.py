@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all: somebody may read the older one meanwhile."""
+"""Files that are written as a whole or not at all: another program may read the older one at the same time."""
 
 import os
 from pathlib import Path

@@ -78,9 +78,9 @@ def test_only_what_was_not_there_before_counts() -> None:
     ("content", "message"),
     [
         (None, "the baseline cannot be read: No such file or directory; --write-baseline writes one"),
-        (b"", "this is no baseline: "),
-        (b"\xff", "this is no baseline: "),
-        (b"[" * 100_000, "this is no baseline: "),
+        (b"", "this is not a baseline: "),
+        (b"\xff", "this is not a baseline: "),
+        (b"[" * 100_000, "this is not a baseline: "),
         (b"{}", "there is no apiVersion ringfence/v1 and kind LintBaseline"),
         (b'{"apiVersion": "ringfence/v1", "kind": "LintBaseline"}', "findings: Expected `object`, got `null`"),
         (b'{"apiVersion": "ringfence/v1", "kind": "LintBaseline", "findings": {"a": 1}}', "findings: Expected `str`"),

@@ -52,7 +52,7 @@ class RepairAttempted(NamedTuple):
 
 
 class StandbyFailed(NamedTuple):
-    """The process that stands by could not be started, or was not told what to send; it is tried again in a second."""
+    """The standby process could not be started, or has not received what to send; it is tried again in a second."""
 
     error: Exception
 

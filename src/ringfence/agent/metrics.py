@@ -204,7 +204,7 @@ class Metrics:
         self._ended.set_total(ended)
 
     def show_lag(self, seconds: Callable[[], float]) -> None:
-        """How long the oldest change has been waiting, as of the time when somebody reads the metrics."""
+        """How long the oldest change has been waiting, as of the time when the metrics are read."""
         self._lag.set_function(seconds)
 
     def show_waiting(self, changes: int) -> None:

@@ -1,4 +1,4 @@
-"""Bringing the metrics up to date when somebody reads them: what does not change with events is asked for only then."""
+"""Bringing the metrics up to date when they are read: what does not change with events is asked for only then."""
 
 from ringfence.agent.intake import Intake
 from ringfence.agent.log import log

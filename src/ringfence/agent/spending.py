@@ -91,8 +91,8 @@ class Building:
     """For whom chains are built in one round, and how long it takes.
 
     Nothing that takes long is built for a namespace that has used its share while others wait that have used less
-    (`others_wait`), or whose changes the round is to put in force, and not much at a time otherwise: somebody may come
-    who must not wait.
+    (`others_wait`), or whose changes the round is to put in force, and not much at a time otherwise: a namespace that
+    must not wait may come.
     """
 
     def __init__(self, spending: Spending, others_wait: Callable[[str], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The agent's end of the process that stands by: it is started, told what to send, and started again if it ends."""
+"""The agent's end of the process that stands by: it is started, given what to send, and started again if it ends."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ class StandbyProcess:
     """One process. Used by one thread."""
 
     def __init__(self, standby: Standby) -> None:
-        """Start it; it sends nothing before it is told what. Raises OSError where that fails."""
+        """Start it; it sends nothing before it is given what to send. Raises OSError where that fails."""
         self._sent: Sequence[Restoration] = ()
         self._control, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(PATIENCE)

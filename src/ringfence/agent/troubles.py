@@ -99,7 +99,7 @@ class _FoundTroubles:
 
 
 class _UnusablePolicies:
-    """Which pods are selected by a policy that cannot be used, as far as that can be told quickly."""
+    """Which pods are selected by a policy that cannot be used, as far as that can be determined quickly."""
 
     def __init__(self, view: View) -> None:
         self._problems = view.problems

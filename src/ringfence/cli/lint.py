@@ -246,7 +246,7 @@ def _configuration(inputs: Inputs, config: str | None, *, isolated: bool) -> Lin
 
 
 def _plugin_name(plugin: PluginTraits) -> str:
-    """What rules are told of a plugin: one whose enforcement is turned off is like none."""
+    """What rules know of a plugin: one whose enforcement is turned off is like none."""
     return plugin.plugin if plugin.traits.enforced else "none"
 
 

@@ -108,7 +108,7 @@ def _report(found: FixedInput, verb: str) -> None:
 
 
 def _write(before: FileContents, after: FileContents) -> None:
-    """Write the files that have changed, unless somebody else has changed them meanwhile."""
+    """Write the files that have changed, unless another program has changed them in between."""
     for file in after.files():
         old, new = before.data(file), after.data(file)
         if file == STANDARD_INPUT and new is not None:

@@ -27,7 +27,7 @@ class Standby:
         self.listener = NetlinkSocket(NETLINK_NETFILTER)
         self.listener.ignore_senders(own, self.sender.port)
         self.asking = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Can be read while the process is not told of changes, and has to ask."""
+        """Can be read while the kernel reports no changes to the process, and it has to ask."""
         self.announced = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Can be read if the process has begun to bring a table back since `has_begun` was last called."""
         self._is_listening = False

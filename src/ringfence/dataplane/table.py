@@ -62,7 +62,7 @@ element."""
 class KernelTable:
     """The table of one network namespace. All methods raise KernelError where the kernel refuses.
 
-    The set of revoked connections is no part of a program: programs leave it empty.
+    The set of revoked connections is not part of a program: programs leave it empty.
     """
 
     def __init__(self, netlink: NetlinkSocket, standby: Standby) -> None:

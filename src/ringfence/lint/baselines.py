@@ -49,7 +49,7 @@ def read_baseline(path: str) -> dict[str, str]:
     try:
         document: Any = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: this is no baseline: {error}: {_REMEDY}") from None
+        raise InputError(f"{path}: this is not a baseline: {error}: {_REMEDY}") from None
     is_ours = isinstance(document, dict) and document.get("apiVersion") == _API_VERSION and document.get("kind") == KIND
     if not is_ours:
         raise InputError(f"{path}: there is no apiVersion {_API_VERSION} and kind {KIND}: {_REMEDY}")

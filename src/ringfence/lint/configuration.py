@@ -14,7 +14,7 @@ from ringfence.lint.settings import LintSettings
 
 
 class LintConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """The words that select rules, the severities of some, the rules that files ignore, and what rules are told.
+    """The words that select rules, the severities of some, the rules that files ignore, and the settings of rules.
 
     `extend_select` adds to what is selected, or to the default. `folder` is what the patterns of `per_path_ignores` are
     relative to, `source` the file that it was read from.

@@ -56,7 +56,7 @@ class Directive(msgspec.Struct, frozen=True):
 
 
 def comment_directives(file: str, text: str) -> Iterator[Directive]:
-    """The directives in the comments of a file. What stands inside texts is no comment."""
+    """The directives in the comments of a file. What stands inside texts is not a comment."""
     if MARK not in text:
         return
     lines = text.split("\n")
@@ -124,7 +124,7 @@ def _comment(directive: Directive, written: str) -> Directive:
     """A directive with what a comment says behind the mark."""
     match = _DIRECTIVE.fullmatch(written)
     if match is None:
-        return msgspec.structs.replace(directive, mistake=f"this is no suppression: {_USAGE}")
+        return msgspec.structs.replace(directive, mistake=f"this is not a suppression: {_USAGE}")
     return _read(directive, match[1], match[2])
 
 

@@ -40,7 +40,7 @@ _OF_PODS: Final = (
 class Linted:
     """A state, and what several rules ask about it.
 
-    `redundancy` is computed when a rule asks for it. `place_of` says where an object is written that is no policy.
+    `redundancy` is computed when a rule asks for it. `place_of` says where an object is written that is not a policy.
     """
 
     def __init__(

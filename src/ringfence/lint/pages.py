@@ -43,7 +43,7 @@ class RulePage(msgspec.Struct, frozen=True):
 
 
 def page_of(rule: LintRule) -> RulePage:
-    """The page of a rule. Raises ValueError for a text that is no page."""
+    """The page of a rule. Raises ValueError for a text that is not a page."""
     summary, _, rest = rule.page.strip().partition("\n\n")
     examples = tuple(Example(one[1] == "Fires", one[2].strip(" ,"), one[3]) for one in _EXAMPLE.finditer(rest + "\n"))
     text = rest.partition("\nFires")[0].strip()

@@ -28,7 +28,7 @@ class RuleGroup(StrEnum):
     THOROUGH = "thorough"
     """Mistakes that take seconds to find in a large cluster: applied if they are selected."""
     POSTURE = "posture"
-    """What could be stricter, and is no mistake: applied if it is selected."""
+    """What could be stricter, and is not a mistake: applied if it is selected."""
 
 
 class Needs(StrEnum):
@@ -77,7 +77,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class ObjectHit(msgspec.Struct, frozen=True):
-    """A mistake in an object that is no policy in force: `object` is its kind and name."""
+    """A mistake in an object that is not a policy in force: `object` is its kind and name."""
 
     object: str
     place: Place

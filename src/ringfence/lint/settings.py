@@ -1,4 +1,4 @@
-"""What rules are told about a cluster beyond its objects."""
+"""What rules know about a cluster beyond its objects."""
 
 from typing import Final
 

@@ -11,7 +11,7 @@ _STAGES: Final = ("alpha", "beta", None)
 
 
 def is_later(version: str, known: str) -> bool:
-    """Whether a version, such as `v1beta1`, is later than one that is known; a text that is no version is not."""
+    """Whether a version, such as `v1beta1`, is later than one that is known; a text that is not a version is not."""
     order, known_order = _order(version), _order(known)
     return order is not None and known_order is not None and order > known_order
 

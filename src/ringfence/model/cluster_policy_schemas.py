@@ -2,7 +2,7 @@
 
 The standard channel lacks the peers `nodes` and `domainNames`, the older kinds' `namedPort`, and the rule that named
 ports are for pods only; all else is the same. So a ClusterNetworkPolicy with named ports beside `networks` is in force
-on some servers: that alone is no error here.
+on some servers: that alone is not an error here.
 
 Sources: `config/crd/experimental` of network-policy-api v0.2.0 (`policy.networking.k8s.io/v1alpha2`) and v0.1.7
 (`v1alpha1`); the AWS network policy controller 1.1.7 (`networking.k8s.aws/v1alpha1`).

@@ -55,7 +55,7 @@ class UnreadPolicy(msgspec.Struct, frozen=True):
 
     `namespace` is empty for a policy of the whole cluster. Without a `name` it stands for all policies of the kind.
     `only_denies` and `only_outside` are as in `UnreadKind`. `digest` is that of its content, so that two policies can
-    be compared although neither is read; what a server adds to a policy is no part of it.
+    be compared although neither is read; what a server adds to a policy is not part of it.
     """
 
     kind: str

@@ -2,7 +2,7 @@
 
 The kernel takes the sender of the first packet that it sees for the client. Of TCP it notes that it has not seen the
 opening: it does not check the windows of such a connection. Of SCTP, only a HEARTBEAT tells it of an association that
-is open; all packets of one direction bear the same tag, and those that do not are no part of it.
+is open; all packets of one direction bear the same tag, and those that do not are not part of it.
 
 Source: tcp_new(), sctp_new() and ctnetlink_create_conntrack() of the kernel;
 `<linux/netfilter/nfnetlink_conntrack.h>`.

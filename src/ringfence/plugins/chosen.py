@@ -80,7 +80,7 @@ class PluginTraits(msgspec.Struct, frozen=True, dict=True):
 def traits_of(plugin: Plugin, version: str = "", settings: Mapping[str, str] | None = None) -> PluginTraits:
     """How a plugin enforces policies in a version, by default the newest, with some settings.
 
-    Raises InputError for a text that is no version, and for a setting on which no trait depends.
+    Raises InputError for a text that is not a version, and for a setting on which no trait depends.
     """
     settings = dict(settings or {})
     for key in settings:
@@ -110,7 +110,7 @@ def _alternatives(
     for other in every:
         engine = topic.engine_value(other.value)
         missing = [key for key in other.setting if key not in settings]
-        # Whoever asks about a plugin takes it to be at work: that it is turned off is no assumption of each answer.
+        # Whoever asks about a plugin takes it to be at work: that it is turned off is not an assumption of each answer.
         if missing and topic.name != "enforcement" and other.holds(numbers, {**settings, **other.setting}):
             written = ", ".join(f"{key}={other.setting[key]}" for key in missing)
             yield Alternative(engine, f"{plugin.title} is taken to be configured without {written}")

@@ -20,7 +20,7 @@ def version_of(text: str) -> Version:
 
 
 def is_within(version: Version, since: str, until: str) -> bool:
-    """Whether a version is `since` or later, and before `until`; an empty one is no bound.
+    """Whether a version is `since` or later, and before `until`; an empty one is not a bound.
 
     Only the numbers that a bound has are compared: 1.16.3 is not before 1.16.
     """

@@ -40,7 +40,7 @@ class UnreadManifest(msgspec.Struct, frozen=True):
 
 
 class OwnDocument(msgspec.Struct, frozen=True):
-    """A document for ringfence itself, such as one with tests: what is written, and where. It is no object."""
+    """A document for ringfence itself, such as one with tests: what is written, and where. It is not an object."""
 
     written: Mapping[str, object]
     origin: Origin

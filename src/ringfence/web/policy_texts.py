@@ -1,4 +1,4 @@
-"""Policies as somebody types them: the text of a policy in a file, and what is wrong with it."""
+"""Policies while a user types them: the text of a policy in a file, and what is wrong with it."""
 
 from typing import Final
 

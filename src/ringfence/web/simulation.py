@@ -182,7 +182,7 @@ class Simulation:
     def mistakes(self) -> dict[PolicyKey, list[LintFinding]]:
         """What the rules of `lint` find in the policies that are edited, with the edits in force.
 
-        What is redundant is not looked for: that is about all policies, and takes too long while somebody types.
+        What is redundant is not looked for: that is about all policies, and takes too long while the user types.
         """
         found: dict[PolicyKey, list[LintFinding]] = {}
         with self.supposing():

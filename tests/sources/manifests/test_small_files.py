@@ -24,7 +24,9 @@ def test_a_file_as_large_as_is_allowed_is_read(tmp_path: Path) -> None:
         pytest.param(
             "a\0b", "the baseline cannot be read: embedded null byte; write one", id="a null byte in its path"
         ),
-        pytest.param("/dev/zero", "/dev/zero: larger than 1 MiB, which is no baseline; write one", id="without an end"),
+        pytest.param(
+            "/dev/zero", "/dev/zero: larger than 1 MiB, which is not a baseline; write one", id="without an end"
+        ),
     ],
 )
 def test_what_cannot_be_read_is_an_error_with_its_path_and_a_remedy(path: str, message: str) -> None:

@@ -1,7 +1,7 @@
 """What the connections of two clusters depend on that is not known, and which of these assumptions only one makes.
 
 Assumptions about pods are compared pod by pod, by their workloads, and written as sentences afterwards. What is assumed
-of a workload that only one of the clusters has is no change: the workload itself was added or removed.
+of a workload that only one of the clusters has is not a change: the workload itself was added or removed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

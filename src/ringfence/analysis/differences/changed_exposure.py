@@ -319,7 +319,7 @@ class _ExistingPods:
     def cover(self, pods: PossiblePods, workload: int) -> bool:
         """Whether all possible pods have labels, and are in namespaces, that another pod than the workload's has, too.
 
-        Only pods that are told by labels which they have are covered, not "all others" of a namespace.
+        Only pods that are identified by labels which they have are covered, not "all others" of a namespace.
         """
         apart = ~(1 << workload) if self._single >> workload & 1 else ~0
         found = self._known.get(pods)

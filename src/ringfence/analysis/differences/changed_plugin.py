@@ -114,7 +114,7 @@ def _assumptions(state: State) -> Iterator[str]:
     if state.enforced_by is None:
         return
     for one in state.enforced_by.modelled():
-        # The port of a Service is no part of a difference, and without nodes nothing depends on them.
+        # The port of a Service is not part of a difference, and without nodes nothing depends on them.
         if one.topic.field in NOT_IN_POLICIES and (one.topic.field == "service_ports" or not state.nodes):
             continue
         for other in one.alternatives:

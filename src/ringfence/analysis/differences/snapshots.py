@@ -2,7 +2,7 @@
 
 A snapshot has every connection between workloads and with addresses, which workloads are isolated, and to which pods
 that do not exist yet each is exposed. Connections and addresses are compared as sets, so an address block that is
-written in other parts is no difference. What pods could come is compared as it is described, by selectors.
+written in other parts is not a difference. What pods could come is compared as it is described, by selectors.
 """
 
 from collections import defaultdict

@@ -191,7 +191,7 @@ def _less_peer(
 
 
 def _narrowed(peer: NetworkPolicyPeer, end: End, in_every_namespace: bool) -> list[NetworkPolicyPeer]:
-    """A peer less one end; nothing if it cannot be told from the rest of what the peer selects.
+    """A peer less one end; nothing if it cannot be distinguished from the rest of what the peer selects.
 
     A pod is taken out in its own namespace only, or, which is shorter, by its labels `in_every_namespace`.
     """

@@ -122,7 +122,7 @@ EndpointText = NamedObject | LabelledPods | PossiblePod | AnyPossiblePod | Addre
 
 
 def parse_endpoint(text: str, namespace: str) -> EndpointText:
-    """What `text` says; `namespace` is that of names without one. Raises EndpointError for text that is no endpoint."""
+    """What `text` says; `namespace` is that of names without one. Raises EndpointError if it is not an endpoint."""
     if not text.strip():
         raise EndpointError(f"{text!r} is not a valid endpoint, perhaps because of an unset variable: use {FORMS}")
     if text != text.strip():

@@ -94,7 +94,7 @@ def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
 
 
 def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
-    """The peers and the port entries of a rule. A single one is no part: without it, the rule would mean all."""
+    """The peers and the port entries of a rule. A single one is not a part: without it, the rule would mean all."""
     policy, rule, direction = part.policy, part.rule, part.direction
     assert rule is not None
     written = _written_rules(policy, direction)[rule.index]

@@ -3,9 +3,9 @@
 A packet's way, in this order:
 
 0. a packet whose source address does not belong to the link over which it comes from a pod is dropped, before the
-   kernel tracks connections: those are known by addresses only, and would count it as a packet of whom it imitates;
-   Other programs may exempt packets from being tracked. Then an answer could not be told from a packet that opens a
-   connection, so what the node forwards is tracked all the same;
+   kernel tracks connections: those are known by addresses only, so it would count as a packet of the real owner.
+   Other programs may exempt packets from being tracked. Then an answer could not be distinguished from a packet that
+   opens a connection, so what the node forwards is tracked all the same;
 1. a packet of an accepted connection is dropped if the connection was revoked since;
 2. else it is accepted: replies are free, and a packet costs nothing more after the first. So are errors about it;
 3. a pod's own addresses reach each other, and neighbours find each other; nothing else passes from a pod's link-local

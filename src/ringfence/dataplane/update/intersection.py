@@ -33,7 +33,7 @@ class Intersections:
         self._copies: dict[tuple[str, bool], str] = {}
 
     def between(self, old: str | None, new: str | None) -> str | None:
-        """The chain that allows what an old and a new one both allow; None, which is no chain, allows everything."""
+        """The chain that allows what an old and a new one both allow; None, which is not a chain, allows everything."""
         if old is None or new is None:
             return self._unchanged(old, self._old) if new is None else self._unchanged(new, self._new)
         if old in DENYING or new in DENYING:

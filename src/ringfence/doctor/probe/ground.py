@@ -154,7 +154,7 @@ class Ground:
         return self._ask(lambda client: get_document(client, path, SeenService)).spec.cluster_ip
 
     def delete(self, manifest: Manifest) -> None:
-        """Delete an object; one that does not exist is no error."""
+        """Delete an object; one that does not exist is not an error."""
         path = f"{self._collection(manifest)}/{manifest['metadata']['name']}"
         self._ask(lambda client: delete_object(client, path))
 
@@ -166,7 +166,7 @@ class Ground:
         return {pod.metadata.labels.get("pod", ""): pod for pod in pods}
 
     def foreign_policies(self) -> list[str]:
-        """The names of policies that somebody else has created in the namespace, such as an admission controller."""
+        """The names of policies that another program, such as an admission controller, has created in the namespace."""
         path = _COLLECTIONS["NetworkPolicy"].format(self.name)
         items = self._ask(lambda client: list(list_items(client, path)))
         found = (msgspec.json.decode(item, type=_OnlyMetadata).metadata for item in items)

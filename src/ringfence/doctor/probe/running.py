@@ -33,7 +33,7 @@ class Experiment(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """The proofs by node, the traits that were measured, and names of policies that somebody else has created."""
+    """The proofs by node, the traits that were measured, and names of policies that other programs have created."""
 
     proofs: tuple[ProofReport, ...]
     measured: tuple[Measured, ...] = ()

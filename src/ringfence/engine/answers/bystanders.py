@@ -2,8 +2,8 @@
 
 The most believed mistake of all is that a policy isolates the pods it selects in both directions: it does so only in
 those of its `policyTypes`. Others select no pod at all, because of one label, or because they are in another namespace
-than the pods. A policy for other pods is no bystander, so a selector that fails by one label is named only if its other
-labels match, or if it selects nothing.
+than the pods. A policy for other pods is not a bystander, so a selector that fails by one label is named only if its
+other labels match, or if it selects nothing.
 """
 
 from collections.abc import Iterator

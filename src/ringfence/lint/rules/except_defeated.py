@@ -2,7 +2,7 @@
 
 Peers, rules and policies add up. What `except` leaves out of one peer is not denied: it is only not allowed by that
 peer. If another peer, rule or policy for the same pods allows all of it, `except` has no effect. A peer that allows
-only a part of it is no finding: it is an exception that was meant.
+only a part of it is not a finding: it is an exception that was meant.
 
 Remedy: write the same `except` in the other peer, or remove it here.
 

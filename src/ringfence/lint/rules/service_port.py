@@ -225,7 +225,7 @@ def _declares(pod: Member, protocol: str, number: int) -> bool:
 
 
 def _refused(linted: Linted, rule: WrittenRule, destination: Member, protocol: str, number: int) -> list[Member]:
-    """The pods of a rule's policy whose own side refuses a port of a pod to somebody whom the rule is about."""
+    """The pods of a rule's policy whose own side refuses a port of a pod to a peer that the rule is about."""
     state = linted.state
     if rule.direction is Direction.EGRESS:
         return [

@@ -42,7 +42,7 @@ def remaining_network_policy(policy: NetworkPolicy) -> NetworkPolicy | None:
 def stored_cluster_policy_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
     """What makes a policy that a server has stored impossible to evaluate, found one by one.
 
-    How much of something it has is no error: another version of the definition may allow more.
+    How much of something it has is not an error: another version of the definition may allow more.
     """
     yield from _errors_of_all_rules(policy)
     for direction in Direction:

@@ -1,4 +1,4 @@
-"""Which kinds of custom resources a server has, and in which versions: those whose definitions somebody has created.
+"""Which kinds of custom resources a server has, and in which versions: those that have a definition (CRD).
 
 Every user may ask this. Listing a kind that the server does not have would not tell: a user who may not list it is
 refused before the server finds that there is no such kind.

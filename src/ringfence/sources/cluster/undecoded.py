@@ -1,4 +1,4 @@
-"""Policies as a watch delivers them: text, which is decoded when somebody needs more than the name.
+"""Policies as a watch delivers them: text, which is decoded when more than the name is needed.
 
 Policies are the objects that a tenant can make large and rewrite without pause. To decode one of 1.5 MB takes 20 to
 100 ms; by then there may be a newer version of it, and on most nodes no pod is selected by it at all.

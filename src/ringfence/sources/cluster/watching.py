@@ -10,7 +10,7 @@ while its own store has news, which a quiet cluster may not have for hours. So a
 `SILENCE_TIMEOUT`, and from then on the server is asked to end watches before that: silence is then a fault.
 
 A server need not have a kind of custom resources. Then there are no objects of it, which is delivered as an empty list,
-and the watch waits until somebody has it look again (`definition_checks`).
+and the watch waits until it is asked to look again (`definition_checks`).
 
 Source: kubernetes.io, "Kubernetes API Concepts": "Efficient detection of changes", "Watch bookmarks", "Resource
 versions" (decimal numbers that grow); `apiserver/pkg/storage/cacher/cache_watcher.go`.

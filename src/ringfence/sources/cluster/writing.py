@@ -57,7 +57,7 @@ def create_or_patch(
 
 
 def delete_object(client: httpx2.Client, path: str) -> None:
-    """Delete the object at `path`; one that does not exist is no error. Raises as `create_object`."""
+    """Delete the object at `path`; one that does not exist is not an error. Raises as `create_object`."""
     try:
         _send(client, "DELETE", path, {"propagationPolicy": "Background"}, _JSON)
     except ApiStatusError as error:

@@ -79,7 +79,7 @@ def parse_yaml(text: str) -> list[object]:
 
 
 def read_settings(text: str, file: str) -> tuple[object, Origin]:
-    """The value of a YAML text that is no object, as kubectl understands it, and where its fields are.
+    """The value of a YAML text that is not an object, as kubectl understands it, and where its fields are.
 
     Raises InputError, with the line, for a text that is not YAML, has a key twice, or has several documents.
     """

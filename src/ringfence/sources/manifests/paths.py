@@ -17,7 +17,7 @@ from ringfence.errors import ManifestError
 
 STANDARD_INPUT: Final = "-"
 CONFIGURATION_FILE: Final = ".ringfence.yaml"
-"""The configuration of ringfence, which is no manifest."""
+"""The configuration of ringfence, which is not a manifest."""
 
 _SCHEMES: Final = ("http://", "https://")
 

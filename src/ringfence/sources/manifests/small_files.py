@@ -18,5 +18,5 @@ def read_small_file(path: str, most: int, kind: str, remedy: str = "") -> bytes:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path}: the {kind} cannot be read: {reason}{hint}") from None
     if len(content) > most:
-        raise InputError(f"{path}: larger than {most >> 20} MiB, which is no {kind}{hint}")
+        raise InputError(f"{path}: larger than {most >> 20} MiB, which is not a {kind}{hint}")
     return content

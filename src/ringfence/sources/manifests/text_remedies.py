@@ -47,7 +47,7 @@ def _code(line: str) -> str:
 
 _CONFLICT: Final = re.compile(r"^(?:<<<<<<<|=======|>>>>>>>)(?: |$)", re.M)
 _BINARY: Final = 0.05
-"""The share of control characters, beyond which a file is no text."""
+"""The share of control characters, beyond which a file is not a text."""
 
 
 def _of_the_whole(text: str) -> str:
