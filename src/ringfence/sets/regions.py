@@ -104,7 +104,9 @@ class Regions:
 
     def node(self, axis: OrderedAxis, listed: Mapping[LabelValue, Region], others: Region) -> Region:
         """The region that is one of several, depending on the value along an axis that comes before all of theirs."""
-        different = {value: region for value, region in listed.items() if region is not others}
+        different = dict(listed)
+        if others in different.values():
+            different = {value: region for value, region in listed.items() if region is not others}
         if not different:
             return others
         # The table holds hashes only: keys of all values and regions would take more memory than the nodes.

@@ -314,6 +314,18 @@ def test_a_question_that_would_take_too_long_is_undecided_and_says_where() -> No
     assert found.unknown[0].startswith("undecided at prod/p spec.ingress[")
 
 
+def test_a_difference_that_was_found_before_the_budget_ended_counts() -> None:
+    """To look for a smaller counterexample may take too long; that there is one is known by then."""
+    peers = [pods(labelled(app=f"a{number}", tier=f"t{number}")) for number in range(200)]
+    steps = 0
+    outcomes = []
+    while Outcome.FAILS not in outcomes:
+        steps += 25
+        outcomes.append(compared([web(*(rule(peer) for peer in peers))], [web()], budget=Budget(steps)).outcome)
+    assert steps < 200
+    assert set(outcomes) <= {Outcome.UNKNOWN, Outcome.FAILS}
+
+
 # --- what may be rewritten --------------------------------------------------------------------------------------------
 
 FIELDS = {"ingress": "from", "egress": "to"}

@@ -1,6 +1,6 @@
 """What could be removed from policies, held against comparisons of the edited policies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from tests.analysis.possible.policies import (
     sets_of,
     web,
 )
-from tests.semantics.objects import Object, policy, port
+from tests.semantics.objects import Object, block, labelled, policy, port
 
 from ringfence.analysis.possible import Outcome, Redundancy, RemovablePart, redundancy
 from ringfence.engine.possible import Budget
@@ -152,3 +152,20 @@ def test_exactly_what_changes_nothing_is_redundant(policies: list[Object]) -> No
 @given(sets_of(any_policies, 4).map(lambda some: list(map(with_types, some))))
 def test_all_that_may_go_together_changes_nothing(policies: list[Object]) -> None:
     assert changes_nothing(policies, [one.part for one in found_in(*policies) if one.goes])
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        pytest.param(lambda number: pods(labelled(app=f"a{number}")), id="pods"),
+        pytest.param(lambda number: block(f"10.{number}.0.0/16", f"10.{number}.1.0/24"), id="blocks with exceptions"),
+    ],
+)
+def test_of_a_rule_with_many_entries_the_rest_is_undecided_once_the_budget_has_ended(
+    peer: Callable[[int], Object],
+) -> None:
+    """For each entry, the rest of its rule is compiled anew: all entries of a large rule would take their square."""
+    found = found_in(web(rule(*map(peer, range(60)))), budget=Budget(12_000))
+    assert not found.parts
+    assert 0 < len(found.undecided) < 60
+    assert str(found.undecided[0][0]).startswith("prod/p spec.ingress[0].from[")

@@ -22,8 +22,8 @@ from ringfence.engine.possible import (
     connection_in,
 )
 
-_MOST_COMPARED: Final = 32
-"""Counterexamples of which the smallest is taken. There may be thousands."""
+_MOST_COMPARED: Final = 1_000
+"""Differences of which the smallest counterexample is taken. There may be many thousands."""
 
 
 class Relation(StrEnum):
@@ -123,16 +123,23 @@ def _counterexamples(
     """The smallest of the first connections that one set allows and another denies; none if there is none.
 
     The domain names on which a difference depends are added to `resolved`, and no counterexample made of it: whether it
-    exists depends on what they resolve to.
+    exists depends on what they resolve to. Raises Undecided if the budget ends before there is any.
     """
     axes = allowing.axes | denying.axes
+    of_one = Budget()
 
     def shows(connection: PossibleConnection) -> bool:
         point = connection_box(connection, axes)
-        return any(True for _ in allowing.allowed(point, budget)) and any(True for _ in denying.denied(point, budget))
+        return any(True for _ in allowing.allowed(point, of_one)) and any(True for _ in denying.denied(point, of_one))
 
     found = _real(map(connection_in, allowed_only_by(allowing, denying, budget)), resolved)
-    some = list(islice(found, _MOST_COMPARED))
+    some: list[PossibleConnection] = []
+    try:
+        for connection in islice(found, _MOST_COMPARED):
+            some.append(connection)
+    except Undecided:
+        if not some:
+            raise
     if some:
         yield smallest(min(some, key=size_of), shows)
 

@@ -1,8 +1,9 @@
 """The parts of policies that could be removed: policies, rules, peers and port entries."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
 
 import msgspec
 
@@ -10,12 +11,17 @@ from ringfence.engine.policies import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.possible import Removal, compile_in_any_cluster, rule_boxes, subject_box
 from ringfence.model.cluster_policies import ClusterEgressRule, ClusterIngressRule
 from ringfence.model.cluster_rules import cluster_rules_of
-from ringfence.model.objects import NetworkPolicy, Policy
+from ringfence.model.objects import NetworkPolicy, NetworkPolicyPeer, Policy
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.boxes import Box
 
 _replace = msgspec.structs.replace
+
+
+_STEPS_OF_AN_ENTRY: Final = 5
+_STEPS_OF_EXCEPTIONS: Final = 35
+"""An ipBlock with exceptions is a box of its own, which may overlap all others (`sets.host_addresses`)."""
 
 
 class PartKind(StrEnum):
@@ -31,7 +37,7 @@ Entry = tuple[str, int]
 """A peer or a port entry of a rule: the field of the model, and its number."""
 
 
-class RemovablePart(msgspec.Struct, frozen=True, eq=False):
+class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A part of a policy: `path` is its field, and empty for the whole policy.
 
     `regions` are the boxes, each with its direction, outside of which nothing changes if the part is removed.
@@ -40,10 +46,17 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False):
     kind: PartKind
     policy: CompiledPolicy[Any]
     path: str
-    removal: Removal
+    find_removal: Callable[[], Removal]
     regions: tuple[tuple[Direction, Box], ...]
     rule: CompiledRule | None = None
     entry: Entry | None = None
+    work: int = 0
+    """The steps (`Budget`) that it takes to compile what is left of its rule, and to compare it with the rule."""
+
+    @cached_property
+    def removal(self) -> Removal:
+        """What is removed with it. For an entry, its rule is compiled again, which can have thousands of them."""
+        return self.find_removal()
 
     @property
     def direction(self) -> Direction:
@@ -75,7 +88,7 @@ def whole_policy(policy: CompiledPolicy[Any]) -> RemovablePart:
     sides = frozenset((policy, direction) for direction in policy.rules)
     # Not of `sides`, a set, which has another order in each process: what covers the policy is listed in this order.
     regions = [(one, box) for one in policy.rules if (box := subject_box(policy, one)) is not None]
-    return RemovablePart(PartKind.POLICY, policy, "", Removal(sides), tuple(regions))
+    return RemovablePart(PartKind.POLICY, policy, "", lambda: Removal(sides), tuple(regions))
 
 
 def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
@@ -90,7 +103,8 @@ def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
             else:
                 regions = [(direction, box) for box in rule_boxes(policy, direction, rule)]
                 removal = Removal(rules={rule: ()})
-            yield RemovablePart(PartKind.RULE, policy, _rule_path(direction, rule), removal, tuple(regions), rule)
+            path, found = _rule_path(direction, rule), partial(_same, removal)
+            yield RemovablePart(PartKind.RULE, policy, path, found, tuple(regions), rule)
 
 
 def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
@@ -99,6 +113,7 @@ def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
     assert rule is not None
     written = _written_rules(policy, direction)[rule.index]
     ports_field = "protocols" if isinstance(written, ClusterIngressRule | ClusterEgressRule) else "ports"
+    work = _work(written.peers, getattr(written, ports_field))
     for kind, field, shown in (
         (PartKind.PEER, "peers", direction.peers_field),
         (PartKind.PORT, ports_field, ports_field),
@@ -108,9 +123,28 @@ def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
             alone = _replace(written, **{field: (entries[number],)})
             regions = tuple((direction, box) for box in _boxes_of(policy, direction, alone))
             path = f"{_rule_path(direction, rule)}.{shown}[{number}]"
-            removal = without_entries(part, [(field, number)])
-            assert removal is not None
-            yield RemovablePart(kind, policy, path, removal, regions, rule, (field, number))
+            entry = (field, number)
+            yield RemovablePart(kind, policy, path, partial(_without_entry, part, entry), regions, rule, entry, work)
+
+
+def _without_entry(part: RemovablePart, entry: Entry) -> Removal:
+    """The removal of one of several entries of a rule."""
+    removal = without_entries(part, [entry])
+    assert removal is not None
+    return removal
+
+
+def _same(removal: Removal) -> Removal:
+    return removal
+
+
+def _work(peers: Sequence[Any], ports: Sequence[Any]) -> int:
+    with_exceptions = sum(1 for peer in peers if isinstance(peer, NetworkPolicyPeer) and _has_exceptions(peer))
+    return _STEPS_OF_AN_ENTRY * (len(peers) + len(ports)) + _STEPS_OF_EXCEPTIONS * with_exceptions
+
+
+def _has_exceptions(peer: NetworkPolicyPeer) -> bool:
+    return peer.ip_block is not None and bool(peer.ip_block.excepts)
 
 
 def without_entries(part: RemovablePart, entries: Iterable[Entry]) -> Removal | None:

@@ -109,6 +109,7 @@ class _Search:
         budget = Budget(min(self._budget.left, _STEPS_OF_ONE))
         before = budget.left
         try:
+            budget.step(part.work)
             changed = self._removals.without(part.removal)
             if _differ(self._meaning, changed, part, budget):
                 return False

@@ -14,7 +14,7 @@ from ringfence.engine.possible.meaning import DirectionMeaning, IsolationTier, M
 from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.model.policies import Direction
 from ringfence.sets.box_index import Boxes, BoxIndex, ChangedIndex
-from ringfence.sets.boxes import Box, contains
+from ringfence.sets.boxes import Box, BoxKey, contains, key_of
 
 Side = tuple[CompiledPolicy[Any], Direction]
 """A policy in one of the directions that it touches."""
@@ -33,6 +33,7 @@ class Removals:
     def __init__(self, meaning: Meaning) -> None:
         self.meaning = meaning
         self._places: dict[int, Mapping[object, list[int]]] = {}
+        self._keys: dict[CompiledRule, Mapping[BoxKey, int]] = {}
         for direction in Direction:
             of = meaning.of(direction)
             for index in (of.admin.rules, of.isolation.rules, of.baseline.rules):
@@ -77,21 +78,28 @@ class Removals:
         for policy in policies:
             left |= dict.fromkeys(places.get(policy, ()), ())
         for rule, boxes in rules.items():
-            left |= _left_at(base, places.get(rule, ()), boxes)
+            left |= self._left_of(rule, base, places.get(rule, ()), boxes)
         changes = {number: entries for number, entries in left.items() if entries != index.at(number)}
         return ChangedIndex(index, changes) if changes else index
 
-
-def _left_at(
-    base: BoxIndex[Any], numbers: Sequence[int], boxes: Iterable[Box]
-) -> dict[int, tuple[tuple[Box, Any], ...]]:
-    """The boxes that are left of a rule, each at the number of a box of the whole rule that contains it."""
-    left: dict[int, tuple[tuple[Box, Any], ...]] = dict.fromkeys(numbers, ())
-    for box in boxes if numbers else ():
-        # A rule with fewer peers and ports has fewer boxes, or smaller ones: ranges of ports and ipBlocks are united.
-        number = next(number for number in numbers if contains(base.entries[number][0], box))
-        left[number] = (*left[number], (box, base.entries[number][1]))
-    return left
+    def _left_of(
+        self, rule: CompiledRule, base: BoxIndex[Any], numbers: Sequence[int], boxes: Iterable[Box]
+    ) -> dict[int, tuple[tuple[Box, Any], ...]]:
+        """The boxes that are left of a rule, each at the number of a box of the whole rule that contains it."""
+        left: dict[int, tuple[tuple[Box, Any], ...]] = dict.fromkeys(numbers, ())
+        if not numbers:
+            return left
+        if rule not in self._keys:
+            self._keys[rule] = {key_of(base.entries[number][0]): number for number in numbers}
+        # Most are boxes of the whole rule: to look for each among all of them would take the square of their number.
+        same = self._keys[rule]
+        for box in boxes:
+            # The others are smaller than one of them: ranges of ports and ipBlocks are united.
+            number = same.get(key_of(box))
+            if number is None:
+                number = next(number for number in numbers if contains(base.entries[number][0], box))
+            left[number] = (*left[number], (box, base.entries[number][1]))
+        return left
 
 
 def _places(index: Boxes[RulePlace]) -> Mapping[object, list[int]]:

@@ -208,8 +208,10 @@ class Smallest:
         for name, inside in apart.items():
             groups[inside].existing[str(name)] = None
         if len(apart) < len(existing):
-            rest = groups[others]
-            rest.existing |= {name: None for name in existing if name not in apart}
+            rest = dict(existing)
+            for name in apart:
+                del rest[name]
+            groups[others].existing |= rest
         for name in named:
             for pods, labels in self._by_labels(listed[name]).items():
                 groups[pods].named[name] = labels
