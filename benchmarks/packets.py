@@ -46,6 +46,9 @@ def measure() -> Iterator[Figure]:
         f"{BESIDE:,} isolated pods, a policy each, and {count:,} cluster policies": pods_with_cluster_policies(count)
         for count in CLUSTER_POLICIES
     }
+    states[f"{BESIDE:,} isolated pods, and {CLUSTER_POLICIES[-1]:,} cluster policies, one of which accepts it"] = (
+        pods_with_cluster_policies(CLUSTER_POLICIES[-1], accepting=True)
+    )
     on_a_bridge = (pods_with_own_policies(ON_A_BRIDGE), pods_with_cluster_policies(CLUSTER_POLICIES[-1]))
     bridged_states = {
         f"{ON_A_BRIDGE:,} isolated pods on a bridge, a policy each": on_a_bridge[0],
@@ -144,16 +147,23 @@ def pods_with_own_policies(count: int, *, on_the_node: int | None = None) -> Sta
     return state
 
 
-def pods_with_cluster_policies(count: int) -> State:
+def pods_with_cluster_policies(count: int, *, accepting: bool = False) -> State:
     """The lane's two pods and others, all isolated, and cluster policies that leave the lane's packets to these.
 
     They have 25 rules for each direction, about pods, whole namespaces and networks, and each has one about all pods.
+    With `accepting`, one more accepts the lane's packets, whatever NetworkPolicies say.
     """
     state = pods_with_own_policies(BESIDE, on_the_node=ON_THE_NODE)
     for number in range(count):
         rules = {field: [_cluster_rule(number, index, peers) for index in range(RULES)] for field, peers in _PEERS}
         subject: Object = {"namespaces": {}}
         put(state, cluster_policy(f"guard-{number}", number, "Admin", {"subject": subject, **rules}))
+    if accepting:
+        udp = [{"udp": {"destinationPort": {"number": 80}}}]
+        rules = {
+            field: [{"action": "Accept", peers: [{"namespaces": {}}], "protocols": udp}] for field, peers in _PEERS
+        }
+        put(state, cluster_policy("accepting", count, "Admin", {"subject": {"namespaces": {}}, **rules}))
     return state
 
 

@@ -18,6 +18,8 @@ from ringfence.sets.bitsets import Bitset
 _FEW: Final = 8
 """So many identities are looked up one by one, which takes less time than to evaluate all selectors again."""
 
+_FEWEST_USED: Final = 50
+
 _NEVER: Final = (-1, -1)
 
 _Seen = tuple[Identity, int, int, Labels]
@@ -31,6 +33,7 @@ class SelectedPeers:
         self._state = state
         self._version = _NEVER
         self._seen: dict[int, _Seen] = {}
+        self._most_used = _FEWEST_USED
         self._known = {family: _Known(state, family) for family in FAMILIES}
         self.changed: dict[Family, set[Peers]] = {family: set() for family in FAMILIES}
         """The peers that are other identities than before the last refresh."""
@@ -42,8 +45,11 @@ class SelectedPeers:
         return self._known[family]
 
     def keep(self, used: Iterable[Peers]) -> None:
-        """Forget all peers but those that are used."""
+        """Forget all peers but those that are used, when there are many others."""
+        if max(map(len, self._known.values())) <= 2 * self._most_used:
+            return
         kept = frozenset(used)
+        self._most_used = max(_FEWEST_USED, len(kept))
         for family, known in self._known.items():
             self._known[family] = _Known(self._state, family, {one: known[one] for one in known.keys() & kept})
 

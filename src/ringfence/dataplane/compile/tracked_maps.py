@@ -202,6 +202,8 @@ class TrackedMap:
         moves = [Move(group_key(one), self._classes.pop(one), None) for one in gone if one in self._classes]
         chains: dict[str, str] = {}
         for group, (identities, address) in come:
+            if len(identities) == 1 and identities[0].bit not in self._allowed:
+                continue  # as most are: what is asked about hundreds of groups has to take little time
             if chain := self.chain_for(identities, address):
                 found = self._classes[group] = class_of_chain(chain)
                 chains[found] = chain

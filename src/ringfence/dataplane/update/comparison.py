@@ -174,8 +174,8 @@ def _edited_sets(old: Program, new: Program, regrouped: Regrouping) -> Iterator[
         and regrouped.groups.get(name, before).elements != after.elements
     }
     if changed:
-        looked_into: frozenset[str] = frozenset().union(*(chain.sets for chain in old.chains.values()))
-        yield from changed & looked_into
+        readers = (chain.sets for chain in old.chains.values() if not changed.isdisjoint(chain.sets))
+        yield from changed.intersection(name for sets in readers for name in sets)
 
 
 def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator[str]:

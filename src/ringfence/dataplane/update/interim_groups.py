@@ -1,9 +1,12 @@
-"""Interim groups: how an address comes into another group where chains ask two maps about it, one after the other.
+"""How an address comes into another group where chains ask two maps about it, one after the other.
 
 A chain can look for the group of a peer in a map of exceptions, and, if it is not there, in one that many subjects
 have in common. It finds the group anew for each of them. If it did not find the old group among the exceptions, and
 then found what the common map says of the new one, although that is an exception, the packet would meet neither the old
-rules nor the new ones. So such an address goes through a group of its own, an interim one, of which
+rules nor the new ones. To prevent it, the first map says for a while what the second one says of the old group.
+
+Where the second map says nothing of the old group, or there is none, the address goes through a group of its own, an
+interim one, of which
 
 - the first map says what it says of the old group, or else what it says of the new one;
 - the second map says what it says of the old group.
@@ -16,54 +19,117 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations, count
 from typing import NamedTuple
 
-from ringfence.dataplane.program import FIRST_INTERIM_GROUP, GroupMap, Move, Program, group_key, group_name
+from ringfence.dataplane.program import (
+    FIRST_INTERIM_GROUP,
+    Collection,
+    DispatchGroup,
+    GroupMap,
+    Move,
+    Program,
+    Rule,
+    VerdictMap,
+    group_key,
+    group_name,
+    peer_class_key,
+)
+
+_Pair = tuple[str | None, str]
+"""The old group of an address, None if there is none, and the new one."""
 
 
 class _Two(NamedTuple):
-    """Two maps of groups that a chain asks one after the other, by their names."""
+    """Two maps of groups that a chain asks one after the other; what neither knows is denied if they are `last`."""
 
-    first: str
-    second: str
+    first: DispatchGroup
+    second: DispatchGroup
+    last: bool
 
 
 class InterimGroups(NamedTuple):
-    """What maps say of the interim groups, and the moves of addresses into these."""
+    """What maps say for a while, and the moves of addresses into interim groups."""
 
-    maps: Mapping[str, GroupMap]
+    maps: Mapping[str, Collection]
     moves: list[Move]
 
 
-def interim_groups(moves: Iterable[Move], name: str, program: Program, maps: Mapping[str, GroupMap]) -> InterimGroups:
-    """The interim groups for addresses that move in the map `name` of a program.
+NOTHING = InterimGroups({}, [])
 
-    `maps` are those that lead from its groups, with all that they say before and after the moves.
+
+def interim_groups(
+    moves: Iterable[Move], name: str, program: Program, united: Mapping[str, Collection]
+) -> InterimGroups:
+    """What has to be said for a while when addresses move in the map `name` of a program.
+
+    `united` are maps with all that they say before and after the moves; others say what they do in the program.
     """
-    twos = set(_asked_in_a_row(name, program))
-    interim: dict[tuple[str | None, str], str] = {}
-    passing: list[Move] = []
-    unused = _unused_groups(maps) if twos else iter(())
-    for key, old, new in moves:
-        if new is None or not any(_mixes(old, new, maps[two.first], maps[two.second]) for two in twos):
-            continue
-        if (old, new) not in interim:
+    known = {**program.collections, **united}
+    by_pair: defaultdict[_Pair, list[Move]] = defaultdict(list)
+    for move in moves:
+        if move.new is not None:
+            by_pair[move.old, move.new].append(move)
+    twos = set(_asked_in_a_row(name, program)) if by_pair else set()
+    added: defaultdict[str, list[Move]] = defaultdict(list)
+    interim: dict[_Pair, str] = {}
+    maps = _asked(name, program, known) if twos else {}
+    unused = _unused_groups(maps)
+    for old, new in by_pair:
+        mixing = [two for two in twos if _mixes(old, new, two, maps)]
+        if mixing and (old is None or any(class_of(maps[two.second.classes], old) is None for two in mixing)):
             interim[old, new] = next(unused)
-        passing.append(Move(key, old, interim[old, new]))
-    return InterimGroups(dict(_with_interim(interim, twos, maps)), passing)
+        elif old is not None:
+            for two in mixing:
+                _say_the_same(old, two, known, added)
+    for one, some in _of_interim(interim, twos, maps):
+        added[one] += some
+    passing = [Move(key, old, group) for pair, group in interim.items() for key, old, _ in by_pair[pair]]
+    return InterimGroups({one: _with(known[one], some) for one, some in added.items()}, passing)
 
 
 def _asked_in_a_row(name: str, program: Program) -> Iterator[_Two]:
     for chain in program.chains.values():
-        asked = [one.classes for one in chain.group_dispatches if one.groups == name]
-        yield from (_Two(*two) for two in combinations(asked, 2))
+        asked = [one for one in chain.group_dispatches if one.groups == name]
+        for first, second in combinations(asked, 2):
+            behind = [one for one in chain.rules if isinstance(one, Rule)]
+            rest = behind[[one.action for one in behind].index(second) + 1 :]
+            # What comes behind is for the other family, or denies.
+            yield _Two(first, second, not rest or isinstance(rest[0].action, DispatchGroup) or len(rest) == 1)
 
 
-def _mixes(old: str | None, new: str, first: GroupMap, second: GroupMap) -> bool:
+def _asked(name: str, program: Program, known: Mapping[str, Collection]) -> dict[str, GroupMap]:
+    """The maps that chains ask about the groups in the map `name`."""
+    dispatches = (one for chain in program.chains.values() for one in chain.group_dispatches if one.groups == name)
+    found = {one.classes: known.get(one.classes) for one in dispatches}
+    return {one: classes for one, classes in found.items() if isinstance(classes, GroupMap)}
+
+
+def _mixes(old: str | None, new: str, two: _Two, maps: Mapping[str, GroupMap]) -> bool:
     """Whether a packet that finds the old group first, and then the new one, meets the rules of neither."""
+    first, second = maps.get(two.first.classes), maps.get(two.second.classes)
+    if first is None or second is None:
+        return False
     exception = class_of(first, new)
     if exception is None or (old is not None and class_of(first, old)):
         return False
-    found = class_of(second, new)
-    return found not in (exception, None if old is None else class_of(second, old))
+    before, found = None if old is None else class_of(second, old), class_of(second, new)
+    if before is None and two.last:
+        return False  # nothing was allowed, and exceptions allow all that the second map does
+    return found not in (exception, before)
+
+
+def _say_the_same(old: str, two: _Two, known: Mapping[str, Collection], added: defaultdict[str, list[Move]]) -> None:
+    """Have the first map say of a group what the second one says."""
+    said = known[two.second.classes]
+    led, leading = known[two.first.map], known[two.second.map]
+    found = class_of(said, old) if isinstance(said, GroupMap) else None
+    if found is None or not (isinstance(led, VerdictMap) and isinstance(leading, VerdictMap)):
+        return
+    move = Move(group_key(old), None, found)
+    if move not in added[two.first.classes]:
+        added[two.first.classes].append(move)
+    key = peer_class_key(found)
+    leads = Move(key, None, leading.chain_of(key))
+    if led.chain_of(key) is None and leads not in added[two.first.map]:
+        added[two.first.map].append(leads)
 
 
 def _unused_groups(maps: Mapping[str, GroupMap]) -> Iterator[str]:
@@ -74,20 +140,24 @@ def _unused_groups(maps: Mapping[str, GroupMap]) -> Iterator[str]:
             yield group
 
 
-def _with_interim(
-    interim: Mapping[tuple[str | None, str], str], twos: set[_Two], maps: Mapping[str, GroupMap]
-) -> Iterator[tuple[str, GroupMap]]:
-    first = {two.first for two in twos}
-    added: defaultdict[str, list[Move]] = defaultdict(list)
+def _of_interim(
+    interim: Mapping[_Pair, str], twos: set[_Two], maps: Mapping[str, GroupMap]
+) -> Iterator[tuple[str, list[Move]]]:
+    """What maps say of interim groups."""
+    first = {two.first.classes for two in twos}
     for (old, new), group in interim.items():
         for name, one in maps.items():
             found = class_of(one, old) if old else None
             if found is None and name in first:
                 found = class_of(one, new)
             if found:
-                added[name].append(Move(group_key(group), None, found))
-    for name, some in added.items():
-        yield name, maps[name].moved(some)
+                yield name, [Move(group_key(group), None, found)]
+
+
+def _with(one: Collection, moves: list[Move]) -> Collection:
+    if isinstance(one, VerdictMap):
+        return VerdictMap(one.key, one.elements, goto=True).moved(moves)
+    return one.moved(moves) if isinstance(one, GroupMap) else one
 
 
 def class_of(classes: GroupMap, group: str) -> str | None:

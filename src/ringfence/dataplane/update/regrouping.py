@@ -8,7 +8,7 @@ an interim group (`interim_groups`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -22,10 +22,11 @@ from ringfence.dataplane.program import (
     VerdictMap,
     differing,
     group_key,
+    has_classes,
     has_groups,
     moves_between,
 )
-from ringfence.dataplane.update.interim_groups import InterimGroups, class_of, interim_groups
+from ringfence.dataplane.update.interim_groups import NOTHING, class_of, interim_groups
 
 _Pair = tuple[str | None, str | None]
 """The old and the new group of an address; None is none."""
@@ -56,28 +57,26 @@ def regrouping(old: Program, new: Program) -> Regrouping:
             if unnoticed_moves:
                 groups[name] = before.moved(unnoticed_moves)
             noticed = [move for move in moves if (move.old, move.new) not in unnoticed]
-            if found := _interim(noticed, name, old, maps):
-                maps |= found.maps
+            found = (
+                interim_groups(noticed, name, old, {**dict(_united_chains(old, new)), **maps}) if noticed else NOTHING
+            )
+            maps |= found.maps
+            if found.moves:
                 interim[name] = before.moved(unnoticed_moves).moved(found.moves)
     return Regrouping(maps, groups, interim)
-
-
-def _interim(
-    moves: Sequence[Move], name: str, program: Program, united: Mapping[str, Collection]
-) -> InterimGroups | None:
-    """What addresses that move in a map need of interim groups; None if nothing."""
-    leading = _of_family(program.collections[name].key, program) if moves else {}
-    both = {one: united.get(one, before) for one, before in leading.items()}
-    found = interim_groups(
-        moves, name, program, {one: maps for one, maps in both.items() if isinstance(maps, GroupMap)}
-    )
-    return found if found.moves else None
 
 
 def _united_maps(old: Program, new: Program) -> Iterator[tuple[str, GroupMap]]:
     """The maps from groups that stay and get other elements."""
     for name, before, after in differing(old.collections, new.collections):
         if isinstance(before, GroupMap) and isinstance(after, GroupMap) and has_groups(after):
+            yield name, with_both(before, after)
+
+
+def _united_chains(old: Program, new: Program) -> Iterator[tuple[str, VerdictMap]]:
+    """The maps from classes to chains that stay and get other elements."""
+    for name, before, after in differing(old.collections, new.collections):
+        if isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_classes(after):
             yield name, with_both(before, after)
 
 
