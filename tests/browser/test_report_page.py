@@ -178,8 +178,8 @@ def test_a_mistake_is_shown_with_its_correction_and_at_its_line(page: OpenedPage
     (tmp_path / "shop.yaml").write_text(TEXT)
     (tmp_path / "shop.html").write_text(Cluster.load(tmp_path / "shop.yaml").report())
     shown = page.open(tmp_path / "shop.html", "findings")
-    first = shown.locator(".mistakes > li", has_text="RF101")
-    expect(first).to_contain_text("! warning RF101 selects-nothing, shop/db line 9")
+    first = shown.locator(".by-rule", has_text="RF101").locator(".mistakes > li")
+    expect(first).to_contain_text("shop/db line 9")
     expect(first.locator(".fix")).to_contain_text("+   podSelector: {matchLabels: {app: db}}")
     assert violations(shown) == []
     first.get_by_role("link").click()

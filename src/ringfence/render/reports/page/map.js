@@ -21,7 +21,7 @@ export function mapView(report) {
     h("h1", {}, "Map"),
     change,
     change ? h("h2", {}, isEdited ? "The cluster without the edits" : "The cluster after the change") : null,
-    map.by === "namespace" ? namespaces(report, map) : [h("p", {}, HOW), drawnMap(report, map)],
+    map.by === "namespace" ? namespaces(report, map) : [change ? null : h("p", {}, HOW), drawnMap(report, map)],
   );
 }
 

@@ -16,7 +16,10 @@ import { go, route } from "./route.js";
 const ROW = 26;
 const BAND = 28;
 const GAP = 24;
-const HEAD = 150;
+/** The height of the heads of the columns: of short names it is less than the most. */
+const [LEAST_HEAD, MOST_HEAD] = [64, 150];
+/** How much height a character takes that is turned by 50 degrees, in CSS pixels. */
+const TURNED = 5.7;
 /** The width of the names of the rows: on a phone, cells need the room more. */
 const NAMES = matchMedia("(max-width: 600px)").matches ? 124 : 220;
 const FEW = 30;
@@ -38,6 +41,8 @@ export function matrix(report, onlyChanges) {
   const columns = linesOf(report, wide ? (report.data.difference ? 84 : 66) : 26, GAP, destinations);
   const height = end(rows);
   const width = end(columns);
+  const longest = Math.max(...columns.map(({ place, namespace }) => (place === null ? (namespace === OUTSIDE_NAME ? "" : namespace ?? "") : label(report, place)).length));
+  const head = between(30 + longest * TURNED, LEAST_HEAD, MOST_HEAD);
   const cells = rows.filter((line) => line.place !== null);
   const across = columns.filter((line) => line.place !== null);
   let active = { row: 0, column: 0 };
@@ -71,12 +76,13 @@ export function matrix(report, onlyChanges) {
   for (const element of [heads, body]) element.style.width = `${NAMES + width + 120}px`;
   body.style.height = `${height}px`;
   grid.style.setProperty("--names", `${NAMES}px`);
+  grid.style.setProperty("--head", `${head}px`);
 
   /** Draw what is in view, and the active cell, which may have the focus. */
   function draw() {
     const top = grid.scrollTop;
     const left = grid.scrollLeft;
-    const seenRows = printing ? [...rows] : visible(rows, top - HEAD, top + grid.clientHeight);
+    const seenRows = printing ? [...rows] : visible(rows, top - head, top + grid.clientHeight);
     const seenColumns = printing ? [...columns] : visible(columns, left - NAMES, left + grid.clientWidth);
     include(seenRows, cells[active.row]);
     include(seenColumns, across[active.column]);
@@ -160,7 +166,7 @@ export function matrix(report, onlyChanges) {
 
   /** @param {KeyboardEvent} event */
   function key(event) {
-    const page = Math.max(1, Math.floor((grid.clientHeight - HEAD) / ROW) - 1);
+    const page = Math.max(1, Math.floor((grid.clientHeight - head) / ROW) - 1);
     /** @type {Record<string, [number, number]>} */
     const moves = {
       ArrowDown: [1, 0],
@@ -223,7 +229,7 @@ export function matrix(report, onlyChanges) {
   function reveal() {
     const line = cells[active.row];
     const column = across[active.column];
-    grid.scrollTop = between(grid.scrollTop, line.at + line.size + HEAD - grid.clientHeight, line.at);
+    grid.scrollTop = between(grid.scrollTop, line.at + line.size + head - grid.clientHeight, line.at);
     grid.scrollLeft = between(grid.scrollLeft, column.at + column.size + NAMES - grid.clientWidth, column.at);
   }
 

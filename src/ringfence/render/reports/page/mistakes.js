@@ -24,10 +24,11 @@ export function signOf({ severity }) {
  * @param {(fixed: string) => void} [apply] called with the text after a correction, if one is chosen
  */
 export function mistakesIn(policy, text, found, apply) {
-  return h("ul", { class: "mistakes" }, found.map((one) => item(one, h("span", {}, one.line ? `line ${one.line}` : one.path), fixOf(policy, text, one, apply))));
+  const named = (/** @type {Finding} */ one) => [h("span", { class: "sign", "aria-hidden": "true" }, signOf(one)), " ", h("strong", {}, `${one.severity} ${one.rule}`), ` ${one.name}, ${one.line ? `line ${one.line}` : one.path}`];
+  return h("ul", { class: "mistakes" }, found.map((one) => item(one, h("span", {}, named(one)), fixOf(policy, text, one, apply))));
 }
 
-/** A mistake in a list about all policies, with a link to its policy. @param {Report} report @param {Finding} one @param {Policy | undefined} policy @param {string} text */
+/** A mistake in the list of one rule, with a link to its policy. @param {Report} report @param {Finding} one @param {Policy | undefined} policy @param {string} text */
 export function mistake(report, one, policy, text) {
   if (!policy) return item(one, h("span", {}, one.object ?? "", one.file ? ` (${one.file}:${one.line})` : ""), null);
   const place = h("span", {}, h("a", { href: link("policy", policy.kind, report.policyName(policy)) }, report.policyName(policy)), one.line ? ` line ${one.line}` : "");
@@ -43,7 +44,7 @@ function item(one, place, fix) {
   return h(
     "li",
     { class: one.severity },
-    h("p", {}, h("span", { class: "sign", "aria-hidden": "true" }, signOf(one)), " ", h("strong", {}, `${one.severity} ${one.rule}`), ` ${one.name}, `, place),
+    h("p", {}, place),
     h("p", {}, one.message),
     one.remedy ? h("p", { class: "quiet" }, `remedy: ${one.remedy}`) : null,
     fix,
