@@ -1,6 +1,8 @@
 """Who may use the local page: its own browser tab, and no other web site, program or machine."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,22 @@ def test_the_methods_are_those_of_the_routes(page: ServedPage) -> None:
     assert page.ask("/edit")[0] == 405
     assert page.ask("/report.json", EDIT)[0] == 405
     assert page.ask("/report.json", method="OPTIONS", origin="https://evil.example")[0] == 403
+
+
+def test_what_a_stranger_sends_is_not_read(page: ServedPage) -> None:
+    """The refusal comes before the body, of which nothing was sent."""
+    with socket.create_connection(("127.0.0.1", page.port), 10) as stranger:
+        head = f"POST /edit HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nOrigin: https://evil.example\r\n"
+        stranger.sendall(f"{head}Content-Length: 1000000000000\r\n\r\n".encode())
+        assert stranger.recv(100).startswith(b"HTTP/1.1 403")
+
+
+def test_those_who_send_slowly_hold_nobody_up(page: ServedPage) -> None:
+    with ExitStack() as stack:
+        for started in range(60):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 10))
+            slow.sendall(b"POST /edit HTTP/1.1\r\n" if started % 2 else b"G")
+        known = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 10))
+        head = f"POST /edit HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nOrigin: {page.origin}\r\n"
+        known.sendall(f"{head}Cookie: ringfence={page.token}\r\nContent-Length: 1000\r\n\r\n{{".encode())
+        assert page.ask("/report.json")[0] == 200

@@ -139,16 +139,13 @@ class _Table:
         if listed is not row.destinations:  # the rows of a list have them in common
             places = [self._places.get(destination) for destination in row.destinations]
             self._reached = row.destinations, places
-        # A row has the same few objects many times: comparing them by what they say takes longer than all the rest.
-        different = {id(traffic): traffic for traffic in row.traffic}
-        numbers = {
-            key: self._number(Connection(row.source, row.source, traffic))
-            for key, traffic in different.items()
-            if traffic is not None
-        }
         start = source * len(self.references)
-        for place, traffic in zip(places, row.traffic, strict=True):
-            if traffic is not None and place is not None:
+        passing = [(place, one) for place, one in zip(places, row.traffic, strict=True) if one is not None]
+        # What is left is the same few objects many times: comparing them by what they say takes longer than all the rest.
+        different = {id(traffic): traffic for _, traffic in passing}
+        numbers = {key: self._number(Connection(row.source, row.source, one)) for key, one in different.items()}
+        for place, traffic in passing:
+            if place is not None:
                 self.cells[start + place] = numbers[id(traffic)]
 
     def _add(self, one: Connection) -> None:
