@@ -227,6 +227,29 @@ def test_the_page_prints(page: OpenedPage, shop: Path) -> None:
     assert not shown.get_by_role("combobox").is_visible()
 
 
+def test_on_paper_an_explanation_and_the_matrix_do_not_overlap(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop, "cell", CHECKOUT, ORDERS)
+    shown.emulate_media(media="print")
+    shown.set_viewport_size({"width": 1047, "height": 740})
+    panel, matrix = (shown.locator(one).bounding_box() for one in ("#panel", ".matrix"))
+    assert panel is not None
+    assert matrix is not None
+    assert panel["y"] + panel["height"] <= matrix["y"]
+
+
+@pytest.mark.parametrize("names", [(), ("map",)])
+def test_with_forced_colours_what_may_pass_has_an_outline(browser: Browser, shop: Path, names: tuple[str, ...]) -> None:
+    context = browser.new_context(forced_colors="active", viewport={"width": 1440, "height": 900})
+    try:
+        shown = OpenedPage(context.new_page()).open(shop, *names)
+        expect(shown.locator("nav a[aria-current]")).to_have_css("outline-style", "solid")
+        if not names:
+            expect(shown.locator(".row .cell.some").first).to_have_css("outline-style", "solid")
+            expect(shown.locator(".row .cell.none").first).to_have_css("outline-style", "none")
+    finally:
+        context.close()
+
+
 def expected_cells(cluster: Cluster) -> dict[str, str]:
     """What each cell must say: the engine's connections, for the workloads that the data has in one row."""
     data = cluster.report_data("random")
