@@ -65,7 +65,9 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
     Others are a box for each namespace, which says how many they are. Of more than `MOST_ARROWS` arrows, fewer classes
     have a box.
     """
-    most, shown, arrows = MOST_BOXES, limited(view, MOST_BOXES), folded_arrows(limited(view, MOST_BOXES).found)
+    most = MOST_BOXES
+    shown = limited(view, most)
+    arrows = folded_arrows(shown.found)
     while len(arrows.arrows) > MOST_ARROWS and most > _LEAST_BOXES:
         most = most * 3 // 4
         shown = limited(view, most)
