@@ -342,6 +342,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_large_matrix_has_elements_for_what_is_in_view_only(page: OpenedPage, large: Path) -> None:
     shown = page.open(large)
+    assert shown.get_by_role("list", name="Legend").locator(".cell").all_inner_texts()[:3] == ["●", "◐", "!"]
     count = "document.querySelectorAll('*').length"
     assert 500 < shown.evaluate(count) < 5_000
     shown.locator("[data-cell='0,0']").focus()

@@ -246,7 +246,7 @@ export function matrix(report, onlyChanges) {
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   new ResizeObserver(draw).observe(grid);
-  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), differenceSummary(report, only), legend(report), grid);
+  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), differenceSummary(report, only), legend(report, wide), grid);
 }
 
 /** @param {Report} report */
@@ -267,12 +267,12 @@ function summary(report) {
   );
 }
 
-/** @param {Report} report */
-function legend(report) {
+/** What cells mean; `hasPorts` are wide enough for ports, and others have a sign. @param {Report} report @param {boolean} hasPorts */
+function legend(report, hasPorts) {
   const meanings = [
-    ["all", "all", "all traffic"],
-    ["some", "443", "these ports, or some addresses"],
-    ["open", "any", "any address may open it"],
+    ["all", hasPorts ? "all" : "●", "all traffic"],
+    ["some", hasPorts ? "443" : "◐", hasPorts ? "these ports, or some addresses" : "some ports, or some addresses"],
+    ["open", hasPorts ? "any" : "!", "any address may open it"],
     ["none", "", "nothing"],
     ["itself", "", "one pod, which reaches itself"],
     ...(report.data.difference ? [["some opened", "▲", "opened"], ["closed", "▼", "closed"], ["some changed", "◆", "both"]] : []),
