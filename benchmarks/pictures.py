@@ -131,6 +131,11 @@ def _edits() -> Iterator[Figure]:
     """Edits of which each is the only one, by HTTP, as the page sends them."""
     edited = [one for one in policies(EDITED) if any(_rules_with_ports(one))]
     chosen = Random(1).sample(edited, _EDITS)
+    cluster = _cluster(EDITED)
+    title = (
+        f"{EDITED.pods:,} pods, {EDITED.policies:,} policies: the data of the page, anew after the cluster has changed"
+    )
+    yield Figure(title, seconds(lambda: cluster.report_data("")), "s")
     with served(lambda: _cluster(EDITED)) as server:
         for what, change in (("is about another port", _with_another_port), ("is removed", lambda _: "")):
             took, changing = _answered(server, chosen, change)

@@ -98,6 +98,13 @@ def test_a_denied_cell_says_that_no_rule_matches_and_which_labels_the_peer_has(p
     assert f"No rule matches {CHECKOUT}. It has app=checkout, tier=backend." in panel.inner_text()
 
 
+def test_what_most_addresses_may_open_stands_out_as_in_the_picture(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop)
+    cell = shown.get_by_role("gridcell", name="outside the cluster to edge/Deployment/ingress-controller: ")
+    expect(cell).to_have_class("cell open")
+    expect(cell).to_have_text("most")
+
+
 def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> None:
     shown = page.open(shop)
     shown.locator("[data-cell='0,0']").focus()

@@ -15,7 +15,7 @@ import msgspec
 from ringfence.analysis.lists import Connection, FoldedList, FoldedView
 from ringfence.engine.population import Reference
 from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
-from ringfence.sets.addresses import ALL_ADDRESSES
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list
 
 OUTSIDE: Final = "outside the cluster"
@@ -75,6 +75,11 @@ def cell(traffic: Traffic) -> str:
         elif ports:
             parts.append(port_list(ports) + ("" if protocol == "TCP" else f"/{protocol}"))
     return " ".join(parts) or _NOTHING
+
+
+def is_wide(end: object) -> bool:
+    """Whether an end is most of the addresses of a family: a block less a few exceptions is as open as any address."""
+    return isinstance(end, Addresses) and any(2 * end.size(family) > ALL_ADDRESSES.size(family) for family in FAMILIES)
 
 
 def matrix_text(made: Matrix) -> str:

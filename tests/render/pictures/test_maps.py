@@ -77,6 +77,14 @@ def test_a_box_of_many_addresses_has_few_lines_and_says_how_many_more_there_are(
     assert any("10.0.38.0/24" in text for text in tooltips(picture.svg))
 
 
+def test_a_box_that_most_addresses_may_open_has_the_border_of_one_that_any_may() -> None:
+    web = Reference("shop", "Deployment", "web")
+    most = ALL_ADDRESSES - Addresses.of(ip_network("203.0.113.0/24"))
+    for blocks, is_open in ((most, True), (Addresses.of(ip_network("203.0.113.0/24")), False)):
+        drawn = drawn_map(view([Connection(blocks, web, DNS)], [web]))
+        assert ("loud" in drawn.boxes[0].style) is is_open
+
+
 def test_a_workload_without_connections_is_drawn() -> None:
     alone = Reference("shop", "Deployment", "alone")
     assert "alone" in texts(map_picture(view([], [alone])).svg)

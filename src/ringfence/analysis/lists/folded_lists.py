@@ -141,7 +141,7 @@ class _Table:
             self._reached = row.destinations, places
         start = source * len(self.references)
         passing = [(place, one) for place, one in zip(places, row.traffic, strict=True) if one is not None]
-        # What is left is the same few objects many times: comparing them by what they say takes longer than all the rest.
+        # What is left is the same few objects many times: to compare them by what they say takes longest of all.
         different = {id(traffic): traffic for _, traffic in passing}
         numbers = {key: self._number(Connection(row.source, row.source, one)) for key, one in different.items()}
         for place, traffic in passing:

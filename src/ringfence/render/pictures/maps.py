@@ -13,7 +13,7 @@ import msgspec
 from ringfence.analysis.lists import ArrowMark, Arrows, FoldedView, Group, LimitedList, Passing, folded_arrows, limited
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
-from ringfence.render.matrix import OUTSIDE
+from ringfence.render.matrix import OUTSIDE, is_wide
 from ringfence.render.pictures.boxes import (
     LONGEST_LINE,
     MOST_ARROWS,
@@ -120,11 +120,13 @@ def _boxes(view: FoldedView, shown: LimitedList, arrows: Arrows, names: ShortNam
     found = shown.found
     marks = _mark_lines(view, shown, arrows, names)
     ends = {end for arrow in arrows.arrows for end in (arrow.source, arrow.destination)}
+    open_ends: set[Group] = {mark.place for mark in arrows.from_any_address}
+    open_ends |= {arrow.destination for arrow in arrows.arrows if is_wide(arrow.source)}
     boxes: dict[Group, Box] = {}
     for place, members in enumerate(found.classes):
         if place in ends or place in marks or any(member in view.shown for member in members):
             lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(marks.get(place, ()))))
-            is_open = any(mark.place == place for mark in arrows.from_any_address)
+            is_open = place in open_ends
             everything = "; ".join([names.members(place), *marks.get(place, ())])
             style = f"box{' loud' if is_open else ''}{' group' if place in shown.rests else ''}"
             boxes[place] = Box(_lane(members), lines, style, everything)
@@ -190,7 +192,7 @@ def _legend(boxes: Iterable[Box], edges: Iterable[LaneEdge]) -> Iterator[str]:
     lines = [line for one in drawn for line in one.lines[1:]]
     texts = [*(line.rpartition(": ")[2] for line in lines), *(edge.label for edge in edges)]
     if any("loud" in one.style for one in drawn):
-        yield "thick border: any address outside the cluster may open connections to it"
+        yield "thick border: any address outside the cluster, or most of them, may open connections to it"
     if any("group" in one.style for one in drawn):
         yield "dashed border: all of a namespace, or those of it that have no box of their own"
     if any("everyone" in line for line in lines):

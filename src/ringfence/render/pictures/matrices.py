@@ -15,11 +15,11 @@ import msgspec
 from ringfence.analysis.lists import Connection, FoldedList, FoldedView, limited
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
-from ringfence.render.matrix import OUTSIDE, cell
+from ringfence.render.matrix import OUTSIDE, cell, is_wide
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
 from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, SMALL_FONT_SIZE, STYLE, shortened, text_width
 from ringfence.render.pictures.names import ShortNames
-from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 MOST_ROWS: Final = 150
@@ -220,14 +220,9 @@ def _cell(
         shown = _passing(first, f"{_members(names, row)} -> {_members(names, column)}: {first.traffic_text}")
     else:
         shown = _Cell(CellKind.SOME, "some*", "; ".join(map(str, parts)))
-    if row is None and any(_is_wide(one.source) for one in parts):
+    if row is None and any(is_wide(one.source) for one in parts):
         return msgspec.structs.replace(shown, kind=CellKind.OPEN, text=shown.text.replace("some", "most"))
     return shown
-
-
-def _is_wide(end: Reference | Addresses) -> bool:
-    """Whether an end is most of the addresses of a family: a block less a few exceptions is as open as any address."""
-    return isinstance(end, Addresses) and any(2 * end.size(family) > ALL_ADDRESSES.size(family) for family in FAMILIES)
 
 
 def _passing(one: Connection, sentence: str) -> _Cell:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ringfence.analysis.lists import Connection, FoldedView
 from ringfence.render.formats import Json
-from ringfence.render.matrix import cell
+from ringfence.render.matrix import cell, is_wide
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -41,7 +41,10 @@ class MatrixData:
                 for traffic in self._traffic
             ],
             "addresses": [
-                {"text": str(addresses), **({"all": True} if addresses == ALL_ADDRESSES else {})}
+                {
+                    "text": str(addresses),
+                    **({"all": True} if addresses == ALL_ADDRESSES else {"most": True} if is_wide(addresses) else {}),
+                }
                 for addresses in self._addresses
             ],
             "common": _ranges(common, [_NOTHING] * len(common)),

@@ -48,6 +48,7 @@ function presentContent(report, source, destination) {
     const shown = passing(found[0][1]);
     return source === OUTSIDE ? { ...shown, text, kind: "open", sign: "!" } : { ...shown, text };
   }
+  if (source === OUTSIDE && found.some(([addresses]) => addresses.most)) return { kind: "open", text, short: "most", sign: "!" };
   return { kind: "some", text, short: "some", sign: "◐" };
 }
 

@@ -272,7 +272,7 @@ function legend(report, hasPorts) {
   const meanings = [
     ["all", hasPorts ? "all" : "●", "all traffic"],
     ["some", hasPorts ? "443" : "◐", hasPorts ? "these ports, or some addresses" : "some ports, or some addresses"],
-    ["open", hasPorts ? "any" : "!", "any address may open it"],
+    ["open", hasPorts ? "any" : "!", "any address, or most of them, may open it"],
     ["none", "", "nothing"],
     ["itself", "", "one pod, which reaches itself"],
     ...(report.data.difference ? [["some opened", "▲", "opened"], ["closed", "▼", "closed"], ["some changed", "◆", "both"]] : []),

@@ -125,7 +125,7 @@ function endOf({ title, namespaces, outside }) {
 
 /** @param {Report} report @param {number} place @param {{x: number, y: number, width: number, height: number, lines: string[], title: string}} box @returns {MapBox} */
 function middleBox(report, place, box) {
-  const isOpen = pairs(report.data.incoming[place]).some(([addresses]) => report.data.addresses[addresses].all);
+  const isOpen = pairs(report.data.incoming[place]).some(([addresses]) => report.data.addresses[addresses].all || report.data.addresses[addresses].most);
   const members = report.classes[place];
   return { ...box, title: [members.map((one) => report.name(one)).join(", "), ...box.lines.slice(1)].join("; "), style: isOpen ? "loud" : "", workload: members[0] };
 }

@@ -116,7 +116,7 @@
  * @property {{egress: number[], ingress: number[]}[]} subjects
  * @property {Policy[]} policies
  * @property {Traffic[]} traffic
- * @property {{text: string, all?: boolean}[]} addresses
+ * @property {{text: string, all?: boolean, most?: boolean}[]} addresses
  * @property {number[]} common
  * @property {{cells: number[], common?: boolean}[]} rows
  * @property {number[][]} outgoing
@@ -308,7 +308,7 @@ export class Report {
    * What passes between a workload and addresses outside the cluster, as pairs of both.
    * @param {number} number
    * @param {Direction} direction
-   * @returns {[{text: string, all?: boolean}, Traffic][]}
+   * @returns {[{text: string, all?: boolean, most?: boolean}, Traffic][]}
    */
   outside(number, direction) {
     const { outgoing, incoming, addresses, traffic, workloads } = this.data;
