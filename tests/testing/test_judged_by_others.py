@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, key_of
+from tests.semantics.objects import Object, admits, key_of, labelled, namespace, pod, pods, policy, port
 from tests.strategies import clusters
 from tests.testing.worlds import TODAY
 
@@ -117,6 +117,8 @@ def test_what_surely_assumes_nothing_assumes_nothing(objects: list[Object], port
     for source, destination in product(ends, ends):
         if is_one_pod(source, destination) or not (isinstance(source, Member) or isinstance(destination, Member)):
             continue
+        if certainty.assumes_nothing(source, destination, asked):
+            assert explain(state, source, destination, asked).assumptions == ()
         if certainty.assumes_nothing(source, destination):
             for about in (asked, None):
                 assert explain(state, source, destination, about).assumptions == ()
@@ -162,6 +164,20 @@ def test_an_answer_about_a_host_is_certain_only_where_nobody_takes_it_for_a_pod_
     is_outside_certain = Certainty(state).assumes_nothing(ALL_ADDRESSES, destination)
     assert is_outside_certain is (selected == "nobody")
     assert (explain(state, ALL_ADDRESSES, destination, None).assumptions == ()) is is_outside_certain
+
+
+def test_a_rule_about_another_port_makes_no_answer_about_a_host_uncertain() -> None:
+    """A rule selects the hostNetwork pod by its labels, for port 80."""
+    proxy = pod("x/proxy", {"app": "proxy"}, addresses=["192.0.2.1"], hostNetwork=True, nodeName="n2")
+    db = pod("x/db", {"app": "db"}, addresses=["10.0.0.1"], nodeName="n1")
+    rule = admits(pods(labelled(app="proxy")), ports=[port(80)])
+    state = cluster_of([namespace("x"), proxy, db, policy("x/p", labelled(app="db"), ingress=[rule])]).state
+    of_name = {one.reference.name: one for one in state.members()}
+    for number, is_certain in ((80, False), (81, True)):
+        asked = Traffic.of("TCP", ((number, number),))
+        for source in (of_name["proxy"], ALL_ADDRESSES):
+            assert Certainty(state).assumes_nothing(source, of_name["db"], asked) is is_certain
+            assert (explain(state, source, of_name["db"], asked).assumptions == ()) is is_certain
 
 
 @given(clusters(), st.data())

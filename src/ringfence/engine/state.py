@@ -65,7 +65,7 @@ from ringfence.model.services import Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.plugins import NOT_IN_POLICIES, PluginTraits, Traits
-from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
 NO_NAMESPACES: Final[Mapping[str, Labels]] = {}
@@ -83,6 +83,7 @@ class State:
         """`most_divided` limits what policies say about nodes (`policies.PoliciesInForce`)."""
         self.namespaces = Namespaces()
         self.nodes: dict[str, Node] = {}
+        self._addresses_of_node: dict[str, Addresses] = {}
         self._service_objects = ServiceObjects(self.namespaces)
         self.only_namespace = ""
         """The only namespace that could be read of a running cluster; empty if all could."""
@@ -152,6 +153,7 @@ class State:
     def _replace_node(self, name: str, node: Node | None) -> None:
         """Note a node, or that it is gone, and update what depends on its labels and addresses."""
         before = self.nodes.pop(name, None)
+        self._addresses_of_node.pop(name, None)
         if node:
             self.nodes[name] = node
         self._in_force.replace_node(name, node)
@@ -162,6 +164,14 @@ class State:
         if before and node and before.status == node.status:
             return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         self._members.refresh_node(name)
+
+    def addresses_of_node(self, name: str) -> Addresses:
+        """The addresses of a node; none if there is no such node."""
+        found = self._addresses_of_node.get(name)
+        if found is None:
+            node = self.nodes.get(name)
+            found = self._addresses_of_node[name] = addresses_of(node) if node else NO_ADDRESSES
+        return found
 
     def addresses_of_nodes(self, selector: Selector) -> Addresses:
         """The addresses of the nodes whose labels a selector matches."""

@@ -77,7 +77,9 @@ class Asking:
     def assumptions(self, answer: Answer) -> tuple[str, ...]:
         """What an answer assumes; found without its reasons where it surely assumes nothing."""
         certain = self.certainty.assumes_nothing
-        if all(pair.via is None and certain(pair.source, pair.destination) for pair in answer.pairs):
+        if all(
+            pair.via is None and certain(pair.source, pair.destination, pair.asked_traffic) for pair in answer.pairs
+        ):
             return ()
         return answer.assumptions
 

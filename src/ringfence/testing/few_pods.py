@@ -1,8 +1,8 @@
 """Few pods that stand for many: the answer about them is the answer about all.
 
-Pods of one workload that no policy can tell apart get the same answer, with the same assumptions. Of these, two stand
-for all: two, because a question whose both sides have the same pods is about two different ones. Nodes count only where
-one side uses the network of nodes: then it matters which pods are on the same node.
+Pods of one workload that no policy can tell apart get the same answer, with the same assumptions. Of these, one stands
+for all, and two do in a question whose both sides have the same pods, because it is about two different ones. Nodes
+count only where one side uses the network of nodes: then it matters which pods are on the same node.
 """
 
 from collections import Counter
@@ -27,6 +27,7 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
     if len(source.ends) <= _FEW and len(destination.ends) <= _FEW:
         return source, destination
     by_ports = bool(ports.names)
+    number = 1 if frozenset(source.ends).isdisjoint(destination.ends) else 2
     hosts_on_both = _has_hosts(source) and _has_hosts(destination)
 
     def alike(pod: Member, node: object) -> object:
@@ -38,6 +39,7 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
         return _few(
             endpoint,
             lambda pod: alike(pod, pod.node if hosts_on_both else pod.node in nodes) if pod.host_network else pod,
+            number,
         )
 
     def with_few_pods(endpoint: Endpoint, other: Endpoint) -> Endpoint:
@@ -50,7 +52,7 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
             counts = pod.node in nodes or _is_on_a_node_of(state, pod, outside)
             return alike(pod, pod.node if counts else "")
 
-        return _few(endpoint, group)
+        return _few(endpoint, group, number)
 
     if not _is_plain(source) and not _is_plain(destination):
         return source, destination
@@ -59,8 +61,8 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
     return with_few_pods(source, destination), with_few_pods(destination, source)
 
 
-def _few(endpoint: Endpoint, group: Callable[[Member], object]) -> Endpoint:
-    """An endpoint with two pods of each group."""
+def _few(endpoint: Endpoint, group: Callable[[Member], object], number: int) -> Endpoint:
+    """An endpoint with a number of pods of each group."""
     if len(endpoint.ends) <= _FEW or not _is_plain(endpoint):
         return endpoint
     taken: Counter[object] = Counter()
@@ -69,7 +71,7 @@ def _few(endpoint: Endpoint, group: Callable[[Member], object]) -> Endpoint:
         if isinstance(end, Member):
             key = group(end)
             taken[key] += 1
-            if taken[key] > 2:
+            if taken[key] > number:
                 continue
         kept.append(end)
     return replace(endpoint, ends=tuple(kept))

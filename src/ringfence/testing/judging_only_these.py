@@ -4,7 +4,7 @@ Nobody else means every other pod, the other pods of the same end among them, an
 can forbid does not count: what a node sends to its own pods, and a pod to itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, reduce
 from operator import or_
 
@@ -17,6 +17,7 @@ from ringfence.engine.population import Member
 from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING
+from ringfence.sets import bitsets
 from ringfence.sets.addresses import LOOPBACK, NO_ADDRESSES, Addresses
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import ALL_TRAFFIC
@@ -177,26 +178,42 @@ class _Only:
         return self._asking.answer_of(self.own, other, ports)
 
     def _other_pods(self, listed: set[Member], *, thoroughly: bool) -> Iterator[Endpoint]:
-        """The pods that are not listed and may have something to do with the end: of those that are alike, two.
+        """The pods that are not listed and may have something to do with the end: of those that are alike, one.
 
-        Two, because one of them may be the end itself.
+        Or two, if the first is of the end itself.
         """
-        others, reached = self._asking.others, self._reached()
-        bits = {self._state.identity(pod).bit for pod in listed if not pod.host_network}
-        for bit, pods in others.by_identity.items():
-            if reached is not None and not reached >> bit & 1 and not (thoroughly and self._may_assume(bit)):
-                continue
-            left = [pod for pod in pods if pod not in listed] if bit in bits else pods
+        by_identity, of_listed = self._asking.others.by_identity, {self._state.identity(pod).bit for pod in listed}
+        for bit in self._identities_asked_about(thoroughly=thoroughly):
+            pods = by_identity[bit]
+            left = [pod for pod in pods if pod not in listed] if bit in of_listed else pods
             if left and self._is_about_names:
                 yield from (Endpoint(str(pod.reference), (pod,)) for pod in left)
             elif left:
-                yield Endpoint(str(left[0].reference), tuple(left if self._counts_nodes else left[:2]))
+                yield Endpoint(str(left[0].reference), tuple(left) if self._counts_nodes else self._standing_for(left))
+        yield from self._other_hosts(listed)
+
+    def _identities_asked_about(self, *, thoroughly: bool) -> Iterable[int]:
+        """The identities between whose pods and the end something may pass, or, `thoroughly`, be assumed."""
+        others, reached = self._asking.others, self._reached()
+        if reached is None:
+            return others.by_identity
+        asked = reached & others.all
+        if thoroughly:
+            doubtful = others.all & ~asked & ~(others.known if self._is_known else 0)
+            asked |= bitsets.of(bit for bit in bitsets.members(doubtful) if self._may_assume(bit))
+        return bitsets.members(asked)
+
+    def _standing_for(self, pods: Sequence[Member]) -> tuple[Member, ...]:
+        return tuple(pods[:2] if pods[0] in self.own.ends else pods[:1])
+
+    def _other_hosts(self, listed: set[Member]) -> Iterator[Endpoint]:
+        """The hostNetwork pods that are not listed, those of one workload that are alike together."""
         hosts: dict[object, list[Member]] = {}
-        for pod in others.hosts:
+        for pod in self._asking.others.hosts:
             if pod not in listed:
                 alike = (self._state.workload(pod), self._state.identity(pod).bit, pod.node in self._nodes)
                 hosts.setdefault(pod if self._is_about_names or self._counts_nodes else alike, []).append(pod)
-        yield from (Endpoint(str(pods[0].reference), tuple(pods[:2])) for pods in hosts.values())
+        yield from (Endpoint(str(pods[0].reference), self._standing_for(pods)) for pods in hosts.values())
 
     @cached_property
     def _nodes(self) -> frozenset[str]:
@@ -225,8 +242,6 @@ class _Only:
     def _may_assume(self, bit: int) -> bool:
         """Whether the answer about the pods of an identity may assume something."""
         certainty = self._asking.certainty
-        if self._is_known and self._asking.others.known >> bit & 1:
-            return False
         pods = self._asking.others.by_identity[bit]
         ends = [end for end in self.own.ends if isinstance(end, Member)]
         if self._expectation.direction is Direction.INGRESS:

@@ -11,18 +11,21 @@ import msgspec
 from ringfence.engine.answers import Certainty
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
+from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
 
 class OtherPods(msgspec.Struct, frozen=True):
     """The pods with networks of their own by the bit of their identity, and those that use their node's.
 
+    `all` are the identities of the former, in the order of their bits.
     `known` are the identities of which each pod has an address and lacks no fact that an assumption could be about.
     """
 
     version: tuple[int, object]
     by_identity: Mapping[int, tuple[Member, ...]]
     hosts: tuple[Member, ...]
+    all: Bitset
     known: Bitset
 
 
@@ -39,8 +42,9 @@ def other_pods(state: State, certainty: Certainty) -> OtherPods:
         found[bit].append(pod)
         if not (pod.addresses and certainty.is_known(pod)):
             unknown |= 1 << bit
-    known = state.population.everyone & ~unknown
-    return OtherPods(version_of(state), {bit: tuple(pods) for bit, pods in found.items()}, tuple(hosts), known)
+    listed = {bit: tuple(pods) for bit, pods in found.items()}
+    everyone = bitsets.of(found)
+    return OtherPods(version_of(state), listed, tuple(hosts), everyone, everyone & ~unknown)
 
 
 def version_of(state: State) -> tuple[int, object]:

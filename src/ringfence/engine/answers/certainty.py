@@ -6,17 +6,17 @@ them needs no reasons; what is not may still assume nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 from ringfence.engine.answers.host_selections import unapplied_policies, would_select
 from ringfence.engine.answers.unknown_labels import values_named
 from ringfence.engine.answers.verdicts import node_addresses
-from ringfence.engine.policies import NETWORK_POLICY_TIER, End, Profile
+from ringfence.engine.policies import NETWORK_POLICY_TIER, End, Profile, Stack
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import LOOPBACK, Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class Certainty:
@@ -27,18 +27,19 @@ class Certainty:
         self._revision = state.revision
         self._known: dict[Member, bool] = {}
         self._different_hosts: list[Member] | None = None
-        self._without_hosts: WeakKeyDictionary[Profile, bool] = WeakKeyDictionary()
+        self._without_hosts: WeakKeyDictionary[Profile, dict[Traffic, bool]] = WeakKeyDictionary()
         self._without_blocks: WeakKeyDictionary[Profile, bool] = WeakKeyDictionary()
 
-    def assumes_nothing(self, source: End, destination: End) -> bool:
-        """Whether an answer about any traffic between two ends surely assumes nothing.
+    def assumes_nothing(self, source: End, destination: End, asked: Traffic = ALL_TRAFFIC) -> bool:
+        """Whether an answer about some traffic, by default any, between two ends surely assumes nothing.
 
         The connection is to the destination's own port: how it is translated is not looked at.
         """
         self._forget_what_changed()
         if self._state.doubts or self._state.enforced_by is not None:
             return False
-        return self._side(source, Direction.EGRESS, destination) and self._side(destination, Direction.INGRESS, source)
+        egress, ingress = Direction.EGRESS, Direction.INGRESS
+        return self._side(source, egress, destination, asked) and self._side(destination, ingress, source, asked)
 
     def is_known(self, pod: Member) -> bool:
         """Whether all is known about a pod that an assumption could be about, its address excepted."""
@@ -64,7 +65,7 @@ class Certainty:
         names = Counter((port.name, port.protocol) for port in pod.named_ports)
         return max(names.values(), default=0) < 2
 
-    def _side(self, subject: End, direction: Direction, peer: End) -> bool:
+    def _side(self, subject: End, direction: Direction, peer: End, asked: Traffic) -> bool:
         if isinstance(subject, Addresses):
             return True
         if subject.host_network:
@@ -76,38 +77,44 @@ class Certainty:
         if any(profile.tier != NETWORK_POLICY_TIER for profile in stack):
             return False  # the order of policies, nodes and domain names
         if isinstance(peer, Addresses):
-            return self._is_known_outside(subject, peer, stack)
+            return self._is_known_outside(subject, peer, stack, asked)
         if peer.host_network:
             # A pod and its own node are a case apart, and the two may be that as long as one of the nodes is not known.
             are_apart = "" != subject.node != peer.node != ""
-            return are_apart and self._is_known_host(peer) and all(map(self._selects_no_host, stack))
+            return are_apart and self._is_known_host(peer) and self._selects_no_host(stack, asked)
         return self.is_known(peer) and (bool(peer.addresses) or all(map(self._has_no_blocks, stack)))
 
     def _is_known_host(self, host: Member) -> bool:
         unknown = any(values_named(self._state, label) for label in host.unknown_labels)
         return bool(host.addresses) and not unknown and self._has_known_fields(host)
 
-    def _is_known_outside(self, subject: Member, peer: Addresses, stack: Iterable[Profile]) -> bool:
+    def _is_known_outside(self, subject: Member, peer: Addresses, stack: Stack, asked: Traffic) -> bool:
         """Whether nothing can be assumed about a pod and addresses: they are no node's of which that would matter."""
         state = self._state
         if state.only_namespace or node_addresses(state, subject) & peer or (state.nodes and not subject.node):
             return False
-        if all(map(self._selects_no_host, stack)):
+        if self._selects_no_host(stack, asked):
             return True
         outside = peer - LOOPBACK
         return not any(
             outside.contains(*address) for host in state.host_network_members() for address in host.addresses
         )
 
-    def _selects_no_host(self, profile: Profile) -> bool:
-        """Whether no rule would select any hostNetwork pod by its labels, which plugins may do."""
-        found = self._without_hosts.get(profile)
-        if found is None:
-            selections = [one for rule in profile.rules for one in rule.peers.selections]
-            hosts = self._hosts() if selections else ()
-            found = not any(would_select(self._state, one, host) for one in selections for host in hosts)
-            self._without_hosts[profile] = found
-        return found
+    def _selects_no_host(self, stack: Stack, asked: Traffic) -> bool:
+        """Whether no rule that may be about the traffic would select a hostNetwork pod by its labels.
+
+        Plugins may match such pods by their labels.
+        """
+        for profile in stack:
+            known = self._without_hosts.setdefault(profile, {})
+            if asked not in known:
+                rules = (rule for rule in profile.rules if rule.port_names or rule.traffic & asked)
+                selections = [one for rule in rules for one in rule.peers.selections]
+                hosts = self._hosts() if selections else ()
+                known[asked] = not any(would_select(self._state, one, host) for one in selections for host in hosts)
+            if not known[asked]:
+                return False
+        return True
 
     def _hosts(self) -> list[Member]:
         """The hostNetwork pods, one of those with the same labels, as of a DaemonSet."""

@@ -11,7 +11,7 @@ from operator import and_
 from typing import NamedTuple
 
 from ringfence.engine.policies import End, PortQuestion
-from ringfence.engine.population import Member, addresses_of, is_one_pod
+from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.plugins import OwnNode
@@ -198,8 +198,7 @@ def exempt_of_source(state: State, source: Member) -> Addresses:
 
 def node_addresses(state: State, pod: Member) -> Addresses:
     """The addresses of a pod's node, as far as the node and the status of the pod contain them."""
-    node = state.nodes.get(pod.node)
-    addresses = addresses_of(node) if node else NO_ADDRESSES
+    addresses = state.addresses_of_node(pod.node)
     for family, number in pod.host_addresses:
         addresses |= Addresses.in_family(family, ((number, number),))
     return addresses
