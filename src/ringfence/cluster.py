@@ -19,6 +19,7 @@ from ringfence.analysis.differences import (
     AffectingTrait,
     ClusterDifference,
     ClusterSnapshot,
+    ObjectPlaces,
     RedundancyHere,
     SnapshotDifference,
     affecting_traits,
@@ -125,7 +126,8 @@ class Cluster(ClusterInput):
         is_upstream = self._state.enforced_by is other._state.enforced_by is None
         if is_upstream and mine and theirs and (changes := changes_of_policies_alone(mine, theirs)) is not None:
             return difference_in_policies(self.state, changes, names, theirs.origin)
-        found = difference(self.state, other.state, names)
+        places = ObjectPlaces(self._admission.place_of, other._admission.place_of)
+        found = difference(self.state, other.state, names, places)
         return with_plugin_causes(self.state, other.state, found)
 
     def snapshot(self, *, possible: bool = True) -> ClusterSnapshot:

@@ -1,9 +1,12 @@
 """Services that lead elsewhere, and for whom that opens or closes them: as single questions about each side say."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from tests.semantics.objects import Object, admits, container_port, labelled, namespace, pod, pods, policy, port
 
-from ringfence.analysis.differences import ClusterDifference
+from ringfence.analysis.differences import ClusterDifference, ServiceChange
 from ringfence.cluster import Cluster
 from ringfence.render.differences import difference_text
 
@@ -89,3 +92,36 @@ def test_a_service_that_leads_elsewhere(before: Object, after: Object, expected:
         for workload in one.closed:
             assert old.can(str(workload), "x/svc/db", port=5432).any
     assert not old.diff(cluster(before)).services
+
+
+def test_a_service_of_one_cluster_alone_opens_and_closes_nothing() -> None:
+    without, with_service = cluster(), cluster(service({"version": "1"}))
+    (added,), (removed,) = without.diff(with_service).services, with_service.diff(without).services
+    assert (added.opened, added.closed, removed.opened, removed.closed) == ((), (), (), ())
+    assert told(without.diff(with_service))[0] == "  ~ added: x/Service/db TCP 5432, which leads to x/old:5432"
+    assert told(with_service.diff(without))[0] == "  ~ removed: x/Service/db TCP 5432, which led to x/old:5432"
+
+
+def test_a_service_whose_pods_have_changed_is_written_as_before() -> None:
+    """The Service selects version 1: a pod of it is there now that was of version 2."""
+    before = cluster(service({"version": "1"}))
+    after = cluster(service({"version": "1"}), pod("x/new", OLD, ports=[container_port("sql", 5432)]))
+    (found,) = before.diff(after).services
+    assert found.change is ServiceChange.PODS
+    assert told(before.diff(after))[0] == (
+        "  ~ x/Service/db TCP 5432, which is written as before, now leads to x/new:5432, x/old:5432, "
+        "and before to x/old:5432"
+    )
+
+
+def test_the_place_of_a_service_is_where_it_is_written_now(tmp_path: Path) -> None:
+    paths = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    for path, selector in zip(paths, ({"version": "1"}, {"version": "2"}), strict=True):
+        objects = [namespace("x"), pod("x/old", OLD), pod("x/new", NEW), service(selector)]
+        path.write_text("---\n".join(yaml.safe_dump(one) for one in objects))
+    before, after = (Cluster.load(path) for path in paths)
+    (found,) = before.diff(after).services
+    assert found.place is not None
+    line = paths[1].read_text().splitlines()[found.place.line - 1]
+    assert (found.place.file, line) == (str(paths[1]), "apiVersion: v1")
+    assert "Service" in paths[1].read_text().splitlines()[found.place.line]

@@ -98,7 +98,7 @@ def test_the_verdict_is_the_first_thing_that_is_seen(tmp_path: Path) -> None:
 def test_only_what_is_dangerous_is_unfolded() -> None:
     found = changed(row(ConnectionChange.OPENED, "a"), row(ConnectionChange.CLOSED, "a"), texts=("b",))
     assert headings(review_comment(found, "A", "B", KEY)) == [
-        "### 1 opened, 1 closed, 1 isolation changed, 1 unknown, 1 workloads added",
+        "### 1 opened, 1 closed, 1 isolation changed, 1 unknown, 1 workload added",
         "#### 1 opened",
         "1 closed",
         "#### 1 isolation changed",

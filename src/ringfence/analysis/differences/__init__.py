@@ -11,10 +11,12 @@ from ringfence.analysis.differences.arrows_of_change import (
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
-from ringfence.analysis.differences.changed_services import ChangedService, TargetOfService
+from ringfence.analysis.differences.changed_routes import ChangedRoute, RoutedService
+from ringfence.analysis.differences.changed_services import ChangedService, ServiceChange, TargetOfService
 from ringfence.analysis.differences.changes_of_policies import changes_of_policies_alone
 from ringfence.analysis.differences.cluster_differences import PolicyChange, difference, difference_in_policies
 from ringfence.analysis.differences.matched_workloads import RenamedWorkload
+from ringfence.analysis.differences.object_places import ObjectPlaces
 from ringfence.analysis.differences.redundant_here import RedundancyHere, redundancy_here
 from ringfence.analysis.differences.snapshots import (
     ClusterSnapshot,
@@ -47,18 +49,22 @@ __all__ = [
     "ChangedConnections",
     "ChangedExposure",
     "ChangedIsolation",
+    "ChangedRoute",
     "ChangedService",
     "ClusterDifference",
     "ClusterSnapshot",
     "ConnectionChange",
     "Effect",
     "Ends",
+    "ObjectPlaces",
     "PolicyChange",
     "PolicyCount",
     "PossibleConnections",
     "RedundancyHere",
     "RenamedWorkload",
     "ReviewedChange",
+    "RoutedService",
+    "ServiceChange",
     "SnapshotDifference",
     "SnapshotEnds",
     "TargetOfService",

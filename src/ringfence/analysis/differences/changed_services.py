@@ -5,15 +5,18 @@ reaches the pods behind it: with another selector or target port these are other
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 
 import msgspec
 
 from ringfence.analysis.differences.matched_workloads import ClusterView, Matched, RenamedWorkload
+from ringfence.analysis.differences.object_places import ObjectPlaces
 from ringfence.analysis.endpoints import Backend, backends
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
+from ringfence.model.origin import Place
 from ringfence.model.services import Service
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
@@ -31,10 +34,23 @@ class TargetOfService(msgspec.Struct, frozen=True, order=True):
         return f"{self.name}:{self.port}"
 
 
-class ChangedService(msgspec.Struct, frozen=True):
-    """A port of a Service of both clusters that leads elsewhere than before.
+class ServiceChange(StrEnum):
+    """What has changed about a port of a Service: the value is the word in the documents."""
 
-    `opened` are the workloads that reach something behind it now and did not before, `closed` the reverse.
+    ADDED = "added"
+    REMOVED = "removed"
+    SERVICE = "service"
+    """The Service is written differently."""
+    PODS = "pods"
+    """The Service is written as before, and other pods are behind it, or the same with other ports."""
+
+
+class ChangedService(msgspec.Struct, frozen=True):
+    """A port of a Service that leads elsewhere than before, or of a Service that one cluster does not have.
+
+    `opened` are the workloads that reach something behind it now and did not before, `closed` the reverse; nobody, if
+    the Service was added or removed: who reaches the pods without it is among the connections. `place` is where the
+    Service is read, or was.
     """
 
     service: Reference
@@ -44,30 +60,41 @@ class ChangedService(msgspec.Struct, frozen=True):
     after: tuple[TargetOfService, ...]
     opened: tuple[Reference, ...]
     closed: tuple[Reference, ...]
+    change: ServiceChange = ServiceChange.SERVICE
+    place: Place | None = None
 
 
 def changed_services(
-    views: tuple[ClusterView, ClusterView], matched: Sequence[Matched], renamed: Sequence[RenamedWorkload]
+    views: tuple[ClusterView, ClusterView],
+    matched: Sequence[Matched],
+    renamed: Sequence[RenamedWorkload],
+    places: ObjectPlaces,
 ) -> tuple[ChangedService, ...]:
-    """The ports of Services that lead elsewhere, by namespace, name and port. Services of one cluster alone are not."""
-    old, new = (view.state for view in views)
+    """The ports of Services that lead elsewhere, and those of Services that were added or removed.
+
+    By namespace, name and port.
+    """
+    old, new = (view.state.services for view in views)
     names = {one.before: one.after for one in renamed}
-    return tuple(
+    found = (
         change
-        for key in sorted(old.services.keys() & new.services.keys())
-        for change in _changes(views, matched, names, old.services[key], new.services[key])
+        for key in sorted(old.keys() | new.keys())
+        for change in _changes(views, matched, names, old.get(key), new.get(key))
     )
+    return tuple(msgspec.structs.replace(one, place=places.of(one.service)) for one in found)
 
 
 def _changes(
     views: tuple[ClusterView, ClusterView],
     matched: Sequence[Matched],
     names: Mapping[Reference, Reference],
-    was: Service,
-    now: Service,
+    was: Service | None,
+    now: Service | None,
 ) -> Iterator[ChangedService]:
-    ports = {(one.port, one.protocol) for service in (was, now) for one in service.spec.ports or ()}
-    for port, protocol in sorted(ports):
+    written = [one for one in (was, now) if one]
+    reference = Reference(written[-1].metadata.namespace, "Service", written[-1].metadata.name)
+    change = _change(was, now)
+    for port, protocol in sorted({(one.port, one.protocol) for service in written for one in service.spec.ports or ()}):
         led, leads = (
             _behind(view.state, service, protocol, port) for view, service in zip(views, (was, now), strict=True)
         )
@@ -76,7 +103,7 @@ def _changes(
             continue
         opened, closed = [], []
         behind = {target.workload for target in (*before, *after)}
-        for place, one in enumerate(matched):
+        for place, one in enumerate(matched) if was and now else ():
             if one.reference in behind and not one.is_several:
                 continue  # a single pod behind the Service may reach itself by it, which says nothing
             reached = _reaches(views[0], place, led), _reaches(views[1], place, leads)
@@ -84,11 +111,18 @@ def _changes(
                 opened.append(one.reference)
             elif reached == (True, False):
                 closed.append(one.reference)
-        reference = Reference(now.metadata.namespace, "Service", now.metadata.name)
-        yield ChangedService(reference, protocol, port, before, after, tuple(opened), tuple(closed))
+        yield ChangedService(reference, protocol, port, before, after, tuple(opened), tuple(closed), change)
 
 
-def _behind(state: State, service: Service, protocol: str, port: int) -> list[Backend]:
+def _change(was: Service | None, now: Service | None) -> ServiceChange:
+    if was is None or now is None:
+        return ServiceChange.ADDED if now else ServiceChange.REMOVED
+    return ServiceChange.PODS if was.spec == now.spec else ServiceChange.SERVICE
+
+
+def _behind(state: State, service: Service | None, protocol: str, port: int) -> list[Backend]:
+    if service is None:
+        return []
     try:
         return [one for one in backends(state, service, protocol, port) if one.port is not None]
     except EndpointError:  # without endpoints, without this port, or an alias: nothing is reached by it

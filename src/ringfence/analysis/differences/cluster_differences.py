@@ -34,6 +34,7 @@ from ringfence.analysis.differences.changed_exposure import (
     exposure_rows,
     is_relabelled,
 )
+from ringfence.analysis.differences.changed_routes import changed_routes
 from ringfence.analysis.differences.changed_services import changed_services
 from ringfence.analysis.differences.exposure_examples import ExposureClaim
 from ringfence.analysis.differences.matched_workloads import (
@@ -43,6 +44,7 @@ from ringfence.analysis.differences.matched_workloads import (
     match,
     match_alone,
 )
+from ringfence.analysis.differences.object_places import ObjectPlaces
 from ringfence.analysis.differences.relabelling import Relabelling
 from ringfence.analysis.differences.rows_of_change import connection_rows, isolation_rows
 from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
@@ -62,8 +64,16 @@ class PolicyChange(NamedTuple):
     origin: Origin | None
 
 
-def difference(before: State, after: State, names: tuple[str, str] = ("A", "B")) -> ClusterDifference:
-    """What the change from one cluster to another does. `names` are what texts call the two sets of policies."""
+def difference(
+    before: State,
+    after: State,
+    names: tuple[str, str] = ("A", "B"),
+    places: ObjectPlaces = ObjectPlaces(),  # noqa: B008
+) -> ClusterDifference:
+    """What the change from one cluster to another does. `names` are what texts call the two sets of policies.
+
+    `places` are where the objects of both are read.
+    """
     workloads = match(before, after)
     views = (
         ClusterView(before, [one.before for one in workloads.common]),
@@ -77,7 +87,8 @@ def difference(before: State, after: State, names: tuple[str, str] = ("A", "B"))
     return msgspec.structs.replace(
         difference,
         exposure=exposure_rows(views, workloads.common, claims),
-        services=changed_services(views, workloads.common, workloads.renamed),
+        services=changed_services(views, workloads.common, workloads.renamed, places),
+        routes=changed_routes(before, after, places),
     )
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, attributed_to
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
+from ringfence.analysis.differences.changed_routes import ChangedRoute
 from ringfence.analysis.differences.changed_services import ChangedService
 from ringfence.analysis.differences.matched_workloads import RenamedWorkload
 from ringfence.analysis.differences.unread_changes import UnreadChange
@@ -81,7 +82,8 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
     None where both have the same policies. `unknown` are the assumptions on which answers depend only since the change,
     `known` those on which they no longer do. `reviewed` are rows that were reviewed and do not count. `renamed`
-    workloads are no difference: they are compared as one, under their present names. `services` lead elsewhere.
+    workloads are no difference: they are compared as one, under their present names. `services` lead elsewhere, and
+    `routes`, such as an Ingress, to other Services.
     `unread` are policies that are not read and differ: what they change is not known.
     """
 
@@ -102,6 +104,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     reviewed: tuple[ReviewedChange, ...] = ()
     renamed: tuple[RenamedWorkload, ...] = ()
     services: tuple[ChangedService, ...] = ()
+    routes: tuple[ChangedRoute, ...] = ()
 
     def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
         """The connections that were opened, or closed."""
@@ -136,6 +139,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
             or self.added
             or self.removed
             or self.services
+            or self.routes
             or self.exposure_changed
             or self.unknown
             or self.known

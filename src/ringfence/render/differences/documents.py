@@ -9,17 +9,20 @@ from ringfence.analysis.differences import (
     ChangedConnections,
     ChangedExposure,
     ChangedIsolation,
+    ChangedRoute,
     ChangedService,
     ClusterDifference,
     ConnectionChange,
     Ends,
     ReviewedChange,
+    RoutedService,
     TargetOfService,
     UnreadChange,
     When,
 )
 from ringfence.analysis.possible import Counterexample, Outcome
 from ringfence.engine.possible import Role
+from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.plugins import PluginTraits
 from ringfence.render.comparisons import possible_end_json
@@ -59,6 +62,7 @@ def difference_json(
             "changes": [_change_json(one) for one in found.connections],
             "allowed": [_reviewed_json(one) for one in found.reviewed],
             "services": [_service_json(one) for one in found.services],
+            "routes": [_route_json(one) for one in found.routes],
             "exposure": [_exposure_json(one) for one in found.exposure],
             "isolation": [_isolation_json(one) for one in found.isolation],
             "policies": _meaning_json(found),
@@ -88,6 +92,7 @@ def _summary_json(found: ClusterDifference) -> Json:
         "closed": len(found.of(ConnectionChange.CLOSED)),
         "exposure": len(found.exposure) or int(found.exposure_changed),
         "services": len(found.services),
+        "routes": len(found.routes),
         "isolation": len(found.isolation),
         "unknown": len(found.unknown),
         "notRead": len(found.unread),
@@ -129,6 +134,24 @@ def _service_json(one: ChangedService) -> Json:
         "after": list(map(_target_json, one.after)),
         "opened": list(map(end_json, one.opened)),
         "closed": list(map(end_json, one.closed)),
+        "change": one.change.value,
+        **_place_json(one.place),
+    }
+
+
+def _place_json(place: Place | None) -> Json:
+    return {"file": place.file if place else None, "line": place.line if place else None}
+
+
+def _route_json(one: ChangedRoute) -> Json:
+    def targets(some: Iterable[RoutedService]) -> list[Json]:
+        return [{"service": end_json(target.service), "port": target.port or None} for target in some]
+
+    return {
+        "object": end_json(one.object),
+        "before": targets(one.before),
+        "after": targets(one.after),
+        **_place_json(one.place),
     }
 
 

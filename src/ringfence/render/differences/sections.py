@@ -10,12 +10,14 @@ from ringfence.analysis.differences import (
     ChangedConnections,
     ChangedExposure,
     ChangedIsolation,
+    ChangedRoute,
     ChangedService,
     ClusterDifference,
     ConnectionChange,
     Effect,
     Ends,
     ReviewedChange,
+    ServiceChange,
     UnreadChange,
     When,
 )
@@ -63,7 +65,6 @@ class Section(msgspec.Struct, frozen=True):
 def difference_sections(found: ClusterDifference, first: str, second: str) -> Iterator[Section]:
     """The sections that have a row, the dangerous kinds of changes first."""
     opened, closed = found.of(ConnectionChange.OPENED), found.of(ConnectionChange.CLOSED)
-    unknown = [*found.unknown, *found.known]
     lost = any(not one.is_isolated for one in found.isolation)
     columns = ("from", "to", "traffic", "because")
     exposed = ("workload", "change", "pods that do not exist yet", "traffic", "because")
@@ -75,13 +76,14 @@ def difference_sections(found: ClusterDifference, first: str, second: str) -> It
         Section(
             "services", _services_heading(found), tuple(map(_service, found.services)), bool(found.opened_services)
         ),
+        Section("routes", _routes_heading(found), tuple(map(_route, found.routes)), any(map(_leads_on, found.routes))),
         Section("exposure opened", f"{len(wider)} exposures opened", tuple(_exposures(wider, spaces)), True, exposed),
         Section(
             "exposure closed", f"{len(narrower)} exposures closed", tuple(_exposures(narrower, spaces)), False, exposed
         ),
         Section("exposure", "exposure", tuple(_exposure_example(found, first, second)), True),
         Section("isolation", _isolation_heading(found), tuple(map(_isolation, found.isolation)), lost),
-        Section("unknown", f"{len(unknown)} unknown", tuple(_unknown(found))),
+        Section("unknown", _unknown_heading(found), tuple(_unknown(found))),
         Section("not read", f"{len(found.unread)} not read", tuple(map(_unread, found.unread)), True),
         Section("allowed", f"{len(found.reviewed)} allowed", tuple(map(_reviewed, found.reviewed))),
         Section("workloads", _workloads_heading(found), tuple(_workloads(found))),
@@ -94,11 +96,12 @@ def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
     parts = [f"{len(found.of(kind))} {kind.value}" for kind in ConnectionChange] if found.connections else []
     parts += [f"{len(found.reviewed)} allowed"] if found.reviewed else []
     parts += [_services_heading(found)] if found.services else []
+    parts += [_routes_heading(found)] if found.routes else []
     parts += _exposure_parts(found)
     parts += [_isolation_heading(found)] if found.isolation else []
-    parts += [f"{len(found.unknown)} unknown"] if found.unknown else []
-    parts += [f"{len(found.added)} workloads added"] if found.added else []
-    parts += [f"{len(found.removed)} workloads removed"] if found.removed else []
+    parts += [_unknown_heading(found)] if found.unknown or found.known else []
+    for some, what in ((found.added, "added"), (found.removed, "removed")):
+        parts += [f"{len(some)} {'workload' if len(some) == 1 else 'workloads'} {what}"] if some else []
     counts = (
         ("added", found.policies.added),
         ("removed", found.policies.removed),
@@ -174,20 +177,54 @@ def _reviewed(one: ReviewedChange) -> Row:
 
 
 def _services_heading(found: ClusterDifference) -> str:
-    return f"{len(found.services)} {'Service leads' if len(found.services) == 1 else 'Services lead'} elsewhere"
+    alone = (ServiceChange.ADDED, ServiceChange.REMOVED)
+    counts = [(sum(one.change not in alone for one in found.services), "leads elsewhere", "lead elsewhere")]
+    counts += [(sum(one.change is what for one in found.services), what.value, what.value) for what in alone]
+    some = (f"{count} {f'Service {one}' if count == 1 else f'Services {many}'}" for count, one, many in counts if count)
+    return ", ".join(some)
 
 
 def _service(one: ChangedService) -> Row:
     mark = "+" if one.opened else "-" if one.closed else "~"
-    before, after = (listed(targets) if targets else ("nothing",) for targets in (one.before, one.after))
-    joint = ", and before to " if set(one.before) & set(one.after) else ", and no longer to "
-    sentence = phrase(Name(f"{one.service} {one.protocol} {one.port}"), " now leads to ", after, joint, before)
+    name = Name(f"{one.service} {one.protocol} {one.port}")
+    written = phrase(" (", Name(str(one.place)), ")") if one.place else ()
+    if one.change in (ServiceChange.ADDED, ServiceChange.REMOVED):
+        verb = "leads" if one.after else "led"
+        sentence = phrase(
+            f"{one.change.value}: ", name, f", which {verb} to ", listed(one.after or one.before), written
+        )
+        return Row(mark, sentence, place=one.place if one.after else None)
+    unchanged = ", which is written as before," if one.change is ServiceChange.PODS else ""
+    sentence = phrase(name, written, f"{unchanged} now leads to ", _elsewhere(one))
     reasons = [
         phrase(f"{what} reached by ", listed(workloads))
         for what, workloads in (("now", one.opened), ("no longer", one.closed))
         if workloads
     ]
-    return Row(mark, sentence, tuple(reasons or [("the same workloads reach it as before",)]))
+    return Row(mark, sentence, tuple(reasons or [("the same workloads reach it as before",)]), place=one.place)
+
+
+def _elsewhere(one: ChangedService | ChangedRoute) -> Phrase:
+    """What is behind it now, and what was before."""
+    before, after = (listed(targets) if targets else ("nothing",) for targets in (one.before, one.after))
+    # "No longer" is for what is gone altogether.
+    joint = ", and no longer to " if one.before and set(one.before).isdisjoint(one.after) else ", and before to "
+    return phrase(after, joint, before)
+
+
+def _routes_heading(found: ClusterDifference) -> str:
+    return f"{len(found.routes)} {'route leads' if len(found.routes) == 1 else 'routes lead'} to other Services"
+
+
+def _leads_on(one: ChangedRoute) -> bool:
+    """Whether it leads to something that it did not lead to before."""
+    return not set(one.after) <= set(one.before)
+
+
+def _route(one: ChangedRoute) -> Row:
+    written = phrase(" (", Name(str(one.place)), ")") if one.place else ()
+    sentence = phrase(Name(str(one.object)), written, " now leads to ", _elsewhere(one))
+    return Row("~", sentence, place=one.place if one.after else None)
 
 
 def _exposures(changes: Iterable[ChangedExposure], namespaces: Sequence[str]) -> Iterator[Row]:
@@ -235,6 +272,11 @@ def _isolation(one: ChangedIsolation) -> Row:
     how = f"{verb} now isolated" if one.is_isolated else f"{verb} no longer isolated"
     sentence = phrase(listed(one.workloads), f" {how} for {one.direction.field}")
     return Row("!", sentence, _reasons(one.causes), place=_place(one.causes))
+
+
+def _unknown_heading(found: ClusterDifference) -> str:
+    counts = ((len(found.unknown), "unknown"), (len(found.known), "no longer unknown"))
+    return ", ".join(f"{count} {what}" for count, what in counts if count)
 
 
 def _unknown(found: ClusterDifference) -> Iterator[Row]:
