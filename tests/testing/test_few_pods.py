@@ -6,6 +6,7 @@ from tests.semantics.objects import (
     admits,
     container_port,
     labelled,
+    namespace,
     node,
     owned,
     pod,
@@ -14,7 +15,7 @@ from tests.semantics.objects import (
     port,
     sends,
 )
-from tests.testing.worlds import status
+from tests.testing.worlds import message, status
 
 from ringfence.cluster import Cluster
 
@@ -71,3 +72,25 @@ def test_a_node_may_be_admitted_to_its_own_pods() -> None:
     own = policy("x/own", ingress=[admits({"ipBlock": {"cidr": "10.1.0.1/32"}})])
     cluster = cluster_of([node("n", "10.1.0.1"), pod("x/db", {"app": "db"}, nodeName="n"), own])
     assert status(cluster, f"to: x/db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "passed"
+
+
+def test_who_is_listed_must_reach_every_pod_of_the_end() -> None:
+    """Two servers of which the policy of one admits both listed clients, and that of the other one only the first."""
+    pairs = (("web", "10.0.0.1"), ("api", "10.0.0.2"))
+    clients = [pod(f"x/{name}", {"app": name}, addresses=[address]) for name, address in pairs]
+    servers = [
+        pod(f"x/db-{name}", {"app": "db", "version": name}, addresses=[address])
+        for name, address in (("a", "10.0.0.3"), ("b", "10.0.0.4"))
+    ]
+    web, api = (admits(pods(labelled(app=name)), ports=[port(80)]) for name in ("web", "api"))
+    policies = [
+        policy("x/a", labelled(version="a"), ingress=[web, api]),
+        policy("x/b", labelled(version="b"), ingress=[web]),
+    ]
+    cluster = cluster_of([namespace("x"), *clients, *servers, *policies])
+    test = "to: x/app=db, port: 80, expect: {only-from: [x/web, x/api]}, accept: [unserved-ports]"
+    assert status(cluster, test) == "failed"
+    assert "x/api is listed, and may not reach x/db-b" in message(cluster, test)
+    both = policy("x/b", labelled(version="b"), ingress=[web, api])
+    cluster = cluster_of([namespace("x"), *clients, *servers, policies[0], both])
+    assert status(cluster, test) == "passed"

@@ -6,7 +6,7 @@ can forbid does not count: what a node sends to its own pods, and a pod to itsel
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, reduce
-from operator import or_
+from operator import and_, or_
 
 from ringfence.analysis.endpoints import Endpoint, selection_of
 from ringfence.analysis.lists import peers_allowed
@@ -62,14 +62,17 @@ class _Only:
         self._asking = asking
         self._state = asking.state
         self._expectation = expectation
+        self._test = test
         self.own = own
         if not any(isinstance(end, Member) for end in own.ends):
             raise EndpointError(f"{own.text} is outside the cluster: a test of who may connect is about pods")
 
     def answers(self, listed: list[Endpoint], *, thoroughly: bool) -> Iterator[tuple[Answer, bool]]:
         """The answers about all others, and whether what is asked must pass."""
-        for one in listed:
-            yield self._answer(one), True
+        for number, one in enumerate(listed):
+            # The first answer also says whether the port is served.
+            if number == 0 or not self._is_surely_allowed(one, thoroughly=thoroughly):
+                yield self._answer(one), True
         of_listed = {pod for one in listed for pod in self._existing(one)}
         for group in self._other_pods(of_listed, thoroughly=thoroughly):
             if self._can_be_asked(group):
@@ -85,6 +88,28 @@ class _Only:
             # which takes long, only where something may pass.
             if (near := addresses & own) and self._may_pass(near):
                 yield self._answer(Endpoint("the nodes of others", (near,))), False
+
+    def _is_surely_allowed(self, listed: Endpoint, *, thoroughly: bool) -> bool:
+        """Whether all policies allow the asked port between the end and a listed one, which needs no answer then.
+
+        And, `thoroughly`, whether nothing is assumed about it.
+        """
+        if self._all_reached is None or listed.possible is not None or listed.service is not None or listed.addresses:
+            return False
+        is_served = self._expectation.direction is Direction.INGRESS or Acceptance.UNSERVED_PORTS in self._test.accepted
+        if not is_served or (thoroughly and not self._is_known):
+            return False
+        sure = self._all_reached & (self._asking.others.known if thoroughly else ~0)
+        return all(
+            isinstance(end, Member) and not end.host_network and sure >> self._state.identity(end).bit & 1
+            for end in listed.ends
+        )
+
+    @cached_property
+    def _all_reached(self) -> Bitset | None:
+        """The identities between which and all pods of the end the port passes; None as for `_reached`."""
+        reached = self._reached_by_each
+        return None if reached is None else reduce(and_, reached)
 
     def _may_pass(self, addresses: Addresses) -> bool:
         """Whether the policies of the end allow anything that is asked with some of the addresses."""
@@ -232,12 +257,17 @@ class _Only:
 
     def _reached(self) -> Bitset | None:
         """The identities between which and the end the port passes; None for a question that is not about one port."""
+        reached = self._reached_by_each
+        return None if reached is None else reduce(or_, reached)
+
+    @cached_property
+    def _reached_by_each(self) -> list[Bitset] | None:
+        """The identities between which and each identity of the end the port passes; None as for `_reached`."""
         single = self._expectation.ports.single
         if single is None or self._counts_nodes or self.own.service is not None or self.own.addresses is not None:
             return None
         direction = self._expectation.direction
-        found = (peers_allowed(self._state, pod, direction, *single) for pod in self._identities.values())
-        return reduce(or_, found, 0)
+        return [peers_allowed(self._state, pod, direction, *single) for pod in self._identities.values()]
 
     def _may_assume(self, bit: int) -> bool:
         """Whether the answer about the pods of an identity may assume something."""
