@@ -1,5 +1,6 @@
 """Repositories that are not as usual: shallow, bare, with several working trees, of somebody else, hostile."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from tests.sources.git_repositories import GitRepository
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError, ManifestError
 from ringfence.sources.git import merge_base
+from ringfence.sources.git.repository import _ENVIRONMENT
+from ringfence.sources.manifests import MAX_BYTES
 
 WEB = DB.replace("{name: db,", "{name: web,")
 
@@ -130,3 +133,59 @@ def test_an_object_that_a_partial_clone_lacks_is_not_fetched(
     except ManifestError as error:
         said = [str(error)]
     assert ["missing" in text and "if this is a partial clone" in text for text in said] == [True]
+
+
+def test_no_program_is_run_to_fetch_an_object_by_any_version_of_git(
+    repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile repository lacks an object, and says that a program fetches it. Git before 2.45 would ask that one."""
+    was_run = tmp_path / "was-run"
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", f"ext::touch {was_run}"),
+        ("protocol.ext.allow", "always"),
+    ):
+        repository("config", key, value)
+    missing = repository("rev-parse", "HEAD:k8s/db.yaml").strip()
+    (repository.folder / ".git" / "objects" / missing[:2] / missing[2:]).unlink()
+    monkeypatch.delitem(_ENVIRONMENT, "GIT_NO_LAZY_FETCH")
+    with suppress(ManifestError):
+        Cluster.of_revision("HEAD", "k8s")
+    assert not was_run.exists()
+    monkeypatch.delitem(_ENVIRONMENT, "GIT_ALLOW_PROTOCOL")
+    with suppress(ManifestError):
+        Cluster.of_revision("HEAD", "k8s")
+    assert was_run.exists(), "the repository is not hostile: this test would pass without any protection"
+
+
+def test_objects_of_another_repository_are_read_through_alternates(
+    repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borrowing = tmp_path / "borrowing"
+    repository("clone", "-q", "--shared", "--no-checkout", str(repository.folder), str(borrowing))
+    monkeypatch.chdir(borrowing)
+    assert names(Cluster.of_revision("HEAD", "k8s")) == ["db", "web"]
+
+
+def test_a_revision_has_the_files_that_a_sparse_checkout_leaves_out(repository: GitRepository) -> None:
+    repository("sparse-checkout", "set", "elsewhere")
+    assert not (repository.folder / "k8s").exists()
+    for revision in ("HEAD", None):
+        assert names(Cluster.of_revision(revision, "k8s")) == ["db", "web"]
+
+
+def test_files_whose_names_differ_only_in_case_are_both_read(repository: GitRepository) -> None:
+    repository.write("cases/web.yaml", WEB)
+    repository.write("cases/Web.yaml", DB)
+    repository.commit()
+    assert names(Cluster.of_revision("HEAD", "cases")) == ["db", "web"]
+
+
+def test_a_file_that_is_too_large_is_named_and_the_others_are_read(repository: GitRepository) -> None:
+    repository.write("k8s/large.yaml", "#" * (MAX_BYTES + 1))
+    repository.commit()
+    cluster = Cluster.of_revision("HEAD", "k8s")
+    assert names(cluster) == ["db", "web"]
+    assert [str(problem.place) for problem in cluster.problems] == ["HEAD:k8s/large.yaml"]

@@ -28,7 +28,10 @@ _ASKED: Final = 256
 _ENVIRONMENT: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_LAZY_FETCH": "1",  # known to git since 2.45
+    # Unlike protocol.allow, this also counts where the configuration allows a single protocol, such as `ext`, which
+    # runs a program: git before 2.45 fetches an object that a partial clone lacks.
+    "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_REPLACE_OBJECTS": "1",  # a replacement would show another content than that of the revision
     "LC_ALL": "C",
 }
