@@ -176,6 +176,15 @@ def test_with_xdist_every_worker_reads_the_manifests_for_itself(project: pytest.
     ended.assert_outcomes(passed=2, skipped=1)
 
 
+def test_with_xdist_the_kernel_judges_the_tests_of_every_worker(project: pytest.Pytester) -> None:
+    in_sandbox(lambda: None)
+    ended = project.runpytest_subprocess("-n", "2", "-p", "xdist", "--ringfence-lab", "--junit-xml=out.xml")
+    ended.assert_outcomes(passed=2, skipped=1)
+    properties = ElementTree.parse(project.path / "out.xml").getroot().iter("property")
+    kernel = [(one.get("value") or "").split(" (")[0] for one in properties if one.get("name") == "kernel"]
+    assert sorted(kernel) == ["not tested", "passed", "passed"]
+
+
 def test_importing_the_plugin_and_the_assertions_loads_nothing_heavy() -> None:
     code = "import sys, pytest; before = set(sys.modules); import ringfence.pytest_plugin, ringfence.testing; "
     code += "print(sorted(name for name in set(sys.modules) - before if not name.startswith('ringfence')))"
