@@ -38,6 +38,16 @@ def test_two_of_many_equal_pods_are_asked_about_each_other() -> None:
     assert status(cluster, f"to: x/app=db, expect: {{only-from: [x/app=db]}}, {ACCEPT}") == "passed"
 
 
+def test_a_failure_says_for_how_many_pairs_it_is_so() -> None:
+    """Of the pairs of seven clients and two servers, thirteen more than the first."""
+    clients = [owned(pod(f"x/web-{index}", {"app": "web"}), "StatefulSet", "web") for index in range(7)]
+    cluster = cluster_of([*replicas(2), *clients, DENY_ALL])
+    said = message(cluster, f"from: x/app=web, to: x/app=db, port: 80, expect: allow, {ACCEPT}")
+    assert said == "x/web-0 may not reach x/db-0 on TCP 80, and so it is for 13 more"
+    said = message(cluster, f"from: x/app=db, to: x/app=db, port: 80, expect: allow, {ACCEPT}")
+    assert said == "x/db-0 may not reach x/db-1 on TCP 80, and so it is for 1 more"
+
+
 def test_pods_that_no_policy_tells_apart_may_give_a_name_to_other_ports() -> None:
     """Each of the others is asked about its own port: the third one is the only one that is reached."""
     numbers = (80, 80, 81)

@@ -1,7 +1,8 @@
 """Judges what is expected of connections: `allow`, `deny`, `unknown` and `because`."""
 
 from itertools import product
-from typing import Any
+from math import prod
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -13,6 +14,9 @@ from ringfence.engine.population import Reference
 from ringfence.testing.asking import Asking, check_served, narrowed
 from ringfence.testing.outcomes import Finding, Question
 from ringfence.testing.reachability_tests import Acceptance, Connects, Expected, ReachabilityTest
+
+_MOST_COUNTED: Final = 100
+"""Pairs that are all asked about, to say for how many a test fails. More would take longer than the test itself."""
 
 
 def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connects, *, thoroughly: bool) -> Finding:
@@ -26,9 +30,13 @@ def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connec
         answer = asking.answer(source, destination, expectation.ports, test.namespace)
         if Acceptance.UNSERVED_PORTS not in test.accepted:
             check_served(answer, expectation.ports)
-        finding = (
-            _unknown(asking, answer) if expectation.expected is Expected.UNKNOWN else _decided(answer, expectation)
-        )
+        if expectation.expected is Expected.UNKNOWN:
+            finding = _unknown(asking, answer)
+        else:
+            finding = _decided(answer, expectation)
+            if not finding.holds:
+                others = _others(asking, test, expectation, (source, destination))
+                finding = replace(finding, message=f"{finding.message}{others}")
         if finding.holds and because:
             finding = _because(answer, because, allowed=expectation.expected is Expected.ALLOW)
         if thoroughly and expectation.expected is not Expected.UNKNOWN:
@@ -45,14 +53,25 @@ def _decided(answer: Answer, expectation: Connects) -> Finding:
         holds = any(not (part.refused if is_allowed else part.passing) for part in answer.parts)
     if holds:
         return Finding(True)
-    wrong = [part for part in answer.parts if (part.refused if is_allowed else part.passing)]
     question = narrowed(answer, passing=not is_allowed)
     assert question is not None
     how = "may not reach" if is_allowed else "may reach"
-    more = f", and so it is for {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return Finding(False, _connection(question, how), question)
+
+
+def _others(asking: Asking, test: ReachabilityTest, expectation: Connects, texts: tuple[str, str]) -> str:
+    """For how many more pairs of two texts it is as for the first: of all that they name, not of some that stand for
+    others. Where these are too many, without their number.
+    """
     if expectation.any_pair:
-        more = ", and so it is for every pair"
-    return Finding(False, f"{_connection(question, how)}{more}", question)
+        return ", and so it is for every pair"
+    ends = [asking.alternatives(text, test.namespace) for text in texts]
+    if any(len(one) != 1 for one in ends) or prod(len(one[0].ends) for one in ends) > _MOST_COUNTED:
+        return ", and so it may be for others"
+    is_allowed = expectation.expected is Expected.ALLOW
+    parts = Answer(asking.state, ends[0][0], ends[1][0], expectation.ports).parts
+    wrong = [part for part in parts if (part.refused if is_allowed else part.passing)]
+    return f", and so it is for {len(wrong) - 1} more" if len(wrong) > 1 else ""
 
 
 def _connection(question: Question, how: str) -> str:
