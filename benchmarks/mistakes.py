@@ -43,6 +43,9 @@ def measure() -> Iterator[Figure]:
     with without_collection():
         took = processor_seconds(lambda: cluster.lint(ignore=[_SHADOWED]))
         yield Figure(f"{name}: all rules but {_SHADOWED}", took, "s", 1)
+        yield Figure(
+            f"{name}: the rules about posture", processor_seconds(lambda: cluster.lint(select=["posture"])), "s"
+        )
         yield Figure(f"{name}: {_SHADOWED}", processor_seconds(lambda: cluster.lint(select=[_SHADOWED])), "s", 2)
     with TemporaryDirectory() as folder:
         _write(Path(folder))

@@ -109,3 +109,12 @@ def test_the_problems_of_the_input_are_findings_in_the_order_of_places(tmp_path:
         ("RF104", "error", 7, 3, "spec.ingress"),
         ("RF138", "error", 12, 8, ""),
     ]
+
+
+def test_rules_about_objects_that_a_live_cluster_is_not_asked_for_are_skipped() -> None:
+    state = State(live=True)
+    rules = chosen_rules(["RF134", "RF135"], [])
+    findings = find_mistakes(Linted(state, Cluster().redundant, LintSettings(complete=True)), [], rules)
+    (skipped,) = findings.skipped
+    assert skipped.rules == ("RF134", "RF135")
+    assert skipped.reason.startswith("a live cluster is not asked for webhooks")

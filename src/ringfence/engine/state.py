@@ -331,6 +331,11 @@ class State:
         self._members.live = False
 
     @property
+    def is_live(self) -> bool:
+        """Whether the objects are those of a running cluster."""
+        return self._members.live
+
+    @property
     def network_policies(self) -> NetworkPolicyTier:
         """The NetworkPolicies in force."""
         self._in_force.settle()

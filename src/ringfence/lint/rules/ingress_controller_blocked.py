@@ -159,7 +159,7 @@ from ringfence.lint.added_rules import add_rule, is_only_for
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
-from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.rule import Hit, LintRule, Needs
 from ringfence.lint.service_targets import NamedTarget, named_targets
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
@@ -236,4 +236,12 @@ def _is_about_others(selection: PodSelection, own: str) -> bool:
     return not any(values <= {own} for values in names)
 
 
-RULE = LintRule("RF135", "ingress-controller-blocked", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)
+RULE = LintRule(
+    "RF135",
+    "ingress-controller-blocked",
+    FindingLevel.WARNING,
+    __doc__,
+    _check,
+    Needs.SERVICE_USERS,
+    basis=Basis.PASSING,
+)

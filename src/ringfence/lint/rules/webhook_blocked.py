@@ -201,7 +201,7 @@ from ringfence.lint.added_rules import add_rule, is_only_for
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
-from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.rule import Hit, LintRule, Needs
 from ringfence.lint.service_targets import NamedTarget, named_targets
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
@@ -262,4 +262,6 @@ def _is_admitted(linted: Linted, pod: Member, protocol: str, port: int, sources:
     return any(addresses and allowed.contains(protocol, port) for addresses, allowed in cells)
 
 
-RULE = LintRule("RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)
+RULE = LintRule(
+    "RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check, Needs.SERVICE_USERS, basis=Basis.PASSING
+)
