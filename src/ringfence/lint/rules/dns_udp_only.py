@@ -74,6 +74,35 @@ spec:
   - ports: [{protocol: TCP}]
 ```
 
+Silent, for administrators allow TCP 53:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: dns}
+spec:
+  priority: 10
+  subject: {namespaces: {}}
+  egress:
+  - action: Allow
+    to: [{namespaces: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+    ports: [{portNumber: {protocol: TCP, port: 53}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{port: 53, protocol: UDP}]
+```
+
 Silent, for the rule does not allow port 53:
 
 ```yaml
@@ -92,12 +121,14 @@ spec:
 from collections.abc import Iterator
 from typing import Final
 
-from ringfence.engine.policies import CompiledRule, PodSelection
+from ringfence.engine.policies import Action, CompiledRule, PodSelection
+from ringfence.engine.population import Member
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis, Premise, subjects, witness
 from ringfence.lint.rule import Hit, LintRule, Needs
 from ringfence.lint.written import WrittenRule, rules_for_all_its_pods, rules_in_force
+from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING, Selector
 from ringfence.model.structure_edits import add_item
@@ -113,8 +144,21 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if is_for_dns and not traffic.contains("TCP", _PORT) and not traffic.contains("UDP", _PORT + 1):
             others = [one.compiled for one in rules_for_all_its_pods(linted, rule)]
             is_allowed = _is_allowed(rule, [one for one in others if one.traffic.contains("TCP", _PORT)])
-            if not is_allowed and (pods := subjects(linted, rule.policy)):
+            pods = [] if is_allowed else _without_others(linted, subjects(linted, rule.policy))
+            if pods:
                 yield _hit(rule, witness(linted, pods, Direction.EGRESS, is_refusal=True))
+
+
+def _without_others(linted: Linted, pods: list[Member]) -> list[Member]:
+    """The pods of some to which no policy of administrators allows TCP 53."""
+    return [pod for pod in pods if pod.is_possible or not _administrators_allow(linted, pod)]
+
+
+def _administrators_allow(linted: Linted, pod: Member) -> bool:
+    profiles = linted.state.tiers.profiles(linted.state.identity(pod), Direction.EGRESS)
+    policies = (one for profile in profiles for one in profile.policies if not isinstance(one.policy, NetworkPolicy))
+    rules = (rule for policy in policies for rule in policy.rules.get(Direction.EGRESS, ()))
+    return any(rule.action is Action.ALLOW and rule.traffic.contains("TCP", _PORT) for rule in rules)
 
 
 def _is_allowed(rule: WrittenRule, others: list[CompiledRule]) -> bool:
