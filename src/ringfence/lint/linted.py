@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from ringfence.analysis.possible import Redundancy
 from ringfence.engine.policies import CompiledPolicy, PodSelection
-from ringfence.engine.population import Identity, Member, Reference
+from ringfence.engine.population import NAME_LABEL, Identity, Member, Reference
 from ringfence.engine.state import State
 from ringfence.lint.dns_servers import DnsServer, dns_server
 from ringfence.lint.settings import DEFAULT_SETTINGS, LintSettings
@@ -200,6 +200,21 @@ class Linted:
         """
         within = self.namespaces_of(selection)
         return self._may_come(within, selection.pods, lambda workload: not _has_host_network(workload))
+
+    def may_be_elsewhere(self, selection: PodSelection) -> bool:
+        """Whether a selection may be about pods of namespaces that the input does not hold, unless it is all.
+
+        Those are namespaces that it names and of which the input has no pods, and any, if it asks for no value of any
+        label. A label that a namespace of the input has is taken for one of these namespaces alone.
+        """
+        if self.is_complete:
+            return False
+        if selection.namespaces is None:
+            return selection.namespace not in self.namespaces_with_pods
+        wanted = [term for term in selection.namespaces.terms if term.operator is Operator.IN]
+        named = [term.values for term in wanted if term.key == NAME_LABEL]
+        meant = frozenset.intersection(*named) if named else self.namespaces_of(selection)
+        return not wanted or not meant or not meant <= self.namespaces_with_pods
 
     def operators_make_pods(self, selection: PodSelection) -> bool:
         """Whether an operator makes pods, which the input need not have, in a namespace that a selection is about."""

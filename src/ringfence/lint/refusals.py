@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from ringfence.engine.answers import is_exempt, side_traffic
-from ringfence.engine.policies import CompiledPolicy, CompiledRule, own_ports
+from ringfence.engine.policies import CompiledPolicy, CompiledRule, PodSelection, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.lint.findings import RelatedPlace
 from ringfence.lint.linted import Linted
@@ -93,7 +93,7 @@ def refusals(linted: Linted) -> list[RefusedPeer]:
 def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
     for peer in peers_in_force(linted):
         selection = peer.selection
-        if selection is None or not selection.pods.terms or linted.operators_make_pods(selection):
+        if selection is None or not selection.pods.terms or _may_have_others(linted, selection):
             continue
         if found := _refused(linted, peer):
             own, other, named, allowed = found
@@ -101,6 +101,11 @@ def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
             policies = _policies(linted, other, direction)
             naming = _naming(linted, policies, direction, own)
             yield RefusedPeer(peer, own, other, named, allowed, tuple(policies), naming)
+
+
+def _may_have_others(linted: Linted, selection: PodSelection) -> bool:
+    """Whether a peer may be about pods that the input does not hold, which may not refuse."""
+    return linted.operators_make_pods(selection) or linted.may_be_elsewhere(selection)
 
 
 def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic, Traffic] | None:

@@ -3,8 +3,9 @@
 A `podSelector` beside no `namespaceSelector` selects pods of the policy's own namespace only. A `namespaceSelector`
 matches labels of namespaces, and the name of a namespace is its label `kubernetes.io/metadata.name`. A peer that
 matches no pod admits nobody. It is a warning if the namespaces are there and their pods have other labels, or if a
-namespace was named by the label `name`; it is a note if no namespace of the input matches, which may be elsewhere
-unless `--complete` says that the input is all.
+namespace was named by the label `name`. It is a note where a namespace that is not in the input may match, unless
+`--complete` says that the input is all. Nothing is said of a namespace that is named and not in the input, and of the
+DNS server where the input does not hold its namespace.
 
 Remedy: write the labels of the pods' templates, and add a `namespaceSelector` for pods of another namespace.
 
@@ -58,6 +59,55 @@ spec:
   podSelector: {matchLabels: {app: api}}
   ingress:
   - from: [{namespaceSelector: {matchLabels: {team: audit}}}]
+```
+
+Fires as a note, for pods with this label may be in a namespace that the input does not hold:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{namespaceSelector: {}, podSelector: {matchLabels: {scraper: prometheus}}}]
+```
+
+Silent, for the namespace that is named is elsewhere:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}]
+```
+
+Silent, for the DNS server is in a namespace that the input does not hold:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}]
 ```
 
 Silent, for an empty namespaceSelector matches every namespace:
@@ -132,7 +182,7 @@ from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.rules.dns_wrong_namespace import meant_dns_server
 from ringfence.lint.rules.or_instead_of_and import joined_selection
 from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
-from ringfence.model.selectors import EVERYTHING
+from ringfence.model.selectors import EVERYTHING, Operator
 from ringfence.model.text_edits import rename_key
 
 
@@ -145,8 +195,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 continue
             within = linted.namespaces_of(selection)
             if not within:
-                yield _no_namespace(linted, peer, selection)
-            elif within & linted.namespaces_with_pods:
+                yield from _no_namespace(linted, peer, selection)
+            elif within & linted.namespaces_with_pods and not _is_dns_elsewhere(linted, selection):
                 yield _no_pod(linted, peer, selection, within)
 
 
@@ -159,15 +209,34 @@ def _explained_by_another_rule(linted: Linted, rule: WrittenRule) -> Iterator[in
     yield from (peer.index for peer in rule.peers() if meant_dns_server(linted, peer))
 
 
+def _is_dns_elsewhere(linted: Linted, selection: PodSelection) -> bool:
+    """Whether a peer means a DNS server that is in a namespace of which the input has no pods."""
+    wanted = {term.key: term.values for term in selection.pods.terms if term.operator is Operator.IN}
+    return any(
+        server.namespace not in linted.namespaces_with_pods
+        and selection.namespaces is not None
+        and selection.namespaces.matches(linted.state.namespaces.labels(server.namespace))
+        and all(wanted.get(key) == frozenset([value]) for key, value in server.labels.items())
+        for server in linted.dns_servers
+    )
+
+
+def _names(selection: PodSelection) -> bool:
+    """Whether a peer is about namespaces that it names, and not about any with a label."""
+    terms = selection.namespaces.terms if selection.namespaces else ()
+    return any((term.key, term.operator) == (NAME_LABEL, Operator.IN) for term in terms)
+
+
 def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: frozenset[str]) -> Hit:
     spaces = sorted(within)
     named = f"namespace {spaces[0]}" if len(spaces) == 1 else f"the {len(spaces)} namespaces that it is about"
     message = f"the peer selects no pod: none of {named} matches {selection.pods}"
     selector, path = peer.peer.pod_selector, f"{peer.path}.podSelector"
     meant = correction(selector, linted.labels_in(within)) if selector else None
+    level = FindingLevel.NOTE if linted.may_be_elsewhere(selection) else None
     if meant:
         edit = meant.edit(peer.policy.origin, path)
-        return Hit(peer.policy, peer.path, message, f"write {meant}, which pods of {named} have", edit=edit)
+        return Hit(peer.policy, peer.path, message, f"write {meant}, which pods of {named} have", level, edit)
     elsewhere = _elsewhere(linted, selection) if selection.namespace else ""
     if elsewhere:
         remedy = (
@@ -176,7 +245,7 @@ def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: 
         )
     else:
         remedy = "write labels that the template of a workload has"
-    return Hit(peer.policy, peer.path, message, remedy)
+    return Hit(peer.policy, peer.path, message, remedy, level)
 
 
 def _elsewhere(linted: Linted, selection: PodSelection) -> str:
@@ -185,7 +254,8 @@ def _elsewhere(linted: Linted, selection: PodSelection) -> str:
     return str(pods[0]) if pods else ""
 
 
-def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) -> Hit:
+def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) -> Iterator[Hit]:
+    """A finding about a namespaceSelector; none if it names namespaces that may well be elsewhere."""
     known = linted.state.namespaces
     message = f"the peer selects no pod: no namespace of the input matches {selection.namespaces}"
     selector, path = peer.peer.namespace_selector, f"{peer.path}.namespaceSelector"
@@ -195,13 +265,13 @@ def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) ->
         origin = peer.policy.origin
         edit = rename_key(origin, f"{path}.matchLabels.name", "name", NAME_LABEL) if origin else None
         remedy = f"the name of a namespace is its label {NAME_LABEL}: write {NAME_LABEL}: {name}"
-        return Hit(peer.policy, peer.path, message, remedy, edit=edit)
-    meant = correction(selector, [known.labels(one) for one in known.names()])
-    if meant:
+        yield Hit(peer.policy, peer.path, message, remedy, edit=edit)
+    elif meant := correction(selector, [known.labels(one) for one in known.names()]):
         edit = meant.edit(peer.policy.origin, path)
-        return Hit(peer.policy, peer.path, message, f"write {meant}, which a namespace has", edit=edit)
-    remedy = "write labels that the namespaces have, or add their Namespace objects to the input"
-    return Hit(peer.policy, peer.path, message, remedy, None if linted.is_complete else FindingLevel.NOTE)
+        yield Hit(peer.policy, peer.path, message, f"write {meant}, which a namespace has", edit=edit)
+    elif linted.is_complete or not _names(selection):
+        remedy = "write labels that the namespaces have, or add their Namespace objects to the input"
+        yield Hit(peer.policy, peer.path, message, remedy, None if linted.is_complete else FindingLevel.NOTE)
 
 
 RULE = LintRule("RF102", "peer-selects-nothing", FindingLevel.WARNING, __doc__, _check)

@@ -126,6 +126,52 @@ spec:
   - from: [{podSelector: {}}]
     ports: [{port: 8080}]
 ```
+
+Silent, for the rule is about the internet, too:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: https, containerPort: 8443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 443, targetPort: https}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - ports: [{port: 443}]
+```
+
+Silent, for pods of namespaces that the input does not hold may listen there:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: https, containerPort: 8443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 443, targetPort: https}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - {to: [{namespaceSelector: {}}], ports: [{port: 443}]}
+```
 """
 
 from collections.abc import Iterator, Mapping
@@ -185,7 +231,7 @@ def _hits(
     linted: Linted, rule: WrittenRule, path: str, protocol: str, number: int, fronts: list[_Front]
 ) -> Iterator[Hit]:
     destinations = rule.destinations(linted)
-    if any(_declares(pod, protocol, number) for pod in destinations):
+    if _may_have_others(linted, rule) or any(_declares(pod, protocol, number) for pod in destinations):
         return
     behind = set(destinations)
     for front in fronts:
@@ -218,6 +264,14 @@ def _hits(
             premises=(witness(linted, refused, rule.direction, is_refusal=True),),
         )
         return
+
+
+def _may_have_others(linted: Linted, rule: WrittenRule) -> bool:
+    """Whether a rule may mean others than pods behind a Service: addresses, or pods that the input does not hold."""
+    peers = rule.compiled.peers
+    return rule.direction is Direction.EGRESS and (
+        peers.everyone or peers.block is not None or any(map(linted.may_be_elsewhere, peers.selections))
+    )
 
 
 def _declares(pod: Member, protocol: str, number: int) -> bool:

@@ -95,6 +95,53 @@ spec:
   - to: [{namespaceSelector: {matchLabels: {team: data}}}]
     ports: [{port: http}]
 ```
+
+Silent, for pods of a namespace that the input does not hold may have the port:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: https, containerPort: 8443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 443, targetPort: https}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - {to: [{namespaceSelector: {}}], ports: [{port: dns, protocol: UDP}]}
+```
+
+Silent, for the namespace that is named is elsewhere:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: https, containerPort: 8443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 443, targetPort: https}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: names}}}]
+    ports: [{port: dns, protocol: UDP}]
+```
 """
 
 from collections.abc import Iterable, Iterator
@@ -123,11 +170,16 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _may_have_others(linted: Linted, rule: WrittenRule) -> bool:
-    """Whether the rule may be about pods that the input does not have: those of operators, or with some address."""
+    """Whether the rule may be about pods that the input does not have: those of operators, or with some address.
+
+    Or those of other namespaces, for which a rule for all pods of all namespaces is most often.
+    """
     if rule.direction is Direction.INGRESS:
         return linted.operators_make_pods(rule.policy.subject)
     peers = rule.compiled.peers
-    return peers.block is not None or any(map(linted.operators_make_pods, peers.selections))
+    if peers.block is not None or (peers.everyone and not linted.is_complete):
+        return True
+    return any(linted.operators_make_pods(one) or linted.may_be_elsewhere(one) for one in peers.selections)
 
 
 def _hit(rule: WrittenRule, path: str, name: str, protocol: str, destinations: list[Member]) -> Hit:
