@@ -65,9 +65,7 @@ def save_before_forks() -> None:
 def _save_measurement() -> None:
     measurement = _measurement()
     if measurement is not None:
-        measurement.switch_context(
-            ""
-        )  # to the context that it has: this saves, and looks for no files that did not run
+        measurement.get_data()  # and not `switch_context`, which would have to know the context
 
 
 def _measurement() -> Any:
