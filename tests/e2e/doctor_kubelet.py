@@ -28,6 +28,11 @@ _HTTP_PORT: Final = "--http-port=8090"
 _KUBELET_PORT: Final = 10250
 _STATUS_SECONDS: Final = 1.0
 """How long after a pod runs its status says so, with its addresses: real kubelets take about as long."""
+_ENDING_WITH_THIS_PROCESS: Final = (
+    *("setpriv", "--pdeathsig", "KILL", "--"),
+    *("unshare", "--pid", "--fork", "--kill-child", "--"),
+)
+"""Before a command: it and all that it starts end with this process, however that ends."""
 _LABELLED: Final = "labelSelector=ringfence.dev/doctor-run"
 _TABLE: Final = "ip doctor_services"
 
@@ -192,7 +197,7 @@ class DoctorKubelet:
         environment = {**os.environ, "TMPDIR": str(state), "PATH": f"{self._folder}:{os.environ['PATH']}"}
         with self._world.inside(path):
             return subprocess.Popen(
-                words,
+                [*_ENDING_WITH_THIS_PROCESS, *words],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

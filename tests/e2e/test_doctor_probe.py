@@ -115,6 +115,7 @@ def test_ctrl_c_removes_everything(tended: World) -> None:
     assert not _namespaces(tended)
 
 
+@pytest.mark.timeout(600)  # most of the time it waits until answers are steady
 def test_the_full_experiment_measures_that_an_agent_does_as_upstream(tended: World, tmp_path: Path) -> None:
     with agents(tended, tmp_path, ["n1"]):
         _, found = _prove(tended, "--probe=full", "--on", "n1")
