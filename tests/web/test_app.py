@@ -41,6 +41,19 @@ def test_an_edit_is_answered_with_what_it_opens_and_closes(page: ServedPage) -> 
     assert page.ask_json("/report.json")["simulation"]["pairs"] == [pair]
 
 
+def test_the_map_of_the_edits_has_an_arrow_for_each_change_and_is_empty_without_any(page: ServedPage) -> None:
+    assert page.ask_json("/map")["boxes"] == []
+    page.ask_json("/edit", {**DB_POLICY, "text": text(page).replace("name: api-pod", "name: web-pod")})
+    found = page.ask_json("/map")
+    names = [box["lines"][0] for box in found["boxes"]]
+    arrows = {(names[one["from"]], names[one["to"]], one["kind"], one["label"]) for one in found["edges"]}
+    assert arrows >= {
+        ("web", "db", "opened", "+ 3306"),
+        ("api", "db", "closed", "- 3306"),
+        ("api", "web", "kept", "all"),
+    }
+
+
 def test_an_empty_text_removes_a_policy_and_addresses_count(page: ServedPage) -> None:
     answer = page.ask_json("/edit", {**DB_POLICY, "text": ""})
     assert {(one["source"], one["destination"]) for one in answer["outside"]} >= {("0.0.0.0/0, ::/0", "prod/db")}
