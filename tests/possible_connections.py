@@ -281,6 +281,14 @@ class Universe:
             for source, destination, of, to in self._pairs
         ]
 
+    def smallest_difference(self, first: Table, second: Table) -> int:
+        """Of the connections on which two tables differ, the smallest, by what there is to read in it."""
+        return min(
+            size + len(SOURCES[of]) - 1 + (not (mine ^ theirs) & _UNNAMED)
+            for mine, theirs, (sources, destinations, of, _) in zip(first, second, self._pairs, strict=True)
+            if mine != theirs and (size := _smallest_pair(sources, destinations)) is not None
+        )
+
     def __len__(self) -> int:
         """The number of pairs of ends."""
         return len(self._pairs)
@@ -312,6 +320,25 @@ def _cells(told_apart: Iterable[Bits]) -> list[Bits]:
 def allows(ports: Bits, port: Port) -> bool:
     """Whether a port is among those of an entry of a table."""
     return bool(ports >> PORTS.index(port) & 1)
+
+
+def _size(end: End) -> int:
+    """How many labels an end has, apart from the name of its namespace; that it is a node counts if it has labels."""
+    if end.pod is None or end.namespace is None:
+        return 1 + len(end.node_labels) if end.node_labels else 0
+    return len(end.pod["metadata"]["labels"]) + len(end.namespace["metadata"]["labels"])
+
+
+@cache
+def _smallest_pair(sources: Bits, destinations: Bits) -> int | None:
+    """The size of the two smallest ends of two cells that meet; None if no two of them do."""
+    smallest: int | None = None
+    others = sorted(_members(destinations), key=_size)
+    for source in sorted(_members(sources), key=_size):
+        size = next((_size(source) + _size(other) for other in others if _is_pair(source, other)), None)
+        if size is not None and (smallest is None or size < smallest):
+            smallest = size
+    return smallest
 
 
 def _members(bits: Bits) -> Iterator[End]:
