@@ -12,12 +12,12 @@ from tests.cluster_policy_strategies import clusters
 from tests.example_counts import examples
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, container_port, labelled, namespace, pod, policy, port
+from tests.semantics.objects import Object, block, container_port, labelled, namespace, pod, policy, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 
 from ringfence.analysis.differences import RedundancyHere, redundancy_here
 from ringfence.analysis.lists import Connection
-from ringfence.analysis.possible import PartKind, RemovablePart
+from ringfence.analysis.possible import PartKind, Redundancy, RemovablePart
 from ringfence.engine.possible import Budget, RulePlace
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import PROTOCOLS
@@ -137,6 +137,13 @@ def test_what_would_take_too_long_to_compare_is_undecided() -> None:
         "prod/p spec.ingress[0]",
         "prod/p spec.ingress[1]",
     ]
+
+
+def test_the_peers_of_a_rule_with_very_many_are_undecided() -> None:
+    many = [block(f"10.{number >> 8}.{number & 255}.0/24") for number in range(500)]
+    cluster = cluster_of([*PODS, web(rule(*many))])
+    found = redundancy_here(cluster.state, Redundancy((), ()))
+    assert [str(part) for part, _ in found.undecided] == [f"prod/p spec.ingress[0].from[{i}]" for i in range(500)]
 
 
 def test_addresses_outside_count() -> None:
