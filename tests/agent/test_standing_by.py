@@ -123,9 +123,10 @@ def test_one_that_has_ended_is_told_nothing() -> None:
 
 @in_own_network
 def test_one_that_does_not_answer_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standing_by, "PATIENCE", 0.2)
     kernel = guarded()
     with standing(kernel) as process:
+        monkeypatch.setattr(standing_by, "PATIENCE", 0.2)
+        process._control.settimeout(standing_by.PATIENCE)
         process._process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process._process.pid, os.WSTOPPED | os.WNOWAIT)
         kernel.revoke([7])

@@ -2,14 +2,16 @@
 
 import errno
 import os
+import select
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from tests.dataplane.network import in_own_network, nft
 from tests.dataplane.programs import IN, UDP, program, varied
 
-from ringfence.dataplane import table
+from ringfence.dataplane import preparation, table
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import ADDRESS, Program, RangeSet, base_program
 from ringfence.dataplane.restoration import Restoration, restore_removed
@@ -34,7 +36,8 @@ class Ready:
     def stand_in(self) -> None:
         """Do what the process that stands by does when it is told of a change."""
         standby = self.kernel.standby
-        restore_removed(standby.sender, self.restorations, lambda: os.eventfd_write(standby.announced, 1))
+        begin, end = (partial(os.eventfd_write, event, 1) for event in (standby.begun, standby.ended))
+        restore_removed(standby.sender, self.restorations, begin, end)
 
 
 @in_own_network
@@ -114,6 +117,43 @@ def test_revoked_connections_stay_revoked() -> None:
     nft("flush ruleset")
     ready.stand_in()
     assert Kernel().revoked == {7}
+
+
+@in_own_network
+def test_many_revoked_connections_do_not_hold_up_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "REVOKED_SOON", 10)
+    ready = Ready()
+    ready.kernel.revoke(range(20_000))
+    *before_the_last, _ = ready.prepare()[0].transactions
+    nft("delete table inet ringfence")
+    for transaction in before_the_last:
+        ready.kernel.standby.sender.send(transaction)
+    most = Kernel()
+    assert most.present == varied()
+    assert 10 <= len(most.revoked) < 20_000
+    nft("flush ruleset")
+    ready.stand_in()
+    assert Kernel().revoked == set(range(20_000))
+
+
+@in_own_network
+def test_what_it_did_while_the_table_was_repaired_is_read_back() -> None:
+    """Its last transaction may come after the repair has read the table, and change what the repair has done."""
+    ready = Ready()
+    kernel = ready.kernel
+    nft("delete table inet ringfence")
+    first, *rest = ready.restorations[0].transactions
+    kernel.standby.sender.send(first)
+    kernel.revoke([7])
+    kernel.repair()
+    for transaction in rest:
+        kernel.standby.sender.send(transaction)
+    os.eventfd_write(kernel.standby.ended, 1)
+    assert select.select(kernel.disturbances, [], [], 0)[0] == [kernel.standby.ended]
+    assert not kernel.repair()
+    after = Kernel()
+    assert (after.present, after.revoked) == (varied(), frozenset({7}))
+    assert not select.select(kernel.disturbances, [], [], 0)[0]
 
 
 @in_own_network

@@ -51,7 +51,7 @@ def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
 
 def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
     poll = select.poll()
-    for descriptor in (stopped, kernel.fileno()):
+    for descriptor in (stopped, *kernel.disturbances):
         poll.register(descriptor, select.POLLIN)
     while stopped not in [descriptor for descriptor, _ in poll.poll()]:
         before = kernel.repairs

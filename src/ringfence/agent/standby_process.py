@@ -1,6 +1,6 @@
 """The process that brings the table back at once when another program removes it.
 
-    python -m ringfence.agent.standby_process CONTROL SENDER LISTENER ASKING ANNOUNCED
+    python -m ringfence.agent.standby_process CONTROL SENDER LISTENER ASKING BEGUN ENDED
 
 The arguments are descriptors that it inherits from the agent (`standing_by.py`, `dataplane/standby.py`). It is small,
 knows nothing of programs, and sends bytes that are ready, so it waits neither for the agent's interpreter nor for its
@@ -16,6 +16,8 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -34,20 +36,22 @@ _Restorations = tuple[Restoration, ...]
 
 def main(arguments: Sequence[str]) -> None:
     """Stand by until the agent ends."""
-    control, sender, listener, asking, announced = map(int, arguments)
+    control, sender, listener, *events = map(int, arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the agent's whole group: it ends when the agent does
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
+    with suppress(OSError):  # it works for 3 ms; on a busy machine, what it waits for is a processor
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
     with (
         socket.socket(fileno=control) as agent,
         NetlinkSocket.inherited(sender) as sending,
         NetlinkSocket.inherited(listener) as listening,
     ):
-        _stand_by(agent, sending, listening, asking, announced)
+        _stand_by(agent, sending, listening, *events)
 
 
 def _stand_by(
-    agent: socket.socket, sending: NetlinkSocket, listening: NetlinkSocket, asking: int, announced: int
+    agent: socket.socket, sending: NetlinkSocket, listening: NetlinkSocket, asking: int, begun: int, ended: int
 ) -> None:
     restorations: _Restorations = ()
     told, asked = _poll(agent.fileno(), listening.fileno()), _poll(asking)
@@ -55,7 +59,7 @@ def _stand_by(
     while True:
         # Found out before the look: if not, changes after the look are reported.
         is_asking = bool(asked.poll(0))
-        restore_removed(sending, restorations, announce=lambda: os.eventfd_write(announced, 1))
+        restore_removed(sending, restorations, partial(os.eventfd_write, begun, 1), partial(os.eventfd_write, ended, 1))
         ready = told.poll(LOOK_INTERVAL) if is_asking else anything.poll()
         listening.discard()
         if agent.fileno() in dict(ready):

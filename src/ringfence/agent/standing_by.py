@@ -14,7 +14,7 @@ from ringfence.agent.standby_process import TAKEN
 from ringfence.dataplane.restoration import Restoration
 from ringfence.dataplane.standby import Standby
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds that the process may take to answer; an answer takes a millisecond, the start a fifth of a second."""
 
 
@@ -31,7 +31,8 @@ class StandbyProcess:
             standby.sender.fileno(),
             standby.listener.fileno(),
             standby.asking,
-            standby.announced,
+            standby.begun,
+            standby.ended,
         )
         with other_end:
             self._process = subprocess.Popen(

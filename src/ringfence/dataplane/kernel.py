@@ -113,9 +113,10 @@ class Kernel:
         self._connections.close()
         self._routes.close()
 
-    def fileno(self) -> int:
-        """The file descriptor that can be read when other programs may have changed the table: time for `repair`."""
-        return self._table.fileno()
+    @property
+    def disturbances(self) -> tuple[int, ...]:
+        """Descriptors one of which can be read when the table may not hold what it did: time for `repair`."""
+        return self._table.fileno(), self.standby.ended
 
     @property
     def changed_by(self) -> ChangedBy | None:
@@ -163,8 +164,8 @@ class Kernel:
     def repair(self) -> bool:
         """Put the program in force again if another process changed the table; whether one had changed it.
 
-        To be called when `fileno` can be read. Costs one system call as long as nobody changes the table, and may be
-        called by any thread. Raises what `apply` raises; the next call tries again.
+        To be called when one of `disturbances` can be read. Costs two system calls as long as nobody changes the table,
+        and may be called by any thread. Raises what `apply` raises; the next call tries again.
         """
         with self._lock:
             before = self.repairs
@@ -346,6 +347,8 @@ class Kernel:
 
         After a failure all is read back, since not everything that was to be changed from here was.
         """
+        if self.standby.has_ended():
+            self._table.distrust()
         if not self._table.is_disturbed():
             return False
         believed = self._table.program, frozenset(self._table.revoked)

@@ -4,8 +4,8 @@ A large program is brought back with all isolated pods closed, and the repair op
 """
 
 from collections.abc import Iterator, Set
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import islice, pairwise
+from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import encoded_transaction, table_question, transactions
 from ringfence.dataplane.program import Program, is_of_bridges
@@ -13,6 +13,9 @@ from ringfence.dataplane.restoration import Restoration
 from ringfence.dataplane.table import first_restored, stages_of, tables_of
 from ringfence.dataplane.update import AddTable, Command, commands_between
 from ringfence.netlink.socket import NetlinkSocket
+
+REVOKED_SOON: Final = 1_000
+"""Revoked connections that are loaded before packets meet the rules; others pass until all of them are."""
 
 
 class _Prepared(NamedTuple):
@@ -49,10 +52,16 @@ class Preparation:
         return self.restorations
 
 
+def _stages(program: Program, revoked: Set[bytes]) -> tuple[Program, ...]:
+    """A program without its base chains, with them, and with all revoked connections, which may take long to load."""
+    soon = frozenset(islice(revoked, REVOKED_SOON))
+    return (*stages_of(program, soon), stages_of(program, revoked)[1])
+
+
 def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes]) -> Iterator[Restoration]:
     for one in tables_of(program):
         elsewhere = {name for name in (*program.collections, *program.chains) if is_of_bridges(name) != one.of_bridges}
-        stages = (stage.changed(without=frozenset(elsewhere)) for stage in stages_of(program, revoked))
+        stages = (stage.changed(without=frozenset(elsewhere)) for stage in _stages(program, revoked))
         new: list[Command] = [AddTable(of_bridges=one.of_bridges, must_be_new=True)]
         messages: list[bytes] = []
         for before, after in pairwise([Program(), *stages]):

@@ -22,17 +22,23 @@ class Restoration(msgspec.Struct, frozen=True, array_like=True):
 
 
 def restore_removed(
-    netlink: NetlinkSocket, restorations: Iterable[Restoration], announce: Callable[[], None] = lambda: None
+    netlink: NetlinkSocket,
+    restorations: Iterable[Restoration],
+    begin: Callable[[], None] = lambda: None,
+    end: Callable[[], None] = lambda: None,
 ) -> None:
-    """Create the tables that are not there. `announce` is called before anything is sent.
+    """Create the tables that are not there. `begin` is called before something is sent for one, and `end` afterwards.
 
     What the kernel refuses is left to the repair of the whole program, which meets the same.
     """
     for one in restorations:
         with suppress(OSError):
             if _is_missing(netlink, one):
-                announce()
-                _send(netlink, one.transactions)
+                begin()
+                try:
+                    _send(netlink, one.transactions)
+                finally:
+                    end()
 
 
 def _is_missing(netlink: NetlinkSocket, restoration: Restoration) -> bool:

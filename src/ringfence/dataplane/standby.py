@@ -28,15 +28,16 @@ class Standby:
         self.listener.ignore_senders(own, self.sender.port)
         self.asking = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Can be read while the kernel reports no changes to the process, and it has to ask."""
-        self.announced = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Can be read if the process has begun to bring a table back since `has_begun` was last called."""
+        self.begun = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Can be read if the process has begun, and has ended, to bring a table back since that was last asked."""
         self._is_listening = False
 
     def close(self) -> None:
         """Close the sockets; what the kernel holds stays in force."""
         for one in (self.sender, self.listener):
             one.close()
-        for descriptor in (self.asking, self.announced):
+        for descriptor in (self.asking, self.begun, self.ended):
             os.close(descriptor)
 
     @contextmanager
@@ -66,8 +67,16 @@ class Standby:
 
     def has_begun(self) -> bool:
         """Whether the process has begun to bring a table back since this was last asked."""
-        try:
-            os.eventfd_read(self.announced)
-        except BlockingIOError:
-            return False
-        return True
+        return _was_written(self.begun)
+
+    def has_ended(self) -> bool:
+        """Whether it has ended to do so since this was last asked: what was read before may not be what is there."""
+        return _was_written(self.ended)
+
+
+def _was_written(event: int) -> bool:
+    try:
+        os.eventfd_read(event)
+    except BlockingIOError:
+        return False
+    return True

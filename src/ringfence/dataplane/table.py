@@ -153,6 +153,10 @@ class KernelTable:
         self.is_dormant = False
         return bool(dormant)
 
+    def distrust(self) -> None:
+        """Take it that anything may have changed since it was last read."""
+        self._touched.anything = True
+
     def is_disturbed(self) -> bool:
         """Whether other programs may have changed the table since it was last read."""
         self._take_changes()
