@@ -224,6 +224,13 @@ class TestChart:
         assert [rule for rule in more if rule not in usual] == [patching]
         assert [rule for rule in usual if rule not in more] == []
 
+    @pytest.mark.parametrize(
+        ("chosen", "capabilities"), [("false", ["NET_ADMIN"]), ("true", ["NET_ADMIN", "SYS_NICE"])]
+    )
+    def test_repairs_come_first_with_one_more_capability(self, chosen: str, capabilities: list[str]) -> None:
+        allowed = container(templated(f"--set=prioritizeRepairs={chosen}"))["securityContext"]["capabilities"]
+        assert allowed == {"drop": ["ALL"], "add": capabilities}
+
     def test_exposed_metrics_are_asked_for_at_the_nodes_address(self) -> None:
         probe = container(templated("--set", "metrics.expose=true"))["livenessProbe"]["httpGet"]
         assert "host" not in probe, "the kubelet then takes the pod's address, which is the node's"

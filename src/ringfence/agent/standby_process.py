@@ -40,14 +40,25 @@ def main(arguments: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the agent's whole group: it ends when the agent does
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
-    with suppress(OSError):  # it works for 3 ms; on a busy machine, what it waits for is a processor
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
+    _come_first()
     with (
         socket.socket(fileno=control) as agent,
         NetlinkSocket.inherited(sender) as sending,
         NetlinkSocket.inherited(listener) as listening,
     ):
         _stand_by(agent, sending, listening, *events)
+
+
+def _come_first() -> None:
+    """Run before other processes where the rights allow it (SYS_NICE): it works for 3 ms, and may wait much longer.
+
+    The priority that is set first holds across control groups, of which that of an agent has a small share.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
+    except OSError:  # also where the control group has no time for such processes (cgroup v1)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, -20)
 
 
 def _stand_by(
