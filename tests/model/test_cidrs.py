@@ -10,6 +10,7 @@ from tests.model.policy_trees import cidrs
 from ringfence.model.cidrs import (
     cidr_range,
     cidr_ranges,
+    cidr_ranges_in_steps,
     cidr_spelling,
     cidr_warnings,
     parse_cidr,
@@ -17,6 +18,7 @@ from ringfence.model.cidrs import (
     strict_error,
 )
 from ringfence.sets.addresses import Family, span
+from ringfence.steps import finish
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,15 @@ def test_many_cidrs_are_read_as_each_of_them_is(texts: list[str]) -> None:
         with suppress(ValueError):
             expected[text] = cidr_range(text)
     assert cidr_ranges(tuple(texts)) == expected
+
+
+def test_many_cidrs_are_read_in_steps_which_others_may_go_on_with() -> None:
+    texts = tuple(f"10.{i >> 8}.{i & 255}.0/24" for i in range(50_000))
+    steps = cidr_ranges_in_steps(texts)
+    next(steps)
+    assert cidr_ranges(texts) == {text: cidr_range(text) for text in texts}
+    assert finish(steps) == cidr_ranges(texts)
+    assert len(list(cidr_ranges_in_steps(texts[1:]))) == 2, "steps after the first"
 
 
 @given(cidrs)

@@ -17,7 +17,7 @@ from ringfence.engine.policies import MOST_DIVIDED, CompiledPolicy, compile_poli
 from ringfence.engine.population import Reference, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
-from ringfence.model.cidrs import cidr_ranges, parse_cidr
+from ringfence.model.cidrs import cidr_ranges_in_steps, parse_cidr
 from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
 from ringfence.model.metadata import NO_LABELS
@@ -252,7 +252,7 @@ class View:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
         if isinstance(obj, NetworkPolicy):
-            cidr_ranges(cidrs_of(obj))  # which are kept for what follows
+            yield from cidr_ranges_in_steps(cidrs_of(obj))  # which are kept for what follows
             yield
         problem = _problem_of(kind, obj)
         yield

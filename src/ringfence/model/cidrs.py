@@ -17,6 +17,7 @@ import msgspec
 
 from ringfence.sets.addresses import Family, Network, span
 from ringfence.sets.intervals import Interval
+from ringfence.steps import Steps, finish
 
 LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
@@ -80,19 +81,43 @@ def cidr_range(text: str) -> AddressRange:
     return Family(network.version), span(network)
 
 
-@lru_cache(maxsize=1)
 def cidr_ranges(texts: tuple[str, ...]) -> Mapping[str, AddressRange]:
     """The ranges (`cidr_range`) of those texts that are CIDRs, by text.
 
-    Validation and compiling read the same CIDRs of a policy one after the other, and there can be 90,000 of them.
+    Validation and compiling read the same CIDRs of a policy one after the other, and there can be 90,000 of them: what
+    was read last is kept.
     """
-    ranges: dict[str, AddressRange] = {}
-    for text in texts:
-        try:
-            ranges[text] = cidr_range(text)
-        except ValueError:
-            continue
-    return ranges
+    return finish(cidr_ranges_in_steps(texts))
+
+
+def cidr_ranges_in_steps(texts: tuple[str, ...]) -> Steps[Mapping[str, AddressRange]]:
+    """The same, in steps of some 20 ms."""
+    reading = _reading(texts)
+    while reading.read < len(texts):
+        for text in texts[reading.read : reading.read + _READ_AT_ONCE]:
+            try:
+                reading.ranges[text] = cidr_range(text)
+            except ValueError:
+                continue
+        reading.read += _READ_AT_ONCE
+        if reading.read < len(texts):
+            yield
+    return reading.ranges
+
+
+_READ_AT_ONCE: Final = 20_000
+
+
+class _Reading(msgspec.Struct):
+    """The ranges of the first texts, as many as were read so far."""
+
+    ranges: dict[str, AddressRange] = msgspec.field(default_factory=dict)
+    read: int = 0
+
+
+@lru_cache(maxsize=1)
+def _reading(texts: tuple[str, ...]) -> _Reading:
+    return _Reading()
 
 
 def plain_cidr_range(text: str) -> AddressRange | None:
