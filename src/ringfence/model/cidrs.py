@@ -108,7 +108,7 @@ def cidr_ranges_in_steps(texts: tuple[str, ...]) -> Steps[Mapping[str, AddressRa
 _READ_AT_ONCE: Final = 20_000
 
 
-class _Reading(msgspec.Struct):
+class _ReadCidrs(msgspec.Struct):
     """The ranges of the first texts, as many as were read so far."""
 
     ranges: dict[str, AddressRange] = msgspec.field(default_factory=dict)
@@ -116,8 +116,8 @@ class _Reading(msgspec.Struct):
 
 
 @lru_cache(maxsize=1)
-def _reading(texts: tuple[str, ...]) -> _Reading:
-    return _Reading()
+def _reading(texts: tuple[str, ...]) -> _ReadCidrs:
+    return _ReadCidrs()
 
 
 def plain_cidr_range(text: str) -> AddressRange | None:
