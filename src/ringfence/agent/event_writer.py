@@ -39,7 +39,7 @@ _OF_THE_SERVER: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HT
 """Answers that are not about one event."""
 
 Ask = Callable[[], Troubles | None]
-"""What is wrong at present; None if nobody can tell."""
+"""What is wrong at present; None if it is not known."""
 
 
 class EventWriter:

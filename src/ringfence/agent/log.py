@@ -39,7 +39,7 @@ class LineStream(Protocol):
 
 @contextmanager
 def logging_in_background(descriptor: int, *, as_json: bool) -> Iterator[LogWriter]:
-    """Write the agent's events to a file descriptor for a while. Nobody who logs ever waits for its reader."""
+    """Write the agent's events to a file descriptor for a while. No thread that logs ever waits for its reader."""
     writer = LogWriter(descriptor, _report_dropped)
     try:
         with logging_to(writer, as_json=as_json):

@@ -1,4 +1,4 @@
-"""The thread that writes the agent's log, so that nobody who logs waits for the log's reader.
+"""The thread that writes the agent's log, so that no thread that logs waits for the log's reader.
 
 The other end of standard error can stall (a pipe whose reader does not read), refuse (a full disk) or go away (a closed
 pipe). The agent goes on enforcing: lines wait, up to a limit, and further ones are dropped and counted.

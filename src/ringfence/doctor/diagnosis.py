@@ -39,7 +39,7 @@ class Candidate(msgspec.Struct, frozen=True):
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """What the signals of a cluster say.
 
-    `plugins` are all that show, `candidates` the programs that nobody knows and that might enforce policies.
+    `plugins` are all that show, `candidates` the unknown programs that might enforce policies.
     """
 
     plugins: tuple[Sighting, ...]

@@ -1,6 +1,6 @@
 """Who may watch a kind of objects in all namespaces: whatever enforces NetworkPolicies must watch them.
 
-This finds plugins that nobody has heard of, too. It proves nothing: monitoring and GitOps tools watch policies as well.
+This finds unknown plugins, too. It proves nothing: monitoring and GitOps tools watch policies as well.
 
 Source: kubernetes.io, "Using RBAC Authorization".
 """

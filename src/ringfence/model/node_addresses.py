@@ -5,7 +5,7 @@ tunnel's interface, which the Node's status does not contain. Plugins write it i
 it from the range of its pods: Flannel's tunnels have the network address, which no pod can have.
 
 Only the kubelet of the node, the plugin and administrators may write annotations of a Node, as the roles of Kubernetes
-have it. Whoever may do that may as well report any address for a pod of the node.
+have it. A user who may do that may as well report any address for a pod of the node.
 
 Sources: flannel-io/flannel, `pkg/subnet/kube/annotations.go`, `pkg/backend/{vxlan,ipip,wireguard,udp}`;
 containernetworking/plugins, `plugins/ipam/host-local/backend/allocator/range.go`, which refuses ranges with fewer than

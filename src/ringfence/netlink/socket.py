@@ -147,7 +147,7 @@ class NetlinkSocket:
         self._socket.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
 
     def ignore_senders(self, *ports: int) -> None:
-        """Receive nothing that is about the requests of some sockets. The kernel drops it, so it wakes nobody."""
+        """Receive nothing that is about the requests of some sockets. The kernel drops it, so it wakes no thread."""
         # The filter reads numbers in network byte order, and the header has them in the machine's.
         senders = [int.from_bytes(struct.pack("=I", port), "big") for port in ports]
         dropping = [
@@ -248,7 +248,7 @@ class NetlinkSocket:
             has_ended = True
             raise
         finally:
-            while not has_ended:  # nobody wants the rest, which would stand in the way of the next request
+            while not has_ended:  # the rest is not needed, and would come before the reply to the next request
                 has_ended = any(answer.type == NLMSG_DONE for answer in self._answers(sequence))
         if interrupted:
             raise DumpInterrupted

@@ -110,7 +110,7 @@ def _alternatives(
     for other in every:
         engine = topic.engine_value(other.value)
         missing = [key for key in other.setting if key not in settings]
-        # Whoever asks about a plugin takes it to be at work: that it is turned off is not an assumption of each answer.
+        # A question about a plugin takes it to be at work: that it is turned off is not an assumption of each answer.
         if missing and topic.name != "enforcement" and other.holds(numbers, {**settings, **other.setting}):
             written = ", ".join(f"{key}={other.setting[key]}" for key in missing)
             yield Alternative(engine, f"{plugin.title} is taken to be configured without {written}")

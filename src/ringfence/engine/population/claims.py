@@ -1,15 +1,15 @@
 """Who has an address that several pods claim.
 
-A pod keeps its addresses in its status for as long as its object exists. A finalizer, which whoever may change the pod
-may set, keeps the object for ever, while the network plugin gives the address to another pod. So neither the object nor
-how long it has claimed the address says who has it, but only what the kubelet does and writes into the status, which
-tenants cannot write: which containers run, whether there is a network, and when.
+A pod keeps its addresses in its status for as long as its object exists. A finalizer, which every user who may change
+the pod can set, keeps the object for ever, while the network plugin gives the address to another pod. So neither the
+object nor how long it has claimed the address says who has it, but only what the kubelet does and writes into the
+status, which tenants cannot write: which containers run, whether there is a network, and when.
 
 - A pod that is being deleted and whose containers have all ended has no address any more (`is_over`): nothing in it can
   send, and the kubelet does not start it again.
 
 Of the pods that are left, each of these rules decides as long as more than one pod claims the address; a rule that
-would leave nobody decides nothing:
+would leave no pod decides nothing:
 
 1. A pod on a Node that is gone loses: the plugin gives the range of a Node to another one.
 2. A pod that the kubelet reports without a network loses (condition PodReadyToStartContainers): while its sandbox is
@@ -116,7 +116,7 @@ def likely_owners(claimants: list[C], nodes: Container[str]) -> list[C]:
 
 
 def _those(claimants: list[C], may_own: Callable[[C], bool]) -> list[C]:
-    """The claimants that may own the address by one rule; all of them, if the rule would leave nobody."""
+    """The claimants that may own the address by one rule; all of them, if the rule would leave none."""
     return [one for one in claimants if may_own(one)] or claimants
 
 
