@@ -100,14 +100,18 @@ def allows(answer: Answer, connection: PossibleConnection) -> bool:
 # --- the smallest one -------------------------------------------------------------------------------------------------
 
 
-def size_of(connection: PossibleConnection) -> int:
-    """How much there is to read in a connection: labels, names of ports, addresses of a node beside the first."""
+def size_of(connection: PossibleConnection) -> tuple[int, int]:
+    """How much there is to read in a connection: labels, names of ports, addresses of a node beside the first.
+
+    Every pod has a namespace with a name, which does not count; of equal connections, that with fewer pods is less.
+    """
     ends = [connection.end(role) for role in Role]
-    labels = sum(len(end.labels) + len(end.namespace_labels) for end in ends if isinstance(end, ExactPod))
+    pods = [end for end in ends if isinstance(end, ExactPod)]
+    labels = sum(len(end.labels) + len(end.namespace_labels.keys() - {NAME_LABEL}) for end in pods)
     addresses = [end for end in ends if isinstance(end, ExactAddress)]
     nodes = sum(1 + len(end.node_labels) for end in addresses if end.node_labels)
     nodes += sum(len(end.other_addresses) for end in addresses)
-    return labels + nodes + len(connection.port_names)
+    return labels + nodes + len(connection.port_names), len(pods)
 
 
 def smallest(connection: PossibleConnection, shows: Callable[[PossibleConnection], bool]) -> PossibleConnection:
