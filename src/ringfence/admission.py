@@ -100,6 +100,7 @@ class Admission:
     def load(self, loaded: "LoadedObjects") -> list[Problem]:
         """Add all objects that a source has found, and return their problems, without those of the source itself."""
         self._state.only_namespace = loaded.only_namespace
+        self._state.unlisted_users = loaded.unlisted_users
         for operated in loaded.operated:
             self._state.operated[replace(operated, namespace=operated.namespace or self._namespace)] = None
         for unlisted in loaded.unlisted:

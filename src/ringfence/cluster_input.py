@@ -186,8 +186,12 @@ class ClusterInput:
         kubeconfig: str | PathLike[str] | None = None,
         *,
         namespace: str | None = None,
+        service_users: bool = False,
     ) -> Self:
         """The cluster of a kubeconfig context (by default the current one), listed once.
+
+        With `service_users`, webhooks, aggregated APIs, Ingresses and routes are listed as well, as far as the user
+        may: `lint` then finds those whose Services policies cut off.
 
         If the user may not list all namespaces, only `namespace` is read, by default that of the context; problems and
         assumptions say so. Raises LiveClusterError if the API server cannot be reached or refuses.
@@ -197,7 +201,7 @@ class ClusterInput:
         file = None if kubeconfig is None else checked_path(kubeconfig)
         if context is not None:
             checked_text("context", context, "prod")
-        loaded = read(context, file, namespace)
+        loaded = read(context, file, namespace, service_users=service_users)
         namespace = namespace or current_namespace(context, file)
         cluster = cls(live=True, namespace=namespace)
         cluster._load(loaded)

@@ -332,3 +332,64 @@ spec:
     found = [one for one in json.loads(ended.stdout)["findings"] if one["object"] == "NetworkPolicy default/linted"]
     assert [(one["rule"], one["path"]) for one in found] == [("RF129", "spec.ingress[0].ports[0]")]
     assert ended.exit_code == 1
+
+
+USED_SERVICES = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: used}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: hook, namespace: used, labels: {app: hook}}
+spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hook, namespace: used}
+spec: {selector: {app: hook}, ports: [{port: 443, targetPort: 8443}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: used}
+spec: {podSelector: {}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: site, namespace: used}
+spec: {defaultBackend: {service: {name: hook, port: {number: 443}}}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: used}
+webhooks:
+- name: hook.example.com
+  clientConfig: {service: {name: hook, namespace: used}}
+  # No request is about this group: the webhook is never called.
+  rules: [{apiGroups: [example.com], apiVersions: [v1], resources: [examples], operations: [CREATE]}]
+  failurePolicy: Ignore
+  sideEffects: None
+  admissionReviewVersions: [v1]
+"""
+STATUS_OF_HOOK = """
+apiVersion: v1
+kind: Pod
+metadata: {name: hook, namespace: used}
+status: {phase: Running, podIP: 10.244.7.7, podIPs: [{ip: 10.244.7.7}]}
+"""
+
+
+def test_webhooks_and_routes_whose_services_are_cut_off_are_found_in_a_live_cluster(api_server: ControlPlane) -> None:
+    api_server.kubectl("create", "--filename=-", stdin=USED_SERVICES)
+    runner = CliRunner(env={"KUBECONFIG": str(api_server.kubeconfig)})
+    try:
+        api_server.kubectl("apply", "--server-side", "--subresource=status", "--filename=-", stdin=STATUS_OF_HOOK)
+        ended = runner.invoke(cli, ["lint", "--select", "RF134,RF135", "-o", "json"])
+    finally:
+        api_server.kubectl("delete", "--filename=-", "--wait=false", stdin=USED_SERVICES)
+    document = json.loads(ended.stdout)
+    assert [(one["rule"], one["object"]) for one in document["findings"]] == [
+        ("RF134", "NetworkPolicy used/closed"),
+        ("RF135", "NetworkPolicy used/closed"),
+    ]
+    assert document["skipped"] == []

@@ -111,10 +111,13 @@ def test_the_problems_of_the_input_are_findings_in_the_order_of_places(tmp_path:
     ]
 
 
-def test_rules_about_objects_that_a_live_cluster_is_not_asked_for_are_skipped() -> None:
+def test_objects_that_were_not_listed_in_a_live_cluster_are_named() -> None:
     state = State(live=True)
+    state.unlisted_users = frozenset({"APIService", "Ingress", "Route"})
     rules = chosen_rules(["RF134", "RF135"], [])
     findings = find_mistakes(Linted(state, Cluster().redundant, LintSettings(complete=True)), [], rules)
-    (skipped,) = findings.skipped
-    assert skipped.rules == ("RF134", "RF135")
-    assert skipped.reason.startswith("a live cluster is not asked for webhooks")
+    assert [(one.rules, one.is_partial) for one in findings.skipped] == [(("RF134",), True), (("RF135",), True)]
+    assert [one.reason.split(" were ")[0] for one in findings.skipped] == [
+        "objects of kind APIService",
+        "objects of kind Ingress, Route",
+    ]

@@ -67,17 +67,19 @@ class Inputs(msgspec.Struct, frozen=True):
         report: bool = True,
         server_version: ServerVersion | None = None,
         contents: FileContents | None = None,
+        service_users: bool = False,
     ) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
         So is the number of documents without an object, and with `--verbose` the kinds that were skipped. With
-        `contents`, what is in the files is kept there. Raises
+        `contents`, what is in the files is kept there; `service_users` is as in `Cluster.live`. Raises
         InputError for an error in the input with `--strict`, if it reports, and for `--strict` together with
         `--ignore-errors`.
         """
         if self.strict and self.ignore_errors:
             raise InputError("--strict and --ignore-errors contradict each other: use one of them")
-        cluster = self._read(server_version, contents) if server_version or contents else self.read()
+        is_plain = server_version is None and contents is None and not service_users
+        cluster = self.read() if is_plain else self._read(server_version, contents, service_users=service_users)
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
             print_message(f"skipped objects of unsupported kinds: {kinds}")
@@ -94,8 +96,16 @@ class Inputs(msgspec.Struct, frozen=True):
         """The cluster of the files, or without any of the API server."""
         return self._read()
 
-    def _read(self, server_version: ServerVersion | None = None, contents: FileContents | None = None) -> Cluster:
-        return self._from_api_server() if self.is_live else self._from_files(server_version, contents)
+    def _read(
+        self,
+        server_version: ServerVersion | None = None,
+        contents: FileContents | None = None,
+        *,
+        service_users: bool = False,
+    ) -> Cluster:
+        if self.is_live:
+            return self._from_api_server(service_users=service_users)
+        return self._from_files(server_version, contents)
 
     def leave(self, problems: Iterable[Problem], exit_code: int) -> NoReturn:
         """Exit with `exit_code`, or with 2 if an error among the problems of the input may concern a policy.
@@ -117,9 +127,9 @@ class Inputs(msgspec.Struct, frozen=True):
                 contents=contents,
             )
 
-    def _from_api_server(self) -> Cluster:
+    def _from_api_server(self, *, service_users: bool = False) -> Cluster:
         try:
-            return Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
+            return Cluster.live(self.context, self.kubeconfig, namespace=self.namespace, service_users=service_users)
         except NoKubeconfigError as error:
             raise InputError(f"{error}, or read manifests with -f instead of a cluster") from None
 

@@ -213,7 +213,7 @@ def lint(
     earlier = _earlier(inputs, since) if since is not None else None
 
     def read(contents: FileContents) -> LintedCluster:
-        cluster = inputs.cluster(report=False, contents=contents)
+        cluster = inputs.cluster(report=False, contents=contents, service_users=True)
         return LintedCluster(cluster, cluster.lint(configuration=wanted, baseline=baseline, since=earlier))
 
     contents = FileContents()

@@ -87,6 +87,8 @@ class State:
         self._service_objects = ServiceObjects(self.namespaces)
         self.only_namespace = ""
         """The only namespace that could be read of a running cluster; empty if all could."""
+        self.unlisted_users: frozenset[str] = frozenset()
+        """The kinds of objects that use Services which were not listed in a running cluster."""
         self.revision = 0
         """Grows with every call that adds or removes objects."""
         self._population = Population()

@@ -60,8 +60,6 @@ def rule_text(rule: LintRule) -> str:
         facts.append(f"only with `--select {rule.group}`")
     if rule.needs is not Needs.POLICIES:
         facts.append("skipped if the input holds no pods and no workloads")
-    if rule.needs is Needs.SERVICE_USERS:
-        facts.append("skipped in a live cluster, which is not asked for the objects that name Services")
     lines = [f"# {rule.identifier} {rule.name}", "", page.summary, "", f"{'; '.join(facts)}.", "", page.text]
     for example in page.examples:
         lines += ["", f"{_heading(example)}:", "", "```yaml", example.manifests.rstrip(), "```"]

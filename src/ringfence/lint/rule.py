@@ -38,15 +38,9 @@ class Needs(StrEnum):
     """Policies are enough."""
     PODS = "pods"
     """Without any pod or workload in the input, the rule is skipped: no policy would select anything."""
-    SERVICE_USERS = "service users"
-    """It needs pods, and the objects that name Services, such as webhooks: in a live cluster, which is not asked for
-    these, the rule is skipped."""
 
 
 NO_PODS: Final = "the input holds no pods and no workloads"
-NO_SERVICE_USERS: Final = (
-    "a live cluster is not asked for webhooks, aggregated APIs, Ingresses and routes: lint their manifests with -f"
-)
 NO_NAMESPACES: Final = "the input holds no Namespace objects"
 """Why rules are skipped, or cannot decide about something that depends on the labels of namespaces."""
 

@@ -21,7 +21,7 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.posture import isolation_coverage
 from ringfence.lint.premises import Basis, Withheld, doubtful, undecided_everywhere
 from ringfence.lint.rendered import kustomize_source
-from ringfence.lint.rule import NO_PODS, NO_SERVICE_USERS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
+from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
 from ringfence.lint.texts import bounded
 from ringfence.model.documents import document
@@ -83,8 +83,6 @@ def _missing(linted: Linted, rule: LintRule) -> str:
     """Why a rule cannot be decided; empty if it can."""
     if rule.needs is not Needs.POLICIES and not linted.is_complete and not linted.has_pods:
         return NO_PODS
-    if rule.needs is Needs.SERVICE_USERS and linted.state.is_live:
-        return NO_SERVICE_USERS
     return undecided_everywhere(linted) if rule.basis is Basis.PASSING_EVERYWHERE else ""
 
 

@@ -8,6 +8,7 @@ from ringfence.analysis.endpoints import selected_members, target_port
 from ringfence.engine.population import Member, Reference
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Premise, doubtful
+from ringfence.lint.rule import Unknown
 from ringfence.model.policies import Direction
 from ringfence.model.service_users import ServiceTarget
 from ringfence.model.services import Service
@@ -31,6 +32,15 @@ class NamedTarget(msgspec.Struct, frozen=True):
     def objects(self) -> tuple[tuple[Reference, str], ...]:
         """The object that names the Service, and the Service, each with what it is."""
         return (self.user, "what names the Service"), (self.service, "the Service")
+
+
+def unlisted_users(linted: Linted, kinds: Collection[str]) -> Iterator[Unknown]:
+    """What cannot be decided, because objects of some kinds were not listed in a running cluster."""
+    if missing := [kind for kind in kinds if kind in linted.state.unlisted_users]:
+        yield Unknown(
+            f"objects of kind {', '.join(missing)} were not listed: it needs the right to list them; or lint their "
+            "manifests with -f"
+        )
 
 
 def named_targets(linted: Linted, kinds: Collection[str]) -> Iterator[NamedTarget]:

@@ -80,7 +80,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     release servers have them or no longer have them, where not all of those that are known do. `shape` is the struct
     that it is written in, and `build` makes an object of the type `model` of one. `only_in_manifests` says that a live
     cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
-    Endpoints. `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there;
+    Endpoints; or that only `lint` asks for it.
+    `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there;
     `schema` is that of the definition, if it is known. `short_name` is what kubectl takes for the name of the resource.
     With `reads_later`, versions that are later than all that are known are read as the current one.
 

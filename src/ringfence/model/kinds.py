@@ -150,7 +150,7 @@ def _service_user(
     removed: Mapping[str, ServerVersion] = {},
     others: tuple[str, ...] = (),
 ) -> Kind:
-    """A kind of which only the Services are read that it names; a live cluster is not asked for it."""
+    """A kind of which only the Services are read that it names; of a live cluster only `lint` asks for it."""
     return Kind(
         name=name,
         plural=f"{name.lower()}{'es' if name.endswith('s') else 's'}",

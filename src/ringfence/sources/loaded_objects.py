@@ -56,7 +56,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     `unread` are those of the skipped objects that are policies, and may make answers wrong; `unlisted` stand for all
     policies of a kind that could not be listed. `operated` are those of the skipped objects of which an operator makes
     pods. `own` are documents for ringfence itself. `only_namespace` is the only namespace that could be read, if it was
-    not possible to read all.
+    not possible to read all. `unlisted_users` are the kinds of objects that use Services of which none were listed.
     """
 
     manifests: list[Manifest]
@@ -68,6 +68,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     operated: list[OperatedObject] = msgspec.field(default_factory=list)
     own: list[OwnDocument] = msgspec.field(default_factory=list)
     only_namespace: str = ""
+    unlisted_users: frozenset[str] = frozenset()
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:

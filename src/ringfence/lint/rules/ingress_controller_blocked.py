@@ -159,8 +159,8 @@ from ringfence.lint.added_rules import add_rule, is_only_for
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
-from ringfence.lint.rule import Hit, LintRule, Needs
-from ringfence.lint.service_targets import NamedTarget, named_targets
+from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
+from ringfence.lint.service_targets import NamedTarget, named_targets, unlisted_users
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import Operator
@@ -168,7 +168,8 @@ from ringfence.model.service_users import ROUTING_KINDS
 from ringfence.model.text_edits import TextEdit
 
 
-def _check(linted: Linted) -> Iterator[Hit]:
+def _check(linted: Linted) -> Iterator[Hit | Unknown]:
+    yield from unlisted_users(linted, ROUTING_KINDS)
     for target in named_targets(linted, ROUTING_KINDS):
         policy = isolating_policy(linted, target.pod, Direction.INGRESS)
         if policy and (who := _shut_out(linted, target)):
@@ -242,6 +243,6 @@ RULE = LintRule(
     FindingLevel.WARNING,
     __doc__,
     _check,
-    Needs.SERVICE_USERS,
+    Needs.PODS,
     basis=Basis.PASSING,
 )

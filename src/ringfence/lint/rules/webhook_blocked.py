@@ -201,8 +201,8 @@ from ringfence.lint.added_rules import add_rule, is_only_for
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
-from ringfence.lint.rule import Hit, LintRule, Needs
-from ringfence.lint.service_targets import NamedTarget, named_targets
+from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
+from ringfence.lint.service_targets import NamedTarget, named_targets, unlisted_users
 from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 from ringfence.model.service_users import CONTROL_PLANE_KINDS
@@ -212,7 +212,8 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 _CONTROL_PLANE: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
-def _check(linted: Linted) -> Iterator[Hit]:
+def _check(linted: Linted) -> Iterator[Hit | Unknown]:
+    yield from unlisted_users(linted, CONTROL_PLANE_KINDS)
     control_plane = _control_plane(linted)
     sources = control_plane or ALL_ADDRESSES
     for target in named_targets(linted, CONTROL_PLANE_KINDS):
@@ -262,6 +263,4 @@ def _is_admitted(linted: Linted, pod: Member, protocol: str, port: int, sources:
     return any(addresses and allowed.contains(protocol, port) for addresses, allowed in cells)
 
 
-RULE = LintRule(
-    "RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check, Needs.SERVICE_USERS, basis=Basis.PASSING
-)
+RULE = LintRule("RF134", "webhook-blocked", FindingLevel.WARNING, __doc__, _check, Needs.PODS, basis=Basis.PASSING)

@@ -17,6 +17,7 @@ from ringfence.model.objects import Manifest, Namespace
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.served_versions import later_version
+from ringfence.model.service_users import ServiceUser
 from ringfence.model.suppressions import suppressions_in
 from ringfence.sources.cluster.client import connect
 from ringfence.sources.cluster.credentials import obtain
@@ -55,15 +56,21 @@ RESOURCES: Final = tuple(
     for kind in KINDS
     if not kind.only_in_manifests
 )
+_SERVICE_USERS: Final = tuple(Resource(kind) for kind in KINDS if kind.model is ServiceUser)
+"""The kinds of objects that use Services. No answer depends on them: only who asks for mistakes asks for them."""
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """What is read, and with what: the objects of one namespace, or of all if `namespace` is empty."""
+    """What is read, and with what: the objects of one namespace, or of all if `namespace` is empty.
+
+    With `service_users`, the objects that use Services are read as well.
+    """
 
     client: httpx2.Client
     selected: SelectedContext
     discovery: Discovery
     namespace: str = ""
+    service_users: bool = False
 
     @property
     def server(self) -> str:
@@ -75,8 +82,16 @@ class _NotAllowed(Exception):
     """The user may not list a kind that is needed."""
 
 
-def read(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> LoadedObjects:
+def read(
+    context: str | None = None,
+    kubeconfig: str | None = None,
+    namespace: str | None = None,
+    *,
+    service_users: bool = False,
+) -> LoadedObjects:
     """All objects of supported kinds in the cluster of this context, or of the current one.
+
+    With `service_users`, with the webhooks, aggregated APIs and routes; those that may not be listed are named.
 
     If the user may not list a needed kind in all namespaces, only the objects of `namespace` are read, by default those
     of the context's namespace. Another kind that he may not list is a problem. Raises LiveClusterError if he may not
@@ -87,12 +102,12 @@ def read(context: str | None = None, kubeconfig: str | None = None, namespace: s
     with connect(msgspec.structs.replace(selected, user=credential.user)) as client:
         discovery = Discovery(client)
         try:
-            return _read_all(_Reading(client, selected, discovery))
+            return _read_all(_Reading(client, selected, discovery, service_users=service_users))
         except _NotAllowed as error:
             only = namespace or selected.namespace
             message = f"only namespace {only} is read: {error}"
         try:
-            loaded = _read_all(_Reading(client, selected, discovery, only))
+            loaded = _read_all(_Reading(client, selected, discovery, only, service_users))
         except _NotAllowed as error:
             raise LiveClusterError(f"{selected.cluster.server}: {error}") from None
     limited = Problem(Place(selected.cluster.server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)
@@ -101,7 +116,11 @@ def read(context: str | None = None, kubeconfig: str | None = None, namespace: s
 
 def _read_all(reading: _Reading) -> LoadedObjects:
     listed = (found for resource in RESOURCES for found in _listed(reading, resource))
-    return collect(chain(listed, unread_policies(reading.client, reading.discovery, reading.server, reading.namespace)))
+    unread = unread_policies(reading.client, reading.discovery, reading.server, reading.namespace)
+    users = {resource.kind: _users_listed(reading, resource) for resource in _SERVICE_USERS}
+    loaded = collect(chain(listed, unread, *(found for found in users.values() if found)))
+    unlisted = frozenset(kind for kind, found in users.items() if found is None)
+    return msgspec.structs.replace(loaded, unlisted_users=unlisted)
 
 
 def current_namespace(context: str | None = None, kubeconfig: str | None = None) -> str:
@@ -127,6 +146,19 @@ def _listed(reading: _Reading, resource: Resource) -> list[Found]:
             raise LiveClusterError(f"{reading.server}: {error}") from None
         message = f"{resource.plural} are left out: {error}"
         return [Problem(Place(reading.server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)]
+
+
+def _users_listed(reading: _Reading, resource: Resource) -> list[Found] | None:
+    """The objects of a kind that use Services, under a version that the server has; None if they are not listed."""
+    if not reading.service_users:
+        return None
+    try:
+        version = reading.discovery.served_version(resource.row)
+        return _list(reading, resource, version) if version in resource.row.api_versions else []
+    except ApiStatusError as error:
+        if error.code in (httpx2.codes.FORBIDDEN, httpx2.codes.NOT_FOUND):
+            return None
+        raise LiveClusterError(f"{reading.server}: {error}") from None
 
 
 def _list_custom(reading: _Reading, resource: Resource) -> list[Found]:
