@@ -112,7 +112,7 @@ def test_a_live_cluster_has_the_namespace_of_n_or_of_its_context(
 ) -> None:
     seen = []
 
-    def live(context: str | None, kubeconfig: str | None, *, namespace: str | None) -> Cluster:
+    def live(context: str | None, kubeconfig: str | None, *, namespace: str | None, service_users: bool) -> Cluster:
         seen.append((context, kubeconfig, namespace))
         cluster = Cluster(live=True, namespace=namespace or "of-the-context")
         for name in ("of-the-context", "mine"):

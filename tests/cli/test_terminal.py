@@ -176,7 +176,7 @@ def test_no_line_break_in_a_name_starts_an_answer_or_a_message(command: str, tmp
 
 @pytest.mark.parametrize("text", ["\x1b[2J", FORGED])
 def test_a_message_of_an_api_server_cannot_control_the_terminal(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(context: str | None, kubeconfig: str | None, *, namespace: str | None) -> Cluster:
+    def refuse(context: str | None, kubeconfig: str | None, *, namespace: str | None, service_users: bool) -> Cluster:
         raise LiveClusterError(text)
 
     monkeypatch.setattr(Cluster, "live", refuse)
