@@ -51,7 +51,7 @@ test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest vers
 	# With few examples for each property: what differs is the libraries, which every example calls.
 	HYPOTHESIS_PROFILE=few scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup \
 	    --no-loadscope-reorder --ignore=tests/e2e --ignore=tests/lab --ignore=tests/dataplane \
-	    --ignore=tests/browser --ignore=tests/test_layers.py -m 'not repeats_lines'
+	    --ignore=tests/browser --ignore=tests/benchmarks --ignore=tests/test_layers.py -m 'not repeats_lines'
 
 .PHONY: parts
 parts: $(READY)  ## Build the real API server, and fetch kubectl and definitions of policies, once (Go, five minutes), outside the checkout.
