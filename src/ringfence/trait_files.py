@@ -97,7 +97,7 @@ def traits_of_text(content: bytes, path: str) -> PluginTraits:
 
 
 def traits_document(plugin: PluginTraits) -> dict[str, Any]:
-    """The traits as a file has them: all that are known, so that the table is not needed to read it."""
+    """The traits in the form of a file: all that are known, so that a reader of the file does not need the table."""
     traits = [one.trait for one in plugin.chosen.values()]
     return {
         "apiVersion": API_VERSION,

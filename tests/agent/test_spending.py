@@ -168,3 +168,14 @@ def test_nor_in_a_round_that_puts_changes_of_others_in_force() -> None:
         built.append(trial.build("x", SHORT_BUILDING * 2))
         trial.end_round()
     assert built == [False, True, False, True]
+
+
+def test_nobody_is_charged_for_what_was_forgotten() -> None:
+    trial = Trial()
+    trial.spend("loud", 3 * SHARE)
+    trial.spend("quiet", SHARE / 2)
+    trial.spending.forget()
+    assert not trial.spending.is_used_up("loud")
+    assert trial.build("loud", 2 * SHARE), "others that were charged before the list was taken in do not come first"
+    trial.end_round()
+    assert trial.spending.is_used_up("loud"), "what is built afterwards is charged"

@@ -34,7 +34,7 @@ class Ready:
         return self.restorations
 
     def stand_in(self) -> None:
-        """Do what the process that stands by does when it is told of a change."""
+        """Do what the process that stands by does when the kernel reports a change."""
         standby = self.kernel.standby
         begin, end = (partial(os.eventfd_write, event, 1) for event in (standby.begun, standby.ended))
         restore_removed(standby.sender, self.restorations, begin, end)

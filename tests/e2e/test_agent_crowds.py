@@ -58,9 +58,6 @@ def one_of_many(owner: str, number: int) -> Object:
     return one | {"metadata": one["metadata"] | {"labels": {"many": "yes"}}}
 
 
-# A known defect: now and then some 50 of 20,000 allowed datagrams are lost. The pod is closed for a tenth of a second,
-# and it is not known why.
-@pytest.mark.xfail(reason="allowed datagrams are lost for a tenth of a second", strict=False)
 def test_ten_thousand_policies_at_once(scene: Scene, agent: Agent) -> None:
     with scene.unharmed():
         bulk.write(scene.world, (one_of_many(scene.namespace, i) for i in range(POLICIES)))

@@ -306,6 +306,8 @@ class AgentLoop:
     def _enforce(self, began: float) -> None:
         work, arrived = self._spending.work(), self._rounds.begin()
         is_first = not self._enforcement.has_begun
+        if is_first:
+            self._spending.forget()
         closed = self._schedule.closed(is_after_list=is_first or self._second_look.is_due)
         building = Building(self._spending, self._others_wait)
         is_permitted = self._enforcement.enforce(closed, building.may_build, building.may_load)

@@ -40,6 +40,10 @@ class Shares:
             least = math.log(_NEGLIGIBLE) + now / WINDOW
             self._ranks = {name: rank for name, rank in self._ranks.items() if rank >= least}
 
+    def forget(self) -> None:
+        """Forget all that was used."""
+        self._ranks.clear()
+
     def used(self, namespace: str, now: float) -> float:
         """How much of the time that a namespace used is left."""
         return math.exp(self.rank(namespace) - now / WINDOW)

@@ -52,6 +52,15 @@ class Spending:
         self.shares.charge(namespace, seconds, self.clock())
         self._spent[namespace] = self._spent.get(namespace, 0.0) + seconds
 
+    def forget(self) -> None:
+        """Charge nobody for what was done until now.
+
+        So it is after the first list: how much a namespace has in it says nothing of what it changes. Its pods would be
+        closed in the first round after a restart, although the kernel holds their rules.
+        """
+        self.shares.forget()
+        self._spent.clear()
+
     def charge_building(self, namespace: str, began: float) -> float:
         """Charge the work since `began`, which a chain took, to a namespace; returns its seconds."""
         seconds = self.work() - began

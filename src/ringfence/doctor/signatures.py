@@ -199,7 +199,7 @@ FLANNEL: Final = ("kube-flannel-ds", "kube-flannel")
 """The DaemonSets of Flannel, which enforces nothing itself."""
 
 UNDESCRIBED: Final = ("contrail-agent", "kube-ovn-cni", "nsx-node-agent", "sdn", "terway-eniip", "weave-net")
-"""DaemonSets of plugins that enforce policies, or can, and that the table of plugins does not have.
+"""DaemonSets of plugins that enforce policies, or that can, and are not in the table of plugins.
 
 In some of them only a controller elsewhere in the cluster watches policies.
 """

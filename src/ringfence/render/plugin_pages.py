@@ -88,7 +88,7 @@ def differing_table(plugins: Iterable[Plugin]) -> str:
         chosen = [one.trait for one in traits_of(plugin).modelled()]
         unknown = sum(one.value == UNKNOWN for one in chosen)
         found = [f"{one.text} ({one.confidence})" for one in chosen if differs(one)]
-        found += [f"{unknown} of {len(chosen)} traits are not known"] if unknown else []
+        found += [f"{unknown} of {len(chosen)} traits {'is' if unknown == 1 else 'are'} not known"] if unknown else []
         rows.append((plugin.title, "; ".join(found) or "nothing is known to differ"))
     return markdown_table(("network plugin", "differs from upstream in that"), rows)
 
