@@ -39,7 +39,7 @@ coverage: $(READY) system  ## Measure which lines and branches the tests run.
 	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines' \
 	    --cov --cov-append --cov-report=
 	$(BIN)/coverage report
-	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 | tail -1
+	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 --format=total
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.

@@ -44,7 +44,7 @@ from ringfence.analysis.differences.matched_workloads import (
     match,
     match_alone,
 )
-from ringfence.analysis.differences.object_places import ObjectPlaces
+from ringfence.analysis.differences.object_places import NO_PLACES, ObjectPlaces
 from ringfence.analysis.differences.relabelling import Relabelling
 from ringfence.analysis.differences.rows_of_change import connection_rows, isolation_rows
 from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
@@ -68,7 +68,7 @@ def difference(
     before: State,
     after: State,
     names: tuple[str, str] = ("A", "B"),
-    places: ObjectPlaces = ObjectPlaces(),  # noqa: B008
+    places: ObjectPlaces = NO_PLACES,
 ) -> ClusterDifference:
     """What the change from one cluster to another does. `names` are what texts call the two sets of policies.
 

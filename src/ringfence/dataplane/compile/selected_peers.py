@@ -69,7 +69,7 @@ class SelectedPeers:
         self.have_pods_changed = bool(bits) or not was_seen
         one_by_one = self._one_by_one(bits) if was_seen and len(bits) <= _FEW else None
         for family, known in self._known.items():
-            self.changed[family] = known.update(bitsets.of(bits), one_by_one)
+            self.changed[family] = known.refresh(bitsets.of(bits), one_by_one)
 
     def _see(self) -> dict[int, _Seen]:
         labels: dict[str, Labels] = {}
@@ -98,9 +98,7 @@ class _Known(dict[Peers, Bitset]):
         self[peers] = bits = self._state.tiers.peers(peers, self._family)
         return bits
 
-    def update(  # type: ignore[override]
-        self, changed: Bitset, one_by_one: Sequence[tuple[int, IdentitySelections]] | None
-    ) -> set[Peers]:
+    def refresh(self, changed: Bitset, one_by_one: Sequence[tuple[int, IdentitySelections]] | None) -> set[Peers]:
         """Find out which of the `changed` identities peers are now; returns the peers that are others than before.
 
         Without `one_by_one`, the selections of single identities, peers are found out again as a whole.
