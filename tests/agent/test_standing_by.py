@@ -1,6 +1,5 @@
 """The process that stands by brings a removed table back alone, and ends with the agent."""
 
-import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -113,9 +112,9 @@ def test_one_that_has_ended_is_told_nothing() -> None:
     with standing(kernel) as process:
         kernel.revoke([7])
         process._process.kill()
-        with pytest.raises(OSError, match=r"Broken pipe|it has ended") as raised:
+        # The kernel says "Connection reset" if the process ended before it read, and its end is closed otherwise.
+        with pytest.raises(ConnectionError):
             process.send(kernel.prepare())
-        assert raised.value.errno in {errno.EPIPE, errno.ECONNRESET}
         process._process.wait()
         with pytest.raises(OSError, match="it has ended"):
             process.send(kernel.prepare())
