@@ -268,7 +268,7 @@ class ClusterInput:
 
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""
-        return [compiled.policy for compiled in self.state.network_policies.all_policies()]
+        return [compiled.policy for compiled in self.state.policies.network_policies.all_policies()]
 
     def policies_of(self, kind: str) -> list[Policy]:
         """The policies of one kind in force, in no order; the administrators' kinds have their group in the name."""

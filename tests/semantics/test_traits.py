@@ -58,7 +58,7 @@ ONE = [*DIFFERING.items(), ("excepts", Excepts.EVERY_BLOCK)]
 @given(clusters(), ports)
 def test_one_trait(trait: str, value: Any, objects: list[Object], asked: tuple[str, int]) -> None:
     cluster, traits = cluster_of(objects), {trait: value}
-    with cluster.state.enforcing(Traits(**traits)):
+    with cluster.state.policies.enforcing(Traits(**traits)):
         assert_verdicts(cluster, world_of(objects, traits), asked)
         assert_reach(cluster, world_of(objects, traits), asked)
 
@@ -71,7 +71,7 @@ def test_several_traits(objects: list[Object], asked: tuple[str, int], names: se
     half = len(objects) // 2
     for obj in objects[:half]:
         cluster.upsert(obj)
-    with cluster.state.enforcing(Traits(**traits)):
+    with cluster.state.policies.enforcing(Traits(**traits)):
         for obj in objects[half:]:
             cluster.upsert(obj)
         world = world_of(objects, traits)
@@ -98,7 +98,7 @@ def assert_listed(cluster: Cluster, world: list[Object]) -> None:
 def test_explanations_agree_with_the_verdicts(objects: list[Object], names: set[str]) -> None:
     """... peer by peer: what is said of a peer is what the rule does."""
     cluster = cluster_of(objects)
-    with cluster.state.enforcing(Traits(**{name: DIFFERING[name] for name in names})):
+    with cluster.state.policies.enforcing(Traits(**{name: DIFFERING[name] for name in names})):
         for source in pod_names(objects):
             for destination in (*pod_names(objects), *ADDRESSES):
                 verdict = cluster.can(source, destination, port=80)

@@ -284,7 +284,7 @@ class View:
 
     def _note_dividing(self) -> None:
         """Note which policies divide too many nodes."""
-        dividing = {("NetworkPolicy", *name) for name in self.state.admitting_no_blocks}
+        dividing = {("NetworkPolicy", *name) for name in self.state.policies.admitting_no_blocks}
         for key in [key for key, problem in self.problems.items() if problem == DIVIDING and key not in dividing]:
             self._forget_problem(key)
         for key in dividing - self.problems.keys():

@@ -7,44 +7,29 @@ after that version has changed.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from ringfence.engine.doubts import Doubts
-from ringfence.engine.policies import (
-    ClusterPoliciesInForce,
-    CompiledPolicy,
-    NetworkPolicyTier,
-    NodePeers,
-    PodSelection,
-    PoliciesInForce,
-    Selections,
-    Tiers,
-    compile_policy,
-    network_policy_tier,
-)
+from ringfence.engine.policies import CompiledPolicy, PodSelection, PoliciesInForce, Selections, Tiers
 from ringfence.engine.population import (
     Identity,
     Member,
     Members,
     Namespaces,
+    Nodes,
     Population,
     Reference,
-    addresses_of,
-    addresses_of_matching,
     likely_owners,
 )
 from ringfence.engine.service_objects import SERVICE_KINDS, ServiceObjects
-from ringfence.engine.suppositions import Supposition
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
     AwsClusterNetworkPolicy,
     BaselineAdminNetworkPolicy,
     ClusterNetworkPolicy,
-    ClusterPolicy,
-    PolicyTier,
 )
-from ringfence.model.kinds import CLUSTER_POLICY_KINDS, kind_of, namespace_of
-from ringfence.model.metadata import NO_LABELS, Labels
+from ringfence.model.kinds import CLUSTER_POLICY_KINDS, namespace_of
+from ringfence.model.metadata import Labels
 from ringfence.model.objects import (
     WORKLOAD_KINDS,
     HorizontalPodAutoscaler,
@@ -53,22 +38,21 @@ from ringfence.model.objects import (
     Node,
     Object,
     Pod,
-    Policy,
     Workload,
 )
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
-from ringfence.model.policies import Direction
-from ringfence.model.selectors import EVERYTHING, Selector
 from ringfence.model.service_users import ServiceUser
 from ringfence.model.services import Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
-from ringfence.plugins import NOT_IN_POLICIES, PluginTraits, Traits
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
+from ringfence.plugins import PluginTraits, Traits
+from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
 NO_NAMESPACES: Final[Mapping[str, Labels]] = {}
+
+_POLICY_KINDS: Final = frozenset({"NetworkPolicy", *CLUSTER_POLICY_KINDS})
 
 
 class State:
@@ -80,10 +64,9 @@ class State:
     """
 
     def __init__(self, *, live: bool = False, most_divided: int | None = None) -> None:
-        """`most_divided` limits what policies say about nodes (`policies.PoliciesInForce`)."""
+        """`most_divided` limits what policies say about nodes (`policies.NetworkPoliciesInForce`)."""
         self.namespaces = Namespaces()
-        self.nodes: dict[str, Node] = {}
-        self._addresses_of_node: dict[str, Addresses] = {}
+        self.nodes = Nodes()
         self._service_objects = ServiceObjects(self.namespaces)
         self.only_namespace = ""
         """The only namespace that could be read of a running cluster; empty if all could."""
@@ -98,12 +81,7 @@ class State:
         self.absent = self._members.absent
         """The pods that exist and take no part, by name."""
         self._selections = Selections(self._population, self.namespaces)
-        self._network_policies = network_policy_tier(self._population, self._selections)
-        self._cluster_policies = ClusterPoliciesInForce(self._population, self._selections, self.addresses_of_nodes)
-        # A new kind of policy is added here.
-        admin, baseline = map(self._cluster_policies.tier, (PolicyTier.ADMIN, PolicyTier.BASELINE))
-        self._tiers = Tiers(self._population, self._selections, (admin, self._network_policies, baseline))
-        self._in_force = PoliciesInForce(self._network_policies, most_divided, self._addresses_of_all_nodes)
+        self.policies = PoliciesInForce(self._population, self._selections, self.nodes, most_divided)
         self.enforced_by: PluginTraits | None = None
         """The network plugin that enforces the policies; None if they mean what upstream says."""
         self.doubts = Doubts(self.namespaces)
@@ -125,9 +103,11 @@ class State:
             case Pod():
                 self._members.upsert_pod(obj)
             case NetworkPolicy():
-                self._put_in_force(compile_policy(obj, origin))
+                self.namespaces.mention(namespace_of(obj))
+                self.policies.upsert(obj, origin)
             case CompiledPolicy():
-                self._put_in_force(obj)
+                self.namespaces.mention(obj.namespace)
+                self.policies.put(obj)
             case Namespace():
                 self.namespaces.define(obj.metadata.name, obj.metadata.labels)
             case Workload():
@@ -143,44 +123,20 @@ class State:
             case (
                 ClusterNetworkPolicy() | AdminNetworkPolicy() | BaselineAdminNetworkPolicy() | AwsClusterNetworkPolicy()
             ):
-                self._cluster_policies.upsert(obj, origin)
+                self.policies.upsert(obj, origin)
             case _:
                 # A kind that is in the table of kinds and not here would be accepted and have no effect.
                 assert_never(obj)
 
-    def _put_in_force(self, policy: CompiledPolicy[NetworkPolicy]) -> None:
-        self.namespaces.mention(policy.namespace)
-        self._in_force.upsert(policy)
-
     def _replace_node(self, name: str, node: Node | None) -> None:
         """Note a node, or that it is gone, and update what depends on its labels and addresses."""
-        before = self.nodes.pop(name, None)
-        self._addresses_of_node.pop(name, None)
-        if node:
-            self.nodes[name] = node
-        self._in_force.replace_node(name, node)
+        before = self.nodes.replace(name, node)
+        self.policies.replace_node(name, before, node)
         if bool(before) is not bool(node):
             self._members.touch_contested()  # who has an address depends on which Nodes exist
-        if _as_peer(before) != _as_peer(node):
-            self._cluster_policies.nodes_changed()
         if before and node and before.status == node.status:
             return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         self._members.refresh_node(name)
-
-    def addresses_of_node(self, name: str) -> Addresses:
-        """The addresses of a node; none if there is no such node."""
-        found = self._addresses_of_node.get(name)
-        if found is None:
-            node = self.nodes.get(name)
-            found = self._addresses_of_node[name] = addresses_of(node) if node else NO_ADDRESSES
-        return found
-
-    def addresses_of_nodes(self, selector: Selector) -> Addresses:
-        """The addresses of the nodes whose labels a selector matches."""
-        return addresses_of_matching(self.nodes.values(), selector)
-
-    def _addresses_of_all_nodes(self) -> Addresses:
-        return self.addresses_of_nodes(EVERYTHING)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove an object, if it is there; `namespace` is empty for kinds without one."""
@@ -189,10 +145,8 @@ class State:
         match kind:
             case "Pod":
                 self._members.remove_pod(reference)
-            case "NetworkPolicy":
-                self._in_force.remove(namespace, name)
-            case _ if kind in CLUSTER_POLICY_KINDS:
-                self._cluster_policies.remove(kind, name)
+            case _ if kind in _POLICY_KINDS:
+                self.policies.remove(kind, namespace, name)
             case "Namespace":
                 self.namespaces.undefine(name)
             case _ if kind in SERVICE_KINDS:
@@ -212,54 +166,12 @@ class State:
         """Have all policies, also those to come, mean what a network plugin makes of them."""
         self.revision += 1
         self.enforced_by = plugin
-        self._enforce(plugin.traits)
+        self.policies.enforce(plugin.traits)
 
     @property
     def traits(self) -> Traits:
         """How policies are enforced; by default as upstream means them."""
-        return self._in_force.traits
-
-    def _enforce(self, traits: Traits) -> None:
-        self._in_force.enforce(traits)
-        self._cluster_policies.enforce(traits)
-
-    def means_the_same(self, traits: Traits) -> bool:
-        """Whether nothing that is asked has another answer with these traits, because no policy means anything else."""
-        apart = [name for name in NOT_IN_POLICIES if getattr(traits, name) != getattr(self.traits, name)]
-        return not apart and not self._cluster_policies.has_any and self._in_force.means_the_same(traits)
-
-    def changed_rules(self, traits: Traits) -> Iterator[tuple[CompiledPolicy[NetworkPolicy], Direction, int | None]]:
-        """The rules of NetworkPolicies that mean something else with these traits (`PoliciesInForce.changed_rules`).
-
-        Policies that select no pod for which a trait counts are left out.
-        """
-        self._in_force.settle()
-        for policy, direction, index in self._in_force.changed_rules(traits):
-            subjects = self._selections.pods(policy.subject)
-            if traits.standalone_pods or index is not None or subjects & self._population.standalone:
-                yield policy, direction, index
-
-    @contextmanager
-    def enforcing(self, traits: Traits) -> Iterator[None]:
-        """Until the context ends, policies mean what these traits make of them. `revision` stays as it is."""
-        before = self.traits
-        self._enforce(traits)
-        try:
-            yield
-        finally:
-            self._enforce(before)
-
-    @contextmanager
-    def supposing(self) -> Iterator[Supposition]:
-        """Yield what puts policies in force, or removes them, until the context ends, to answer "what if".
-
-        `revision` stays as it is: an answer given before stays valid, because everything is as before afterwards.
-        """
-        supposition = Supposition(self._in_force, self._cluster_policies)
-        try:
-            yield supposition
-        finally:
-            supposition.undo()
+        return self.policies.traits
 
     @contextmanager
     def supposing_pods(
@@ -290,38 +202,6 @@ class State:
                 self.namespaces.undefine(namespace)
                 self.namespaces.forget(namespace)
 
-    @contextmanager
-    def telling_apart(self, policies: Iterable[Policy]) -> Iterator[frozenset[Identity]]:
-        """Until the context ends, pods that these policies would tell apart have different identities.
-
-        What holds before and after the policies are put in force is then about the same identities. The same goes for
-        the policies in force that they would replace. Yields the identities that any of them selects.
-        """
-        compiled = [one for policy in policies for one in (self.compiled(policy), self.present(policy)) if one]
-        for one in compiled:
-            self._population.start_reading(one.read_facts)
-            self._population.start_reading_blocks(one.blocks)
-        try:
-            subjects = self._selections.union(one.subject for one in compiled)
-            yield frozenset(self.population.identities(subjects))
-        finally:
-            for one in compiled:
-                self._population.stop_reading(one.read_facts)
-                self._population.stop_reading_blocks(one.blocks)
-
-    def compiled(self, policy: Policy) -> CompiledPolicy[Any]:
-        """A policy as it would be in force."""
-        if isinstance(policy, NetworkPolicy):
-            return self._in_force.with_nodes(compile_policy(policy))
-        return self._cluster_policies.compile(policy)
-
-    def present(self, policy: Policy) -> CompiledPolicy[Any] | None:
-        """The policy in force that has the kind and the name of this one."""
-        kind, name = kind_of(policy), policy.metadata.name
-        if isinstance(policy, NetworkPolicy):
-            return self._network_policies.policy(kind, namespace_of(policy), name)
-        return self._cluster_policies.compiled(kind, name)
-
     # --- what there is --------------------------------------------------------------------------------------------
 
     def detach(self) -> None:
@@ -338,18 +218,6 @@ class State:
         return self._members.live
 
     @property
-    def network_policies(self) -> NetworkPolicyTier:
-        """The NetworkPolicies in force."""
-        self._in_force.settle()
-        return self._network_policies
-
-    @property
-    def admitting_no_blocks(self) -> frozenset[tuple[str, str]]:
-        """The NetworkPolicies, by namespace and name, that are beyond the limit: their ipBlocks admit nobody."""
-        self._in_force.settle()
-        return frozenset(self._in_force.admitting_no_blocks)
-
-    @property
     def services(self) -> Mapping[tuple[str, str], Service]:
         """The Services, by namespace and name."""
         return self._service_objects.services
@@ -359,35 +227,23 @@ class State:
         """The webhooks, aggregated APIs and routes that use Services."""
         return self._service_objects.users
 
-    def cluster_policies(self, tier: PolicyTier) -> list[CompiledPolicy[ClusterPolicy]]:
-        """The administrators' policies of a tier, in the order in which they are asked."""
-        return sorted(self._cluster_policies.tier(tier).policies(""), key=lambda policy: policy.order)
-
     @property
     def tiers(self) -> Tiers:
         """All policies in force, in order of evaluation."""
-        self._in_force.settle()
-        return self._tiers
+        return self.policies.tiers
 
     @property
     def population(self) -> Population:
         """The pods that take part, as identities."""
-        self._in_force.settle()
+        self.policies.settle()
         return self._population
-
-    @property
-    def node_peers(self) -> NodePeers:
-        """The nodes with several addresses of one family, all of which an ipBlock for sources means or none."""
-        return self._in_force.nodes
 
     def has(self, reference: Reference) -> bool:
         """Whether there is an object of this kind and name."""
         namespace, name = reference.namespace, reference.name
         match reference.kind:
-            case kind if kind in CLUSTER_POLICY_KINDS:
-                return self._cluster_policies.compiled(kind, name) is not None
-            case "NetworkPolicy":
-                return self._network_policies.policy(reference.kind, namespace, name) is not None
+            case kind if kind in _POLICY_KINDS:
+                return self.policies.find(kind, namespace, name) is not None
             case "Namespace":
                 return self.namespaces.is_defined(name)
             case kind if kind in SERVICE_KINDS:
@@ -457,8 +313,3 @@ class State:
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""
         return self.workloads.top(member)
-
-
-def _as_peer(node: Node | None) -> tuple[Labels, Addresses] | None:
-    """What policies read about a node."""
-    return (node.metadata.labels or NO_LABELS, addresses_of(node)) if node else None

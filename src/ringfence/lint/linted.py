@@ -71,7 +71,7 @@ class Linted:
     @cached_property
     def policies(self) -> tuple[PolicyInForce, ...]:
         """The NetworkPolicies in force, by namespace and name."""
-        return tuple(self.state.network_policies.all_policies())
+        return tuple(self.state.policies.network_policies.all_policies())
 
     def restricted_to(self, policies: Iterable[PolicyInForce]) -> "Linted":
         """The same about some policies only, which may be other ones than before.

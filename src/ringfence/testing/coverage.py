@@ -155,7 +155,7 @@ class _Bench:
 
         One that is equal beside the policies there may be noticed here, where policies are left out.
         """
-        present = self._state.present(one.mutant.policy.policy)
+        present = self._state.policies.present(one.mutant.policy.policy)
         if not self._tests or present is None or present.policy != one.mutant.policy.policy:
             return one
         test, _ = self._first_failing(one.mutant)
@@ -182,7 +182,7 @@ class _Bench:
         if mutant.after is not None:
             return weight(self._state, [mutant.after], (), 0) != 0
         policy = mutant.policy.policy
-        with self._state.telling_apart([policy]):
+        with self._state.policies.telling_apart([policy]):
             return not Omissions(self._state).change_nothing(policy, None)
 
 

@@ -1,7 +1,7 @@
 """A cluster, and policies of it that are edited: what is allowed now, and what the edits would open and close.
 
 The cluster stays as it is. Each question about the edits puts them into the engine, which answers, and takes them out
-again (`State.supposing`). All calls are from one thread at a time: `lock` is held by the caller.
+again (`PoliciesInForce.supposing`). All calls are from one thread at a time: `lock` is held by the caller.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -151,7 +151,7 @@ class Simulation:
         """Until the context ends, the edits are in force."""
         changed, removed = self._edited()
         origins = {id(one.policy): one.origin for edited in self.edits.values() for one in edited.read.policies}
-        with self.cluster.state.supposing() as suppose:
+        with self.cluster.state.policies.supposing() as suppose:
             for policy in removed:
                 suppose.without(policy)
             for policy in changed:
@@ -186,7 +186,7 @@ class Simulation:
         """
         found: dict[PolicyKey, list[LintFinding]] = {}
         with self.supposing():
-            policies = self.cluster.state.network_policies
+            policies = self.cluster.state.policies.network_policies
             edited = [policy for key in self.edits if (policy := policies.policy(key.kind, key.namespace, key.name))]
             keys = {object_name(one.policy): _key(one) for one in edited}
             for one in find_mistakes(self._linted.restricted_to(edited), (), chosen_rules((), ())).found:

@@ -259,7 +259,7 @@ def test_one_policy_that_is_refused_leaves_all_as_they_are() -> None:
 
 def test_the_proof_names_a_pair_for_which_something_changes() -> None:
     state = cluster_of([*PODS, older(ingress=rules(1, "Deny"))]).state
-    (before,) = (one.policy for one in state.cluster_policies(PolicyTier.ADMIN))
+    (before,) = (one.policy for one in state.policies.cluster_policies(PolicyTier.ADMIN))
     after = converted(older(ingress=rules(1, "Allow"))).policies
     with pytest.raises(
         ConversionDefect, match=r"^the converted policies change what is allowed: ingress of x/a, x/. -> x/a$"
@@ -274,7 +274,7 @@ def test_the_proof_looks_at_every_subject_that_other_policies_select() -> None:
 
     world = [pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"})]
     state = cluster_of([*world, rule("a", "Deny"), rule("b", "Deny")]).state
-    before = [one.policy for one in state.cluster_policies(PolicyTier.ADMIN)]
+    before = [one.policy for one in state.policies.cluster_policies(PolicyTier.ADMIN)]
     for changed in ("a", "b"):
         after = [rule(app, "Allow" if app == changed else "Deny") for app in ("a", "b")]
         with pytest.raises(ConversionDefect, match=f"ingress of x/{changed}, "):
@@ -286,7 +286,7 @@ def test_the_proof_looks_at_addresses_outside_the_cluster() -> None:
         return older(egress=[{"action": "Deny", "to": [{"networks": [network]}]}])
 
     state = cluster_of([*PODS, rule("203.0.113.0/24")]).state
-    (before,) = (one.policy for one in state.cluster_policies(PolicyTier.ADMIN))
+    (before,) = (one.policy for one in state.policies.cluster_policies(PolicyTier.ADMIN))
     with pytest.raises(ConversionDefect, match=r"egress of x/a, x/a -> 203\.0\.113\.128/25$"):
         prove(state, [before], converted(rule("203.0.113.0/25")).policies)
 

@@ -479,7 +479,7 @@ def as_shown(edit: Edit, cluster: Cluster) -> NetworkPolicy:
     written = re.fullmatch(r"in ([^/]+)/([^,]+), (add to|remove|replace) (.+?)(?: by)?", edit.action)
     assert written, edit.action
     space, name, verb, where = written.groups()
-    present = cluster.state.network_policies.policy("NetworkPolicy", space, name)
+    present = cluster.state.policies.network_policies.policy("NetworkPolicy", space, name)
     assert present is not None
     whole = document(present.policy)
     for path in reversed(where.split(" and ")):

@@ -202,7 +202,7 @@ def test_outside_addresses_are_disjoint_and_complete(objects: list[Object]) -> N
             assert total(addresses) == sum_of_sizes(addresses), "disjoint"
             isolated = any(
                 isolating in compiled.policy.spec.policy_types and compiled.subject.pods.matches(member.labels)
-                for compiled in state.network_policies.policies(member.namespace)
+                for compiled in state.policies.network_policies.policies(member.namespace)
             )
             if member.host_network or not isolated:
                 assert addresses == [ALL_ADDRESSES], "both families, with nothing left out"

@@ -16,7 +16,7 @@ REMOVALS = ("without the policy", "without the rule", "without the peer")
 
 def outcome(cluster: Cluster, mutant: Mutant) -> Outcome:
     before = policy_set("before", cluster.state)
-    with cluster.state.supposing() as suppose:
+    with cluster.state.policies.supposing() as suppose:
         if mutant.after is None:
             suppose.without(mutant.policy.policy)
         else:

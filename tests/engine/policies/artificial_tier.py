@@ -179,7 +179,7 @@ def add_artificial_tiers(state: State) -> dict[str, Tier[NetworkPolicy]]:
     population, selections = state.population, state._selections
     kinds = (TierKind(name, is_ordered=True, otherwise=Action.PASS, match_peers=_match_peers) for name in (FRONT, BACK))
     front, back = (Tier[NetworkPolicy](kind, population, selections) for kind in kinds)
-    state._tiers = Tiers(population, selections, (front, state.network_policies, back))
+    state.policies._tiers = Tiers(population, selections, (front, state.policies.network_policies, back))
     return {FRONT: front, BACK: back}
 
 

@@ -209,20 +209,20 @@ class TestTheLimitOfAnAgent:
     def test_as_many_nodes_as_the_limit_count_and_the_same_block_counts_once(self) -> None:
         written = dividing("x/p", "172.18.0.0/16", "172.18.0.0/16", "192.0.2.0/24", "0.0.0.0/0")
         state = limited(*NODES, written)
-        assert state.admitting_no_blocks == frozenset()
+        assert state.policies.admitting_no_blocks == frozenset()
         assert blocks_in(state) == blocks_in(state_of([*NODES, written]))
 
     def test_beyond_it_the_blocks_of_a_policy_admit_nobody_and_its_pods_stay_isolated(self) -> None:
         written = dividing("x/p", "172.18.0.0/16", "172.18.0.0/17")
         state = limited(*NODES, pod("x/web", addresses=["10.0.0.1"]), written)
-        assert state.admitting_no_blocks == {("x", "p")}
+        assert state.policies.admitting_no_blocks == {("x", "p")}
         assert not admitted(state, "x/p")
         stack = state.tiers.stack(state.identity(member_in(state, "x/web")), Direction.INGRESS)
         assert [str(one) for profile in stack for one in profile.policies] == ["x/p"]
 
     def test_exceptions_count_as_well(self) -> None:
         state = limited(*NODES, policy("x/p", ingress=[admits(block("0.0.0.0/0", "172.18.0.0/16"))]), most=2)
-        assert state.admitting_no_blocks == {("x", "p")}
+        assert state.policies.admitting_no_blocks == {("x", "p")}
 
     def test_other_namespaces_and_policies_within_it_are_not_concerned(self) -> None:
         policies = [
@@ -231,26 +231,26 @@ class TestTheLimitOfAnAgent:
             dividing("y/q", "172.18.0.0/18"),
         ]
         state = limited(*NODES, *policies, dividing("x/r", "0.0.0.0/0"))
-        assert state.admitting_no_blocks == {("x", "q")}
+        assert state.policies.admitting_no_blocks == {("x", "q")}
         assert all(admitted(state, name) for name in ("x/p", "y/q", "x/r"))
 
     def test_what_leaves_room_lets_the_others_count(self) -> None:
         state = limited(*NODES, dividing("x/p", "172.18.0.0/16"), dividing("x/q", "172.18.0.0/17"))
         put(state, dividing("x/p", "192.0.2.0/24"))
-        assert state.admitting_no_blocks == frozenset()
+        assert state.policies.admitting_no_blocks == frozenset()
         put(state, dividing("x/p", "172.18.0.0/16"))
-        assert state.admitting_no_blocks == {("x", "p")}
+        assert state.policies.admitting_no_blocks == {("x", "p")}
         state.remove("NetworkPolicy", "x", "q")
-        assert state.admitting_no_blocks == frozenset()
+        assert state.policies.admitting_no_blocks == frozenset()
         assert admitted(state, "x/p")
 
     def test_nodes_that_come_and_go_are_counted(self) -> None:
         state = limited(*NODES, dividing("x/p", "172.18.0.0/16"))
         put(state, annotated(node("n4", "172.18.0.4"), {TUNNEL: "10.244.4.0"}))
-        assert state.admitting_no_blocks == {("x", "p")}
+        assert state.policies.admitting_no_blocks == {("x", "p")}
         assert not admitted(state, "x/p")
         state.remove("Node", "", "n2")
-        assert state.admitting_no_blocks == frozenset()
+        assert state.policies.admitting_no_blocks == frozenset()
         assert admitted(state, "x/p")
 
     def test_to_find_what_is_beyond_it_costs_no_more_with_more_nodes(self) -> None:
@@ -299,4 +299,4 @@ def test_the_order_in_which_nodes_and_policies_come_does_not_matter(changes: lis
 
 
 def blocks_in(state: State) -> dict[str, list[Block]]:
-    return {str(one): list(one.blocks) for one in state.network_policies.all_policies()}
+    return {str(one): list(one.blocks) for one in state.policies.network_policies.all_policies()}

@@ -82,16 +82,16 @@ def test_a_policy_that_is_put_in_again_and_again_is_removed_at_once() -> None:
 
 def test_removing_what_is_not_there_does_nothing() -> None:
     state = state_of([*PODS, READING["by addresses"]])
-    state.network_policies.remove("NetworkPolicy", "x", "other")
+    state.policies.network_policies.remove("NetworkPolicy", "x", "other")
     assert identities(state) == 2
-    assert [str(one) for one in state.network_policies.all_policies()] == ["x/p"]
+    assert [str(one) for one in state.policies.network_policies.all_policies()] == ["x/p"]
 
 
 # --- which policies there are -----------------------------------------------------------------------------------------
 
 
 def test_policies_are_listed_by_namespace_and_name() -> None:
-    tier = state_of([policy(path, ingress=[]) for path in ("y/a", "x/b", "x/a")]).network_policies
+    tier = state_of([policy(path, ingress=[]) for path in ("y/a", "x/b", "x/a")]).policies.network_policies
     assert [str(one) for one in tier.all_policies()] == ["x/a", "x/b", "y/a"]
     assert [one.name for one in tier.policies("x")] == ["a", "b"]
     assert tier.policy("NetworkPolicy", "x", "b") is tier.policies("x")[1]
@@ -100,7 +100,7 @@ def test_policies_are_listed_by_namespace_and_name() -> None:
 
 def test_only_the_namespaces_of_changed_policies_are_named() -> None:
     state = state_of([policy("x/a", ingress=[]), policy("y/a", ingress=[])])
-    tier = state.network_policies
+    tier = state.policies.network_policies
     before = tier.version
     assert tier.namespaces_changed_since(before) == set()
     tier.remove("NetworkPolicy", "y", "a")

@@ -1,14 +1,14 @@
-"""The addresses of nodes, and of those that a selector matches."""
+"""Nodes by name, and their addresses."""
 
 from ipaddress import ip_network
 
 from tests.semantics.objects import Object, node
 
-from ringfence.engine.population import addresses_of, addresses_of_matching
+from ringfence.engine.population import Nodes, addresses_of
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Node
 from ringfence.model.selector_text import parse_selector
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 
 def decoded(written: Object, **labels: str) -> Node:
@@ -24,6 +24,22 @@ def test_names_of_hosts_are_not_addresses() -> None:
 
 
 def test_only_nodes_with_these_labels_count() -> None:
-    nodes = [decoded(node("m", "192.168.0.1"), role="edge"), decoded(node("n", "192.168.0.2"))]
-    assert addresses_of_matching(nodes, parse_selector("role=edge")) == addresses_of(nodes[0])
-    assert addresses_of_matching(nodes, parse_selector("")) == addresses_of(nodes[0]) | addresses_of(nodes[1])
+    edge, other = decoded(node("m", "192.168.0.1"), role="edge"), decoded(node("n", "192.168.0.2"))
+    nodes = Nodes()
+    nodes.replace("m", edge)
+    nodes.replace("n", other)
+    assert nodes.addresses_matching(parse_selector("role=edge")) == addresses_of(edge)
+    assert nodes.all_addresses() == addresses_of(edge) | addresses_of(other)
+
+
+def test_the_addresses_of_a_node_are_those_that_it_reports_now() -> None:
+    first, second = decoded(node("n", "192.168.0.1")), decoded(node("n", "192.168.0.2"))
+    nodes = Nodes()
+    assert nodes.addresses_of("n") == NO_ADDRESSES
+    assert nodes.replace("n", first) is None
+    assert nodes.addresses_of("n") == addresses_of(first)
+    assert nodes.replace("n", second) is first
+    assert nodes.addresses_of("n") == addresses_of(second)
+    assert nodes.replace("n", None) is second
+    assert nodes.addresses_of("n") == NO_ADDRESSES
+    assert list(nodes) == []

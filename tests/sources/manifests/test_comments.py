@@ -37,7 +37,7 @@ spec: # all of it
 def found(tmp_path: Path, text: str) -> Comments:
     file = tmp_path / "policies.yaml"
     file.write_text(text)
-    (policy,) = Cluster.load(file).state.cluster_policies(PolicyTier.ADMIN)
+    (policy,) = Cluster.load(file).state.policies.cluster_policies(PolicyTier.ADMIN)
     assert policy.origin
     return comments_of(policy.origin)
 

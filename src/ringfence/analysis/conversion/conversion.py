@@ -83,7 +83,7 @@ def convert(state: State, invalid: Container[str] = ()) -> Conversion:
     `invalid` are the objects of problems (`Problem.object`): a policy that a server has stored although it has errors
     is refused, because of it only what fails closed is in force. Raises ConversionDefect where the proof fails.
     """
-    present = [policy for tier in PolicyTier for policy in state.cluster_policies(tier)]
+    present = [policy for tier in PolicyTier for policy in state.policies.cluster_policies(tier)]
     older = [one for one in present if isinstance(one.policy, AdminNetworkPolicy | BaselineAdminNetworkPolicy)]
     if refusals := [refusal for one in older for refusal in _refusals(one, invalid)]:
         return Conversion(refusals=tuple(refusals))
@@ -149,7 +149,7 @@ def _name_refusals(draft: _Draft, taken: dict[str, CompiledPolicy[Any]]) -> Iter
 def _priorities(state: State, tier: PolicyTier, drafts: Sequence[_Draft]) -> list[int]:
     """The priority of the first part of each policy; those of the others follow. Raises NoRoom."""
     parts = {id(draft.source): len(draft.parts) for draft in drafts}
-    in_order = state.cluster_policies(tier)
+    in_order = state.policies.cluster_policies(tier)
     if len(in_order) == 1 and isinstance(in_order[0].policy, BaselineAdminNetworkPolicy):
         # It has no priority of its own. The last one leaves room before it for exceptions to come.
         return [HIGHEST_PRIORITY + 1 - len(drafts[0].parts)]

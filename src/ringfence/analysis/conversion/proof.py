@@ -34,10 +34,10 @@ def prove(state: State, before: Sequence[ClusterPolicy], after: Sequence[Cluster
     for policy in after:
         for error in cluster_policy_errors(policy, NEWEST):
             raise ConversionDefect(f"the converted policy {policy.metadata.name} is not valid: {error}")
-    with state.telling_apart([*before, *after]) as selected:
+    with state.policies.telling_apart([*before, *after]) as selected:
         subjects = sorted(selected, key=lambda one: one.bit)
         earlier = _profiles(state, subjects)
-        with state.supposing() as suppose:
+        with state.policies.supposing() as suppose:
             for old in before:
                 suppose.without(old)
             for new in after:

@@ -70,7 +70,7 @@ def _affecting(state: State, plugin: PluginTraits) -> Iterator[AffectingTrait]:
             continue
         traits = msgspec.structs.replace(UPSTREAM, **{field: chosen.engine})
         rules = tuple(_rules(state, chosen))
-        if not rules and (field not in NOT_IN_POLICIES or state.means_the_same(traits)):
+        if not rules and (field not in NOT_IN_POLICIES or state.policies.means_the_same(traits)):
             continue
         other = other or deepcopy(state)
         other.enforce(msgspec.structs.replace(plugin, chosen={chosen.topic.name: chosen}))
@@ -81,7 +81,7 @@ def _affecting(state: State, plugin: PluginTraits) -> Iterator[AffectingTrait]:
 
 def _rules(state: State, chosen: ChosenTrait) -> Iterator[AffectedRule]:
     traits = msgspec.structs.replace(UPSTREAM, **{chosen.topic.field: chosen.engine})
-    for policy, direction, index in state.changed_rules(traits):
+    for policy, direction, index in state.policies.changed_rules(traits):
         path = "" if index is None else f"spec.{direction.field}[{index}]"
         place = policy.origin.at(path) if policy.origin else None
         place = Place(place.file, place.line) if place else None

@@ -58,7 +58,7 @@ def _topics_by_row(
         decided: defaultdict[int, list[Topic]] = defaultdict(list)
         for topic in differing:
             traits: Traits = _replace(state.traits, **{topic.field: _value(other, topic)})
-            with state.enforcing(traits):
+            with state.policies.enforcing(traits):
                 for place in left:
                     if _passing(state, rows[place]) != present[place]:
                         decided[place].append(topic)
@@ -118,5 +118,5 @@ def _assumptions(state: State) -> Iterator[str]:
         if one.topic.field in NOT_IN_POLICIES and (one.topic.field == "service_ports" or not state.nodes):
             continue
         for other in one.alternatives:
-            if not state.means_the_same(_replace(state.traits, **{one.topic.field: other.engine})):
+            if not state.policies.means_the_same(_replace(state.traits, **{one.topic.field: other.engine})):
                 yield other.because

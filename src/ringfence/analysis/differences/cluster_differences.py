@@ -101,7 +101,7 @@ def difference_in_policies(
     the policies are read after the change.
     """
     policies = [policy for change in changes for policy in (change.before, change.after) if policy]
-    with state.telling_apart(policies) as affected:
+    with state.policies.telling_apart(policies) as affected:
         former = former_policies(state, affected)
         workloads = match_alone(state)
         groups = [one.before for one in workloads.common]
@@ -113,7 +113,7 @@ def difference_in_policies(
 
         @contextmanager
         def changed() -> Iterator[None]:
-            with state.supposing() as suppose:
+            with state.policies.supposing() as suppose:
                 for change in changes:
                     if change.after:
                         suppose(change.after, change.origin)

@@ -69,8 +69,8 @@ def covers_here(state: State, part: RemovablePart, left: Policy | None) -> tuple
     if part.kind is PartKind.POLICY:
         return tuple(_Covers(state, part, None).of_policy())
     alone = part_alone(part)
-    with state.telling_apart([alone, *([left] if left else [])]):
-        return tuple(_Covers(state, part, left).of_rule(state.compiled(alone)))
+    with state.policies.telling_apart([alone, *([left] if left else [])]):
+        return tuple(_Covers(state, part, left).of_rule(state.policies.compiled(alone)))
 
 
 class _Covers:
@@ -79,10 +79,10 @@ class _Covers:
     def __init__(self, state: State, part: RemovablePart, left: Policy | None) -> None:
         self._state = state
         self._part = part
-        present = state.present(part.policy.policy)
+        present = state.policies.present(part.policy.policy)
         assert present is not None
         self._present = present
-        self._left = state.compiled(left) if left else None
+        self._left = state.policies.compiled(left) if left else None
         everyone = _Pods(state.population.everyone)
         self._ends = {role: _Axis(role, everyone) for role in Role}
         self._selected = state.selected(present.subject)

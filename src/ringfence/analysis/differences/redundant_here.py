@@ -81,7 +81,7 @@ def redundancy_here(state: State, everywhere: Redundancy, budget: Budget | None 
     policies = policy_set("", state).policies
     budget = budget or Budget(_STEPS + _STEPS_OF_A_POLICY * len(policies))
     named = [one.policy for one in policies if _has_domain_names(one)]
-    with state.telling_apart(_told_apart(policies)), state.telling_apart(named) as resolving:
+    with state.policies.telling_apart(_told_apart(policies)), state.policies.telling_apart(named) as resolving:
         search = _SearchHere(state, everywhere, resolving, budget)
         ask_about_parts(policies, search.is_redundant)
         going = _going(state, everywhere, search)
@@ -186,7 +186,7 @@ def _going(state: State, everywhere: Redundancy, search: _SearchHere) -> set[Rem
     # Those of every cluster are known to change nothing together.
     going = {one.part for one in everywhere if one.goes}
     gone: defaultdict[_PolicyKey, list[RemovablePart]] = defaultdict(list)
-    with state.supposing() as suppose:
+    with state.policies.supposing() as suppose:
         for part in [*(one.part for one in everywhere if one.goes), *search.parts]:
             others = gone[_key(part.policy)]
             if part not in going:

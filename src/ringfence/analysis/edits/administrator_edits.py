@@ -165,7 +165,7 @@ def _free_priority_before(state: State, ruling: AdministratorRule) -> int | None
     policy = ruling.policy.policy
     if isinstance(policy.policy, BaselineAdminNetworkPolicy):
         return None
-    taken = {one.priority for one in state.cluster_policies(PolicyTier(ruling.policy.tier))}
+    taken = {one.priority for one in state.policies.cluster_policies(PolicyTier(ruling.policy.tier))}
     return next((number for number in reversed(range(policy.priority)) if number not in taken), None)
 
 

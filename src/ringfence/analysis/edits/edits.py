@@ -85,7 +85,7 @@ def _proposal(state: State, answer: Answer) -> Proposal:
         return Proposal(tuple(steps), SideEffects(), tuple(of_administrators.values()), tuple(overridden.values()))
 
     wanted = not answer.passes_everywhere
-    with state.supposing() as suppose:
+    with state.policies.supposing() as suppose:
         for _ in range(_MOST_STEPS):
             reason = _undone(state, answer, wanted)
             if reason is None:
@@ -194,7 +194,7 @@ def _of_administrators(state: State, side: SideReason, reason: PairReason) -> It
     if rule is not None:
         prefix = f"{'deny' if reason.allowed else 'allow'}-{side.direction.field}"
         kind = rule.policy.policy.kind
-        taken = {one.name for tier in PolicyTier for one in state.cluster_policies(tier) if one.kind == kind}
+        taken = {one.name for tier in PolicyTier for one in state.policies.cluster_policies(tier) if one.kind == kind}
         yield from administrator_edits(state, side, reason.asked, rule, _free(taken, _wished_name(side, prefix)))
 
 
@@ -202,7 +202,7 @@ def _free_name(state: State, side: SideReason, prefix: str) -> str:
     """A name for a new policy of the subject, which no policy of its namespace has."""
     if not isinstance(side.subject, Member):
         return prefix
-    taken = {one.name for one in state.network_policies.policies(side.subject.namespace)}
+    taken = {one.name for one in state.policies.network_policies.policies(side.subject.namespace)}
     return _free(taken, _wished_name(side, prefix))
 
 
@@ -261,7 +261,7 @@ def _lines(edits: Sequence[Edit]) -> int:
 
 
 def _reverses(state: State, reason: PairReason, edits: Sequence[Edit]) -> bool:
-    with state.supposing() as suppose:
+    with state.policies.supposing() as suppose:
         for edit in edits:
             suppose(edit.after)
         return (

@@ -69,11 +69,11 @@ class Omissions:
 
         `step` gets the number of pairs of pods, or of what they may do, that are looked at.
         """
-        old = self._state.present(policy)
+        old = self._state.policies.present(policy)
         assert old is not None
-        new = None if less is None else self._state.compiled(less)
+        new = None if less is None else self._state.policies.compiled(less)
         blocks = set(new.blocks).difference(old.blocks) if new else ()
-        with self._state.telling_apart([less] if less is not None and blocks else ()):
+        with self._state.policies.telling_apart([less] if less is not None and blocks else ()):
             return not any(change.weight() for change in self._changes(old, new, step))
 
     def _changes(self, old: CompiledPolicy[Any], new: CompiledPolicy[Any] | None, step: Step) -> Iterator["_Change"]:
@@ -215,9 +215,9 @@ def _comparing(
 ) -> Iterator[Iterator[_Change]]:
     last = {(kind_of(policy), policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
     gone = list(removed)
-    with state.telling_apart([*last.values(), *gone]) as subjects:
+    with state.policies.telling_apart([*last.values(), *gone]) as subjects:
         before = Moment(state, stacks_of(state, subjects))
-        with state.supposing() as suppose:
+        with state.policies.supposing() as suppose:
             for policy in gone:
                 suppose.without(policy)
             for policy in last.values():

@@ -54,9 +54,9 @@ class ChangedSides(msgspec.Struct, frozen=True):
 def changed_sides(state: State, mutant: Mutant) -> Iterator[ChangedSides]:
     """Until the context ends, a mutant is in force in place of its policy; yields what that changes."""
     policy = mutant.policy.policy
-    with state.telling_apart([policy if mutant.after is None else mutant.after]) as subjects:
+    with state.policies.telling_apart([policy if mutant.after is None else mutant.after]) as subjects:
         before = Moment(state, stacks_of(state, subjects))
-        with state.supposing() as suppose:
+        with state.policies.supposing() as suppose:
             if mutant.after is None:
                 suppose.without(policy)
             else:

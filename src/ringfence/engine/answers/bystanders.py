@@ -18,7 +18,7 @@ def bystanders(side: Side) -> Iterator[Bystander]:
     """The policies that might have been meant to isolate a side that none isolates, and why they do not."""
     if side.subject.host_network or not side.can_meet or unguarded(side):
         return
-    for policy in side.state.network_policies.all_policies():
+    for policy in side.state.policies.network_policies.all_policies():
         if reason := _why_not(side, policy):
             yield Bystander(policy, policy.origin.at() if policy.origin else None, reason)
 

@@ -60,10 +60,10 @@ class _Effects:
     def _answer(self, traits: Traits) -> Hashable:
         """The answer with other traits; the present one where these change nothing that is in force."""
         if traits not in self._tried:
-            if self._state.means_the_same(traits):
+            if self._state.policies.means_the_same(traits):
                 self._tried[traits] = self._present
             else:
-                with self._state.enforcing(traits):
+                with self._state.policies.enforcing(traits):
                     self._tried[traits] = self._ask()
         return self._tried[traits]
 

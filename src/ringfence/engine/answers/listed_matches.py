@@ -301,8 +301,8 @@ class _ListedSide:
             self.direction,
             placed.rule,
             self._state.namespaces,
-            self._state.node_peers,
-            self._state.addresses_of_nodes,
+            self._state.policies.node_peers,
+            self._state.nodes.addresses_matching,
             self._state.traits,
         )
         example = next(iter(self.peers.without_address.values()))

@@ -1,6 +1,6 @@
 """What each side allows at one time, to compare it with another time, between which policies have changed.
 
-Both times must be about the same identities (`State.telling_apart`).
+Both times must be about the same identities (`PoliciesInForce.telling_apart`).
 """
 
 from collections.abc import Iterator, Mapping

@@ -21,7 +21,13 @@ def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
         place = policy.origin.at() if policy.origin else None
         contexts = (
             RuleContext(
-                policy, side.direction, rule, state.namespaces, state.node_peers, state.addresses_of_nodes, state.traits
+                policy,
+                side.direction,
+                rule,
+                state.namespaces,
+                state.policies.node_peers,
+                state.nodes.addresses_matching,
+                state.traits,
             )
             for rule in policy.rules[side.direction]
         )

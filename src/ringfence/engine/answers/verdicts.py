@@ -198,7 +198,7 @@ def exempt_of_source(state: State, source: Member) -> Addresses:
 
 def node_addresses(state: State, pod: Member) -> Addresses:
     """The addresses of a pod's node, as far as the node and the status of the pod contain them."""
-    addresses = state.addresses_of_node(pod.node)
+    addresses = state.nodes.addresses_of(pod.node)
     for family, number in pod.host_addresses:
         addresses |= Addresses.in_family(family, ((number, number),))
     return addresses

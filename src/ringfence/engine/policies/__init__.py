@@ -1,8 +1,6 @@
-"""Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
+"""Policies compiled and indexed: rules, selections, profiles, the tiers that evaluate them, and those in force."""
 
 from ringfence.engine.policies.cluster_policies import compile_cluster_policy
-from ringfence.engine.policies.cluster_policies_in_force import ClusterPoliciesInForce
-from ringfence.engine.policies.in_force import MOST_DIVIDED, PoliciesInForce
 from ringfence.engine.policies.matching import (
     End,
     MatchAssumption,
@@ -20,7 +18,9 @@ from ringfence.engine.policies.network_policies import (
     compile_policy,
     network_policy_tier,
 )
+from ringfence.engine.policies.network_policies_in_force import MOST_DIVIDED
 from ringfence.engine.policies.node_peers import NodePeers
+from ringfence.engine.policies.policies_in_force import PoliciesInForce
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import own_traffic, settled
@@ -35,7 +35,6 @@ __all__ = [
     "NETWORK_POLICY_TIER",
     "Action",
     "AddressRule",
-    "ClusterPoliciesInForce",
     "CompiledPolicy",
     "CompiledRule",
     "End",

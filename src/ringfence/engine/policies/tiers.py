@@ -6,9 +6,9 @@ subject and a peer, denies some, and passes the rest on to the next tier; what n
     admin policies (allow, deny, pass by priority)  ->  NetworkPolicy  ->  baseline policies  ->  allowed
 
 The outer two are those of the administrators (`cluster_policies`). To add another tier, write a file like
-`network_policies` that compiles the kind's objects and describes the kind (`TierKind`), and name it in `engine.state`,
-before or after NetworkPolicy. All who ask (verdicts, explanations, kernel programs, the laboratory) go through `Tiers`
-and need no change.
+`network_policies` that compiles the kind's objects and describes the kind (`TierKind`), and name it in
+`policies_in_force`, before or after NetworkPolicy. All readers (verdicts, explanations, kernel programs, the
+laboratory) go through `Tiers` and need no change.
 
 Source: network-policy-api, "Evaluation order"; for NetworkPolicy alone, the Kubernetes documentation, "The two sorts of
 pod isolation".

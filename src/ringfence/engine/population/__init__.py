@@ -7,7 +7,7 @@ from ringfence.engine.population.facts import Block, ReadableFact, fact_read_by,
 from ringfence.engine.population.identities import Identity
 from ringfence.engine.population.members import Members
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
-from ringfence.engine.population.nodes import addresses_of, addresses_of_matching
+from ringfence.engine.population.nodes import Nodes, addresses_of
 from ringfence.engine.population.pods import (
     POSSIBLE_PODS,
     DeclaredPort,
@@ -34,13 +34,13 @@ __all__ = [
     "Members",
     "NamedPort",
     "Namespaces",
+    "Nodes",
     "Population",
     "PortName",
     "ReadableFact",
     "Reference",
     "Workloads",
     "addresses_of",
-    "addresses_of_matching",
     "example_of_possible_pods",
     "fact_read_by",
     "facts_read_by",

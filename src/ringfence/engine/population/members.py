@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from ringfence.engine.population.absent import AbsentPod, ended, without_address
 from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.namespaces import Namespaces
+from ringfence.engine.population.nodes import Nodes
 from ringfence.engine.population.pods import Member, Reference, is_same, member_of_pod, member_of_workload
 from ringfence.engine.population.population import Population
 from ringfence.engine.population.workloads import Workloads
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import HorizontalPodAutoscaler, Node, Pod, Workload
+from ringfence.model.objects import HorizontalPodAutoscaler, Pod, Workload
 
 
 class Members:
@@ -23,7 +24,7 @@ class Members:
     `nodes` are those that there are, by name; `refresh_node` must be called when one has changed.
     """
 
-    def __init__(self, population: Population, namespaces: Namespaces, nodes: dict[str, Node], *, live: bool) -> None:
+    def __init__(self, population: Population, namespaces: Namespaces, nodes: Nodes, *, live: bool) -> None:
         self.live = live
         self.directory = Directory()
         self.workloads = Workloads()

@@ -3,7 +3,7 @@
 A workload from a manifest takes part as one pod, made from its template. Sources: `core/v1` PodSpec and PodStatus.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -173,7 +173,7 @@ class Member(msgspec.Struct, eq=False):
         return f"<{type(self).__name__}: {self}>"
 
 
-def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
+def member_of_pod(pod: Pod, nodes: Mapping[str, Node]) -> Member:
     """The member made from a pod. The addresses of hostNetwork pods may come from `nodes`."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
     host_network = bool(spec.host_network)
@@ -193,7 +193,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
     )
 
 
-def member_of_workload(workload: Workload, nodes: dict[str, Node], *, is_several: bool = False) -> Member:
+def member_of_workload(workload: Workload, nodes: Mapping[str, Node], *, is_several: bool = False) -> Member:
     """The member that represents all pods of a workload's template. It can have an address only with hostNetwork."""
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
     spec = workload.template.spec or PodSpec()
@@ -306,7 +306,7 @@ def _pod_ips(status: PodStatus) -> Iterable[str]:
     return (status.pod_ip,) if status.pod_ip else ()
 
 
-def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> PodAddresses:
+def _host_addresses(pod: Pod, nodes: Mapping[str, Node]) -> PodAddresses:
     """The node's addresses: those that the kubelet reports for the pod, then those of the Node object."""
     status = pod.status
     reported = [*_pod_ips(status), *_host_ips(status.host_ip, status.host_ips)]
@@ -314,7 +314,7 @@ def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> PodAddresses:
     return _addresses(text for text in (*reported, *known) if text)
 
 
-def _internal_ips(spec: PodSpec, nodes: dict[str, Node]) -> list[str]:
+def _internal_ips(spec: PodSpec, nodes: Mapping[str, Node]) -> list[str]:
     node = nodes.get(spec.node_name or "")
     return [entry.address for entry in (node.status.addresses or ()) if entry.type == "InternalIP"] if node else []
 

@@ -76,7 +76,7 @@ _LAST: Final = 99
 def _check(linted: Linted) -> Iterator[Hit]:
     if linted.plugin != "ovn-kubernetes":
         return
-    for policy in linted.state.cluster_policies(PolicyTier.ADMIN):
+    for policy in linted.state.policies.cluster_policies(PolicyTier.ADMIN):
         if isinstance(policy.policy, AdminNetworkPolicy) and policy.priority > _LAST:
             message = f"OVN-Kubernetes never enforces priority {policy.priority}: its last one is {_LAST}"
             yield Hit(policy, "spec.priority", message, f"write a priority from 0 to {_LAST}")

@@ -207,7 +207,7 @@ _Deciding = dict[UndefinedOrder, dict[Direction, list[Identity]]]
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    tiers = [linted.state.cluster_policies(tier) for tier in PolicyTier]
+    tiers = [linted.state.policies.cluster_policies(tier) for tier in PolicyTier]
     if not any(_equal(policies) for policies in tiers):
         return
     places = {policy: place for place, policy in enumerate(policy for policies in tiers for policy in policies)}

@@ -34,7 +34,7 @@ def policies_json(
     state: State, policies: Iterable[CompiledPolicy[Any]], subjects: ReportSubjects, document_of: DocumentOf
 ) -> list[dict[str, Any]]:
     """Each policy with its subjects, its rules and its text."""
-    tiers = {id(policy): tier.value for tier in PolicyTier for policy in state.cluster_policies(tier)}
+    tiers = {id(policy): tier.value for tier in PolicyTier for policy in state.policies.cluster_policies(tier)}
     texts = _Texts(document_of)
     return [
         {

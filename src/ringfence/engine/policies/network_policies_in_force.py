@@ -34,7 +34,7 @@ _Name = tuple[str, str]
 _Compiled = CompiledPolicy[NetworkPolicy]
 
 
-class PoliciesInForce:
+class NetworkPoliciesInForce:
     """Puts policies into a tier, and keeps what they say about nodes up to date."""
 
     def __init__(
