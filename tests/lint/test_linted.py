@@ -37,14 +37,23 @@ def test_a_selection_may_select_what_one_of_all_pods_and_workloads_may_match(wri
         assert linted.may_select(selection) is (matched or to_come or linted.operators_make_pods(selection))
 
 
-@pytest.mark.parametrize(("known", "found"), [((), 1), (("cnpg.io/cluster",), 0), (("cnpg.io",), 1)])
-def test_a_label_that_an_operator_gives_to_pods_may_be_there(known: tuple[str, ...], found: int) -> None:
+@pytest.mark.parametrize(
+    ("known", "label", "found"),
+    [
+        ((), "example.com/cluster", 1),
+        (("example.com/cluster",), "example.com/cluster", 0),
+        (("example.com",), "example.com/cluster", 1),
+        ((), "cnpg.io/cluster", 0),
+        ((), "gateway.networking.k8s.io/gateway-name", 0),
+    ],
+)
+def test_a_label_that_an_operator_gives_to_pods_may_be_there(known: tuple[str, ...], label: str, found: int) -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}
     policy = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "db", "namespace": "shop"},
-        "spec": {"podSelector": {"matchLabels": {"cnpg.io/cluster": "db"}}},
+        "spec": {"podSelector": {"matchLabels": {label: "db"}}},
     }
     settings = LintSettings(known_labels=known)
     assert len(cluster_of([pod, policy]).lint(select=["RF101"], settings=settings)) == found

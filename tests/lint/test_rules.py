@@ -136,7 +136,7 @@ OTHER_PLACES = {
     "RF136": {"Service shop/web", "Pod shop/web"},
     "RF139": {"ClusterNetworkPolicy.policy.networking.k8s.io open"},
     "RF141": {"StatefulSet shop/db"},
-    "RF142": {"NetworkPolicy shop/web", "Pod shop/db", "Pod shop/web"},
+    "RF142": {"NetworkPolicy shop/db", "Pod shop/db", "Pod shop/web"},
     "RF205": {"Deployment shop/web"},
     "RF206": {"Deployment shop/web"},
     "RF207": {"Deployment shop/web"},

@@ -19,6 +19,7 @@ from ringfence.model.added_labels import pod_labels
 from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import Labels
 from ringfence.model.objects import NetworkPolicy, Workload
+from ringfence.model.operated_kinds import OPERATED_LABELS
 from ringfence.model.origin import Place
 from ringfence.model.selectors import Operator, Selector
 from ringfence.model.services import Service
@@ -183,11 +184,11 @@ class Linted:
 
         HostNetwork pods count, though plugins do not agree about them, and so do labels whose values are not
         known before a pod is created, workloads scaled to zero, and pods that an operator makes. Pods may have
-        any `known_labels`.
+        any `known_labels`, and any labels that only operators give.
         """
         if self.state.selects_pods(selection):
             return True
-        if any(term.key in self.settings.known_labels for term in selection.pods.terms):
+        if any(term.key in self.settings.known_labels or term.key in OPERATED_LABELS for term in selection.pods.terms):
             return True
         within = self.namespaces_of(selection)
         pods = self._pods_in(within) if selection.owned else self._undecided_in(within, selection.pods)

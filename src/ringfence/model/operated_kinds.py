@@ -1,7 +1,7 @@
 """Custom resources of which an operator makes pods: manifests have the resource, and neither pods nor templates.
 
-They are not read. Where a question finds no pod, they are named, because theirs may be what was asked for. The table
-has widely used ones; a kind that is missing in it is not named, and changes no answer.
+They are not read. Where a question finds no pod, they are named, because theirs may be what was asked for. The tables
+have widely used ones; a kind that is missing is not named, and changes no answer.
 
 Source: the documentation of each project.
 """
@@ -38,6 +38,36 @@ _KINDS: Final = {
     "sparkoperator.k8s.io": ("SparkApplication",),
     "tekton.dev": ("PipelineRun", "TaskRun"),
 }
+
+OPERATED_LABELS: Final = frozenset(
+    (
+        "acme.cert-manager.io/http01-solver",
+        "actions.github.com/scale-set-name",
+        "cnpg.io/cluster",
+        "cnpg.io/poolerName",
+        "common.k8s.elastic.co/type",
+        "elasticsearch.k8s.elastic.co/cluster-name",
+        "gateway.networking.k8s.io/gateway-name",
+        "istio.io/gateway-name",
+        "kibana.k8s.elastic.co/name",
+        "kubevirt.io/domain",
+        "vm.kubevirt.io/name",
+        "operator.prometheus.io/name",
+        "postgres-operator.crunchydata.com/cluster",
+        "ray.io/cluster",
+        "serving.knative.dev/service",
+        "spark-role",
+        "strimzi.io/cluster",
+        "strimzi.io/name",
+        "tekton.dev/pipelineRun",
+        "tekton.dev/taskRun",
+    )
+)
+"""Keys of labels that only operators and controllers give to pods, which they make of resources that may be elsewhere.
+
+A pod with such a label may come at any time: a solver of cert-manager lives for a minute, and the pods of a Gateway
+are made by its controller.
+"""
 
 
 class OperatedObject(msgspec.Struct, frozen=True):

@@ -52,13 +52,16 @@ class RedundantPart(msgspec.Struct, frozen=True, eq=False):
     """A part without which nothing changes, and what covers it.
 
     Without `covers`, `reason` says why it has no effect. `goes` is false if it must stay once those before it in the
-    list that go are removed: two parts that cover each other cannot both go.
+    list that go are removed: two parts that cover each other cannot both go. `is_covered` is false if something that
+    the part does has no effect for another reason: of a policy, another one may isolate the same pods, and the other
+    end may refuse what its rules allow.
     """
 
     part: RemovablePart
     covers: tuple[Cover, ...]
     reason: str
     goes: bool
+    is_covered: bool = True
 
 
 class Redundancy(msgspec.Struct, frozen=True):
@@ -119,8 +122,8 @@ class _Search:
             return False
         finally:
             self._budget.left -= before - budget.left
-        covers = tuple(_covers(changed, part))
-        self._parts.append(RedundantPart(part, covers, "" if covers else _reason(part), goes))
+        covers, whole = _covers(changed, part)
+        self._parts.append(RedundantPart(part, covers, "" if covers else _reason(part), goes, whole))
         return True
 
     def _may_go(self, part: RemovablePart, budget: Budget) -> bool:
@@ -156,24 +159,31 @@ def _differ(before: Meaning, after: Meaning, part: RemovablePart, budget: Budget
 # --- what covers a part -----------------------------------------------------------------------------------------------
 
 
-def _covers(left: Meaning, part: RemovablePart) -> Iterator[Cover]:
-    """The rules and policies, of those that are left, that do what a redundant part does; each once."""
+def _covers(left: Meaning, part: RemovablePart) -> tuple[tuple[Cover, ...], bool]:
+    """The rules and policies, of those that are left, that do what a redundant part does, each once; whether all of it.
+
+    What only the other end makes idle is not covered.
+    """
     found: dict[int, Cover] = {}
+    whole = True
     for direction, box in part.regions:
-        for cover in _covers_of(left.of(direction), direction, box, part):
-            found.setdefault(id(cover.rule if isinstance(cover, RulePlace) else cover), cover)
-    yield from found.values()
+        for covers in _covers_of(left.of(direction), direction, box, part):
+            whole = whole and bool(covers)
+            for cover in covers:
+                found.setdefault(id(cover.rule if isinstance(cover, RulePlace) else cover), cover)
+    return tuple(found.values()), whole
 
 
-def _covers_of(left: DirectionMeaning, direction: Direction, box: Box, part: RemovablePart) -> Iterator[Cover]:
+def _covers_of(left: DirectionMeaning, direction: Direction, box: Box, part: RemovablePart) -> Iterator[list[Cover]]:
+    """What covers each thing that a part does in a box."""
     if part.kind is not PartKind.POLICY:
-        yield from needed(box, _rules_over(left, box, part))
+        yield list(needed(box, _rules_over(left, box, part)))
         return
     if isinstance(part.policy.policy, NetworkPolicy):
-        yield from needed(box, left.isolation.subjects.overlapping(box))
+        yield list(needed(box, left.isolation.subjects.overlapping(box)))
     for rule in part.policy.rules.get(direction, ()):
         for matched in rule_boxes(part.policy, direction, rule):
-            yield from needed(matched, _rules_over(left, matched, part))
+            yield list(needed(matched, _rules_over(left, matched, part)))
 
 
 def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:

@@ -156,7 +156,7 @@ from ringfence.engine.answers import allows
 from ringfence.engine.policies import CompiledRule, PodSelection
 from ringfence.engine.population import NAME_LABEL
 from ringfence.lint.added_rules import add_rule, is_only_for
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, name_of_reference
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
@@ -174,8 +174,8 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
         policy = isolating_policy(linted, target.pod, Direction.INGRESS)
         if policy and (who := _shut_out(linted, target)):
             message = (
-                f"{who} cannot reach {target.pod} on {target.protocol} {target.port}, which is behind Service "
-                f"{target.service} of {target.user}"
+                f"{who} can reach {target.pod} on {target.protocol} {target.port}, which is behind "
+                f"{name_of_reference(target.service)} of {name_of_reference(target.user)}"
             )
             remedy = "add a rule with the port and a namespaceSelector for the namespace of the ingress controller"
             premise = Premise((target.pod,), Direction.INGRESS, is_refusal=True)
@@ -202,12 +202,12 @@ def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget) -> TextEdi
 
 
 def _shut_out(linted: Linted, target: NamedTarget) -> str:
-    """Who cannot reach a pod; empty if an ingress controller can, or might."""
+    """The pods of which none can reach a pod; empty if an ingress controller can, or might."""
     named = linted.settings.ingress_namespaces
     controllers = [pod for namespace in named for pod in linted.state.members_in(namespace)]
     if controllers:
         reach = (allows(linted.state, pod, target.pod, target.protocol, target.port) for pod in controllers)
-        return "" if any(reach) else f"the ingress controller in namespace {controllers[0].namespace}"
+        return "" if any(reach) else f"no ingress controller in namespace {' or '.join(named)}"
     state = linted.state
     identity = state.identity(target.pod)
     cells = state.tiers.allowed_addresses(identity, Direction.INGRESS)

@@ -7,7 +7,8 @@ namespace was named by the label `name`. It is a note where a namespace that is 
 `--complete` says that the input is all. Nothing is said of a namespace that is named and not in the input, and of the
 DNS server where the input does not hold its namespace.
 
-Remedy: write the labels of the pods' templates, and add a `namespaceSelector` for pods of another namespace.
+Remedy: write the labels of the pods' templates, and add a `namespaceSelector` for pods of another namespace: in the
+same item of the list, without a dash of its own.
 
 Fires, for the namespace has no pod with this label:
 
@@ -43,6 +44,24 @@ spec:
   podSelector: {matchLabels: {app: api}}
   ingress:
   - from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
+```
+
+Fires, for the dash makes two peers, of which the second one means pods of shop:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}
+    - podSelector: {matchLabels: {app.kubernetes.io/name: ingress-nginx}}
 ```
 
 Fires as a note, for no namespace of the input has this label:
@@ -183,6 +202,7 @@ from ringfence.lint.rules.dns_wrong_namespace import meant_dns_server
 from ringfence.lint.rules.or_instead_of_and import joined_selection
 from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
 from ringfence.model.selectors import EVERYTHING, Operator
+from ringfence.model.structure_edits import join_items
 from ringfence.model.text_edits import rename_key
 
 
@@ -197,7 +217,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
             if not within:
                 yield from _no_namespace(linted, peer, selection)
             elif within & linted.namespaces_with_pods and not _is_dns_elsewhere(linted, selection):
-                yield _no_pod(linted, peer, selection, within)
+                yield _no_pod(linted, peer, selection, within, _namespaces_before(rule, peer))
 
 
 def _explained_by_another_rule(linted: Linted, rule: WrittenRule) -> Iterator[int]:
@@ -227,7 +247,15 @@ def _names(selection: PodSelection) -> bool:
     return any((term.key, term.operator) == (NAME_LABEL, Operator.IN) for term in terms)
 
 
-def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: frozenset[str]) -> Hit:
+def _namespaces_before(rule: WrittenRule, peer: WrittenPeer) -> PodSelection | None:
+    """What a peer and the one before it would select without the dash between them, if only that one has namespaces."""
+    before = next((other for other in rule.peers() if other.index == peer.index - 1), None)
+    return joined_selection(before, peer) if before else None
+
+
+def _no_pod(
+    linted: Linted, peer: WrittenPeer, selection: PodSelection, within: frozenset[str], joined: PodSelection | None
+) -> Hit:
     spaces = sorted(within)
     named = f"namespace {spaces[0]}" if len(spaces) == 1 else f"the {len(spaces)} namespaces that it is about"
     message = f"the peer selects no pod: none of {named} matches {selection.pods}"
@@ -237,6 +265,12 @@ def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: 
     if meant:
         edit = meant.edit(peer.policy.origin, path)
         return Hit(peer.policy, peer.path, message, f"write {meant}, which pods of {named} have", level, edit)
+    if joined and linted.may_be_elsewhere(joined):
+        remedy = (
+            f"remove the dash before podSelector if pods with {joined.pods} in namespaces with {joined.namespaces} are "
+            "meant: with it, these are two peers"
+        )
+        return Hit(peer.policy, peer.path, message, remedy, level, join_items(peer.policy.origin, peer.path))
     elsewhere = _elsewhere(linted, selection) if selection.namespace else ""
     if elsewhere:
         remedy = (

@@ -1,7 +1,7 @@
-"""A range of ports that is larger than it looks, or that is none.
+"""A range of ports that is larger than it looks, or that has only one port.
 
 A range of more than 1,000 ports, or one that has both ports below 1024 and ports above, admits services that nobody had
-in mind. An `endPort` that equals `port` is no range at all.
+in mind. With an `endPort` that equals `port` the entry is about one port.
 
 Remedy: write the ports that are needed; drop an `endPort` that equals `port`.
 

@@ -1,10 +1,10 @@
 """Replicas of a StatefulSet that cannot reach each other.
 
 Databases and brokers replicate between their pods. A policy that isolates them has to allow that, too, and often allows
-only clients. It is found for a StatefulSet of several pods, if between two of them no port passes that they declare. It
-is a warning if a port has a name that replicas use between themselves (peer, cluster, gossip, raft, replication), and
-otherwise a note: some replicas never talk. Replicas of other workloads count if a headless Service selects them and a
-port has such a name.
+only clients. It is a warning for a StatefulSet of several pods that declare ports with names that replicas use between
+themselves (peer, cluster, gossip, raft, replication), if none of these passes between two pods. Without such names it
+is a note, if none of the ports passes that they declare: some replicas never talk. Replicas of other workloads count if
+a headless Service selects them and a port has such a name.
 
 Remedy: add a rule whose peer is the `podSelector` of the policy itself.
 
@@ -28,6 +28,28 @@ spec:
   podSelector: {matchLabels: {app: db}}
   ingress:
   - from: [{podSelector: {matchLabels: {app: web}}}]
+```
+
+Fires, for everybody is admitted to the port for clients alone:
+
+```yaml
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: db, ports: [{containerPort: 3306}, {name: galera, containerPort: 4567}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+  - ports: [{port: 3306}]
 ```
 
 Fires as a note, for it may be that they never talk:
@@ -188,13 +210,13 @@ spec:
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import permutations
 from typing import Final
 
 from ringfence.analysis.endpoints import is_headless, selected_members
 from ringfence.engine.answers import side_traffic
-from ringfence.engine.population import Member, Reference
+from ringfence.engine.population import DeclaredPort, Member, Reference
 from ringfence.lint.added_rules import add_rule, is_only_for, written_selector
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
@@ -205,7 +227,9 @@ from ringfence.lint.written import isolating_policy
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import Traffic
 
-_BETWEEN_REPLICAS: Final = ("peer", "cluster", "gossip", "raft", "replication", "galera", "epmd", "internode")
+_BETWEEN_REPLICAS: Final = (
+    *("peer", "cluster", "gossip", "raft", "replication", "galera", "epmd", "internode", "intra-node", "mesh-tcp"),
+)
 _MOST_PODS: Final = 8
 """So many replicas of a workload are compared, each with each other one, of those that policies can tell apart."""
 
@@ -230,7 +254,7 @@ def _replicated(linted: Linted) -> Iterator[tuple[Reference, list[Member]]]:
             continue
         if workload.kind != "StatefulSet":
             headless = _behind_headless_services(linted) if headless is None else headless
-            if pods[0] not in headless or not _is_named(pods[0]):
+            if pods[0] not in headless or not _named(pods[0]):
                 continue
         yield workload, pods
 
@@ -240,9 +264,9 @@ def _behind_headless_services(linted: Linted) -> set[Member]:
     return {pod for service in services for pod in selected_members(linted.state, service)}
 
 
-def _is_named(pod: Member) -> bool:
-    """Whether a port has a name that replicas use between themselves."""
-    return any(word in one.name for one in pod.container_ports for word in _BETWEEN_REPLICAS)
+def _named(pod: Member) -> list[DeclaredPort]:
+    """The ports of a pod whose names are those that replicas use between themselves."""
+    return [port for port in pod.container_ports if any(word in port.name for word in _BETWEEN_REPLICAS)]
 
 
 def _pairs(linted: Linted, pods: list[Member]) -> Iterator[tuple[Member, Member]]:
@@ -256,36 +280,39 @@ def _pairs(linted: Linted, pods: list[Member]) -> Iterator[tuple[Member, Member]
 
 
 def _hit(linted: Linted, workload: Reference, pods: list[Member], source: Member, destination: Member) -> Hit | None:
-    """A finding if no port of a replica can be reached by another one, at the policy that refuses."""
+    """A finding if none of the ports that replicas use can be reached by another one, at the policy that refuses."""
+    named = _named(destination)
+    ports = named or list(destination.container_ports)
     egress = side_traffic(linted.state, source, Direction.EGRESS, destination)
     ingress = side_traffic(linted.state, destination, Direction.INGRESS, source)
-    if _passes(egress & ingress, destination):
+    if _passes(egress & ingress, ports):
         return None
-    direction = Direction.EGRESS if _passes(ingress, destination) else Direction.INGRESS
+    direction = Direction.EGRESS if _passes(ingress, ports) else Direction.INGRESS
     refusing = source if direction is Direction.EGRESS else destination
     policy = isolating_policy(linted, refusing, direction)
     if policy is None:
         return None
     premises = [Premise((refusing,), direction, is_refusal=True, is_between_pods=True)]
-    if _passes(egress, destination) and _passes(ingress, destination):
+    if _passes(egress, ports) and _passes(ingress, ports):
         premises.append(Premise((destination,), Direction.INGRESS, is_refusal=True, is_between_pods=True))
-    ports = listed(f"{one.protocol} {one.port}" for one in destination.container_ports)
+    which = "any port that they have for each other" if named else "any port that they declare"
+    numbers = listed(f"{one.protocol} {one.port}" for one in ports)
     rule = {direction.peers_field: [{"podSelector": written_selector(policy.policy.spec.pod_selector)}]}
     return Hit(
         policy,
         "spec.podSelector",
-        f"two pods of {workload} cannot reach each other on any port that they declare ({ports})",
+        f"two pods of {workload} cannot reach each other on {which} ({numbers})",
         f"add a rule for {direction.field} whose peer is the podSelector of the policy itself",
-        None if _is_named(destination) else FindingLevel.NOTE,
+        None if named else FindingLevel.NOTE,
         add_rule(policy, direction, rule) if is_only_for(linted, policy, pods) else None,
         pods=(refusing,),
         premises=tuple(premises),
     )
 
 
-def _passes(allowed: Traffic, destination: Member) -> bool:
-    """Whether some port that a pod declares is among the traffic that is allowed."""
-    return any(allowed.contains(one.protocol, one.port) for one in destination.container_ports)
+def _passes(allowed: Traffic, ports: Iterable[DeclaredPort]) -> bool:
+    """Whether one of some ports is among the traffic that is allowed."""
+    return any(allowed.contains(one.protocol, one.port) for one in ports)
 
 
 RULE = LintRule("RF141", "replicas-apart", FindingLevel.WARNING, __doc__, _check, basis=Basis.PASSING)

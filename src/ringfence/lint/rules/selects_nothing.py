@@ -2,7 +2,8 @@
 
 A policy whose `podSelector` matches no pod of its namespace isolates nobody, and nobody notices: the API server accepts
 it. It is found only in namespaces of which the input holds pods or workloads. Pods that are still to come count: those
-of workloads scaled to zero and of operators, and labels whose values are not known before a pod is created.
+of workloads scaled to zero and of operators. So do labels whose values are not known before a pod is created, labels
+that only operators give (`cnpg.io/cluster`), and the `known-labels` of the configuration.
 
 Remedy: write the labels of the pods, which are those of the template (`spec.template.metadata.labels`) of a workload.
 
@@ -72,6 +73,22 @@ metadata: {name: backup, namespace: shop}
 spec:
   podSelector:
     matchExpressions: [{key: app, operator: In, values: [backup, restore]}]
+```
+
+Silent, for cert-manager makes such pods when it needs one:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: solver, namespace: shop}
+spec:
+  podSelector: {matchLabels: {acme.cert-manager.io/http01-solver: "true"}}
+  ingress:
+  - ports: [{port: 8089}]
 ```
 
 Silent, for the pods of the namespace are not in the input:

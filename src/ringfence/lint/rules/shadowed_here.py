@@ -1,7 +1,8 @@
 """A rule, a peer or a port without which nothing changes for the pods of the input.
 
 Other rules cover it, for the pods that there are; those to come may need it. What is for nothing in every cluster is
-RF108. Peers that select no pod, and those that the other end refuses, are other rules' findings.
+RF108. Peers that select no pod, and those that the other end refuses, are other rules' findings. Of policies of
+administrators, and of what these decide, it says nothing: they are for pods to come.
 
 Remedy: keep it if other pods are to come; otherwise remove it.
 
@@ -101,40 +102,38 @@ from collections.abc import Iterator
 from ringfence.analysis.differences import redundancy_here
 from ringfence.analysis.possible import PartKind, RedundantPart
 from ringfence.engine.possible import RulePlace
-from ringfence.lint.findings import FindingLevel, RelatedPlace
+from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis
 from ringfence.lint.rule import Hit, LintRule, RuleGroup, Unknown
+from ringfence.lint.shadowed_parts import PART_NAMES, is_of_administrators, places_of_covers
 from ringfence.lint.written import allows_everything
-from ringfence.model.kinds import object_name
-
-_WHAT = {PartKind.RULE: "this rule", PartKind.PEER: "this peer", PartKind.PORT: "this port entry"}
 
 
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
     found = redundancy_here(linted.state, linted.redundancy)
-    yield from (_hit(one) for one in found if _is_shadowed(one))
+    yield from (_hit(one, covers) for one in found if (covers := _covers(one)))
     for part, reason in found.undecided:
         yield Unknown(f"it would take too long to decide about {part}: {reason}")
 
 
-def _is_shadowed(one: RedundantPart) -> bool:
-    """Whether rules cover a part of a policy: whole policies are safety nets more often than mistakes."""
+def _covers(one: RedundantPart) -> list[RulePlace]:
+    """The rules that cover a part of a NetworkPolicy; none if RF107 says more, and of what administrators decide.
+
+    Whole policies are safety nets more often than mistakes.
+    """
     covers = [cover for cover in one.covers if isinstance(cover, RulePlace)]
-    return one.part.kind in _WHAT and bool(covers) and not all(allows_everything(cover.rule) for cover in covers)
+    is_another = one.part.kind is PartKind.POLICY or all(allows_everything(cover.rule) for cover in covers)
+    policies = [one.part.policy, *(cover.policy for cover in covers)]
+    return [] if is_another or any(map(is_of_administrators, policies)) else covers
 
 
-def _hit(one: RedundantPart) -> Hit:
-    covers = [cover for cover in one.covers if isinstance(cover, RulePlace)]
+def _hit(one: RedundantPart, covers: list[RulePlace]) -> Hit:
     message = (
-        f"nothing changes without {_WHAT[one.part.kind]} for the pods of the input: "
+        f"nothing changes without {PART_NAMES[one.part.kind]} for the pods of the input: "
         f"{covers[0].policy} {covers[0].path}{f' and {len(covers) - 1} more' if len(covers) > 1 else ''} covers it"
     )
-    related = tuple(
-        RelatedPlace(cover.policy.origin.at(cover.path), "what covers it", object_name(cover.policy.policy))
-        for cover in covers
-        if cover.policy.origin
-    )
+    related = tuple(places_of_covers(covers))
     return Hit(one.part.policy, one.part.path, message, "keep it if other pods are to come", related=related)
 
 

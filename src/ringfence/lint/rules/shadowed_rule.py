@@ -4,6 +4,10 @@ What other rules and policies allow anyway, whatever pods come, is shadowed. Rea
 who removes the other rule one day is surprised. Pods that do not exist yet count, so nothing is reported that pods to
 come could need. It is the decision of `ringfence redundant`. A whole policy is a note: it may be there for its name.
 
+What other tiers decide is not a mistake. A rule of administrators is there for the day on which a NetworkPolicy
+changes, so that it is found only if their own tier decides the same anyway. A rule of a NetworkPolicy that
+administrators allow or deny beforehand is a note: it takes effect when they change their policies.
+
 Remedy: remove it, or remove what is wider and covers it.
 
 Fires, for another peer of the rule means the same pods and more:
@@ -54,6 +58,85 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
+Fires as a note, for administrators deny it before the NetworkPolicy is asked:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {team: blue}}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: tenants}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {namespaces: {}}
+  ingress:
+  - {action: Deny, from: [{namespaces: {matchLabels: {team: blue}}}]}
+```
+
+Fires, for the first rule of administrators denies the same and more:
+
+```yaml
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: tenants}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {namespaces: {}}
+  ingress:
+  - {action: Deny, from: [{namespaces: {matchExpressions: [{key: team, operator: Exists}]}}]}
+  - {action: Deny, from: [{namespaces: {matchLabels: {team: blue}}}]}
+```
+
+Silent, for administrators deny what NetworkPolicies do not allow today:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: shop}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {namespaces: {matchLabels: {kubernetes.io/metadata.name: shop}}}
+  ingress:
+  - {action: Pass, from: [{namespaces: {matchLabels: {kubernetes.io/metadata.name: shop}}}]}
+  - {action: Deny, from: [{namespaces: {}}]}
+```
+
+Silent, for the egress of api is denied, which RF113 says, and nothing else covers the rule:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: api}}}]
+```
+
 Silent, for pods of both kinds could come:
 
 ```yaml
@@ -89,22 +172,22 @@ spec:
 
 from collections.abc import Iterator
 
-from ringfence.analysis.possible import Cover, PartKind, RedundantPart
+from ringfence.analysis.possible import PartKind, RedundantPart
 from ringfence.engine.possible import RulePlace
-from ringfence.lint.findings import FindingLevel, RelatedPlace
+from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.premises import Basis
 from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
+from ringfence.lint.shadowed_parts import (
+    PART_NAMES,
+    depends_on_other_tiers,
+    is_decided_by_its_tier,
+    is_of_administrators,
+    places_of_covers,
+    why_covered,
+)
 from ringfence.lint.written import allows_everything
-from ringfence.model.kinds import object_name
 from ringfence.model.structure_edits import remove_item
-
-_WHAT = {
-    PartKind.POLICY: "this policy",
-    PartKind.RULE: "this rule",
-    PartKind.PEER: "this peer",
-    PartKind.PORT: "this port entry",
-}
 
 
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
@@ -123,50 +206,35 @@ def _is_shadowed(one: RedundantPart) -> bool:
     policy, rule = one.part.policy, one.part.rule
     if len(one.covers) == 1 and isinstance(one.covers[0], RulePlace) and allows_everything(one.covers[0].rule):
         return False
+    if one.part.regions and is_of_administrators(policy) and not is_decided_by_its_tier(one):
+        return False
     if rule is None:
         is_net = not any(policy.rules.values())
-        return not is_net and bool(one.covers or not one.part.regions)
+        return not is_net and bool((one.covers and one.is_covered) or not one.part.regions)
     return bool(one.covers) or (not one.part.regions and rule.peers.block is None)
 
 
 def _hit(one: RedundantPart) -> Hit:
-    message = f"nothing changes without {_WHAT[one.part.kind]}: {_why(one)}"
-    if one.goes:
+    why = why_covered(one) if one.covers else one.reason
+    is_for_others = depends_on_other_tiers(one)
+    if is_for_others:
+        remedy = "keep it if it is to hold when administrators change their policies; otherwise remove it"
+    elif one.goes:
         remedy = "remove it, or what covers it if that is wider than it was meant to be"
     else:
         remedy = "keep it if the other parts are removed that cover it and that it covers"
-    edit = remove_item(one.part.policy.origin, one.part.path) if one.goes and one.part.rule else None
+    may_go = one.goes and one.part.rule and not is_for_others
+    edit = remove_item(one.part.policy.origin, one.part.path) if may_go else None
     return Hit(
         one.part.policy,
         one.part.path,
-        message,
+        f"nothing changes without {PART_NAMES[one.part.kind]}: {why}",
         remedy,
-        FindingLevel.NOTE if one.part.kind is PartKind.POLICY else None,
+        FindingLevel.NOTE if one.part.kind is PartKind.POLICY or is_for_others else None,
         edit,
         edit is not None,
-        related=tuple(
-            RelatedPlace(cover.policy.origin.at(cover.path), "what covers it", object_name(cover.policy.policy))
-            for cover in one.covers
-            if isinstance(cover, RulePlace) and cover.policy.origin
-        ),
+        related=tuple(places_of_covers(one.covers)),
     )
-
-
-def _why(one: RedundantPart) -> str:
-    if not one.covers:
-        return one.reason
-    first = _cover(one.covers[0], one)
-    others = len(one.covers) - 1
-    return f"{first} covers it" if not others else f"{first} and {others} more cover it together"
-
-
-def _cover(cover: Cover, one: RedundantPart) -> str:
-    if not isinstance(cover, RulePlace):
-        return f"policy {cover}, which isolates the same pods,"
-    if cover.rule is one.part.rule:
-        return "the rest of its rule"
-    place = cover.policy.origin.at(cover.path) if cover.policy.origin else None
-    return f"{cover.policy} {cover.path}{f' ({place})' if place else ''}"
 
 
 RULE = LintRule(

@@ -152,8 +152,9 @@ from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.texts import listed
-from ringfence.lint.written import WrittenRule, rules_in_force
+from ringfence.lint.written import PORT_FIELDS, WrittenRule, rules_in_force
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
+from ringfence.model.structure_edits import add_field
 from ringfence.model.text_edits import Replacement, TextEdit, replace_value
 
 
@@ -183,13 +184,15 @@ def _may_have_others(linted: Linted, rule: WrittenRule) -> bool:
 
 
 def _hit(rule: WrittenRule, path: str, name: str, protocol: str, destinations: list[Member]) -> Hit:
-    pods = str(destinations[0]) if len(destinations) == 1 else f"any of {len(destinations)} workloads and pods"
-    message = f"{name} is no {protocol} port of {pods}, so the entry means nothing"
+    count = len(destinations)
+    pods = f"{destinations[0]} has no" if count == 1 else f"none of {count} workloads and pods has a"
+    message = f"{pods} {protocol} port with the name {name}, so the entry matches nothing"
     ports = sorted({(port.name, port.protocol, port.port) for pod in destinations for port in pod.named_ports})
     others = [(other, number) for known, other, number in ports if known == name]
     if others:
         other, number = others[0]
-        return Hit(rule.policy, path, f"{message}: it is {other} {number}", f"write protocol: {other}")
+        edit = _edit_of_protocol(rule, path, protocol, other)
+        return Hit(rule.policy, path, f"{message}: it is {other} {number}", f"write protocol: {other}", edit=edit)
     meant = _similar(name, (known for known, its_protocol, _ in ports if its_protocol == protocol))
     if meant:
         return Hit(
@@ -206,6 +209,13 @@ def _similar(name: str, known: Iterable[str]) -> str:
 def _edit(rule: WrittenRule, path: str, name: str, meant: str) -> TextEdit | None:
     origin = rule.policy.origin
     return replace_value(origin, f"{path}.port", Replacement(name, meant)) if origin else None
+
+
+def _edit_of_protocol(rule: WrittenRule, path: str, written: str, meant: str) -> TextEdit | None:
+    origin = rule.policy.origin
+    if origin and f"{path}.protocol" in origin.fields:
+        return replace_value(origin, f"{path}.protocol", Replacement(written, meant))
+    return add_field(origin, path, "protocol", meant, PORT_FIELDS)
 
 
 RULE = LintRule("RF111", "unknown-port-name", FindingLevel.ERROR, __doc__, _check)

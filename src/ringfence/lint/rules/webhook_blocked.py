@@ -1,6 +1,6 @@
 """A webhook, or an aggregated API, that the API server cannot reach.
 
-The API server calls webhooks and aggregated APIs from the nodes of the control plane. They are no pods, so that only a
+The API server calls webhooks and aggregated APIs from the nodes of the control plane. Selectors match no nodes: only a
 rule without peers or an `ipBlock` admits them. A policy that admits pods alone shuts them out: with `failurePolicy:
 Fail`, nothing can be created any more. It is found where no address may connect to the port of the pods behind the
 Service, or, if the input has Nodes of the control plane, none of theirs.
@@ -198,7 +198,7 @@ from typing import Final
 
 from ringfence.engine.population import Member, addresses_of
 from ringfence.lint.added_rules import add_rule, is_only_for
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, name_of_reference
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.lint.premises import Basis, Premise
 from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
@@ -220,8 +220,9 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
         policy = isolating_policy(linted, target.pod, Direction.INGRESS)
         if policy and not _is_admitted(linted, target.pod, target.protocol, target.port, sources):
             message = (
-                f"the API server cannot reach {target.pod} on {target.protocol} {target.port}, which is behind Service "
-                f"{target.service} of {target.user}: the policy admits none of the addresses that it connects from"
+                f"the API server cannot reach {target.pod} on {target.protocol} {target.port}, which is behind "
+                f"{name_of_reference(target.service)} of {name_of_reference(target.user)}: the policy admits none of "
+                "the addresses that it connects from"
             )
             remedy = "add a rule with the port and an ipBlock of the control plane"
             premise = Premise((target.pod,), Direction.INGRESS, is_refusal=True)
