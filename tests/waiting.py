@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 30.0
 """Seconds after which a test has failed; what comes at all comes sooner."""
 
 _MOST_FOR_A_LOOK: Final = 0.5

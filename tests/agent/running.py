@@ -31,7 +31,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster.events import Event
 
-TIMEOUT: Final = 20.0
+TIMEOUT: Final = 30.0
 """Seconds after which a test has failed; no test takes that long."""
 
 SERVER, CLIENT = 0, 1

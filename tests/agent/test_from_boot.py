@@ -8,7 +8,7 @@ import pytest
 from tests.agent.events import listing
 from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, running
 from tests.dataplane.forged import EVERYBODY, OnLink, datagram, frame
-from tests.dataplane.network import BridgedNetwork, Network, address, gateway, in_own_network, received
+from tests.dataplane.network import PATIENCE, BridgedNetwork, Network, address, gateway, in_own_network, received
 
 from ringfence.agent.from_boot import hold_from_start
 from ringfence.agent.remembered_ranges import RememberedRanges, write_ranges
@@ -62,7 +62,7 @@ def test_the_node_reaches_them_and_they_answer() -> None:
     server = network.udp(SERVER, 80)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kubelet:
         kubelet.bind((gateway(SERVER), 0))
-        kubelet.settimeout(10)
+        kubelet.settimeout(PATIENCE)
         kubelet.sendto(b"are you well?", (address(SERVER), 80))
         assert received(server) == b"are you well?"
         server.sendto(b"yes", kubelet.getsockname())

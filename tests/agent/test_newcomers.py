@@ -223,7 +223,8 @@ class TestTheLoop:
             assert requests == [ALL, "x"]
             assert not agent.passes()
             assert agent.metric("ringfence_closed_pods", reason="new") == 1
-            assert agent.loop.readiness_error() == (
+            # On a busy machine, more may be late by more than no time at all.
+            assert agent.loop.readiness_errors()["new_pods"] == (
                 "1 new pods, such as x/client, are closed until all policies are known: "
                 "a watch is behind the data of the server"
             )

@@ -1,7 +1,10 @@
 """The process that stands by brings a removed table back alone, and ends with the agent."""
 
 import os
+import select
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +14,7 @@ from tests.dataplane.network import in_own_network, nft
 from tests.dataplane.programs import varied
 
 from ringfence.agent import standing_by
-from ringfence.agent.standing_by import StandbyProcess
+from ringfence.agent.standing_by import StandbyEnded, StandbyProcess
 from ringfence.dataplane.kernel import Kernel
 
 
@@ -112,11 +115,36 @@ def test_one_that_has_ended_is_told_nothing() -> None:
     with standing(kernel) as process:
         kernel.revoke([7])
         process._process.kill()
-        # The kernel says "Connection reset" if the process ended before it read, and its end is closed otherwise.
-        with pytest.raises(ConnectionError):
+        with pytest.raises(StandbyEnded, match="it has ended"):
             process.send(kernel.prepare())
         process._process.wait()
-        with pytest.raises(OSError, match="it has ended"):
+        with pytest.raises(StandbyEnded, match=r"it has ended \(-9\)"):
+            process.send(kernel.prepare())
+
+
+@in_own_network
+@pytest.mark.parametrize("reads", [True, False], ids=["after it has read", "before it has read"])
+def test_one_that_ends_while_it_is_told_something_has_ended(reads: bool) -> None:
+    """The kernel reports the one as the end of a stream, and the other as a reset connection."""
+    kernel = guarded()
+    with standing(kernel) as process:
+        ours, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+        def end() -> None:
+            select.select([other_end], [], [])
+            if reads:
+                other_end.recv(1)
+            other_end.close()
+
+        process._control.close()
+        process._control = ours
+        thread = threading.Thread(target=end)
+        thread.start()
+        kernel.revoke([7])
+        with pytest.raises(StandbyEnded):
+            process.send(kernel.prepare())
+        thread.join()
+        with pytest.raises(StandbyEnded):
             process.send(kernel.prepare())
 
 

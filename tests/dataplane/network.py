@@ -43,11 +43,11 @@ _SKIPPED = b"skip:"
 
 
 def in_own_network(test: Callable[P, None]) -> Callable[P, None]:
-    """Run a test in a child in namespaces of its own, for at most a minute; skip it where there can be none."""
+    """Run a test in a child in namespaces of its own, for at most two minutes; skip it where there can be none."""
 
     @functools.wraps(test)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        result = in_child(lambda: test(*args, **kwargs), seconds=60)
+        result = in_child(lambda: test(*args, **kwargs), seconds=120)
         if result.startswith(_SKIPPED):
             pytest.skip(result.removeprefix(_SKIPPED).decode())
         if result:
@@ -311,7 +311,7 @@ class BridgedNetwork(Network):
         yield f"route add default via {BRIDGE_ADDRESS[Family.IPV6]}"
 
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds to wait for what must come; on a loaded machine it may take a while."""
 
 HOPS = 16

@@ -7,7 +7,7 @@ import socket
 from ipaddress import ip_network
 
 import pytest
-from tests.dataplane.network import Network, address, gateway, in_own_network, received, socket_family
+from tests.dataplane.network import PATIENCE, Network, address, gateway, in_own_network, received, socket_family
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import ADDRESS, HELD, Program, RangeSet, address_key, base_program
@@ -86,7 +86,7 @@ def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family
     Kernel().apply(all_held())
     client = on_node(family)
     client.connect((address(0, family), 7000))
-    client.settimeout(2)
+    client.settimeout(PATIENCE)
     client.send(b"x")
     with pytest.raises(ConnectionRefusedError):
         client.recv(100)
@@ -107,7 +107,7 @@ def test_a_held_pod_hears_the_errors_of_its_node(family: Family) -> None:
             client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 1)
             client.setsockopt(socket.IPPROTO_IPV6, 25, 1)  # IPV6_RECVERR
     client.connect((address(1, family), 7000))
-    client.settimeout(2)
+    client.settimeout(PATIENCE)
     client.send(b"x")
     with pytest.raises(OSError, match="No route to host"):
         client.recv(100)

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 from tests.dataplane.network import (
+    PATIENCE,
     Network,
     address,
     gateway,
@@ -93,7 +94,7 @@ def test_errors_about_an_accepted_connection_pass(family: Family) -> None:
     with network.inside(1):
         client = socket.socket(socket_family(family), socket.SOCK_DGRAM)
     client.connect((address(0, family), 80))
-    client.settimeout(2)
+    client.settimeout(PATIENCE)
     client.send(b"x")
     with pytest.raises(ConnectionRefusedError):
         client.recv(100)

@@ -11,6 +11,7 @@ import pytest
 from tests.dataplane import reactions
 from tests.dataplane.conntrack_entries import clients_of, listed
 from tests.dataplane.network import (
+    PATIENCE,
     Network,
     address,
     gateway,
@@ -109,7 +110,7 @@ def receiving(server: socket.socket) -> Iterator[list[int]]:
     total = [0]
 
     def count() -> None:
-        server.settimeout(10)
+        server.settimeout(PATIENCE)
         while piece := server.recv(65536):
             total[0] += len(piece)
 
@@ -208,7 +209,7 @@ def test_behind_a_service_it_is_the_pod_that_counts() -> None:
     kernel.apply(OPEN)
     listener = network.listener(0, 80)
     with network.inside(1):
-        client = socket.create_connection(("10.96.0.1", 80), timeout=2)
+        client = socket.create_connection(("10.96.0.1", 80), timeout=PATIENCE)
     server, _ = listener.accept()
     kernel.apply(TIGHTENED)
     assert len(kernel.revoke_forbidden()) == 1
@@ -222,7 +223,7 @@ def test_what_the_node_opened_is_never_revoked() -> None:
     kernel = Kernel()
     kernel.apply(base_program())
     with network.listener(0, 80) as listener:
-        probe = socket.create_connection((address(0), 80), timeout=2)
+        probe = socket.create_connection((address(0), 80), timeout=PATIENCE)
         called, _ = listener.accept()
     kernel.apply(program({(IN, 0): [], (OUT, 0): []}))
     assert not kernel.revoke_forbidden()
@@ -280,7 +281,7 @@ def test_connections_that_are_opened_without_pause_while_rules_change_end() -> N
     kernel.apply(OPEN)
     for _ in range(5):
         with opening_connections(network) as answered:
-            assert eventually(lambda: len(answered) > 200, 30)
+            assert eventually(lambda: len(answered) > 200)
             kernel.apply(TIGHTENED)
             kernel.revoke_forbidden()
         for _ in kernel.review(again=True):

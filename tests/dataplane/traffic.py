@@ -20,12 +20,15 @@ ALLOWED, FORBIDDEN = b"a", b"f"
 SECONDS: Final = settings().max_examples / 80
 """How long programs follow one another under traffic: the longer, the more examples of properties are tried."""
 
-LAST_ARRIVAL = 5.0
+LAST_ARRIVAL = 30.0
 """Seconds to wait for datagrams that were allowed; only a test that fails waits so long."""
 
 MOST_ON_THE_WAY = 100
 """Datagrams that were allowed and may be on their way when more are sent: the receiver's buffer holds more. On a busy
 machine the kernel delivers them only when a thread of its own (ksoftirqd) gets to run."""
+
+_BUFFER = 1 << 20
+"""Bytes to ask for as the receiver's buffer; the system's limit is usually less, and room for 500 datagrams."""
 
 
 class Count(NamedTuple):
@@ -58,6 +61,7 @@ def traffic(network: Network, allowed: int, forbidden: int, to: int) -> Iterator
     So every single one of them is judged: the kernel takes a flow for established only when it has seen an answer.
     """
     receiver = network.udp(to, PORT)
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
     senders = {ALLOWED: network.udp(allowed), FORBIDDEN: network.udp(forbidden)}
     result = Traffic()
     stop, told_to_stop = os.pipe()

@@ -1,6 +1,5 @@
 """The agent's end of the process that stands by: it is started, given what to send, and started again if it ends."""
 
-import errno
 import os
 import socket
 import subprocess
@@ -16,6 +15,10 @@ from ringfence.dataplane.standby import Standby
 
 PATIENCE: Final = 30.0
 """Seconds that the process may take to answer; an answer takes a millisecond, the start a fifth of a second."""
+
+
+class StandbyEnded(OSError):
+    """The process that stands by has ended."""
 
 
 class StandbyProcess:
@@ -42,9 +45,12 @@ class StandbyProcess:
             )
 
     def send(self, restorations: Sequence[Restoration]) -> None:
-        """Have it send these from now on. Raises OSError if it has ended, or does not answer."""
+        """Have it send these from now on.
+
+        Raises StandbyEnded if it has ended, TimeoutError if it does not answer, and OSError where the kernel refuses.
+        """
         if self._process.poll() is not None:
-            raise BrokenPipeError(errno.EPIPE, f"it has ended ({self._process.returncode})")
+            raise StandbyEnded(f"it has ended ({self._process.returncode})")
         if restorations is self._sent:
             return
         memory = os.memfd_create("restorations")
@@ -52,10 +58,21 @@ class StandbyProcess:
             file.write(msgspec.msgpack.encode(restorations))
             file.flush()
             file.seek(0)
-            socket.send_fds(self._control, [b"\0"], [memory])
-        if self._control.recv(len(TAKEN)) != TAKEN:
-            raise BrokenPipeError(errno.EPIPE, "it has ended")
+            if not self._is_taken(memory):
+                raise StandbyEnded("it has ended")
         self._sent = restorations
+
+    def _is_taken(self, memory: int) -> bool:
+        """Whether it answers that it has taken what is in a file.
+
+        When it ends meanwhile, the kernel reports a broken pipe, a reset connection or the end of a stream: that
+        depends on whether it had read the file.
+        """
+        try:
+            socket.send_fds(self._control, [b"\0"], [memory])
+            return self._control.recv(len(TAKEN)) == TAKEN
+        except ConnectionError:
+            return False
 
     def end(self) -> None:
         """End it, and return when it has ended: it sends nothing any more."""

@@ -59,7 +59,8 @@ def _stages(program: Program, revoked: Set[bytes]) -> tuple[Program, ...]:
 
 
 def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes]) -> Iterator[Restoration]:
-    for one in tables_of(program):
+    # The table that filters at the IP layer comes first: all programs have it, and it isolates pods on any network.
+    for one in sorted(tables_of(program)):
         elsewhere = {name for name in (*program.collections, *program.chains) if is_of_bridges(name) != one.of_bridges}
         stages = (stage.changed(without=frozenset(elsewhere)) for stage in _stages(program, revoked))
         new: list[Command] = [AddTable(of_bridges=one.of_bridges, must_be_new=True)]
