@@ -64,7 +64,7 @@ def test_the_nft_program_can_list_and_check_it() -> None:
     for line in (
         "ct id @revoked drop",
         "ct state established accept",
-        "ct state established,related jump related",
+        "ct state established,related jump tracked",
         "icmpv6 type 133-137 ip6 hoplimit 255 accept",
         "ip saddr @everything tcp dport @ports return",
         "0.0.4.0/22",

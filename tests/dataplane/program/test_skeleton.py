@@ -5,6 +5,7 @@ import pytest
 from ringfence.dataplane.program import (
     ADDRESS,
     ADDRESS_PAIR,
+    CLOSED,
     DENIED,
     DROPS,
     HELD,
@@ -87,10 +88,27 @@ def test_no_ingress_policy_is_about_packets_to_the_node_itself(family: Family) -
 
 
 @both_families
-def test_a_pods_own_addresses_reach_each_other(family: Family) -> None:
-    pair = address_key(family, PEER) + address_key(family, POD)
+@both_directions
+@pytest.mark.parametrize("denying", [DENIED, CLOSED])
+def test_a_pods_own_addresses_reach_each_other(
+    direction: Direction, family: Family, denying: dict[Direction, str]
+) -> None:
+    one = packet(family, direction)
+    pair = address_key(family, one.source) + address_key(family, one.destination)
     own = {OWN[family]: HashSet(ADDRESS_PAIR[family], frozenset({pair}))}
-    assert admits(isolating(family, IN, DENIED[IN]).changed(own), packet(family))
+    denied = isolating(family, direction, denying[direction])
+    assert not admits(denied, one)
+    assert admits(denied.changed(own), one)
+
+
+@both_families
+@both_directions
+def test_a_pods_own_addresses_reach_each_other_while_they_are_held(direction: Direction, family: Family) -> None:
+    one, key = packet(family, direction), address_key(family, POD)
+    held = base_program(holds=True).changed({HELD[family]: RangeSet(ADDRESS[family], frozenset({(key, key)}))})
+    pair = address_key(family, one.source) + address_key(family, one.destination)
+    assert not admits(held, one)
+    assert admits(held.changed({OWN[family]: HashSet(ADDRESS_PAIR[family], frozenset({pair}))}), one)
 
 
 @both_families
@@ -129,11 +147,11 @@ def test_revoked_connections_are_dropped_before_established_ones_are_accepted_bu
     def looks_up_revoked(rule: Rule | ForeignRule) -> bool:
         return isinstance(rule, Rule) and any(isinstance(one, Lookup) and one.set == REVOKED for one in rule.conditions)
 
-    for name in ("forward", "input"):
-        rules = base_program().chains[name].rules
-        accepting = rules.index(Rule((Established(),), RuleVerdict.ACCEPT))
-        assert any(map(looks_up_revoked, rules[:accepting]))
-        assert not any(map(looks_up_revoked, base_program(reaction=Reaction(drops=False)).chains[name].rules))
+    rules = base_program().chains["tracked"].rules
+    accepting = rules.index(Rule((Established(),), RuleVerdict.ACCEPT))
+    assert any(map(looks_up_revoked, rules[:accepting]))
+    observing = base_program(reaction=Reaction(drops=False))
+    assert not any(looks_up_revoked(rule) for chain in observing.chains.values() for rule in chain.rules)
 
 
 def test_copies_are_made_only_where_they_are_asked_for_and_before_the_drop() -> None:
@@ -145,9 +163,10 @@ def test_copies_are_made_only_where_they_are_asked_for_and_before_the_drop() -> 
     logging = base_program(holds=True, reaction=Reaction(logging=Logging(7, 10)))
     assert len(set(logs(logging))) == 7, "denied, held or closed, by egress or by ingress, or from a wrong source"
     for name in DENIED.values():
-        first = logging.chains[name].rules[0]
-        assert isinstance(first, Rule)
-        assert isinstance(first.action, Log)
+        actions = [rule.action for rule in logging.chains[name].rules if isinstance(rule, Rule)]
+        copying = next(place for place, action in enumerate(actions) if isinstance(action, Log))
+        assert RuleVerdict.DROP not in actions[:copying]
+        assert RuleVerdict.DROP in actions[copying:]
 
 
 def test_a_profile_denies_what_no_rule_of_it_allows() -> None:

@@ -8,10 +8,12 @@ A packet's way, in this order:
    opens a connection, so what the node forwards is tracked all the same;
 1. a packet of an accepted connection is dropped if the connection was revoked since;
 2. else it is accepted: replies are free, and a packet costs nothing more after the first. So are errors about it;
-3. a pod's own addresses reach each other, and neighbours find each other; nothing else passes from a pod's link-local
-   address to its node, for such an address says nothing about the pod that policies could ask about;
+3. neighbours find each other; nothing else passes from a pod's link-local address to its node, for such an address says
+   nothing about the pod that policies could ask about;
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
-5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
+5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about;
+6. what is to be dropped is accepted all the same if both addresses are those of one pod. Few packets are of a pod to
+   itself, so only those that would be dropped are asked whether they are.
 
 What comes over the loopback interface, or is the node's copy of what it sends to many, is the node's own, and none of
 these rules applies to it: its address on the pods' side may lie in their range, but belongs to no pod. Before each of
@@ -125,7 +127,8 @@ _HELD_CHAIN: Final = {direction: f"held_{direction.field}" for direction in Dire
 _SPOOFED_CHAIN: Final = "spoofed"
 _OFF_ROUTE_CHAIN: Final = "off_route"
 _NEIGHBOURS_CHAIN: Final = "neighbours"
-_RELATED_CHAIN: Final = "related"
+_TRACKED_CHAIN: Final = "tracked"
+_UNTRACKED_CHAIN: Final = "untracked"
 
 _ERRORS_PROTOCOLS: Final = (1, 58)
 """ICMP and ICMPv6. Source: IANA, "Assigned Internet Protocol Numbers"."""
@@ -205,11 +208,10 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         (*(_holding(direction) if holds else ()), *_dispatching(direction))
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
-    revoking = (_REVOKING,) if reaction.drops else ()
     return {
         **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
         **{
-            names[direction]: Chain(tuple(_stopping(reaction, prefixes[direction], counter)))
+            names[direction]: Chain((*_WITHIN_POD, *_stopping(reaction, prefixes[direction], counter)))
             for names, prefixes, counter in (
                 (_HELD_CHAIN, HELD_PREFIX, HELD_PACKETS),
                 (CLOSED, CLOSED_PREFIX, CLOSED_PACKETS),
@@ -219,11 +221,12 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         _SPOOFED_CHAIN: Chain((_SPARING_EXEMPT, *_stopping(reaction, SPOOFED_PREFIX, SPOOFED))),
         _OFF_ROUTE_CHAIN: _OFF_ROUTE,
         _NEIGHBOURS_CHAIN: _NEIGHBOURS,
-        _RELATED_CHAIN: _RELATED,
+        _TRACKED_CHAIN: Chain((*((_REVOKING,) if reaction.drops else ()), *_ACCEPTING_TRACKED)),
+        _UNTRACKED_CHAIN: _UNTRACKED,
         "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
-        "tracking": Chain(_TRACKING, Hook.TRACKING),
-        "forward": Chain((*revoking, *_SCREENING, *egress, *ingress), Hook.FORWARD),
-        "input": Chain((_OWN_TALK, *revoking, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *egress), Hook.INPUT),
+        "tracking": Chain((_TRACKING,), Hook.TRACKING),
+        "forward": Chain((*_SCREENING, *egress, *ingress), Hook.FORWARD),
+        "input": Chain((_OWN_TALK, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *egress), Hook.INPUT),
     }
 
 
@@ -232,24 +235,34 @@ _OWN_TALK: Final = Rule((OverLoopback(),), RuleVerdict.ACCEPT)
 _OWN_COPIES: Final = Rule((FromNode(),), RuleVerdict.ACCEPT)
 """What the node sends to many, it receives itself over the interface on which it left: not over the loopback one."""
 
-_REVOKING: Final = Rule((EstablishedOrRelated(), Lookup((Field.CONNECTION,), REVOKED)), RuleVerdict.DROP)
-
+# A packet that opens a connection is asked once whether it belongs to one.
 _SCREENING: Final = (
-    Rule((Established(),), RuleVerdict.ACCEPT),
-    Rule((EstablishedOrRelated(),), Jump(_RELATED_CHAIN)),
-    *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES),
+    Rule((EstablishedOrRelated(),), Jump(_TRACKED_CHAIN)),
     Rule((NeighbourDiscovery(),), Goto(_NEIGHBOURS_CHAIN)),
 )
 
-# Another connection that an accepted one has announced (FTP, TFTP, SIP) is judged as any.
-_RELATED: Final = Chain(tuple(Rule((ProtocolIs(number),), RuleVerdict.ACCEPT) for number in _ERRORS_PROTOCOLS))
+_REVOKING: Final = Rule((Lookup((Field.CONNECTION,), REVOKED),), RuleVerdict.DROP)
+
+_ACCEPTING_TRACKED: Final = (
+    Rule((Established(),), RuleVerdict.ACCEPT),
+    # Another connection that an accepted one has announced (FTP, TFTP, SIP) is judged as any.
+    *(Rule((ProtocolIs(number),), RuleVerdict.ACCEPT) for number in _ERRORS_PROTOCOLS),
+)
+
+_WITHIN_POD: Final = tuple(
+    Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES
+)
 
 _CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Goto(_OFF_ROUTE_CHAIN))
 
-_TRACKING: Final = (
-    # What the node itself answers stays exempt: NodeLocal DNSCache relies on it, lest Services be translated.
-    Rule((Untracked(), ToOthers(), Lookup((Field.FAMILY,), UNTRACKED)), Track()),  # which counts it
-    Rule((Untracked(), ToOthers()), Track()),
+# What the node itself answers stays exempt: NodeLocal DNSCache relies on it, lest Services be translated.
+_TRACKING: Final = Rule((Untracked(), ToOthers()), Goto(_UNTRACKED_CHAIN))
+
+_UNTRACKED: Final = Chain(
+    (
+        Rule((Lookup((Field.FAMILY,), UNTRACKED),), Track()),  # which counts it
+        Rule((Untracked(),), Track()),
+    )
 )
 
 _OFF_ROUTE: Final = Chain(
@@ -286,6 +299,7 @@ def _dispatching(direction: Direction) -> Iterator[Rule]:
 
 
 def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
+    yield from _WITHIN_POD
     yield from _logging(reaction, DENIED_PREFIX[direction])
     for family, field in SUBJECT[direction].items():
         yield Rule((Lookup((field,), DROPS[direction, family]),), reaction.verdict)  # which counts it
