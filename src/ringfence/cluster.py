@@ -63,10 +63,12 @@ from ringfence.analysis.lists import (
 from ringfence.analysis.possible import Comparison, Redundancy, Relation, compare, policy_set, redundancy
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.cluster_input import ClusterInput
+from ringfence.engine.answers import trait_effects
 from ringfence.engine.state import State
 from ringfence.errors import InputError, UndecidedError
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Severity, errors_about_policies
+from ringfence.plugins import UPSTREAM
 from ringfence.verdict import Verdict, explanation_of
 
 if TYPE_CHECKING:
@@ -391,15 +393,34 @@ class Cluster(ClusterInput):
         since: "Cluster | None" = None,
         change: ClusterDifference | None = None,
         names: tuple[str, str] = ("before", "after"),
+        sources: Sequence[str] = (),
+        destinations: Sequence[str] = (),
+        namespace: str | None = None,
+        selector: str = "",
     ) -> str:
         """All that is allowed in the cluster, and why, as one HTML page that needs no server and no network.
 
         With another cluster `since`, the page says what has changed since then: all, or as much of it as `change` has.
-        `names` are what texts call the two.
+        `names` are what texts call the two. With `sources`, `destinations`, `namespace` or `selector`, which are as in
+        `connections`, the matrix first shows only these rows and columns.
+
+        Of a cluster that answers as a network plugin enforces (`as_enforced_by`), the page says so, and what the plugin
+        changes. What pods to come could reach is then left out, and mistakes are those of the policies as upstream
+        means them.
         """
         from ringfence.render.reports import report_html
 
-        return report_html(self.report_data(title, since=since, change=change, names=names))
+        data = self.report_data(
+            title,
+            since=since,
+            change=change,
+            names=names,
+            sources=sources,
+            destinations=destinations,
+            namespace=namespace,
+            selector=selector,
+        )
+        return report_html(data)
 
     def report_data(
         self,
@@ -408,15 +429,17 @@ class Cluster(ClusterInput):
         since: "Cluster | None" = None,
         change: ClusterDifference | None = None,
         names: tuple[str, str] = ("before", "after"),
+        sources: Sequence[str] = (),
+        destinations: Sequence[str] = (),
+        namespace: str | None = None,
+        selector: str = "",
     ) -> dict[str, Any]:
         """The data of `report`, with the shape that `schemas/report.json` describes."""
         from ringfence.render.pictures import MOST_BOXES
         from ringfence.render.reports import ReportedChange, report_json
 
-        try:
-            exposed = self.exposure()
-        except UndecidedError:
-            exposed = None
+        part = ClusterPart(namespace, list_selector(selector))
+        listed = connection_filter(self.state, self.namespace, sources, destinations, part=part)
         reported = None
         if since is not None:
             found = since.diff(self, names=names) if change is None else change
@@ -424,8 +447,33 @@ class Cluster(ClusterInput):
             reported = ReportedChange(
                 found, *names, several, changed_arrows(found, since.state, self.state, MOST_BOXES)
             )
-        title = checked_text("title", title, "prod")
-        return report_json(self.state, title, self.problems, self.document, exposed, self.lint(), reported)
+        return report_json(
+            self.state,
+            checked_text("title", title, "prod"),
+            self.problems,
+            self.document,
+            self._decided_exposure(),
+            self._upstream_mistakes(),
+            reported,
+            effects=trait_effects(self.state, lambda: frozenset(self.connections())),
+            listed=listed,
+        )
+
+    def _upstream_mistakes(self) -> "LintFindings":
+        """The mistakes in the policies as upstream means them, whichever network plugin enforces them."""
+        if not self.state.enforced_by:
+            return self.lint()
+        with self.state.enforcing(UPSTREAM):
+            return self.lint()
+
+    def _decided_exposure(self) -> ExposureList | None:
+        """What `exposure` answers; None where it cannot be decided, and of a network plugin, which depends on more."""
+        if self.state.enforced_by:
+            return None
+        try:
+            return self.exposure()
+        except UndecidedError:
+            return None
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._represented(text)

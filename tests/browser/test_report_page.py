@@ -124,6 +124,34 @@ def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> N
     expect(shown.get_by_role("heading", level=1)).to_have_text(ORDERS)
 
 
+def test_of_a_part_of_the_matrix_all_rows_and_columns_are_a_click_away(page: OpenedPage, tmp_path: Path) -> None:
+    file = tmp_path / "part.html"
+    file.write_text(
+        Cluster.load(ROOT / "examples" / "shop").report(sources=["shop/*"], destinations=[ORDERS, "shop/queue"])
+    )
+    shown = page.open(file)
+    expect(shown.locator(".row [role=rowheader]")).to_have_count(10)
+    expect(shown.locator(".heads [role=columnheader]")).to_have_count(1 + 2)
+    assert violations(shown) == []
+    shown.get_by_role("gridcell", name=f"{CHECKOUT} to {ORDERS}: TCP 5432").click()
+    expect(shown.locator("#asked")).to_have_text(f"{CHECKOUT} → {ORDERS}")
+    shown.keyboard.press("Escape")
+    shown.get_by_role("link", name="All rows and columns").click()
+    expect(shown.locator(".row [role=rowheader]")).to_have_count(18)
+    shown.get_by_role("link", name="Only those that were asked for").click()
+    expect(shown.locator(".row [role=rowheader]")).to_have_count(10)
+
+
+def test_a_report_of_a_plugin_says_what_it_changes(page: OpenedPage, tmp_path: Path) -> None:
+    file = tmp_path / "cilium.html"
+    file.write_text(Cluster.load(ROOT / "examples" / "shop").as_enforced_by("cilium@1.19").report())
+    shown = page.open(file, "cell", CHECKOUT, ORDERS)
+    expect(shown.locator(".command code")).to_have_text(f"ringfence explain {CHECKOUT} {ORDERS} --plugin cilium@1.19")
+    shown.get_by_role("link", name="as Cilium 1.19 enforces policies").click()
+    expect(shown.get_by_role("heading", name="What Cilium 1.19 changes")).to_be_visible()
+    assert violations(shown) == []
+
+
 def test_the_page_of_a_workload_says_which_pods_to_come_could_reach_it(page: OpenedPage, shop: Path) -> None:
     table = page.open(shop, "workload", CHECKOUT).get_by_role("table").filter(has_text="possible pods and addresses")
     rows = [row.get_by_role("cell").all_inner_texts() for row in table.locator("tbody tr").all()]

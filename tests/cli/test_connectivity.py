@@ -3,9 +3,11 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.render.json_shapes import fits, schema, strict
 
 from ringfence.cli import cli
 
@@ -264,3 +266,50 @@ def test_pods_without_connections_are_in_a_graph(tmp_path: Path) -> None:
     )
     assert '[label="alone"]' in run("connections -o dot", tmp_path).stdout
     assert '["alone"]' in run("connections -o mermaid", tmp_path).stdout
+
+
+def data_of(page: str) -> dict[str, Any]:
+    """The data inside a page."""
+    data = json.loads(page.partition('id="report">')[2].partition("</script>")[0])
+    assert isinstance(data, dict)
+    return data
+
+
+def test_a_matrix_as_a_page_is_the_report() -> None:
+    page = run("matrix -o html").stdout
+    assert page == run("report").stdout == run("matrix -o html").stdout
+    assert "shown" not in data_of(page)
+
+
+def shown_names(page: str) -> dict[str, tuple[list[str], bool]]:
+    """The rows and columns that a page shows first, by name, and whether the outside is among them."""
+    data = data_of(page)
+    assert fits(data, strict(schema("report")))
+    names = [f"{data['namespaces'][one['namespace']]}/{one['name']}" for one in data["workloads"]]
+    found = {}
+    for side, part in data["shown"].items():
+        ranges = zip(part["workloads"][::2], part["workloads"][1::2], strict=True)
+        found[side] = ([names[number] for first, last in ranges for number in range(first, last + 1)], part["outside"])
+    return found
+
+
+def test_a_matrix_as_a_page_first_shows_the_rows_and_columns_that_are_asked_for() -> None:
+    page = run("matrix -o html --from prod/web --to prod/db --to internet").stdout
+    assert shown_names(page) == {"sources": (["prod/web"], False), "destinations": (["prod/db"], True)}
+    everything = (["prod/api", "prod/db", "prod/web"], True)
+    part = shown_names(run("matrix -o html -n prod -l role").stdout)
+    assert part == {"sources": everything, "destinations": everything}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("-p 3306", "a page has all ports of a cell: leave out -p"),
+        ("--by namespace", "a page has workloads, and pods where policies tell them apart: leave out --by namespace"),
+        ("--pods", "a page has workloads, and pods where policies tell them apart: leave out --by pod"),
+    ],
+)
+def test_what_a_page_cannot_follow_is_an_error(words: str, message: str) -> None:
+    result = run(f"matrix -o html {words}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr

@@ -28,9 +28,17 @@ from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
 from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.ports import port_option
-from ringfence.cli.terminal import print_document, print_message, print_pieces, print_text
+from ringfence.cli.terminal import (
+    check_not_a_terminal,
+    print_document,
+    print_exactly,
+    print_message,
+    print_pieces,
+    print_text,
+)
 from ringfence.cli.what_if import enforced_options
 from ringfence.cluster import Cluster
+from ringfence.errors import InputError
 from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
 from ringfence.render.formats import Graph
@@ -164,10 +172,10 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*MATRIX_FORMATS, "svg"]),
+    type=click.Choice([*MATRIX_FORMATS, "svg", "html"]),
     default="table",
     show_default=True,
-    help="The output format.",
+    help="The output format; html is the report, which opens on these rows and columns.",
 )
 @enforced_options
 def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
@@ -181,13 +189,18 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
       ringfence matrix -f manifests/
       ringfence matrix -f manifests/ --from 'prod/*' --to prod/db
       ringfence matrix -f manifests/ -o svg > matrix.svg
+      ringfence matrix -f manifests/ -o html > matrix.html
     """
+    if output == "html":
+        _check_page(wanted)
     cluster = inputs.cluster()
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
     by = wanted.grouping or BY_WORKLOAD
     if output == "svg":
         print_text(_matrix_picture(cluster, listed, by, wanted.grouping))
+    elif output == "html":
+        print_exactly(_page(cluster, inputs, listed, wanted))
     else:
         made = matrix_of(matrix_view(cluster.state, listed, by))
         if output == "table" and wanted.grouping is None and (width := matrix_width(made)) > _width():
@@ -248,6 +261,28 @@ def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_
     picture = matrix_picture(view)
     _say_left_out(picture)
     return picture.svg
+
+
+def _check_page(wanted: ListOptions) -> None:
+    """Raise InputError for an option that a page cannot follow, and for standard output that is a terminal."""
+    if wanted.ports != AskedPorts():
+        raise InputError("a page has all ports of a cell: leave out -p, and search it for the port")
+    if wanted.grouping not in (None, BY_WORKLOAD):
+        raise InputError(
+            f"a page has workloads, and pods where policies tell them apart: leave out --by {wanted.grouping}"
+        )
+    check_not_a_terminal("write it to a file, as in -o html > matrix.html")
+
+
+def _page(cluster: Cluster, inputs: Inputs, listed: ConnectionFilter, wanted: ListOptions) -> str:
+    """The report, whose matrix first shows what is listed."""
+    return cluster.report(
+        inputs.title,
+        sources=wanted.sources,
+        destinations=wanted.destinations,
+        namespace=listed.part.namespace,
+        selector=wanted.selector,
+    )
 
 
 def _say_by_namespace(reason: str) -> None:

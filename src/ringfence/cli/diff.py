@@ -1,7 +1,6 @@
 """`diff`: which connections a change opens and closes, for whom, and why."""
 
 import hashlib
-import sys
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Final
@@ -14,9 +13,15 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import DiffInputs, diff_options
 from ringfence.cli.diff_sides import ComparedInput
 from ringfence.cli.inputs import leave
-from ringfence.cli.terminal import print_document, print_exactly, print_message, print_text, terminal_width
+from ringfence.cli.terminal import (
+    check_not_a_terminal,
+    print_document,
+    print_exactly,
+    print_message,
+    print_text,
+    terminal_width,
+)
 from ringfence.cluster import Cluster
-from ringfence.errors import InputError
 from ringfence.model.problems import Problem
 from ringfence.render.differences import (
     closing_sentence,
@@ -107,10 +112,8 @@ def diff(
     """
     if quiet and output != "text":
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
-    if output == "html" and sys.stdout.isatty():
-        raise InputError(
-            "a report is a page for a browser, not for a terminal: write it to a file, as in -o html > change.html"
-        )
+    if output == "html":
+        check_not_a_terminal("write it to a file, as in -o html > change.html")
     allowed = read_allowed_changes(allow) if allow else ()
     first, second = inputs.sides()
     compared = _compared(first, second)

@@ -16,10 +16,6 @@ _EVERY_CLUSTER: Final = (
     "this is about the meaning that upstream gives to policies, in every cluster that could be; what a plugin makes of "
     "them depends on the cluster: use `ringfence diff {} --plugin NAME`"
 )
-_PAGE: Final = (
-    "the page explains policies as upstream means them; for what a plugin makes of them, use --plugin with `ringfence "
-    "matrix`, `ringfence explain` or `ringfence lint`"
-)
 _SAME_FOR_ALL: Final = "this is the same, whatever plugin enforces the policies: leave it out"
 
 LACKING_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -32,8 +28,6 @@ LACKING_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "equivalent": {"--plugin": _EVERY_CLUSTER.format("A B")},
     "allows-at-most": {"--plugin": _EVERY_CLUSTER.format("A B --fail-on opened")},
     "redundant": {"--plugin": _EVERY_CLUSTER.format("PATH --without NAMESPACE/POLICY")},
-    "report": {"--plugin": _PAGE},
-    "ui": {"--plugin": _PAGE},
     **{command: {"--plugin": _SAME_FOR_ALL} for command in ("get", "describe", "validate", "convert")},
 }
 """The reason, by the name of the command and the option."""

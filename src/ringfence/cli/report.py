@@ -1,6 +1,5 @@
 """`report`: all that is allowed, and why, in one file for a browser."""
 
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -8,8 +7,8 @@ import click
 
 from ringfence.cli import EXIT_YES
 from ringfence.cli.inputs import Inputs
-from ringfence.cli.terminal import print_exactly, print_message
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.terminal import check_not_a_terminal, print_exactly, print_message
+from ringfence.cli.what_if import enforced_options
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.render.formats import json_text
@@ -30,7 +29,7 @@ _STDOUT: Final = "-"
     help="The file to write: an HTML page, or its data if the name ends with .json.  [default: standard output]",
 )
 @click.option("--title", default="", help="The title of the page.  [default: the input]")
-@asking_options
+@enforced_options
 def report(inputs: Inputs, output: str, title: str) -> None:
     """Write all that is allowed in a cluster, and why, as one HTML file.
 
@@ -49,8 +48,8 @@ def report(inputs: Inputs, output: str, title: str) -> None:
         raise InputError(f"{output}: a report is an HTML file, or its data as JSON: end the name with .html or .json")
     if file is not None and not file.parent.is_dir():
         raise InputError(f"{output}: there is no folder {file.parent}")
-    if file is None and sys.stdout.isatty():
-        raise InputError("a report is a page for a browser, not for a terminal: name a file, as in -o report.html")
+    if file is None:
+        check_not_a_terminal("name a file, as in -o report.html")
     cluster = inputs.cluster()
     written = _written(cluster, title or inputs.title, is_data=file is not None and file.suffix.lower() == _JSON)
     if file is None:

@@ -18,6 +18,7 @@ from typing import Final
 
 import click
 
+from ringfence.errors import InputError
 from ringfence.render.formats import escape_controls
 
 _BLOCK: Final = 1 << 16
@@ -75,6 +76,12 @@ def print_exactly(text: str | bytes) -> None:
     """Print a text for programs on standard output as it is, with no line break of its own; on a terminal, escaped."""
     data = text.encode() if isinstance(text, str) else text
     click.echo(escape_controls(data.decode(errors="replace")) if sys.stdout.isatty() else data, nl=False)
+
+
+def check_not_a_terminal(remedy: str) -> None:
+    """Raise InputError, with what to do instead, if a page for a browser would be printed on a terminal."""
+    if sys.stdout.isatty():
+        raise InputError(f"a report is a page for a browser, not for a terminal: {remedy}")
 
 
 def print_pieces(pieces: Iterable[str]) -> None:

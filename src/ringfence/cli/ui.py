@@ -15,7 +15,7 @@ import click
 
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_message, print_text
-from ringfence.cli.what_if import SupposedInputs, asking_options
+from ringfence.cli.what_if import EnforcedInputs, enforced_options
 from ringfence.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     help="A folder in which cells are kept as tests.  [default: the folders of -f]  Repeatable.",
 )
 @click.option("--learn", is_flag=True, help="A course about policies, with clusters of its own.")
-@asking_options
-def ui(inputs: SupposedInputs, port: int, no_browser: bool, tests: tuple[Path, ...], learn: bool) -> None:
+@enforced_options
+def ui(inputs: EnforcedInputs, port: int, no_browser: bool, tests: tuple[Path, ...], learn: bool) -> None:
     """Show the report as a local page, and edit policies in it to see what that changes.
 
     Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
@@ -67,7 +67,7 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, tests: tuple[Path, .
         asyncio.run(_show(inputs, port, tests, open_browser=not no_browser))
 
 
-def _check_no_input(inputs: SupposedInputs, tests: tuple[Path, ...]) -> None:
+def _check_no_input(inputs: EnforcedInputs, tests: tuple[Path, ...]) -> None:
     """Raise InputError for an option about the input: it would be ignored."""
     given = {
         "-f": inputs.filenames,
@@ -79,6 +79,7 @@ def _check_no_input(inputs: SupposedInputs, tests: tuple[Path, ...]) -> None:
         "--kubeconfig": inputs.kubeconfig,
         "--suppose": inputs.suppose,
         "--without": inputs.without,
+        "--plugin": inputs.plugin,
         "--strict": inputs.strict,
         "--ignore-errors": inputs.ignore_errors,
         "--verbose": inputs.verbose,

@@ -58,6 +58,10 @@ class CellQuestion(msgspec.Struct, frozen=True):
 
 def cell_question(simulation: Simulation, source: str, destination: str) -> CellQuestion:
     """The question about one pod of each of two workloads. Raises LaboratoryError for what no laboratory can open."""
+    if simulation.cluster.state.enforced_by:
+        raise LaboratoryError(
+            "a laboratory enforces policies as upstream means them: leave out --plugin to prove a cell"
+        )
     with simulation.asked(source, destination) as verdict:
         state = simulation.cluster.state
         one, other = _two_pods((pair.source, pair.destination) for pair in verdict.pairs)

@@ -5,7 +5,7 @@ again (`PoliciesInForce.supposing`). All calls are from one thread at a time: `l
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, kind_of, namespace_of, object_name
 from ringfence.model.objects import NetworkPolicy, Policy
 from ringfence.model.yaml_text import Comments
+from ringfence.plugins import UPSTREAM
 from ringfence.render.formats import Json, yaml_text
 from ringfence.render.reports import workload_numbers
 from ringfence.sources.manifests import find_comments
@@ -185,7 +186,9 @@ class Simulation:
         What is redundant is not looked for: that is about all policies, and takes too long while the user types.
         """
         found: dict[PolicyKey, list[LintFinding]] = {}
-        with self.supposing():
+        if not self.edits:
+            return found
+        with self._as_upstream_means(), self.supposing():
             policies = self.cluster.state.policies.network_policies
             edited = [policy for key in self.edits if (policy := policies.policy(key.kind, key.namespace, key.name))]
             keys = {object_name(one.policy): _key(one) for one in edited}
@@ -193,6 +196,11 @@ class Simulation:
                 if one.object in keys:
                     found.setdefault(keys[one.object], []).append(one)
         return found
+
+    def _as_upstream_means(self) -> AbstractContextManager[None]:
+        """The meaning of the policies that mistakes are about, whichever network plugin enforces them."""
+        state = self.cluster.state
+        return state.enforcing(UPSTREAM) if state.enforced_by else nullcontext()
 
     def text_after(self, edit: Edit) -> tuple[PolicyKey, str]:
         """The policy that a proposed edit changes, and its whole text afterwards, with the comments that it has."""

@@ -19,7 +19,15 @@ from ringfence.analysis.lists.connections import (
 )
 from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
-from ringfence.analysis.lists.folded_views import BY_NAMESPACE, BY_POD, BY_WORKLOAD, FoldedView, graph_view, matrix_view
+from ringfence.analysis.lists.folded_views import (
+    BY_NAMESPACE,
+    BY_POD,
+    BY_WORKLOAD,
+    FoldedView,
+    graph_view,
+    matrix_sides,
+    matrix_view,
+)
 from ringfence.analysis.lists.gathered_lists import LimitedList, by_namespace, limited
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.analysis.lists.isolated_workloads import (
@@ -81,6 +89,7 @@ __all__ = [
     "list_assumptions",
     "list_connections",
     "list_selector",
+    "matrix_sides",
     "matrix_view",
     "peers_allowed",
     "pod_groups",

@@ -45,11 +45,16 @@ class FoldedView(msgspec.Struct, frozen=True):
 
 def matrix_view(state: State, listed: ConnectionFilter, by: str, *, within_namespaces: bool = False) -> FoldedView:
     """What a matrix shows. A side without endpoints is limited to the part of the cluster that is listed."""
-    sides = [
+    sides = matrix_sides(state, listed, by)
+    return _view(state, listed, by, sides, least=_FOLDED_FROM, within_namespaces=within_namespaces)
+
+
+def matrix_sides(state: State, listed: ConnectionFilter, by: str = BY_WORKLOAD) -> list[list[PodGroup]]:
+    """The sources and the destinations that a matrix shows, without the outside of the cluster."""
+    return [
         [group for group in groups if group.in_part or side.pods is not None]
         for side, groups in _sides(state, listed, by)
     ]
-    return _view(state, listed, by, sides, least=_FOLDED_FROM, within_namespaces=within_namespaces)
 
 
 def graph_view(state: State, listed: ConnectionFilter, by: str) -> FoldedView:

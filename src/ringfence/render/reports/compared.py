@@ -12,6 +12,7 @@ from ringfence.engine.state import State
 from ringfence.render.differences import cause_text, closing_sentence, difference_sections, plain, summary_text
 from ringfence.render.formats import Json
 from ringfence.render.reports.map import change_map_json
+from ringfence.render.reports.ranges import number_ranges
 from ringfence.sets.addresses import Addresses
 
 
@@ -79,9 +80,9 @@ def _row(
     addresses = next((str(side) for side in (row.sources, row.destinations) if isinstance(side, Addresses)), None)
     return {
         "kind": row.kind.value,
-        "sources": _ranges(sources),
-        "destinations": _ranges(destinations),
-        "alone": _ranges(alone),
+        "sources": number_ranges(sources),
+        "destinations": number_ranges(destinations),
+        "alone": number_ranges(alone),
         **({"addresses": addresses} if addresses is not None else {}),
         "traffic": str(row.traffic),
         "before": str(row.before),
@@ -100,17 +101,6 @@ def _by_number(side: Ends, numbers: Mapping[Reference, int]) -> dict[int, list[R
 def _has_two(sources: Sequence[Reference], destinations: Sequence[Reference], several: frozenset[Reference]) -> bool:
     """Whether there are two different pods among both."""
     return any(one != other or one in several for one in sources for other in destinations)
-
-
-def _ranges(numbers: Iterable[int]) -> list[int]:
-    """Numbers as ranges, first and last of each in turn."""
-    ranges: list[int] = []
-    for number in sorted(numbers):
-        if ranges and ranges[-1] == number - 1:
-            ranges[-1] = number
-        else:
-            ranges += [number, number]
-    return ranges
 
 
 def _cause(cause: Cause, named: Mapping[tuple[str, str, str], int]) -> Json:

@@ -10,25 +10,31 @@ from typing import Any, Final
 from ringfence.analysis.lists import (
     ALL_CONNECTIONS,
     BY_WORKLOAD,
+    ConnectionFilter,
     ExposureList,
     connection_assumptions,
+    matrix_sides,
     matrix_view,
 )
+from ringfence.engine.answers import TraitEffects
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.lint import LintFindings
 from ringfence.model.problems import Problem
 from ringfence.render.exposure_views import exposure_lines
 from ringfence.render.formats import API_VERSION, Json
+from ringfence.render.plugin_views import plugin_json
 from ringfence.render.problems import problem_json
-from ringfence.render.reports.compared import ReportedChange, change_json
+from ringfence.render.reports.compared import ReportedChange, change_json, workload_numbers
 from ringfence.render.reports.findings import findings_json
 from ringfence.render.reports.map import map_json
 from ringfence.render.reports.matrix import MatrixData
 from ringfence.render.reports.policies import DocumentOf, all_policies, policies_json
+from ringfence.render.reports.ranges import number_ranges
 from ringfence.render.reports.subjects import ReportSubjects
 
 _NO_FINDINGS: Final = LintFindings(())
+_NO_EFFECTS: Final = TraitEffects()
 
 
 def report_json(
@@ -39,12 +45,16 @@ def report_json(
     exposed: ExposureList | None,
     mistakes: LintFindings = _NO_FINDINGS,
     change: ReportedChange | None = None,
+    *,
+    effects: TraitEffects = _NO_EFFECTS,
+    listed: ConnectionFilter = ALL_CONNECTIONS,
 ) -> dict[str, Any]:
     """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known.
 
     Of the `mistakes`, the problems of the input are left out: they are the `problems`.
 
-    With a `change`, `state` is the cluster after it.
+    With a `change`, `state` is the cluster after it. `effects` are those of the plugin that enforces the policies of
+    `state`, if any does. The matrix first shows the rows and columns that `listed` is about.
     """
     view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
     subjects = ReportSubjects(state)
@@ -66,9 +76,28 @@ def report_json(
         "exposure": None if exposed is None else _exposure_json(exposed, references),
         **({"difference": change_json(change, state, references, written)} if change else {}),
         "findings": findings_json(mistakes, written),
-        "assumptions": list(connection_assumptions(state)),
+        **({"plugin": plugin_json(state.enforced_by, effects.deciding)} if state.enforced_by else {}),
+        **({"shown": _shown_json(state, listed, references)} if listed != ALL_CONNECTIONS else {}),
+        "assumptions": [*connection_assumptions(state), *effects.assumptions],
         "unread": [f"{policy} ({policy.place})" for policy in state.doubts],
         "problems": [problem_json(problem) for problem in problems],
+    }
+
+
+def _shown_json(state: State, listed: ConnectionFilter, references: Iterable[Reference]) -> Json:
+    """The rows and columns of a part of the matrix, as ranges of workloads, and whether the outside is among them."""
+    numbers = workload_numbers(state, references)
+    return {
+        name: {
+            "workloads": number_ranges({numbers[group.reference] for group in groups}),
+            "outside": side.addresses != (),
+        }
+        for name, side, groups in zip(
+            ("sources", "destinations"),
+            (listed.sources, listed.destinations),
+            matrix_sides(state, listed),
+            strict=True,
+        )
     }
 
 

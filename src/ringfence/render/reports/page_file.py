@@ -21,6 +21,7 @@ MODULES: Final = (
     "notice.js",
     "live.js",
     "mistakes.js",
+    "plugin.js",
     "yaml.js",
     "editor.js",
     "proof.js",

@@ -14,6 +14,7 @@ from ringfence.model.added_labels import UNKNOWN_VALUE
 from ringfence.model.metadata import Labels
 from ringfence.model.policies import Direction
 from ringfence.render.formats import Json
+from ringfence.render.reports.ranges import number_ranges
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
@@ -41,13 +42,8 @@ class ReportSubjects:
     def ranges(self, bits: Bitset) -> list[int]:
         """The subjects among identities as ranges, first and last of each in turn: `[0, 3, 7, 7]`."""
         if bits not in self._ranges:
-            numbers = sorted(self._numbers[bit] for bit in bitsets.members(bits) if bit in self._numbers)
-            ranges = self._ranges[bits] = list[int]()
-            for number in numbers:
-                if ranges and ranges[-1] == number - 1:
-                    ranges[-1] = number
-                else:
-                    ranges += [number, number]
+            numbers = self._numbers
+            self._ranges[bits] = number_ranges(numbers[bit] for bit in bitsets.members(bits) if bit in numbers)
         return self._ranges[bits]
 
     def selected_by(self, policy: CompiledPolicy[object]) -> list[int]:

@@ -3,6 +3,7 @@
 import { changeOf } from "./differences.js";
 import { h, replace } from "./elements.js";
 import { keepOf } from "./keep.js";
+import { pluginOption } from "./plugin.js";
 import { proofOf } from "./proof.js";
 import { explainAgain } from "./reasons.js";
 import { isWithin, OUTSIDE } from "./report.js";
@@ -38,8 +39,8 @@ export function explain(report, panel, sourceName, destinationName) {
       h("button", { class: "close", onclick: close, "aria-label": "Close the explanation" }, "×"),
     ),
     body,
-    asks ? proofOf(sourceName, destinationName) : null,
-    asks && !isCourse() ? keepOf(sourceName, destinationName, asks.edits.length > 0) : null,
+    asks && !report.data.plugin ? proofOf(sourceName, destinationName) : null, // the laboratory enforces as upstream means
+    asks && !isCourse() ? keepOf(sourceName, destinationName, asks.edits.length > 0, pluginOption(report.data.plugin)) : null,
     others(report, source, destination),
     command(report, source, destination),
   );
@@ -223,7 +224,7 @@ function others(report, source, destination) {
 /** @param {Report} report @param {End} source @param {End} destination */
 function command(report, source, destination) {
   const ends = [source, destination].map((one) => (one === OUTSIDE ? "internet" : report.name(one)));
-  const words = `ringfence explain ${ends.join(" ")}`;
+  const words = `ringfence explain ${ends.join(" ")}${pluginOption(report.data.plugin)}`;
   const copied = h("span", { role: "status" });
   const copy = () => {
     navigator.clipboard?.writeText(words).then(() => replace(copied, "copied"), () => replace(copied, "select the text to copy it"));

@@ -3,6 +3,7 @@
 import { textOf } from "./editor.js";
 import { counted, h } from "./elements.js";
 import { mistake, signOf } from "./mistakes.js";
+import { pluginName, traitsOf } from "./plugin.js";
 import { link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
@@ -12,7 +13,7 @@ const MOST_OPEN = 10;
 
 /** @param {Report} report */
 export function findingsView(report) {
-  const { problems, assumptions, unread, workloads, findings } = report.data;
+  const { problems, assumptions, unread, workloads, findings, plugin } = report.data;
   const found = report.findings();
   const open = workloads.flatMap((_, number) =>
     report.acting(number, "ingress").some((policy) => !policy.tier) ? [] : [number],
@@ -40,6 +41,7 @@ export function findingsView(report) {
         h("li", { class: severity }, h("code", {}, line ? `${file}:${line}` : file), ` ${severity}: ${object ? `${object}: ` : ""}${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
       ),
     ),
+    plugin ? h("section", {}, h("h2", {}, `What ${pluginName(plugin)} changes`), traitsOf(plugin, "what passes here"), h("p", { class: "quiet" }, "The mistakes above are those of the policies as upstream means them. What pods to come could reach is not in this report.")) : null,
     list("Policies that are not read", unread.map((text) => h("li", {}, text))),
     list("What the answers assume", assumptions.map((text) => h("li", {}, text))),
     list(

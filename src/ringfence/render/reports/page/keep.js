@@ -11,8 +11,9 @@ import { say } from "./notice.js";
  * @param {string} source
  * @param {string} destination
  * @param {boolean} isEdited whether the edits that are in force are not saved
+ * @param {string} option what `ringfence test` needs, to judge as this page does
  */
-export function keepOf(source, destination, isEdited) {
+export function keepOf(source, destination, isEdited, option) {
   const shown = h("div", {});
   const said = h("p", { role: "status" });
 
@@ -35,7 +36,7 @@ export function keepOf(source, destination, isEdited) {
         const kept = await keep({ source, destination, text, file: file.value });
         replace(shown);
         replace(said);
-        say(`The tests were added to ${kept}. ringfence test ${folders.join(" ")} checks them.`);
+        say(`The tests were added to ${kept}. ringfence test ${folders.join(" ")}${option} checks them.`);
       } catch (error) {
         replace(said, String(error));
       }

@@ -19,6 +19,7 @@
  * @property {{protocol: string, ports: string}[]} [traffic]
  * @property {ReasonedSide} egress
  * @property {ReasonedSide} ingress
+ * @property {import("./report.js").Plugin} [plugin]
  * @property {string[]} assumptions
  * @property {{action: string, lines: string[]}[]} edits
  * @property {AppliedEdit[]} applied

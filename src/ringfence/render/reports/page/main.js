@@ -12,6 +12,7 @@ import { changesText, changesView } from "./editor.js";
 import { askAboutLesson, follow, load, loadLesson } from "./live.js";
 import { CoursePlace } from "./lesson.js";
 import { notice } from "./notice.js";
+import { pluginName } from "./plugin.js";
 import { Report } from "./report.js";
 import { go, lessonInAddress, link, route, stayIn } from "./route.js";
 import { searchBox } from "./search.js";
@@ -44,6 +45,7 @@ function header() {
     /** @type {Element} */ (document.querySelector("header.top")),
     h("div", { class: "brand" }, h("strong", {}, "ringfence"), h("span", { class: "quiet" }, data.title)),
     h("nav", { "aria-label": "Views" }, (data.difference ? [...views, ["changes", "Changes"]] : views).map(([name, text]) => h("a", { href: link(name), "data-view": name }, text, name === "findings" && data.findings.found.length ? h("span", { class: "count" }, ` ${data.findings.found.length + data.findings.more}`) : null))),
+    data.plugin ? h("a", { class: "plugin", href: link("findings") }, `as ${pluginName(data.plugin)} enforces policies`) : null,
     h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
     searchBox(report),
@@ -54,9 +56,9 @@ function header() {
 /** Show what the address names. */
 function show() {
   const [view, ...names] = lesson?.isPredicted === false ? [""] : route();
-  if (view === "" || view === "changed") report.matrixView = view;
+  if (["", "changed", "all"].includes(view)) report.matrixView = view;
   for (const anchor of document.querySelectorAll("[data-view]")) {
-    const isCurrent = anchor.getAttribute("data-view") === view || (["cell", "changed"].includes(view) && anchor.getAttribute("data-view") === "");
+    const isCurrent = anchor.getAttribute("data-view") === view || (["cell", "changed", "all"].includes(view) && anchor.getAttribute("data-view") === "");
     if (isCurrent) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
@@ -79,7 +81,7 @@ function viewOf(view, names) {
     return number === undefined ? missing() : workloadView(report, number);
   }
   if (lesson?.isPredicted === false) return lesson.start();
-  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView === "changed");
+  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView);
   matrices.set(report.matrixView, drawn);
   return lesson ? h("div", {}, lesson.work(report), drawn) : drawn;
 }

@@ -4,7 +4,7 @@ import { content, isChanged } from "./cells.js";
 import { differenceSummary } from "./differences.js";
 import { arrange, counted, h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
-import { go, route } from "./route.js";
+import { go, link, route } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
 /**
@@ -29,13 +29,13 @@ const MOST_PRINTED = 150;
 const PAGE = 1000;
 
 /**
- * The matrix in a grid that scrolls: all of it, or the rows and columns in which something has changed.
+ * The matrix in a grid that scrolls: the rows and columns that the file is about, those in which something has changed, or all.
  * @param {Report} report
- * @param {boolean} onlyChanges
+ * @param {string} view
  */
-export function matrix(report, onlyChanges) {
-  const only = onlyChanges && report.changedClasses.length > 0;
-  const [sources, destinations] = only ? [report.changing("sources"), report.changing("destinations")] : [null, null];
+export function matrix(report, view) {
+  const only = view === "changed" && report.changedClasses.length > 0;
+  const [sources, destinations] = only ? [report.changing("sources"), report.changing("destinations")] : view === "" ? [report.shown("sources"), report.shown("destinations")] : [null, null];
   const wide = (destinations?.size ?? report.classes.length) <= FEW;
   const rows = linesOf(report, ROW, BAND, sources);
   const columns = linesOf(report, wide ? (report.data.difference ? 84 : 66) : 26, GAP, destinations);
@@ -246,7 +246,7 @@ export function matrix(report, onlyChanges) {
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   new ResizeObserver(draw).observe(grid);
-  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), differenceSummary(report, only), legend(report, wide), grid);
+  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), partSummary(report, view, cells.length, across.length), differenceSummary(report, only), legend(report, wide), grid);
 }
 
 /** @param {Report} report */
@@ -265,6 +265,14 @@ function summary(report) {
     allowed === 0 ? " Nothing may pass between them." : "",
     " Move with the arrow keys; Enter or a click explains a cell.",
   );
+}
+
+/** Which part of the matrix is shown, if the file is about a part. @param {Report} report @param {string} view @param {number} rows @param {number} columns */
+function partSummary(report, view, rows, columns) {
+  if (!report.data.shown || view === "changed") return null;
+  return view === "all"
+    ? h("p", { class: "compared" }, "All rows and columns. ", h("a", { href: link("") }, "Only those that were asked for"))
+    : h("p", { class: "compared" }, `Those that were asked for: ${counted(rows, "row")} and ${counted(columns, "column")}. `, h("a", { href: link("all") }, "All rows and columns"));
 }
 
 /** What cells mean; `hasPorts` are wide enough for ports, and others have a sign. @param {Report} report @param {boolean} hasPorts */

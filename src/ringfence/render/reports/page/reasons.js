@@ -3,6 +3,7 @@
 import { textOf } from "./editor.js";
 import { counted, h, replace } from "./elements.js";
 import { ask, edit } from "./live.js";
+import { pluginName, traitsOf } from "./plugin.js";
 import { link } from "./route.js";
 import { yamlOf } from "./yaml.js";
 
@@ -29,6 +30,7 @@ export async function explainAgain(report, place, source, destination) {
     side(report, "egress", source, answer.egress),
     side(report, "ingress", destination, answer.ingress),
     proposal(report, place, source, destination, answer),
+    answer.plugin ? [h("h3", {}, `What ${pluginName(answer.plugin)} changes`), traitsOf(answer.plugin, "this answer")] : null,
     answer.assumptions.length ? h("details", {}, h("summary", {}, counted(answer.assumptions.length, "assumption")), h("ul", {}, answer.assumptions.map((text) => h("li", {}, text)))) : null,
   );
 }

@@ -42,6 +42,9 @@
  * @property {Rule[]} [egress]
  */
 /** @typedef {"egress" | "ingress"} Direction */
+/** @typedef {{topic: string, value: string, text: string, confidence: string, source: string, note?: string}} PluginTrait */
+/** @typedef {{name: string, title: string, version: string, settings: Record<string, string>, traits: PluginTrait[]}} Plugin */
+/** @typedef {{workloads: number[], outside: boolean}} ShownSide */
 /**
  * @typedef {object} Problem
  * @property {string} severity
@@ -126,6 +129,8 @@
  * @property {{found: Finding[], more: number, skipped: {rules: string[], reason: string}[]}} findings
  * @property {SimulationData} [simulation]
  * @property {DifferenceData} [difference]
+ * @property {Plugin} [plugin]
+ * @property {{sources: ShownSide, destinations: ShownSide}} [shown]
  * @property {string[]} assumptions
  * @property {string[]} unread
  * @property {Problem[]} problems
@@ -144,7 +149,7 @@ export class Report {
     this.passing = data.rows.map((row) => rowOf(row, data.common));
     /** @type {Map<string, ChangedPair>} */
     this.changes = new Map();
-    /** The view of the matrix that is shown: "" for all, "changed" for what has changed. */
+    /** The view of the matrix that is shown: "" for what the file is about, "changed" for what has changed, "all". */
     this.matrixView = "";
     /** For each row of a difference the classes of its sources and destinations. */
     this.changedClasses = (data.difference?.rows ?? []).map((row) => ({
@@ -211,6 +216,16 @@ export class Report {
   /** The classes of the ends of one side of a row. @param {ChangedRow} row @param {"sources" | "destinations"} side @returns {Set<End>} */
   classesOf(row, side) {
     return new Set(this.endsOf(row, side).map((end) => (end === OUTSIDE ? OUTSIDE : this.data.workloads[end].class)));
+  }
+
+  /** The classes that one side of the matrix shows first; null if it shows all. @param {"sources" | "destinations"} side @returns {Set<End> | null} */
+  shown(side) {
+    const shown = this.data.shown?.[side];
+    if (!shown) return null;
+    /** @type {Set<End>} */
+    const classes = new Set(shown.outside ? [OUTSIDE] : []);
+    this.data.workloads.forEach((workload, number) => isWithin(shown.workloads, number) && classes.add(workload.class));
+    return classes;
   }
 
   /** The classes that are on one side of any row of the difference. @param {"sources" | "destinations"} side */
