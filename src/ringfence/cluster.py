@@ -463,7 +463,7 @@ class Cluster(ClusterInput):
         """The mistakes in the policies as upstream means them, whichever network plugin enforces them."""
         if not self.state.enforced_by:
             return self.lint()
-        with self.state.enforcing(UPSTREAM):
+        with self.state.policies.enforcing(UPSTREAM):
             return self.lint()
 
     def _decided_exposure(self) -> ExposureList | None:

@@ -200,7 +200,7 @@ class Simulation:
     def _as_upstream_means(self) -> AbstractContextManager[None]:
         """The meaning of the policies that mistakes are about, whichever network plugin enforces them."""
         state = self.cluster.state
-        return state.enforcing(UPSTREAM) if state.enforced_by else nullcontext()
+        return state.policies.enforcing(UPSTREAM) if state.enforced_by else nullcontext()
 
     def text_after(self, edit: Edit) -> tuple[PolicyKey, str]:
         """The policy that a proposed edit changes, and its whole text afterwards, with the comments that it has."""

@@ -19,7 +19,7 @@ from ringfence.analysis.lists.checked_examples import SaidOfPods, checked_exampl
 from ringfence.analysis.lists.isolated_workloads import label_assumptions
 from ringfence.engine.answers import UndefinedOrder, priorities_of_stack, priorities_outside, priority_sentences
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.policies import Action, Stack, own_ports
+from ringfence.engine.policies import Action, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.possible import (
     NO_POSSIBLE_TRAFFIC,
@@ -201,6 +201,7 @@ class _Exposed:
         self._internet = internet_addresses(state)
         self._found: dict[tuple[Identity, Direction], Exposure] = {}
         self._rows: dict[ByTraffic, tuple[tuple[ExposedTo, ...], PossibleTraffic]] = {}
+        self._outside: dict[tuple[Stack, OwnPorts], tuple[tuple[tuple[Addresses, Traffic], ...], Traffic]] = {}
 
     def of(self, member: Member, direction: Direction) -> Exposure:
         """The exposure of one pod, without its name."""
@@ -237,20 +238,29 @@ class _Exposed:
                 yield from priorities_of_stack(stack, toward, ALL_TRAFFIC)
 
     def _find(self, member: Member, identity: Identity, direction: Direction) -> Exposure:
-        tiers = self._state.tiers
+        stack = self._state.tiers.stack(identity, direction)
         rows, whole = self._pods(self._counterparts[direction].of(identity))
-        cells = tiers.allowed_addresses(identity, direction)
-        inside = [traffic for addresses, traffic in cells if addresses & self._internet]
+        addresses, internet = self._addresses(stack, own_ports(stack, identity))
         return Exposure(
             (),
             direction,
-            any(profile.otherwise is Action.DENY for profile in tiers.stack(identity, direction)),
+            any(profile.otherwise is Action.DENY for profile in stack),
             "it uses its node's network, and policies do not apply to it" if member.host_network else "",
             rows,
-            tuple((addresses, traffic) for addresses, traffic in cells if traffic),
+            addresses,
             whole,
-            reduce(and_, inside) if inside else NO_TRAFFIC,
+            internet,
         )
+
+    def _addresses(self, stack: Stack, own: OwnPorts) -> tuple[tuple[tuple[Addresses, Traffic], ...], Traffic]:
+        """What passes with addresses, and what with all of the internet: the same for all pods with these policies."""
+        found = self._outside.get((stack, own))
+        if found is None:
+            cells = self._state.tiers.addresses_of(stack, own)
+            inside = [traffic for addresses, traffic in cells if addresses & self._internet]
+            passing = tuple((addresses, traffic) for addresses, traffic in cells if traffic)
+            found = self._outside[stack, own] = passing, reduce(and_, inside) if inside else NO_TRAFFIC
+        return found
 
     def _pods(self, cells: ByTraffic) -> tuple[tuple[ExposedTo, ...], PossibleTraffic]:
         """The rows of a partition by traffic, and what passes with every possible pod."""

@@ -10,6 +10,7 @@ The connections are held as numbers, a row of them for each source: 2,000 unlike
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Final
@@ -72,6 +73,24 @@ class FoldedList:
         """
         return self._table.connection(self._ends[source][0], self._ends[destination][1])
 
+    def row(self, source: int) -> tuple[int, ...]:
+        """What passes from a class to each of the `destinations`, as numbers: 0 for nothing, and others as `passing`.
+
+        Of thousands of classes, `between` would take a second for all pairs.
+        """
+        return self._cells_of_destinations(self._table.row(self._ends[source][0]))
+
+    @cached_property
+    def _cells_of_destinations(self) -> Callable[["array[int]"], tuple[int, ...]]:
+        places = [self._ends[place][1] for place in self.destinations]
+        if len(places) < 2:  # an itemgetter of one place gives no tuple
+            return lambda row: tuple(row[place] for place in places)
+        return itemgetter(*places)
+
+    def passing(self, number: int) -> Connection | None:
+        """What a number of a row stands for; only its traffic is about the ends."""
+        return self._table.passing(number)
+
     def outgoing(self, source: int) -> Sequence[Connection]:
         """The connections of a class to addresses outside the cluster."""
         return self._table.outgoing[self._ends[source][0]]
@@ -125,7 +144,9 @@ class _Table:
         self.incoming: list[list[Connection]] = [[] for _ in self.references]
         self._passing: list[Connection | None] = [None]
         self._numbers: dict[tuple[Traffic, bool], int] = {}
-        self._reached: tuple[Sequence[Reference], list[int | None]] = (), []
+        self._listed: Sequence[Reference] | None = None
+        self._columns: list[int | None] = []
+        self._is_whole_row = False
         for one in connections:
             if isinstance(one, ConnectionRow):
                 self._add_row(one)
@@ -135,18 +156,25 @@ class _Table:
     def _add_row(self, row: ConnectionRow) -> None:
         if (source := self._places.get(row.source)) is None:
             return
-        listed, places = self._reached
-        if listed is not row.destinations:  # the rows of a list have them in common
-            places = [self._places.get(destination) for destination in row.destinations]
-            self._reached = row.destinations, places
-        start = source * len(self.references)
-        passing = [(place, one) for place, one in zip(places, row.traffic, strict=True) if one is not None]
-        # What is left is the same few objects many times: to compare them by what they say takes longest of all.
-        different = {id(traffic): traffic for _, traffic in passing}
-        numbers = {key: self._number(Connection(row.source, row.source, one)) for key, one in different.items()}
-        for place, traffic in passing:
+        if self._listed is not row.destinations:  # the rows of a list have them in common
+            self._listed = row.destinations
+            self._columns = [self._places.get(destination) for destination in row.destinations]
+            self._is_whole_row = self._columns == list(range(len(self.references)))
+        # A row is the same few objects many times: to compare them by what they say takes longest of all.
+        identities = list(map(id, row.traffic))
+        numbers = {
+            identity: 0 if traffic is None else self._number(Connection(row.source, row.source, traffic))
+            for identity, traffic in dict(zip(identities, row.traffic, strict=True)).items()
+        }
+        line = array(_ITEM, map(numbers.__getitem__, identities))
+        size = len(self.references)
+        start = source * size
+        if self._is_whole_row:
+            self.cells[start : start + size] = line
+            return
+        for place, number in zip(self._columns, line, strict=True):
             if place is not None:
-                self.cells[start + place] = numbers[id(traffic)]
+                self.cells[start + place] = number
 
     def _add(self, one: Connection) -> None:
         source, destination = (

@@ -69,6 +69,7 @@ class Profile:
         "_is_final",
         "_remembered",
         "_version",
+        "address_cells",
         "address_rules",
         "direction",
         "otherwise",
@@ -87,6 +88,8 @@ class Profile:
         self.port_names: frozenset[PortName] = frozenset().union(*(one.port_names[direction] for one in policies))
         self.address_rules: list[AddressRule] | None = None
         """What its rules allow with addresses outside the cluster, apart from port names; None if not found yet."""
+        self.address_cells: list[tuple[Addresses, Traffic]] | None = None
+        """What it allows with each address outside the cluster, apart from port names; None if not found yet."""
         self._is_final: bool | None = None
         self._allows_only: bool | None = None
         self._version: object = None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from ringfence.engine.policies.profiles import AddressRule, OwnPorts, Profile, Stack, is_union
+from ringfence.engine.policies.profiles import NO_OWN_PORTS, AddressRule, OwnPorts, Profile, Stack, is_union
 from ringfence.engine.policies.rules import Action, CompiledRule, Peers
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.population import Identity, Member, Population, PortName
@@ -99,7 +99,20 @@ class Rulings:
 
         A port name is looked up on the destination, so outside the cluster it never means anything.
         """
+        if len(stack) == 1 and not own and within is ALL_ADDRESSES:
+            return list(self._cells_of(stack[0]))
+        return self._settled_addresses(stack, own, within)
 
+    def _cells_of(self, profile: Profile) -> Partition[Addresses, Traffic]:
+        """The same for one profile, all addresses and subjects without own ports: lists ask it for each pod."""
+        if profile.address_cells is None:
+            cells = self._settled_addresses((profile,), NO_OWN_PORTS, ALL_ADDRESSES)
+            if len(cells) > _MOST_REMEMBERED:
+                return cells
+            profile.address_cells = cells
+        return profile.address_cells
+
+    def _settled_addresses(self, stack: Stack, own: OwnPorts, within: Addresses) -> Partition[Addresses, Traffic]:
         def matched(rule: CompiledRule) -> Iterator[AddressRule]:
             if meant := extent_of(rule) & within:
                 yield meant, own_traffic(rule, own)
@@ -142,6 +155,9 @@ def extent_of(rule: CompiledRule) -> Addresses:
     """The addresses outside the cluster that a rule is about."""
     return ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
 
+
+_MOST_REMEMBERED: Final = 100
+"""Cells of addresses that a profile keeps: most have a few, and thousands could each have as many ports."""
 
 _STEP: Final = 1_000
 """Rules that are joined in one step."""

@@ -1,7 +1,9 @@
 """The matrix of a report: what passes between classes of equal workloads, and between these and the outside."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import compress, count, islice, pairwise
+from operator import ne
 from typing import Final
 
 from ringfence.analysis.lists import Connection, FoldedView
@@ -25,8 +27,13 @@ class MatrixData:
     def json(self) -> Json:
         """Of each class what it reaches and what reaches it, as numbers (docs/formats.md)."""
         found = self._found
-        cells = [[self._cell(source, destination) for destination in found.destinations] for source in found.sources]
-        common = [Counter(column).most_common(1)[0][0] for column in zip(*cells, strict=True)]
+        rows = [found.row(source) for source in found.sources]
+        numbers = {0: _NOTHING}
+        for row in rows:
+            for number in dict.fromkeys(row):
+                if number not in numbers and (one := found.passing(number)):
+                    numbers[number] = self._number(one)
+        common = tuple(Counter(column).most_common(1)[0][0] for column in zip(*rows, strict=True))
         outgoing: list[list[int]] = [[] for _ in found.classes]
         incoming: list[list[int]] = [[] for _ in found.classes]
         for source in found.sources:
@@ -47,15 +54,11 @@ class MatrixData:
                 }
                 for addresses in self._addresses
             ],
-            "common": _ranges(common, [_NOTHING] * len(common)),
-            "rows": [_row(row, common) for row in cells],
+            "common": _runs(common, numbers),
+            "rows": [_row(row, common, numbers) for row in rows],
             "outgoing": outgoing,
             "incoming": incoming,
         }
-
-    def _cell(self, source: int, destination: int) -> int:
-        one = self._found.between(source, destination)
-        return _NOTHING if one is None else self._number(one)
 
     def _number(self, one: Connection) -> int:
         return self._traffic.setdefault(one.traffic, len(self._traffic))
@@ -65,20 +68,33 @@ class MatrixData:
         return self._addresses.setdefault(end, len(self._addresses))
 
 
-def _row(row: Sequence[int], common: Sequence[int]) -> Json:
+def _row(row: Sequence[int], common: Sequence[int], numbers: Mapping[int, int]) -> Json:
     """A row by what differs from nothing, or from what most rows have, whichever is shorter."""
-    alone, beside = _ranges(row, [_NOTHING] * len(row)), _ranges(row, common)
-    return {"cells": alone} if len(alone) <= len(beside) else {"cells": beside, "common": True}
+    alone = _runs(row, numbers)
+    beside = _different(row, common, numbers, len(alone))
+    return {"cells": alone} if beside is None else {"cells": beside, "common": True}
 
 
-def _ranges(row: Sequence[int], base: Sequence[int]) -> list[int]:
-    """Where a row differs from another, as ranges: first, last and traffic in turn."""
+def _runs(row: Sequence[int], numbers: Mapping[int, int]) -> list[int]:
+    """Where a row has anything, as ranges: first, last and traffic in turn."""
+    # Millions of cells are compared: `map` and `compress` do it without a step of Python for each.
+    starts = [0, *compress(count(1), map(ne, row, islice(row, 1, None)))] if row else []
+    runs: list[int] = []
+    for start, after in pairwise([*starts, len(row)]):
+        if row[start]:
+            runs += [start, after - 1, numbers[row[start]]]
+    return runs
+
+
+def _different(row: Sequence[int], common: Sequence[int], numbers: Mapping[int, int], length: int) -> list[int] | None:
+    """Where a row differs from another, as ranges like those of `_runs`; None unless they are fewer than `length`."""
     ranges: list[int] = []
-    for place, (traffic, other) in enumerate(zip(row, base, strict=True)):
-        if traffic == other:
-            continue
+    for place in compress(count(), map(ne, row, common)):
+        traffic = numbers[row[place]]
         if ranges and ranges[-2] == place - 1 and ranges[-1] == traffic:
             ranges[-2] = place
-        else:
-            ranges += [place, place, traffic]
-    return ranges
+            continue
+        ranges += [place, place, traffic]
+        if len(ranges) >= length:
+            return None
+    return ranges if len(ranges) < length else None
