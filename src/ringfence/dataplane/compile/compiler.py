@@ -4,6 +4,8 @@ What did not change is the very same object in one program and the next, so that
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
+from operator import or_
 
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
@@ -51,6 +53,7 @@ class Compiler:
         self._selected_peers = SelectedPeers(state)
         self._tracked_rules: dict[PeerRules, TrackedRules] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
+        self._maps_of = {family: dict[str, TrackedMap]() for family in FAMILIES}
         self._groups = {family: PeerGroups(family, state) for family in FAMILIES}
         self._classes = SharedClasses()
         self._port_sets = PortSets(locate) if locate else None
@@ -155,12 +158,15 @@ class Compiler:
         wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
         wanted_maps = {name: peers for chain in chains.values() for name, peers in chain.maps.items()}
         self._tracked = {name: one for name, one in self._tracked.items() if name in wanted}
-        self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
+        are_others = wanted_maps.keys() != self._tracked_maps.keys()
+        if are_others:
+            self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
         new_maps = {name: one for name, one in wanted_maps.items() if name not in self._tracked_maps}
         # Most pods that come and go are as others are: then selectors select the same identities as before.
         may_select_others = changes.relabelled or bool(changes.namespaces)
         changed = self._refresh_maps() if may_select_others else dict.fromkeys(FAMILIES, 0)
-        self._track_rules(new_maps.values())
+        if are_others:
+            self._track_rules(new_maps.values())
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
             tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
@@ -171,9 +177,13 @@ class Compiler:
                 [self._tracked_rules[one] for one in some.profiles] if some else [] for some in (peers, peers.common)
             )
             self._tracked_maps[name] = TrackedMap(peers, rules, self._state, common)
+        if are_others:
+            self._maps_of = {family: dict[str, TrackedMap]() for family in FAMILIES}
+            for name, one in self._tracked_maps.items():
+                self._maps_of[one.family][name] = one
         for family, groups in self._groups.items():
-            maps = {name: one for name, one in self._tracked_maps.items() if one.family is family}
-            groups.update(maps, owners, changed[family])
+            selected = [one.selected for rules, one in self._tracked_rules.items() if rules.family is family]
+            groups.update(self._maps_of[family], owners, reduce(or_, selected, 0), changed[family])
 
     def _refresh_maps(self) -> dict[Family, Bitset]:
         """Bring what rules decide about peers up to date; returns the identities of which maps say something else."""

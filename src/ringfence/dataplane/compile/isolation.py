@@ -105,7 +105,9 @@ def _changed(collection: HashSet, *, added: set[bytes], removed: set[bytes]) -> 
     """The set with some keys added and some removed; the same object if nothing changes."""
     if not added and not removed:
         return collection
-    return HashSet(collection.key, collection.elements - removed | added, collection.counted)
+    # Most changes add or remove only, and there can be 10,000 elements, all of which each operation copies.
+    kept = collection.elements - removed if removed else collection.elements
+    return HashSet(collection.key, kept | added if added else kept, collection.counted)
 
 
 def _ranges(family: Family, addresses: Addresses) -> RangeSet:

@@ -72,16 +72,17 @@ class PeerGroups:
             numbers = (number for group in known if (number := int(group, 16)) < FIRST_INTERIM_GROUP)
             self._numbers = count(1 + max(numbers, default=0))
 
-    def update(self, maps: Mapping[str, TrackedMap], owners: Owners, changed: Bitset) -> None:
+    def update(self, maps: Mapping[str, TrackedMap], owners: Owners, selected: Bitset, changed: Bitset) -> None:
         """Bring groups and maps up to date. `owners` are addresses whose pods have changed.
 
-        Maps that stay may say something else of the identities in `changed` than before.
+        Maps say something of the `selected` identities; those that stay may say something else of the identities in
+        `changed` than before.
         """
-        new = [one for name, one in maps.items() if self._maps.get(name) is not one]
-        if new or len(maps) != len(self._maps):
-            self._maps = maps
-        self._selected = reduce(or_, (one.selected for one in maps.values()), 0)
-        moves, made = self._regroup({**owners, **self._leaving(changed)})
+        known, self._maps = self._maps, maps
+        new = [one for name, one in maps.items() if known.get(name) is not one] if maps is not known else []
+        before, self._selected = self._selected, selected
+        leaving = self._leaving(changed) if changed or before != selected else {}
+        moves, made = self._regroup({**owners, **leaving})
         if moves:
             self.map = self.map.moved(moves)
         gone = {move.old for move in moves if move.old is not None and not self._sizes[move.old]}
@@ -91,7 +92,7 @@ class PeerGroups:
             if self._groups.get(members) == group:
                 del self._groups[members]
         self._present = Program()
-        for one in maps.values():
+        for one in maps.values() if gone or made else new:
             one.lead(gone, self._members.items() if one in new else made.items())
 
     def _leaving(self, changed: Bitset) -> Owners:

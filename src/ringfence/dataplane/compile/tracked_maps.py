@@ -110,6 +110,8 @@ class TrackedMap:
         """Where the classes lead."""
         self.classes: dict[str, PeerClass] = {}
         """The classes to which its elements lead, by the names of their chains."""
+        self.collections: dict[str, Collection] = {what.name: self.map, what.chains_name: self.chains}
+        """The maps in the kernel."""
         self._decide(state.population.everyone)
 
     def refresh(self) -> Bitset:
@@ -117,13 +119,21 @@ class TrackedMap:
 
         Returns those with which something else is allowed than before.
         """
-        changed = reduce(or_, (one.changed for one in self._rules))
-        return self._decide(changed) if changed else 0
+        changed: Bitset = 0
+        for one in self._rules:
+            changed |= one.changed
+        if not changed or not self._may_concern(changed):
+            return 0
+        return self._decide(changed)
 
-    @property
-    def collections(self) -> dict[str, Collection]:
-        """The maps in the kernel."""
-        return {self._what.name: self.map, self._what.chains_name: self.chains}
+    def _may_concern(self, changed: Bitset) -> bool:
+        """Whether identities are, or were, in the map: with a common one, few of those that have changed are."""
+        if not self._common:
+            return True
+        own: Bitset = 0
+        for one in self._of_its_own:
+            own |= one.selected | one.singled_out
+        return bool(changed & own or self._in_map & ~own)
 
     @property
     def family(self) -> Family:
@@ -212,6 +222,7 @@ class TrackedMap:
             before, self.map = self.map, self.map.moved(moves)
             if before.elements.keys() != self.map.elements.keys():
                 self._lead_classes(before, chains)
+            self.collections = {self._what.name: self.map, self._what.chains_name: self.chains}
 
     def _lead_classes(self, before: GroupMap, chains: Mapping[str, str]) -> None:
         """Lead the classes in the map to their chains: those that it had `before`, and new ones."""

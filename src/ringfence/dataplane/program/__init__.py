@@ -76,7 +76,7 @@ from ringfence.dataplane.program.keys import (
     traffic_key,
 )
 from ringfence.dataplane.program.naming import digest, digest_of_ranges
-from ringfence.dataplane.program.program import HOOK_PRIORITY, Chain, Hook, Program
+from ringfence.dataplane.program.program import HOOK_PRIORITY, Chain, Hook, Program, TwoDispatches
 from ringfence.dataplane.program.reaction import (
     CLOSED_PREFIX,
     DENIED_PREFIX,
@@ -256,6 +256,7 @@ __all__ = [
     "ToOthers",
     "ToPodLink",
     "Track",
+    "TwoDispatches",
     "Untracked",
     "VerdictMap",
     "address_key",

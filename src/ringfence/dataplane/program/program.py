@@ -10,7 +10,8 @@ Source: nft(8).
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, TypeVar
+from itertools import combinations
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -49,6 +50,14 @@ before it does, and so behind programs that exempt packets from it (-300); and j
 filters: after destination NAT (-100), before source NAT (100)."""
 
 
+class TwoDispatches(NamedTuple):
+    """Two maps of groups that a chain asks one after the other; what neither knows is denied if they are `last`."""
+
+    first: DispatchGroup
+    second: DispatchGroup
+    last: bool
+
+
 class Chain(msgspec.Struct, frozen=True, dict=True):
     """Rules in order. A base chain has a hook; what reaches its end is accepted."""
 
@@ -75,6 +84,19 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         """What its rules do by groups of addresses, in their order."""
         actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
         return tuple(action for action in actions if isinstance(action, DispatchGroup))
+
+    @cached_property
+    def dispatches_in_a_row(self) -> tuple[TwoDispatches, ...]:
+        """Each two of its `group_dispatches` that look for the same groups."""
+        behind = [one for one in self.rules if isinstance(one, Rule)]
+        found: list[TwoDispatches] = []
+        for first, second in combinations(self.group_dispatches, 2):
+            if first.groups == second.groups:
+                rest = behind[[one.action for one in behind].index(second) + 1 :]
+                # What comes behind is for the other family, or denies.
+                last = not rest or isinstance(rest[0].action, DispatchGroup) or len(rest) == 1
+                found.append(TwoDispatches(first, second, last))
+        return tuple(found)
 
     @cached_property
     def targets(self) -> frozenset[str]:

@@ -114,9 +114,10 @@ def _groups_led_elsewhere(old: Program, new: Program) -> Iterator[bytes]:
             yield from (move.key for move in moves_between(before, after) if move.new is not None)
         elif isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_classes(after):
             elsewhere = [move.key for move in moves_between(before, after) if move.new is not None]
-            dispatches = (one for chain in old.chains.values() for one in chain.group_dispatches if one.map == name)
-            names = {one.classes for one in dispatches}
-            yield from _groups_in(elsewhere, {one: old.collections[one] for one in names & old.collections.keys()})
+            if elsewhere:
+                dispatches = (one for chain in old.chains.values() for one in chain.group_dispatches if one.map == name)
+                names = {one.classes for one in dispatches}
+                yield from _groups_in(elsewhere, {one: old.collections[one] for one in names & old.collections.keys()})
 
 
 _ClassOfSet = tuple[str, bytes]

@@ -5,8 +5,8 @@ refers to it. It does not ask whether the way is safe for packets: `plan` choose
 one after the other.
 """
 
-from collections.abc import Iterator, Mapping, Set
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -140,27 +140,43 @@ def commands_between(old: Program | None, new: Program) -> list[Command]:
         old = Program()
     if guards_bridges(new) and not guards_bridges(old):
         tables.append(AddTable(of_bridges=True))
+    collections, chains = _changes(old.collections, new.collections), _changes(old.chains, new.chains)
     return [
         *tables,
-        *(AddCollection(name, one) for name, one in _added(old.collections, new.collections)),
-        *(AddChain(name, chain.hook) for name, chain in _added(old.chains, new.chains) if chain.hook is None),
-        *_element_changes(old.collections, new.collections),
-        *_rule_changes(old.chains, new.chains),
-        *_new_base_chains(old.chains, new.chains),
-        *_deletions(old, new),
+        *(AddCollection(name, one) for name, one in collections.added),
+        *(AddChain(name, chain.hook) for name, chain in chains.added if chain.hook is None),
+        *_element_changes(collections.different),
+        *_rule_changes(chains.different),
+        *_new_base_chains(chains),
+        *_deletions(collections.gone, chains.gone),
     ]
 
 
-def _added(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str, V]]:
-    return ((name, new[name]) for name in _names_added(old, new))
+class _Changes(NamedTuple, Generic[V]):
+    """What differs between the sets and maps, or the chains, of two programs."""
+
+    different: list[tuple[str, V | None, V]]
+    """The name of each that is new or another, with what it was (None if it is new) and is."""
+    gone: list[str]
+
+    @property
+    def added(self) -> Iterator[tuple[str, V]]:
+        return ((name, after) for name, before, after in self.different if before is None)
 
 
-def _names_added(old: Mapping[str, V], new: Mapping[str, V]) -> Set[str]:
-    return frozenset() if old is new else new.keys() - old.keys()
+def _changes(old: Mapping[str, V], new: Mapping[str, V]) -> _Changes[V]:
+    # Programs have thousands of objects, of which few differ, so they are gone through as seldom as possible.
+    different = list(differing(old, new))
+    added = sum(1 for _, before, _ in different if before is None)
+    gone = [name for name in old if name not in new] if len(old) + added > len(new) else []
+    return _Changes(different, gone)
 
 
-def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[Command]:
-    for name, before, after in differing(old, new):
+_Different = Iterable[tuple[str, V | None, V]]
+
+
+def _element_changes(different: _Different[Collection]) -> Iterator[Command]:
+    for name, before, after in different:
         match before, after:
             case RangeSet() | None, RangeSet() if has_classes(after):
                 yield from _set_changes(name, after, before.elements if before else frozenset())
@@ -222,26 +238,25 @@ def _map_changes(name: str, after: VerdictMap | GroupMap, moves: list[Move]) -> 
         yield RemoveElements(name, empty.moved(removed))
 
 
-def _rule_changes(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iterator[Command]:
-    for name, before, after in differing(old, new):
+def _rule_changes(different: _Different[Chain]) -> Iterator[Command]:
+    for name, before, after in different:
         rules = before.rules if before else ()
         if rules != after.rules and (before or after.hook is None):
             yield SetRules(name, own_rules(after))
 
 
-def _new_base_chains(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iterator[Command]:
+def _new_base_chains(chains: _Changes[Chain]) -> Iterator[Command]:
     """Base chains come last, so that packets reach the table only when everything is in place."""
-    for name, chain in _added(old, new):
+    for name, chain in chains.added:
         if chain.hook is not None:
             yield AddChain(name, chain.hook)
             yield SetRules(name, own_rules(chain))
 
 
-def _deletions(old: Program, new: Program) -> Iterator[Command]:
-    chains = _names_added(new.chains, old.chains)
+def _deletions(collections: Iterable[str], chains: Sequence[str]) -> Iterator[Command]:
     yield from (SetRules(name, ()) for name in chains)
     # Maps go before chains: the kernel refuses to delete a chain to which an element of a map leads.
-    yield from (DeleteCollection(name) for name in _names_added(new.collections, old.collections))
+    yield from (DeleteCollection(name) for name in collections)
     yield from (DeleteChain(name) for name in chains)
 
 

@@ -104,7 +104,8 @@ def compare(old: Program, new: Program) -> Difference:
     )
     regrouped = regrouping(old, new)
     edited = frozenset(_edited_sets(old, new, regrouped))
-    readers = frozenset(name for chains in (old.chains, new.chains) for name in _looking_into(edited, chains))
+    replaced = {name: old.chains[name] for name in old.chains.keys() - new.chains.keys() | rewritten} if edited else {}
+    readers = frozenset(name for chains in (replaced, new.chains) for name in _looking_into(edited, chains))
     gates = frozenset(
         name
         for name, before, after in differing(old.collections, new.collections)

@@ -16,17 +16,16 @@ Every packet then meets the old rules or the new ones, whenever it looks.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations, count
+from itertools import count
 from typing import NamedTuple
 
 from ringfence.dataplane.program import (
     FIRST_INTERIM_GROUP,
     Collection,
-    DispatchGroup,
     GroupMap,
     Move,
     Program,
-    Rule,
+    TwoDispatches,
     VerdictMap,
     group_key,
     group_name,
@@ -35,14 +34,6 @@ from ringfence.dataplane.program import (
 
 _Pair = tuple[str | None, str]
 """The old group of an address, None if there is none, and the new one."""
-
-
-class _Two(NamedTuple):
-    """Two maps of groups that a chain asks one after the other; what neither knows is denied if they are `last`."""
-
-    first: DispatchGroup
-    second: DispatchGroup
-    last: bool
 
 
 class InterimGroups(NamedTuple):
@@ -73,7 +64,8 @@ def interim_groups(
     maps = _asked(name, program, known) if twos else {}
     unused = _unused_groups(maps)
     for old, new in by_pair:
-        mixing = [two for two in twos if _mixes(old, new, two, maps)]
+        excepted = _knowing(new, maps)
+        mixing = [two for two in twos if two.first.classes in excepted and _mixes(old, new, two, maps)]
         if mixing and (old is None or any(class_of(maps[two.second.classes], old) is None for two in mixing)):
             interim[old, new] = next(unused)
         elif old is not None:
@@ -85,14 +77,9 @@ def interim_groups(
     return InterimGroups({one: _with(known[one], some) for one, some in added.items()}, passing)
 
 
-def _asked_in_a_row(name: str, program: Program) -> Iterator[_Two]:
+def _asked_in_a_row(name: str, program: Program) -> Iterator[TwoDispatches]:
     for chain in program.chains.values():
-        asked = [one for one in chain.group_dispatches if one.groups == name]
-        for first, second in combinations(asked, 2):
-            behind = [one for one in chain.rules if isinstance(one, Rule)]
-            rest = behind[[one.action for one in behind].index(second) + 1 :]
-            # What comes behind is for the other family, or denies.
-            yield _Two(first, second, not rest or isinstance(rest[0].action, DispatchGroup) or len(rest) == 1)
+        yield from (two for two in chain.dispatches_in_a_row if two.first.groups == name)
 
 
 def _asked(name: str, program: Program, known: Mapping[str, Collection]) -> dict[str, GroupMap]:
@@ -102,7 +89,13 @@ def _asked(name: str, program: Program, known: Mapping[str, Collection]) -> dict
     return {one: classes for one, classes in found.items() if isinstance(classes, GroupMap)}
 
 
-def _mixes(old: str | None, new: str, two: _Two, maps: Mapping[str, GroupMap]) -> bool:
+def _knowing(group: str, maps: Mapping[str, GroupMap]) -> frozenset[str]:
+    """The names of the maps that say something of a group, as few of those with exceptions do."""
+    key = group_key(group)
+    return frozenset(name for name, one in maps.items() if one.found(key))
+
+
+def _mixes(old: str | None, new: str, two: TwoDispatches, maps: Mapping[str, GroupMap]) -> bool:
     """Whether a packet that finds the old group first, and then the new one, meets the rules of neither."""
     first, second = maps.get(two.first.classes), maps.get(two.second.classes)
     if first is None or second is None:
@@ -116,7 +109,9 @@ def _mixes(old: str | None, new: str, two: _Two, maps: Mapping[str, GroupMap]) -
     return found not in (exception, before)
 
 
-def _say_the_same(old: str, two: _Two, known: Mapping[str, Collection], added: defaultdict[str, list[Move]]) -> None:
+def _say_the_same(
+    old: str, two: TwoDispatches, known: Mapping[str, Collection], added: defaultdict[str, list[Move]]
+) -> None:
     """Have the first map say of a group what the second one says."""
     said = known[two.second.classes]
     led, leading = known[two.first.map], known[two.second.map]
@@ -141,7 +136,7 @@ def _unused_groups(maps: Mapping[str, GroupMap]) -> Iterator[str]:
 
 
 def _of_interim(
-    interim: Mapping[_Pair, str], twos: set[_Two], maps: Mapping[str, GroupMap]
+    interim: Mapping[_Pair, str], twos: set[TwoDispatches], maps: Mapping[str, GroupMap]
 ) -> Iterator[tuple[str, list[Move]]]:
     """What maps say of interim groups."""
     first = {two.first.classes for two in twos}
@@ -162,6 +157,4 @@ def _with(one: Collection, moves: list[Move]) -> Collection:
 
 def class_of(classes: GroupMap, group: str) -> str | None:
     """The class of a group in one map."""
-    # There are few classes, so this takes less time than to turn the map round.
-    key = group_key(group)
-    return next((one for one, keys in classes.elements.items() if key in keys), None)
+    return classes.found(group_key(group))

@@ -26,7 +26,7 @@ from ringfence.dataplane.program import (
     has_groups,
     moves_between,
 )
-from ringfence.dataplane.update.interim_groups import NOTHING, class_of, interim_groups
+from ringfence.dataplane.update.interim_groups import NOTHING, interim_groups
 
 _Pair = tuple[str | None, str | None]
 """The old and the new group of an address; None is none."""
@@ -95,11 +95,11 @@ def with_both(before: M, after: M) -> M:
 def _of_family(key: Key, program: Program) -> dict[str, GroupMap]:
     """The maps that rules look into by the groups of addresses of one family."""
     found: dict[str, GroupMap] = {}
-    for chain in program.chains.values():
-        for one in chain.group_dispatches:
-            by_address, classes = program.collections.get(one.groups), program.collections.get(one.classes)
-            if by_address is not None and by_address.key == key and isinstance(classes, GroupMap):
-                found[one.classes] = classes
+    names = {(one.groups, one.classes) for chain in program.chains.values() for one in chain.group_dispatches}
+    for groups, name in names:
+        by_address, classes = program.collections.get(groups), program.collections.get(name)
+        if by_address is not None and by_address.key == key and isinstance(classes, GroupMap):
+            found[name] = classes
     return found
 
 
@@ -114,10 +114,11 @@ def _unnoticed(
         assert old is not None
         assert will is not None
         wanted: dict[str, str] = {}
+        old_key, new_key = group_key(old), group_key(will)
         for name, classes in maps.items():
-            of_old, present = class_of(classes, old), united.get(name, classes)
+            of_old, present = classes.found(old_key), united.get(name, classes)
             assert isinstance(present, GroupMap)
-            of_new = added[name].get(will) or class_of(present, will)
+            of_new = added[name].get(will) or present.found(new_key)
             if of_new is None and of_old is not None and will not in before.elements and name not in new.collections:
                 wanted[name] = of_old
             elif of_new != of_old:
