@@ -1,15 +1,15 @@
-"""Another program removes the agent's table: how long forbidden packets pass, once and again and again.
+"""Another program removes or damages the agent's table: how long forbidden packets pass, once and again and again.
 
     python -m benchmarks repairs          (`make bench-agent`)
 
-A forbidden datagram is sent every half a millisecond. The table is repaired when the last one of them has arrived.
+A forbidden datagram is sent every half a millisecond. What it does is undone when the last one of them has arrived.
 """
 
 import os
 import signal
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from typing import Final
@@ -24,7 +24,7 @@ from benchmarks.clusters import Plan
 from benchmarks.hostile import TENANT, policy_of_blocks, settle_tenant
 from benchmarks.measuring import Figure
 from ringfence.dataplane.nftables import commit
-from ringfence.dataplane.update import AddTable, DeleteTable
+from ringfence.dataplane.update import AddTable, Command, DeleteTable, Flush, SetRules
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
 
@@ -35,7 +35,15 @@ LONGEST: Final = 20.0
 PAUSES: Final = {"now and then": 1.0, "every 0.3 s": 0.3, "every 0.03 s": 0.03}
 """Seconds between two removals. The last is a storm in which no table of this size can be loaded in between."""
 
-_REMOVALS: Final = 100
+REMOVAL: Final = (AddTable(), DeleteTable())
+DAMAGE: Final[dict[str, tuple[Command, ...]]] = {
+    "the table is removed": REMOVAL,
+    "the map of isolated pods is flushed": (Flush("ingress4"), Flush("egress4")),
+    "a base chain is flushed": (SetRules("forward", ()),),
+    "the table is made dormant": (AddTable(is_dormant=True),),
+}
+
+_TIMES: Final = 100
 
 
 def measure() -> Iterator[Figure]:
@@ -51,24 +59,27 @@ def measure() -> Iterator[Figure]:
             change_guard(world, stream, opens=False)
             yield Figure("elements in the kernel", agent.metric("ringfence_elements"), "")
             with _writing(world):
-                yield from _removals("now and then, while the agent is busy", 1.0, stream, netlink)
+                for what, commands in DAMAGE.items():
+                    yield from _done(f"{what} now and then, while the agent is busy", commands, 1.0, stream, netlink)
             world.delete_all("NetworkPolicy", TENANT)
             for what, pause in PAUSES.items():
                 agent.await_ready()
-                yield from _removals(what, pause, stream, netlink)
+                yield from _done(f"the table is removed {what}", REMOVAL, pause, stream, netlink)
 
 
-def _removals(what: str, pause: float, stream: Sounding, netlink: NetlinkSocket) -> Iterator[Figure]:
+def _done(
+    what: str, commands: Sequence[Command], pause: float, stream: Sounding, netlink: NetlinkSocket
+) -> Iterator[Figure]:
     sent, arrived = stream.sent, stream.arrived
     times = []
-    for _ in range(_REMOVALS):
-        commit(netlink, [AddTable(), DeleteTable()])
-        removed = time.monotonic()
+    for _ in range(_TIMES):
+        commit(netlink, commands)
+        done = time.monotonic()
         time.sleep(pause)
-        times.append(1000 * max(0.0, stream.latest - removed))
+        times.append(1000 * max(0.0, stream.latest - done))
     share = 100 * (stream.arrived - arrived) / (stream.sent - sent)
     percentile = statistics.quantiles(times, n=100, method="inclusive")[98]
-    yield Figure(f"the table is removed {what}: forbidden packets pass for, median", statistics.median(times), "ms")
+    yield Figure(f"{what}: forbidden packets pass for, median", statistics.median(times), "ms")
     yield Figure("  99th percentile", percentile, "ms", LONGEST)
     yield Figure("  forbidden packets that pass", share, "%", LONGEST / 10 / pause)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from tests import waiting
 from tests.agent.events import listing
-from tests.agent.running import BOTH, CLOSED, HERE, SERVER, TIMEOUT, eventually, running
+from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, OPEN, SERVER, TIMEOUT, Running, eventually, running
 from tests.dataplane.network import address, in_own_network, nft
 from tests.dataplane.programs import varied
 
@@ -34,6 +34,13 @@ def await_ready(kernel: Kernel) -> None:
 
     eventually(is_ready)
     kernel.repair()
+
+
+def passes_elsewhere(agent: Running) -> bool:
+    """Whether a new connection to a port passes that no policy allows."""
+    server = agent.network.udp(SERVER, 91)
+    agent.network.udp(CLIENT).sendto(b"question", (address(SERVER), 91))
+    return agent.network.delivered(server) is not None
 
 
 @in_own_network
@@ -120,6 +127,31 @@ def test_the_table_is_back_as_often_as_it_is_removed_while_something_takes_long(
             for _ in range(3):
                 nft("flush ruleset")
                 eventually(is_back)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "flush chain inet ringfence forward",
+        "flush map inet ringfence ingress4",
+        "insert rule inet ringfence forward accept",
+        "add table inet ringfence { flags dormant; }",
+    ],
+)
+@in_own_network
+def test_what_opens_the_table_opens_nothing_while_something_takes_long(damage: str) -> None:
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, OPEN))
+
+        def is_closed_by_the_process() -> bool:
+            with agent.kernel._lock:
+                nft(damage)
+                return waiting.eventually(lambda: not passes_elsewhere(agent), 1.0) and agent.passes()
+
+        eventually(is_closed_by_the_process)  # as soon as it has what to send
+        eventually(lambda: "ringfence_beside" not in nft("list tables"))
+        assert not passes_elsewhere(agent)
+        assert agent.passes()
 
 
 @in_own_network

@@ -1,4 +1,4 @@
-"""The process that stands by brings a removed table back alone, and ends with the agent."""
+"""The process that stands by brings a removed table back alone, covers a damaged one, and ends with the agent."""
 
 import os
 import select
@@ -48,6 +48,28 @@ def test_it_brings_the_table_back_whenever_it_is_removed() -> None:
             nft(removal)
             eventually(is_back)
             assert kernel.standby.has_begun()
+
+
+@in_own_network
+def test_it_covers_a_damaged_table_until_that_is_repaired() -> None:
+    kernel = guarded()
+    with standing(kernel):
+        for _ in range(2):
+            nft("flush table inet ringfence")
+            eventually(kernel.standby.has_covered)
+            assert "hook forward" in nft("list table inet ringfence_beside")
+            kernel.standby.suspect()  # what `has_covered` says, it says once
+            assert kernel.repair()
+            assert is_back()
+            assert "ringfence_beside" not in nft("list tables")
+
+
+@in_own_network
+def test_it_wakes_a_dormant_table() -> None:
+    kernel = guarded()
+    with standing(kernel):
+        nft("add table inet ringfence { flags dormant; }")
+        eventually(lambda: "dormant" not in nft("list table inet ringfence"))
 
 
 @in_own_network

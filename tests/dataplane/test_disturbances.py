@@ -13,7 +13,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables import commit_transaction
 from ringfence.dataplane.nftables.transaction import Transaction
 from ringfence.dataplane.program import Chain, Program, base_program, fixed_chains
-from ringfence.dataplane.restoration import restore_removed
+from ringfence.dataplane.restoration import restore
 from ringfence.errors import KernelError
 from ringfence.netlink.socket import NetlinkSocket
 
@@ -172,7 +172,7 @@ def test_pods_that_the_process_standing_by_has_closed_stay_closed_while_a_table_
 
     def before(count: int) -> None:
         if count == 1:
-            restore_removed(kernel.standby.sender, restorations)
+            restore(kernel.standby.sender, restorations)
         states.append(Kernel().present)
 
     with disturbed(before):

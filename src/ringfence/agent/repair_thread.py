@@ -4,8 +4,9 @@ One thread does nothing else, so a repair waits neither for events nor for a rou
 change, and what was in force is put in force again from memory. What follows from a repair is left to the loop:
 connections that were opened meanwhile are judged, and it is logged and counted.
 
-Where the table is gone, the process brings it back sooner (`standby_process.py`). The other thread makes ready what it
-sends, which takes 5 to 50 ms for a large program.
+The process brings a table back sooner that is gone, and puts a second one beside a table that may be damaged
+(`standby_process.py`); the repair removes that one. The other thread makes ready what the process sends, which takes 5
+to 100 ms for a large program.
 """
 
 import os
@@ -13,12 +14,13 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from ringfence.agent.inbox import Inbox, RepairAttempted, StandbyFailed
 from ringfence.agent.standing_by import StandbyProcess
 from ringfence.dataplane.kernel import Kernel
+from ringfence.errors import KernelError
 
 PREPARATION_SHARE: Final = 0.1
 """The share of a processor that preparing takes at most; while programs change without pause, it is done less often."""
@@ -47,6 +49,8 @@ def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
             for thread in threads:
                 thread.join()
             os.close(stopped)
+            with suppress(KernelError):  # no second table is to stay that the process has put there at last
+                kernel.repair()
 
 
 def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
@@ -77,6 +81,7 @@ def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> 
             inbox.put(StandbyFailed(error))
             if process:
                 process.end()
+                kernel.standby.suspect()
             process = None
         has_ended.wait((time.thread_time() - began) / PREPARATION_SHARE)
         kernel.changed.wait(CHECK_INTERVAL)

@@ -1,6 +1,6 @@
-"""The process that brings the table back at once when another program removes it.
+"""The process that brings the table back at once when another program removes it, and covers it after other damage.
 
-    python -m ringfence.agent.standby_process CONTROL SENDER LISTENER ASKING BEGUN ENDED
+    python -m ringfence.agent.standby_process CONTROL SENDER LISTENER ASKING BEGUN ENDED COVERED
 
 The arguments are descriptors that it inherits from the agent (`standing_by.py`, `dataplane/standby.py`). It is small,
 knows nothing of programs, and sends bytes that are ready, so it waits neither for the agent's interpreter nor for its
@@ -9,6 +9,7 @@ locks: a thread of the agent waited for these up to 400 ms while the agent compi
 It ends when the other end of its control socket is closed: with the agent, also if that is killed.
 """
 
+import errno
 import gc
 import os
 import select
@@ -22,7 +23,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.dataplane.restoration import Restoration, restore_removed
+from ringfence.dataplane.restoration import Announcements, Damage, Restoration, restore
 from ringfence.netlink.socket import NetlinkSocket
 
 LOOK_INTERVAL: Final = 2
@@ -62,22 +63,37 @@ def _come_first() -> None:
 
 
 def _stand_by(
-    agent: socket.socket, sending: NetlinkSocket, listening: NetlinkSocket, asking: int, begun: int, ended: int
+    agent: socket.socket, sending: NetlinkSocket, listening: NetlinkSocket, asking: int, *announcements: int
 ) -> None:
     restorations: _Restorations = ()
+    announcing = Announcements(*(partial(os.eventfd_write, one, 1) for one in announcements))
     told, asked = _poll(agent.fileno(), listening.fileno()), _poll(asking)
     anything = _poll(agent.fileno(), listening.fileno(), asking)
     while True:
         # Found out before the look: if not, changes after the look are reported.
         is_asking = bool(asked.poll(0))
-        restore_removed(sending, restorations, partial(os.eventfd_write, begun, 1), partial(os.eventfd_write, ended, 1))
+        restore(sending, restorations, _reported(listening, restorations), announcing)
         ready = told.poll(LOOK_INTERVAL) if is_asking else anything.poll()
-        listening.discard()
         if agent.fileno() in dict(ready):
             received = _received(agent)
             if received is None:
                 return
             restorations = received
+
+
+def _reported(listening: NetlinkSocket, restorations: _Restorations) -> Damage:
+    """What the kernel has reported. Where some of that was lost, the repair reads everything back."""
+    damage = Damage()
+    while True:
+        try:
+            received = listening.waiting()
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            continue
+        if received is None:
+            return damage
+        damage.note(received, restorations)
 
 
 def _poll(*descriptors: int) -> select.poll:

@@ -34,8 +34,7 @@ class StandbyProcess:
             standby.sender.fileno(),
             standby.listener.fileno(),
             standby.asking,
-            standby.begun,
-            standby.ended,
+            *standby.announcements,
         )
         with other_end:
             self._process = subprocess.Popen(

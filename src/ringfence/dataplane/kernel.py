@@ -116,7 +116,7 @@ class Kernel:
     @property
     def disturbances(self) -> tuple[int, ...]:
         """Descriptors one of which can be read when the table may not hold what it did: time for `repair`."""
-        return self._table.fileno(), self.standby.ended
+        return self._table.fileno(), self.standby.ended, self.standby.covered
 
     @property
     def changed_by(self) -> ChangedBy | None:
@@ -179,7 +179,7 @@ class Kernel:
             return True
 
     def prepare(self) -> tuple[Restoration, ...]:
-        """What the process that stands by is to send if another program removes the table: nothing if there is none.
+        """What the process that stands by is to send if another program changes the table: nothing if there is none.
 
         Waits for nobody, and returns the same object as long as that is the same. Only one thread may call this.
         """
@@ -359,7 +359,7 @@ class Kernel:
             self._table.read_touched()
         # Asked after reading: what the process that stands by has brought back, it has announced before.
         was_removed = self.standby.has_begun()
-        is_damaged = was_dormant or was_removed or not self._table.holds(*believed)
+        is_damaged = was_dormant or was_removed or not self._table.is_as(*believed)
         if self._knows_wanted and is_damaged and (believed[0] is not None or self._wanted is None):
             self.repairs += 1
             self._affected = None  # nobody knows what passed meanwhile

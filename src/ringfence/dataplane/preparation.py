@@ -1,17 +1,17 @@
-"""What brings a program back when another program removes its table, as bytes that are ready to be sent.
+"""What undoes at once what another program does to the table, as bytes that are ready to be sent (`restoration.py`).
 
-A large program is brought back with all isolated pods closed, and the repair opens them again.
+A large program is brought back, or covered, with all isolated pods closed, and the repair opens them again.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.nftables import encoded_transaction, table_question, transactions
+from ringfence.dataplane.nftables import encoded_transaction, table_attribute, table_question, transactions
 from ringfence.dataplane.program import Program, is_of_bridges
-from ringfence.dataplane.restoration import Restoration
-from ringfence.dataplane.table import first_restored, stages_of, tables_of
-from ringfence.dataplane.update import AddTable, Command, commands_between
+from ringfence.dataplane.restoration import Cover, Restoration
+from ringfence.dataplane.table import BESIDE, TableName, first_restored, stages_of, tables_of
+from ringfence.dataplane.update import AddTable, Command, DeleteTable, WakeTable, commands_between
 from ringfence.netlink.socket import NetlinkSocket
 
 REVOKED_SOON: Final = 1_000
@@ -60,13 +60,39 @@ def _stages(program: Program, revoked: Set[bytes]) -> tuple[Program, ...]:
 
 def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes]) -> Iterator[Restoration]:
     # The table that filters at the IP layer comes first: all programs have it, and it isolates pods on any network.
-    for one in sorted(tables_of(program)):
-        elsewhere = {name for name in (*program.collections, *program.chains) if is_of_bridges(name) != one.of_bridges}
-        stages = (stage.changed(without=frozenset(elsewhere)) for stage in _stages(program, revoked))
-        new: list[Command] = [AddTable(of_bridges=one.of_bridges, must_be_new=True)]
-        messages: list[bytes] = []
-        for before, after in pairwise([Program(), *stages]):
-            parts = transactions(netlink, [*new, *commands_between(before, after)])
-            messages += (encoded_transaction(netlink, part)[0] for part in parts)
-            new = []
-        yield Restoration(table_question(of_bridges=one.of_bridges), tuple(messages))
+    for table in sorted(tables_of(program)):
+        elsewhere = {
+            name for name in (*program.collections, *program.chains) if is_of_bridges(name) != table.of_bridges
+        }
+        stages = [stage.changed(without=frozenset(elsewhere)) for stage in _stages(program, revoked)]
+        question = table_question(of_bridges=table.of_bridges)
+        yield Restoration(
+            question[1][0],
+            table_attribute(table.name),
+            question,
+            _creation(netlink, table, stages),
+            _encoded(netlink, table.name, [WakeTable(table.of_bridges)]),
+            _cover(netlink, TableName(BESIDE, table.of_bridges), stages),
+        )
+
+
+def _cover(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> Cover:
+    # What is not there cannot be deleted, so it is created before.
+    removal = [AddTable(of_bridges=table.of_bridges), DeleteTable(table.of_bridges)]
+    return Cover(table_attribute(table.name), _creation(netlink, table, stages), _encoded(netlink, table.name, removal))
+
+
+def _creation(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> tuple[bytes, ...]:
+    """The transactions that create a table, such that it holds one program after the other."""
+    new: list[Command] = [AddTable(of_bridges=table.of_bridges, must_be_new=True)]
+    messages: list[bytes] = []
+    for before, after in pairwise([Program(), *stages]):
+        parts = transactions(netlink, [*new, *commands_between(before, after)], table.name)
+        messages += (encoded_transaction(netlink, part)[0] for part in parts)
+        new = []
+    return tuple(messages)
+
+
+def _encoded(netlink: NetlinkSocket, table: str, commands: Iterable[Command]) -> bytes:
+    """The one transaction that carries out a few commands."""
+    return b"".join(encoded_transaction(netlink, one)[0] for one in transactions(netlink, commands, table))

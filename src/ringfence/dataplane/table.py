@@ -14,6 +14,7 @@ from ringfence.dataplane.nftables import (
     ChangedBy,
     TableChanges,
     Touched,
+    Transaction,
     commit_transaction,
     failure,
     has_foreign_parts,
@@ -76,7 +77,10 @@ class KernelTable:
         self._touched = Touched()
         """What other programs may have changed since the table was last read."""
         self._tables: frozenset[TableName] = frozenset()
-        """The tables that are there: the second one if an earlier process ended while both were there."""
+        """The tables that are there: the second one if the process that stands by covers the first with it, or if an
+        earlier process ended while both were there."""
+        self._may_be_covered = False
+        """Whether it may have done so since the tables were last looked for."""
         self.program: Program | None = None
         """What the table holds; None if there is no table."""
         self.revoked: set[bytes] = set()
@@ -94,16 +98,20 @@ class KernelTable:
         self._take_changes()
         try:
             found = read_table(self._netlink)
-            self._tables = frozenset(
-                TableName(name, of_bridges)
-                for name, of_bridges in product((TABLE, BESIDE), (False, True))
-                if has_table(self._netlink, name, of_bridges=of_bridges)
-            )
+            self._find_tables()
         except OSError as error:
             raise unusable(error) from error
         self._touched = Touched()  # what was changed while it was read is reported once more
         self.is_dormant, self.oddities = found.is_dormant, found.oddities
         self._note(found.program)
+
+    def _find_tables(self) -> None:
+        self._may_be_covered = False
+        self._tables = frozenset(
+            TableName(name, of_bridges)
+            for name, of_bridges in product((TABLE, BESIDE), (False, True))
+            if has_table(self._netlink, name, of_bridges=of_bridges)
+        )
 
     def read_touched(self) -> None:
         """Read back what other programs may have changed; all that was changed from here must have succeeded."""
@@ -117,6 +125,10 @@ class KernelTable:
         if self.program is None or touched.anything:
             return False
         try:
+            if self._may_be_covered:
+                self._find_tables()
+            if not touched:
+                return True
             before = _with_revoked(self.program, self.revoked)
             program = read_parts(self._netlink, before, touched.sets, touched.chains)
         except OSError as error:
@@ -158,9 +170,9 @@ class KernelTable:
         self._touched.anything = True
 
     def is_disturbed(self) -> bool:
-        """Whether other programs may have changed the table since it was last read."""
+        """Whether other programs may have changed the table since it was last read, or the process has covered it."""
         self._take_changes()
-        return bool(self._touched)
+        return bool(self._touched) or self._may_be_covered
 
     @property
     def changed_by(self) -> ChangedBy | None:
@@ -174,10 +186,14 @@ class KernelTable:
 
     def holds(self, program: Program | None, revoked: Set[bytes]) -> bool:
         """Whether it held exactly this when it was last read or changed."""
+        needed = frozenset() if program is None else tables_of(program)
+        return not self._tables - needed and self.is_as(program, revoked)
+
+    def is_as(self, program: Program | None, revoked: Set[bytes]) -> bool:
+        """The same, whether or not there is a second table."""
         if program is None:
             return self.program is None
-        is_odd = self.is_dormant or self.oddities or self._tables - tables_of(program)
-        return not is_odd and self.program == program and self.revoked == revoked
+        return not (self.is_dormant or self.oddities) and self.program == program and self.revoked == revoked
 
     def affected_by(self, program: Program) -> AffectedAddresses:
         """The addresses about whose connections what it holds and another program may decide differently."""
@@ -201,6 +217,7 @@ class KernelTable:
             self._update(program)
         if self.revoked != revoked:
             self.change_revoked(revoked - self.revoked, self.revoked - revoked)
+        self._uncover()
         self._delete(self._tables - tables_of(program))
 
     def restore_fixed_chains(self, program: Program) -> None:
@@ -297,6 +314,28 @@ class KernelTable:
             self._commit([DeleteTable(one.of_bridges)], one.name)
         self._tables -= tables
 
+    def _uncover(self) -> None:
+        """Delete the second tables, unless others change this one meanwhile: they guard what may be damaged."""
+        for one in sorted(one for one in self._tables if one.name == BESIDE):
+            removal = [AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges)]  # it may have been deleted
+            for transaction in transactions(self._netlink, removal, one.name):
+                self._commit_undisturbed(transaction)
+            self._tables -= {one}
+
+    def _commit_undisturbed(self, transaction: Transaction) -> None:
+        """Commit it if nobody has changed the table when the kernel does so."""
+        while True:
+            generation = self._changes.generation()
+            self._stop_if_disturbed()
+            try:
+                commit_transaction(self._netlink, transaction, generation)
+            except KernelError as error:
+                if error.code != errno.ERESTART:
+                    raise
+                continue  # others have changed something, probably another table
+            self.transactions += 1
+            return
+
     def _commit(self, changes: Iterable[Command], table: str = TABLE, *, may_stop: bool = True) -> None:
         for i, transaction in enumerate(transactions(self._netlink, changes, table)):
             if i and may_stop:
@@ -323,6 +362,7 @@ class KernelTable:
         self._touched.sets |= new.sets
         self._touched.chains |= new.chains
         self._touched.anything |= new.anything
+        self._may_be_covered |= self._standby.has_covered()
 
 
 class TableName(NamedTuple):

@@ -12,9 +12,11 @@ from ringfence.dataplane.nftables.read_back import (
     read_generation,
     read_parts,
     read_table,
+    table_attribute,
     table_question,
 )
 from ringfence.dataplane.nftables.transaction import (
+    Transaction,
     commit,
     commit_transaction,
     encoded_transaction,
@@ -28,6 +30,7 @@ __all__ = [
     "FoundTable",
     "TableChanges",
     "Touched",
+    "Transaction",
     "commit",
     "commit_transaction",
     "encoded_transaction",
@@ -40,6 +43,7 @@ __all__ = [
     "read_generation",
     "read_parts",
     "read_table",
+    "table_attribute",
     "table_question",
     "transactions",
 ]

@@ -102,6 +102,12 @@ class TableChanges:
                     _note(received, touched)
             self._note_end(received)
 
+    def generation(self) -> int:
+        """The kernel's count of transactions; all that are counted in it have been reported and can be taken."""
+        counted = read_generation(self._own)
+        await_transactions(self._own)  # a transaction is counted some milliseconds before it is reported
+        return counted
+
     @contextmanager
     def not_listening(self) -> Iterator[int]:
         """Do not listen while one transaction is committed from here, in the generation that this yields.
@@ -109,9 +115,7 @@ class TableChanges:
         All earlier ones have been reported then. If others commit one meanwhile, the kernel's count of transactions
         says so.
         """
-        before = read_generation(self._own)
-        # The kernel counts a transaction some milliseconds before it reports it: what was counted has to be reported.
-        await_transactions(self._own)
+        before = self.generation()
         self._netlink.leave(nf.NFNLGRP_NFTABLES)
         committed = 0
         try:

@@ -142,6 +142,11 @@ def table_question(name: str = TABLE, *, of_bridges: bool = False) -> tuple[int,
     return message_type(nf.NFT_MSG_GETTABLE), header + string(nf.NFTA_TABLE_NAME, name)
 
 
+def table_attribute(name: str) -> bytes:
+    """With what the attributes of every message about a table of this name, or about something in it, begin."""
+    return in_table(nf.NFTA_TABLE_NAME, name)
+
+
 def _table_settings(netlink: NetlinkSocket, name: str, *, of_bridges: bool) -> dict[int, bytes] | None:
     try:
         answer = netlink.ask(*table_question(name, of_bridges=of_bridges))
