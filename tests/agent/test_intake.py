@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.agent.cluster_policies import cluster_policy, pods_of
 from tests.agent.cluster_policies import rule as ingress_rule
-from tests.agent.events import listing, removed, upserted
+from tests.agent.events import delivered, listing, removed, upserted
 from tests.agent.running import Clock
 from tests.semantics.objects import admits, labelled, node, pod, policy, port
 
@@ -18,7 +18,7 @@ from ringfence.agent.intake import LONGEST_TAKING_IN, PATIENCE, SHORT_TURN, Inta
 from ringfence.agent.shares import SHARE
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import Change, TakeIn, View, name_of_change
-from ringfence.sources.cluster.events import Event, Listed, Unreadable
+from ringfence.sources.cluster.events import Event, Listed, Page, Unreadable
 from ringfence.steps import Steps, finish
 
 HERE = node("here", "192.168.0.1")
@@ -308,6 +308,55 @@ def test_lists_are_taken_in_by_namespaces_and_what_they_lack_is_gone() -> None:
     assert trial.policies() == {"x/p"}
 
 
+@pytest.mark.parametrize("app", ["web", "elsewhere"], ids=["taken in", "set aside"])
+def test_a_policy_that_is_listed_again_unchanged_costs_its_namespace_nothing(app: str) -> None:
+    """Else a namespace with thousands of them would be closed whenever a watch has to begin anew."""
+    trial = Trial()
+    listed = listing(HERE, on_node("x/web", app), written("x/p"))
+    trial.add(*listed)
+    while trial.intake:
+        trial.serve()
+    trial.add(*listing(written("x/p"), kinds=["NetworkPolicy"]))
+    assert not trial.intake
+    assert trial.policies() == ({"x/p"} if app == "web" else set())
+    changed = policy("x/p", labelled(app="web"), ingress=[admits()])
+    trial.add(*listing(changed, kinds=["NetworkPolicy"]))
+    assert trial.serve() == ["prepare x/p", "take in x/p"]
+    trial.add(removed(written("x/p")))
+    trial.serve()
+    trial.add(*listing(changed, kinds=["NetworkPolicy"]))
+    assert trial.serve() == ["prepare x/p", "take in x/p"], "it was gone in between"
+
+
+def test_a_list_that_is_older_than_what_waits_counts() -> None:
+    """The data of the server were restored from a backup."""
+    trial = Trial()
+    trial.add(*listing(HERE, on_node("x/web"), written("x/p")))
+    while trial.intake:
+        trial.serve()
+    trial.add(upserted(policy("x/p", labelled(app="elsewhere"), ingress=[])))
+    trial.add(*listing(written("x/p"), kinds=["NetworkPolicy"]))
+    while trial.intake:
+        trial.serve()
+    assert trial.policies() == {"x/p"}
+
+
+def test_a_policy_that_met_a_defect_is_taken_in_when_it_is_listed_again() -> None:
+    trial = Trial()
+    trial.add(*listing(HERE, on_node("x/web")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial.view.state, "upsert", lambda obj: 1 / 0)
+        trial.add(upserted(written("x/p")))
+        while trial.intake:
+            trial.serve()
+    assert trial.view.defects
+    trial.add(*listing(HERE, on_node("x/web"), written("x/p")))
+    while trial.intake:
+        trial.serve()
+    assert not trial.view.defects
+    assert trial.policies() == {"x/p"}
+
+
 def test_a_pod_wakes_no_policy_that_was_only_prepared_when_a_list_left_it_out() -> None:
     trial = Trial(x__p=LARGE)
     trial.add(upserted(written("x/p")))
@@ -417,6 +466,10 @@ def test_a_policy_and_the_pod_that_it_selects_are_taken_in_whichever_arrives_fir
     assert not trial.intake
 
 
+def _admitting(path: str, app: str, number: int) -> Any:
+    return policy(path, labelled(app=app), ingress=[admits(ports=[port(number)])])
+
+
 class Turns(RuleBasedStateMachine):
     """Whatever arrives in whatever order: when nothing waits, the state is that of the cluster."""
 
@@ -431,8 +484,7 @@ class Turns(RuleBasedStateMachine):
     @rule(path=st.sampled_from(["x/p", "x/q", "y/p"]), app=st.sampled_from("abc"), number=st.integers(1, 9))
     def write_policy(self, path: str, app: str, number: int) -> None:
         self.policies[path] = app, number
-        written = policy(path, labelled(app=app), ingress=[admits(ports=[port(number)])])
-        self.intake.add(upserted(written), self.clock.now)
+        self.intake.add(upserted(_admitting(path, app, number)), self.clock.now)
 
     @rule(path=st.sampled_from(["x/p", "x/q", "y/p"]))
     def delete_policy(self, path: str) -> None:
@@ -449,10 +501,19 @@ class Turns(RuleBasedStateMachine):
         self.pods.pop(path, None)
         self.intake.add(removed(on_node(path)), self.clock.now)
 
-    @rule(kept=st.frozensets(st.sampled_from(["x/p", "x/q", "y/p"])))
-    def list_policies_again(self, kept: frozenset[str]) -> None:
-        """Some were deleted while nobody watched."""
-        self.policies = {path: one for path, one in self.policies.items() if path in kept}
+    @rule(
+        kept=st.frozensets(st.sampled_from(["x/p", "x/q", "y/p"])),
+        changed=st.dictionaries(st.sampled_from(["x/p", "x/q"]), st.integers(1, 3)),
+    )
+    def list_policies_again(self, kept: frozenset[str], changed: dict[str, int]) -> None:
+        """Some were deleted, and others changed, while nobody watched."""
+        self.policies = {
+            path: (app, changed.get(path, number)) for path, (app, number) in self.policies.items() if path in kept
+        }
+        self.intake.add(
+            Page("NetworkPolicy", [delivered(_admitting(path, *one)) for path, one in self.policies.items()]),
+            self.clock.now,
+        )
         names = frozenset((owner, name) for owner, _, name in (path.partition("/") for path in self.policies))
         self.intake.add(Listed("NetworkPolicy", names), self.clock.now)
 

@@ -72,6 +72,10 @@ class Turn:
         """The objects of a kind that have a change."""
         return [key[1:] for key in self._keys() if key[0] == kind]
 
+    def has(self, key: ObjectName) -> bool:
+        """Whether there is a change of an object."""
+        return key in self._waiting or key in self.preparing or key in self.prepared
+
     def _stop_preparing(self, key: ObjectName) -> None:
         self.preparing.pop(key, None)
         self.prepared.pop(key, None)
@@ -111,6 +115,11 @@ class Backlog:
     def add_older(self, change: Change, arrived: float) -> None:
         """Add a change, unless a newer one of the same object waits."""
         self._turn(name_of_change(change)[1]).add_older(change, arrived)
+
+    def has(self, key: ObjectName) -> bool:
+        """Whether there is a change of an object that is not taken in."""
+        turn = self._turns.get(key[1])
+        return turn is not None and turn.has(key)
 
     def discard(self, key: ObjectName) -> None:
         """Drop the change of an object, if there is one."""

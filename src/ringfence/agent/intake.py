@@ -13,7 +13,7 @@ from typing import Final
 from ringfence.agent.backlog import Backlog, Turn
 from ringfence.agent.inbox import Arrival, InboxItem
 from ringfence.agent.spending import Spending
-from ringfence.agent.view import POLICY_KINDS, Change, View, name_of_change
+from ringfence.agent.view import POLICY_KINDS, Change, View, name_of, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Undecoded, Unreadable, Upserted
 
 LONGEST_TAKING_IN: Final = 1.0
@@ -107,7 +107,10 @@ class Intake:
         match event:
             case Page(objects=objects):
                 for obj in objects:
-                    self._backlog.add(Upserted(obj), arrived)
+                    # When a watch cannot go on, everything is listed again. What has not changed costs its namespace
+                    # nothing then: one with thousands of policies would be closed until all of them are taken in.
+                    if self._backlog.has(name_of(obj)) or not self._view.is_known(obj):
+                        self._backlog.add(Upserted(obj), arrived)
             case Listed(kind=kind, names=names):
                 self._backlog.keep_only(kind, names)
                 for removal in self._view.note_list(kind, names):

@@ -99,6 +99,8 @@ class View:
         self._node = node
         self._local = LocalPolicies(node) if node else None
         self._names: defaultdict[str, set[Name]] = defaultdict(set)
+        self._digests: dict[ObjectName, bytes] = {}
+        """Those of the texts of policies that were taken in, or set aside, as they are."""
         self._listed: set[str] = set()
 
     def has_own_pods(self, namespace: str) -> bool:
@@ -159,6 +161,10 @@ class View:
         for policy in self.fitting(name_of_change(change)[1]):
             self.prepare(Upserted(policy))()
 
+    def is_known(self, obj: Object | Undecoded) -> bool:
+        """Whether a policy was taken in as it is, so that nothing needs to be done for it again."""
+        return isinstance(obj, Undecoded) and self._digests.get(name_of(obj)) == obj.digest
+
     def note_list(self, kind: str, names: Set[Name]) -> list[Removed]:
         """Note that the list of a kind is complete; the removal of each known object that is not in it."""
         self._listed.add(kind)
@@ -204,7 +210,7 @@ class View:
         key = name_of_change(change)
         try:
             take_in = yield from self._prepare_change(key, change)
-            return partial(self._isolating_defects, key, take_in)
+            return partial(self._isolating_defects, key, take_in, _digest_in(change))
         except Exception as error:
             return partial(self._note_defect, key, error)
 
@@ -321,19 +327,28 @@ class View:
         if kind in ("NetworkPolicy", "Node"):
             self._note_dividing()
 
-    def _isolating_defects(self, key: ObjectName, change: TakeIn) -> None:
+    def _isolating_defects(self, key: ObjectName, change: TakeIn, digest: bytes | None) -> None:
         """Change one object's part of the state; a defect that it meets does not keep other objects out."""
+        self._digests.pop(key, None)
         try:
             change()
         except Exception as error:
             self._note_defect(key, error)
         else:
+            if digest is not None:
+                self._digests[key] = digest
             if key in self.defects:
                 self.defects = {name: error for name, error in self.defects.items() if name != key}
 
     def _note_defect(self, key: ObjectName, error: Exception) -> None:
+        self._digests.pop(key, None)
         # A new dictionary, since health probes read it in other threads.
         self.defects = {**self.defects, key: error}
+
+
+def _digest_in(change: Change) -> bytes | None:
+    """The digest of the policy that a change has, if it has one."""
+    return change.object.digest if isinstance(change, Upserted) and isinstance(change.object, Undecoded) else None
 
 
 def _problem_of(kind: Kind, obj: Object) -> str:

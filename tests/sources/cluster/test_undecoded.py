@@ -36,6 +36,18 @@ def test_it_decodes_to_what_was_written(written: Any) -> None:
     assert undecoded(written).decode() == decode(written)
 
 
+def test_its_digest_is_the_same_in_a_list_and_in_a_watch_and_another_for_every_change() -> None:
+    listed = {"metadata": {"name": "p", "resourceVersion": "7"}, "spec": {"podSelector": {}}}
+    watched = {"kind": "NetworkPolicy", "apiVersion": "networking.k8s.io/v1", **listed}
+    newer = listed | {"metadata": {"name": "p", "resourceVersion": "8"}}
+
+    def digest(written: Any) -> bytes:
+        return Undecoded.of(KIND, "x", "p", msgspec.json.encode(written)).digest
+
+    assert digest(listed) == digest(watched)
+    assert len({digest(one) for one in (listed, newer, {"kind": "NetworkPolicy", **listed})}) == 3
+
+
 @given(policies)
 def test_its_subject_is_that_of_the_policy_without_rules(written: Any) -> None:
     stored = KIND.default(decode(written))
