@@ -78,7 +78,7 @@ def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes])
 
 def _cover(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> Cover:
     # What is not there cannot be deleted, so it is created before.
-    removal = [AddTable(of_bridges=table.of_bridges), DeleteTable(table.of_bridges)]
+    removal: list[Command] = [AddTable(of_bridges=table.of_bridges), DeleteTable(table.of_bridges)]
     return Cover(table_attribute(table.name), _creation(netlink, table, stages), _encoded(netlink, table.name, removal))
 
 

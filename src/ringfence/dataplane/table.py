@@ -317,7 +317,8 @@ class KernelTable:
     def _uncover(self) -> None:
         """Delete the second tables, unless others change this one meanwhile: they guard what may be damaged."""
         for one in sorted(one for one in self._tables if one.name == BESIDE):
-            removal = [AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges)]  # it may have been deleted
+            # What is not there cannot be deleted, so it is created before.
+            removal: list[Command] = [AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges)]
             for transaction in transactions(self._netlink, removal, one.name):
                 self._commit_undisturbed(transaction)
             self._tables -= {one}
