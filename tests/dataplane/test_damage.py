@@ -38,7 +38,7 @@ DAMAGES = {
         "flush map inet ringfence egress4;add element inet ringfence egress4 { 10.0.0.2 : goto egress_0 }"
     ),
     "a set whose elements expire": (
-        "flush chain inet ringfence input; flush chain inet ringfence forward; delete set inet ringfence own4;"
+        "flush table inet ringfence; delete set inet ringfence own4;"
         "add set inet ringfence own4 { type ipv4_addr . ipv4_addr; timeout 1h; }"
     ),
     "a counted set that limits instead": (
