@@ -13,6 +13,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -30,7 +31,7 @@ from ringfence.model.node_addresses import FLANNEL_BACKEND
 from tests.dataplane.network import nft
 from tests.semantics.objects import Object, key_of, namespace
 
-from .control_plane import ControlPlane
+from .control_plane import Answer, ControlPlane
 from .policy_definitions import GROUP
 from .policy_definitions import path_of as policies_path
 
@@ -57,6 +58,7 @@ _SERVICES: Final = (
 PATIENCE: Final = 0.25
 _FIRST_HOST: Final = 20
 _HOSTS: Final = 200
+_DELETIONS: Final = 10
 _PLURALS: Final = {
     "Namespace": "api/v1/namespaces",
     "Node": "api/v1/nodes",
@@ -180,10 +182,13 @@ class World:
 
     def ask(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Any:
         """What the API server answers; it must not refuse."""
-        with self.inside(CONTROL_PLANE):
-            answer = self.control_plane.request(method, path, body, content_type)
+        answer = self._request(method, path, body, content_type)
         assert answer.status < 300, f"{method} {path}: {answer.body}"
         return answer.body
+
+    def _request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
+        with self.inside(CONTROL_PLANE):
+            return self.control_plane.request(method, path, body, content_type)
 
     def put(self, *objects: Object) -> None:
         """Create objects, or make them what is given here."""
@@ -211,7 +216,13 @@ class World:
         """Delete all objects of a kind in a namespace that have these labels."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         collection = _PLURALS[kind].format(f"namespaces/{owner}")
-        self.ask("DELETE", f"/{collection}?gracePeriodSeconds=0&labelSelector={selector}")
+        path = f"/{collection}?gracePeriodSeconds=0&labelSelector={selector}"
+        # The API server gives up after a minute, and has deleted some of them by then.
+        for _ in range(_DELETIONS):
+            answer = self._request("DELETE", path)
+            if answer.status != HTTPStatus.GATEWAY_TIMEOUT:
+                break
+        assert answer.status < 300, f"{path}: {answer.body}"
 
     def join(self, name: str) -> None:
         """Register a node, as its kubelet does."""
