@@ -207,7 +207,7 @@ def _ordered(policies: Iterable[_Policy], subject: Bits, peer: Bits, address: in
 
 def _side(policies: Sequence[Object], direction: str) -> _Side:
     admin, baseline = (
-        sorted((one for one in policies if one["spec"].get("tier") == tier), key=naive_cluster_policies.place)
+        sorted(naive_cluster_policies.of_tier(list(policies), tier), key=naive_cluster_policies.place)
         for tier in ("Admin", "Baseline")
     )
     isolating = [one for one in policies if one["kind"] == "NetworkPolicy" and _is_about(one, direction)]
@@ -381,46 +381,107 @@ _workload_peers: Strategy = st.one_of(
         lambda space, some: {"pods": {"namespaceSelector": space, "podSelector": some}}, namespace_selectors, selectors
     ),
 )
-_destinations: Strategy = st.one_of(
-    _workload_peers,
-    _workload_peers,
-    st.sampled_from([{"networks": ["10.0.0.0/8"]}, {"networks": ["0.0.0.0/0", "::/0"]}]),
-    st.sampled_from([{"nodes": some} for some in ({}, labelled(app="1"), term("app", "NotIn", "2"))]),
-)
+_networks: Strategy = st.sampled_from([{"networks": ["10.0.0.0/8"]}, {"networks": ["0.0.0.0/0", "::/0"]}])
+_nodes: Strategy = st.sampled_from([{"nodes": some} for some in ({}, labelled(app="1"), term("app", "NotIn", "2"))])
 _protocols: Final[list[Object]] = [
     {"tcp": {"destinationPort": {"number": 80}}},
     {"tcp": {"destinationPort": {"range": {"start": 80, "end": 90}}}},
     {"udp": {"destinationPort": {"number": 80}}},
     {"sctp": {"destinationPort": {"range": {"start": 1, "end": 65535}}}},
+    {"destinationNamedPort": "http"},
 ]
-_by_name: Final[Object] = {"destinationNamedPort": "http"}
+_ports_of_older_kinds: Final[list[Object]] = [
+    {"portNumber": {"protocol": "TCP", "port": 80}},
+    {"portRange": {"protocol": "TCP", "start": 80, "end": 90}},
+    {"portNumber": {"protocol": "UDP", "port": 80}},
+    {"portRange": {"protocol": "SCTP", "start": 1, "end": 65535}},
+    {"namedPort": "http"},
+]
 
 
-def _rules(field: str, peers: Strategy) -> Strategy:
-    def written(action: str, some: list[Object], entries: list[Object]) -> Object:
+def _rules(actions: tuple[str, ...], field: str, peers: Strategy, ports: tuple[str, list[Object]]) -> Strategy:
+    ports_field, entries = ports
+
+    def written(action: str, some: list[Object], listed: list[Object]) -> Object:
         # No server accepts names of ports beside nodes and networks.
         is_unnamed = any("nodes" in peer or "networks" in peer for peer in some)
-        kept = [entry for entry in entries if not (is_unnamed and entry is _by_name)]
-        return {"action": action, field: some, **({"protocols": kept} if kept else {})}
+        kept = [entry for entry in listed if not (is_unnamed and entry.keys() & {"namedPort", "destinationNamedPort"})]
+        return {"action": action, field: some, **({ports_field: kept} if kept else {})}
 
-    entries = several(st.sampled_from([*_protocols, _by_name]), 0, 2)
-    return several(st.builds(written, st.sampled_from(["Accept", "Deny", "Pass"]), several(peers, 1, 2), entries), 0, 2)
+    listed = several(st.sampled_from(entries), 0, 2)
+    return several(st.builds(written, st.sampled_from(actions), several(peers, 1, 2), listed), 0, 2)
 
 
-cluster_policies: Strategy = st.builds(
-    lambda name, **spec: {
-        "apiVersion": "policy.networking.k8s.io/v1alpha2",
-        "kind": "ClusterNetworkPolicy",
-        "metadata": {"name": name},
-        "spec": spec,
-    },
-    st.sampled_from(("a", "b", "c")),
-    tier=st.sampled_from(["Admin", "Baseline"]),
-    priority=st.integers(0, 2),
-    subject=_workload_peers,
-    ingress=_rules("from", _workload_peers),
-    egress=_rules("to", _destinations),
+def _of_kind(
+    api: str,
+    names: tuple[str, ...],
+    actions: tuple[str, ...],
+    outside: Strategy,
+    ports: tuple[str, list[Object]],
+    **spec: Strategy,
+) -> Strategy:
+    """Policies of one kind; `api` is `VERSION, KIND`, and `outside` are the peers that are not pods."""
+    version, kind = api.split(", ")
+    destinations = st.one_of(_workload_peers, _workload_peers, outside)
+    return st.builds(
+        lambda name, **written: {
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": {"name": name},
+            "spec": written,
+        },
+        st.sampled_from(names),
+        subject=_workload_peers,
+        ingress=_rules(actions, "from", _workload_peers, ports),
+        egress=_rules(actions, "to", destinations, ports),
+        **spec,
+    )
+
+
+_OLDER: Final = ("Allow", "Deny", "Pass")
+_NEWER: Final = ("Accept", "Deny", "Pass")
+_tiers: Strategy = st.sampled_from(["Admin", "Baseline"])
+_priorities: Strategy = st.integers(0, 2)
+_nodes_or_networks: Strategy = st.one_of(_nodes, _networks)
+_by_protocol, _by_port = ("protocols", _protocols), ("ports", _ports_of_older_kinds)
+_cluster_network_policies = _of_kind(
+    "policy.networking.k8s.io/v1alpha2, ClusterNetworkPolicy",
+    ("a", "b", "c"),
+    _NEWER,
+    _nodes_or_networks,
+    _by_protocol,
+    tier=_tiers,
+    priority=_priorities,
 )
+cluster_policies: Strategy = st.one_of(
+    _cluster_network_policies,
+    _cluster_network_policies,
+    _of_kind(
+        "policy.networking.k8s.io/v1alpha1, AdminNetworkPolicy",
+        ("a", "b"),
+        _OLDER,
+        _nodes_or_networks,
+        _by_port,
+        priority=_priorities,
+    ),
+    _of_kind(
+        "policy.networking.k8s.io/v1alpha1, BaselineAdminNetworkPolicy",
+        ("default",),
+        _OLDER[:2],
+        _nodes_or_networks,
+        _by_port,
+    ),
+    _of_kind(
+        "networking.k8s.aws/v1alpha1, ClusterNetworkPolicy",
+        ("a", "b"),
+        _NEWER,
+        _networks,
+        _by_port,
+        tier=_tiers,
+        priority=_priorities,
+    ),
+)
+"""Policies of the administrators, of all kinds."""
 
 
 _blocks: Strategy = st.sampled_from(

@@ -188,6 +188,63 @@ def test_test_files_are_judged_by_the_objects_of_a_cluster(
     assert found["isolated"]["message"].endswith("is not isolated for ingress: no policy selects it")
 
 
+LIMITS = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: canary, namespace: {0}}}
+spec:
+  podSelector: {{matchLabels: {{app: db}}}}
+  ingress: [{{from: [{{podSelector: {{matchLabels: {{app: web, track: canary}}}}}}]}}]
+"""
+
+
+def test_claims_about_every_cluster_are_decided_for_the_policies_of_a_live_one(
+    shop: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    shop.kubectl("create", "--filename=-", stdin=LIVE_SHOP.format(namespace))
+    shop.kubectl(
+        "apply", "--server-side", "--subresource=status", "--filename=-",
+        stdin="---\n".join(LIVE_SHOP.format(namespace).split("---\n")[:2]),
+    )  # fmt: skip
+    stored = tmp_path / "stored.yaml"
+    stored.write_text(shop.kubectl("get", "networkpolicies", "--all-namespaces", "--output=yaml").stdout)
+
+    def asked(*words: str) -> tuple[dict[str, Any], int]:
+        runner = CliRunner(env={"KUBECONFIG": str(shop.kubeconfig)})
+        ended = runner.invoke(cli, [*words, "--ignore-errors", "-o", "json"])
+        return json.loads(ended.stdout), ended.exit_code
+
+    found, exit_code = asked("exposure", f"{namespace}/db")
+    assert exit_code == 0
+    (pods,) = (row["pods"] for row in found["exposure"] if row["direction"] == "ingress")
+    own = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    assert [(one["namespaceSelector"], one["podSelector"]) for one in pods] == [(own, {"matchLabels": {"app": "web"}})]
+
+    assert asked("equivalent", "--live", str(stored))[1] == 0
+    assert asked("allows-at-most", "--live", str(stored))[1] == 0
+
+    shop.kubectl("create", "--filename=-", stdin=LIMITS.format(namespace))
+    found, exit_code = asked("redundant")
+    assert exit_code == 1
+    of_namespace = [one for one in found["redundant"] if one["namespace"] == namespace]
+    assert [(one["part"], one["name"], one["coveredBy"][0]["name"]) for one in of_namespace] == [
+        ("policy", "canary", "db-policy")
+    ]
+    assert asked("equivalent", "--live", str(stored))[1] == 0
+
+    shop.kubectl("delete", "networkpolicy", "db-policy", f"--namespace={namespace}")
+    assert asked("allows-at-most", "--live", str(stored))[1] == 0
+    found, exit_code = asked("equivalent", "--live", str(stored))
+    assert exit_code == 1
+    example = found["counterexample"]
+    assert example["destination"]["namespace"] == namespace
+
+    shop.kubectl("delete", "networkpolicy", "canary", f"--namespace={namespace}")
+    found, exit_code = asked("allows-at-most", "--live", str(stored))
+    assert exit_code == 1
+    assert found["counterexample"]["destination"]["namespace"] == namespace
+
+
 def test_a_service_account_reads_as_much_as_an_administrator(shop: ControlPlane) -> None:
     resources = [kubectl_name(resource) for resource in OF_EVERY_SERVER]
     kubeconfig = shop.service_account("lister", resources, verbs=["list"])

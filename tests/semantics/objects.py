@@ -12,7 +12,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 def key_of(obj: Object) -> Key:
     """The key of the kind, the namespace and the name: what removes an object again."""
     kind, group = obj["kind"], obj.get("apiVersion", "").rpartition("/")[0]
-    if group == "policy.networking.k8s.io":
+    if group in ("policy.networking.k8s.io", "networking.k8s.aws"):
         return f"{kind}.{group}", "", obj["metadata"]["name"]
     namespace = "" if kind in ("Namespace", "Node") else obj["metadata"].get("namespace", "default")
     return kind, namespace, obj["metadata"]["name"]

@@ -29,7 +29,8 @@ def edited(policies: Sequence[Object], parts: Sequence[RemovablePart]) -> list[O
 
 
 def is_about(part: RemovablePart, policy: Object) -> bool:
-    kind = policy["kind"] if policy["kind"] == "NetworkPolicy" else f"{policy['kind']}.policy.networking.k8s.io"
+    group, _, _ = policy["apiVersion"].partition("/")
+    kind = policy["kind"] if policy["kind"] == "NetworkPolicy" else f"{policy['kind']}.{group}"
     name = (policy["metadata"].get("namespace", ""), policy["metadata"]["name"])
     return (part.policy.kind, part.policy.namespace, part.policy.name) == (kind, *name)
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial, reduce
 from itertools import product
-from operator import and_
+from operator import and_, or_
 from typing import Final
 
 import msgspec
@@ -24,6 +24,7 @@ from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.possible import (
     NO_POSSIBLE_TRAFFIC,
     Budget,
+    ByNamespace,
     ByTraffic,
     Counterparts,
     ExamplePod,
@@ -33,6 +34,7 @@ from ringfence.engine.possible import (
     Universe,
     by_labels,
     subjects_everywhere,
+    united,
 )
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
@@ -200,7 +202,8 @@ class _Exposed:
         }
         self._internet = internet_addresses(state)
         self._found: dict[tuple[Identity, Direction], Exposure] = {}
-        self._rows: dict[ByTraffic, tuple[tuple[ExposedTo, ...], PossibleTraffic]] = {}
+        self._rows: dict[ByNamespace, tuple[tuple[ExposedTo, ...], PossibleTraffic]] = {}
+        self._by_labels: dict[ByTraffic, Partition[Region, PossibleTraffic]] = {}
         self._outside: dict[tuple[Stack, OwnPorts], tuple[tuple[tuple[Addresses, Traffic], ...], Traffic]] = {}
 
     def of(self, member: Member, direction: Direction) -> Exposure:
@@ -239,7 +242,7 @@ class _Exposed:
 
     def _find(self, member: Member, identity: Identity, direction: Direction) -> Exposure:
         stack = self._state.tiers.stack(identity, direction)
-        rows, whole = self._pods(self._counterparts[direction].of(identity))
+        rows, whole = self._pods(self._counterparts[direction].by_namespace(identity))
         addresses, internet = self._addresses(stack, own_ports(stack, identity))
         return Exposure(
             (),
@@ -262,23 +265,39 @@ class _Exposed:
             found = self._outside[stack, own] = passing, reduce(and_, inside) if inside else NO_TRAFFIC
         return found
 
-    def _pods(self, cells: ByTraffic) -> tuple[tuple[ExposedTo, ...], PossibleTraffic]:
-        """The rows of a partition by traffic, and what passes with every possible pod."""
-        found = self._rows.get(cells)
-        if found is None:
-            by_pods: Partition[Region, PossibleTraffic] = by_labels(self._universe, cells)
+    def _pods(self, found: ByNamespace) -> tuple[tuple[ExposedTo, ...], PossibleTraffic]:
+        """The rows of what passes with possible pods, and what passes with every one of them."""
+        known = self._rows.get(found)
+        if known is None:
+            existing = {name: self._of_labels(cells) for name, cells in found.existing}
+            to_come = self._of_labels(found.to_come)
+            by_pods = united(self._universe, existing, to_come)
             rows = [ExposedTo(pods, traffic) for region, traffic in by_pods for pods in self._smallest.describe(region)]
             rows.sort(key=lambda row: row.pods.order)
-            found = self._rows[cells] = tuple(rows), self._with_all(by_pods)
+            # Nearly always nothing passes with some pods of namespaces to come: then no others are looked at.
+            is_everything = (
+                self._united(to_come) is self._universe.to_come
+                and len(existing) == len(self._universe.existing)
+                and all(self._united(cells) is self._universe.regions.everything for cells in existing.values())
+            )
+            whole = _in_all([traffic for _, traffic in by_pods]) if is_everything else NO_POSSIBLE_TRAFFIC
+            known = self._rows[found] = tuple(rows), whole
+        return known
+
+    def _of_labels(self, cells: ByTraffic) -> Partition[Region, PossibleTraffic]:
+        """A partition by traffic as one by labels alone. Most namespaces have one of a few."""
+        found = self._by_labels.get(cells)
+        if found is None:
+            found = self._by_labels[cells] = by_labels(self._universe, cells)
         return found
 
-    def _with_all(self, by_pods: Partition[Region, PossibleTraffic]) -> PossibleTraffic:
-        """What passes with every possible pod."""
-        if not self._universe.is_everything(region for region, _ in by_pods):
-            return NO_POSSIBLE_TRAFFIC
-        if len(by_pods) == 1:
-            return by_pods[0][1]
-        return PossibleTraffic(reduce(and_, (traffic.by_number for _, traffic in by_pods)))
+    def _united(self, cells: Partition[Region, PossibleTraffic]) -> Region:
+        return reduce(or_, (region for region, _ in cells), self._universe.regions.nothing)
+
+
+def _in_all(some: Sequence[PossibleTraffic]) -> PossibleTraffic:
+    """What is in all of some traffic: one that is the only one, or what passes by number."""
+    return some[0] if len(some) == 1 else PossibleTraffic(reduce(and_, (one.by_number for one in some)))
 
 
 def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> tuple[str, ...]:

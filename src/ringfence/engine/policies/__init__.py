@@ -21,7 +21,16 @@ from ringfence.engine.policies.network_policies import (
 from ringfence.engine.policies.network_policies_in_force import MOST_DIVIDED
 from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.policies_in_force import PoliciesInForce
-from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
+from ringfence.engine.policies.profiles import (
+    NO_OWN_PORTS,
+    AddressRule,
+    OwnPorts,
+    PortQuestion,
+    Profile,
+    Stack,
+    is_union,
+    own_ports,
+)
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import own_traffic, settled
 from ringfence.engine.policies.selection import IdentitySelections, PodSelection, Selections
@@ -33,6 +42,7 @@ __all__ = [
     "EVERYONE",
     "MOST_DIVIDED",
     "NETWORK_POLICY_TIER",
+    "NO_OWN_PORTS",
     "Action",
     "AddressRule",
     "CompiledPolicy",

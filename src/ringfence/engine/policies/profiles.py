@@ -38,20 +38,32 @@ class PortRuling(NamedTuple):
 
 
 class PackedRuling(NamedTuple):
-    """A ruling whose single bits are read: of an integer, all of it would be copied for one bit."""
+    """A ruling whose single bits are read: of an integer, all of it would be copied for one bit.
+
+    The bytes end with the last bit that is set. Without `deny`, all is denied that is not allowed.
+    """
 
     allow: bytes
-    deny: bytes
+    deny: bytes | None
 
     @classmethod
     def of(cls, ruling: PortRuling) -> "PackedRuling":
-        """A ruling, packed; the bytes end with the last bit that is set."""
-        return cls(*(bits.to_bytes((bits.bit_length() + 7) // 8, "little") for bits in ruling))
+        """A ruling, packed."""
+        return cls(_packed(ruling.allow), _packed(ruling.deny))
 
-    @property
-    def ruling(self) -> PortRuling:
-        """The ruling as bitsets."""
-        return PortRuling(*(int.from_bytes(packed, "little") for packed in self))
+    @classmethod
+    def allowing(cls, allow: Bitset) -> "PackedRuling":
+        """The ruling that denies all but some identities."""
+        return cls(_packed(allow), None)
+
+    def unpacked(self, everyone: Bitset) -> PortRuling:
+        """The ruling as bitsets; `everyone` are all identities."""
+        allow = int.from_bytes(self.allow, "little")
+        return PortRuling(allow, everyone & ~allow if self.deny is None else int.from_bytes(self.deny, "little"))
+
+
+def _packed(bits: Bitset) -> bytes:
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
 
 
 class Profile:
@@ -109,6 +121,11 @@ class Profile:
         """The rules that name a port."""
         of_policies = (policy for policy in self.policies if name in policy.port_names[self.direction])
         return (rule for policy in of_policies for rule in policy.rules[self.direction] if name in rule.port_names)
+
+    @property
+    def denies_the_rest(self) -> bool:
+        """Whether it denies all that its rules do not allow, as NetworkPolicies do."""
+        return self.otherwise is Action.DENY and self.allows_only
 
     @property
     def is_final(self) -> bool:

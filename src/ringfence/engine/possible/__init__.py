@@ -28,6 +28,7 @@ from ringfence.engine.possible.axes import (
     subject_role,
 )
 from ringfence.engine.possible.budget import STEPS, Budget, Undecided
+from ringfence.engine.possible.by_namespace import ByNamespace, ByTraffic, united
 from ringfence.engine.possible.connections import (
     ExactAddress,
     ExactEnd,
@@ -37,7 +38,7 @@ from ringfence.engine.possible.connections import (
     connection_in,
     end_box,
 )
-from ringfence.engine.possible.counterparts import ByTraffic, Counterparts
+from ringfence.engine.possible.counterparts import Counterparts
 from ringfence.engine.possible.differences import allowed_only_by, side_allowed_only_by
 from ringfence.engine.possible.examples import ExamplePod, example, plainest_labels
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning, direction_meaning
@@ -60,6 +61,7 @@ __all__ = [
     "TRAFFIC",
     "YES",
     "Budget",
+    "ByNamespace",
     "ByTraffic",
     "Counterparts",
     "DirectionMeaning",
@@ -102,4 +104,5 @@ __all__ = [
     "subject_box",
     "subject_role",
     "subjects_everywhere",
+    "united",
 ]

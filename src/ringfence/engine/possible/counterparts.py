@@ -1,19 +1,19 @@
 """What possible pods may open to a pod that exists, and it to them: a partition of the universe by traffic.
 
 Both sides decide, as between any two pods: the policies that select the pod that exists, and those that would select
-the one to come. The former are asked once for all pods with the same profiles. For the latter, each namespace is
-divided by which of its policies would select a pod to come; each part has profiles as a pod that exists has, and allows
-something to sets of existing pods. Most existing pods are allowed the same, so only what differs is kept for each.
+the one to come (`pods_to_come`). The former are asked once for all pods with the same profiles, the latter once for
+each namespace. Most existing pods are allowed the same, so only what differs is kept for each.
 
 An address is not known of a pod to come: an ipBlock matches it if it covers all addresses of a family
 (`engine.policies.rulings`). It has the addresses of both families.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from functools import partial, reduce
-from operator import and_, or_
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
+from operator import or_
+
+import msgspec
 
 from ringfence.engine.policies import (
     CompiledRule,
@@ -26,24 +26,29 @@ from ringfence.engine.policies import (
     own_traffic,
     settled,
 )
-from ringfence.engine.population import Identity, Population, PortName
+from ringfence.engine.population import Identity, Population
 from ringfence.engine.possible.budget import Budget
+from ringfence.engine.possible.by_namespace import NOTHING_PASSES, ByNamespace, ByTraffic
+from ringfence.engine.possible.pods_to_come import PodsToCome, both_sides, by_traffic
 from ringfence.engine.possible.policy_boxes import RulePlace
-from ringfence.engine.possible.subjects import subjects_in
 from ringfence.engine.possible.universe import NAME, Universe
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
-from ringfence.sets.addresses import Family
-from ringfence.sets.bitsets import Bitset
-from ringfence.sets.label_values import LabelValue
 from ringfence.sets.overlays import overlay_of_members
-from ringfence.sets.partitions import Partition, changed_within, combined, merged
-from ringfence.sets.regions import OTHER, Region
+from ringfence.sets.partitions import Partition
+from ringfence.sets.regions import Region
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
-T = TypeVar("T")
-ByTraffic = frozenset[tuple[Region, Traffic]]
-"""A partition by traffic, in one form: where nothing passes, there is no cell."""
+_Names = frozenset[str | None]
+"""Namespaces that exist, and with None all to come."""
+
+
+class _OwnSide(msgspec.Struct, frozen=True, eq=False):
+    """What the policies of a pod that exists allow: in some namespaces, in all others that exist, and to come."""
+
+    listed: Mapping[str, ByTraffic]
+    others: ByTraffic
+    to_come: ByTraffic
 
 
 class Counterparts:
@@ -56,34 +61,48 @@ class Counterparts:
         self._budget = budget
         self.universe = universe
         self._tiers = tiers
-        self._population = population
         self._everything = universe.regions.everything
         self._everywhere: ByTraffic = frozenset([(self._everything, ALL_TRAFFIC)])
         self._by_peers: dict[Peers, Region] = {}
         self._own: dict[tuple[Stack, OwnPorts], ByTraffic] = {}
-        self._towards: dict[Stack, Partition[Bitset, ByTraffic]] = {}
-        self._united: dict[frozenset[tuple[Traffic, tuple[PortName, ...]]], ByTraffic] = {}
-        self._joined: dict[tuple[Region, Traffic, ByTraffic], ByTraffic] = {}
-        self._usual_everywhere: dict[Hashable, defaultdict[Traffic, dict[LabelValue, Region]]] = {}
-        self._found: dict[Hashable, ByTraffic] = {}
-        self._all: frozenset[str | None] = frozenset((*universe.existing, None))
-        self._divided: set[frozenset[str | None]] = set()
+        self._own_sides: dict[ByTraffic, _OwnSide] = {}
+        self._joined: dict[tuple[ByTraffic, ByTraffic], ByTraffic] = {}
+        self._usual_everywhere: dict[tuple[ByTraffic, _Names], Mapping[str, ByTraffic]] = {}
+        self._found: dict[tuple[ByTraffic, _Names, frozenset[tuple[str | None, ByTraffic]]], ByNamespace] = {}
+        self._united: dict[ByNamespace, ByTraffic] = {}
+        self._all: _Names = frozenset((*universe.existing, None))
+        self._pods_to_come = PodsToCome(tiers, population, universe, _opposite(direction), budget)
+        self._divided: set[_Names] = set()
         self._usual: dict[str | None, ByTraffic] = {}
         self._unusual: defaultdict[int, dict[str | None, ByTraffic]] = defaultdict(dict)
         """What possible pods of each namespace allow most existing pods, and what they allow to single ones instead."""
 
-    def of(self, pod: Identity, names: frozenset[str | None] | None = None, stack: Stack | None = None) -> ByTraffic:
+    def of(self, pod: Identity, names: _Names | None = None, stack: Stack | None = None) -> ByTraffic:
         """The possible pods, by the traffic that passes between them and a pod that exists.
 
         With `names`, only those of some namespaces that exist, and with None among them of all to come: to answer about
         few takes little time. `stack` is what decides about the pod, if it is not what does now.
         """
+        by_namespace = self.by_namespace(pod, names, stack)
+        found = self._united.get(by_namespace)
+        if found is None:
+            found = self._united[by_namespace] = by_namespace.united(self.universe)
+        return found
+
+    def by_namespace(self, pod: Identity, names: _Names | None = None, stack: Stack | None = None) -> ByNamespace:
+        """The same as `of`, each namespace by itself."""
         names = self._all if names is None else names
         own, unusual = self.own_side(pod, stack), self._unusual_of(pod, names)
+        side = self._own_sides.get(own)
+        if side is None:
+            side = self._own_sides[own] = self._by_own_side(own)
+        if not side.others:
+            # Of namespaces with which the own side allows nothing, it does not matter what they allow.
+            unusual = {name: one for name, one in unusual.items() if name is None or name in side.listed}
         key = (own, names, frozenset(unusual.items()))
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._both_sides(own, unusual, names)
+            found = self._found[key] = self._both_sides(side, unusual, names)
         return found
 
     def look_at(self, names: frozenset[str | None]) -> None:
@@ -123,61 +142,56 @@ class Counterparts:
         found = self._unusual.get(pod.bit, {})
         return found if names is self._all else {name: one for name, one in found.items() if name in names}
 
-    def _both_sides(
-        self, own: ByTraffic, unusual: dict[str | None, ByTraffic], names: frozenset[str | None]
-    ) -> ByTraffic:
-        """What both sides allow, namespace by namespace, of those that the own side allows anything."""
-        regions, existing = self.universe.regions, self.universe.existing
-        inside: defaultdict[Traffic, dict[LabelValue, Region]] = defaultdict(dict)
-        to_come: defaultdict[Traffic, Region] = defaultdict(lambda: regions.nothing)
-        for region, traffic in own:
-            listed = region.listed if region.axis == NAME else {}
-            others = region.others if region.axis == NAME else region
-            apart = [name for name in dict.fromkeys((*listed, *unusual)) if name in names and name in existing]
-            if others:
-                for passing, usual in self._usually(others, traffic, names).items():
-                    _unite(inside[passing], usual, apart)
-            for name in apart:
-                if own_pods := listed.get(name, others):
-                    for pods, passing in self._both_in(own_pods, traffic, unusual.get(name, self._usual[name])):
-                        inside[passing][name] = inside[passing].get(name, regions.nothing) | pods
-            if None in names:
-                to_come_allow = unusual.get(None, self._usual[None])
-                for pods, passing in _both([(region & self.universe.to_come, traffic)], to_come_allow):
-                    to_come[passing] |= pods
-        found = []
-        for traffic in {**inside, **to_come}:
-            outside = to_come[traffic]
-            listed = dict.fromkeys(existing, regions.nothing)
-            if outside.axis == NAME:
-                listed |= outside.listed
-            others = regions.restricted(outside, NAME, OTHER)
-            found.append((regions.node(NAME, listed | inside[traffic], others), traffic))
-        return frozenset(found)
+    def _by_own_side(self, own: ByTraffic) -> _OwnSide:
+        """What the own side allows, divided by namespaces."""
+        existing = self.universe.existing
+        named = dict.fromkeys(name for region, _ in own if region.axis == NAME for name in region.listed)
+        listed = {
+            name: by_traffic((region.at(name) if region.axis == NAME else region, traffic) for region, traffic in own)
+            for name in named
+            if name is not None and name in existing
+        }
+        others = ((region.others if region.axis == NAME else region, traffic) for region, traffic in own)
+        return _OwnSide(
+            listed,
+            by_traffic(others) if len(listed) < len(existing) else NOTHING_PASSES,
+            by_traffic((region & self.universe.to_come, traffic) for region, traffic in own),
+        )
 
-    def _usually(
-        self, own: Region, traffic: Traffic, names: frozenset[str | None]
-    ) -> Mapping[Traffic, Mapping[LabelValue, Region]]:
-        """What both sides allow in each existing namespace of `names`, where the own side allows the same pods in all.
+    def _both_sides(self, own: _OwnSide, unusual: Mapping[str | None, ByTraffic], names: _Names) -> ByNamespace:
+        """What both sides allow, namespace by namespace."""
+        existing, usual = self.universe.existing, self._usual
+        found = dict(self._usually(own.others, names)) if own.others else {}
+        for name in dict.fromkeys((*own.listed, *unusual)):
+            if name is not None and name in names and name in existing:
+                found[name] = self._both_in(own.listed.get(name, own.others), unusual.get(name, usual[name]))
+        to_come = NOTHING_PASSES
+        if None in names:
+            to_come = self._both_in(own.to_come, unusual.get(None, usual[None]))
+        return ByNamespace(frozenset([one for one in found.items() if one[1]]), to_come)
+
+    def _usually(self, own: ByTraffic, names: _Names) -> Mapping[str, ByTraffic]:
+        """What both sides allow in each existing namespace of `names`, where the own side allows the same in all.
 
         Only for pods with which possible pods of none of these allow anything unusual. Most own sides name few
         namespaces, and leave the same of all others.
         """
-        key = (own, traffic, names)
-        found = self._usual_everywhere.get(key)
+        found = self._usual_everywhere.get((own, names))
         if found is None:
-            found = self._usual_everywhere[key] = defaultdict(dict)
-            for name in filter(names.__contains__, self.universe.existing):
-                for pods, passing in self._both_in(own, traffic, self._usual[name]):
-                    found[passing][name] = pods
+            existing = filter(names.__contains__, self.universe.existing)
+            found = {name: self._both_in(own, self._usual[name]) for name in existing}
+            self._usual_everywhere[own, names] = found
         return found
 
-    def _both_in(self, own: Region, traffic: Traffic, other: ByTraffic) -> ByTraffic:
-        """What both sides allow of one cell of the own side. Most namespaces have one of a few others."""
-        key = (own, traffic, other)
-        found = self._joined.get(key)
+    def _both_in(self, own: ByTraffic, other: ByTraffic) -> ByTraffic:
+        """What both sides allow of one namespace. Most namespaces have one of a few others."""
+        if not own or not other:
+            return NOTHING_PASSES
+        if other == self._everywhere or own == other:
+            return own
+        found = self._joined.get((own, other))
         if found is None:
-            found = self._joined[key] = _both([(own, traffic)], other)
+            found = self._joined[own, other] = both_sides(own, other)
         return found
 
     # --- the policies of the pod that exists --------------------------------------------------------------------------
@@ -199,7 +213,7 @@ class Counterparts:
             # What no rule is about is denied: to leave it out from the start saves half of the time.
             peers = (self._peers(rule.peers) for profile in stack for rule in profile.rules)
             whole = reduce(or_, peers, self.universe.regions.nothing)
-        return _by_traffic(self._within(whole, stack, own))
+        return by_traffic(self._within(whole, stack, own))
 
     def of_stack(self, stack: Stack, own: OwnPorts) -> Partition[Region, Traffic]:
         """The possible pods, by what some profiles of a pod that exists allow with them, whatever the other side says.
@@ -239,7 +253,7 @@ class Counterparts:
 
     def _divide(self, name: str | None) -> None:
         """Find out what possible pods of a namespace, or of all to come, allow existing pods."""
-        parts = self._allowed_in(name)
+        parts = self._pods_to_come.allow(name)
         most, _ = max(parts, key=lambda part: part[0].bit_count())
         for pods, allowed in parts:
             if pods == most:
@@ -248,93 +262,6 @@ class Counterparts:
                 for bit in bitsets.members(pods):
                     self._unusual[bit][name] = allowed
 
-    def _allowed_in(self, name: str | None) -> Partition[Bitset, ByTraffic]:
-        """The existing pods, by what possible pods of a namespace, or of all to come, allow with them."""
-        subjects = subjects_in(self._tiers, self.universe, name, _opposite(self.direction), self._budget)
-        # Of each part of the pods, what the subjects that allow anything with them allow.
-        divided: Partition[Bitset, tuple[tuple[Region, ByTraffic], ...]] = [(self._population.everyone, ())]
-        for subject, stack in subjects:
-            for pods, allowed in self._toward(stack):
-                if allowed:
-                    divided = changed_within(divided, pods, partial(_and_also, (subject, allowed)))
-        found: Partition[Bitset, ByTraffic] = []
-        for pods, some in divided:
-            cells = [(subject & names, traffic) for subject, allowed in some for names, traffic in allowed]
-            found.append((pods, _by_traffic(cells)))
-        return merged(found) or [(0, self._everywhere)]
-
-    def _toward(self, stack: Stack) -> Partition[Bitset, ByTraffic]:
-        """The existing pods, by what pods to come with these profiles allow with them: over all families in common."""
-        found = self._towards.get(stack)
-        if found is None:
-            families = self._population.decisive_families()
-            over = [self._toward_over(stack, family) for family in families]
-            if len(families) > 1:
-                over = [self._where_in_family(cells, family) for cells, family in zip(over, families, strict=True)]
-            found = self._towards[stack] = merged(reduce(partial(combined, combine=_both), over))
-        return found
-
-    def _where_in_family(self, cells: Partition[Bitset, ByTraffic], family: Family) -> Partition[Bitset, ByTraffic]:
-        """A pod without an address of a family does not meet others over it: the family has no say."""
-        lacking = self._population.everyone & ~self._population.in_family(family)
-        found = [(pods & ~lacking, allowed) for pods, allowed in cells] + [(lacking, self._everywhere)]
-        return [cell for cell in found if cell[0]]
-
-    def _toward_over(self, stack: Stack, family: Family) -> Partition[Bitset, ByTraffic]:
-        if self.direction is Direction.INGRESS or not any(profile.naming for profile in stack):
-            cells = self._tiers.peers_of(stack, family=family)
-            return [(pods, self._to_everything(traffic)) for pods, traffic in cells]
-        rules = [rule for profile in stack for rule in profile.rules]
-        matching: Partition[Bitset, frozenset[CompiledRule]] = [(self._population.everyone, frozenset())]
-        for rule in rules:
-            pods = self._tiers.peers(rule.peers, family)
-            matching = changed_within(matching, pods, frozenset([rule]).union)
-        return [(pods, self._allowed_by_some(stack, some)) for pods, some in matching if pods]
-
-    def _to_everything(self, traffic: Traffic) -> ByTraffic:
-        return frozenset([(self._everything, traffic)] if traffic else [])
-
-    def _allowed_by_some(self, stack: Stack, matching: frozenset[CompiledRule]) -> ByTraffic:
-        """What a stack allows with a pod that exactly these of its rules match, to the ports of the pods to come."""
-        if is_union(stack):
-            meant = frozenset((rule.traffic, rule.port_names) for rule in matching)
-            found = self._united.get(meant)
-            if found is None:
-                found = self._united[meant] = self._settled_by_some(stack, matching)
-            return found
-        return self._settled_by_some(stack, matching)
-
-    def _settled_by_some(self, stack: Stack, matching: frozenset[CompiledRule]) -> ByTraffic:
-        def matched(rule: CompiledRule) -> Iterator[tuple[Region, Traffic]]:
-            if rule in matching:
-                yield self._everything, rule.traffic
-                yield from self._named(rule, self._everything)
-
-        return _by_traffic(settled(self._everything, stack, matched, overlay_of_members))
-
-
-def _unite(into: dict[LabelValue, Region], more: Mapping[LabelValue, Region], apart: Iterable[LabelValue]) -> None:
-    """Add the pods of each namespace, but for some namespaces, to those that are there."""
-    left = dict(more)
-    for name in apart:
-        left.pop(name, None)
-    both = {name: pods | left[name] for name, pods in into.items() if name in left}
-    into.update(left)
-    into.update(both)
-
-
-def _and_also(one: T, some: tuple[T, ...]) -> tuple[T, ...]:
-    return (*some, one)
-
 
 def _opposite(direction: Direction) -> Direction:
     return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
-
-
-def _by_traffic(cells: Iterable[tuple[Region, Traffic]]) -> ByTraffic:
-    return frozenset(merged((region, traffic) for region, traffic in cells if region and traffic))
-
-
-def _both(a: Iterable[tuple[Region, Traffic]], b: Iterable[tuple[Region, Traffic]]) -> ByTraffic:
-    """What both of two sides allow."""
-    return _by_traffic(combined(list(a), list(b), and_))

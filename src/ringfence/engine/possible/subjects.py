@@ -23,7 +23,7 @@ def subjects_in(
     for policy in tiers.policies_in(name or ""):
         if direction in policy.rules:
             budget.place = policy
-            selecting = changed_within(selecting, _subject(universe, policy, name), partial(_and_also, policy))
+            selecting = changed_within(selecting, subject_region(universe, policy, name), partial(_and_also, policy))
     return merged((region, tiers.stack_of(policies, direction)) for region, policies in selecting)
 
 
@@ -38,7 +38,7 @@ def subjects_everywhere(
     return merged(parts)
 
 
-def _subject(universe: Universe, policy: CompiledPolicy[Any], name: str | None) -> Region:
+def subject_region(universe: Universe, policy: CompiledPolicy[Any], name: str | None) -> Region:
     """The possible pods of a namespace, or of those to come, that a policy would select."""
     if policy.namespace:
         return universe.labelled(policy.subject.pods)

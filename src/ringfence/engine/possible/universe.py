@@ -6,10 +6,9 @@ labels of the namespace: they are known. Below all other names it does. Then com
 names that the pod, as a destination, gives to the port that is connected to.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from itertools import chain
-from operator import or_
 from typing import Final
 
 from ringfence.engine.policies import PodSelection
@@ -19,7 +18,7 @@ from ringfence.model.metadata import Labels
 from ringfence.model.selectors import EVERYTHING, Selector, Term
 from ringfence.sets.boxes import Step, no_limit
 from ringfence.sets.label_values import PRESENT, LabelValue, LabelValues
-from ringfence.sets.regions import OTHER, OrderedAxis, Region, Regions
+from ringfence.sets.regions import OrderedAxis, Region, Regions
 
 NAME: Final = OrderedAxis(0, NAME_LABEL)
 """The name of the namespace. Every namespace has one, so no region lists `ABSENT` for it."""
@@ -130,16 +129,6 @@ class Universe:
         supposed = (name for name, labels in self._supposed.items() if selector.matches(labels))
         listed |= dict.fromkeys(chain(matching, supposed), pods)
         return self.regions.node(NAME, listed, to_come if names.is_complement else nothing)
-
-    def is_everything(self, regions: Iterable[Region]) -> bool:
-        """Whether every possible pod is in one of some regions."""
-        some = list(regions)
-        # Nearly always some pods of namespaces to come are in none; that is found without uniting all namespaces.
-        to_come = (self.regions.restricted(region, NAME, OTHER) for region in some)
-        return (
-            reduce(or_, to_come, self.regions.nothing) is self.regions.everything
-            and reduce(or_, some) is self.regions.everything
-        )
 
     def with_port_name(self, name: PortName) -> Region:
         """Every pod that gives the port that is connected to this name."""

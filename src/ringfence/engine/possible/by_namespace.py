@@ -1,0 +1,60 @@
+"""What passes between possible pods and one that exists, of each namespace: as few regions as there are answers.
+
+Policies speak of few namespaces, and most of hundreds have one of a few answers. So what is found about the pods of one
+namespace is kept apart, and serves for all others with the same answer. As a single region, all of them would be
+looked at again for each workload.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from ringfence.engine.possible.universe import NAME, Universe
+from ringfence.sets.label_values import LabelValue
+from ringfence.sets.partitions import Partition
+from ringfence.sets.regions import OTHER, Region
+from ringfence.sets.traffic import Traffic
+
+ByTraffic = frozenset[tuple[Region, Traffic]]
+"""A partition by traffic, in one form: where nothing passes, there is no cell."""
+
+NOTHING_PASSES: ByTraffic = frozenset()
+
+V = TypeVar("V")
+
+
+class ByNamespace(msgspec.Struct, frozen=True, cache_hash=True):
+    """Possible pods by the traffic that passes: in each namespace that exists and in which any does, and to come.
+
+    Regions of a namespace that exists do not ask for its name.
+    """
+
+    existing: frozenset[tuple[str, ByTraffic]]
+    to_come: ByTraffic
+
+    def united(self, universe: Universe) -> ByTraffic:
+        """The same as a partition of all possible pods."""
+        return frozenset(united(universe, dict(self.existing), self.to_come))
+
+
+def united(
+    universe: Universe, existing: Mapping[str, Iterable[tuple[Region, V]]], to_come: Iterable[tuple[Region, V]]
+) -> Partition[Region, V]:
+    """Partitions of the pods of namespaces that exist, by name, and of all to come, as one of all possible pods."""
+    regions = universe.regions
+    inside: defaultdict[V, dict[LabelValue, Region]] = defaultdict(dict)
+    for name, cells in existing.items():
+        for pods, value in cells:
+            inside[value][name] = pods
+    outside = {value: region for region, value in to_come}
+    none_existing: dict[LabelValue, Region] = dict.fromkeys(universe.existing, regions.nothing)
+    found: Partition[Region, V] = []
+    for value in dict.fromkeys((*inside, *outside)):
+        beyond = outside.get(value, regions.nothing)
+        # What is to come lists the namespaces that exist as empty, and may list others that policies name.
+        named = beyond.listed if beyond.axis == NAME else {}
+        listed = {**named, **none_existing, **inside[value]} if beyond else inside[value]
+        found.append((regions.node(NAME, listed, regions.restricted(beyond, NAME, OTHER)), value))
+    return found
