@@ -219,7 +219,7 @@ def _is_about(policy: Object, direction: str) -> bool:
     return naive.isolates({**policy, "spec": {**policy["spec"], "podSelector": {}}}, policy, direction)
 
 
-def _policy(policy: Object, direction: str) -> _Policy:
+def _policy(policy: naive.Object, direction: str) -> _Policy:
     space = policy["metadata"].get("namespace", "")
     rules = policy["spec"].get(direction.lower()) or ()
     subject = {**policy, "spec": {**policy["spec"], "ingress": [], "egress": [], "policyTypes": ["Ingress"]}}
