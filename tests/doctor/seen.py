@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import msgspec
 
 from ringfence.doctor import Observed
-from ringfence.doctor.objects import ClusterRole, ClusterRoleBinding, ConfigMap, DaemonSet, SeenNode, SeenPod
+from ringfence.doctor.objects import (
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    DaemonSet,
+    OperatorObject,
+    SeenNode,
+    SeenPod,
+)
 
 from .clusters import Object
 
@@ -30,9 +38,14 @@ def seen(objects: Sequence[Object]) -> Observed:
             for one in daemon_sets
         },
         config_maps={_path(one): msgspec.convert(one, ConfigMap) for one in of("ConfigMap")},
+        operator_objects={_path_of_operator(one): msgspec.convert(one, OperatorObject) for one in of("Installation")},
         cluster_roles=tuple(msgspec.convert(one, ClusterRole) for one in of("ClusterRole")),
         cluster_role_bindings=tuple(msgspec.convert(one, ClusterRoleBinding) for one in of("ClusterRoleBinding")),
     )
+
+
+def _path_of_operator(one: Object) -> str:
+    return f"/apis/{one['apiVersion']}/installations/{one['metadata']['name']}"
 
 
 def _path(one: Object) -> str:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from ringfence.doctor import diagnose
+from ringfence.doctor import Unseen, diagnose
 from ringfence.doctor.objects import SeenContainer
 
 from .clusters import Object, container, daemon_set, node, pod_of, watching
@@ -66,6 +67,29 @@ def _bound_to(**subject: str) -> list[Object]:
 )
 def test_the_right_to_watch_policies_everywhere_is_evidence(objects: list[Object], answer: str) -> None:
     assert _answer(*objects) == answer
+
+
+_INSTALLATION = {"apiVersion": "operator.tigera.io/v1", "kind": "Installation", "metadata": {"name": "default"}}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "objects", "unseen", "answer"),
+    [
+        ("calico-system", [_INSTALLATION], ["clusterroles"], "enforced"),
+        ("calico-system", [_INSTALLATION], ["clusterrolebindings", "clusterroles"], "enforced"),
+        ("calico-system", [], ["clusterroles"], "inconclusive"),
+        ("tenant", [_INSTALLATION], ["clusterroles"], "inconclusive"),
+        ("calico-system", [_INSTALLATION], [], "inconclusive"),
+    ],
+)
+def test_what_an_operator_installs_from_is_evidence_where_rights_cannot_be_read(
+    namespace: str, objects: list[Object], unseen: list[str], answer: str
+) -> None:
+    """Where they can be read, a DaemonSet whose account may not watch policies enforces none."""
+    owner = daemon_set("calico-node", container("calico-node", "calico/node:v3.30.1"), namespace=namespace)
+    observed = seen([node("a"), owner, pod_of(owner, "a"), *objects])
+    observed = msgspec.structs.replace(observed, unseen=tuple(Unseen(one, "forbidden") for one in unseen))
+    assert [one.answer.value for one in diagnose(observed).nodes] == [answer]
 
 
 def test_a_known_name_with_another_image_is_a_program_that_nobody_knows() -> None:

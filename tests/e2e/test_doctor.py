@@ -13,6 +13,8 @@ from tests.doctor.clusters import CLUSTERS, Object, SampleCluster, node
 from tests.semantics.objects import block, pod, policy, sends
 
 from .control_plane import ControlPlane, running
+from .server import wait_until
+from .test_other_projects import definition
 
 _COLLECTIONS: Final = {
     "Node": "/api/v1/nodes",
@@ -23,6 +25,8 @@ _COLLECTIONS: Final = {
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
+INSTALLATION: Final = ("operator.tigera.io", "v1", "Installation", "installations", "Cluster")
+INSTALLATIONS: Final = "/apis/operator.tigera.io/v1/installations"
 _EXIT_CODES: Final = {"enforced": 0, "not enforced": 1, "inconclusive": 3}
 
 
@@ -83,6 +87,27 @@ def test_somebody_without_rights_learns_which_are_missing(server: ControlPlane) 
     assert {"daemonsets", "clusterroles", "clusterrolebindings"} <= set(missing)
     assert 'cannot list resource "daemonsets"' in missing["daemonsets"]
     assert (code, found["answer"]) == (3, "inconclusive")
+
+
+def test_calico_of_an_operator_is_known_without_the_right_to_list_roles(server: ControlPlane) -> None:
+    """The Installation shows it: who may read that one sees what an administrator has installed."""
+    [sample] = (one for one in CLUSTERS if one.name == "Calico by the operator of Tigera")
+    server.kubectl("apply", "-f", "-", stdin=json.dumps(definition(*INSTALLATION)))
+    server.kubectl("wait", "--for=condition=Established", "crd/installations.operator.tigera.io")
+    installation = {"apiVersion": "operator.tigera.io/v1", "kind": "Installation", "metadata": {"name": "default"}}
+    wait_until(lambda: server.request("GET", INSTALLATIONS).status == 200, "the definition is served")
+    few = server.service_account("looks-at-workloads", ["nodes", "pods", "daemonsets.apps"])
+    rights = ["nodes", "pods", "daemonsets.apps", "installations.operator.tigera.io"]
+    more = server.service_account("looks-at-installations", rights, ["get", "list"])
+    with holding(server, sample):
+        assert doctor(few)[0] == 3
+        assert doctor(more)[0] == 3
+        assert server.request("POST", INSTALLATIONS, installation).status == 201
+        code, found = doctor(few)
+        assert (code, found["answer"]) == (3, "inconclusive")
+        assert 'cannot get resource "installations"' in " ".join(one["reason"] for one in found["unseen"])
+        code, found = doctor(more)
+        assert (code, found["answer"]) == (0, "enforced")
 
 
 def test_what_the_plugin_changes_for_the_policies_is_listed(server: ControlPlane, tmp_path: Path) -> None:

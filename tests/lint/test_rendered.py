@@ -1,5 +1,6 @@
 """The files that rendered manifests say they were made of."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from ringfence import Cluster
 from ringfence.lint import LintFindings
 from ringfence.lint.rendered import kustomize_source
 from ringfence.model.origin import Place
-from ringfence.render.lint_findings import findings_annotations
+from ringfence.render.lint_findings import findings_annotations, findings_json, findings_text
 from ringfence.sources.manifests import FileContents
 
 POLICY = """\
@@ -50,6 +51,13 @@ def test_the_comment_of_helm_names_the_template_of_its_document(
     other = POLICY.format(name="other").replace("# Source: shop/templates/other.yaml\n", "")
     file.write_text(POLICY.format(name="db") + POLICY.format(name="gone") + other)
     assert [one.source for one in lint(file).found] == ["shop/templates/db.yaml", "shop/templates/gone.yaml", ""]
+    shown = findings_text(lint(file), lambda name, line: None).splitlines()
+    assert [line for line in shown if "rendered" in line] == [
+        "  rendered from: shop/templates/db.yaml",
+        "  rendered from: shop/templates/gone.yaml",
+    ]
+    found = json.loads(findings_json(lint(file)))["findings"]
+    assert [one.get("renderedFrom") for one in found] == ["shop/templates/db.yaml", "shop/templates/gone.yaml", None]
     annotations = findings_annotations(lint(file)).splitlines()
     assert ["file=shop/templates/db.yaml," in annotations[0], "line=" in annotations[0]] == [True, False]
     assert all("file=all.yaml,line=" in one for one in annotations[1:])

@@ -231,6 +231,12 @@ class ConfigMap(msgspec.Struct, frozen=True):
     data: dict[str, str] | None = None
 
 
+class OperatorObject(msgspec.Struct, frozen=True):
+    """What an operator reads, of which only that it exists matters here. It belongs to the whole cluster."""
+
+    metadata: SeenMetadata = SeenMetadata()
+
+
 class SeenServiceSpec(msgspec.Struct, frozen=True):
     """Where a Service is."""
 

@@ -10,6 +10,7 @@ from ringfence.doctor.objects import (
     ClusterRoleBinding,
     ConfigMap,
     DaemonSet,
+    OperatorObject,
     SeenNode,
     SeenPod,
     SeenService,
@@ -31,9 +32,9 @@ class Unseen(msgspec.Struct, frozen=True, order=True):
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """The objects of a cluster that show how it enforces policies.
 
-    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`
-    and `services` hold those that exist of the few that are asked for, by path. What could not be read is empty here,
-    and named in `unseen`.
+    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`,
+    `services` and `operator_objects` hold those that exist of the few that are asked for, by path. What could not be
+    read is empty here, and named in `unseen`.
     """
 
     server: str
@@ -42,6 +43,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     pods: Mapping[tuple[str, str], tuple[SeenPod, ...]] = {}
     config_maps: Mapping[str, ConfigMap] = {}
     services: Mapping[str, SeenService] = {}
+    operator_objects: Mapping[str, OperatorObject] = {}
     cluster_roles: tuple[ClusterRole, ...] = ()
     cluster_role_bindings: tuple[ClusterRoleBinding, ...] = ()
     unseen: tuple[Unseen, ...] = ()

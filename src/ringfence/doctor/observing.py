@@ -16,6 +16,7 @@ from ringfence.doctor.objects import (
     ClusterRoleBinding,
     ConfigMap,
     DaemonSet,
+    OperatorObject,
     SeenNode,
     SeenPod,
     SeenService,
@@ -24,7 +25,7 @@ from ringfence.doctor.observed import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, DAEM
 from ringfence.doctor.recognition import shown_plugins, unknown_enforcers
 from ringfence.doctor.service_proxy import DNS_SERVICE, KUBE_PROXY_CONFIG
 from ringfence.doctor.sightings import pods_of
-from ringfence.doctor.signatures import config_map_paths
+from ringfence.doctor.signatures import config_map_paths, operator_paths
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import ApiServer, ApiStatusError, get_document, list_items
 
@@ -70,6 +71,7 @@ class _Observing:
             cluster_role_bindings=self._list(CLUSTER_ROLE_BINDINGS, f"{_RBAC}/clusterrolebindings", ClusterRoleBinding),
             config_maps=dict(self._present([*config_map_paths(daemon_sets), KUBE_PROXY_CONFIG], ConfigMap)),
             services=dict(self._present([DNS_SERVICE], SeenService)),
+            operator_objects=dict(self._present(operator_paths(daemon_sets), OperatorObject)),
         )
         unknown = [one for one, _ in unknown_enforcers(found)]
         pods = {one.key: self._pods(one) for one in [*shown_plugins(found), *unknown]}

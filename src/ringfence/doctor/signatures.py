@@ -4,7 +4,8 @@ A CustomResourceDefinition alone shows nothing: on GKE those of Calico are there
 does a name: who may create a DaemonSet in some namespace may call it as he likes (`evidence.py`).
 
 Sources: the manifests and charts of the projects; docs.aws.amazon.com, "Configure your VPC CNI plugin for network
-policies"; cloud.google.com, "GKE Dataplane V2"; release 0.24 of kind; docs.k3s.io, "Network policy controller".
+policies"; cloud.google.com, "GKE Dataplane V2"; release 0.24 of kind; docs.k3s.io, "Network policy controller";
+docs.tigera.io, "Installation reference".
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +20,12 @@ from ringfence.doctor.sightings import Sighting, doubted, image_version
 from ringfence.plugins import named_plugin, version_of
 
 CILIUM_CONFIG: Final = "cilium-config"
+CALICO_NAMESPACE: Final = "calico-system"
+CALICO_INSTALLATION: Final = "/apis/operator.tigera.io/v1/installations/default"
+"""What Tigera's operator installs Calico from, and the namespace that it makes for it.
+
+Only an administrator can create the object, for it belongs to the whole cluster.
+"""
 VPC_CNI_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/amazon-vpc-cni"
 _KINDNETD_DATED_SINCE: Final = (20240813,)
 """The date in the tag of the first image of kindnetd that enforces policies (kind 0.24)."""
@@ -220,6 +227,14 @@ def signature_of(daemon_set: DaemonSet) -> Signature | None:
 def has_image(row: Signature, containers: Iterable[SeenContainer]) -> bool:
     """Whether one of these containers has an image of the plugin of a row."""
     return any(word in one.repository for one in containers for word in row.images)
+
+
+def operator_paths(daemon_sets: Iterable[DaemonSet]) -> Iterator[str]:
+    """The paths of the objects that show an operator to have put a DaemonSet there."""
+    for one in daemon_sets:
+        if one.metadata.namespace == CALICO_NAMESPACE and (row := signature_of(one)) and row.plugin == "calico":
+            yield CALICO_INSTALLATION
+            return
 
 
 def config_map_paths(daemon_sets: Iterable[DaemonSet]) -> Iterator[str]:

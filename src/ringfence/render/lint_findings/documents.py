@@ -45,6 +45,8 @@ def _finding_json(one: LintFinding) -> Json:
     if one.edit:
         written["fix"] = edit_json(one.edit)
         written["fixIsSafe"] = one.is_safe
+    if one.source:
+        written["renderedFrom"] = one.source
     if one.related:
         written["related"] = [_related_json(at) for at in one.related]
     return written

@@ -30,6 +30,8 @@ def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
     lines: list[str] = []
     for one in findings.found:
         lines += [_head(one), *_excerpt(one.place, source_line)]
+        if one.source:
+            lines.append(one_line(f"  rendered from: {one.source}"))
         if one.remedy:
             lines.append(one_line(f"  remedy: {one.remedy}"))
         lines.append("")
