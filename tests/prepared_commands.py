@@ -78,7 +78,7 @@ class PreparedCommand:
         """Wait until it has ended, and close everything."""
         with suppress(BrokenPipeError):
             self.stdin.close()
-        self.wait(timeout=10)
+        self.wait(timeout=60)
         os.close(self._ended)
         self._output.close()
         self._errors.close()
@@ -118,7 +118,7 @@ class _Interpreter:
 
     def close(self) -> None:
         self._socket.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
 
 @cache

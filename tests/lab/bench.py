@@ -1,7 +1,7 @@
 """Networks of pods that all answer on all their ports, with rules written by hand in place of policies."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 
 import msgspec
@@ -24,6 +24,9 @@ PORTS = (
 )
 LONG_SILENCE = 2.5
 """Seconds in which a busy machine answers; Linux repeats a TCP SYN after one second."""
+
+SILENCES = (SILENCE_TIMEOUT, SILENCE_TIMEOUT, 1.25)
+"""Seconds that an answer is waited for, the first time and each time that a silent attempt is repeated."""
 
 OUTSIDE = (ip_address("203.0.113.10"), ip_address("192.168.5.10"), ip_address("2001:db8::10"))
 
@@ -124,11 +127,16 @@ class Bench:
         return [one for one, reached in zip(silent, last, strict=True) if not reached]
 
     def observe(self, attempts: Iterable[Attempt]) -> list[bool]:
-        """Whether each attempt is answered. A silent one is repeated: on a busy machine answers can be late."""
-        made = list(attempts)
-        answered = observe(self.loop, made, SILENCE_TIMEOUT)
+        """Whether each attempt is answered."""
+        return observe_patiently(self.loop, list(attempts))
+
+
+def observe_patiently(loop: EventLoop, attempts: Sequence[Attempt]) -> list[bool]:
+    """Whether each attempt is answered. Silent ones are repeated: on a busy machine answers can be late."""
+    answered = [False] * len(attempts)
+    for silence in SILENCES:
         silent = [number for number, reached in enumerate(answered) if not reached]
-        second = observe(self.loop, [made[number] for number in silent], SILENCE_TIMEOUT)
-        for number, reached in zip(silent, second, strict=True):
+        again = observe(loop, [attempts[number] for number in silent], silence)
+        for number, reached in zip(silent, again, strict=True):
             answered[number] = reached
-        return answered
+    return answered

@@ -111,7 +111,7 @@ def test_a_run_may_be_killed_in_any_state(rootless: bool) -> None:
             started = start(owner, "--families", "both")
             time.sleep(delay)
             owner.kill_everything()
-            started.wait(timeout=10)
+            started.wait(timeout=60)
             assert owner.survivors() == []
         assert owner.run("lab", "run", "-f", "-", manifests=SHOP).returncode == 0
 
@@ -127,16 +127,28 @@ def test_ctrl_c_ends_a_run_that_waits_for_its_input() -> None:
 @pytest.mark.parametrize("arguments", [(), ("--pod-network", "flannel", "--families", "both", "--nodes", "9")])
 def test_ctrl_c_ends_a_run_that_builds_and_probes(arguments: tuple[str, ...]) -> None:
     with user(rootless=False) as owner:
-        running, ours = start(owner, *arguments), Path("/proc/self/ns/net").readlink()
-        assert eventually(lambda: Path(f"/proc/{running.pid}/ns/net").readlink() != ours)
-        assert interrupted(running) == (130, "")
-        assert owner.survivors() == []
+        for _ in range(20):
+            running = start(owner, *arguments)
+            assert eventually(lambda running=running: has_left_its_network(running))  # type: ignore[misc]
+            outcome = interrupted(running)
+            assert owner.survivors() == []
+            if outcome != (0, ""):
+                break
+        assert outcome == (130, ""), "a run that was over before may be tried again"
+
+
+def has_left_its_network(command: PreparedCommand) -> bool:
+    """Whether it is in the sandbox, or over already."""
+    try:
+        return Path(f"/proc/{command.pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+    except FileNotFoundError:
+        return True
 
 
 def interrupted(process: PreparedCommand) -> tuple[int, str]:
     """The exit code of a command after Ctrl-C, and what it says."""
     os.killpg(process.pid, signal.SIGINT)
-    return process.wait(timeout=10), process.errors().strip()
+    return process.wait(timeout=60), process.errors().strip()
 
 
 def start(owner: User, *arguments: str) -> PreparedCommand:

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests import waiting
 from tests.lab.clusters import HTTP, laboratory, manifests, service
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
 from tests.semantics.objects import (
@@ -34,18 +35,22 @@ from ringfence.model.policies import defaulted
 from ringfence.sets.addresses import Family
 
 DNS = [container_port("dns", 53, "UDP")]
+SILENCE = 0.8
+"""Seconds after which an answer that must not come has not come."""
 
 
-def answering(lab: Laboratory, source: str, address: IPAddress, port: LabPort) -> str | None:
-    """The name of the pod that answers another one at an address; None without an answer."""
+def answering(
+    lab: Laboratory, source: str, address: IPAddress, port: LabPort, seconds: float = waiting.PATIENCE
+) -> str | None:
+    """The name of the pod that answers another one at an address; None without an answer within some seconds."""
     kind = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}[port.protocol]
     with in_network_namespace(lab.network_of(lab.pod(source))):
         sock = socket.socket(FAMILY[address.version], kind)
     with sock:
         sock.setblocking(False)
         sock.connect_ex((str(address), port.number))
-        sent, received = False, b""
-        for _ in range(40):
+        sent, received, patience = False, b"", waiting.Patience(seconds)
+        while patience.is_left():
             lab.loop.run_once(0.02)
             try:
                 sent = sent or sock.send(b"?") == 1
@@ -66,7 +71,8 @@ def looked_up(lab: Laboratory, source: str, name: str) -> list[str]:
     with sock:
         sock.setblocking(False)
         sock.sendto(query(name), (str(lab.topology.dns_address()), 53))
-        for _ in range(40):
+        patience = waiting.Patience()
+        while patience.is_left():
             lab.loop.run_once(0.02)
             try:
                 response = sock.recv(4096)
@@ -106,7 +112,7 @@ def test_a_service_leads_to_its_pods(rootless: bool, protocol: str, nodes: int) 
 def test_a_service_without_pods_is_not_there() -> None:
     def answer() -> str | None:
         lab = laboratory(pod("x/a", ports=HTTP), service("x/none", {"app": "none"}))
-        return answering(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], LabPort(80))
+        return answering(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], LabPort(80), SILENCE)
 
     assert in_sandbox(answer) is None
 
@@ -205,7 +211,7 @@ def test_objects_come_and_go_while_it_runs() -> None:
         found.append(answering(lab, "x/a", c, LabPort(80)))
         d = lab.pod("x/d").addresses[0]
         lab.delete([Reference("x", "Pod", "d")])
-        found.append(answering(lab, "x/a", d, LabPort(8080)))
+        found.append(answering(lab, "x/a", d, LabPort(8080), SILENCE))
         return found
 
     assert in_sandbox(answers) == ["x/c", "x/d", None]
@@ -218,7 +224,7 @@ def test_a_port_that_no_pod_declares_is_answered_while_it_is_probed() -> None:
         lab = laboratory(pod("x/a"), pod("x/b"), families=(Family.IPV4,), serve=False)
         report = lab.probe(lab.probes("x/a", "x/b", (LabPort(7777), LabPort(7777, "UDP"), LabPort(7777, "SCTP"))))
         return [one.observed for one in report.results], answering(
-            lab, "x/a", lab.pod("x/b").addresses[0], LabPort(7777)
+            lab, "x/a", lab.pod("x/b").addresses[0], LabPort(7777), SILENCE
         )
 
     assert in_sandbox(reached) == ([True, True, True], None)

@@ -21,6 +21,9 @@ PORT = 7000
 _SILENCE = 0.5
 """Seconds after which a packet that has not arrived was dropped: all of its way is in this kernel."""
 
+_PATIENCE = 30.0
+"""Seconds that what must arrive is waited for: a busy machine may need some."""
+
 PODS = (pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"}), pod("x/c", {"app": "c"}))
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
 
@@ -35,7 +38,7 @@ class OpenConnection(NamedTuple):
     server: socket.socket
 
     def passes(self, sender: socket.socket, text: bytes) -> bool:
-        """Whether the other end receives what one of them sends, in full."""
+        """Whether the other end receives what one of them sends, in full. It is waited for: it should."""
         receiver = self.server if sender is self.client else self.client
         try:
             sender.send(text)
@@ -58,7 +61,7 @@ def address(lab: Laboratory, name: str, version: int) -> IPAddress:
 def open_socket(lab: Laboratory, name: str, protocol: str, version: int) -> socket.socket:
     with in_network_namespace(lab.network_of(lab.pod(name))):
         sock = socket.socket(FAMILY[version], KINDS[protocol])
-    sock.settimeout(0.5)
+    sock.settimeout(_PATIENCE)
     return sock
 
 
@@ -73,7 +76,7 @@ def connect(
         listening.listen()
         connecting.connect((str(address(lab, server, version)), number))
         accepted, _ = listening.accept()
-        accepted.settimeout(0.5)
+        accepted.settimeout(_PATIENCE)
         listening.close()
         return OpenConnection(connecting, accepted)
     connecting.connect((str(address(lab, server, version)), number))
@@ -161,14 +164,14 @@ def renamed(obj: Object, name: str) -> Object:
     ],
 )
 def test_it_does_not_matter_what_tightens(policies: list[Object], tighten: Callable[[Laboratory], None]) -> None:
-    def passes() -> tuple[bool, bool]:
+    def passes() -> tuple[bool, list[bytes]]:
         lab = laboratory(*PODS, *policies, serve=False)
         connection = connect(lab, "x/a", "x/b", "TCP", 4)
         before = connection.passes(connection.client, b"before")
         tighten(lab)
-        return before, connection.passes(connection.client, b"after")
+        return before, connection.arrives(connection.client)
 
-    assert in_sandbox(passes) == (True, False)
+    assert in_sandbox(passes) == (True, [])
 
 
 def test_a_stream_that_stays_allowed_loses_no_byte_while_policies_change() -> None:

@@ -234,7 +234,7 @@ def source_seen(receiver: int, sender: int, target: IPAddress, source: IPAddress
         # Neighbours may take a second to find each other, so a late datagram must not be taken for the next one.
         token = os.urandom(8)
         listening.settimeout(1)
-        for _ in range(1 if source else 10):
+        for _ in range(3 if source else 20):
             sending.sendto(token, (str(target), 7))
             with suppress(TimeoutError):
                 while True:

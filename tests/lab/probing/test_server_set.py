@@ -4,13 +4,14 @@ from ipaddress import ip_address
 
 import msgspec
 import pytest
+from tests.lab.bench import observe_patiently
 from tests.lab.sandboxes import in_sandbox
 
 from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.namespaces import Network
 from ringfence.lab.network.topology import LabNode, LabPod, LabPort, Topology
 from ringfence.lab.probing.event_loop import EventLoop
-from ringfence.lab.probing.prober import SILENCE_TIMEOUT, Attempt, observe
+from ringfence.lab.probing.prober import Attempt
 from ringfence.lab.probing.probes import probes_between
 from ringfence.lab.probing.server_set import ServerSet
 from ringfence.lab.probing.servers import PortTakenError, name_responder, open_server
@@ -40,7 +41,7 @@ class Place:
     def answers(self, address: str, port: LabPort) -> bool:
         """Whether a server answers a pod."""
         here = self.network.pod(self.topology.pods[0])
-        return observe(self.loop, [Attempt(here, ip_address(address), port)], SILENCE_TIMEOUT)[0]
+        return observe_patiently(self.loop, [Attempt(here, ip_address(address), port)])[0]
 
 
 @pytest.mark.parametrize("serve", [True, False])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.lab.bench import Bench, cluster
 from tests.lab.sandboxes import in_sandbox
+from tests.waiting import PATIENCE, Patience
 
 from ringfence.errors import LaboratoryError
 from ringfence.lab.network.linux import in_network_namespace
@@ -123,16 +124,20 @@ def test_a_closed_server_does_not_answer() -> None:
 
 def _connect(bench: Bench, source: LabPod, destination: IPAddress) -> socket.socket:
     with in_network_namespace(bench.network.pod(source)):
-        return socket.create_connection((str(destination), 80), timeout=2)
+        return socket.create_connection((str(destination), 80), timeout=PATIENCE)
 
 
 def _received(bench: Bench, connection: socket.socket) -> bytes:
     """All that the server sends until it closes its side."""
-    received = b""
-    connection.settimeout(5)
-    while True:
+    received, patience = b"", Patience()
+    connection.setblocking(False)
+    while patience.is_left():
         bench.loop.run_once(0.1)
-        more = connection.recv(4096)
+        try:
+            more = connection.recv(4096)
+        except BlockingIOError:
+            continue
         if not more:
             return received
         received += more
+    raise AssertionError("the server does not close its side")
