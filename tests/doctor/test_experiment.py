@@ -1,6 +1,6 @@
 """The experiment, with a scripted cluster: which controls an answer needs, and what spoils it.
 
-Real connections, and a real agent, are in `tests/e2e/test_doctor_probe.py`.
+Real connections, and a real agent, are in `tests/e2e/test_doctor_probe.py` and `test_doctor_probe_full.py`.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,10 @@
 """What the end-to-end tests share: a control plane, and a namespace of it for each."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -15,9 +17,22 @@ from .control_plane import ControlPlane, running
 from .pod_networks import ROUTED
 from .policy_definitions import install
 from .scene import Scene, staged
-from .world import World, living, new_namespace
+from .world import RANGES, World, living, new_namespace
 
 _numbers = itertools.count()
+
+FOLDER: Final = Path(__file__).parent
+LONGEST: Final = ("test_doctor_probe_full.py", "test_doctor_probe.py")
+"""The files that take longest, minutes each, in which they mostly wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, then those with the most tests, so that two processes end together."""
+    if not all(item.path.parent == FOLDER for item in items):
+        return
+    counts = Counter(item.path for item in items)
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (ranks.get(item.path.name, len(LONGEST)), -counts[item.path]))
 
 
 @pytest.fixture(scope="session")
@@ -117,3 +132,18 @@ def agent(world: World, scene: Scene, tmp_path: Path) -> Iterator[Agent]:
     with agents(world, tmp_path, ["n1"]) as [one]:
         scene.await_guard()
         yield one
+
+
+@pytest.fixture
+def tended(world: World) -> Iterator[World]:
+    """The cluster, with kubelets that say that their nodes are ready."""
+    world.tend()
+    for node in RANGES:
+        world.ask(
+            "PATCH",
+            f"/api/v1/nodes/{node}/status",
+            {"status": {"conditions": [{"type": "Ready", "status": "True"}]}},
+            "application/merge-patch+json",
+        )
+    yield world
+    world.tend()
