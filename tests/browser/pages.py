@@ -8,9 +8,11 @@ from typing import Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE_MILLISECONDS: Final = 30_000
+"""How long a page may take to become what a test expects; Playwright's own 5 s are not enough on a busy machine."""
 NEEDS_CHROMIUM: Final = "needs Chromium: `make system` installs it as root on Debian; elsewhere install `chromium`"
 
 
@@ -22,6 +24,7 @@ def launched() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Its own sandbox needs rights that root in a container does not have. Pages are ours and offline.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)
         try:
             yield browser
         finally:

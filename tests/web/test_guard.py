@@ -88,7 +88,7 @@ def test_the_methods_are_those_of_the_routes(page: ServedPage) -> None:
 
 def test_what_a_stranger_sends_is_not_read(page: ServedPage) -> None:
     """The refusal comes before the body, of which nothing was sent."""
-    with socket.create_connection(("127.0.0.1", page.port), 10) as stranger:
+    with socket.create_connection(("127.0.0.1", page.port), 30) as stranger:
         head = f"POST /edit HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nOrigin: https://evil.example\r\n"
         stranger.sendall(f"{head}Content-Length: 1000000000000\r\n\r\n".encode())
         assert stranger.recv(100).startswith(b"HTTP/1.1 403")
@@ -97,9 +97,9 @@ def test_what_a_stranger_sends_is_not_read(page: ServedPage) -> None:
 def test_those_who_send_slowly_hold_nobody_up(page: ServedPage) -> None:
     with ExitStack() as stack:
         for started in range(60):
-            slow = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 10))
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 30))
             slow.sendall(b"POST /edit HTTP/1.1\r\n" if started % 2 else b"G")
-        known = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 10))
+        known = stack.enter_context(socket.create_connection(("127.0.0.1", page.port), 30))
         head = f"POST /edit HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nOrigin: {page.origin}\r\n"
         known.sendall(f"{head}Cookie: ringfence={page.token}\r\nContent-Length: 1000\r\n\r\n{{".encode())
         assert page.ask("/report.json")[0] == 200

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE
 
 from ringfence.sources.cluster import freshness
 from ringfence.sources.cluster.delivered import ALL, Delivered
@@ -144,7 +145,7 @@ def test_a_namespace_with_many_objects_does_not_hold_up_another(tmp_path: Path) 
     def slow(answer: Answer) -> Answer:
         def first(handler: object) -> None:
             begun.set()
-            assert asked.wait(20)
+            assert asked.wait(PATIENCE)
             answer(handler)  # type: ignore[arg-type]
 
         return first
@@ -153,7 +154,7 @@ def test_a_namespace_with_many_objects_does_not_hold_up_another(tmp_path: Path) 
     pages = [list_of(a_policy("q", "6", "large"), more="2"), list_of(a_policy("r", "7", "large"))]
     with checking(tmp_path, first_page, list_of(), *pages) as checked:
         checked.checks.request("large")
-        assert begun.wait(20)
+        assert begun.wait(PATIENCE)
         checked.checks.request("small")
         asked.set()
         assert checked.caught_up() == {(POLICIES, "small")}

@@ -214,6 +214,9 @@ def test_nonsense_after_an_event_is_asked_for_again(tmp_path: Path) -> None:
 
 SILENT = [pytest.param(then, id=then.value) for then in Then]
 
+STANDSTILL = 1.5
+"""Seconds of patience where a test waits for its end: more than a busy machine stands still now and then."""
+
 
 @pytest.mark.parametrize("then", SILENT)
 def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
@@ -224,7 +227,7 @@ def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
         list_of(version="3"),
         list_of(pod("web"), version="3"),
     )
-    with told_by(tmp_path, *answers, patience=0.3) as (server, followed):
+    with told_by(tmp_path, *answers, patience=STANDSTILL) as (server, followed):
         assert followed.until(Listed, 2) == Listed("Pod", frozenset({WEB}))
     assert versions(server)[:4] == ["list", "7", "list", "list"]
     assert server.asked[2].query == {"limit": "1"}
@@ -234,7 +237,7 @@ def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
 def test_a_server_that_has_nothing_to_tell(tmp_path: Path, then: Then) -> None:
     """There are load balancers, too, that end what is idle for less than the minute between two bookmarks."""
     answers = [watch(then=then), list_of(version="7")] * 3
-    with told_by(tmp_path, list_of(version="7"), *answers, patience=0.3) as (server, followed):
+    with told_by(tmp_path, list_of(version="7"), *answers, patience=STANDSTILL) as (server, followed):
         followed.until(Alive, 4)
     assert versions(server)[:8] == ["list", "7", "list", "7", "list", "7", "list", "7"]
     assert len(followed.of(Listed)) == 1
@@ -252,9 +255,9 @@ def test_a_server_that_was_silent_is_asked_to_end_before_patience_does(tmp_path:
 
 def test_a_watch_that_stalls(tmp_path: Path) -> None:
     stalled, answered = watch(bookmark("8"), then=Then.STALL), watch(event("ADDED", pod("db", "9")))
-    with told_by(tmp_path, list_of(version="7"), stalled, answered, patience=0.3) as (server, followed):
+    with told_by(tmp_path, list_of(version="7"), stalled, answered, patience=STANDSTILL) as (server, followed):
         followed.until(Upserted)
-    assert followed.of(WatchInterrupted)[0].reason == f"{server.url}: no data for 0.3 s"
+    assert followed.of(WatchInterrupted)[0].reason == f"{server.url}: no data for {STANDSTILL:g} s"
     assert versions(server)[:3] == ["list", "7", "8"]
 
 
@@ -268,7 +271,7 @@ def test_a_server_that_is_away_for_a_while(tmp_path: Path) -> None:
             followed.until(Upserted)
             assert versions(server) == ["8"]
             stack.close()
-    assert "Connection refused" in followed.of(WatchInterrupted)[-1].reason
+    assert any("Connection refused" in told.reason for told in followed.of(WatchInterrupted))
     assert len(followed.of(Listed)) == 1
 
 
