@@ -83,15 +83,16 @@ class Doubts:
         return Selector(about_name).matches({NAME_LABEL: namespace})
 
 
-def doubt_text(policy: UnreadPolicy, direction: Direction) -> str:
-    """The assumption that an answer makes without the policy."""
+def doubt_text(policy: UnreadPolicy, direction: Direction, *, with_place: bool = True) -> str:
+    """The assumption that an answer makes without the policy, and where it is read."""
     whom = "the pods that it selects"
     if policy.doubt is Doubt.SELECTION_UNKNOWN:
         whom = f"any pod in namespace {policy.namespace}" if policy.namespace else "any pod"
     if not policy.name:
         unlisted = f"policies of kind {policy.kind} ({policy.place}) cannot be listed"
         return f"{unlisted}: they may change the {direction.field} of {whom}"
-    return f"{policy} ({policy.place}) is not read: it may change the {direction.field} of {whom}"
+    named = f"{policy} ({policy.place})" if with_place else str(policy)
+    return f"{named} is not read: it may change the {direction.field} of {whom}"
 
 
 def _scope(policy: UnreadPolicy) -> str:

@@ -12,8 +12,7 @@ from tests.example_counts import examples
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
-from ringfence.analysis.lists.connection_filters import connection_filter
-from ringfence.analysis.lists.connections import Connection, connection_assumptions, connections
+from ringfence.analysis.lists.connections import Connection, connections
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.population.pods import Reference, is_one_pod
 from ringfence.sets import intervals
@@ -218,33 +217,3 @@ def total(sets: Iterable[Addresses]) -> int:
 
 def sum_of_sizes(sets: Iterable[Addresses]) -> int:
     return sum(intervals.size(one.v4) + intervals.size(one.v6) for one in sets)
-
-
-def test_the_list_assumes_that_unknown_labels_have_none_of_the_values_that_policies_name() -> None:
-    replica = labelled(**{"statefulset.kubernetes.io/pod-name": "db-0"})
-    state = cluster_of([made(SET), made(AGENT), policy("x/p", replica, ingress=[])]).state
-    (assumption,) = connection_assumptions(state)
-    assert "x/StatefulSet/db" in assumption
-    assert connection_assumptions(state, "x") == (assumption,)
-    assert connection_assumptions(state, "y") == ()
-
-
-class TestAssumptionsAboutPeers:
-    """They are those of the connections in the list."""
-
-    OBJECTS = (pod("x/a"), pod("y/b"), pod("z/c"), policy("x/p", ingress=[admits(block("10.0.0.0/8"))]))
-    TWO = "the addresses of 2 pods, such as y/b, are not known: they are taken not to lie in ipBlock 10.0.0.0/8"
-    ONE = "the address of y/b is not known: it is taken not to lie in ipBlock 10.0.0.0/8"
-
-    def test_a_namespace_limits_one_end_of_the_connections(self) -> None:
-        state = cluster_of(self.OBJECTS).state
-        assert connection_assumptions(state) == (self.TWO,)
-        assert connection_assumptions(state, "x") == (self.TWO,), "y/b -> x/a is about x"
-        assert connection_assumptions(state, "y") == (self.ONE,), "z/c -> x/a is not about y"
-
-    def test_endpoints_limit_both(self) -> None:
-        state = cluster_of(self.OBJECTS).state
-        to_others = connection_filter(state, "x", destinations=["y/b"])
-        from_one = connection_filter(state, "x", sources=["y/b"])
-        assert connection_assumptions(state, wanted=to_others) == ()
-        assert connection_assumptions(state, wanted=from_one) == (self.ONE,)

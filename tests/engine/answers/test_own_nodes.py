@@ -13,7 +13,6 @@ from tests.semantics.objects import Object, admits, block, labelled, node, pod, 
 from tests.strategies import clusters
 
 from ringfence.engine.answers.explanations import explain
-from ringfence.engine.answers.own_nodes import listed_host_assumptions, listed_node_assumptions
 from ringfence.engine.policies import End
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses, parse_address
@@ -127,68 +126,3 @@ def on_one_node(objects: list[Object], *names: str) -> Iterator[Object]:
         is_one = obj["kind"] == "Pod" and naive.name_of(obj) in names
         known: dict[str, Any] = obj.get("spec", {})
         yield obj | {"spec": {"nodeName": "one", **known}} if is_one and "nodeName" not in known else obj
-
-
-class TestLists:
-    """A list of connections names once what its lines assume."""
-
-    POD = pod("x/a", nodeName="one")
-    AGENT = workload("y/agent", "DaemonSet", pod("y/agent", hostNetwork=True))
-
-    @staticmethod
-    def listed(*objects: Object) -> list[str]:
-        state = state_of(objects)
-        return [one.partition(":")[0] for one in listed_node_assumptions(state, list(state.members()))]
-
-    def test_pods_may_reach_their_own_nodes_in_spite_of_policies(self) -> None:
-        assert self.listed(self.POD, ONE, CLOSED) == [
-            "isolated pods are taken to reach their own nodes only as policies allow"
-        ]
-        assert self.listed(self.POD, ONE) == [], "not isolated"
-        assert self.listed(pod("x/a"), ONE, CLOSED) == [], "no list contains a node that is not known"
-
-    @pytest.mark.parametrize("node_of_host", ["one", "two"])
-    def test_a_node_may_be_known_by_a_pod_that_uses_its_network(self, node_of_host: str) -> None:
-        host = pod("y/host", hostNetwork=True, nodeName=node_of_host, addresses=["192.168.0.5"])
-        text = "isolated pods are taken to reach their own nodes only as policies allow"
-        assert self.listed(self.POD, host, CLOSED) == ([text] if node_of_host == "one" else [])
-
-    @pytest.mark.parametrize(("network", "is_named"), [("192.168.0.0/24", True), ("198.51.100.0/24", False)])
-    def test_policies_of_administrators_may_deny_a_pod_its_node(self, network: str, is_named: bool) -> None:
-        spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}}
-        denied = {
-            "apiVersion": "policy.networking.k8s.io/v1alpha2",
-            "kind": "ClusterNetworkPolicy",
-            "metadata": {"name": "no-nodes"},
-            "spec": {**spec, "egress": [{"action": "Deny", "to": [{"networks": [network]}]}]},
-        }
-        text = "pods are taken to reach their own nodes only as cluster policies allow"
-        assert self.listed(self.POD, ONE, denied) == ([text] if is_named else [])
-        host = pod("y/host", hostNetwork=True, nodeName="one", addresses=["192.168.0.5"])
-        assert self.listed(self.POD, host, denied) == ([text] if is_named else [])
-
-    def test_a_pod_on_some_nodes_network_may_reach_isolated_pods(self) -> None:
-        found = ["y/DaemonSet/agent may run on the node of an isolated pod"]
-        assert self.listed(pod("x/a"), self.AGENT, CLOSED) == found
-        assert self.listed(self.POD, self.AGENT, CLOSED) == found
-        assert self.listed(pod("x/a"), HOST, CLOSED) == ["y/host may run on the node of an isolated pod"]
-        assert self.listed(pod("x/a"), self.AGENT) == [], "not isolated"
-        assert self.listed(pod("x/a", nodeName="two"), HOST, CLOSED) == [], "both nodes are known"
-
-    @staticmethod
-    def of_hosts(*objects: Object) -> list[str]:
-        state = state_of(objects)
-        return [one.partition(":")[0] for one in listed_host_assumptions(state, list(state.members()))]
-
-    def test_a_pod_on_the_nodes_network_counts_as_the_node_of_a_pod_that_would_deny_it_something(self) -> None:
-        one_of = ["y/host uses the network of its node"]
-        host = HOST | {"status": {"podIP": "192.168.0.1", "podIPs": [{"ip": "192.168.0.1"}]}}
-        for objects in ([HOST], [HOST, ONE], [host]):
-            assert self.of_hosts(self.POD, *objects, CLOSED) == one_of
-            assert self.of_hosts(self.POD, *objects) == [], "not isolated"
-            assert self.of_hosts(pod("x/a", nodeName="two"), *objects, CLOSED) == [], "on another node"
-            assert self.of_hosts(pod("x/a"), *objects, CLOSED) == [], "other lines say that its node is not known"
-        admitted = policy("x/closed", ingress=[admits(block("192.168.0.0/24"))])
-        assert self.of_hosts(self.POD, host, ONE, admitted) == [], "allowed anyway"
-        agent = pod("y/agent", hostNetwork=True, nodeName="one")
-        assert self.of_hosts(self.POD, agent, HOST, CLOSED) == ["y/agent, y/host use the network of their nodes"]

@@ -25,8 +25,8 @@ from ringfence.analysis.differences.what_changed import (
 from ringfence.analysis.lists import (
     ConnectionFilter,
     PodGroup,
-    connection_assumptions,
     exposure,
+    list_assumptions,
     list_connections,
     pod_groups,
 )
@@ -56,8 +56,8 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
     """All that passes in a cluster. `possible` is None if pods that do not exist yet are left out.
 
     `workloads` says of each whether it has several pods. Of two ends, `connections` has one entry, except that disjoint
-    addresses have one each. `plugin` is the network plugin that is taken to enforce the policies, as `--plugin` names
-    it; empty for upstream's meaning.
+    addresses have one each. `assumptions` are in words that do not change with the pods. `plugin` is the network plugin
+    that is taken to enforce the policies, as `--plugin` names it; empty for upstream's meaning.
     """
 
     workloads: Mapping[Reference, bool]
@@ -105,7 +105,7 @@ def take_snapshot(state: State, *, possible: bool = True) -> ClusterSnapshot:
         {(one.source, one.destination): one.traffic for one in listed},
         frozenset(isolated),
         frozenset(_possible(state, groups)) if possible and not state.enforced_by else None,
-        frozenset(connection_assumptions(state)),
+        list_assumptions(state).in_general(),
         state.enforced_by.argument if state.enforced_by else "",
     )
 

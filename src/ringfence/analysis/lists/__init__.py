@@ -10,13 +10,7 @@ from ringfence.analysis.lists.connection_filters import (
     list_selector,
 )
 from ringfence.analysis.lists.connection_lists import list_connections
-from ringfence.analysis.lists.connections import (
-    Connection,
-    ListAssumptions,
-    connection_assumptions,
-    list_assumptions,
-    subject_assumptions,
-)
+from ringfence.analysis.lists.connections import Connection
 from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.analysis.lists.folded_views import (
@@ -38,6 +32,12 @@ from ringfence.analysis.lists.isolated_workloads import (
     isolation,
     isolation_of,
     label_assumptions,
+)
+from ringfence.analysis.lists.listed_assumptions import (
+    ListAssumptions,
+    connection_assumptions,
+    list_assumptions,
+    subject_assumptions,
 )
 from ringfence.analysis.lists.reach import PodCollection, Reach, peers_allowed
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow

@@ -6,41 +6,27 @@ it, so one that can only have one pod has none. A node always reaches the pods o
 pods only, because the pods of a workload may be on different nodes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, partial, reduce
-from operator import or_
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ClusterPart, ConnectionFilter
+from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ConnectionFilter
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.engine.answers import (
-    AssumedMatches,
     ConnectivityRow,
-    ListedPairs,
-    UndefinedOrder,
     allowed_addresses,
     connectivity_rows,
     exempt_addresses,
     is_exempt,
-    list_matches,
-    listed_host_assumptions,
-    listed_node_assumptions,
-    priorities_outside,
-    priority_sentences,
-    subject_matches,
-    unknown_label_text,
-    values_named,
 )
-from ringfence.engine.doubts import doubt_text
-from ringfence.engine.population import Member, Reference
+from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.plugins import OwnNode
 from ringfence.sets import bitsets
-from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sets.partitions import Partition, merged
-from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -116,120 +102,6 @@ def connection_rows(
             for outside, traffic in wanted.sources.parts(incoming):
                 if passing := traffic & destination.asked:
                     yield Connection(outside, destination.reference, passing)
-
-
-class ListAssumptions(msgspec.Struct, frozen=True):
-    """What a list of connections assumes: `matches` are about the pods that the peers of rules match.
-
-    Of a list about subjects, `facts` are equal at two moments if no policy of theirs assumes anything else of any peer.
-    """
-
-    general: tuple[str, ...]
-    matches: AssumedMatches
-    priorities: tuple[str, ...]
-    facts: frozenset[object] = frozenset()
-
-    def sentences(self) -> tuple[str, ...]:
-        """What is assumed, in words, each once."""
-        return tuple(dict.fromkeys((*self.general, *self.matches.sentences(), *self.priorities)))
-
-
-def connection_assumptions(
-    state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
-) -> tuple[str, ...]:
-    """What a list of connections assumes: which policies are not read that may select its pods, which labels that
-    policies name have an unknown value, what holds between pods and their nodes, and whom the peers of rules match.
-
-    With a `namespace`, only what is about the pods of this namespace. What is assumed about the peers of rules is that
-    of the connections that are `wanted`; by default, of all with an end in the namespace.
-    """
-    return list_assumptions(state, namespace, wanted).sentences()
-
-
-def list_assumptions(
-    state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
-) -> ListAssumptions:
-    """What a list of connections assumes, as values: as `connection_assumptions`."""
-    pods = list(state.members() if namespace is None else state.members_in(namespace))
-    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
-    listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
-    nodes = (
-        *listed_node_assumptions(state, pods, listed.destinations.reach),
-        *listed_host_assumptions(state, pods),
-    )
-    return ListAssumptions(
-        (*_limits(state), *doubts, *_unknown_labels(state, pods), *nodes),
-        list_matches(state, _pairs(state, listed), _asked(state, listed)),
-        tuple(priority_sentences(_priorities_outside(state, listed))),
-    )
-
-
-def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumptions:
-    """What is assumed of all connections of some pods by the policies that select them, apart from those of the peers.
-
-    Labels with an unknown value are those of all pods: whichever has it may be a peer.
-    """
-    everyone = list(state.members())
-    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(subjects))
-    nodes = listed_node_assumptions(state, subjects)
-    outside = priority_sentences(
-        order
-        for direction in Direction
-        for order in priorities_outside(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
-    )
-    found = subject_matches(state, Direction, subjects, everyone)
-    return ListAssumptions(
-        (*_limits(state), *doubts, *_unknown_labels(state, everyone), *nodes),
-        found.matches,
-        tuple(outside),
-        found.facts,
-    )
-
-
-def _limits(state: State) -> Iterator[str]:
-    if only := state.only_namespace:
-        yield f"only namespace {only} could be read: connections with pods of others are not listed"
-
-
-def _unknown_labels(state: State, pods: Iterable[Member]) -> Iterator[str]:
-    """What is assumed of the labels of pods whose values are not known and that policies name."""
-    named = cache(partial(values_named, state))
-    for pod in pods:
-        for label in pod.unknown_labels:
-            if (values := named(label)) and not pod.host_network:
-                yield unknown_label_text(pod, label, values)
-
-
-def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
-    """The pairs of pods that a list is about: those of which one is in its part of the cluster."""
-    sources, destinations = (
-        list(state.members() if side.pods is None else side.pods) for side in (wanted.sources, wanted.destinations)
-    )
-    if wanted.part.is_whole:
-        yield sources, destinations
-        return
-    yield [pod for pod in sources if wanted.part.contains(pod)], destinations
-    yield sources, [pod for pod in destinations if wanted.part.contains(pod)]
-
-
-def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[UndefinedOrder]:
-    """The policies with the same priority whose order is assumed, about the addresses outside the cluster of a list."""
-    asked = _asked(state, wanted)
-    for direction, side, other in (
-        (Direction.EGRESS, wanted.sources, wanted.destinations),
-        (Direction.INGRESS, wanted.destinations, wanted.sources),
-    ):
-        pods = state.members() if side.pods is None else side.pods
-        subjects = [pod for pod in pods if wanted.part.contains(pod)]
-        yield from priorities_outside(state, subjects, direction, other.reach, asked)
-
-
-def _asked(state: State, wanted: ConnectionFilter) -> Traffic:
-    """The traffic that a list is about at any of its destinations."""
-    if wanted.destinations.pods is None and wanted.destinations.ports.is_everything:
-        return ALL_TRAFFIC
-    pods = state.members() if wanted.destinations.pods is None else wanted.destinations.pods
-    return reduce(or_, {wanted.destinations.asked(pod) for pod in pods}, NO_TRAFFIC)
 
 
 def _with_own_node(

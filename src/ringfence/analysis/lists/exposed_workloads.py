@@ -17,7 +17,7 @@ import msgspec
 from ringfence.analysis.endpoints import Endpoint, internet_addresses, represented_alone
 from ringfence.analysis.lists.checked_examples import SaidOfPods, checked_examples
 from ringfence.analysis.lists.isolated_workloads import label_assumptions
-from ringfence.engine.answers import UndefinedOrder, priorities_of_stack, priorities_outside, priority_sentences
+from ringfence.engine.answers import UndefinedOrder, assumed_orders, priorities_of_stack, priorities_outside
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity, Member, Reference
@@ -219,7 +219,7 @@ class _Exposed:
 
         The other side is not looked at: it may deny what these policies disagree about.
         """
-        return priority_sentences(self._undefined_orders(members))
+        return map(str, assumed_orders(self._undefined_orders(members)))
 
     def _undefined_orders(self, members: Sequence[Member]) -> Iterator[UndefinedOrder]:
         tiers, families = self._state.tiers, self._state.population.decisive_families()

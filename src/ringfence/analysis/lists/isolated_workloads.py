@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.engine.answers import unknown_label_text
+from ringfence.engine.answers import AssumedLabel
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, Profile
 from ringfence.engine.population import Member, Reference
@@ -179,7 +179,7 @@ def label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
         for label in member.unknown_labels:
             named = {value for term in terms if term.key == label.key for value in term.values}
             if values := sorted(filter(label.may_be, named)):
-                yield unknown_label_text(member, label, values)
+                yield str(AssumedLabel(member, label, tuple(values)))
 
 
 def _names(policies: Iterable[NamedPolicy]) -> str:

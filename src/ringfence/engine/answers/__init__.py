@@ -7,12 +7,13 @@ from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
 from ringfence.engine.answers.equal_priorities import UndefinedOrder
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
-from ringfence.engine.answers.listed_priorities import priorities_of_stack, priorities_outside, priority_sentences
+from ringfence.engine.answers.listed_nodes import assumed_of_hosts, listed_node_assumptions
+from ringfence.engine.answers.listed_priorities import assumed_orders, priorities_of_stack, priorities_outside
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
-from ringfence.engine.answers.own_nodes import assumed_about_own_node, listed_host_assumptions, listed_node_assumptions
+from ringfence.engine.answers.own_nodes import assumed_about_own_node
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, allowing_rules, reasons_by_tier
-from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
+from ringfence.engine.answers.unknown_labels import AssumedLabel, values_named
 from ringfence.engine.answers.verdicts import (
     Families,
     LedPort,
@@ -29,6 +30,7 @@ from ringfence.engine.answers.verdicts import (
 from ringfence.engine.policies import End, end_text
 
 __all__ = [
+    "AssumedLabel",
     "AssumedMatches",
     "Bystander",
     "Certainty",
@@ -52,6 +54,8 @@ __all__ = [
     "allowing_rules",
     "allows",
     "assumed_about_own_node",
+    "assumed_of_hosts",
+    "assumed_orders",
     "changed_addresses",
     "changed_peers",
     "connectivity_rows",
@@ -60,12 +64,10 @@ __all__ = [
     "explain",
     "is_exempt",
     "list_matches",
-    "listed_host_assumptions",
     "listed_node_assumptions",
     "node_addresses",
     "priorities_of_stack",
     "priorities_outside",
-    "priority_sentences",
     "reasons_by_tier",
     "side_row",
     "side_traffic",
@@ -76,6 +78,5 @@ __all__ = [
     "traffic_by_part",
     "traffic_through_service",
     "trait_effects",
-    "unknown_label_text",
     "values_named",
 ]

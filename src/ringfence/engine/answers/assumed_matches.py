@@ -1,4 +1,4 @@
-"""What a list of answers assumes about whom policies match: as values that can be compared, and as sentences.
+"""What a list of answers assumes about pods: as values that can be compared, and as sentences.
 
 Several pods about which the same is assumed are one sentence, in which they are counted and one of them is named. So
 are several policies that are taken not to apply to the same hostNetwork pods.
@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from ringfence.engine.policies import MatchAssumption, pods_text
+from ringfence.engine.policies import Assumption, pods_text
 from ringfence.engine.population import Member
 
 _MOST_POLICIES: Final = 3
+_SOME_PODS: Final = "some pods"
 
 
 class AssumedMatches(msgspec.Struct, frozen=True):
@@ -22,8 +23,19 @@ class AssumedMatches(msgspec.Struct, frozen=True):
     That policies do not apply to these is assumed; `unapplied` has the pods by the name of the policy.
     """
 
-    about: Mapping[MatchAssumption, frozenset[frozenset[Member]]]
+    about: Mapping[Assumption, frozenset[frozenset[Member]]]
     unapplied: Mapping[str, frozenset[Member]]
+
+    def and_of(self, about: Mapping[Assumption, frozenset[Member]]) -> "AssumedMatches":
+        """The same, and what else is assumed about some pods."""
+        others = {one: frozenset((pods,)) for one, pods in about.items()}
+        return AssumedMatches({**others, **self.about}, self.unapplied)
+
+    def in_general(self) -> Iterator[str]:
+        """What is assumed, in words that do not change with the pods."""
+        yield from (assumption.of(_SOME_PODS, several=True) for assumption in self.about)
+        for policy in self.unapplied:
+            yield f"{_SOME_PODS} use their nodes' network: {policy} is taken not to apply to them"
 
     def sentences(self) -> Iterator[str]:
         """What is assumed, in words."""

@@ -22,9 +22,9 @@ from ringfence.engine.answers.listed_priorities import EqualPriorities
 from ringfence.engine.answers.listed_subjects import ListedSubjects, subjects_by_policies
 from ringfence.engine.policies import (
     Action,
+    Assumption,
     CompiledPolicy,
     CompiledRule,
-    MatchAssumption,
     Peers,
     PodSelection,
     Profile,
@@ -101,7 +101,7 @@ def _both_sides(state: State, pairs: Iterable[ListedPairs], asked: Traffic) -> _
 
 
 def _assumed(state: State, sides: _Sides) -> AssumedMatches:
-    found: defaultdict[MatchAssumption, set[frozenset[Member]]] = defaultdict(set)
+    found: defaultdict[Assumption, set[frozenset[Member]]] = defaultdict(set)
     unapplied: defaultdict[str, set[Member]] = defaultdict(set)
     for side, other in sides:
         for assumption, pods in side.assumed(other):
@@ -126,7 +126,7 @@ class _PlacedRule(NamedTuple):
 class _Uncertain(NamedTuple):
     """What is assumed about some identities; of hostNetwork pods, only about `hosts`."""
 
-    assumption: MatchAssumption
+    assumption: Assumption
     bits: Bitset
     hosts: Sequence[Member]
 
@@ -156,10 +156,10 @@ class _ListedSide:
         self._priorities = EqualPriorities(state, asked)
         self.peers = peers
         self._sure: dict[tuple[Peers, tuple[Family, ...]], Bitset] = {}
-        self._doubtful: dict[CompiledRule, list[tuple[MatchAssumption, Bitset]]] = {}
-        self._found: defaultdict[MatchAssumption, _Found] = defaultdict(_Found)
+        self._doubtful: dict[CompiledRule, list[tuple[Assumption, Bitset]]] = {}
+        self._found: defaultdict[Assumption, _Found] = defaultdict(_Found)
 
-    def assumed(self, other: "_ListedSide | None") -> Iterator[tuple[MatchAssumption, frozenset[Member]]]:
+    def assumed(self, other: "_ListedSide | None") -> Iterator[tuple[Assumption, frozenset[Member]]]:
         """What is assumed in the answers about any of the subjects and any other peer, and of which peers.
 
         Where the other side of a pair surely denies everything, the answer does not depend on it.
@@ -215,8 +215,8 @@ class _ListedSide:
     def _uncertain(self, group: ListedSubjects) -> Iterator[_Uncertain]:
         """What the policies of a group assume, and about which peers."""
         meeting = reduce(or_, map(self._state.population.in_family, group.families))
-        for text, bits in self._priorities.deciding(group):
-            yield _Uncertain(MatchAssumption((text, "")), bits & meeting, self.peers.hosts)
+        for assumption, bits in self._priorities.deciding(group):
+            yield _Uncertain(assumption, bits & meeting, self.peers.hosts)
         rules = [
             _PlacedRule(profile, policy, rule)
             for profile in group.stack
@@ -277,7 +277,7 @@ class _ListedSide:
             return True
         return any(pod.node != host.node for pod in group.members())
 
-    def _doubts(self, placed: _PlacedRule) -> list[tuple[MatchAssumption, Bitset]]:
+    def _doubts(self, placed: _PlacedRule) -> list[tuple[Assumption, Bitset]]:
         """What is assumed about which identities so that a rule matches them, or does not."""
         if placed.rule not in self._doubtful:
             self._doubtful[placed.rule] = [
@@ -287,12 +287,12 @@ class _ListedSide:
             ]
         return self._doubtful[placed.rule]
 
-    def _about_namespaces(self, rule: CompiledRule) -> Iterator[tuple[MatchAssumption, Bitset]]:
+    def _about_namespaces(self, rule: CompiledRule) -> Iterator[tuple[Assumption, Bitset]]:
         for selection in rule.peers.selections:
             for namespace, assumption in self._unsettled(selection):
                 yield assumption, self._selected(PodSelection(selection.pods, namespace=namespace))
 
-    def _about_addresses(self, placed: _PlacedRule) -> Iterator[tuple[MatchAssumption, Bitset]]:
+    def _about_addresses(self, placed: _PlacedRule) -> Iterator[tuple[Assumption, Bitset]]:
         if not self.peers.without_address or not placed.rule.peers.block:
             return
         # What a block is taken to contain is the same for all pods without an address.
@@ -310,7 +310,7 @@ class _ListedSide:
             if one.match.field in _FIELDS_OF_ADDRESSES and one.match.assumption:
                 yield msgspec.structs.replace(one.match.assumption, pod=None), bits_of(self.peers.without_address)
 
-    def _unsettled(self, selection: PodSelection) -> Iterator[tuple[str, MatchAssumption]]:
+    def _unsettled(self, selection: PodSelection) -> Iterator[tuple[str, Assumption]]:
         """The namespaces about whose labels something is assumed, because a selection reads them."""
         if selection.namespaces is not None:
             for name in self.peers.undefined_namespaces:

@@ -22,6 +22,7 @@ from ringfence.engine.policies import (
     EVERYONE,
     NETWORK_POLICY_TIER,
     Action,
+    Assumption,
     CompiledPolicy,
     CompiledRule,
     OwnPorts,
@@ -52,14 +53,14 @@ class EqualPriorities:
         self._later: dict[object, Partition[Bitset, Traffic]] = {}
         self._folded = _Folded()
 
-    def deciding(self, group: ListedSubjects) -> Iterator[tuple[str, Bitset]]:
-        """The sentence about such policies, and the peers for which their order decides."""
+    def deciding(self, group: ListedSubjects) -> Iterator[tuple[Assumption, Bitset]]:
+        """What is assumed about such policies, and the peers for which their order decides."""
         for equals in _equals(group.stack):
             for family in group.families:
                 for conflict in self._found(equals, group.own, family):
                     later = self._allowed_later(equals, group.own, family) if conflict.depends else []
                     if bits := reduce(or_, conflict.extents(later), 0) & self._state.population.in_family(family):
-                        yield self._folded.sentence(conflict.order(later)), bits
+                        yield self._folded.assumption(conflict.order(later)), bits
 
     def _found(self, equals: "_Equals", own: OwnPorts, family: Family) -> "list[_Conflict | _Many]":
         key = (equals.stack, equals.policies, own, family)
@@ -88,21 +89,29 @@ def priorities_outside(
         yield from priorities_of_stack(group.stack, evaluate, asked, known[group.own])
 
 
-def priority_sentences(orders: Iterable[UndefinedOrder]) -> Iterator[str]:
-    """Sentences about the order of policies, each once: one for each priority that many policies have."""
-    yield from dict.fromkeys(map(_Folded().sentence, orders))
+def assumed_orders(orders: Iterable[UndefinedOrder]) -> Iterator[Assumption]:
+    """What is assumed about the order of policies, each once: one for each priority that many policies have."""
+    yield from dict.fromkeys(map(_Folded().assumption, orders))
 
 
 class _Folded:
-    """Sentences about the order of policies, the same about all that are among many of one priority of a tier."""
+    """Assumptions about the order of policies, the same about all that are among many of one priority of a tier."""
 
     def __init__(self) -> None:
-        self._about_many: dict[tuple[str, int], str] = {}
+        self._about_many: dict[tuple[str, int], Assumption] = {}
 
-    def sentence(self, order: UndefinedOrder) -> str:
+    def assumption(self, order: UndefinedOrder) -> Assumption:
         if not order.many:
-            return str(order)
-        return self._about_many.setdefault((order.tier, order.first.priority), str(order))
+            return _assumption(order)
+        key = (order.tier, order.first.priority)
+        if key not in self._about_many:
+            self._about_many[key] = _assumption(order)
+        return self._about_many[key]
+
+
+def _assumption(order: UndefinedOrder) -> Assumption:
+    policies = order.many or (order.first, order.second)
+    return Assumption((str(order), ""), unordered=frozenset(f"{one.kind_name} {one}" for one in policies))
 
 
 def priorities_of_stack(

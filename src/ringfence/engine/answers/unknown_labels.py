@@ -35,6 +35,25 @@ class _Choice(msgspec.Struct, frozen=True):
     value: str
 
 
+class AssumedLabel(msgspec.Struct, frozen=True):
+    """That a label of a template's pods has none of some `values`, of which selectors name each."""
+
+    pod: Member
+    label: UnknownLabel
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        listed = " or ".join(self.values)
+        if self.label.differs_by_pod:
+            return f"the label {self.label.key} differs between the pods of {self.pod}: it is taken not to be {listed}"
+        return f"the value of the label {self.label.key} of {self.pod} is not known: it is taken not to be {listed}"
+
+    def in_general(self) -> Iterator[str]:
+        """What is assumed about each value, in words that do not change with the pods."""
+        for value in self.values:
+            yield f"the label {self.label.key} of some pods is not known: it is taken not to be {value}"
+
+
 def unknown_label_assumptions(side: Side) -> Iterator[str]:
     """The labels of both ends that would make the answer of a side another, with the values that would."""
     ends = [(True, side.subject), (False, side.peer)]
@@ -52,15 +71,7 @@ def unknown_label_assumptions(side: Side) -> Iterator[str]:
         for label in pod.unknown_labels:
             found = {one.value for one in deciding if one.is_subject is is_subject and one.label is label}
             if found:
-                yield unknown_label_text(pod, label, sorted(found))
-
-
-def unknown_label_text(pod: Member, label: UnknownLabel, values: Sequence[str]) -> str:
-    """The assumption about one label of a template's pods: that its value is none of `values`."""
-    listed = " or ".join(values)
-    if label.differs_by_pod:
-        return f"the label {label.key} differs between the pods of {pod}: it is taken not to be {listed}"
-    return f"the value of the label {label.key} of {pod} is not known: it is taken not to be {listed}"
+                yield str(AssumedLabel(pod, label, tuple(sorted(found))))
 
 
 def values_named(state: State, label: UnknownLabel) -> list[str]:

@@ -2,8 +2,8 @@
 
 from ringfence.engine.policies.cluster_policies import compile_cluster_policy
 from ringfence.engine.policies.matching import (
+    Assumption,
     End,
-    MatchAssumption,
     PeerMatch,
     end_text,
     host_network_assumption,
@@ -45,11 +45,11 @@ __all__ = [
     "NO_OWN_PORTS",
     "Action",
     "AddressRule",
+    "Assumption",
     "CompiledPolicy",
     "CompiledRule",
     "End",
     "IdentitySelections",
-    "MatchAssumption",
     "NetworkPolicyTier",
     "NodePeers",
     "OwnPorts",

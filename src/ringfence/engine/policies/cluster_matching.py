@@ -7,8 +7,8 @@ identities at once; a property test holds the two together.
 from collections.abc import Iterable
 
 from ringfence.engine.policies.matching import (
+    Assumption,
     End,
-    MatchAssumption,
     PeerMatch,
     address_match,
     end_text,
@@ -96,8 +96,8 @@ def _match_networks(networks: Iterable[str], end: End, families: tuple[Family, .
     if isinstance(end, Addresses):
         return address_match(written, meant, meant, end, "networks")
     if not end.addresses:
-        covering = any(network.prefixlen == 0 for _, network in blocks)
-        return unknown_address_match(written, covering, end, "networks")
+        covered = [network for _, network in blocks if network.prefixlen == 0]
+        return unknown_address_match(written, meant, covered, end, "networks")
     return _match_pod_address(written, meant, end, families, "networks")
 
 
@@ -120,14 +120,14 @@ def _match_nodes(selector: Selector, end: End, families: tuple[Family, ...], con
     if isinstance(end, Addresses):
         match = address_match(written, meant, meant, end, "nodes")
     elif not end.addresses:
-        match = unknown_address_match(written, False, end, "nodes")
+        match = unknown_address_match(written, meant, [], end, "nodes")
     else:
         match = _match_pod_address(written, meant, end, families, "nodes")
     is_about_nodes = isinstance(end, Addresses) or (end.host_network and end.addresses)
     if match.matches or context.addresses_of_nodes(EVERYTHING) or not is_about_nodes:
         return match
     missing = "no Node object is in the input: "
-    taken = MatchAssumption((f"{missing}{end_text(end)} is taken not to be an address of a node", ""))
+    taken = Assumption((f"{missing}{end_text(end)} is taken not to be an address of a node", ""))
     return PeerMatch(False, match.reason, match.field, taken)
 
 
@@ -137,4 +137,4 @@ def _match_domain_names(names: Iterable[str], end: End) -> PeerMatch:
         return PeerMatch(False, f"{written} are names of servers outside the cluster", "domainNames")
     reason = f"the addresses of {written} are not known, so they are taken not to contain {end_text(end)}"
     missing = f"the addresses that {', '.join(names)} resolve to are not known: they are taken not to contain"
-    return PeerMatch(False, reason, "domainNames", MatchAssumption((f"{missing} {end_text(end)}", "")))
+    return PeerMatch(False, reason, "domainNames", Assumption((f"{missing} {end_text(end)}", "")))

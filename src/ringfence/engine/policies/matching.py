@@ -4,7 +4,7 @@ The functions here answer for a single peer and a single end what `selection` an
 property test holds the two together.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,22 +14,26 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.model.metadata import LabelSelector
 from ringfence.model.objects import IPBlock, NetworkPolicyPeer
 from ringfence.model.selectors import Operator, Selector, Term, compile_selector
-from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family, address_text
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family, Network, address_text
 
 End = Member | Addresses
 """A pod, or addresses outside the cluster. A statement about several addresses is true for each of them."""
 
 
-class MatchAssumption(msgspec.Struct, frozen=True):
+class Assumption(msgspec.Struct, frozen=True):
     """A fact that is missing, and what is taken to be so.
 
     The sentence about a pod is given as what stands before and after its name, and before and after the names of
-    several. One about a namespace is complete.
+    several. One about a namespace is complete. What the sentence says is given as values, too, where another sentence
+    can say the same or more: that the addresses of a pod lie `outside` of some, or that policies are `unordered`, which
+    are given by kind and name.
     """
 
     of_one: tuple[str, str]
     of_several: tuple[str, str] | None = None
     pod: Member | None = None
+    outside: "OutsideOf | None" = None
+    unordered: frozenset[str] = frozenset()
 
     def of(self, names: str, *, several: bool) -> str:
         """The sentence about the pod, or the pods, that `names` stands for."""
@@ -40,6 +44,16 @@ class MatchAssumption(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.of(str(self.pod), several=False)
+
+
+class OutsideOf(msgspec.Struct, frozen=True):
+    """That no address of a pod is one of some `addresses`.
+
+    Where a peer stands for all addresses of some `families` but these, the pod is taken to have one of such a family.
+    """
+
+    addresses: Addresses
+    families: tuple[Family, ...] = ()
 
 
 def pods_text(pods: Collection[Member]) -> str:
@@ -58,7 +72,7 @@ class PeerMatch(msgspec.Struct, frozen=True):
     matches: bool
     reason: str
     field: str = ""
-    assumption: MatchAssumption | None = None
+    assumption: Assumption | None = None
     partial: bool = False
 
 
@@ -136,20 +150,20 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
     return PeerMatch(False, reason, field, assumption)
 
 
-def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> MatchAssumption | None:
+def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> Assumption | None:
     """What is missing to be sure whether a selector matches a namespace; its name alone may settle it."""
     about_name = [term for term in selector.terms if term.key == NAME_LABEL]
     settled = len(about_name) == len(selector.terms) or not Selector(tuple(about_name)).matches({NAME_LABEL: namespace})
     if settled or namespaces.is_defined(namespace):
         return None
     missing = f"no Namespace object for {namespace} is in the input"
-    return MatchAssumption((f"{missing}: it is taken to have no label but {NAME_LABEL}={namespace}", ""))
+    return Assumption((f"{missing}: it is taken to have no label but {NAME_LABEL}={namespace}", ""))
 
 
-def host_network_assumption(host: Member) -> MatchAssumption:
+def host_network_assumption(host: Member) -> Assumption:
     """What is taken to be so where a selector matches the labels of a hostNetwork pod."""
     plugins = "network plugins may, but most do not, match"
-    return MatchAssumption(
+    return Assumption(
         ("", f" uses its node's network: {plugins} it by its labels"),
         ("", f" use their nodes' network: {plugins} them by their labels"),
         host,
@@ -176,7 +190,8 @@ def _match_block(
     if isinstance(end, Addresses):
         return address_match(written, meant, literally, end, "ipBlock")
     if not end.addresses:
-        return unknown_address_match(written, network.prefixlen == 0 and bool(meant), end, "ipBlock")
+        covered = [network] if network.prefixlen == 0 and meant else []
+        return unknown_address_match(written, meant, covered, end, "ipBlock")
     outside = [
         address_text(family, number)
         for family, number in end.addresses
@@ -208,21 +223,27 @@ def address_match(written: str, meant: Addresses, literally: Addresses, end: Add
     return PeerMatch(True, f"{written} contains {part}{end_text(end)}{because}", field, partial=partial)
 
 
-def unknown_address_match(written: str, covers_family: bool, member: Member, field: str) -> PeerMatch:
-    """Whether a peer that stands for addresses is taken to match a pod whose address is not known."""
-    unknown = f"the address of {member} is not known"
-    if covers_family:
+def unknown_address_match(
+    written: str, meant: Addresses, covered: Sequence[Network], member: Member, field: str
+) -> PeerMatch:
+    """Whether a peer that means some addresses is taken to match a pod whose address is not known.
+
+    `covered` are the address families that the peer stands for, each as a network, apart from its exceptions.
+    """
+    if covered:
         reason = f"{written} covers a whole address family"
-        return PeerMatch(True, reason, field, _address_assumption(member, f"to lie in {written}"))
-    reason = f"{unknown}, so {written} is taken not to contain it"
-    return PeerMatch(False, reason, field, _address_assumption(member, f"not to lie in {written}"))
+        outside = OutsideOf(Addresses.of(*covered) - meant, tuple(Family(one.version) for one in covered))
+        return PeerMatch(True, reason, field, _address_assumption(member, f"to lie in {written}", outside))
+    reason = f"the address of {member} is not known, so {written} is taken not to contain it"
+    return PeerMatch(False, reason, field, _address_assumption(member, f"not to lie in {written}", OutsideOf(meant)))
 
 
-def _address_assumption(member: Member, taken: str) -> MatchAssumption:
-    return MatchAssumption(
+def _address_assumption(member: Member, taken: str, outside: OutsideOf) -> Assumption:
+    return Assumption(
         ("the address of ", f" is not known: it is taken {taken}"),
         ("the addresses of ", f" are not known: they are taken {taken}"),
         member,
+        outside,
     )
 
 

@@ -1,0 +1,159 @@
+"""What a list of connections assumes: as values that can be compared, and as sentences."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial, reduce
+from operator import or_
+
+import msgspec
+
+from ringfence.analysis.lists.connection_filters import ClusterPart, ConnectionFilter
+from ringfence.engine.answers import (
+    AssumedLabel,
+    AssumedMatches,
+    ListedPairs,
+    UndefinedOrder,
+    assumed_of_hosts,
+    assumed_orders,
+    list_matches,
+    listed_node_assumptions,
+    priorities_outside,
+    subject_matches,
+    values_named,
+)
+from ringfence.engine.doubts import doubt_text
+from ringfence.engine.policies import Assumption
+from ringfence.engine.population import Member
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.model.unread_policies import UnreadPolicy
+from ringfence.sets.addresses import ALL_ADDRESSES
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+Doubted = tuple[UnreadPolicy, Direction]
+"""A policy that is not read, and a direction in which it may change what some pods may do."""
+
+
+class ListAssumptions(msgspec.Struct, frozen=True):
+    """What a list of connections assumes.
+
+    `doubts` are about policies that are not read, `labels` about those of which selectors name values, `matches` about
+    the pods that the peers of rules match, and about hostNetwork pods, `priorities` about policies whose order is not
+    defined. Of a list about subjects, `facts` are equal at two moments if no policy of theirs assumes anything else of
+    any peer.
+    """
+
+    general: tuple[str, ...]
+    doubts: tuple[Doubted, ...]
+    labels: tuple[AssumedLabel, ...]
+    matches: AssumedMatches
+    priorities: tuple[Assumption, ...]
+    facts: frozenset[object] = frozenset()
+
+    def sentences(self) -> tuple[str, ...]:
+        """What is assumed, in words, each once."""
+        doubts = (doubt_text(policy, direction) for policy, direction in self.doubts)
+        about_pods = (*map(str, self.labels), *self.matches.sentences())
+        return tuple(dict.fromkeys((*self.general, *doubts, *about_pods, *map(str, self.priorities))))
+
+    def in_general(self) -> frozenset[str]:
+        """What is assumed, in words that change neither with the pods nor with the files that policies are in."""
+        doubts = (doubt_text(policy, direction, with_place=False) for policy, direction in self.doubts)
+        labels = (text for one in self.labels for text in one.in_general())
+        return frozenset((*self.general, *doubts, *labels, *self.matches.in_general(), *map(str, self.priorities)))
+
+
+def connection_assumptions(
+    state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
+) -> tuple[str, ...]:
+    """What a list of connections assumes: which policies are not read that may select its pods, which labels that
+    policies name have an unknown value, what holds between pods and their nodes, and whom the peers of rules match.
+
+    With a `namespace`, only what is about the pods of this namespace. What is assumed about the peers of rules is that
+    of the connections that are `wanted`; by default, of all with an end in the namespace.
+    """
+    return list_assumptions(state, namespace, wanted).sentences()
+
+
+def list_assumptions(
+    state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
+) -> ListAssumptions:
+    """What a list of connections assumes, as values: as `connection_assumptions`."""
+    pods = list(state.members() if namespace is None else state.members_in(namespace))
+    listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
+    matches = list_matches(state, _pairs(state, listed), _asked(state, listed))
+    return ListAssumptions(
+        (*_limits(state), *listed_node_assumptions(state, pods, listed.destinations.reach)),
+        tuple(state.doubts.selecting_any(pods)),
+        tuple(_unknown_labels(state, pods)),
+        matches.and_of(assumed_of_hosts(state, pods)),
+        tuple(assumed_orders(_priorities_outside(state, listed))),
+    )
+
+
+def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumptions:
+    """What is assumed of all connections of some pods by the policies that select them, apart from those of the peers.
+
+    Labels with an unknown value are those of all pods: whichever has it may be a peer.
+    """
+    everyone = list(state.members())
+    outside = assumed_orders(
+        order
+        for direction in Direction
+        for order in priorities_outside(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
+    )
+    found = subject_matches(state, Direction, subjects, everyone)
+    hosts = assumed_of_hosts(state, subjects)
+    return ListAssumptions(
+        (*_limits(state), *listed_node_assumptions(state, subjects)),
+        tuple(state.doubts.selecting_any(subjects)),
+        tuple(_unknown_labels(state, everyone)),
+        found.matches.and_of(hosts),
+        tuple(outside),
+        found.facts | frozenset(hosts.items()),
+    )
+
+
+def _limits(state: State) -> Iterator[str]:
+    if only := state.only_namespace:
+        yield f"only namespace {only} could be read: connections with pods of others are not listed"
+
+
+def _unknown_labels(state: State, pods: Iterable[Member]) -> Iterator[AssumedLabel]:
+    """What is assumed of the labels of pods whose values are not known and that policies name."""
+    named = cache(partial(values_named, state))
+    for pod in pods:
+        for label in pod.unknown_labels:
+            if (values := named(label)) and not pod.host_network:
+                yield AssumedLabel(pod, label, tuple(values))
+
+
+def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
+    """The pairs of pods that a list is about: those of which one is in its part of the cluster."""
+    sources, destinations = (
+        list(state.members() if side.pods is None else side.pods) for side in (wanted.sources, wanted.destinations)
+    )
+    if wanted.part.is_whole:
+        yield sources, destinations
+        return
+    yield [pod for pod in sources if wanted.part.contains(pod)], destinations
+    yield sources, [pod for pod in destinations if wanted.part.contains(pod)]
+
+
+def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[UndefinedOrder]:
+    """The policies with the same priority whose order is assumed, about the addresses outside the cluster of a list."""
+    asked = _asked(state, wanted)
+    for direction, side, other in (
+        (Direction.EGRESS, wanted.sources, wanted.destinations),
+        (Direction.INGRESS, wanted.destinations, wanted.sources),
+    ):
+        pods = state.members() if side.pods is None else side.pods
+        subjects = [pod for pod in pods if wanted.part.contains(pod)]
+        yield from priorities_outside(state, subjects, direction, other.reach, asked)
+
+
+def _asked(state: State, wanted: ConnectionFilter) -> Traffic:
+    """The traffic that a list is about at any of its destinations."""
+    if wanted.destinations.pods is None and wanted.destinations.ports.is_everything:
+        return ALL_TRAFFIC
+    pods = state.members() if wanted.destinations.pods is None else wanted.destinations.pods
+    return reduce(or_, {wanted.destinations.asked(pod) for pod in pods}, NO_TRAFFIC)

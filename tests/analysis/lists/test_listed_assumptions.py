@@ -1,0 +1,70 @@
+"""What a list of connections assumes: that of the connections in it, in words with the pods, and without them."""
+
+from tests.engine.population.test_workloads import made
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import admits, block, labelled, pod, policy
+
+from ringfence.analysis.lists import connection_assumptions, connection_filter, list_assumptions
+from ringfence.engine.population import Reference
+
+SET = Reference("x", "StatefulSet", "db")
+AGENT = Reference("x", "DaemonSet", "agent")
+
+
+def test_the_list_assumes_that_unknown_labels_have_none_of_the_values_that_policies_name() -> None:
+    replica = labelled(**{"statefulset.kubernetes.io/pod-name": "db-0"})
+    state = cluster_of([made(SET), made(AGENT), policy("x/p", replica, ingress=[])]).state
+    (assumption,) = connection_assumptions(state)
+    assert "x/StatefulSet/db" in assumption
+    assert connection_assumptions(state, "x") == (assumption,)
+    assert connection_assumptions(state, "y") == ()
+
+
+class TestAssumptionsAboutPeers:
+    """They are those of the connections in the list."""
+
+    OBJECTS = (pod("x/a"), pod("y/b"), pod("z/c"), policy("x/p", ingress=[admits(block("10.0.0.0/8"))]))
+    TWO = "the addresses of 2 pods, such as y/b, are not known: they are taken not to lie in ipBlock 10.0.0.0/8"
+    ONE = "the address of y/b is not known: it is taken not to lie in ipBlock 10.0.0.0/8"
+
+    def test_a_namespace_limits_one_end_of_the_connections(self) -> None:
+        state = cluster_of(self.OBJECTS).state
+        assert connection_assumptions(state) == (self.TWO,)
+        assert connection_assumptions(state, "x") == (self.TWO,), "y/b -> x/a is about x"
+        assert connection_assumptions(state, "y") == (self.ONE,), "z/c -> x/a is not about y"
+
+    def test_endpoints_limit_both(self) -> None:
+        state = cluster_of(self.OBJECTS).state
+        to_others = connection_filter(state, "x", destinations=["y/b"])
+        from_one = connection_filter(state, "x", sources=["y/b"])
+        assert connection_assumptions(state, wanted=to_others) == ()
+        assert connection_assumptions(state, wanted=from_one) == (self.ONE,)
+
+
+def test_in_general_neither_pods_nor_files_are_named() -> None:
+    """So the words are the same for more pods, and for a policy that has moved."""
+    replicas = [labelled(**{"statefulset.kubernetes.io/pod-name": f"db-{number}"}) for number in (0, 1)]
+    unread = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {"name": "guard", "namespace": "x"},
+        "spec": {"endpointSelector": {}, "ingress": [{"fromEntities": ["cluster"]}]},
+    }
+    host = pod("y/host", {"app": "host"}, hostNetwork=True)
+    policies = [policy(f"x/p{number}", replica, ingress=[]) for number, replica in enumerate(replicas)]
+    blocks = policy("x/q", ingress=[admits(block("10.0.0.0/8"))])
+    of_hosts = policy("y/h", ingress=[])
+    objects = [made(SET), pod("y/b"), host, unread, *policies, blocks, of_hosts]
+    label = "the label statefulset.kubernetes.io/pod-name of some pods is not known: it is taken not to be"
+    found = list_assumptions(cluster_of(objects).state).in_general()
+    assert found == {
+        f"{label} db-0",
+        f"{label} db-1",
+        "CiliumNetworkPolicy.cilium.io x/guard is not read: it may change the ingress of the pods that it selects",
+        "the addresses of some pods are not known: they are taken not to lie in ipBlock 10.0.0.0/8",
+        "some pods may run on the node of an isolated pod: taken not to, where a node is not known; a node always "
+        "reaches the pods that run on it",
+        "some pods use their nodes' network: y/h is taken not to apply to them",
+    }
+    more = [pod("y/another"), pod("x/another")]
+    assert list_assumptions(cluster_of([*more, *objects]).state).in_general() == found
