@@ -14,25 +14,6 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ringfence.analysis.conversion import Conversion, convert
-from ringfence.analysis.differences import (
-    AffectingTrait,
-    ClusterDifference,
-    ClusterSnapshot,
-    ObjectPlaces,
-    RedundancyHere,
-    SnapshotDifference,
-    affecting_traits,
-    changed_arrows,
-    changes_of_policies_alone,
-    compare_snapshots,
-    difference,
-    difference_in_policies,
-    redundancy_here,
-    several_in_both,
-    take_snapshot,
-    with_plugin_causes,
-)
 from ringfence.analysis.endpoints import (
     AskedPorts,
     Endpoint,
@@ -60,7 +41,6 @@ from ringfence.analysis.lists import (
     list_connections,
     list_selector,
 )
-from ringfence.analysis.possible import Comparison, Redundancy, Relation, compare, policy_set, redundancy
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.cluster_input import ClusterInput
 from ringfence.engine.answers import trait_effects
@@ -72,6 +52,15 @@ from ringfence.plugins import UPSTREAM
 from ringfence.verdict import Verdict, explanation_of
 
 if TYPE_CHECKING:
+    from ringfence.analysis.conversion import Conversion
+    from ringfence.analysis.differences import (
+        AffectingTrait,
+        ClusterDifference,
+        ClusterSnapshot,
+        RedundancyHere,
+        SnapshotDifference,
+    )
+    from ringfence.analysis.possible import Comparison, Redundancy, Relation
     from ringfence.lint import LintConfiguration, LintFindings, LintSettings
     from ringfence.testing.coverage import Coverage
     from ringfence.testing.judging import Judge
@@ -101,28 +90,40 @@ class Cluster(ClusterInput):
             lambda verdict: (verdict.result, verdict.traffic),
         )
 
-    def equivalent(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> Comparison:
+    def equivalent(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> "Comparison":
         """Whether the policies of two clusters allow the same connections in every cluster that could be.
 
         Only policies count: which pods, namespaces and nodes the two have does not matter. True if they do; otherwise
         `counterexample` is a connection about which they differ, unless the `outcome` is unknown. `names` are what
         texts call the two.
         """
+        from ringfence.analysis.possible import Relation
+
         return self._compared(other, Relation.EQUIVALENT, names)
 
-    def allows_at_most(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> Comparison:
+    def allows_at_most(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> "Comparison":
         """Whether, in every cluster that could be, all that the policies of this one allow those of `other` allow, too.
 
         The result is as that of `equivalent`.
         """
+        from ringfence.analysis.possible import Relation
+
         return self._compared(other, Relation.AT_MOST, names)
 
-    def diff(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> ClusterDifference:
+    def diff(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> "ClusterDifference":
         """What changes if this cluster becomes `other`: which connections are opened and closed, for whom, and why.
 
         Workloads are matched by namespace, kind and name. The result is false if nothing differs. `names` are what
         texts call the two.
         """
+        from ringfence.analysis.differences import (
+            ObjectPlaces,
+            changes_of_policies_alone,
+            difference,
+            difference_in_policies,
+            with_plugin_causes,
+        )
+
         self._check_cluster(other)
         mine, theirs = self._admission.kept, other._admission.kept
         is_upstream = self._state.enforced_by is other._state.enforced_by is None
@@ -132,42 +133,51 @@ class Cluster(ClusterInput):
         found = difference(self.state, other.state, names, places)
         return with_plugin_causes(self.state, other.state, found)
 
-    def snapshot(self, *, possible: bool = True) -> ClusterSnapshot:
+    def snapshot(self, *, possible: bool = True) -> "ClusterSnapshot":
         """Everything that passes now, to be compared with what passes later (`changes_since`).
 
         With `possible`, of pods that do not exist yet as well. Raises Undecided where selectors overlap in too many
         ways for that.
         """
+        from ringfence.analysis.differences import take_snapshot
+
         return take_snapshot(self.state, possible=possible)
 
-    def changes_since(self, snapshot: ClusterSnapshot) -> SnapshotDifference:
+    def changes_since(self, snapshot: "ClusterSnapshot") -> "SnapshotDifference":
         """What differs between a snapshot and this cluster; false if nothing does."""
+        from ringfence.analysis.differences import compare_snapshots
+
         return compare_snapshots(snapshot, self.snapshot(possible=snapshot.possible is not None))
 
-    def affected_by(self, plugin: str) -> tuple[AffectingTrait, ...]:
+    def affected_by(self, plugin: str) -> "tuple[AffectingTrait, ...]":
         """What a network plugin changes for the policies of this cluster: each of its traits that changes something.
 
         Each with the rules that it is about, and the connections that it opens and closes. `plugin` is as in
         `as_enforced_by`; the cluster stays as it is. Raises InputError as well if it answers as a plugin already.
         """
+        from ringfence.analysis.differences import affecting_traits
         from ringfence.trait_files import plugin_traits
 
         if self.state.enforced_by:
             raise InputError("this cluster answers as a network plugin already: use one that does not")
         return affecting_traits(self.state, plugin_traits(checked_text("plugin", plugin, "cilium@1.19")))
 
-    def redundant(self) -> Redundancy:
+    def redundant(self) -> "Redundancy":
         """The policies, rules, peers and port entries without which nothing changes in every cluster that could be.
 
         Each with what covers it. `undecided` are those about which it would take too long to find out.
         """
+        from ringfence.analysis.possible import policy_set, redundancy
+
         return redundancy(policy_set("these policies", self.state))
 
-    def redundant_here(self, everywhere: Redundancy | None = None) -> RedundancyHere:
+    def redundant_here(self, everywhere: "Redundancy | None" = None) -> "RedundancyHere":
         """The parts of policies without which nothing changes for the pods of the input, but may for pods to come.
 
         Without those that are redundant in every cluster; `everywhere` is what `redundant` found, if it is known.
         """
+        from ringfence.analysis.differences import redundancy_here
+
         return redundancy_here(self.state, self.redundant() if everywhere is None else everywhere)
 
     def lint(
@@ -222,7 +232,9 @@ class Cluster(ClusterInput):
             found = without_earlier(found, earlier, since.revision or "the earlier cluster")
         return with_chart_sources(found, self._contents)
 
-    def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
+    def _compared(self, other: "Cluster", relation: "Relation", names: tuple[str, str]) -> "Comparison":
+        from ringfence.analysis.possible import compare, policy_set
+
         self._check_cluster(other)
         first, second = names
         return compare(policy_set(first, self.state), policy_set(second, other.state), relation)
@@ -363,12 +375,14 @@ class Cluster(ClusterInput):
             check_namespace(self.state, checked_namespace(namespace))
         return isolation(self.state, namespace=namespace)
 
-    def convert(self) -> Conversion:
+    def convert(self) -> "Conversion":
         """The AdminNetworkPolicies and BaselineAdminNetworkPolicies as ClusterNetworkPolicies that mean the same.
 
         `policies` are proven, by the engine, to change nothing for any pod. Without them, `refusals` say what cannot be
         converted exactly, each with its place.
         """
+        from ringfence.analysis.conversion import convert
+
         return convert(self.state, {one.object for one in self.problems if one.severity is Severity.ERROR})
 
     def exposure(
@@ -391,7 +405,7 @@ class Cluster(ClusterInput):
         title: str = "",
         *,
         since: "Cluster | None" = None,
-        change: ClusterDifference | None = None,
+        change: "ClusterDifference | None" = None,
         names: tuple[str, str] = ("before", "after"),
         sources: Sequence[str] = (),
         destinations: Sequence[str] = (),
@@ -427,7 +441,7 @@ class Cluster(ClusterInput):
         title: str = "",
         *,
         since: "Cluster | None" = None,
-        change: ClusterDifference | None = None,
+        change: "ClusterDifference | None" = None,
         names: tuple[str, str] = ("before", "after"),
         sources: Sequence[str] = (),
         destinations: Sequence[str] = (),
@@ -435,6 +449,7 @@ class Cluster(ClusterInput):
         selector: str = "",
     ) -> dict[str, Any]:
         """The data of `report`, with the shape that `schemas/report.json` describes."""
+        from ringfence.analysis.differences import changed_arrows, several_in_both
         from ringfence.render.pictures import MOST_BOXES
         from ringfence.render.reports import ReportedChange, report_json
 

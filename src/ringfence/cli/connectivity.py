@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from shutil import get_terminal_size
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 import msgspec
@@ -44,7 +44,9 @@ from ringfence.render.connection_views import CONNECTION_FORMATS, connections_js
 from ringfence.render.formats import Graph
 from ringfence.render.matrix import MATRIX_FORMATS, matrix_width
 from ringfence.render.matrix import matrix as matrix_of
-from ringfence.render.pictures import MOST_BOXES, MOST_ROWS, Picture, map_picture, matrix_picture
+
+if TYPE_CHECKING:
+    from ringfence.render.pictures import Picture
 
 _WIDTH_OF_FILES: Final = 240
 """Columns of a matrix that goes to a file or a pipe."""
@@ -243,6 +245,8 @@ def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str |
 
 def _map(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
     """The map of what is listed, by namespace if it has too many boxes and no option says otherwise."""
+    from ringfence.render.pictures import MOST_BOXES, map_picture
+
     view = graph_view(cluster.state, listed, by)
     if len(view.found.classes) > MOST_BOXES and wanted_by is None:
         _say_by_namespace(f"the map has {len(view.found.classes)} boxes")
@@ -254,6 +258,8 @@ def _map(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | N
 
 def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
     """The picture of the matrix, by namespace if it has too many rows and no option says otherwise."""
+    from ringfence.render.pictures import MOST_ROWS, matrix_picture
+
     view = matrix_view(cluster.state, listed, by, within_namespaces=by != BY_NAMESPACE)
     if len(view.found.classes) > MOST_ROWS and wanted_by is None:
         _say_by_namespace(f"the matrix has {len(view.found.classes)} rows and columns")
@@ -291,7 +297,7 @@ def _say_by_namespace(reason: str) -> None:
     )
 
 
-def _say_left_out(picture: Picture) -> None:
+def _say_left_out(picture: "Picture") -> None:
     if picture.left_out:
         print_message(
             f"{picture.left_out} of {picture.size} are drawn together, those with the fewest connections: "

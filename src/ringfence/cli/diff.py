@@ -1,14 +1,14 @@
 """`diff`: which connections a change opens and closes, for whom, and why."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Final
 
 import click
 import msgspec
 
-from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange, changed_arrows
+from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import DiffInputs, diff_options
 from ringfence.cli.diff_sides import ComparedInput
@@ -31,8 +31,6 @@ from ringfence.render.differences import (
     review_comment,
     summary_text,
 )
-from ringfence.render.pictures import MOST_BOXES, changes_picture
-from ringfence.testing.allowed_changes import AllowedChange, read_allowed_changes, review
 
 _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
 
@@ -114,10 +112,12 @@ def diff(
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
     if output == "html":
         check_not_a_terminal("write it to a file, as in -o html > change.html")
-    allowed = read_allowed_changes(allow) if allow else ()
+    reviewed = _reviewed_by(allow) if allow else None
     first, second = inputs.sides()
     compared = _compared(first, second)
-    found, problems = _reviewed(compared.difference, allowed), compared.problems
+    found, problems = compared.difference, compared.problems
+    if reviewed:
+        found = reviewed(found)
     match output:
         case "json":
             print_document(difference_json(found, first.described(), second.described(), problems))
@@ -157,6 +157,9 @@ def _compared(first: ComparedInput, second: ComparedInput) -> _ReadDifference:
 
 def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, second: str) -> str:
     """The map of a change. Says what it leaves out."""
+    from ringfence.analysis.differences import changed_arrows
+    from ringfence.render.pictures import MOST_BOXES, changes_picture
+
     before, after = compared.clusters or (Cluster(), Cluster())
     drawn = changed_arrows(found, before.state, after.state, MOST_BOXES)
     picture = changes_picture(found, drawn, summary_text(found, first, second), closing_sentence(found))
@@ -175,16 +178,24 @@ def _page(compared: _ReadDifference, found: ClusterDifference, first: ComparedIn
     return after.report(f"{first.name} -> {second.name}", since=before, change=found, names=names)
 
 
-def _reviewed(found: ClusterDifference, allowed: Sequence[AllowedChange]) -> ClusterDifference:
-    """The difference without what is allowed today. Entries that are of no use are named."""
-    if not allowed:
-        return found
-    reviewed = review(found, allowed, date.today())
-    for one in reviewed.expired:
-        print_message(f"{one.place}: warning: expired on {one.until}, and allows nothing any more: remove it")
-    for one in reviewed.unused:
-        print_message(f"{one.place}: warning: this change is not there: remove the entry when it is in force")
-    return reviewed.difference
+def _reviewed_by(allow: str) -> Callable[[ClusterDifference], ClusterDifference]:
+    """Reads a file of allowed changes. What is returned gives a difference without what is allowed today.
+
+    It names entries that are of no use.
+    """
+    from ringfence.testing.allowed_changes import read_allowed_changes, review
+
+    allowed = read_allowed_changes(allow)
+
+    def reviewed(found: ClusterDifference) -> ClusterDifference:
+        result = review(found, allowed, date.today())
+        for one in result.expired:
+            print_message(f"{one.place}: warning: expired on {one.until}, and allows nothing any more: remove it")
+        for one in result.unused:
+            print_message(f"{one.place}: warning: this change is not there: remove the entry when it is in force")
+        return result.difference
+
+    return reviewed
 
 
 def _comment_key(inputs: DiffInputs) -> str:
