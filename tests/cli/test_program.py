@@ -129,7 +129,7 @@ _FOR_FEW = ("ringfence.analysis.conversion", "ringfence.lint", "ringfence.render
         (["can", "-f", EXAMPLE, "prod/api", "prod/db"], ("ringfence.render.policies", *_FOR_CHANGES, *_FOR_FEW)),
         (["connections", "-f", EXAMPLE], (*_FOR_CHANGES, *_FOR_FEW)),
         (["validate", "-f", EXAMPLE], (*_FOR_CHANGES, *_FOR_FEW)),
-        (["get", "netpol", "-f", EXAMPLE], (*_FOR_CHANGES, *_FOR_FEW)),
+        (["get", "netpol", "-A", "-f", EXAMPLE], (*_FOR_CHANGES, *_FOR_FEW)),
         (["diff", EXAMPLE, EXAMPLE], _FOR_FEW),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
