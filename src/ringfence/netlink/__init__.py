@@ -1,7 +1,10 @@
 """The kernel's netlink sockets: one codec and one socket for links, routes, nftables, tracked connections and logs.
 
-codec  <-  socket  <-  requests  <-  links, addresses, routes
-                   <-  conntrack, packet_log
+codec  <-  socket  <-  requests  <-  links  <-  link_changes
+                                 <-  addresses, routes
+                   links, addresses         <-  veth
+                   <-  conntrack  <-  conntrack_reversal
+                   <-  packet_log
 
 Each subject's constants stand in its module and have the kernel's own names.
 """

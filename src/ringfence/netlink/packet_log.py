@@ -34,10 +34,10 @@ NFULNL_COPY_PACKET: Final = 2
 NFULNL_CFG_F_SEQ: Final = 1
 
 COPIED_BYTES: Final = 256
-"""So much of a packet is copied: its headers."""
+"""Bytes of each packet that are copied: enough for its headers."""
 
-_HUNDREDTHS: Final = 10
-"""Hundredths of a second after which the kernel sends what it has collected, at the latest."""
+_FLUSH_AFTER: Final = 10
+"""Hundredths of a second after which the kernel sends the copies that it has collected, at the latest."""
 
 _NUMBERS: Final = 1 << 32
 
@@ -63,7 +63,7 @@ class LogGroup:
             for setting in (
                 attribute(NFULA_CFG_CMD, bytes([NFULNL_CFG_CMD_BIND])),
                 attribute(NFULA_CFG_MODE, struct.pack("!IBx", COPIED_BYTES, NFULNL_COPY_PACKET)),
-                uint32(NFULA_CFG_TIMEOUT, _HUNDREDTHS),
+                uint32(NFULA_CFG_TIMEOUT, _FLUSH_AFTER),
                 uint32(NFULA_CFG_QTHRESH, 1),  # send every packet at once
                 attribute(NFULA_CFG_FLAGS, struct.pack("!H", NFULNL_CFG_F_SEQ)),
             ):

@@ -1,8 +1,8 @@
 """Virtual cables (veth) that end in this network namespace, and what is at their far ends.
 
-The kernel tells which addresses an interface in another namespace has, by the number that this namespace has for that
-one. It asks for rights over the network of the other namespace (NET_ADMIN), as root of the machine has them over those
-of all pods. No packet is needed to find it out, and none can forge it.
+The kernel lists the addresses of an interface in another namespace, by the number that this namespace has for that
+one. It requires rights over the network of the other namespace (NET_ADMIN), which root of the machine has over those of
+all pods. No packet is needed for this answer, and none can forge it.
 
 Source: rtnetlink(7); `<linux/if_link.h>` (IFLA_LINK_NETNSID); `<linux/if_addr.h>` (IFA_TARGET_NETNSID, Linux 5.0).
 """

@@ -2,6 +2,9 @@
 
 import json
 import os
+import socket
+import threading
+import uuid
 
 import pytest
 from tests.lab.processes import User, user
@@ -9,7 +12,12 @@ from tests.lab.sandboxes import as_root_and_not
 from tests.lab.session.test_pod_command import python
 from tests.lab.shop import DENY_ALL, SHOP
 
-FETCH = "import urllib.request as u; print(u.urlopen('http://store', timeout=5).read().decode(), end='')"
+from ringfence.errors import LaboratoryError
+from ringfence.lab.session.client import send_request
+from ringfence.lab.session.local_socket import socket_address
+from ringfence.lab.session.protocol import StatusRequest
+
+FETCH = "import urllib.request as u; print(u.urlopen('http://store', timeout=30).read().decode(), end='')"
 
 
 def observed(owner: User, *arguments: str) -> list[bool]:
@@ -53,6 +61,26 @@ def test_without_a_laboratory_the_message_says_how_to_start_one(arguments: tuple
         assert done.returncode == 2
         name = owner.environment["RINGFENCE_LAB"]
         assert done.stderr == (f"error: no laboratory is running: start one (ringfence lab --name {name} up -f FILE)\n")
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["after it has read", "before it has read"])
+def test_a_laboratory_that_is_killed_meanwhile_is_an_error(reads: bool) -> None:
+    """The kernel reports the one as the end of a stream, and the other as a reset connection."""
+    name = uuid.uuid4().hex
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(socket_address(name))
+        listening.listen()
+
+        def end() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000, 0 if reads else socket.MSG_PEEK)
+
+        thread = threading.Thread(target=end)
+        thread.start()
+        with pytest.raises(LaboratoryError, match=r"^the laboratory has ended unexpectedly$"):
+            send_request(name, StatusRequest())
+        thread.join()
 
 
 def test_a_name_that_is_too_long_for_a_socket_is_an_error_of_its_own(shop: User) -> None:

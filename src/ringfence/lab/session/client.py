@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ringfence.errors import LaboratoryError
 from ringfence.lab.session.local_socket import command_line, is_same_user, socket_address
@@ -52,7 +52,8 @@ def stop_laboratory(name: str) -> None:
     with _connected(name) as connection:
         connection.sendall(encode(StopRequest()))
         receive_reply(connection)
-        connection.recv(1)  # returns when the daemon's end closes
+        with suppress(ConnectionResetError):
+            connection.recv(1)  # returns when the daemon's end closes
 
 
 @contextmanager
@@ -67,4 +68,9 @@ def _connected(name: str) -> Iterator[socket.socket]:
             raise LaboratoryError(f"the laboratory cannot be reached: {error.strerror or error}") from error
         if not is_same_user(connection):
             raise LaboratoryError("a process of another user answers under this name: choose another --name")
-        yield connection
+        try:
+            yield connection
+        except ConnectionError as error:
+            # The daemon was killed. The kernel reports a broken pipe or a reset connection: that depends on what the
+            # daemon had read.
+            raise LaboratoryError("the laboratory has ended unexpectedly") from error
