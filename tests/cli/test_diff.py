@@ -65,7 +65,7 @@ def test_text_says_what_was_opened_and_by_which_rule(tmp_path: Path) -> None:
     lines = run(a, b).stdout.replace(f"{tmp_path}/", "").splitlines()
     line = WORKLOADS.count("\n") + 1 + 8
     assert lines[:5] == [
-        "a.yaml -> b.yaml: 1 opened, 0 closed, 1 exposure changed; policies: 1 changed; the same 3 workloads compared",
+        "a.yaml -> b.yaml: 1 opened, 0 closed, 1 exposure opened; policies: 1 changed; the same 3 workloads compared",
         "",
         "opened",
         "  + tools/Deployment/probe -> prod/StatefulSet/db: TCP 3306",

@@ -17,11 +17,11 @@ from typing import Any, Final
 from ringfence.analysis.endpoints import similar
 from ringfence.errors import InputError
 from ringfence.lint.configuration import LintConfiguration
-from ringfence.lint.dns_servers import dns_server
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.running import named_rules
-from ringfence.lint.settings import DNS_SERVERS, LintSettings
+from ringfence.lint.settings import LintSettings
 from ringfence.model.cidrs import parse_cidr
+from ringfence.model.dns_servers import DNS_SERVERS, dns_server
 from ringfence.plugins import named_plugin
 from ringfence.sources.manifests import CONFIGURATION_FILE, read_settings, read_small_file
 

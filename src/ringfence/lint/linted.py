@@ -13,9 +13,9 @@ from ringfence.analysis.possible import Redundancy
 from ringfence.engine.policies import CompiledPolicy, PodSelection
 from ringfence.engine.population import NAME_LABEL, Identity, Member, Reference
 from ringfence.engine.state import State
-from ringfence.lint.dns_servers import DnsServer, dns_server
 from ringfence.lint.settings import DEFAULT_SETTINGS, LintSettings
 from ringfence.model.added_labels import pod_labels
+from ringfence.model.dns_servers import DnsServer, dns_server
 from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import Labels
 from ringfence.model.objects import NetworkPolicy, Workload

@@ -4,12 +4,10 @@ from typing import Final
 
 import msgspec
 
+from ringfence.model.dns_servers import DNS_SERVERS
+
 SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
 """The namespaces that every cluster has for itself."""
-
-
-DNS_SERVERS: Final = ("kube-system/k8s-app=kube-dns", "openshift-dns/dns.operator.openshift.io/daemonset-dns=default")
-"""The DNS servers of Kubernetes and of OpenShift."""
 
 
 class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +17,7 @@ class LintSettings(msgspec.Struct, frozen=True, kw_only=True):
     plugin that enforces the policies (`ovn-kubernetes`), or empty. `pod_cidrs` and `service_cidrs` are the ranges of
     which pods and Services get their addresses, `ingress_namespaces` the namespaces with ingress controllers.
     The rules about posture leave out the `system_namespaces`. `known_labels` are keys of labels that operators and
-    webhooks give to pods: a pod may have any value of them. `dns` are the DNS servers, as `lint/dns_servers.py` reads
+    webhooks give to pods: a pod may have any value of them. `dns` are the DNS servers, as `model/dns_servers.py` reads
     them.
     """
 

@@ -41,6 +41,8 @@ def test_names(text: str, namespace: str, kind: str, name: str) -> None:
         ("app=web", "default", "app=web"),
         ("prod/app=web,tier!=x", "prod", "app=web,tier!=x"),
         ("prod/env in (ci, dev)", "prod", "env in (ci, dev)"),
+        ("prod/{app=web,tier!=x}", "prod", "app=web,tier!=x"),
+        ("{app=web}", "default", "app=web"),
         ("prod/!canary", "prod", "!canary"),
         ("!canary", "default", "!canary"),
         ("prod/app,tier", "prod", "app,tier"),

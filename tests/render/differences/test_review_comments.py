@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, compared
@@ -89,7 +90,7 @@ def test_the_verdict_is_the_first_thing_that_is_seen(tmp_path: Path) -> None:
     ).splitlines()
     assert lines[:4] == [
         MARKER,
-        "### 1 opened, 0 closed, 1 exposure changed",
+        "### 1 opened, 0 closed, 1 exposure opened",
         "",
         "From `main` to `HEAD`; policies: 1 changed; the same 3 workloads compared.",
     ]
@@ -106,6 +107,21 @@ def test_only_what_is_dangerous_is_unfolded() -> None:
         "workloads: 1 added",
         "1 assumption",
     ]
+
+
+def test_workloads_that_lose_dns_are_seen_at_once() -> None:
+    server = Reference("kube-system", "Deployment", "coredns")
+    clients = tuple(Reference("prod", "Deployment", name) for name in ("api", "web"))
+    why = (Cause(When.AFTER, Change.POLICIES, text="why"),)
+    closed = ChangedConnections(ConnectionChange.CLOSED, clients, (server,), ALL_TRAFFIC, ALL_TRAFFIC, NO_TRAFFIC, why)
+    found = msgspec.structs.replace(changed(closed), dns_servers=frozenset([server]))
+    comment = review_comment(found, "A", "B", KEY)
+    assert headings(comment) == [
+        "### 0 opened, 1 closed, 2 workloads lose DNS",
+        "#### 2 workloads lose DNS",
+        "1 closed",
+    ]
+    assert "can no longer resolve names by the DNS server `kube-system/Deployment/coredns`<br>\n  `why`" in comment
 
 
 def test_nothing_changed_is_said_in_one_line(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from ringfence.analysis.differences.what_changed import (
     ChangedIsolation,
     ClusterDifference,
     Ends,
+    LostDns,
     PolicyCount,
     ReviewedChange,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "ConnectionChange",
     "Effect",
     "Ends",
+    "LostDns",
     "ObjectPlaces",
     "PolicyChange",
     "PolicyCount",

@@ -50,8 +50,10 @@ from ringfence.analysis.differences.rows_of_change import connection_rows, isola
 from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
 from ringfence.analysis.differences.what_changed import ClusterDifference, PolicyCount
 from ringfence.analysis.possible import Comparison, Outcome, Relation, compare, set_of_policies
+from ringfence.engine.population import Reference
 from ringfence.engine.possible import Undecided
 from ringfence.engine.state import State
+from ringfence.model.dns_servers import DNS_SERVERS, dns_server
 from ringfence.model.objects import Policy
 from ringfence.model.origin import Origin
 
@@ -181,8 +183,17 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
         exposure_undecided=undecided,
         renamed=workloads.renamed,
         namespaces=tuple(views[1].state.namespaces.names()),
+        dns_servers=frozenset(_dns_servers(views[1])),
     )
     return difference, claims
+
+
+def _dns_servers(view: ClusterView) -> Iterator[Reference]:
+    """The workloads that are DNS servers of Kubernetes or of OpenShift, by the labels of their pods."""
+    servers = list(map(dns_server, DNS_SERVERS))
+    for group, pod in zip(view.groups, view.members, strict=True):
+        if any(pod.namespace == one.namespace and one.labels.items() <= pod.labels.items() for one in servers):
+            yield group.reference
 
 
 def _meaning(

@@ -13,6 +13,7 @@ from ringfence.analysis.differences.matched_workloads import RenamedWorkload
 from ringfence.analysis.differences.unread_changes import UnreadChange
 from ringfence.analysis.possible import Comparison, Counterexample, Outcome
 from ringfence.engine.population import Reference
+from ringfence.model.dns_servers import DNS_PORTS
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses
@@ -45,6 +46,14 @@ class ChangedConnections(msgspec.Struct, frozen=True):
     def order(self) -> tuple[object, ...]:
         """What changes are sorted by: the dangerous ones first, then those from and to the first workloads by name."""
         return self.kind is ConnectionChange.CLOSED, _order(self.sources), _order(self.destinations), str(self.traffic)
+
+
+class LostDns(msgspec.Struct, frozen=True):
+    """Workloads that can no longer reach DNS servers, at any port at which these are asked."""
+
+    workloads: tuple[Reference, ...]
+    servers: tuple[Reference, ...]
+    causes: tuple[Cause, ...]
 
 
 class ReviewedChange(msgspec.Struct, frozen=True):
@@ -83,7 +92,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     None where both have the same policies. `unknown` are the assumptions on which answers depend only since the change,
     `known` those on which they no longer do. `reviewed` are rows that were reviewed and do not count. `renamed`
     workloads are no difference: they are compared as one, under their present names. `services` lead elsewhere, and
-    `routes`, such as an Ingress, to other Services.
+    `routes`, such as an Ingress, to other Services. `dns_servers` are those of the workloads that both have.
     `unread` are policies that are not read and differ: what they change is not known.
     """
 
@@ -105,10 +114,24 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     renamed: tuple[RenamedWorkload, ...] = ()
     services: tuple[ChangedService, ...] = ()
     routes: tuple[ChangedRoute, ...] = ()
+    dns_servers: frozenset[Reference] = frozenset()
 
     def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
         """The connections that were opened, or closed."""
         return [one for one in self.connections if one.kind is kind]
+
+    @property
+    def lost_dns(self) -> list[LostDns]:
+        """Of what was closed, the connections to DNS servers: without these, names are not resolved any more."""
+        found = []
+        for one in self.of(ConnectionChange.CLOSED):
+            if isinstance(one.sources, Addresses) or isinstance(one.destinations, Addresses):
+                continue
+            servers = tuple(end for end in one.destinations if end in self.dns_servers)
+            clients = tuple(end for end in one.sources if end not in self.dns_servers)
+            if servers and clients and _is_for_dns(one.traffic) and not _is_for_dns(one.after):
+                found.append(LostDns(clients, servers, one.causes))
+        return found
 
     @property
     def opened_services(self) -> list[ChangedService]:
@@ -148,6 +171,10 @@ class ClusterDifference(msgspec.Struct, frozen=True):
 
 SAME_FILES: Final = ClusterDifference((), (), (), (), None, PolicyCount(0, 0, 0), None, (), (), (), ())
 """The difference between two clusters that are read from the same files, whatever is in these."""
+
+
+def _is_for_dns(traffic: Traffic) -> bool:
+    return any(traffic.contains("UDP", port) for port in DNS_PORTS)
 
 
 def _order(ends: Ends) -> tuple[object, ...]:

@@ -1,7 +1,8 @@
 """Endpoints as text: the grammar of what a question can name. What a text names is found by `analysis.endpoints`.
 
     [NAMESPACE/][KIND/]NAME          a pod, a workload or a Service
-    [NAMESPACE/]SELECTOR             the pods that a label selector matches: app=web,tier!=db,env in (ci,dev)
+    [NAMESPACE/]SELECTOR             the pods that a label selector matches: app=web,tier!=db,env in (ci,dev); it may
+                                     stand in braces: {app=web}
     NAMESPACE/*                      all pods of a namespace
     */SELECTOR, */*, *               the same in all namespaces
     192.168.5.10, 10.0.0.0/8         addresses
@@ -180,6 +181,8 @@ def _named_or_labelled(text: str, namespace: str) -> NamedObject | LabelledPods:
 
 
 def _labelled(text: str, namespace: str | None, written: str) -> LabelledPods:
+    if written.startswith("{") and written.endswith("}"):
+        written = written[1:-1]
     try:
         return LabelledPods(namespace, written, parse_list_selector(written))
     except ValueError as error:

@@ -87,11 +87,11 @@ spec:
 from collections.abc import Iterator
 
 from ringfence.engine.population import NAME_LABEL
-from ringfence.lint.dns_servers import DnsServer
 from ringfence.lint.findings import FindingLevel
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenPeer, peers_in_force
+from ringfence.model.dns_servers import DnsServer
 from ringfence.model.structure_edits import add_field
 
 

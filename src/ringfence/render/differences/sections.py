@@ -16,6 +16,7 @@ from ringfence.analysis.differences import (
     ConnectionChange,
     Effect,
     Ends,
+    LostDns,
     ReviewedChange,
     ServiceChange,
     UnreadChange,
@@ -72,15 +73,14 @@ def difference_sections(found: ClusterDifference, first: str, second: str) -> It
     spaces = found.namespaces
     everything = (
         Section("opened", f"{len(opened)} opened", tuple(map(_connection, opened)), True, columns),
+        Section("DNS", _dns_heading(found), tuple(map(_lost_dns, found.lost_dns)), True),
         Section("closed", f"{len(closed)} closed", tuple(map(_connection, closed)), False, columns),
         Section(
             "services", _services_heading(found), tuple(map(_service, found.services)), bool(found.opened_services)
         ),
         Section("routes", _routes_heading(found), tuple(map(_route, found.routes)), any(map(_leads_on, found.routes))),
-        Section("exposure opened", f"{len(wider)} exposures opened", tuple(_exposures(wider, spaces)), True, exposed),
-        Section(
-            "exposure closed", f"{len(narrower)} exposures closed", tuple(_exposures(narrower, spaces)), False, exposed
-        ),
+        Section("exposure opened", _exposure_heading(wider), tuple(_exposures(wider, spaces)), True, exposed),
+        Section("exposure closed", _exposure_heading(narrower), tuple(_exposures(narrower, spaces)), False, exposed),
         Section("exposure", "exposure", tuple(_exposure_example(found, first, second)), True),
         Section("isolation", _isolation_heading(found), tuple(map(_isolation, found.isolation)), lost),
         Section("unknown", _unknown_heading(found), tuple(_unknown(found))),
@@ -94,6 +94,7 @@ def difference_sections(found: ClusterDifference, first: str, second: str) -> It
 def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
     """How much has changed: of connections, of policies (may be empty), and how many workloads were compared."""
     parts = [f"{len(found.of(kind))} {kind.value}" for kind in ConnectionChange] if found.connections else []
+    parts += [_dns_heading(found)] if found.lost_dns else []
     parts += [f"{len(found.reviewed)} allowed"] if found.reviewed else []
     parts += [_services_heading(found)] if found.services else []
     parts += [_routes_heading(found)] if found.routes else []
@@ -154,6 +155,16 @@ def _connection(one: ChangedConnections) -> Row:
     ends, traffic = (_ends(one.sources), _ends(one.destinations)), str(one.traffic)
     sentence = phrase(ends[0], " -> ", ends[1], f": {traffic}")
     return Row(mark, sentence, _reasons(one.causes), (*ends, (traffic,)), _place(one.causes))
+
+
+def _dns_heading(found: ClusterDifference) -> str:
+    workloads = {workload for one in found.lost_dns for workload in one.workloads}
+    return "1 workload loses DNS" if len(workloads) == 1 else f"{len(workloads)} workloads lose DNS"
+
+
+def _lost_dns(one: LostDns) -> Row:
+    sentence = phrase(listed(one.workloads), " can no longer resolve names by the DNS server ", listed(one.servers))
+    return Row("-", sentence, _reasons(one.causes), place=_place(one.causes))
 
 
 def _reasons(causes: Iterable[Cause]) -> tuple[Phrase, ...]:
@@ -239,7 +250,7 @@ def _exposures(changes: Iterable[ChangedExposure], namespaces: Sequence[str]) ->
 
 
 def _exposure_heading(changes: Sequence[ChangedExposure]) -> str:
-    kind = changes[0].kind if changes else ""
+    kind = changes[0].kind.value if changes else ""
     return f"{len(changes)} {'exposure' if len(changes) == 1 else 'exposures'} {kind}"
 
 
@@ -257,9 +268,10 @@ def _exposure_example(found: ClusterDifference, first: str, second: str) -> Iter
 
 
 def _exposure_parts(found: ClusterDifference) -> Iterator[str]:
-    if found.exposure:
-        yield f"{len(found.exposure)} {'exposure' if len(found.exposure) == 1 else 'exposures'} changed"
-    elif found.example:
+    for kind in ConnectionChange:
+        if changes := [one for one in found.exposure if one.kind is kind]:
+            yield _exposure_heading(changes)
+    if found.example:
         yield "exposure changed"
 
 

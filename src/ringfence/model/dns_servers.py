@@ -1,8 +1,15 @@
 """The DNS servers of a cluster: in which namespace they are, and by which labels policies name them."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
+
+DNS_SERVERS: Final = ("kube-system/k8s-app=kube-dns", "openshift-dns/dns.operator.openshift.io/daemonset-dns=default")
+"""The DNS servers of Kubernetes and of OpenShift, as `dns_server` reads them."""
+
+DNS_PORTS: Final = (53, 5353)
+"""The UDP ports at which the pods of these are asked: of Kubernetes and of OpenShift."""
 
 
 class DnsServer(msgspec.Struct, frozen=True):
