@@ -4,20 +4,15 @@ What was opened is strong and has a plus, what was closed is dashed and has a mi
 of the change have the same places, so that nothing moves.
 """
 
+# Annotations are not evaluated: who draws a map of connections does not wait for what compares clusters.
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ringfence.analysis.differences import (
-    ArrowKind,
-    ChangedArrow,
-    ChangedArrows,
-    ClusterDifference,
-    ConnectionChange,
-    Ends,
-)
 from ringfence.engine.population import Reference
 from ringfence.model.policies import Direction
 from ringfence.render.formats import Element, element, svg_text
@@ -37,22 +32,26 @@ from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, t
 from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
 from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, shortened, text_width
 from ringfence.render.pictures.names import ShortNames
-from ringfence.render.possible_pods import possible_traffic_text
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
-_SIGNS: Final = {ArrowKind.OPENED: "+", ArrowKind.CLOSED: "-", ArrowKind.KEPT: ""}
-_WORDS: Final = {ArrowKind.OPENED: "opened", ArrowKind.CLOSED: "closed", ArrowKind.KEPT: "as before"}
-_WIDTHS: Final = {ArrowKind.OPENED: 2.6, ArrowKind.CLOSED: 1.6, ArrowKind.KEPT: 1.0}
+if TYPE_CHECKING:
+    from ringfence.analysis.differences import ChangedArrow, ChangedArrows, ClusterDifference, Ends
+
+# The kinds of arrows by their values (`analysis.differences.ArrowKind`).
+_OPENED, _CLOSED, _KEPT = _KINDS = "opened", "closed", "kept"
+_SIGNS: Final[Mapping[str, str]] = {_OPENED: "+", _CLOSED: "-", _KEPT: ""}
+_WORDS: Final[Mapping[str, str]] = {_OPENED: "opened", _CLOSED: "closed", _KEPT: "as before"}
+_WIDTHS: Final[Mapping[str, float]] = {_OPENED: 2.6, _CLOSED: 1.6, _KEPT: 1.0}
 _LINES: Final = {"+": "opened", "-": "closed", "!": "heading"}
 _LONGEST_LABEL: Final = 150
 _LEAST_WIDTH: Final = 560
 _STYLE: Final = f"""{STYLE}
 text.opened {{ fill: #a34700; font-weight: bold }}
 text.closed {{ fill: #005a8f }}
-.edge.opened {{ stroke: #a34700; stroke-width: {_WIDTHS[ArrowKind.OPENED]:g} }}
-.edge.closed {{ stroke: #005a8f; stroke-width: {_WIDTHS[ArrowKind.CLOSED]:g}; stroke-dasharray: 6 4 }}
-.edge.kept {{ stroke: #818b95; stroke-width: {_WIDTHS[ArrowKind.KEPT]:g} }}
+.edge.opened {{ stroke: #a34700; stroke-width: {_WIDTHS[_OPENED]:g} }}
+.edge.closed {{ stroke: #005a8f; stroke-width: {_WIDTHS[_CLOSED]:g}; stroke-dasharray: 6 4 }}
+.edge.kept {{ stroke: #818b95; stroke-width: {_WIDTHS[_KEPT]:g} }}
 .head.opened {{ fill: #a34700 }}
 .head.closed {{ fill: #005a8f }}
 .head.kept {{ fill: #818b95 }}
@@ -86,7 +85,7 @@ class DrawnChanges(msgspec.Struct, frozen=True):
     size: int
     left_out: int
 
-    def below(self, top: float) -> "DrawnChanges":
+    def below(self, top: float) -> DrawnChanges:
         """The same map below a height."""
         return msgspec.structs.replace(self, layout=_layout(self.lanes, self.boxes, self.edges, top))
 
@@ -98,9 +97,8 @@ def drawn_changes(found: ClusterDifference, drawn: ChangedArrows, top: float = 0
     lanes = sorted({one.lane for one in boxes.values()}, key=lambda lane: (lane != OUTSIDE, lane))
     arrows = [one for one in drawn.arrows if one.source in places and one.destination in places]
     arrows = [one for one in arrows if one.source != one.destination]
-    strands = list(ArrowKind)
     edges = [
-        LaneEdge(places[one.source], places[one.destination], _arrow_label(one), strands.index(one.kind))
+        LaneEdge(places[one.source], places[one.destination], _arrow_label(one), _KINDS.index(one.kind))
         for one in arrows
     ]
     return DrawnChanges(
@@ -131,7 +129,7 @@ def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: s
     bottom += 1.5 * LINE if legend else 0
     notes, noted = paragraphs(list(drawn.notes), bottom, inner)
     height = bottom + noted - LINE + MARGIN
-    changed = sum(one.kind is not ArrowKind.KEPT for one in drawn.arrows)
+    changed = sum(one.kind != _KEPT for one in drawn.arrows)
     svg = svg_text(
         inner,
         height,
@@ -140,7 +138,7 @@ def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: s
         f"{changed} arrows that were opened or closed and {len(drawn.arrows) - changed} that stay.",
         _STYLE,
         [
-            *(arrowhead(f"head-{kind}", f"head {kind}", _WIDTHS[kind]) for kind in ArrowKind),
+            *(arrowhead(f"head-{kind}", f"head {kind}", _WIDTHS[kind]) for kind in _KINDS),
             box(0, 0, inner, height, "paper"),
             label(MARGIN, MARGIN + FONT_SIZE, "What the change opens and closes", style="heading"),
             *said,
@@ -199,6 +197,8 @@ def _lines(found: ClusterDifference, drawn: ChangedArrows) -> Mapping[Ends, Sequ
 
 def _lines_of(found: ClusterDifference, workload: Reference) -> Iterator[str]:
     """What changes for a workload besides its connections with others."""
+    from ringfence.render.possible_pods import possible_traffic_text
+
     if workload in found.added:
         yield "+ added"
     if workload in found.removed:
@@ -208,7 +208,7 @@ def _lines_of(found: ClusterDifference, workload: Reference) -> Iterator[str]:
             yield f"! {'now' if isolation.is_isolated else 'no longer'} isolated for {isolation.direction.field}"
     for exposure in found.exposure:
         if workload in exposure.workloads:
-            sign = "+" if exposure.kind is ConnectionChange.OPENED else "-"
+            sign = "+" if exposure.kind == _OPENED else "-"
             arrow = "⇠" if exposure.direction is Direction.INGRESS else "⇢"
             by_name = exposure.traffic.by_name
             traffic = possible_traffic_text(exposure.traffic) if by_name else cell(exposure.traffic.by_number)
@@ -219,22 +219,22 @@ def _drawn_arrows(
     arrows: Sequence[ChangedArrow], edges: Sequence[LaneEdge], layout: LaneLayout, boxes: Mapping[Ends, Box]
 ) -> Iterator[Element]:
     """The arrows, what stays below all others, and above them their labels."""
-    drawn = sorted(zip(arrows, edges, layout.routes, strict=True), key=lambda one: one[0].kind is not ArrowKind.KEPT)
+    drawn = sorted(zip(arrows, edges, layout.routes, strict=True), key=lambda one: one[0].kind != _KEPT)
     for arrow, _, route in drawn:
         ends = f"{boxes[arrow.source].tooltip} -> {boxes[arrow.destination].tooltip}"
         sentence = f"{_WORDS[arrow.kind]}: {ends}: {arrow.passing}"
         path = element("path", d=route.path, class_=f"edge {arrow.kind}", marker_end=f"url(#head-{arrow.kind})")
         yield element("g", tooltip(sentence), path)
     for arrow, edge, route in drawn:
-        style = "quiet" if arrow.kind is ArrowKind.KEPT else str(arrow.kind)
+        style = "quiet" if arrow.kind == _KEPT else str(arrow.kind)
         yield edge_label(edge, route, f"small halo {style}")
 
 
-def _legend(kinds: Iterable[ArrowKind], y: float) -> Iterator[Element]:
+def _legend(kinds: Iterable[str], y: float) -> Iterator[Element]:
     """What the lines mean, of those that are there."""
     x = float(MARGIN)
     present = set(kinds)
-    for kind in ArrowKind:
+    for kind in _KINDS:
         if kind not in present:
             continue
         line = f"M{x:.1f} {y - 4:.1f} H{x + 34:.1f}"

@@ -72,7 +72,8 @@ text.on-all, text.on-open { fill: #0d1117 }
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
     """The width of a line of text in CSS pixels, at a size of the font in CSS pixels."""
-    return _EM * size * sum(map(_columns, text))
+    columns = len(text) if text.isascii() else sum(map(_columns, text))
+    return _EM * size * columns
 
 
 def shortened(text: str, width: float, size: float = FONT_SIZE) -> str:
