@@ -15,6 +15,9 @@ PATIENCE_MILLISECONDS: Final = 30_000
 """How long a page may take to become what a test expects; Playwright's own 5 s are not enough on a busy machine."""
 NEEDS_CHROMIUM: Final = "needs Chromium: `make system` installs it as root on Debian; elsewhere install `chromium`"
 
+# Five seconds, Playwright's default, are not enough on a machine that does other work as well.
+expect.set_options(timeout=30_000)
+
 
 @contextmanager
 def launched() -> Iterator[Browser]:

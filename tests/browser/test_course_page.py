@@ -59,6 +59,26 @@ def test_a_lesson_is_played_by_mouse(page: Page) -> None:
     expect(lesson).to_contain_text("Lesson 1 of")
 
 
+def test_each_lesson_is_played_to_its_goal_one_after_another(page: Page) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    names = lesson_names()
+    for number, name in enumerate(names, 1):
+        told = read_lesson(name)
+        expect(lesson).to_contain_text(f"Lesson {number} of {len(names)}")
+        answer = "allowed" if told.prediction["expect"] == "allow" else "denied"
+        lesson.get_by_role("button", name=answer.capitalize()).click()
+        expect(lesson).to_contain_text(f"✓ Right: it is {answer}.")
+        expect(lesson.locator(".parts .open")).not_to_have_count(0)
+        page.get_by_role("textbox", name="YAML of").fill(told.solution)
+        expect(lesson).to_contain_text("Goal reached.")
+        expect(lesson.locator(".parts .reached")).to_have_count(len(told.goal))
+        if number < len(names):
+            lesson.get_by_role("link", name="Next: ").click()
+    expect(lesson).to_contain_text("That was the last lesson.")
+    lesson.get_by_text("All lessons").click()
+    expect(lesson.get_by_text("✓ finished")).to_have_count(len(names))
+
+
 def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.textContent || document.activeElement.getAttribute('aria-label')"))
 
