@@ -122,6 +122,19 @@ class Admission:
         finally:
             self._is_live, self._origins = is_live, origins | self._origins
 
+    def replace(self, manifest: Manifest) -> list[Problem]:
+        """Take the present state of an object in place of what was loaded of it, and return its problems."""
+        obj = manifest.object
+        self._origins.pop((KINDS.of(obj), namespace_of(obj), obj.metadata.name), None)
+        return list(self._admit(manifest))
+
+    def forget(self, kind: Kind, namespace: str, name: str) -> None:
+        """Remove an object that was loaded."""
+        self._state.remove(kind.key, namespace, name)
+        self._origins.pop((kind, namespace, name), None)
+        self._trees.pop((kind, name), None)
+        self._suppressions.pop(Reference(namespace, kind.key, name), None)
+
     def tree_of(self, policy: Policy) -> Mapping[str, Any] | None:
         """The custom resource as a server stores it of which a policy was read; None if it was not read of one."""
         return self._trees.get((KINDS.of(policy), policy.metadata.name))
@@ -222,6 +235,11 @@ class Admission:
         self._trees.pop(key, None)
         if tree is not None:
             self._trees[key] = tree
+
+    @property
+    def has_suppressions(self) -> bool:
+        """Whether any object has annotations that suppress findings."""
+        return bool(self._suppressions)
 
     def suppressions(self) -> Iterator[tuple[Reference, Labels, Origin | None]]:
         """The annotations that suppress findings, of the pods and workloads that there are, and where these are."""

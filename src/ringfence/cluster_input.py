@@ -11,8 +11,8 @@ from ringfence.argument_checks import checked_namespace, checked_path, checked_p
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.documents import custom_document, stored_document
-from ringfence.model.kinds import KINDS, kind_of
-from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, Policy
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object, Policy
 from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, Severity
 from ringfence.model.server_versions import ServerVersion
@@ -265,6 +265,39 @@ class ClusterInput:
 
         self.state.enforce(plugin_traits(checked_text("plugin", plugin, "cilium@1.19")))
         return self
+
+    def follow(self, changed: Sequence[Object], removed: Sequence[tuple[str, str, str]], origin: Origin) -> bool:
+        """Take in what has become of single objects of a live cluster, so that it is as if it had been listed now.
+
+        `removed` are kinds, namespaces and names. False if that cannot be told from these objects alone: the cluster
+        has to be read again, and this one is of no use any more. It is so for an object with a problem, whose problem
+        may be over, for one of a kind whose custom resources are kept as they are stored, for one with annotations that
+        suppress findings, and for the last object of a namespace that no Namespace defines.
+        """
+        if not self._can_follow(changed, removed):
+            return False
+        for key, namespace, name in removed:
+            kind = KINDS.keyed(key)
+            if kind is None or kind.is_custom:
+                return False
+            self._admission.forget(kind, namespace, name)
+        return not any(self._admission.replace(Manifest(one, origin)) for one in changed)
+
+    def _can_follow(self, changed: Iterable[Object], removed: Iterable[tuple[str, str, str]]) -> bool:
+        """Whether what has become of some objects is all that has to be known of them."""
+        names = [(kind_of(one), namespace_of(one), one.metadata.name) for one in changed]
+        with_problems = {one.object for one in self.problems}
+        return not (
+            self._state.only_namespace
+            or self._admission.has_suppressions
+            or any(KINDS.of(one).is_custom for one in changed)
+            or any(kind == "Namespace" or not self._is_defined(namespace) for kind, namespace, _ in removed)
+            or any(f"{kind} {'/'.join(filter(None, path))}" in with_problems for kind, *path in [*names, *removed])
+        )
+
+    def _is_defined(self, namespace: str) -> bool:
+        """Whether a namespace stays if objects in it are removed; so does the place of what is in none."""
+        return not namespace or self._state.namespaces.is_defined(namespace)
 
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""

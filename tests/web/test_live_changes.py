@@ -7,6 +7,8 @@ from ringfence.errors import LiveClusterError
 from ringfence.model.kinds import KINDS
 from ringfence.model.metadata import ObjectMeta
 from ringfence.model.objects import Namespace, Pod
+from ringfence.model.origin import Origin
+from ringfence.model.services import Service
 from ringfence.sources.cluster import (
     Alive,
     Event,
@@ -20,8 +22,10 @@ from ringfence.sources.cluster import (
     WatchInterrupted,
 )
 from ringfence.web.live_changes import LiveChanges
+from ringfence.web.simulation import ObjectChanges
 
 WEB = ("shop", "web")
+(POLICY,) = KINDS.called("NetworkPolicy")
 
 
 def pod(name: str, **labels: str) -> Pod:
@@ -29,10 +33,8 @@ def pod(name: str, **labels: str) -> Pod:
 
 
 def policy(**fields: object) -> Undecoded:
-    kind = KINDS.keyed("NetworkPolicy")
-    assert kind is not None
     written = {"metadata": {"name": "np", "namespace": "shop", **fields}, "spec": {"podSelector": {}}}
-    return Undecoded.of(kind, "shop", "np", msgspec.json.encode(written))
+    return Undecoded.of(POLICY, "shop", "np", msgspec.json.encode(written))
 
 
 @pytest.fixture
@@ -47,6 +49,7 @@ def changes() -> LiveChanges:
         Listed("NetworkPolicy", frozenset({("shop", "np")})),
     )
     assert found.have_come()
+    assert found.taken() is None
     return found
 
 
@@ -80,13 +83,52 @@ def test_what_changes_an_object_counts(changes: LiveChanges, events: list[Event]
 def test_a_first_list_counts_for_an_object_may_have_been_deleted_before_it(changes: LiveChanges) -> None:
     deliver(changes, Listed("Service", frozenset()))
     assert changes.have_come()
+    assert changes.taken() is None
     deliver(changes, Listed("Service", frozenset()))
     assert not changes.have_come()
 
 
 def test_many_events_are_one_change(changes: LiveChanges) -> None:
     deliver(changes, *(Upserted(pod("web", app=str(number))) for number in range(100)))
-    assert [changes.have_come(), changes.have_come()] == [True, False]
+    assert changes.have_come()
+    taken = changes.taken()
+    assert taken is not None
+    assert (taken.changed, taken.removed) == ((pod("web", app="99"),), ())
+    assert not changes.have_come()
+
+
+def test_what_has_become_of_single_objects_is_taken_once(changes: LiveChanges) -> None:
+    deliver(changes, Upserted(policy(labels={"a": "b"})), Upserted(pod("new")), Listed("Pod", frozenset([WEB])))
+    taken = changes.taken()
+    assert taken is not None
+    assert [one.metadata.name for one in taken.changed] == ["np"]
+    assert taken.removed == (("Pod", "shop", "new"),)
+    deliver(changes, Removed("Pod", *WEB))
+    assert changes.taken() == ObjectChanges((), (("Pod", *WEB),), Origin("https://server"))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(Unreadable("Pod", "shop", "web", "no"), id="an object that cannot be decoded"),
+        pytest.param(Page("Service", [Service(ObjectMeta(name="s", namespace="shop"))]), id="a first list"),
+        pytest.param(
+            Upserted(Undecoded.of(POLICY, "shop", "np", b'{"spec": {"podSelector": 1}}')), id="a policy of another type"
+        ),
+    ],
+)
+def test_what_single_objects_do_not_say_has_the_cluster_read_again(changes: LiveChanges, event: Event) -> None:
+    deliver(changes, event)
+    assert changes.have_come()
+    assert changes.taken() is None
+
+
+def test_with_suppositions_the_cluster_is_read_again_for_each_change() -> None:
+    changes = LiveChanges("https://server", one_by_one=False)
+    deliver(changes, Listed("Pod", frozenset()), Upserted(pod("web")))
+    assert changes.taken() is None
+    deliver(changes, Upserted(pod("web", app="web")))
+    assert changes.taken() is None
 
 
 def test_what_is_not_followed_is_a_problem_for_each_reason_until_it_is_over(changes: LiveChanges) -> None:

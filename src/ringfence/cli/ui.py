@@ -15,7 +15,7 @@ import click
 
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_message, print_text
-from ringfence.cli.what_if import EnforcedInputs, enforced_options
+from ringfence.cli.what_if import EnforcedInputs, SupposedInputs, enforced_options
 from ringfence.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _check_no_input(inputs: EnforcedInputs, tests: tuple[Path, ...]) -> None:
             raise InputError(f"the lessons of --learn have clusters of their own: leave out {option}")
 
 
-async def _show(inputs: Inputs, port: int, tests: tuple[Path, ...], *, open_browser: bool) -> None:
+async def _show(inputs: SupposedInputs, port: int, tests: tuple[Path, ...], *, open_browser: bool) -> None:
     """The page of a cluster, which follows its files, or its objects."""
     from ringfence.web import FileChanges, LocalPage, Simulation, page_app
 
@@ -191,13 +191,15 @@ def _reading(inputs: Inputs) -> Callable[[], "Cluster"]:
     return read
 
 
-async def _follow(inputs: Inputs, page: "LocalPage", files: "FileChanges", namespace: str) -> None:
+async def _follow(inputs: SupposedInputs, page: "LocalPage", files: "FileChanges", namespace: str) -> None:
     """Have the page show changes of the files, or of the objects of a live cluster (of one `namespace`, if only it)."""
     from ringfence.sources.cluster import ApiServer
     from ringfence.web import LiveChanges, follow
 
     if inputs.is_live:
-        with LiveChanges.watched(ApiServer(inputs.context, inputs.kubeconfig), namespace) as changes:
+        server = ApiServer(inputs.context, inputs.kubeconfig)
+        one_by_one = not (inputs.suppose or inputs.without)  # these say more than the objects of the cluster
+        with LiveChanges.watched(server, namespace, one_by_one=one_by_one) as changes:
             await follow(page, changes, inputs.title)
     else:
         await follow(page, files, inputs.title)

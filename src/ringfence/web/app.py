@@ -34,7 +34,7 @@ from ringfence.web.edit_effects import EditEffects
 from ringfence.web.keeping import KeepRequest, keep, proposed_tests
 from ringfence.web.proving import cell_question
 from ringfence.web.saving import save
-from ringfence.web.simulation import MOST_PAIRS, Edited, PolicyKey, Simulation
+from ringfence.web.simulation import MOST_PAIRS, Edited, ObjectChanges, PolicyKey, Simulation
 
 T = TypeVar("T")
 
@@ -191,12 +191,12 @@ class LocalPage:
         finally:
             self._listening.discard(changed)
 
-    async def read_again(self) -> None:
-        """Read the cluster anew, and say so to all pages that are open if it has changed.
+    async def read_again(self, changes: ObjectChanges | None = None) -> None:
+        """Read the cluster anew, or take in what has changed, and say so to all pages that are open if it has changed.
 
         Meanwhile the page is answered from what was read before. Raises RingfenceError if the cluster cannot be read.
         """
-        found = await run_in_threadpool(self._simulation.read)
+        found = await run_in_threadpool(partial(self._simulation.read, changes))
         await self._locked(partial(self._simulation.take, found))
         if self._simulation.version != self._announced:  # also by what was saved
             self._announced = self._simulation.version

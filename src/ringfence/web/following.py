@@ -11,6 +11,7 @@ from ringfence.errors import RingfenceError
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.web.app import LocalPage
+from ringfence.web.simulation import ObjectChanges
 
 _LOOKED_AFTER: Final = 0.5
 """Seconds between two looks at what has changed."""
@@ -25,12 +26,14 @@ _Stamp = tuple[int, int, int]
 class ClusterChanges(Protocol):
     """What says that the cluster has changed."""
 
-    @property
-    def rest(self) -> float:
-        """How many times as long as the last reading took nothing is read after it."""
-
     def have_come(self) -> bool:
-        """Whether anything has changed since this was last asked. May take a while."""
+        """Whether anything has changed since it was last taken. May take a while."""
+
+    def taken(self) -> ObjectChanges | None:
+        """What has changed since this was last asked; None if the cluster has to be read again for it."""
+
+    def rest(self, changes: ObjectChanges | None) -> float:
+        """How many times as long as it took to show changes nothing is shown after it."""
 
     def problems(self) -> list[Problem]:
         """What is not followed at present."""
@@ -39,16 +42,23 @@ class ClusterChanges(Protocol):
 class FileChanges:
     """Changes of the files at some paths, those in hidden folders excepted."""
 
-    rest: Final = 0.0
-
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = tuple(paths)
         self._known = stamps(self._paths)
+        self._present = self._known
 
     def have_come(self) -> bool:
-        """Whether any file was written, made or removed since this was last asked."""
-        before, self._known = self._known, stamps(self._paths)
-        return self._known != before
+        """Whether any file was written, made or removed since it was last taken."""
+        self._present = stamps(self._paths)
+        return self._known != self._present
+
+    def taken(self) -> None:
+        """Nothing: all files are read again. From now on, what has come is a new change."""
+        self._known = self._present
+
+    def rest(self, _: ObjectChanges | None) -> float:
+        """Files are read as soon as they change."""
+        return 0.0
 
     def problems(self) -> list[Problem]:
         """None: a file that cannot be read is a problem of the input."""
@@ -67,9 +77,10 @@ async def follow(page: LocalPage, changes: ClusterChanges, title: str) -> None:
         if await asyncio.to_thread(changes.have_come) or failed:
             began = time.monotonic()
             try:
-                await page.read_again()
+                taken = changes.taken()
+                await page.read_again(None if failed else taken)  # what had come before a failure is not in `taken`
                 failed = []
-                pause = max(pause, changes.rest * (time.monotonic() - began))
+                pause = max(pause, changes.rest(taken) * (time.monotonic() - began))
             except Exception as error:  # a task that ended here would leave the page out of date without a trace
                 reason = str(error) if isinstance(error, RingfenceError) else f"a defect of ringfence: {error!r}"
                 message = f"the cluster is shown as it was before: {reason}"

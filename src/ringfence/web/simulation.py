@@ -20,7 +20,8 @@ from ringfence.errors import InputError
 from ringfence.lint import Linted, LintFinding, chosen_rules, find_mistakes
 from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, kind_of, namespace_of, object_name
-from ringfence.model.objects import NetworkPolicy, Policy
+from ringfence.model.objects import NetworkPolicy, Object, Policy
+from ringfence.model.origin import Origin
 from ringfence.model.yaml_text import Comments
 from ringfence.plugins import UPSTREAM
 from ringfence.render.formats import Json, yaml_text
@@ -56,11 +57,20 @@ class Edited(msgspec.Struct, frozen=True):
         return self.read.is_valid
 
 
+class ObjectChanges(msgspec.Struct, frozen=True):
+    """What has become of single objects of a live cluster, and the names of those that are gone."""
+
+    changed: tuple[Object, ...]
+    removed: tuple[tuple[str, str, str], ...]
+    origin: Origin
+
+
 class ReadCluster(msgspec.Struct, frozen=True):
-    """A cluster as it was read, and the data of the page about it."""
+    """A cluster as it was read, the data of the page about it, and what has changed since then, if that is known."""
 
     cluster: Cluster
     report: Json
+    changes: ObjectChanges | None = None
 
 
 class Simulation:
@@ -75,20 +85,32 @@ class Simulation:
         self.lock = Lock()
         self.version = 0
         self.edits: dict[PolicyKey, Edited] = {}
+        self._earlier: Cluster | None = None
+        self._missed: ObjectChanges | None = None
+        """What the earlier cluster lacks. The two take turns: one answers while the next data are made of the other."""
         self._take(self.read())
 
     def read_again(self) -> None:
         """Read the cluster anew, as after a change of files, and take it."""
         self.take(self.read())
 
-    def read(self) -> ReadCluster:
-        """The cluster as it is now. This may take long, and needs no lock."""
-        cluster = self._read()
-        return ReadCluster(cluster, cluster.report_data(self.title))
+    def read(self, changes: ObjectChanges | None = None) -> ReadCluster:
+        """The cluster as it is now. This may take long, and needs no lock.
+
+        With what has changed since the present one was read, that is taken into an earlier one, if there is one.
+        """
+        earlier, missed = self._earlier, self._missed
+        self._earlier = None
+        if changes and earlier and missed and all(_follow(earlier, some) for some in (missed, changes)):
+            cluster = earlier
+        else:
+            cluster = self._read()
+        return ReadCluster(cluster, cluster.report_data(self.title), changes)
 
     def take(self, found: ReadCluster) -> None:
         """Take a cluster in place of the former. The edits stay; those that say what is there now end."""
         self.version += found.report != self.report
+        self._earlier, self._missed = (self.cluster, found.changes) if found.changes else (None, None)
         self._take(found)
         for key, edited in list(self.edits.items()):
             if key in self._texts and _is_same(self._texts[key]["yaml"], edited.text):
@@ -220,6 +242,10 @@ class Simulation:
             text = self.edits[key].text
         # The text was read as if it stood in its file, below as many empty lines as there are above it.
         return find_comments(("\n" * (first - 1) + text).split("\n"), compiled.origin)
+
+
+def _follow(cluster: Cluster, changes: ObjectChanges) -> bool:
+    return cluster.follow(changes.changed, changes.removed, changes.origin)
 
 
 def _is_same(text: str, other: str) -> bool:
