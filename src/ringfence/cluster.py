@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from datetime import date
 from functools import partial
+from operator import is_not
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +168,18 @@ class Cluster(ClusterInput):
 
         Each with what covers it. `undecided` are those about which it would take too long to find out.
         """
+        # Only policies count, so the answer stays while pods come and go: in the local page they do all the time.
+        policies = [*self.state.tiers.policies(), *self.state.doubts]
+        known, found = self._redundant
+        if found is None or len(known) != len(policies) or any(map(is_not, known, policies)):
+            found = self._find_redundant()
+            self._redundant = policies, found
+        return found
+
+    _redundant: "tuple[Sequence[object], Redundancy | None]" = (), None
+    """What is redundant among some policies."""
+
+    def _find_redundant(self) -> "Redundancy":
         from ringfence.analysis.possible import policy_set, redundancy
 
         return redundancy(policy_set("these policies", self.state))
