@@ -97,7 +97,7 @@ def test_the_matrix_of_changes_has_only_rows_and_columns_that_change(page: Opene
 def test_the_changes_are_those_of_the_text(page: OpenedPage, change: Path) -> None:
     shown = page.open(change, "changes")
     listed = shown.locator("main .changes > li")
-    expect(listed).to_have_count(6)
+    expect(listed).to_have_count(5)
     expect(listed.first).to_contain_text(f"▲ opened: {WEB} → {DB}: TCP 5432")
     expect(listed.nth(3)).to_contain_text(
         "could now be reached by pods with app!=backup in a namespace with team=tools"
