@@ -22,8 +22,13 @@ help:  ## List these targets.
 demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
 
+# Without those that CI runs in addition: they take a third of the time, and seldom fail alone.
 .PHONY: test
-test: $(READY) system  ## Run all tests but the end-to-end ones: the kernel and the laboratory included.
+test: $(READY) system  ## Run the tests of a working day, those of the kernel and the laboratory included (CONTRIBUTING.md).
+	$(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines'
+
+.PHONY: test-all
+test-all: $(READY) system  ## Run all tests but the end-to-end ones: also pages in a browser, and the same lines with larger input.
 	$(PYTEST) --ignore=tests/e2e
 
 # Measuring makes the tests two to three times slower, so not all of them run: properties have few examples, and tests

@@ -52,6 +52,8 @@ class TestToNodes:
         assert to_nodes(POD, ONE, denied) == ([text] if is_named else [])
         host = pod("y/host", hostNetwork=True, nodeName="one", addresses=["192.168.0.5"])
         assert to_nodes(POD, host, denied) == ([text] if is_named else [])
+        on_no_node = pod("z/other", {"app": "other"})
+        assert to_nodes(POD, on_no_node, ONE, denied) == ([text] if is_named else []), "one of several pods is enough"
 
 
 class TestHosts:

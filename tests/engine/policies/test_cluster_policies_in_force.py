@@ -5,6 +5,8 @@ from typing import Any
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, node, pod
 
+from ringfence.plugins.traits import Traits
+
 KIND = "ClusterNetworkPolicy.policy.networking.k8s.io"
 WEB = pod("x/web")
 EDGE: Object = {"nodes": {"matchLabels": {"role": "edge"}}}
@@ -51,6 +53,17 @@ def test_nodes_count_by_the_labels_and_addresses_that_they_have_now() -> None:
     cluster.upsert(labelled_node("n", "192.168.0.2", role="edge"))
     cluster.remove("Node", "", "n")
     assert cluster.can("x/web", "192.168.0.2")
+
+
+def test_where_blocks_do_not_match_nodes_those_are_excepted_that_there_are_now() -> None:
+    cluster = cluster_of([WEB, guard("Admin", "Deny", {"networks": ["192.168.0.0/24"]})])
+    with cluster.state.policies.enforcing(Traits(blocks_match_nodes=False)):
+        assert not cluster.can("x/web", "192.168.0.1")
+        cluster.upsert(node("n", "192.168.0.1"))
+        assert cluster.can("x/web", "192.168.0.1")
+        cluster.upsert(node("n", "192.168.0.2"))
+        assert not cluster.can("x/web", "192.168.0.1")
+        assert cluster.can("x/web", "192.168.0.2")
 
 
 def test_without_nodes_an_answer_about_an_address_assumes_that_it_is_of_none() -> None:
