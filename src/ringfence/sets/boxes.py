@@ -42,7 +42,7 @@ EVERYTHING: Box = {}
 """The box without any limit."""
 
 Step = Callable[[int], None]
-"""Called with the number of boxes that are looked at; raises what it likes to end what has become too long."""
+"""Called with the number of boxes that are looked at; may raise an error to end a computation that takes too long."""
 
 
 def no_limit(boxes: int) -> None:
@@ -129,7 +129,7 @@ def difference(a: Box, b: Box) -> Iterator[Box]:
 def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Iterator[Box]:
     """What of a box is in none of `covers`, as disjoint boxes.
 
-    They are found one after another: who asks whether there are any stops at the first. `step` gets the number of
+    They are found one after another: a caller that asks for one stops at the first. `step` gets the number of
     covers that are looked at.
     """
     waiting: list[tuple[Box, Collection[Box]]] = [(box, covers)]

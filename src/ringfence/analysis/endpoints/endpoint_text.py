@@ -62,7 +62,7 @@ _ANY_POSSIBLE: Final = "any-pod:"
 _PREFIX_OF_KEY: Final = re.compile(r"(?:.*[,!])? *[^/=!<>(), ]*\.[^/=!<>(), ]*", re.DOTALL)
 """A text that ends with the DNS name of a label key, which has a dot: the slash behind it belongs to the key."""
 _MAY_BE_ADDRESS: Final = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
-"""A quick test before `ip_network`, which is slow to fail. It lets through some names that are no addresses."""
+"""A quick test before `ip_network`, which is slow to fail. It accepts some names that are not addresses."""
 _IN_SELECTORS_ONLY: Final = re.compile(r"[=!<>,() ]")
 _WITH_PORT: Final = re.compile(r"\[?(?P<end>[^\[\]]+?)\]?:(?P<port>[0-9]+(/[A-Za-z]+)?|[a-z][-a-z0-9]*)")
 _SERVICE_DNS: Final = re.compile(r"(?P<name>[^./]+)\.(?P<namespace>[^./]+)\.svc(\.[^/]*)?")

@@ -124,7 +124,7 @@ def _gathered(view: FoldedView, groups: Sequence[_ClassGroup]) -> Iterator[Conne
 def _between(
     found: FoldedList, sources: Iterable[int], destinations: Sequence[int], alone: Collection[int]
 ) -> set[Connection | None]:
-    """What passes between any of some classes and any of others; a single pod is no pair with itself."""
+    """What passes between any of some classes and any of others; a single pod is not a pair with itself."""
     among = set(destinations)
     reached = found.reached(destinations)
     passing: set[Connection | None] = set()

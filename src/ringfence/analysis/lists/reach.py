@@ -234,7 +234,7 @@ def peers_allowed(state: State, pod: Member, direction: Direction, protocol: str
         return over & reduce(or_, map(population.in_family, identity.families))
     bits = population.everyone
     for family in families:
-        # Two pods must be allowed over every family that both have. An identity without the family has no say over it.
+        # Two pods must be allowed over every family that both have. A family that an identity lacks does not matter.
         bits &= _peers_allowed_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
     return bits
 

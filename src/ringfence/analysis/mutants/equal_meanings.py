@@ -1,7 +1,7 @@
 """Whether a mutant means the same as its policy, beside all other policies, in every cluster that could be.
 
 A side of a connection depends only on the policies of its own namespace and on those of administrators. So a change
-that is seen in none of these meanings is seen by nobody; only where one is seen, all policies are asked.
+that makes no difference to any of these meanings makes none at all; only if one differs, all policies are compared.
 """
 
 from collections.abc import Iterable, Iterator

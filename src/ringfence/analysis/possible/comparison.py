@@ -36,7 +36,7 @@ class Relation(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What has become of a claim about any cluster."""
+    """The outcome of a claim about any cluster."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -77,7 +77,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
     @property
     def outcome(self) -> Outcome:
-        """What has become of the claim."""
+        """The outcome of the claim."""
         if self.unknown:
             return Outcome.UNKNOWN
         return Outcome.FAILS if self.counterexample else Outcome.HOLDS

@@ -1,8 +1,8 @@
 """What passes between possible pods and one that exists, of each namespace: as few regions as there are answers.
 
-Policies speak of few namespaces, and most of hundreds have one of a few answers. So what is found about the pods of one
-namespace is kept apart, and serves for all others with the same answer. As a single region, all of them would be
-looked at again for each workload.
+Policies name few namespaces, and the others, of which there can be hundreds, have one of a few answers. So what is
+found about the pods of one namespace is kept apart, and serves for all others with the same answer. As a single region,
+all of them would be looked at again for each workload.
 """
 
 from collections import defaultdict

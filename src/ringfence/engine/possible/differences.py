@@ -2,7 +2,7 @@
 
 A connection passes if both directions allow it. So it passes with `mine` and not with `theirs` if both directions of
 `mine` allow it, and one direction of `theirs` denies it. Hence differences of one direction are looked for first, which
-two versions of the same policies have few of; whether anybody can see one, the other direction decides.
+two versions of the same policies have few of; whether a connection shows one depends on the other direction.
 """
 
 from collections.abc import Iterator

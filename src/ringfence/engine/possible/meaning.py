@@ -5,7 +5,7 @@ NetworkPolicy, which denies what no rule allows of the pods that some policy iso
 tier decides is allowed. A connection between two pods needs both directions; an end outside the cluster has no
 policies, so it allows its direction.
 
-All methods take a box, and yield boxes inside it, one after another: who needs only one pays for one.
+All methods take a box, and yield boxes inside it, one after another: a caller that needs one box computes no others.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -233,7 +233,7 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
         """The boxes inside `within` in which this direction is allowed. They may overlap."""
         budget = budget or Budget()
         tiers = self._deciding
-        # What no policy is about comes first: who asks for one box seldom needs to look at rules.
+        # What no policy is about comes first: a caller that needs one box seldom has to look at rules.
         yield from narrowed(within, [tier.where(Action.PASS) for tier in tiers], budget)
         for number in range(len(tiers)):
             yield from self._decided_by(tiers, number, Action.ALLOW, within, budget)

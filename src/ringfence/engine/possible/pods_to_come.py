@@ -58,7 +58,7 @@ class PodsToCome:
         return merged(reduce(partial(combined, combine=both_sides), over))
 
     def _where_in_family(self, cells: Partition[Bitset, ByTraffic], family: Family) -> Partition[Bitset, ByTraffic]:
-        """A pod without an address of a family does not meet others over it: the family has no say."""
+        """A pod without an address of a family does not meet others over it, so the family does not matter."""
         lacking = self._population.everyone & ~self._population.in_family(family)
         found = [(pods & ~lacking, allowed) for pods, allowed in cells] + [(lacking, self._everywhere)]
         return [cell for cell in found if cell[0]]
