@@ -48,7 +48,7 @@ from ringfence.sets.partitions import Partition
 from ringfence.sets.regions import Region
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
-MOST_STEPS: Final = 2_000_000
+MOST_STEPS: Final = 1_500_000
 """Some ten seconds and 0.5 GB. 10,000 policies as people write them take a third of that."""
 
 
