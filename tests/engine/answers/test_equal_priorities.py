@@ -125,6 +125,21 @@ def test_many_policies_are_one_sentence() -> None:
     ]
 
 
+def test_many_policies_are_compared_as_a_whole_once_however_many_ports_are_asked_about() -> None:
+    cluster = cluster_of([*PODS, *many(20)])
+    wholly = mock.Mock(side_effect=equal_priorities._depending_on_order)
+    with mock.patch.object(equal_priorities, "_depending_on_order", wholly):
+        assert cluster.can("x/a", "x/b", port="1000-1019").assumptions
+    assert [call.args[1] for call in wholly.call_args_list].count(None) == 1
+    pieces = [
+        call.args
+        for call in wholly.call_args_list
+        if call.args[1] and call.args[1].tcp[0][0] == call.args[1].tcp[-1][1]
+    ]
+    assert len(pieces) == 20
+    assert all(len(equals.policies) <= 2 for equals, _ in pieces), "others do not matter for these ports"
+
+
 def test_many_that_agree_are_none() -> None:
     agreeing = [guard(f"g{number}", "Admin", 1, "Deny", ports=(number + 1,)) for number in range(20)]
     others = [guard(f"h{number}", "Admin", 1, "Accept", ports=(number + 100,)) for number in range(20)]

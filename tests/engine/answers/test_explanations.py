@@ -273,6 +273,17 @@ def test_an_explanation_says_what_the_verdict_says_and_its_rules_say_why(
                 assert_rules_agree(side)
 
 
+@given(strategies.clusters(), questions, questions, outside)
+def test_what_is_known_about_other_traffic_of_the_same_pair_changes_no_explanation(
+    objects: list[Object], asked: Traffic | None, other: Traffic | None, address: Addresses
+) -> None:
+    state = state_of(objects)
+    ends: list[End] = [*state.members(), address]
+    for source, destination in product(ends, repeat=2):
+        known = explain(state, source, destination, other)
+        assert explain(state, source, destination, asked, known=known) == explain(state, source, destination, asked)
+
+
 def assert_rules_agree(side: SideReason) -> None:
     """A side that allows has a rule that does; one that denies has none, but for another address."""
     allowing = [rule for one in side.policies for rule in one.rules if rule.allows]

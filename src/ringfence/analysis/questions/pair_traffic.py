@@ -70,10 +70,13 @@ def explained_pairs(state: State, pair: Pair) -> list[ExplainedPair]:
     """Why a pair is allowed or denied: for all that is asked, or for each part of it that other rules decide."""
     reason = explain(state, pair.source, pair.destination, pair.asked, pair.over, _led_port(state, pair))
     pieces = _pieces(reason)
-    if len(pieces) < 2:
+    if len(pieces) < 2:  # so it is for a single port, to which a Service may lead
         return [ExplainedPair(pair, reason)]
     pairs = [msgspec.structs.replace(pair, asked=piece) for piece in pieces]
-    found = [ExplainedPair(one, explain(state, one.source, one.destination, one.asked, one.over)) for one in pairs]
+    found = [
+        ExplainedPair(one, explain(state, one.source, one.destination, one.asked, one.over, known=reason))
+        for one in pairs
+    ]
     return sorted(found, key=lambda explained: explained.reason.allowed)
 
 

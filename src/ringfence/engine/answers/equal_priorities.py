@@ -9,7 +9,9 @@ Source: network-policy-api, field `priority` of ClusterNetworkPolicy: "if two po
 implementation may apply any of the matching policies".
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations, groupby
 from typing import Any, Final, NamedTuple
 
@@ -49,24 +51,55 @@ class UndefinedOrder(NamedTuple):
 
 def equal_priority_assumptions(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     """The policies of a side whose order decides, and is not defined. `asked` None stands for all traffic."""
+    policies = tuple(map(_selecting, side.policies))
+    concerned = [place for place, one in enumerate(policies) if asked is None or one.may_concern(asked)]
+    some = tuple([policies[place] for place in concerned])
     start = 0
-    for (tier, _), group in groupby(side.policies, key=lambda one: (one.tier, one.policy.priority)):
+    for (tier, _), group in groupby(policies, key=lambda one: (one.tier, one.policy.priority)):
         end = start + len(list(group))
         if tier != NETWORK_POLICY_TIER and end - start > 1:
-            pairs = _depending_on_order(side, start, end, asked)
+            first, last = bisect_left(concerned, start), bisect_left(concerned, end)
+            pairs = _depending_on_order(_EqualPolicies(some, first, last, is_isolated=side.isolated), asked)
             if end - start > MOST_PAIRED:
                 if any(True for _ in pairs):
-                    yield str(_of_many(side, start, end))
+                    yield _sentence_of_many(_EqualPolicies(policies, start, end, is_isolated=side.isolated))
             else:
                 yield from (str(UndefinedOrder(tier, one.policy, other.policy)) for one, other in pairs)
         start = end
 
 
-def _of_many(side: SideReason, start: int, end: int) -> UndefinedOrder:
-    """Many policies, with the first two that disagree about any traffic: so it is one sentence for many ports."""
-    first, second = next(_depending_on_order(side, start, end, None))
-    policies = tuple([one.policy for one in side.policies[start:end]])
-    return UndefinedOrder(first.tier, first.policy, second.policy, policies)
+class _PolicyAboutPeer(NamedTuple):
+    """A policy, and the rules of it that are about the other end: what each does, and with which traffic."""
+
+    policy: CompiledPolicy[Any]
+    tier: str
+    rules: tuple[tuple[Action, Traffic], ...]
+
+    def may_concern(self, asked: Traffic) -> bool:
+        """Whether it can matter for some traffic; NetworkPolicies isolate, whatever their rules are about."""
+        return self.tier == NETWORK_POLICY_TIER or any(traffic & asked for _, traffic in self.rules)
+
+
+def _selecting(reason: PolicyReason) -> _PolicyAboutPeer:
+    rules = tuple([(rule.action, rule.traffic) for rule in reason.rules if rule.selects])
+    return _PolicyAboutPeer(reason.policy, reason.tier, rules)
+
+
+class _EqualPolicies(NamedTuple):
+    """The policies of a side, of which those from `start` to `end` have the same priority."""
+
+    policies: tuple[_PolicyAboutPeer, ...]
+    start: int
+    end: int
+    is_isolated: bool
+
+
+@lru_cache(maxsize=8)  # the same for each of many ports in a question
+def _sentence_of_many(equals: _EqualPolicies) -> str:
+    """About many policies, with the first two that disagree about any traffic: so it is one sentence for many ports."""
+    first, second = next(_depending_on_order(equals, None))
+    policies = tuple([one.policy for one in equals.policies[equals.start : equals.end]])
+    return str(UndefinedOrder(first.tier, first.policy, second.policy, policies))
 
 
 class _Matched(NamedTuple):
@@ -95,10 +128,13 @@ class _Effect(NamedTuple):
 
 
 def _depending_on_order(
-    side: SideReason, start: int, end: int, asked: Traffic | None
-) -> Iterator[tuple[PolicyReason, PolicyReason]]:
-    """Of the policies from `start` to `end`: the pairs of which the other order gives another answer."""
-    policies, isolated, tier = side.policies, side.isolated, side.policies[start].tier
+    equals: _EqualPolicies, asked: Traffic | None
+) -> Iterator[tuple[_PolicyAboutPeer, _PolicyAboutPeer]]:
+    """Of the policies of the same priority: the pairs of which the other order gives another answer."""
+    policies, start, end, isolated = equals
+    if end - start < 2:
+        return
+    tier = policies[start].tier
     in_question = _undecided(policies[:start], tier, is_isolated=isolated) & (asked or ALL_TRAFFIC)
     if not in_question:
         return
@@ -142,7 +178,7 @@ def _differs(one: Traffic, other: Traffic, asked: Traffic | None) -> bool:
     return one != other if asked is None else passes(one, asked) != passes(other, asked)
 
 
-def _undecided(policies: Sequence[PolicyReason], by: str, *, is_isolated: bool) -> Traffic:
+def _undecided(policies: Sequence[_PolicyAboutPeer], by: str, *, is_isolated: bool) -> Traffic:
     """The traffic that reaches the next policy of the tier `by` after all these."""
     undecided = ALL_TRAFFIC
     for tier, some in groupby(policies, key=lambda one: one.tier):
@@ -153,7 +189,7 @@ def _undecided(policies: Sequence[PolicyReason], by: str, *, is_isolated: bool) 
     return undecided
 
 
-def _allowed(policies: Sequence[PolicyReason], *, is_isolated: bool) -> Traffic:
+def _allowed(policies: Sequence[_PolicyAboutPeer], *, is_isolated: bool) -> Traffic:
     """What the policies of a side allow in this order."""
     allowed, undecided = NO_TRAFFIC, ALL_TRAFFIC
     for tier, some in groupby(policies, key=lambda one: one.tier):
@@ -170,14 +206,14 @@ def _left(tier: str, undecided: Traffic, passed: Traffic, matched: Traffic, *, i
     return (undecided - matched) | (undecided & passed)
 
 
-def _matched(policies: Iterable[PolicyReason]) -> _Matched:
+def _matched(policies: Iterable[_PolicyAboutPeer]) -> _Matched:
     """What the rules of some policies of one tier do."""
     allowed, passed, matched = NO_TRAFFIC, NO_TRAFFIC, NO_TRAFFIC
-    for rule in (rule for policy in policies for rule in policy.rules if rule.selects):
-        meant = rule.traffic - matched
-        if rule.action is Action.ALLOW:
+    for action, traffic in (rule for policy in policies for rule in policy.rules):
+        meant = traffic - matched
+        if action is Action.ALLOW:
             allowed |= meant
-        elif rule.action is Action.PASS:
+        elif action is Action.PASS:
             passed |= meant
         matched |= meant
     return _Matched(allowed, passed, matched)

@@ -37,10 +37,12 @@ def explain(
     asked: Traffic | None,
     over: Families = FAMILIES,
     led: LedPort | None = None,
+    known: PairReason | None = None,
 ) -> PairReason:
     """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic.
 
     Two pods are to meet over the families `over`. With `led`, the policies of the source see the port of the Service.
+    What is `known` of the same pair about other traffic, without `led`, need not be found out again.
     """
     if is_exempt(state, source, destination):
         is_itself = is_one_pod(source, destination) or isinstance(destination, Addresses)
@@ -51,10 +53,15 @@ def explain(
             side = Side(state, destination, Direction.INGRESS, source, asked, over)
             ingress = _replace(ingress, assumptions=tuple(host_as_node_assumptions(side)))
     else:
-        egress = _explain_side(state, source, Direction.EGRESS, destination, led.asked if led else asked, over)
+        seen = led.asked if led else asked
+        egress = _explain_side(
+            state, source, Direction.EGRESS, destination, seen, over, known.egress if known else None
+        )
         if led:
             egress = _replace(egress, traffic=led.seen_before(egress.traffic))
-        ingress = _explain_side(state, destination, Direction.INGRESS, source, asked, over)
+        ingress = _explain_side(
+            state, destination, Direction.INGRESS, source, asked, over, known.ingress if known else None
+        )
     return PairReason(source, destination, asked, egress, ingress, over)
 
 
@@ -63,14 +70,21 @@ def _untouched(direction: Direction, subject: End, peer: End, why: str) -> SideR
 
 
 def _explain_side(
-    state: State, subject: End, direction: Direction, peer: End, asked: Traffic | None, over: Families
+    state: State,
+    subject: End,
+    direction: Direction,
+    peer: End,
+    asked: Traffic | None,
+    over: Families,
+    known: SideReason | None,
 ) -> SideReason:
     if not isinstance(subject, Member):
         return _untouched(direction, subject, peer, "policies do not apply outside the cluster")
     side = Side(state, subject, direction, peer, asked, over)
     stack = state.tiers.stack(side.identity, direction)
-    traffic = side_traffic(state, subject, direction, peer, over)
+    traffic = known.traffic if known else side_traffic(state, subject, direction, peer, over)
     isolated = any(profile.otherwise is Action.DENY for profile in stack)
+    rules = {policy.policy: policy.rules for policy in known.policies} if known else {}
     reason = SideReason(
         direction,
         subject,
@@ -78,7 +92,7 @@ def _explain_side(
         isolated=isolated,
         allowed=passes(traffic, asked),
         traffic=traffic,
-        policies=tuple(policy for profile in stack for policy in explain_profile(side, profile)),
+        policies=tuple(policy for profile in stack for policy in explain_profile(side, profile, rules)),
         exempt=_why_exempt(side),
         denied_over=tuple(_denied_over(side)),
         denied_for=_denied_for(side),
@@ -91,7 +105,7 @@ def _explain_side(
 
 def _denied_over(side: Side) -> list[Family]:
     """The address families that deny what another allows."""
-    if not isinstance(side.peer, Member) or not side.can_meet:
+    if not isinstance(side.peer, Member) or not side.can_meet or len(side.families) < 2:
         return []
     over = {
         family: traffic_over(side.state, side.subject, side.direction, side.peer, family) for family in side.families

@@ -1,20 +1,25 @@
 """Why one rule of a policy matches what was asked about, or does not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
+from types import MappingProxyType
+from typing import Any
 
 from ringfence.engine.answers.hints import hints, protocol_hints
 from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReason, passes
 from ringfence.engine.answers.sides import Side, named_ports
-from ringfence.engine.policies import CompiledRule, End, Profile, RuleContext, end_text
+from ringfence.engine.policies import CompiledPolicy, CompiledRule, End, Profile, RuleContext, end_text
 from ringfence.engine.population import Member
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import rules_of
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
+KnownRules = Mapping[CompiledPolicy[Any], Sequence[RuleReason]]
+"""By policy, the reasons of its rules about the same two ends and other traffic: their peers are the same."""
 
-def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
+
+def explain_profile(side: Side, profile: Profile, known: KnownRules = MappingProxyType({})) -> Iterator[PolicyReason]:
     """Each policy of a profile, in order, with the reasons of its rules."""
     state = side.state
     for policy in profile.policies:
@@ -31,19 +36,23 @@ def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
             )
             for rule in policy.rules[side.direction]
         )
-        yield PolicyReason(
-            policy, place, profile.tier, tuple(_explain_rule(side, profile, context) for context in contexts)
+        before = known.get(policy)
+        rules = (
+            _explain_rule(side, profile, context, before[number] if before else None)
+            for number, context in enumerate(contexts)
         )
+        yield PolicyReason(policy, place, profile.tier, tuple(rules))
 
 
-def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleReason:
+def _explain_rule(side: Side, profile: Profile, context: RuleContext, known: RuleReason | None) -> RuleReason:
     rule, origin = context.rule, context.policy.origin
-    peers = tuple(_explain_peers(side, profile, context))
-    traffic = rule.traffic | _named_traffic(rule, side.destination)
+    peers = known.peers if known else tuple(_explain_peers(side, profile, context))
+    traffic = known.traffic if known else rule.traffic | _named_traffic(rule, side.destination)
     selects = rule.peers.everyone or any(one.matches for one in peers)
     carries = passes(traffic, side.asked)
-    reason = _why_matching(side, rule, peers, traffic)
-    if not selects or not carries:
+    if selects and carries:
+        reason = _why_matching(side, rule, peers, traffic)
+    else:
         reason = _why_not_matching(side, rule, traffic, selects=selects, carries=carries)
     policy = context.policy.policy
     if isinstance(policy, NetworkPolicy) and rule.index >= len(rules_of(policy, side.direction)):
@@ -52,7 +61,7 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleRea
         rule.index,
         rule.action,
         reason,
-        origin.at(f"spec.{side.direction.field}[{rule.index}]") if origin else None,
+        known.place if known else origin.at(f"spec.{side.direction.field}[{rule.index}]") if origin else None,
         peers,
         selects,
         carries,
