@@ -174,7 +174,7 @@ def test_which_namespaces_other_policies_may_select_from() -> None:
     after = tiers.version
     assert tiers.namespaces_changed_since(after) == frozenset()
     cluster.upsert(namespace("y", tier="1"))
-    assert tiers.namespaces_changed_since(after) is None, "by other labels of namespaces, too"
+    assert tiers.namespaces_changed_since(after) == frozenset({"y"}), "it has other labels, which policies may read"
     assert tiers.namespaces_changed_since(BEFORE_EVERYTHING) is None
 
 

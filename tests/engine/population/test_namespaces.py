@@ -96,3 +96,19 @@ def test_the_version_grows_with_changes_only() -> None:
     assert namespaces.version == version
     namespaces.define("prod", {"team": "b"})
     assert namespaces.version > version
+
+
+def test_which_namespaces_have_other_labels_since_a_version() -> None:
+    namespaces = Namespaces()
+    namespaces.define("prod", {"team": "a"})
+    namespaces.mention("other")
+    version = namespaces.version
+    assert namespaces.changed_since(version) == set()
+    assert namespaces.changed_since(-1) == {"prod", "other"}
+    namespaces.define("prod", {"team": "b"})
+    namespaces.mention("new")
+    assert namespaces.changed_since(version) == {"prod", "new"}
+    namespaces.forget("new")
+    assert namespaces.changed_since(version) == {"prod"}
+    namespaces.mention("new")
+    assert namespaces.changed_since(version) == {"prod", "new"}

@@ -18,7 +18,7 @@ from ringfence.dataplane.compile.selected_peers import SelectedPeers
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
 from ringfence.dataplane.compile.tracked_maps import SharedClasses, TrackedMap
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
-from ringfence.dataplane.program import ENFORCING, GROUPS, Collection, Program, Reaction, base_program
+from ringfence.dataplane.program import ENFORCING, GROUPS, Chain, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
@@ -44,7 +44,8 @@ class Compiler:
         An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
         known and `is_released` has it; the population says when to ask again (`touch`). `reaction` is what becomes of
         packets that nothing allows. With `locate`, which finds at which ports of bridges the node's own pods are, the
-        program guards bridges as well. `compute` has large policies compiled elsewhere: until then, pods are closed.
+        program guards bridges as well. `in_steps` says which policies are compiled step by step (`compute`): until that
+        is done, their pods are closed.
         """
         self._state = state
         self._subjects = Subjects(state, is_local, is_released, in_steps)
@@ -57,6 +58,7 @@ class Compiler:
         self._groups = {family: PeerGroups(family, state) for family in FAMILIES}
         self._classes = SharedClasses()
         self._port_sets = PortSets(locate) if locate else None
+        self._last = Program()
         self._skeleton = base_program(
             holds=held != NO_ADDRESSES, reaction=reaction, with_bridges=self._port_sets is not None
         )
@@ -147,7 +149,15 @@ class Compiler:
             moved = any(changes.moves.values())
             collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
             collections |= self._isolation.held_on_bridges()
-        return loading.with_leftovers(self._skeleton.changed(collections, compiled), chains)
+        return loading.with_leftovers(self._joined(collections, compiled), chains)
+
+    def _joined(self, collections: Mapping[str, Collection], chains: Mapping[str, Chain]) -> Program:
+        """The program with these sets, maps and chains; it shares the chains with the last one if they are the same."""
+        program = self._skeleton.changed(collections, chains)
+        if program.chains == self._last.chains:
+            program = self._last.with_collections(program.collections)
+        self._last = program
+        return program
 
     def refusals(self) -> list[KernelError]:
         """Why the pods of some profiles are closed in the last program: their policies are too complex."""
@@ -198,7 +208,7 @@ class Compiler:
     def _track_rules(self, maps: Iterable[PeerMap]) -> None:
         """Find out what rules decide about peers for new maps, and forget what no map needs any more."""
         wanted = {rules for one in maps for rules in one.all_profiles}
-        wanted |= {rules for one in self._tracked_maps.values() for rules in one.all_profiles}
+        wanted.update(*(one.all_profiles for one in self._tracked_maps.values()))
         if wanted == self._tracked_rules.keys():
             return
         self._tracked_rules = {rules: one for rules, one in self._tracked_rules.items() if rules in wanted}

@@ -93,6 +93,10 @@ class TrackedMap:
         self, what: PeerMap, rules: Sequence[TrackedRules], state: State, common: Sequence[TrackedRules] = ()
     ) -> None:
         self._what = what
+        self.family: Family = what.family
+        """The address family of the peers."""
+        self.all_profiles: frozenset[PeerRules] = what.all_profiles
+        """The rules of its profiles, and of those of its common map."""
         self._rules = rules
         self._common = common
         self._of_its_own = [one for one in rules if one not in common]
@@ -134,16 +138,6 @@ class TrackedMap:
         for one in self._of_its_own:
             own |= one.selected | one.singled_out
         return bool(changed & own or self._in_map & ~own)
-
-    @property
-    def family(self) -> Family:
-        """The address family of the peers."""
-        return self._what.family
-
-    @property
-    def all_profiles(self) -> frozenset[PeerRules]:
-        """The rules of its profiles, and of those of its common map."""
-        return self._what.all_profiles
 
     @property
     def selected(self) -> Bitset:

@@ -35,8 +35,12 @@ class TrackedRules:
         self._what = what
         self._state = state
         self._peers = peers
-        self._own_parts = _own_parts(what)
-        self._named = [_is_named_by_destinations(rule, what) for rule in what.rules]
+        own = [(place, rule) for place, rule in enumerate(what.rules) if own_traffic(rule, what.own)]
+        self._own_parts: list[_Part] = [(place, numbered(own_traffic(rule, what.own))) for place, rule in own]
+        """The parts of rules by number, or by the subject's own port names: they are the same for all destinations."""
+        self._own_peers = [rule.peers for _, rule in own]
+        self._named = [place for place, rule in enumerate(what.rules) if _is_named_by_destinations(rule, what)]
+        """The places of the rules with port names that destinations decide."""
         self._selecting = _selecting_peers(what)
         self._singling_out = {rule.peers for rule in what.rules if not rule.peers.everyone}
         self.peers = frozenset((*(rule.peers for rule in what.rules), *self._selecting))
@@ -62,7 +66,7 @@ class TrackedRules:
         """Find out which identities the rules are about, if the last refresh of peers has changed that."""
         self.changed = 0
         are_others = not self.peers.isdisjoint(self._peers.changed[self._what.family])
-        if are_others or (self._peers.have_pods_changed and any(self._named)):
+        if are_others or (self._peers.have_pods_changed and self._named):
             self._refresh()
 
     def _refresh(self) -> None:
@@ -75,9 +79,9 @@ class TrackedRules:
             self._matching = [(actions[place], self._cells.of(numbers)) for place, numbers in self._parts]
             self.changed = self._state.population.everyone | self._decided
         else:
-            for was, now in zip(before, self._bits, strict=True):
-                if was is not now:  # most are the same object (`SelectedPeers`)
-                    self.changed |= was ^ now
+            # Most are the same object (`SelectedPeers`).
+            others = [was ^ now for was, now in zip(before, self._bits, strict=True) if was is not now]
+            self.changed |= reduce(or_, others, 0)
         self._decided &= ~self.changed
 
     def decisions(self, of: Bitset) -> Mapping[int, Decision]:
@@ -101,17 +105,17 @@ class TrackedRules:
         return decided(rulings, what.otherwise, NUMBERS)
 
     def _find_parts(self) -> None:
-        """Find the parts of all rules, in the order of the rules, and the identities that they are about."""
+        """Find the parts of all rules, and the identities that they are about: first those that are always there."""
         known = self._peers.over(self._what.family)
-        self._parts, self._bits = [], []
+        self._parts, self._bits = list(self._own_parts), list(map(known.__getitem__, self._own_peers))
         self.selected = reduce(or_, map(known.__getitem__, self._selecting), 0)
         self.singled_out = reduce(or_, map(known.__getitem__, self._singling_out), 0)
-        parts = zip(self._what.rules, self._own_parts, self._named, strict=True)
-        for place, (rule, own, is_named) in enumerate(parts):
-            if own:
-                self._parts.append(own)
-                self._bits.append(known[rule.peers])
-            if is_named:
+        population = self._state.population
+        named = {name for place in self._named for name in self._what.rules[place].port_names}
+        present = {name for name in named if any(True for _ in population.ports_named(name))}
+        for place in self._named if present else ():
+            rule = self._what.rules[place]
+            if not present.isdisjoint(rule.port_names):
                 self._find_named(rule, place, known[rule.peers])
 
     def _find_named(self, rule: CompiledRule, place: int, peers: Bitset) -> None:
@@ -129,16 +133,11 @@ class TrackedRules:
         if signature not in self._settled:
             if len(self._settled) > _REMEMBERED:
                 self._settled = {}
-            matching = (self._matching[place] for place in signature)
+            # In the order of the rules: the first that matches decides.
+            matching = (self._matching[at] for at in sorted(signature, key=lambda at: self._parts[at][0]))
             allowed, passed = first_decides(matching, self._what.otherwise, self._cells.all)
             self._settled[signature] = Decision(self._cells.numbers(allowed), self._cells.numbers(passed))
         return self._settled[signature]
-
-
-def _own_parts(what: PeerRules) -> Sequence[_Part | None]:
-    """For each rule, the part of the traffic by number or by the subject's own port names; None if there is none."""
-    traffics = (own_traffic(rule, what.own) for rule in what.rules)
-    return [(place, numbered(traffic)) if traffic else None for place, traffic in enumerate(traffics)]
 
 
 def _is_named_by_destinations(rule: CompiledRule, what: PeerRules) -> bool:

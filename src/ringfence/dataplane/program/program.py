@@ -105,11 +105,42 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         return frozenset(action.chain for action in actions if isinstance(action, Goto | Jump))
 
 
+class ChainIndex:
+    """What chains look into, found when it is first asked for. Programs with the same chains share it."""
+
+    def __init__(self, chains: Mapping[str, Chain]) -> None:
+        self._chains = chains
+
+    @cached_property
+    def readers(self) -> Mapping[str, Sequence[str]]:
+        """The names of the chains that look into each set or map."""
+        found: dict[str, list[str]] = {}
+        for name, chain in self._chains.items():
+            for one in chain.sets:
+                found.setdefault(one, []).append(name)
+        return found
+
+    @cached_property
+    def group_dispatches(self) -> frozenset[DispatchGroup]:
+        """All that chains do by groups of addresses."""
+        return frozenset(one for chain in self._chains.values() for one in chain.group_dispatches)
+
+    @cached_property
+    def dispatches_in_a_row(self) -> frozenset[TwoDispatches]:
+        """Each two maps of groups that any chain asks one after the other."""
+        return frozenset(two for chain in self._chains.values() for two in chain.dispatches_in_a_row)
+
+
 class Program(msgspec.Struct, frozen=True, dict=True):
     """All sets, maps and chains of the table, by name."""
 
     collections: Mapping[str, Collection] = {}
     chains: Mapping[str, Chain] = {}
+
+    @cached_property
+    def index(self) -> ChainIndex:
+        """What its chains look into."""
+        return ChainIndex(self.chains)
 
     @cached_property
     def base_chains(self) -> Mapping[Hook, Sequence[str]]:
@@ -128,7 +159,16 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         new_chains = _changed(self.chains, chains, without)
         if new_collections is self.collections and new_chains is self.chains:
             return self
-        return Program(new_collections, new_chains)
+        found = Program(new_collections, new_chains)
+        if new_chains is self.chains:
+            found.__dict__["index"] = self.index
+        return found
+
+    def with_collections(self, collections: Mapping[str, Collection]) -> "Program":
+        """The program with the same chains, and other sets and maps in place of all that it has."""
+        found = Program(collections, self.chains)
+        found.__dict__["index"] = self.index
+        return found
 
 
 def _changed(old: Mapping[str, V], changes: Mapping[str, V] | None, without: frozenset[str]) -> Mapping[str, V]:

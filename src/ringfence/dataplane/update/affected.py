@@ -115,8 +115,7 @@ def _groups_led_elsewhere(old: Program, new: Program) -> Iterator[bytes]:
         elif isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_classes(after):
             elsewhere = [move.key for move in moves_between(before, after) if move.new is not None]
             if elsewhere:
-                dispatches = (one for chain in old.chains.values() for one in chain.group_dispatches if one.map == name)
-                names = {one.classes for one in dispatches}
+                names = {one.classes for one in old.index.group_dispatches if one.map == name}
                 yield from _groups_in(elsewhere, {one: old.collections[one] for one in names & old.collections.keys()})
 
 

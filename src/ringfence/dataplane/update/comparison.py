@@ -104,8 +104,9 @@ def compare(old: Program, new: Program) -> Difference:
     )
     regrouped = regrouping(old, new)
     edited = frozenset(_edited_sets(old, new, regrouped))
-    replaced = {name: old.chains[name] for name in old.chains.keys() - new.chains.keys() | rewritten} if edited else {}
-    readers = frozenset(name for chains in (replaced, new.chains) for name in _looking_into(edited, chains))
+    others = {name: after for name, _, after in differing(old.chains, new.chains)}
+    readers = frozenset(name for one in edited for name in old.index.readers.get(one, ()))
+    readers |= frozenset(_looking_into(edited, others))
     gates = frozenset(
         name
         for name, before, after in differing(old.collections, new.collections)
@@ -174,9 +175,7 @@ def _edited_sets(old: Program, new: Program, regrouped: Regrouping) -> Iterator[
         and not has_groups(after)
         and regrouped.groups.get(name, before).elements != after.elements
     }
-    if changed:
-        readers = (chain.sets for chain in old.chains.values() if not changed.isdisjoint(chain.sets))
-        yield from changed.intersection(name for sets in readers for name in sets)
+    yield from changed & old.index.readers.keys()
 
 
 def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator[str]:

@@ -58,7 +58,7 @@ def interim_groups(
     for move in moves:
         if move.new is not None:
             by_pair[move.old, move.new].append(move)
-    twos = set(_asked_in_a_row(name, program)) if by_pair else set()
+    twos = {two for two in program.index.dispatches_in_a_row if two.first.groups == name} if by_pair else set()
     added: defaultdict[str, list[Move]] = defaultdict(list)
     interim: dict[_Pair, str] = {}
     maps = _asked(name, program, known) if twos else {}
@@ -77,15 +77,9 @@ def interim_groups(
     return InterimGroups({one: _with(known[one], some) for one, some in added.items()}, passing)
 
 
-def _asked_in_a_row(name: str, program: Program) -> Iterator[TwoDispatches]:
-    for chain in program.chains.values():
-        yield from (two for two in chain.dispatches_in_a_row if two.first.groups == name)
-
-
 def _asked(name: str, program: Program, known: Mapping[str, Collection]) -> dict[str, GroupMap]:
     """The maps that chains ask about the groups in the map `name`."""
-    dispatches = (one for chain in program.chains.values() for one in chain.group_dispatches if one.groups == name)
-    found = {one.classes: known.get(one.classes) for one in dispatches}
+    found = {one.classes: known.get(one.classes) for one in program.index.group_dispatches if one.groups == name}
     return {one: classes for one, classes in found.items() if isinstance(classes, GroupMap)}
 
 

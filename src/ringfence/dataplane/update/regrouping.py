@@ -95,11 +95,10 @@ def with_both(before: M, after: M) -> M:
 def _of_family(key: Key, program: Program) -> dict[str, GroupMap]:
     """The maps that rules look into by the groups of addresses of one family."""
     found: dict[str, GroupMap] = {}
-    names = {(one.groups, one.classes) for chain in program.chains.values() for one in chain.group_dispatches}
-    for groups, name in names:
-        by_address, classes = program.collections.get(groups), program.collections.get(name)
+    for one in program.index.group_dispatches:
+        by_address, classes = program.collections.get(one.groups), program.collections.get(one.classes)
         if by_address is not None and by_address.key == key and isinstance(classes, GroupMap):
-            found[name] = classes
+            found[one.classes] = classes
     return found
 
 

@@ -89,6 +89,10 @@ class Selections:
         """Changes whenever a selector of namespaces may match others than before."""
         return self._namespaces.version
 
+    def namespaces_changed_since(self, version: int) -> set[str]:
+        """The namespaces whose labels have changed since `version` was that of namespaces."""
+        return self._namespaces.changed_since(version)
+
     def _current(self) -> dict[_Selected, Bitset]:
         version = self.version
         if version != self._version:

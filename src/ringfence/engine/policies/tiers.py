@@ -224,7 +224,7 @@ class Tiers:
         before = version.policies or (-1,) * len(self._tiers)
         for tier, tier_version in zip(self._tiers, before, strict=True):
             if tier.selects_by_namespace_labels and version.namespaces != self._selections.namespaces_version:
-                return None
+                found |= self._selections.namespaces_changed_since(version.namespaces)
             if tier.version != tier_version:
                 found |= tier.namespaces_changed_since(tier_version)
         return None if "" in found else frozenset(found)

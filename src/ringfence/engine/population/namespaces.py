@@ -27,6 +27,8 @@ class Namespaces:
     def __init__(self) -> None:
         self.version = 0
         self._labels: dict[str, Labels] = {}
+        self._changed_at: dict[str, int] = {}
+        """By name, the version since which a namespace has its labels."""
         self._defined: set[str] = set()
         self._bits: dict[str, int] = {}
         self._names: dict[int, str] = {}
@@ -55,7 +57,7 @@ class Namespaces:
         """Undo `mention`, for a namespace that no object defines and no object is in."""
         if name in self._labels:
             self._unindex(name)
-            del self._labels[name]
+            del self._labels[name], self._changed_at[name]
             bit = self._bits.pop(name)
             del self._names[bit]
             self._everything &= ~(1 << bit)
@@ -76,6 +78,10 @@ class Namespaces:
     def names(self) -> list[str]:
         """Every namespace, in alphabetical order."""
         return sorted(self._labels)
+
+    def changed_since(self, version: int) -> set[str]:
+        """The namespaces that have other labels than at a version, or did not exist then; not those that are gone."""
+        return {name for name, changed in self._changed_at.items() if changed > version}
 
     def select(self, selector: Selector) -> Bitset:
         """The namespaces that a selector matches; `named` gives their names."""
@@ -121,6 +127,7 @@ class Namespaces:
             self._with_key[key] = self._with_key.get(key, 0) | bit
         self._labels[name] = labels
         self.version += 1
+        self._changed_at[name] = self.version
 
     def _number(self, name: str) -> None:
         """Give a namespace the lowest bit that no other has."""
