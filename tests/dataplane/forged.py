@@ -56,6 +56,18 @@ def ip_packet(source: str, destination: str, protocol: int, content: bytes, hop_
     return header + struct.pack("!H", _checksum(header + ends)) + ends + content
 
 
+def by_way_of(node: str, packet: bytes) -> bytes:
+    """An IPv4 packet with a loose source route (RFC 791): first to the node, then to its own destination."""
+    header, rest, target = bytearray(packet[:20]), bytearray(packet[20:]), packet[16:20]
+    header[0] = 0x47  # of seven words
+    header[2:4] = struct.pack("!H", len(packet) + 8)
+    header[10:12] = bytes(2)
+    header[16:20] = ip_address(node).packed
+    header += bytes([131, 7, 4]) + target + bytes(1)
+    header[10:12] = struct.pack("!H", _checksum(bytes(header)))
+    return bytes(header + rest)
+
+
 def family_of(address: str) -> Family:
     """The family of an address."""
     return Family.IPV6 if ":" in address else Family.IPV4

@@ -6,6 +6,7 @@ from tests.dataplane.network import number
 
 from ringfence.dataplane.program import (
     ADDRESS,
+    BRIDGE_TUNNELS,
     CLASS_ADDRESS,
     CLASS_TRAFFIC,
     DENIED,
@@ -28,6 +29,7 @@ from ringfence.dataplane.program import (
     TO_CLOSED,
     TO_PORT,
     TRAFFIC,
+    TUNNELS,
     Chain,
     ClassLookup,
     Collection,
@@ -119,6 +121,7 @@ def varied() -> Program:
             FROM_PORT: VerdictMap(LINK, {FROM_CLOSED: frozenset({port})}, goto=True),
             TO_PORT: VerdictMap(LINK, {TO_CLOSED: frozenset({port})}, goto=True),
             EXEMPT_LINKS: HashSet(LINK, frozenset({link_key(8)})),
+            **{name: HashSet(TRAFFIC, frozenset({traffic_key(UDP, 8472)})) for name in (TUNNELS, BRIDGE_TUNNELS)},
             "pods": HashSet(ADDRESS[V6], frozenset({address_key(V6, 5), address_key(V6, LAST[V6])})),
             "ports": RangeSet(PORT, ranges_of_ports((80, 80), (443, 443), (8000, 8080), (65535, 65535))),
             "blocks4": RangeSet(ADDRESS[V4], ranges(V4, (0, 255), (1024, 2047), (LAST[V4] - 9, LAST[V4]))),

@@ -42,10 +42,12 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import (
     ADDRESS,
     BRIDGE_HELD,
+    BRIDGE_TUNNELS,
     DROPS,
     HELD,
     ISOLATED,
     KNOWN,
+    TRAFFIC,
     Collection,
     HashSet,
     Program,
@@ -53,6 +55,7 @@ from ringfence.dataplane.program import (
     VerdictMap,
     address_key,
     base_program,
+    traffic_key,
 )
 from ringfence.model.policies import Direction
 from ringfence.netlink.veth import VethReader
@@ -194,6 +197,18 @@ class TestSources:
         own = datagram(address(OPEN, family), address(OTHER, family), 80, b"own")
         on_links[OPEN].send(frame(own, on_links[OPEN].hardware_address, on_links[OTHER].hardware_address))
         assert on_links[OTHER].gets(b"own")
+
+    @pytest.mark.parametrize("sender", [OPEN, ISOLATED_POD])
+    @in_own_network
+    def test_no_pod_sends_to_a_tunnel_between_nodes(self, sender: int) -> None:
+        network = BridgedNetwork(3)
+        tunnels = HashSet(TRAFFIC, frozenset({traffic_key(UDP, 8472)}))
+        allowed = {(OUT, ISOLATED_POD): [(OTHER, UDP, 8472), (OTHER, UDP, 80)]}
+        enforce(guarding(allowed).changed({BRIDGE_TUNNELS: tunnels}))
+        for port, passes in ((8472, False), (80, True)):
+            server = network.udp(OTHER, port)
+            network.udp(sender).sendto(b"x", (address(OTHER), port))
+            assert (network.delivered(server) is not None) is passes
 
     @both_families
     @in_own_network

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.dataplane.network import in_own_network, ip
+from tests.dataplane.forged import by_way_of, datagram, send
+from tests.dataplane.network import Network, address, gateway, in_own_network, ip
+from tests.dataplane.programs import program
 
-from ringfence.dataplane.forwarding import translates_with_ipvs, unfiltered_bridges
+from ringfence.dataplane.forwarding import follows_source_routes, translates_with_ipvs, unfiltered_bridges
+from ringfence.dataplane.kernel import Kernel
+from ringfence.model.policies import Direction
 
 IPVS_HEADER = """\
 IP Virtual Server version 1.2.1 (size=4096)
@@ -77,3 +81,23 @@ def set_br_netfilter(ipv4: str, ipv6: str) -> None:
             Path(f"/proc/sys/net/bridge/bridge-nf-call-{tables}").write_text(value)
         except FileNotFoundError:
             pytest.skip("the kernel module br_netfilter is not loaded")
+
+
+@pytest.mark.parametrize("setting", ["0", "1"])
+@in_own_network
+def test_source_routes_lead_past_policies_where_the_kernel_follows_them(setting: str) -> None:
+    """By the option "loose source route", the packet is one to the node until it has passed the rules."""
+    network = Network(2)
+    for conf in ("all", "pod0", "pod1"):
+        Path(f"/proc/sys/net/ipv4/conf/{conf}/accept_source_route").write_text(setting)
+    with network.inside(0):
+        for conf in ("all", "eth0"):
+            Path(f"/proc/sys/net/ipv4/conf/{conf}/accept_source_route").write_text("1")
+    Kernel().apply(program({(Direction.INGRESS, 0): []}))
+    server = network.udp(0, 80)
+    send(network, 1, by_way_of(gateway(1), datagram(address(1), address(0), 80)))
+    assert follows_source_routes() is (network.delivered(server) is not None) is (setting == "1")
+
+
+def test_a_kernel_without_ipv4_follows_none(tmp_path: Path) -> None:
+    assert not follows_source_routes(tmp_path)

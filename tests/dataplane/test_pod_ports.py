@@ -194,3 +194,8 @@ def test_what_did_not_change_is_the_very_same_object() -> None:
     found = ports.locate(frozenset({WEB_POD}))
     ports.cables = NodeCables(numbered(cable(7, WEB, WEB6)), NodeLinks())
     assert ports.locate(frozenset({WEB_POD})) is found
+
+
+def test_the_ports_of_tunnels_are_passed_on() -> None:
+    ports = ports_of({}, NodeLinks(tunnels=frozenset({8472})))
+    assert ports.locate(frozenset()).tunnels == {8472}

@@ -1,6 +1,7 @@
 """Packets whose source address is not that of the pod which sends them, on links of their own for each pod."""
 
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
@@ -16,6 +17,7 @@ from tests.dataplane.forged import (
     ROUTER_ADVERTISEMENT,
     ROUTER_SOLICITATION,
     datagram,
+    frame,
     icmpv6,
     send,
 )
@@ -24,7 +26,7 @@ from tests.dataplane.programs import program
 from tests.dataplane.test_own_traffic import all_held
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import Program, Reaction, base_program
+from ringfence.dataplane.program import TRAFFIC, TUNNELS, HashSet, Program, Reaction, base_program, traffic_key
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -259,3 +261,39 @@ def all_received(receiver: socket.socket) -> Iterator[bytes]:
     with suppress(BlockingIOError):
         while True:
             yield receiver.recv(2048)
+
+
+# --- tunnels between nodes --------------------------------------------------------------------------------------------
+
+TUNNEL_ADDRESS = bytes.fromhex("02 00 00 00 00 01")
+
+
+def in_vxlan(packet: bytes) -> bytes:
+    """What is in a datagram to the tunnel: a header with the number of the network (RFC 7348), and a frame."""
+    return struct.pack("!II", 0x08000000, 1 << 8) + frame(packet, b"\x02" + bytes(5), TUNNEL_ADDRESS)
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["its port is known", "its port is not known"])
+@in_own_network
+def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guarded: bool) -> None:
+    """For this it needs no rights: an ordinary socket serves."""
+    network = Network(3)
+    ip(
+        "link add tunnel type vxlan id 1 dstport 8472 nolearning",
+        f"link set tunnel address {TUNNEL_ADDRESS.hex(':')}",
+        "link set tunnel up",
+    )
+    admitting = program({(Direction.INGRESS, SERVER): [(NEIGHBOUR, 17, 80)]})
+    tunnels = HashSet(TRAFFIC, frozenset({traffic_key(17, 8472)} if guarded else ()))
+    kernel = enforce(admitting.changed({TUNNELS: tunnels}))
+    server, attacker = network.udp(SERVER, 80), network.udp(ISOLATED)
+    forged = in_vxlan(datagram(address(NEIGHBOUR), address(SERVER), 80))
+    attacker.sendto(forged, (gateway(ISOLATED), 8472))
+    assert network.delivered(server) == (None if guarded else b"x")
+    elsewhere = network.udp(NEIGHBOUR, 8472)
+    attacker.sendto(forged, (address(NEIGHBOUR), 8472))
+    assert network.delivered(elsewhere) == (None if guarded else forged), "nor to the tunnel of another node"
+    assert sum(kernel.counts.spoofed().values()) == (2 if guarded else 0)
+    elsewhere = on_node(Family.IPV4, 8473)
+    attacker.sendto(b"y", (gateway(ISOLATED), 8473))
+    assert network.delivered(elsewhere) == b"y"

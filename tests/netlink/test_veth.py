@@ -43,6 +43,19 @@ def test_the_addresses_of_the_node_have_their_interfaces() -> None:
 
 
 @in_own_network
+def test_the_ports_of_tunnels_are_known() -> None:
+    ip(
+        "link add one type vxlan id 1 dstport 8472",
+        "link add other type vxlan id 2 dstport 4789",
+        "link add same type vxlan id 3 dstport 4789",
+        "link add name cable type veth peer name end",
+    )
+    links = VethReader().links()
+    assert links.tunnels == {8472, 4789}
+    assert len(links.veths) == 2
+
+
+@in_own_network
 def test_both_ends_of_a_cable_inside_a_namespace_lead_nowhere() -> None:
     ip("link add name one type veth peer name other")
     reader = VethReader()

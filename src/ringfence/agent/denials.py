@@ -41,7 +41,9 @@ _MOST_POLICIES: Final = 10
 _REASONS: Final = {
     DenialCause.UNKNOWN_POD: "no pod of this node is known to have this address yet",
     DenialCause.CLOSED: "its pod is closed, because its policies are not in force: an earlier line of the log says why",
-    DenialCause.SOURCE: "it came over the link of another pod, to which its source address does not belong",
+    DenialCause.SOURCE: (
+        "it came over the link of another pod, to which its source address does not belong, or is for a tunnel of nodes"
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """What the agent knows of its node: which Node it is, and what keeps policies from being enforced on it."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.own_node import mistake_about_node, this_machine
@@ -10,6 +11,11 @@ from ringfence.dataplane import forwarding
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.engine.population import Member
 from ringfence.sets.addresses import address_text
+
+SOURCE_ROUTES: Final = (
+    "packets that say by which nodes they go (IPv4 source routes) bypass the ingress policies of the pods here: "
+    "sysctl -w net.ipv4.conf.all.accept_source_route=0"
+)
 
 
 class NodeChecks:
@@ -23,6 +29,8 @@ class NodeChecks:
         """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self.bypassing_bridges: list[str] = []
         """The names of bridges whose packets bypass packet filters."""
+        self.follows_source_routes = False
+        """Whether packets may say by which nodes they go, and bypass ingress policies by way of this one."""
         self.pod_outside_ranges: Member | None = None
         """A pod of the node that has an address in none of the ranges in which unknown pods are held."""
 
@@ -35,6 +43,7 @@ class NodeChecks:
     def check(self, enforcement: Enforcement) -> None:
         """Check the links of the node, and the addresses of its pods."""
         self.bypassing_bridges = forwarding.unfiltered_bridges()
+        self.follows_source_routes = forwarding.follows_source_routes()
         self.pod_outside_ranges = enforcement.pod_outside_ranges()
 
     def complaints(self) -> Iterator[str]:
@@ -43,6 +52,8 @@ class NodeChecks:
             yield from _complaints_about_ports(self._ports)
         if self.bypassing_bridges:
             yield bypass(self.bypassing_bridges)
+        if self.follows_source_routes:
+            yield SOURCE_ROUTES
 
 
 def bypass(bridges: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.lag import Lag
 from ringfence.agent.newcomers import Newcomers
-from ringfence.agent.node_checks import NodeChecks, bypass
+from ringfence.agent.node_checks import SOURCE_ROUTES, NodeChecks, bypass
 from ringfence.agent.reports import Reports
 from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
@@ -154,6 +154,10 @@ def _bridges_bypass(parts: AgentParts) -> str:
     return bypass(bridges) if bridges else ""
 
 
+def _source_routes(parts: AgentParts) -> str:
+    return SOURCE_ROUTES if parts.node.follows_source_routes else ""
+
+
 def _cables_unread(parts: AgentParts) -> str:
     failure = parts.reports.cables_failure
     return f"the links of pods cannot be read, so new pods stay closed: {failure}" if failure else ""
@@ -174,6 +178,7 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
     "watch": _unwatched,
     "defect": _objects_left_out,
     "bridges": _bridges_bypass,
+    "source_routes": _source_routes,
     "links": _cables_unread,
 }
 """By the names of the reasons in metrics, in the order in which they are shown: what others follow from comes first."""

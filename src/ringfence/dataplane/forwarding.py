@@ -1,4 +1,4 @@
-"""Whether packets between this node's pods pass the forward and input hooks, where the agent filters them.
+"""Whether packets between this node's pods pass the forward and input hooks as they are, where the agent filters them.
 
 Sources: `Documentation/networking/ip-sysctl.rst` and `net/bridge/br_netfilter_hooks.c` of the kernel;
 kubernetes.io, "Virtual IPs and Service Proxies".
@@ -37,6 +37,18 @@ def unfiltered_bridges(root: Path = ROOT) -> list[str]:
         for bridge in bridges
         if bridge.ports > 1 and not ((ipv4 or bridge.filters_ipv4) and (ipv6 or bridge.filters_ipv6))
     )
+
+
+def follows_source_routes(root: Path = ROOT) -> bool:
+    """Whether the sender of an IPv4 packet may say by which nodes it goes.
+
+    The forward hook then sees such a packet with the node as its destination, and the kernel replaces that by the pod
+    to which it goes on afterwards (ip_forward_options()), so that no ingress policy of the pod is asked.
+    """
+    try:
+        return (root / "proc/sys/net/ipv4/conf/all/accept_source_route").read_text().strip() == "1"
+    except OSError:  # the kernel has no IPv4
+        return False
 
 
 def _is_on(root: Path, setting: str) -> bool:

@@ -141,6 +141,7 @@ def _ports(found: NodeCables, found_ports: FoundPorts, held: Addresses, node: Ad
         addresses,
         hardware,
         frozenset(address for pod in found_ports.contested for address in pod),
+        links.tunnels,
     )
 
 

@@ -10,7 +10,7 @@ Source: rtnetlink(7); `<linux/if_link.h>` (IFLA_LINK_NETNSID); `<linux/if_addr.h
 import errno
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ringfence.netlink.addresses import addresses_of
@@ -19,10 +19,13 @@ from ringfence.netlink.constants import NETLINK_ROUTE
 from ringfence.netlink.links import (
     IFINFOMSG,
     IFLA_ADDRESS,
+    IFLA_GENEVE_PORT,
     IFLA_IFNAME,
+    IFLA_INFO_DATA,
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
     IFLA_MASTER,
+    IFLA_VXLAN_PORT,
     RTM_GETLINK,
 )
 from ringfence.netlink.socket import NetlinkSocket
@@ -36,6 +39,9 @@ Address = tuple[Family, int]
 
 _GONE: Final = (errno.EINVAL, errno.ENODEV)
 """What the kernel answers about a namespace, or an interface, that is no longer there."""
+
+_TUNNEL_PORTS: Final = {"vxlan": IFLA_VXLAN_PORT, "geneve": IFLA_GENEVE_PORT}
+"""The kinds of tunnels over UDP, and the attribute with the port at which one takes frames out of datagrams."""
 
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 
@@ -61,11 +67,15 @@ class Veth(NamedTuple):
 
 
 class NodeLinks(NamedTuple):
-    """What a network namespace has: cables, the hardware addresses of bridges, and the addresses of interfaces."""
+    """What a network namespace has: cables, the hardware addresses of bridges, and the addresses of interfaces.
+
+    `tunnels` are the UDP ports at which tunnels (VXLAN, Geneve) take frames out of datagrams.
+    """
 
     veths: tuple[Veth, ...] = ()
     bridges: Mapping[int, bytes] = {}
     addresses: frozenset[tuple[int, Address]] = frozenset()
+    tunnels: frozenset[int] = frozenset()
 
 
 class FarEnd(NamedTuple):
@@ -94,7 +104,8 @@ class VethReader:
             IFINFOMSG.unpack_from(body)[2]: attributes(body[IFINFOMSG.size :]).get(IFLA_ADDRESS, b"")
             for body in self._listed("bridge")
         }
-        return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own)
+        tunnels = frozenset(port for kind in _TUNNEL_PORTS for body in self._listed(kind) for port in _ports(body))
+        return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own, tunnels)
 
     def far_end(self, veth: Veth) -> FarEnd | None:
         """What is at the far end; None if it cannot be known: it is gone, or this process has no rights over it."""
@@ -123,6 +134,14 @@ def _decoded(body: bytes) -> Veth:
     far_end = RemoteInterface(_number(namespace), _number(settings.get(IFLA_LINK, b""))) if namespace else None
     number, name = IFINFOMSG.unpack_from(body)[2], read_string(settings.get(IFLA_IFNAME, b""))
     return Veth(number, name, _number(settings.get(IFLA_MASTER, b"")), far_end)
+
+
+def _ports(body: bytes) -> Iterator[int]:
+    """The port of a tunnel. Where the kernel does not know a kind, it lists links of all kinds."""
+    link = attributes(attributes(body[IFINFOMSG.size :]).get(IFLA_LINKINFO, b""))
+    kind = _TUNNEL_PORTS.get(read_string(link.get(IFLA_INFO_KIND, b"")))
+    if kind is not None and (port := attributes(link.get(IFLA_INFO_DATA, b"")).get(kind)):
+        yield int.from_bytes(port, "big")
 
 
 def _number(value: bytes) -> int:

@@ -3,6 +3,7 @@
 from ringfence.dataplane.compile import Address, PodPort, Ports
 from ringfence.dataplane.compile.ports import PortSets
 from ringfence.dataplane.program import (
+    BRIDGE_TUNNELS,
     EXEMPT_LINKS,
     FROM_CLOSED,
     FROM_OPEN,
@@ -15,12 +16,14 @@ from ringfence.dataplane.program import (
     TO_CLOSED,
     TO_OPEN,
     TO_PORT,
+    TUNNELS,
     UNPLACED,
     Collection,
     VerdictMap,
     address_key,
     link_hardware_key,
     link_key,
+    traffic_key,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family, parse_address
@@ -87,6 +90,12 @@ def test_a_port_is_closed_in_the_directions_in_which_its_pod_is_isolated() -> No
 
 def test_links_to_no_pod_are_exempt_from_the_check_of_sources() -> None:
     assert isolating()[EXEMPT_LINKS].elements == links(9)
+
+
+def test_no_pod_sends_to_the_ports_of_tunnels() -> None:
+    sets = PortSets(lambda pods: Ports(tunnels=frozenset({8472})))
+    found = sets.update({}, nobody_is_isolated)
+    assert found[TUNNELS].elements == found[BRIDGE_TUNNELS].elements == {traffic_key(17, 8472)}
 
 
 def test_the_pods_of_all_addresses_that_are_known_are_located() -> None:

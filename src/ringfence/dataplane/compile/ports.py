@@ -11,6 +11,7 @@ import msgspec
 from ringfence.dataplane.compile.subjects import Address
 from ringfence.dataplane.program import (
     ADDRESS,
+    BRIDGE_TUNNELS,
     EXEMPT_LINKS,
     FROM_CLOSED,
     FROM_OPEN,
@@ -27,6 +28,8 @@ from ringfence.dataplane.program import (
     TO_CLOSED,
     TO_OPEN,
     TO_PORT,
+    TRAFFIC,
+    TUNNELS,
     UNPLACED,
     HashSet,
     Program,
@@ -36,6 +39,7 @@ from ringfence.dataplane.program import (
     link_key,
     read_link_address,
     read_link_hardware,
+    traffic_key,
 )
 from ringfence.dataplane.program import Collection as ProgramCollection
 from ringfence.model.policies import Direction
@@ -43,6 +47,7 @@ from ringfence.netlink.veth import FarEnd
 from ringfence.sets.addresses import FAMILIES
 
 _FROM: Final = {True: FROM_CLOSED, False: FROM_OPEN}
+_UDP: Final = 17
 _TO: Final = {True: TO_CLOSED, False: TO_OPEN}
 
 
@@ -65,7 +70,8 @@ class Ports(msgspec.Struct, frozen=True):
 
     `others` are links to no pod. A link that is neither in `pods` nor in `others` is unknown. `node` and `hardware` are
     the addresses of the node itself: all those of IP, and the hardware addresses on bridges of pods. The addresses in
-    `contested` belong to a pod that may be at several ports: none of these may use them.
+    `contested` belong to a pod that may be at several ports: none of these may use them. `tunnels` are the UDP ports of
+    tunnels between nodes, to which no pod sends.
     """
 
     pods: Mapping[int, PodPort] = {}
@@ -73,6 +79,7 @@ class Ports(msgspec.Struct, frozen=True):
     node: frozenset[Address] = frozenset()
     hardware: frozenset[bytes] = frozenset()
     contested: frozenset[Address] = frozenset()
+    tunnels: frozenset[int] = frozenset()
 
 
 Locate = Callable[[frozenset[frozenset[Address]]], Ports]
@@ -127,6 +134,8 @@ def _collections(
     yield FROM_PORT, _roles(ports, FROM_OTHER, _FROM, Direction.EGRESS, is_isolated)
     yield TO_PORT, _roles(ports, TO_OPEN, _TO, Direction.INGRESS, is_isolated)
     yield EXEMPT_LINKS, HashSet(LINK, frozenset(map(link_key, ports.others)))
+    for name in (TUNNELS, BRIDGE_TUNNELS):
+        yield name, HashSet(TRAFFIC, frozenset(traffic_key(_UDP, port) for port in ports.tunnels))
 
 
 def _port_addresses(ports: Ports, family: int) -> Iterator[bytes]:

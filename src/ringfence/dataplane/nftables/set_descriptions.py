@@ -182,7 +182,7 @@ def _kinds() -> Iterator[Collection]:
         yield HashSet(LINK_ADDRESS[family])
         yield GroupMap(ADDRESS[family])
     yield GroupMap(PEER_GROUP)
-    yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
+    yield from (HashSet(TRAFFIC), RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
 
 
 _KINDS: Final = {(_type_code(kind), key_length(kind.key), _flags(kind), _data_type(kind)): kind for kind in _kinds()}

@@ -7,6 +7,7 @@ a pod by the address that it says it has. Here every port is known, and with it 
   hardware address that no other pod has;
 - an isolated pod gets what is sent to its own address, and nothing that is sent to many: no policy could be asked
   about it, for no pod has its destination address;
+- no pod sends to a tunnel between nodes;
 - of link-local addresses and of anything that is neither IP nor ARP, an isolated pod sends and gets only what
   neighbours need to find each other, and to say which groups they are in.
 
@@ -31,6 +32,7 @@ from ringfence.dataplane.program.keys import (
     LINK_ADDRESS,
     LINK_HARDWARE,
     PACKET_FAMILY,
+    TRAFFIC,
     address_key,
 )
 from ringfence.dataplane.program.program import Chain, Hook, Program
@@ -71,6 +73,9 @@ UNPLACED: Final = {family: f"bridge_unplaced{family:d}" for family in FAMILIES}
 
 BRIDGE_HELD: Final = {family: f"bridge_held{family:d}" for family in FAMILIES}
 """The ranges from which unknown pods have their addresses."""
+
+BRIDGE_TUNNELS: Final = "bridge_tunnels"
+"""The protocols and ports of tunnels between nodes."""
 
 FROM_PORT: Final = "bridge_from"
 TO_PORT: Final = "bridge_to"
@@ -146,6 +151,7 @@ def bridge_collections() -> dict[str, Collection]:
         OWNED_HARDWARE: HashSet(HARDWARE),
         **{name: HashSet(ADDRESS[family]) for family, name in UNPLACED.items()},
         **{name: RangeSet(ADDRESS[family]) for family, name in BRIDGE_HELD.items()},
+        BRIDGE_TUNNELS: HashSet(TRAFFIC),
         FROM_PORT: VerdictMap(LINK),
         TO_PORT: VerdictMap(LINK),
         **{
@@ -167,11 +173,12 @@ def bridge_chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     }
     closed = {FROM_CLOSED, *([_FROM_UNKNOWN] if holds else [])}
     checks = reaction.checks_sources
+    keeping_out = dict.fromkeys((FROM_OPEN, FROM_CLOSED), _KEEPING_OUT_OF_TUNNELS) if checks else {}
     return {
         BRIDGE_SPOOFED: Chain(tuple(_stopping(reaction, BRIDGE_SPOOFED))),
         BRIDGE_DENIED: Chain(tuple(_stopping(reaction, BRIDGE_DENIED))),
         **{_source_chain(name): Chain(tuple(rules() if checks else ())) for name, rules in sources.items()},
-        **{name: Chain(tuple(_sending(name, closed=name in closed))) for name in sources},
+        **{name: Chain((*keeping_out.get(name, ()), *_sending(name, closed=name in closed))) for name in sources},
         TO_OPEN: Chain(tuple(_to_everybody())),
         TO_CLOSED: Chain(tuple(_to_own())),
         _TO_UNKNOWN: Chain(tuple(of_unknown[1]())),
@@ -201,6 +208,10 @@ def _sending(name: str, *, closed: bool) -> Iterator[Rule]:
         yield from _refusing_link_local()
         yield Rule((_is_frame("bridge_ipv6"),), RuleVerdict.ACCEPT)
         yield Rule((), Goto(BRIDGE_DENIED))
+
+
+_KEEPING_OUT_OF_TUNNELS: Final = (Rule((Lookup((Field.PROTOCOL, Field.PORT), BRIDGE_TUNNELS),), Goto(BRIDGE_SPOOFED)),)
+"""What a tunnel takes out of a datagram has whatever source address the sender has written into it."""
 
 
 def _own() -> Iterator[Rule]:

@@ -10,7 +10,9 @@ A packet's way, in this order:
 2. else it is accepted: replies are free, and a packet costs nothing more after the first. So are errors about it;
 3. neighbours find each other; nothing else passes from a pod's link-local address to its node, for such an address says
    nothing about the pod that policies could ask about;
-4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
+4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile.
+   Before that, what a pod sends to a tunnel between nodes is dropped: the tunnel takes frames out of it that have any
+   source address;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about;
 6. what is to be dropped is accepted all the same if both addresses are those of one pod. Few packets are of a pod to
    itself, so only those that would be dropped are asked whether they are.
@@ -29,7 +31,7 @@ from typing import Final
 
 from ringfence.dataplane.program.bridge_skeleton import bridge_chains, bridge_collections, guards_bridges
 from ringfence.dataplane.program.collections import Collection, HashSet, RangeSet, VerdictMap
-from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, family_key
+from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, TRAFFIC, family_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.reaction import (
     CLOSED_PREFIX,
@@ -114,6 +116,9 @@ HELD_PACKETS: Final = "held_packets"
 CLOSED_PACKETS: Final = "closed_packets"
 """The sets that count, by address family, the packets dropped because a pod is not known yet, or is closed."""
 
+TUNNELS: Final = "tunnels"
+"""The protocols and ports of tunnels between nodes (VXLAN, Geneve), to which no pod sends."""
+
 EXEMPT_LINKS: Final = "exempt_links"
 """The links that lead to no pod, such as the node's own to the outside in a cluster that is nested in another."""
 
@@ -196,6 +201,7 @@ def _collections() -> dict[str, Collection]:
         **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
         **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
         EXEMPT_LINKS: HashSet(LINK),
+        TUNNELS: HashSet(TRAFFIC),
         **dict.fromkeys(
             (SPOOFED, HELD_PACKETS, CLOSED_PACKETS, UNTRACKED),
             HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)), counted=True),
@@ -208,6 +214,7 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         (*(_holding(direction) if holds else ()), *_dispatching(direction))
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
+    keeping_out = (_KEEPING_OUT_OF_TUNNELS,) if reaction.checks_sources else ()
     return {
         **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
         **{
@@ -225,8 +232,8 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         _UNTRACKED_CHAIN: _UNTRACKED,
         "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
         "tracking": Chain((_TRACKING,), Hook.TRACKING),
-        "forward": Chain((*_SCREENING, *egress, *ingress), Hook.FORWARD),
-        "input": Chain((_OWN_TALK, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *egress), Hook.INPUT),
+        "forward": Chain((*_SCREENING, *keeping_out, *egress, *ingress), Hook.FORWARD),
+        "input": Chain((_OWN_TALK, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *keeping_out, *egress), Hook.INPUT),
     }
 
 
@@ -283,6 +290,10 @@ _NEIGHBOURS: Final = Chain(
 
 _CLOSING_LINK: Final = Rule((FromPodLink(), FromLinkLocal()), Goto(_SPOOFED_CHAIN))
 
+
+_KEEPING_OUT_OF_TUNNELS: Final = Rule(
+    (FromPodLink(), Lookup((Field.PROTOCOL, Field.PORT), TUNNELS)), Goto(_SPOOFED_CHAIN)
+)
 
 _SPARING_EXEMPT: Final = Rule((Lookup((Field.LINK,), EXEMPT_LINKS),), RuleVerdict.RETURN)
 

@@ -10,6 +10,7 @@ from typing import TypeGuard
 from ringfence.dataplane.program import (
     EXEMPT_LINKS,
     ISOLATED,
+    TUNNELS,
     Chain,
     ClassLookup,
     Collection,
@@ -101,7 +102,7 @@ def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collecti
     for name, before, after in differing(old, new):
         if before is None or isinstance(after, VerdictMap | GroupMap) or _is_of_addresses(after) or has_classes(after):
             continue
-        if is_of_bridges(name) or name == EXEMPT_LINKS:
+        if is_of_bridges(name) or name in (EXEMPT_LINKS, TUNNELS):
             continue
         if before.elements != after.elements:
             yield name

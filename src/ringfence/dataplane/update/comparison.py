@@ -1,7 +1,7 @@
 """What differs between two programs, as far as packets can notice, and what that asks of the update.
 
 Some sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses, links
-that lead to no pod, addresses at ports of bridges, counters, and what classes contain.
+that lead to no pod, ports of tunnels, addresses at ports of bridges, counters, and what classes contain.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.program import (
     BRIDGE_DENIED,
     BRIDGE_SPOOFED,
+    BRIDGE_TUNNELS,
     CLOSED_PACKETS,
     DENIED,
     DROPS,
@@ -23,6 +24,7 @@ from ringfence.dataplane.program import (
     PORT_GATES,
     PORT_HARDWARE,
     SPOOFED,
+    TUNNELS,
     UNTRACKED,
     Chain,
     Collection,
@@ -47,6 +49,8 @@ UNCRITICAL_SETS: Final = frozenset(
         *OWN.values(),
         *DROPS.values(),
         EXEMPT_LINKS,
+        TUNNELS,
+        BRIDGE_TUNNELS,
         SPOOFED,
         HELD_PACKETS,
         CLOSED_PACKETS,
