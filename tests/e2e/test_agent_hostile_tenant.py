@@ -117,4 +117,4 @@ def test_what_a_tenant_isolates_stays_closed_until_his_policies_are_in_force(
     stranger = str(scene.world.address(scene.stranger))
     scene.world.put(policy(f"{tenant.namespace}/open", labelled(role="own"), ingress=[admits(block(f"{stranger}/32"))]))
     wait_until(lambda: scene.world.open(asked) == [True], "the stranger is let in")
-    assert agent.metric("ringfence_closed_pods", reason="share") == 0
+    wait_until(lambda: agent.metric("ringfence_closed_pods", reason="share") == 0, "and stays so")

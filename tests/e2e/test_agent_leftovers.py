@@ -31,7 +31,8 @@ def test_a_killed_test_run_leaves_nothing_behind(world: World, tmp_path: Path) -
     with subprocess.Popen([sys.executable, "-c", RUN, tmp_path], stdout=subprocess.PIPE, env=environment) as run:
         assert run.stdout
         assert run.stdout.readline() == b"living\n"
-        assert len(processes(mark)) == 5, "the run, etcd, the API server, the agent and the process that repairs for it"
+        # The run, etcd, the API server, the agent, and the process that repairs for it, which comes last.
+        assert eventually(lambda: len(processes(mark)) == 5)
         run.send_signal(signal.SIGKILL)
     assert eventually(lambda: processes(mark) == [])
     assert socket.if_nameindex() == interfaces

@@ -113,7 +113,8 @@ def test_a_log_group_that_another_program_uses_stops_the_logging_alone(
         other = LogGroup(DEFAULT_LOG_GROUP)
     with agents(world, tmp_path, ["n1"], "--log-denied") as [agent]:
         scene.await_guard()
-        assert "another program listens to it: choose another --log-group" in agent.words()
+        taken = "another program listens to it: choose another --log-group"
+        wait_until(lambda: taken in agent.words(), "it says that the group is used")
         assert agent.is_ready()
         await_changes(scene, agent)
         assert agent.metric("ringfence_failures_total", stage="log") > 0

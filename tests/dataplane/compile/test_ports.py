@@ -95,7 +95,7 @@ def test_links_to_no_pod_are_exempt_from_the_check_of_sources() -> None:
 def test_no_pod_sends_to_the_ports_of_tunnels() -> None:
     sets = PortSets(lambda pods: Ports(tunnels=frozenset({8472})))
     found = sets.update({}, nobody_is_isolated)
-    assert found[TUNNELS].elements == found[BRIDGE_TUNNELS].elements == {traffic_key(17, 8472)}
+    assert found[TUNNELS].elements == found[BRIDGE_TUNNELS].elements == frozenset({traffic_key(17, 8472)})
 
 
 def test_the_pods_of_all_addresses_that_are_known_are_located() -> None:
