@@ -43,9 +43,9 @@ def test_a_failure_says_for_how_many_pairs_it_is_so() -> None:
     clients = [owned(pod(f"x/web-{index}", {"app": "web"}), "StatefulSet", "web") for index in range(7)]
     cluster = cluster_of([*replicas(2), *clients, DENY_ALL])
     said = message(cluster, f"from: x/app=web, to: x/app=db, port: 80, expect: allow, {ACCEPT}")
-    assert said == "x/web-0 may not reach x/db-0 on TCP 80, and so it is for 13 more"
+    assert said == "x/web-0 may not reach x/db-0 on TCP 80; the same holds for 13 other pairs"
     said = message(cluster, f"from: x/app=db, to: x/app=db, port: 80, expect: allow, {ACCEPT}")
-    assert said == "x/db-0 may not reach x/db-1 on TCP 80, and so it is for 1 more"
+    assert said == "x/db-0 may not reach x/db-1 on TCP 80; the same holds for 1 other pair"
 
 
 def test_pods_that_no_policy_tells_apart_may_give_a_name_to_other_ports() -> None:

@@ -64,14 +64,15 @@ def _others(asking: Asking, test: ReachabilityTest, expectation: Connects, texts
     others. Where these are too many, without their number.
     """
     if expectation.any_pair:
-        return ", and so it is for every pair"
+        return "; the same holds for every other pair"
     ends = [asking.alternatives(text, test.namespace) for text in texts]
     if any(len(one) != 1 for one in ends) or prod(len(one[0].ends) for one in ends) > _MOST_COUNTED:
-        return ", and so it may be for others"
+        return "; the same may hold for other pairs"
     is_allowed = expectation.expected is Expected.ALLOW
     parts = Answer(asking.state, ends[0][0], ends[1][0], expectation.ports).parts
     wrong = [part for part in parts if (part.refused if is_allowed else part.passing)]
-    return f", and so it is for {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    others = len(wrong) - 1
+    return f"; the same holds for {others} other {'pair' if others == 1 else 'pairs'}" if others > 0 else ""
 
 
 def _connection(question: Question, how: str) -> str:
@@ -110,7 +111,8 @@ def _because(answer: Answer, wanted: set[Reference], *, allowed: bool) -> Findin
         if not deciding & wanted:
             reason = explained.reason
             by = ", ".join(sorted(map(_policy_text, deciding))) or "no policy"
-            verb = "allows" if allowed else "denies"
+            verbs = ("allow", "deny") if len(deciding) > 1 else ("allows", "denies")
+            verb = verbs[0] if allowed else verbs[1]
             pair = f"{end_text(reason.source)} -> {end_text(reason.destination)}"
             names = " or ".join(sorted(map(_policy_text, wanted)))
             question = Question(answer.source, answer.destination, answer.ports)

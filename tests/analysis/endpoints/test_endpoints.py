@@ -129,6 +129,7 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("db", "there is no pod or workload db in namespace default; there is prod/db"),
         ("prod/pod/web", "there is no Pod web in namespace prod; there is default/web"),
         ("prod/sts/web", "there is no StatefulSet web in namespace prod; there is default/web"),
+        ("prod/deploy/queue", "there is no Deployment queue in namespace prod; there is prod/StatefulSet/queue"),
         ("prdo/db", "there is no pod or workload db in namespace prdo; there is prod/db"),
         ("prdo/zzz", "there is no pod in namespace prdo; did you mean prod?"),
         ("empty/zzz", "there is no pod in namespace empty"),

@@ -265,6 +265,12 @@ def _named(state: State, text: str, named: NamedObject) -> tuple[Endpoint, ...]:
     return tuple(found)
 
 
+def _of_another_kind(state: State, space: str, name: str, asked_in: str) -> str:
+    """How to name what is called like this: by its kind, if it is in the namespace that was asked about."""
+    kinds = (str(reference) for kind in WORKLOAD_KINDS if _owned(state, reference := Reference(space, kind, name)))
+    return next(kinds, f"{space}/{name}") if space == asked_in else f"{space}/{name}"
+
+
 def _owned(state: State, reference: Reference) -> list[Member]:
     """The pod itself; of a workload its pods, directly or through other workloads that it owns."""
     if pod_or_template := state.member(reference):
@@ -294,7 +300,7 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     operated = operated_objects(state, namespace)
     elsewhere = [space for space in state.namespaces.names() if state.members_named(space, name)]
     if elsewhere:
-        others = " and ".join(f"{space}/{name}" for space in elsewhere[:3])
+        others = " and ".join(_of_another_kind(state, space, name, namespace) for space in elsewhere[:3])
         return f"there is no {what} in namespace {namespace}{operated}; there is {others}"
     if not kind and name in state.namespaces.names():
         return f"there is no {what} in namespace {namespace}, but there is a namespace: use '{name}/*' for all its pods"
