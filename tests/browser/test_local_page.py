@@ -1,5 +1,6 @@
 """The local page in a browser: edits are answered as one types, and nothing else changes until one saves."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,6 +166,45 @@ def test_a_cell_is_kept_as_a_test_when_one_confirms_it(page: Page, folder: Path)
     kept.get_by_role("button", name="Add it to the file").click()
     expect(page.get_by_role("banner")).to_contain_text(f"The tests were added to {folder}")
     assert Cluster.load(folder).test(folder)
+
+
+def test_what_is_typed_is_text_whatever_key_it_is(page: Page) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    area.press("Control+End")
+    page.keyboard.type("# [10.0.0.0/8] ]")
+    expect(area).to_be_focused()
+    assert area.input_value().endswith("# [10.0.0.0/8] ]")
+
+
+def test_who_types_goes_on_where_he_is_when_the_cluster_changes(page: Page, server: ServedPage, folder: Path) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    area.press("Control+End")
+    page.keyboard.type("# a note")
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    (folder / "more.yaml").write_text("{apiVersion: v1, kind: Pod, metadata: {name: new, namespace: prod}}\n")
+    server.read_again()
+    page.get_by_role("banner").get_by_text("Simulation").wait_for()
+    page.wait_for_function("document.querySelector('textarea')?.value.endsWith('# a note')")
+    expect(area).to_be_focused()
+    page.keyboard.type("new ")
+    expect(area).to_have_value(re.compile("# a new note$"))
+
+
+def test_the_matrix_stays_where_it_is_when_the_cluster_changes(page: Page, server: ServedPage, folder: Path) -> None:
+    page.set_viewport_size({"width": 400, "height": 500})
+    grid = page.get_by_role("grid")
+    page.locator("[data-cell='2,1']").focus()
+    place = "one => [one.scrollLeft, one.scrollTop]"
+    grid.evaluate("one => { one.scrollLeft = 60; one.scrollTop = 20 }")
+    before = grid.evaluate(place)
+    (folder / "more.yaml").write_text("{apiVersion: v1, kind: Pod, metadata: {name: new, namespace: staging}}\n")
+    server.read_again()
+    expect(page.get_by_role("main")).to_contain_text("5 workloads")
+    assert grid.evaluate(place) == before != [0, 0]
+    expect(page.locator("[data-cell='2,1']")).to_be_focused()
 
 
 def test_a_file_that_changes_is_shown(page: Page, server: ServedPage, folder: Path) -> None:

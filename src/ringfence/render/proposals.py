@@ -69,7 +69,7 @@ def _overriding(one: AdministratorRule, answer: Answer) -> str:
     policy, direction = one.policy.policy, one.direction
     return (
         f"once a NetworkPolicy isolates {end_text(one.subject)} for {direction.field}, the Baseline tier is not asked: "
-        f"{policy.kind_name} {policy} denies it nothing more by {rule_title(one.rule, direction)}"
+        f"{rule_title(one.rule, direction)} of {policy.kind_name} {policy} no longer denies it anything"
     )
 
 

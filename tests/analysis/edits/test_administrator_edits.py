@@ -145,7 +145,7 @@ class TestADenyOfTheBaselineTier:
         assert (str(rule.policy.policy), rule.rule.index) == ("guard", 0)
         assert (
             "once a NetworkPolicy isolates x/db for ingress, the Baseline tier is not asked: "
-            "ClusterNetworkPolicy guard denies it nothing more by ingress[0]"
+            "ingress[0] of ClusterNetworkPolicy guard no longer denies it anything"
         ) in explanation(verdict, verdict.proposal)
 
     def test_a_baseline_admin_network_policy_is_overridden_alike(self) -> None:

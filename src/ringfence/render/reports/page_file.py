@@ -38,6 +38,7 @@ MODULES: Final = (
     "policies.js",
     "findings.js",
     "search.js",
+    "standing.js",
     "lesson.js",
     "main.js",
 )

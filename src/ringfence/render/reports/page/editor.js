@@ -34,7 +34,7 @@ export function editorOf(report, policy) {
       onkeydown: indent,
     })
   );
-  area.value = present.text;
+  area.defaultValue = present.text; // it differs from the value as soon as one has typed
   let isAsking = false;
   let isTyped = false;
 

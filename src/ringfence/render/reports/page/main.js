@@ -16,6 +16,7 @@ import { pluginName } from "./plugin.js";
 import { Report } from "./report.js";
 import { go, lessonInAddress, link, route, stayIn } from "./route.js";
 import { searchBox } from "./search.js";
+import { drawnInPlace } from "./standing.js";
 import { workloadView } from "./workload.js";
 
 /** A report in a file has its data inside; the local page asks its server. */
@@ -37,6 +38,8 @@ const titles = JSON.parse(document.body.dataset.lessons ?? "[]");
 /** @type {CoursePlace | null} */
 let lesson = null;
 let wanted = 0;
+/** Ends what listens for the data that are shown, when others come. */
+let shown = new AbortController();
 
 function header() {
   const { data } = report;
@@ -48,7 +51,7 @@ function header() {
     data.plugin ? h("a", { class: "plugin", href: link("findings") }, `as ${pluginName(data.plugin)} enforces policies`) : null,
     h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
-    searchBox(report),
+    searchBox(report, shown.signal),
     notice,
   );
 }
@@ -81,7 +84,7 @@ function viewOf(view, names) {
     return number === undefined ? missing() : workloadView(report, number);
   }
   if (lesson?.isPredicted === false) return lesson.start();
-  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView);
+  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView, shown.signal);
   matrices.set(report.matrixView, drawn);
   return lesson ? h("div", {}, lesson.work(report), drawn) : drawn;
 }
@@ -103,6 +106,8 @@ function banner() {
 
 /** @param {import("./report.js").ReportData} data */
 function begin(data) {
+  shown.abort();
+  shown = new AbortController();
   report = new Report(data);
   if (data.simulation) report.simulate(data.simulation);
   matrices.clear();
@@ -141,5 +146,5 @@ if (titles.length) void learn();
 else if (embedded) begin(JSON.parse(embedded.textContent ?? ""));
 else {
   load().then(begin, (error) => replace(content, String(error)));
-  follow(() => load().then(begin));
+  follow(() => load().then((data) => drawnInPlace(content, () => begin(data))));
 }

@@ -32,8 +32,9 @@ const PAGE = 1000;
  * The matrix in a grid that scrolls: the rows and columns that the file is about, those in which something has changed, or all.
  * @param {Report} report
  * @param {string} view
+ * @param {AbortSignal} signal ends what listens in the page
  */
-export function matrix(report, view) {
+export function matrix(report, view, signal) {
   const only = view === "changed" && report.changedClasses.length > 0;
   const [sources, destinations] = only ? [report.changing("sources"), report.changing("destinations")] : view === "" ? [report.shown("sources"), report.shown("destinations")] : [null, null];
   const wide = (destinations?.size ?? report.classes.length) <= FEW;
@@ -68,6 +69,7 @@ export function matrix(report, view) {
       "aria-colcount": across.length + 1,
       onscroll: () => requestAnimationFrame(draw),
       onclick: click,
+      onfocusin: goTo,
       onkeydown: key,
     },
     heads,
@@ -146,14 +148,19 @@ export function matrix(report, view) {
     marked?.setAttribute("tabindex", "0");
   }
 
-  /** @param {MouseEvent} event */
-  function click({ target }) {
-    const clicked = target instanceof Element ? target.closest("[data-cell]") : null;
-    if (!(clicked instanceof HTMLElement) || !clicked.dataset.cell) return;
-    const [row, column] = clicked.dataset.cell.split(",").map(Number);
+  /** Whether an event is about a cell, which is the active one then. @param {Event} event */
+  function goTo({ target }) {
+    const cell = target instanceof Element ? target.closest("[data-cell]") : null;
+    if (!(cell instanceof HTMLElement) || !cell.dataset.cell) return false;
+    const [row, column] = cell.dataset.cell.split(",").map(Number);
     active = { row, column };
     mark();
-    open();
+    return true;
+  }
+
+  /** @param {MouseEvent} event */
+  function click(event) {
+    if (goTo(event)) open();
   }
 
   function open() {
@@ -241,10 +248,10 @@ export function matrix(report, view) {
     draw();
   }
 
-  document.addEventListener("simulated", drawAgain);
-  document.addEventListener("keydown", jump);
-  addEventListener("beforeprint", () => print(true));
-  addEventListener("afterprint", () => print(false));
+  document.addEventListener("simulated", drawAgain, { signal });
+  document.addEventListener("keydown", jump, { signal });
+  addEventListener("beforeprint", () => print(true), { signal });
+  addEventListener("afterprint", () => print(false), { signal });
   new ResizeObserver(draw).observe(grid);
   return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), partSummary(report, view, cells.length, across.length), differenceSummary(report, only), legend(report, wide), grid);
 }

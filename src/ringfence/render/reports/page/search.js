@@ -9,8 +9,8 @@ import { link } from "./route.js";
 
 const MOST = 12;
 
-/** @param {Report} report */
-export function searchBox(report) {
+/** @param {Report} report @param {AbortSignal} signal ends what listens in the page */
+export function searchBox(report, signal) {
   const options = h("ul", { id: "found", role: "listbox", "aria-label": "Found", hidden: true });
   let chosen = -1;
   /** @type {Found[]} */
@@ -78,12 +78,12 @@ export function searchBox(report) {
   }
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof HTMLInputElement;
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
     if (event.key === "/" && !typing) {
       event.preventDefault();
       input.focus();
     }
-  });
+  }, { signal });
   return h("div", { class: "search" }, input, options);
 }
 
