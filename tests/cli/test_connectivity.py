@@ -1,9 +1,13 @@
 """`connections` and `matrix`: what -n selects, and the message if nothing is left."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -256,6 +260,29 @@ def test_a_picture_is_an_svg_document_and_its_assumptions_are_messages(command: 
     assert result.stdout.startswith("<svg ")
     assert "ipBlock 192.168.5.10/32" in result.stderr
     assert result.exit_code == 3
+
+
+def test_a_map_of_one_workload_has_its_neighbours_and_names_nobody_else() -> None:
+    shop = EXAMPLE.parent / "shop"
+    result = run("connections -o svg --from shop/checkout", shop)
+    names = {one.text for one in ElementTree.fromstring(result.stdout).iter("{http://www.w3.org/2000/svg}text")}
+    assert {"checkout", "orders-db", "cart", "queue", "203.0.113.40/32"} <= names
+    assert "monitoring" not in result.stdout
+    assert "backup" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["connections -o svg", "matrix -o svg", "matrix -o html"])
+def test_a_picture_is_the_same_bytes_in_every_process(command: str) -> None:
+    written = {
+        subprocess.run(
+            [sys.executable, "-m", "ringfence", *command.split(), "-f", str(EXAMPLE.parent / "shop")],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(written) == 1
 
 
 def test_pods_without_connections_are_in_a_graph(tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
         if one.source != one.destination  # it is a line in the box
     ]
     layout = lane_layout(len(lanes), [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()], edges, top)
-    notes = (*_legend(boxes.values(), edges), *names.notes())
+    # A class may be named without a box of its own: as one that a mark is not about.
+    marks = (*arrows.from_everyone, *arrows.to_everyone)
+    named = {*(group for group in boxes if isinstance(group, int)), *(one for mark in marks for one in mark.exceptions)}
+    notes = (*_legend(boxes.values(), edges), *names.notes(named))
     size = len(view.found.classes)
     classes = shown.found.classes
     return DrawnMap(tuple(lanes), boxes, classes, shown.rests, tuple(edges), layout, notes, size, shown.left_out)

@@ -113,7 +113,11 @@ def matrix_picture(view: FoldedView) -> Picture:
     whole = max(560, *ends) + MARGIN
     bottom = top + (down[-1].start + height if down else 0) + 2 * LINE
     legend, used = _legend({one.kind for one in cells.values()}, bottom, whole)
-    notes, noted = paragraphs([*_notes(found, rows, columns, names), *names.notes()], bottom + used + LINE / 2, whole)
+    notes, noted = paragraphs(
+        [*_notes(found, rows, columns, names), *names.notes({*found.sources, *found.destinations})],
+        bottom + used + LINE / 2,
+        whole,
+    )
     total = bottom + used + noted + MARGIN
     svg = svg_text(
         whole,

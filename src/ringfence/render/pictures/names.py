@@ -52,12 +52,12 @@ class ShortNames:
         first = ", ".join(map(str, members[: _MOST_MEMBERS - 1]))
         return f"{first} and {len(members) - _MOST_MEMBERS + 1:,} more"
 
-    def notes(self) -> list[str]:
-        """Who the members of classes are, of those that have several."""
+    def notes(self, places: Collection[int]) -> list[str]:
+        """Who the members of some classes are, of those that have several."""
         return [
             f"{self.of(place)}{_place_of(members)}: {self.members(place)}"
             for place, members in enumerate(self._classes)
-            if len(members) > 1
+            if len(members) > 1 and place in places
         ]
 
 
