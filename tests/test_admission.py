@@ -1,13 +1,18 @@
 """Which objects are accepted, which are refused, and what is reported about them."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from ringfence import Cluster, RingfenceError
+from ringfence.admission import Admission
+from ringfence.model.origin import Place
 from ringfence.model.problems import ProblemCode, Severity
+from ringfence.model.unread_kinds import unlisted_kind, unread_kind
+from ringfence.sources.loaded_objects import LoadedObjects
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import pod, policy
 
@@ -22,6 +27,17 @@ PODS = "".join(
     f"{{apiVersion: v1, kind: Pod, metadata: {{{name}, namespace: prod}}}}\n---\n"
     for name in ("name: web", "name: db", "generateName: job-", "generateName: job-")
 )
+
+
+def test_a_kind_of_policies_that_could_not_be_listed_leaves_what_it_may_change_in_doubt() -> None:
+    kind = unread_kind("CiliumNetworkPolicy.cilium.io")
+    assert kind is not None
+    policy = unlisted_kind(kind, "", Place("https://server"))
+    assert policy is not None
+    cluster = cluster_of([pod("x/a"), pod("x/b")])
+    admission = Admission(cluster.state, "x", live=True, server_version=None)
+    assert admission.load(LoadedObjects([], [], Counter(), unlisted=[policy])) == []
+    assert any("cannot be listed" in one for one in cluster.can("x/a", "x/b").assumptions)
 
 
 def loaded(folder: Path, *texts: str) -> Cluster:

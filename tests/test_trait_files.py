@@ -65,6 +65,14 @@ def test_a_file_with_every_trait_is_read_as_the_plugin(tmp_path: Path, text: str
     }
 
 
+def test_only_what_decides_about_connections_may_be_otherwise_than_taken(tmp_path: Path) -> None:
+    """Of a file that says nothing, all topics are unknown; those that change no verdict leave no answer open."""
+    found = read_traits(written(tmp_path, HEAD))
+    uncertain = [one.trait.subject.field for one in found.chosen.values() if one.alternatives]
+    assert uncertain
+    assert all(uncertain)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

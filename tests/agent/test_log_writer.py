@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.agent.running import eventually
+from tests.agent.running import TIMEOUT, eventually
 
 from ringfence.agent import log_writer
 from ringfence.agent.log import log, logging_in_background
@@ -37,6 +37,8 @@ class Pipe:
         thread = threading.Thread(target=lambda: unread.extend(iter(lambda: os.read(self.reading, 1 << 16), b"")))
         thread.start()
         self.writer.close()
+        self.writer._thread.join(TIMEOUT)  # a busy machine may need longer than `close` waits
+        assert not self.writer._thread.is_alive()
         os.close(self.writing)
         thread.join()
         os.close(self.reading)

@@ -122,8 +122,6 @@ def _alternatives(
 def uncertain(title: str, trait: PluginTrait) -> Iterator[Alternative]:
     """What else a trait might be, if it is not certain or says less than counts."""
     topic = trait.subject
-    if not topic.field:
-        return
     if not trait.is_certain:
         taken = topic.text(topic.upstream if trait.value == UNKNOWN else trait.value)
         about = f"it is not known of {title}" if trait.value == UNKNOWN else f"it is not verified of {title}"

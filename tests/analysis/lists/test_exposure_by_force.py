@@ -101,3 +101,17 @@ def test_policies_of_the_same_priority_that_agree_are_not_named() -> None:
     assert exposure(cluster_of([*world, accept, decides("b", "Accept")]).state).assumptions == ()
     (named,) = exposure(cluster_of([*world, accept, deny]).state).assumptions
     assert named.startswith("ClusterNetworkPolicy a and ClusterNetworkPolicy b have the same priority 1 in the Admin")
+
+
+def test_those_that_select_only_pods_to_come_are_named_too() -> None:
+    """Their order decides what the pod that is there could reach."""
+
+    def decides(name: str, action: str) -> Object:
+        subject = {"pods": {"namespaceSelector": {}, "podSelector": labelled(app="other")}}
+        rules = [{"action": action, "from": [{"namespaces": {}}]}]
+        spec = {"tier": "Admin", "priority": 1, "subject": subject, "ingress": rules}
+        kind = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
+        return {**kind, "metadata": {"name": name}, "spec": spec}
+
+    (named,) = exposure(cluster_of([pod("x/a"), decides("a", "Accept"), decides("b", "Deny")]).state).assumptions
+    assert named.startswith("ClusterNetworkPolicy a and ClusterNetworkPolicy b have the same priority 1 in the Admin")

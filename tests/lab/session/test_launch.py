@@ -32,7 +32,7 @@ def test_a_laboratory_holds_no_file_of_the_command_that_started_it() -> None:
             input=SHOP,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, done.stderr

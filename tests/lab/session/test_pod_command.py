@@ -60,7 +60,7 @@ def test_what_runs_in_a_pod_ends_with_the_laboratory(rootless: bool) -> None:
         client = owner.start("lab", "exec", "shop/web", "--", "sh", "-c", program)
         assert eventually(lambda: len(owner.processes()) >= 5), "daemon, client, shell and two programs"
         os.kill(daemon, signal.SIGKILL)
-        assert client.wait(timeout=10) == 128 + signal.SIGKILL
+        assert client.wait(timeout=60) == 128 + signal.SIGKILL
         assert owner.survivors() == []
         assert "no laboratory is running" in owner.run("lab", "status").stderr
         assert owner.run("lab", "up", "-f", "-", manifests=SHOP).returncode == 0
