@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from ringfence import Cluster
+from ringfence.engine.policies import Action
+from ringfence.model.kinds import CLUSTER_POLICY_KINDS
+from ringfence.render.tier_stories import action_text
 
 MANIFESTS = """\
 apiVersion: v1
@@ -83,3 +88,10 @@ def test_an_administrator_denies_what_a_network_policy_allows(tmp_path: Path) ->
         "    bank/open  (c.yaml:32)",
         "      - ingress[0]: it has no peers, so it matches every peer, on all ports; not asked  (c.yaml:37)",
     ]
+
+
+@pytest.mark.parametrize("kind", sorted(CLUSTER_POLICY_KINDS))
+def test_an_action_is_written_as_its_kind_writes_it(kind: str) -> None:
+    name = kind.partition(".")[0]
+    allowing = "Accept" if name == "ClusterNetworkPolicy" else "Allow"
+    assert [action_text(one, name) for one in (Action.ALLOW, Action.DENY, Action.PASS)] == [allowing, "Deny", "Pass"]

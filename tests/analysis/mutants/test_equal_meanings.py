@@ -1,12 +1,13 @@
 """Whether a mutant means the same as its policy, against the comparison of all policies with and without it."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
 from tests.example_counts import examples
 from tests.semantics.objects import Object
 
-from ringfence.analysis.mutants import EqualMeanings, Mutant, mutants_of
+from ringfence.analysis.mutants import EqualMeanings, Mutant, equal_meanings, mutants_of
 from ringfence.analysis.possible import Outcome, Relation, compare, policy_set
 from ringfence.cluster import Cluster
 
@@ -48,3 +49,11 @@ def test_what_another_policy_also_says_is_equal_without_it() -> None:
     redundant = {str(one.part) for one in cluster.redundant()}
     # Of a policy that is redundant, `redundant` does not list the rules.
     assert found == {*redundant, "shop/web-canary spec.ingress[0]"}
+
+
+def test_one_that_would_take_too_long_to_compare_counts_as_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    policies = list(Cluster.load("docs/web-twice.yaml").state.tiers.policies())
+    removals = [one for policy in policies for one in mutants_of(policy) if one.text in REMOVALS]
+    assert any(map(EqualMeanings(policies).is_equal, removals))
+    monkeypatch.setattr(equal_meanings, "_STEPS", 1)
+    assert not any(map(EqualMeanings(policies).is_equal, removals))
