@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,6 +90,46 @@ def test_a_policy_that_kubectl_creates_closes_a_cell_of_the_page(api_server: Con
             page.await_change()
         assert cell() == "none"
         assert page.ask("/report.json")["problems"] == []
+
+
+def test_after_many_changes_the_page_is_that_of_a_new_reading(
+    api_server: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("web", "db"), 1):
+        create(api_server, pod(f"{namespace}/{name}", {"app": name}))
+        give_address(api_server, namespace, name, f"10.240.78.{number}")
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+    with local_page(api_server.kubeconfig) as page:
+
+        def until(result: str) -> None:
+            while page.ask(f"/explain?source={namespace}/web&destination={namespace}/db")["result"] != result:
+                page.await_change()
+
+        for _ in range(2):
+            create(api_server, policy(f"{namespace}/closed", labelled(app="db"), ingress=[]))
+            until("none")
+            assert api_server.request("DELETE", f"{policies}/closed").status == 200
+            until("all")
+        create(api_server, pod(f"{namespace}/late", {"app": "late"}))
+        give_address(api_server, namespace, "late", "10.240.78.3")
+        create(api_server, policy(f"{namespace}/closed", labelled(app="db"), ingress=[]))
+        until("none")
+
+        def read_anew() -> Any:
+            file = tmp_path / "report.json"
+            command = [sys.executable, "-m", "ringfence", "report", "--kubeconfig", str(api_server.kubeconfig)]
+            subprocess.run([*command, "-o", str(file)], check=True, capture_output=True)
+            data = json.loads(file.read_text())
+            return {key: data[key] for key in data if key != "apiVersion"}
+
+        def shown() -> Any:
+            data = page.ask("/report.json")
+            return {key: data[key] for key in data if key not in ("apiVersion", "simulation")}
+
+        deadline = monotonic() + 30  # other objects of the server may change meanwhile
+        while shown() != (expected := read_anew()) and monotonic() < deadline:
+            pass
+        assert shown() == expected
 
 
 def test_what_a_user_may_not_watch_is_a_problem_in_the_page(api_server: ControlPlane, namespace: str) -> None:
