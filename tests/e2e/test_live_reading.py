@@ -133,6 +133,16 @@ spec:
   podSelector: {{matchLabels: {{app: db}}}}
   ingress: [{{from: [{{podSelector: {{matchLabels: {{app: web}}}}}}]}}]
 """
+
+
+def create_live_shop(server: ControlPlane, namespace: str) -> None:
+    """Create `LIVE_SHOP` in a namespace, with the addresses of its pods."""
+    objects = LIVE_SHOP.format(namespace)
+    server.kubectl("create", "--filename=-", stdin=objects)
+    pods = "---\n".join(objects.split("---\n")[:2])
+    server.kubectl("apply", "--server-side", "--subresource=status", "--filename=-", stdin=pods)
+
+
 LIVE_TESTS = """\
 apiVersion: ringfence/v1
 kind: ReachabilityTest
@@ -151,11 +161,7 @@ def test_test_files_are_judged_by_the_objects_of_a_cluster(
     shop: ControlPlane, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    shop.kubectl("create", "--filename=-", stdin=LIVE_SHOP.format(namespace))
-    shop.kubectl(
-        "apply", "--server-side", "--subresource=status", "--filename=-",
-        stdin="---\n".join(LIVE_SHOP.format(namespace).split("---\n")[:2]),
-    )  # fmt: skip
+    create_live_shop(shop, namespace)
     file = tmp_path / "tests.yaml"
     file.write_text(LIVE_TESTS.format(namespace))
     context = yaml.safe_load(shop.kubeconfig.read_text())["current-context"]
@@ -186,6 +192,33 @@ def test_test_files_are_judged_by_the_objects_of_a_cluster(
         1,
     )
     assert found["isolated"]["message"].endswith("is not isolated for ingress: no policy selects it")
+
+
+def test_what_differs_from_a_snapshot_of_a_cluster_is_found_later(
+    shop: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    create_live_shop(shop, namespace)
+    runner = CliRunner(env={"KUBECONFIG": str(shop.kubeconfig)})
+    taken = runner.invoke(cli, ["snapshot", "--ignore-errors"])
+    file = tmp_path / "connections.lock"
+    file.write_text(taken.stdout)
+    row = f"isolated {namespace}/db ingress\n"
+    assert row in taken.stdout
+
+    def changed(*words: str) -> tuple[int, str]:
+        ended = runner.invoke(cli, ["test", "--snapshot", str(file), "--ignore-errors", *words])
+        return ended.exit_code, ended.stdout
+
+    assert changed()[0] == 0
+    lines = f"! {namespace}/db is no longer isolated for ingress"
+    exit_code, said = changed("--without", f"{namespace}/db-policy")
+    assert (exit_code, lines in said) == (1, True)
+    shop.kubectl("delete", "networkpolicy", "db-policy", f"--namespace={namespace}")
+    exit_code, said = changed()
+    assert (exit_code, lines in said) == (1, True)
+    assert changed("--update")[0] == 0
+    assert row not in file.read_text()
+    assert changed()[0] == 0
 
 
 LIMITS = """\
