@@ -334,7 +334,7 @@ TestChanges.settings = settings(max_examples=examples(20), stateful_step_count=1
 
 
 def test_the_members_of_other_nodes_are_peers_only() -> None:
-    """As a check of the check above: a pod elsewhere is no subject here."""
+    """A pod of another node is not a subject here: this also shows that the checks above can fail."""
     front = tier_policy(FRONT, "a", ingress=[acting("deny")])
     state = tiered_cluster_of([SERVER, FRIEND, front]).state
 

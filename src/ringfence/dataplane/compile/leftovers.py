@@ -83,7 +83,7 @@ class Leftovers:
         )
 
     def _leave_what_is_referred_to(self, wanted: Set[str], present: Program) -> None:
-        """Leave parts that chains shared which are not large, too: what is left may refer to them."""
+        """Also leave the parts that smaller chains share with large ones: what is left may refer to them."""
         gone = {
             (target, namespace)
             for name, namespace in self._namespaces.items()

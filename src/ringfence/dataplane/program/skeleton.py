@@ -14,8 +14,8 @@ A packet's way, in this order:
    Before that, what a pod sends to a tunnel between nodes is dropped: the tunnel takes frames out of it that have any
    source address;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about;
-6. what is to be dropped is accepted all the same if both addresses are those of one pod. Few packets are of a pod to
-   itself, so only those that would be dropped are asked whether they are.
+6. a packet that would be dropped, because it is denied, held or of a closed pod, is accepted if both of its addresses
+   belong to one pod. This is asked last, because few packets are from a pod to itself.
 
 What comes over the loopback interface, or is the node's copy of what it sends to many, is the node's own, and none of
 these rules applies to it: its address on the pods' side may lie in their range, but belongs to no pod. Before each of
