@@ -234,11 +234,10 @@ spec:
 def test_claims_about_every_cluster_are_decided_for_the_policies_of_a_live_one(
     shop: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    shop.kubectl("create", "--filename=-", stdin=LIVE_SHOP.format(namespace))
-    shop.kubectl(
-        "apply", "--server-side", "--subresource=status", "--filename=-",
-        stdin="---\n".join(LIVE_SHOP.format(namespace).split("---\n")[:2]),
-    )  # fmt: skip
+    own_shop = LIVE_SHOP.format(namespace).replace("10.244.9.", "10.244.8.")  # no two pods have one address
+    shop.kubectl("create", "--filename=-", stdin=own_shop)
+    reported = "---\n".join(own_shop.split("---\n")[:2])
+    shop.kubectl("apply", "--server-side", "--subresource=status", "--filename=-", stdin=reported)
     stored = tmp_path / "stored.yaml"
     stored.write_text(shop.kubectl("get", "networkpolicies", "--all-namespaces", "--output=yaml").stdout)
 
