@@ -146,7 +146,6 @@ class _Table:
         self._numbers: dict[tuple[Traffic, bool], int] = {}
         self._listed: Sequence[Reference] | None = None
         self._columns: list[int | None] = []
-        self._is_whole_row = False
         for one in connections:
             if isinstance(one, ConnectionRow):
                 self._add_row(one)
@@ -159,22 +158,14 @@ class _Table:
         if self._listed is not row.destinations:  # the rows of a list have them in common
             self._listed = row.destinations
             self._columns = [self._places.get(destination) for destination in row.destinations]
-            self._is_whole_row = self._columns == list(range(len(self.references)))
-        # A row is the same few objects many times: to compare them by what they say takes longest of all.
-        identities = list(map(id, row.traffic))
-        numbers = {
-            identity: 0 if traffic is None else self._number(Connection(row.source, row.source, traffic))
-            for identity, traffic in dict(zip(identities, row.traffic, strict=True)).items()
-        }
-        line = array(_ITEM, map(numbers.__getitem__, identities))
-        size = len(self.references)
-        start = source * size
-        if self._is_whole_row:
-            self.cells[start : start + size] = line
-            return
-        for place, number in zip(self._columns, line, strict=True):
+        start = source * len(self.references)
+        passing = [(place, one) for place, one in zip(self._columns, row.traffic, strict=True) if one is not None]
+        # What is left is the same few objects many times: to compare them by what they say takes longest of all.
+        different = {id(traffic): traffic for _, traffic in passing}
+        numbers = {key: self._number(Connection(row.source, row.source, one)) for key, one in different.items()}
+        for place, traffic in passing:
             if place is not None:
-                self.cells[start + place] = number
+                self.cells[start + place] = numbers[id(traffic)]
 
     def _add(self, one: Connection) -> None:
         source, destination = (
