@@ -11,7 +11,7 @@ from tests.test_readme import output
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 COMMANDS = {
-    "shop-change.svg": "ringfence diff docs/shop-before.yaml docs/shop-after.yaml -o svg",
+    "shop-change.svg": "ringfence diff docs/examples/shop-before.yaml docs/examples/shop-after.yaml -o svg",
     "three-tier-map.svg": "ringfence connections -f examples/three-tier -o svg",
     "shop-map.svg": "ringfence connections -f examples/shop -o svg",
     "shop-matrix.svg": "ringfence matrix -f examples/shop -o svg",

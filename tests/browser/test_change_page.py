@@ -17,7 +17,7 @@ from tests.render.reports.test_compared import pairs_of
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 
-DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 WEB, DB = "shop/Deployment/web", "shop/StatefulSet/db"
 VIEWS = {
     "matrix": (),
@@ -31,7 +31,7 @@ VIEWS = {
 @pytest.fixture(scope="module")
 def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("change") / "change.html"
-    before, after = (Cluster.load(DOCS / f"shop-{name}.yaml") for name in ("before", "after"))
+    before, after = (Cluster.load(EXAMPLES / f"shop-{name}.yaml") for name in ("before", "after"))
     file.write_text(after.report("the change", since=before, names=("A", "B")))
     return file
 

@@ -145,7 +145,7 @@ class TestMissingModules:
         self.lack(monkeypatch, "prometheus_client")
         result = run("--cleanup")
         assert result.exit_code == 2
-        assert "the agent needs prometheus_client: pip install 'ringfence[agent]'" in result.output
+        assert "the agent needs prometheus_client: install ringfence with the extra agent" in result.output
 
     def test_no_false_remedy_is_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lack(monkeypatch, "ringfence.agent.metrics")

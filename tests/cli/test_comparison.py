@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 
 from ringfence.cli import cli
 
-DOCS = Path(__file__).parents[2] / "docs"
-BEFORE, AFTER, ONE_DASH = (str(DOCS / f"web-{name}.yaml") for name in ("before", "after", "one-dash"))
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+BEFORE, AFTER, ONE_DASH = (str(EXAMPLES / f"web-{name}.yaml") for name in ("before", "after", "one-dash"))
 CALICO = """\
 apiVersion: projectcalico.org/v3
 kind: GlobalNetworkPolicy

@@ -39,6 +39,11 @@ def test_addresses_are_in_notes_below_the_matrix() -> None:
     assert run("matrix -n prod").stdout.endswith("\n\n* prod/db -> 192.168.5.10/32: TCP 80\n")
 
 
+ASK_ABOUT_POSSIBLE_PODS = (
+    "With policies alone, ask about possible pods: ringfence can pod:prod/app=web pod:prod/app=db\n"
+)
+
+
 @pytest.mark.parametrize("command", ["connections", "connections -o json", "matrix"])
 @pytest.mark.parametrize(
     ("option", "path", "message"),
@@ -49,7 +54,7 @@ def test_addresses_are_in_notes_below_the_matrix() -> None:
 )
 def test_a_message_says_if_there_are_no_pods(command: str, option: str, path: Path, message: str) -> None:
     result = run(f"{command} {option}", path)
-    assert (result.exit_code, result.stderr) == (0, message)
+    assert (result.exit_code, result.stderr) == (0, message + ASK_ABOUT_POSSIBLE_PODS)
 
 
 @pytest.mark.parametrize("command", ["connections", "connections -o json", "matrix"])

@@ -35,6 +35,12 @@ def test_one_endpoint() -> None:
     )
 
 
+def test_of_policies_alone_it_says_how_to_ask_about_possible_pods() -> None:
+    result = run(path=EXAMPLE / "db-policy.yaml")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "With policies alone, ask about possible pods: ringfence can pod:" in result.stderr
+
+
 def test_csv_has_each_workload_in_lines_of_its_own() -> None:
     header, *rows = csv.reader(run("-o", "csv").stdout.splitlines())
     assert header == ["workload", "direction", "possible pods and addresses", "traffic"]

@@ -185,7 +185,7 @@ ROOT = Path(__file__).parents[2]
         # An egress rule with the ingress of its peer closed: the example is about names only.
         ("examples/admin", {("RF113", "to-frames-only")}),
         # What the page about questions explains.
-        ("docs/service-port.yaml", {("RF110", "web")}),
+        ("docs/examples/service-port.yaml", {("RF110", "web")}),
     ],
 )
 def test_the_examples_have_no_finding_that_is_not_meant(path: str, meant: set[tuple[str, str]]) -> None:

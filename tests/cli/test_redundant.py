@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from ringfence.cli import cli
 
 ROOT = Path(__file__).parents[2]
-TWICE = ROOT / "docs" / "web-twice.yaml"
+TWICE = ROOT / "docs" / "examples" / "web-twice.yaml"
 CALICO = """\
 apiVersion: projectcalico.org/v3
 kind: GlobalNetworkPolicy
@@ -40,18 +40,18 @@ def run(*words: str) -> Result:
 
 def test_each_part_is_listed_with_its_place_and_what_covers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    result = run("-f", "docs/web-twice.yaml")
+    result = run("-f", "docs/examples/web-twice.yaml")
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout == (
-        "shop/web spec.ingress[0].from[0]  (docs/web-twice.yaml:15)\n"
+        "shop/web spec.ingress[0].from[0]  (docs/examples/web-twice.yaml:15)\n"
         "    covered by the rest of its rule\n"
-        "shop/web spec.ingress[0].from[1]  (docs/web-twice.yaml:16)\n"
+        "shop/web spec.ingress[0].from[1]  (docs/examples/web-twice.yaml:16)\n"
         "    covered by the rest of its rule\n"
-        "    covered by shop/web spec.ingress[1]  (docs/web-twice.yaml:18)\n"
+        "    covered by shop/web spec.ingress[1]  (docs/examples/web-twice.yaml:18)\n"
         "    keep it if the parts above are removed: they cover each other\n"
-        "shop/web-canary  (docs/web-twice.yaml:22)\n"
-        "    covered by shop/closed, which isolates the same pods  (docs/web-twice.yaml:1)\n"
-        "    covered by shop/web spec.ingress[0]  (docs/web-twice.yaml:14)\n"
+        "shop/web-canary  (docs/examples/web-twice.yaml:22)\n"
+        "    covered by shop/closed, which isolates the same pods  (docs/examples/web-twice.yaml:1)\n"
+        "    covered by shop/web spec.ingress[0]  (docs/examples/web-twice.yaml:14)\n"
         "\n"
         "3 parts are redundant in every cluster that could be; 2 of them can be removed at once\n"
         "\n"
@@ -60,34 +60,36 @@ def test_each_part_is_listed_with_its_place_and_what_covers_it(monkeypatch: pyte
 
 
 def test_nothing_is_redundant() -> None:
-    result = run("-f", str(ROOT / "docs" / "web-before.yaml"))
+    result = run("-f", str(ROOT / "docs" / "examples" / "web-before.yaml"))
     assert result.exit_code == 0
     assert result.stdout.startswith("nothing is redundant in every cluster that could be\n")
 
 
 def test_what_is_redundant_for_the_pods_of_the_input_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    result = run("-f", "docs/web-today.yaml")
+    result = run("-f", "docs/examples/web-today.yaml")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
         "nothing is redundant in every cluster that could be\n"
         "\n"
         "4 parts change nothing for the pods of the input (2 workloads), but may for pods to come; "
         "3 of them can be removed at once:\n"
-        "shop/db  (docs/web-today.yaml:31)\n"
+        "shop/db  (docs/examples/web-today.yaml:31)\n"
         "    it selects no pod of the input\n"
-        "shop/web spec.ingress[0].from[0]  (docs/web-today.yaml:26)\n"
+        "shop/web spec.ingress[0].from[0]  (docs/examples/web-today.yaml:26)\n"
         "    covered by the rest of its rule\n"
-        "shop/web spec.ingress[0].from[1]  (docs/web-today.yaml:27)\n"
+        "shop/web spec.ingress[0].from[1]  (docs/examples/web-today.yaml:27)\n"
         "    it selects no pod of the input\n"
-        "shop/web spec.ingress[0].from[2]  (docs/web-today.yaml:28)\n"
+        "shop/web spec.ingress[0].from[2]  (docs/examples/web-today.yaml:28)\n"
         "    covered by the rest of its rule\n"
         "    keep it if the parts above are removed: they cover each other\n"
     )
 
 
 def test_json_has_what_is_redundant_for_the_pods_of_the_input() -> None:
-    found = json.loads(run("-f", str(ROOT / "docs" / "web-today.yaml"), "-o", "json").stdout)["redundantHere"]
+    found = json.loads(run("-f", str(ROOT / "docs" / "examples" / "web-today.yaml"), "-o", "json").stdout)[
+        "redundantHere"
+    ]
     assert found["workloads"] == 2
     assert [(one["part"], one["path"], one["removable"]) for one in found["parts"]] == [
         ("policy", "", True),

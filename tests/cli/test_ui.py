@@ -47,7 +47,7 @@ def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     result = CliRunner().invoke(cli, ["ui", "-f", str(EXAMPLE)])
     assert result.exit_code == 2
-    assert "pip install 'ringfence[ui]'" in result.stderr
+    assert "in its checkout: pip install '.[ui]'" in result.stderr
 
 
 def test_the_course_is_served_from_a_folder_that_is_removed_at_the_end(tmp_path: Path) -> None:

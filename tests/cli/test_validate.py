@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from ringfence.cli import cli
 
-BROKEN = Path(__file__).parents[2] / "docs" / "broken.yaml"
+BROKEN = Path(__file__).parents[2] / "docs" / "examples" / "broken.yaml"
 VALID = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

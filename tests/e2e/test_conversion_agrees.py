@@ -15,7 +15,7 @@ from ringfence.sources.manifests import comments_of
 from .control_plane import ControlPlane
 from .policy_definitions import path_of
 
-OLDER = Path(__file__).parents[2] / "docs" / "older-policies.yaml"
+OLDER = Path(__file__).parents[2] / "docs" / "examples" / "older-policies.yaml"
 MANY_PEERS = [{"namespaces": {"matchLabels": {"team": str(number)}}} for number in range(60)]
 MANY_PORTS = [{"portNumber": {"port": number}} for number in range(1, 31)]
 

@@ -9,8 +9,8 @@ from tests.lab.sandboxes import in_sandbox
 
 from ringfence.cli import cli
 
-DOCS = Path(__file__).parents[2] / "docs"
-BEFORE, ONE_DASH = str(DOCS / "web-before.yaml"), str(DOCS / "web-one-dash.yaml")
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+BEFORE, ONE_DASH = str(EXAMPLES / "web-before.yaml"), str(EXAMPLES / "web-one-dash.yaml")
 FROM_OUTSIDE = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

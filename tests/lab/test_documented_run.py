@@ -7,7 +7,7 @@ from tests.lab.processes import user
 
 ROOT = Path(__file__).parents[2]
 RUN = "$ ringfence lab run -f examples/three-tier\n"
-TEST = "$ ringfence test docs/three-tier-tests.yaml -f examples/three-tier --lab\n"
+TEST = "$ ringfence test docs/examples/three-tier-tests.yaml -f examples/three-tier --lab\n"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/lab.md"])
@@ -20,7 +20,7 @@ def test_a_page_shows_what_a_run_prints(page: str) -> None:
 
 
 def test_a_page_shows_what_a_test_in_the_laboratory_prints() -> None:
-    files = str(ROOT / "docs" / "three-tier-tests.yaml"), "-f", str(ROOT / "examples" / "three-tier")
+    files = str(ROOT / "docs" / "examples" / "three-tier-tests.yaml"), "-f", str(ROOT / "examples" / "three-tier")
     with user(rootless=True) as owner:
         done = owner.run("test", *files, "--lab")
     assert done.returncode == 1

@@ -155,7 +155,7 @@ def test_a_mistake_about_pods_that_do_not_exist_yet_is_noticed_by_a_test_of_such
 
 
 def test_what_means_the_same_does_not_count() -> None:
-    cluster = Cluster.load("docs/web-twice.yaml")
+    cluster = Cluster.load("docs/examples/web-twice.yaml")
     found = cluster.coverage_by((), today=TODAY)
     equal = found.of(Fate.EQUAL)
     assert "spec.ingress[0].from[0]: without the peer" in [f"{one.mutant.path}: {one.mutant.text}" for one in equal]

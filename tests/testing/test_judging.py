@@ -306,7 +306,9 @@ def test_names_without_a_namespace_are_those_of_the_document(cluster: Cluster) -
 def test_the_cluster_can_be_asked_with_tests_of_a_program(cluster: Cluster) -> None:
     tests = decoded(f"tests: [{{{API_TO_DB}, expect: allow}}]").tests
     assert [one.status for one in cluster.judged(tests)] == [Status.PASSED]
-    assert not cluster.test(THREE_TIER.parents[1] / "docs" / "three-tier-tests.yaml", today=date(2026, 1, 1))
+    assert not cluster.test(
+        THREE_TIER.parents[1] / "docs" / "examples" / "three-tier-tests.yaml", today=date(2026, 1, 1)
+    )
 
 
 # --- pods to come, and chains of pods ---------------------------------------------------------------------------------

@@ -182,7 +182,8 @@ def run_agent(
     except ModuleNotFoundError as error:
         if error.name != "prometheus_client":  # the only dependency of the extra: any other one is a defect
             raise
-        raise AgentError(f"the agent needs {error.name}: pip install 'ringfence[agent]'") from None
+        remedy = "install ringfence with the extra agent, in its checkout: pip install '.[agent]'"
+        raise AgentError(f"the agent needs {error.name}: {remedy}") from None
     from ringfence.sources.cluster import ApiServer
 
     if cleanup:

@@ -24,7 +24,7 @@ from ringfence.analysis.lists import (
 )
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
-from ringfence.cli.inputs import Inputs
+from ringfence.cli.inputs import Inputs, print_no_pods
 from ringfence.cli.options import as_one
 from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.ports import port_option
@@ -319,7 +319,5 @@ def _print_assumptions(assumptions: Iterable[str]) -> None:
 def _say_if_nothing(cluster: Cluster, listed: ConnectionFilter, inputs: Inputs) -> None:
     """Print a message if there are no pods that the list could be about."""
     part = listed.part
-    if any(map(part.contains, cluster.state.members())):
-        return
-    where = f" in {part.namespace} namespace" if part.namespace else ""
-    print_message(f"No pods or workloads found{where}.")
+    if not any(map(part.contains, cluster.state.members())):
+        print_no_pods(cluster, part.namespace)

@@ -4,7 +4,7 @@ import click
 
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
-from ringfence.cli.inputs import Inputs
+from ringfence.cli.inputs import Inputs, print_no_pods
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.render.exposure_views import EXPOSURE_FORMATS, exposure_json
@@ -47,6 +47,8 @@ def exposure(inputs: Inputs, endpoint: str | None, output: str, no_assumptions: 
         print_document(exposure_json(found, cluster.problems))
     else:
         print_text(EXPOSURE_FORMATS[output](found))
+    if not any(cluster.state.members()):
+        print_no_pods(cluster)
     if output != "json" or no_assumptions:
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from os.path import isdir
 from typing import Final, NoReturn
 
 import click
@@ -87,7 +88,9 @@ class Inputs(msgspec.Struct, frozen=True):
             documents = "1 document" if cluster.unrelated == 1 else f"{cluster.unrelated} documents"
             print_message(f"skipped {documents} without a Kubernetes object")
         if not (cluster.has_objects or cluster.problems or self.is_live):
-            print_message(f"no Kubernetes object was read from {self._source}: is it the right file or folder?")
+            is_flat = not self.recursive and any(map(isdir, self.filenames))
+            deeper = "; -R also reads the folders inside" if is_flat else ""
+            print_message(f"no Kubernetes object was read from {self._source}: is it the right file or folder?{deeper}")
         if report:
             self._report(cluster)
         return cluster
@@ -226,3 +229,11 @@ INPUT_OPTIONS_WITHOUT_K: Final = (*_BEFORE_KUSTOMIZE, _kustomize("--kustomize"),
 
 input_options = as_one(Inputs, "inputs", INPUT_OPTIONS)
 """Gives a command the input options; it receives them as `inputs`."""
+
+
+def print_no_pods(cluster: Cluster, namespace: str | None = None) -> None:
+    """Print that there are no pods, of a namespace or at all. Of policies alone, questions need possible pods."""
+    where = f" in {namespace} namespace" if namespace else ""
+    print_message(f"No pods or workloads found{where}.")
+    if cluster.policies() and not any(cluster.state.members()):
+        print_message("With policies alone, ask about possible pods: ringfence can pod:prod/app=web pod:prod/app=db")

@@ -59,7 +59,8 @@ def ui(inputs: EnforcedInputs, port: int, no_browser: bool, tests: tuple[Path, .
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise InputError(f"the local page needs {error.name}: pip install 'ringfence[ui]'") from error
+        remedy = "install ringfence with the extra ui, in its checkout: pip install '.[ui]'"
+        raise InputError(f"the local page needs {error.name}: {remedy}") from error
     if learn:
         _check_no_input(inputs, tests)
         asyncio.run(_teach(port, open_browser=not no_browser))

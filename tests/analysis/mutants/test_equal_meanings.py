@@ -41,7 +41,7 @@ def test_a_mutant_is_equal_if_all_policies_with_it_mean_the_same(objects: list[O
 
 
 def test_what_another_policy_also_says_is_equal_without_it() -> None:
-    cluster = Cluster.load("docs/web-twice.yaml")
+    cluster = Cluster.load("docs/examples/web-twice.yaml")
     policies = list(cluster.state.tiers.policies())
     equal = EqualMeanings(policies)
     removals = [one for policy in policies for one in mutants_of(policy) if one.text in REMOVALS]
