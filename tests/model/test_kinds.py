@@ -90,7 +90,7 @@ def test_the_kind_and_the_namespace_of_an_object(obj: Any, kind: str, namespace:
 def test_a_version_of_a_kind_is_in_one_row() -> None:
     table = KindTable([CLUSTER_POLICY])
     again = msgspec.structs.replace(CLUSTER_POLICY, plural="others")
-    with pytest.raises(ValueError, match=r"policy\.example\.com/v1 NetworkPolicy is in the table already"):
+    with pytest.raises(ValueError, match=r"policy\.example\.com/v1 NetworkPolicy is already in the table"):
         table.add(again)
     newer = msgspec.structs.replace(CLUSTER_POLICY, api_versions=("policy.example.com/v2",))
     with pytest.raises(ValueError, match=r"write all its versions in one row"):

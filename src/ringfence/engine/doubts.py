@@ -1,7 +1,7 @@
 """Doubts: which pods are selected by a policy that is not read, so that answers about them may be wrong.
 
 Selectors are compared with the labels of single pods, when a question is asked. They do not divide pods into
-identities: a policy that is not read changes no verdict, and costs nothing where nobody asks.
+identities: a policy that is not read changes no verdict, and costs no time unless a question is asked.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ _Key = tuple[str, str, str]
 
 
 class Doubts:
-    """The policies that are not read, and the pods that they may be about."""
+    """The policies that are not read, and the pods that they may affect."""
 
     def __init__(self, namespaces: Namespaces) -> None:
         self._namespaces = namespaces
@@ -44,21 +44,21 @@ class Doubts:
             policies.pop((kind, namespace, name), None)
 
     def about(self, subject: Member, direction: Direction, peer: End) -> Iterator[UnreadPolicy]:
-        """The policies that may change what `subject` may open to `peer`, or accept from it."""
+        """The policies that may change which connections `subject` may open to `peer`, or accept from it."""
         is_outside = not isinstance(peer, Member) or peer.host_network
         for policy in self.selecting(subject, direction):
             if is_outside or not policy.only_outside:
                 yield policy
 
     def selecting(self, subject: Member, direction: Direction) -> Iterator[UnreadPolicy]:
-        """The policies that may select a pod, and be about a direction."""
+        """The policies that may select a pod and affect a direction."""
         for scope in ("", subject.namespace):
             for policy in self._by_scope.get(scope, {}).values():
                 if self._may_concern(policy, direction, subject):
                     yield policy
 
     def selecting_any(self, subjects: Collection[Member]) -> Iterator[tuple[UnreadPolicy, Direction]]:
-        """The policies that may select any of some pods, with each direction that they are about."""
+        """The policies that may select any of some pods, with each direction that they affect."""
         for policy in self:
             for direction in policy.directions():
                 if any(self._may_concern(policy, direction, subject) for subject in subjects):
@@ -84,7 +84,7 @@ class Doubts:
 
 
 def doubt_text(policy: UnreadPolicy, direction: Direction, *, with_place: bool = True) -> str:
-    """The assumption that an answer makes without the policy, and where it is read."""
+    """The text of the assumption that an answer makes because the policy is not read, with the policy's place."""
     whom = "the pods that it selects"
     if policy.doubt is Doubt.SELECTION_UNKNOWN:
         whom = f"any pod in namespace {policy.namespace}" if policy.namespace else "any pod"

@@ -85,9 +85,9 @@ class State:
         self.enforced_by: PluginTraits | None = None
         """The network plugin that enforces the policies; None if they mean what upstream says."""
         self.doubts = Doubts(self.namespaces)
-        """The policies that are not read. They change no verdict; answers name those that might."""
+        """The policies that are not read. They change no verdict; answers name those that could have changed it."""
         self.operated: dict[OperatedObject, None] = {}
-        """Custom resources of which an operator makes pods that the input need not have."""
+        """Custom resources of which an operator makes pods, which the input may lack."""
         self._supposed: set[Member] = set()
 
     # --- objects in and out ---------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class State:
         """Add an object, or replace the one with its kind and name.
 
         A policy must be valid and have its defaults, or be compiled already (`policies.compile_policy`); `origin` is
-        where it was read. One that is not read has its place.
+        where it was read. An `UnreadPolicy` has its place itself.
         """
         self.revision += 1
         match obj:
@@ -129,7 +129,7 @@ class State:
                 assert_never(obj)
 
     def _replace_node(self, name: str, node: Node | None) -> None:
-        """Note a node, or that it is gone, and update what depends on its labels and addresses."""
+        """Add, replace or remove (None) a node, and update what depends on its labels and addresses."""
         before = self.nodes.replace(name, node)
         self.policies.replace_node(name, before, node)
         if bool(before) is not bool(node):
@@ -163,7 +163,7 @@ class State:
                 self.doubts.remove(kind, namespace, name)
 
     def enforce(self, plugin: PluginTraits) -> None:
-        """Have all policies, also those to come, mean what a network plugin makes of them."""
+        """Evaluate all policies, present and future, as a network plugin enforces them."""
         self.revision += 1
         self.enforced_by = plugin
         self.policies.enforce(plugin.traits)
@@ -177,10 +177,10 @@ class State:
     def supposing_pods(
         self, pods: Iterable[Member], namespaces: Mapping[str, Labels] = NO_NAMESPACES
     ) -> Iterator[None]:
-        """Until the context ends, pods that do not exist yet take part; a pod that does already may be among `pods`.
+        """Until the context ends, pods that do not exist yet take part; `pods` may also contain pods that exist.
 
-        Of the namespaces that do not exist yet either, `namespaces` are those with labels, by name. No list of pods
-        contains them, and `revision` stays as it is.
+        `namespaces` has the labels of their namespaces that do not exist yet, by name; without an entry, such a
+        namespace has only the label with its name. No list of pods contains these pods, and `revision` does not change.
         """
         added = {pod for pod in pods if self.member(pod.reference) is not pod} - self._supposed
         missing = {pod.namespace for pod in added if not self.namespaces.exists(pod.namespace)}

@@ -1,7 +1,7 @@
 """Calico's selector expressions, as far as they can be bounded by the terms of a label selector.
 
-Read are conjunctions of comparisons: `app == 'db' && has(tier) && env in {'a', 'b'}`. A comparison that has no equal in
-label selectors (`contains`, an alternative in parentheses) is left out, so that what is read selects more, never less.
+Conjunctions of comparisons are read: `app == 'db' && has(tier) && env in {'a', 'b'}`. A comparison that label selectors
+cannot express (`contains`, an alternative in parentheses) is left out. The result then selects more, never less.
 
 Source: docs.tigera.io, "NetworkPolicy: Selectors"; libcalico-go/lib/selector.
 """
@@ -31,7 +31,7 @@ def bounding_terms(expression: str) -> list[Term]:
 
 
 def _conjuncts(expression: str) -> list[str]:
-    """The parts between `&&` outside parentheses; none if `||` stands outside them, because then none must hold."""
+    """The parts between `&&` outside parentheses; none if there is a `||` outside them: then no part has to hold."""
     parts, depth = [""], 0
     for token in _TOKEN.finditer(expression):
         text = token[0]
@@ -46,7 +46,7 @@ def _conjuncts(expression: str) -> list[str]:
 
 
 def _term(part: str) -> Term | None:
-    """The term that is equal to one comparison; None for one that has no equal, or always holds."""
+    """The term that means the same as one comparison; None if no term does, or if the comparison always holds."""
     if _EVERYTHING.fullmatch(part):
         return None
     if found := _HAS.fullmatch(part):

@@ -1,7 +1,7 @@
 """CIDRs as Kubernetes reads them: it accepts more than the standards do, with an error or a warning.
 
 Stored policies may hold CIDRs that today's standards reject, so every reader must take them the same way: bits beyond
-the prefix length are dropped, leading zeros are decimal and mean nothing, and an IPv4-mapped IPv6 CIDR is an IPv4 one.
+the prefix length are dropped, leading zeros are ignored, and an IPv4-mapped IPv6 CIDR is an IPv4 one.
 
 Source: `ParseCIDRSloppy` in `k8s.io/utils/net`; `apimachinery/pkg/util/validation/ip.go`; KEP-4858.
 """
@@ -27,7 +27,7 @@ STRICT_ERRORS: Final = (
     "must not have an IPv4-mapped IPv6 address",
     "must not have bits set beyond the prefix length",
 )
-"""What servers that validate CIDRs strictly say of those that others accept."""
+"""The errors of servers that validate CIDRs strictly, for CIDRs that other servers accept."""
 
 AddressRange = tuple[Family, Interval]
 """The first and the last of some addresses, which are of one family."""
@@ -69,13 +69,13 @@ def parse_cidr(text: str) -> Network:
 def cidr_range(text: str) -> AddressRange:
     """The first and the last address that a CIDR means, read leniently. Raises ValueError for text that is not a CIDR.
 
-    The same as the span of `parse_cidr`, in a tenth of the time for nearly all that is written.
+    It is the span of `parse_cidr`, found in a tenth of the time for nearly every CIDR in real policies.
     """
     written = _read(text) or _read(LEADING_ZEROS.sub("", text))
     if written is not None:
         family, number, surplus = written
         return family, (number & ~surplus, number | surplus)
-    if ":" not in text:  # of IPv4, all CIDRs were read; a policy can have 75,000 texts that are none
+    if ":" not in text:  # all IPv4 CIDRs were read above; a policy can have 75,000 texts that are not CIDRs
         raise _not_a_cidr(text)
     network = parse_cidr(text)
     return Family(network.version), span(network)
@@ -123,7 +123,7 @@ def _reading(texts: tuple[str, ...]) -> _ReadCidrs:
 def plain_cidr_range(text: str) -> AddressRange | None:
     """The first and the last address of a CIDR in its usual spelling, which no server refuses; None for all others.
 
-    Of IPv4, that is the only spelling which is not warned of, either.
+    For IPv4, it is also the only spelling for which no server prints a warning.
     """
     written = _read(text)
     if written is None or written[1] & written[2]:
@@ -197,7 +197,7 @@ def is_standard_cidr(text: str) -> bool:
 
 
 def cidr_warnings(spelling: CidrSpelling) -> list[str]:
-    """What the API server warns of in a CIDR that it accepts."""
+    """The warnings of the API server about a CIDR that it accepts."""
     text = spelling.text
     warnings = []
     if spelling.has_surplus_bits:
@@ -221,7 +221,7 @@ def _network(written: IPv4Address | IPv6Address, prefix_length: int) -> Network:
 
 
 def _is_standard(text: str) -> bool:
-    """Whether the standard knows the spelling: it refuses a leading zero in IPv4, and a fifth digit in IPv6."""
+    """Whether the spelling is standard: no leading zero in IPv4, and no fifth digit in a group of IPv6."""
     try:
         ip_address(text)
     except ValueError:

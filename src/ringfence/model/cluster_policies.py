@@ -15,7 +15,7 @@ from ringfence.model.metadata import Int32, LabelSelector, PolicyMeta
 
 
 class PolicyTier(StrEnum):
-    """When the policies of a cluster are asked: before NetworkPolicies or after them."""
+    """When the policies of a cluster are evaluated: before NetworkPolicies or after them."""
 
     ADMIN = "Admin"
     BASELINE = "Baseline"
@@ -30,7 +30,7 @@ class RuleAction(StrEnum):
     PASS = "Pass"
 
 
-# --- whom and what ----------------------------------------------------------------------------------------------------
+# --- subjects, peers and ports ----------------------------------------------------------------------------------------
 
 
 class NamespacedPods(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,7 +41,7 @@ class NamespacedPods(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ClusterPolicySubject(msgspec.Struct, frozen=True, rename="camel"):
-    """Whom a policy is about: all pods of some namespaces, or some of their pods; exactly one is given."""
+    """The subject of a policy: all pods of some namespaces, or some of their pods; exactly one field is given."""
 
     namespaces: LabelSelector | None = None
     pods: NamespacedPods | None = None

@@ -93,7 +93,7 @@ _STATUS: Final = _object(conditions=Schema(type="array", items=_CONDITION))
 
 
 def _definition(spec: Schema, *rules: ValidationRule) -> Schema:
-    """The schema of a whole object; its metadata are not the definition's business."""
+    """The schema of a whole object; a definition says nothing about the metadata."""
     metadata = Schema(type="object", is_open=True)
     whole = _object("spec", apiVersion=_STRING, kind=_STRING, metadata=metadata, spec=spec, status=_STATUS)
     return replace(whole, rules=rules)
@@ -110,13 +110,13 @@ _ASCENDING: Final = ValidationRule("Start port must be less than End port", _is_
 
 
 def _named_ports_are_of_pods(*peers: str) -> str:
-    """What a server says of a rule that has named ports beside peers that are not pods."""
+    """The message of a server about a rule with named ports and peers that are not pods."""
     names = "/".join(peers)
     return f"{names} peer cannot be set with namedPorts since there are no namedPorts for {names}"
 
 
 def _named_ports_beside(peers: tuple[str, ...], entries: str, named_port: str, message: str) -> ValidationRule:
-    """That a rule has no named ports beside some peers."""
+    """The validation rule that some peers cannot be combined with named ports."""
 
     def holds(rule: Mapping[str, Any]) -> bool:
         has_named_port = any(named_port in entry for entry in rule.get(entries, ()))

@@ -1,4 +1,4 @@
-"""Whom a policy of the whole cluster selects, read without its rules, which can be a thousand times as long."""
+"""The subject of a policy of the whole cluster, read without its rules, which can be a thousand times as long."""
 
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ class _WrittenSpec(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class WrittenSubject(msgspec.Struct, frozen=True, rename="camel"):
-    """What of a written policy says whom it selects: the same fields in every kind."""
+    """The fields of a written policy that are its subject: the same in every kind."""
 
     metadata: PolicyMeta = PolicyMeta()
     spec: _WrittenSpec = _WrittenSpec()

@@ -1,4 +1,4 @@
-"""The administrators' policies back in the shape of the API, plain dicts and lists."""
+"""The administrators' policies in the shape of the API again, as plain dicts and lists."""
 
 from typing import Any, Final
 

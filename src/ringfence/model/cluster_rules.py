@@ -29,7 +29,7 @@ from ringfence.model.policies import Direction
 
 
 class RulePorts(msgspec.Struct, frozen=True):
-    """What one entry of a rule's `protocols` or `ports` is about: ports of one protocol, or ports that have a name.
+    """What one entry of a rule's `protocols` or `ports` matches: ports of one protocol, or ports that have a name.
 
     With neither a protocol nor a name, the entry has only fields of a later version of the API.
     """
@@ -48,7 +48,7 @@ def tier_of(policy: ClusterPolicy) -> PolicyTier:
 
 
 def priority_of(policy: ClusterPolicy) -> int:
-    """The priority of a policy in its tier; the lowest is asked first."""
+    """The priority of a policy in its tier; the lowest is evaluated first."""
     return 0 if isinstance(policy, BaselineAdminNetworkPolicy) else policy.spec.priority or 0
 
 
@@ -58,17 +58,17 @@ def cluster_rules_of(policy: ClusterPolicy, direction: Direction) -> tuple[Clust
 
 
 def networks_of(peer: WorkloadPeer) -> tuple[str, ...]:
-    """The networks that a peer is about."""
+    """The networks of a peer."""
     return peer.networks if isinstance(peer, BaselineDestination | AwsDestination) else ()
 
 
 def nodes_of(peer: WorkloadPeer) -> LabelSelector | None:
-    """The selector of the nodes that a peer is about; None if it is not about nodes."""
+    """The selector of a peer for nodes; None if the peer is not for nodes."""
     return peer.nodes if isinstance(peer, BaselineDestination) else None
 
 
 def domain_names_of(peer: WorkloadPeer) -> tuple[str, ...]:
-    """The domain names that a peer is about."""
+    """The domain names of a peer."""
     return peer.domain_names if isinstance(peer, Destination | AwsDestination) else ()
 
 
@@ -79,12 +79,12 @@ def is_known_peer(peer: WorkloadPeer) -> bool:
 
 
 def reads_nodes(policy: ClusterPolicy) -> bool:
-    """Whether some rule is about nodes."""
+    """Whether some rule has a peer for nodes."""
     return any(nodes_of(peer) is not None for rule in policy.spec.egress for peer in rule.peers)
 
 
 def ports_of(rule: ClusterPolicyRule) -> tuple[RulePorts, ...]:
-    """The entries of a rule's `protocols` or `ports`; without any, it is about all traffic."""
+    """The entries of a rule's `protocols` or `ports`; a rule without any matches all traffic."""
     if isinstance(rule, ClusterIngressRule | ClusterEgressRule):
         return tuple(map(_of_protocol, rule.protocols))
     return tuple(map(_of_port, rule.ports))

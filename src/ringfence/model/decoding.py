@@ -1,7 +1,7 @@
 """From the API's JSON to model objects, with the messages of the API server for wrong types.
 
-The input is a tree of dicts, lists and scalars, or JSON text. `msgspec` decodes it; only what it refuses takes the
-slower path through `go_json`, which accepts what Go accepts and explains the rest.
+The input is a tree of dicts, lists and scalars, or JSON text. `msgspec` decodes it. Only a tree that `msgspec`
+refuses is decoded again by `go_json`, which is slower, accepts what Go accepts, and explains the rest.
 
 Sources: `apiserver/pkg/endpoints/handlers`; the types of the API, v1.36.
 """
@@ -27,7 +27,7 @@ from ringfence.model.validation import custom_resource_errors
 def decode(tree: object) -> Object | None:
     """The object in `tree`, or None if its `apiVersion` and `kind` are not supported.
 
-    Raises DecodingError for the first value of a wrong type. Fields without influence are ignored.
+    Raises DecodingError for the first value of a wrong type. Fields that no answer depends on are ignored.
     """
     kind = kind_of_tree(tree)
     if kind is None or not isinstance(tree, Mapping):
@@ -43,7 +43,7 @@ def decode(tree: object) -> Object | None:
 
 
 def prepare(kind: Kind) -> None:
-    """Make what decodes a kind, before several threads do.
+    """Prepare the decoder of a kind, before several threads use it.
 
     msgspec reads the fields of a type when the type is first used. A thread that uses it at the same moment, or another
     type that contains it, ends the process with a segmentation fault (msgspec 0.22).
@@ -60,14 +60,14 @@ def decode_json(text: bytes | msgspec.Raw, kind: Kind, *, most_explained: int | 
     text are ignored: the API server leaves them out of the items of a list. Raises DecodingError as `decode` does, and
     `msgspec.DecodeError` for text that is not JSON.
 
-    A value that Go would read, and msgspec does not, takes a way that is a hundred times slower. No server writes such
-    values. With `most_explained`, a text of more bytes is refused that has one.
+    A value that Go reads and msgspec refuses takes a hundred times as long. No server writes such values. With
+    `most_explained`, a text that has one and is longer than this number of bytes is refused.
     """
     try:
         return _built(kind, _decoder(kind).decode(text))
     except msgspec.ValidationError as error:
         if most_explained is not None and len(bytes(text)) > most_explained:
-            raise DecodingError(f"a value has another type than servers write: {error}", "") from None
+            raise DecodingError(f"a value does not have the type that servers write: {error}", "") from None
         tree = msgspec.json.decode(text)
     if not isinstance(tree, dict):
         return None
@@ -98,7 +98,7 @@ def has_been_stored(tree: Mapping[str, object]) -> bool:
 
 
 def must_count(tree: Mapping[str, object]) -> bool:
-    """Whether the object counts whatever is refused here: it is in force, or of a version whose limits are not known.
+    """Whether the object counts even if it is refused here: it is in force, or of a version whose limits are not known.
 
     A server has stored it, or it is of a later version.
     """
@@ -109,8 +109,8 @@ def must_count(tree: Mapping[str, object]) -> bool:
 class UnknownField(msgspec.Struct, frozen=True):
     """A field that a policy of its kind does not have: its path (`spec.ingress[0].form`) and its name.
 
-    `value` is what stands there. `nearest` is the field that was meant: the only one that is much like it and is not
-    there. `home` says where a field of this name belongs, or that another name was probably meant.
+    `value` is its value. `nearest` is the field that was probably meant: the only one with a similar name that is not
+    set. `home` says where a field of this name belongs, or which other name was probably meant.
     """
 
     path: str
@@ -149,7 +149,7 @@ def _foreign_fields(tree: Mapping[str, object], kind: Kind) -> list[UnknownField
 def _pruned_fields(tree: Mapping[str, object], schema: Schema, found: list[UnknownField]) -> Iterator[UnknownField]:
     """The fields that a server prunes: more than those that the struct lacks if values have the wrong type.
 
-    They can be fewer, too: nothing is read of the status.
+    They can also be fewer, because the status is not read.
     """
     by_path = {field.path: field for field in found}
     for path, name in unknown_names(tree, schema):
@@ -160,8 +160,8 @@ def _pruned_fields(tree: Mapping[str, object], schema: Schema, found: list[Unkno
 def refusals(tree: Mapping[str, object]) -> list[FieldError]:
     """Why a server would refuse to create an object of a custom resource, apart from fields that it does not have.
 
-    Nothing of an object of another kind, of which values of wrong types are found by `decode`. Raises DecodingError for
-    metadata of a wrong type, of which the server finds one at a time, too.
+    Yields nothing for an object of another kind: `decode` finds its values of wrong types. Raises DecodingError for
+    the first value of a wrong type in the metadata, as the server reports them one at a time.
     """
     kind = kind_of_tree(tree)
     if kind is None or kind.schema is None:
@@ -170,7 +170,7 @@ def refusals(tree: Mapping[str, object]) -> list[FieldError]:
 
 
 def stored_tree(tree: Mapping[str, object]) -> Mapping[str, object] | None:
-    """An object of a custom resource as a server stores it, but for what servers write; None for any other object."""
+    """An object of a custom resource as a server stores it, except what servers write; None for any other object."""
     kind = kind_of_tree(tree)
     if kind is None or kind.schema is None:
         return None
@@ -280,7 +280,7 @@ class _EveryObject(msgspec.Struct, rename="camel"):
 
 
 _MUCH_ALIKE: Final = 0.75
-"""Of `difflib`'s ratio: `form` is as much like `from` as this, and `podselector` more like `podSelector`."""
+"""The lowest `difflib` ratio of similar names: that of `form` and `from`; `podselector` and `podSelector` have more."""
 
 
 def _could_be(value: object, shape: Type) -> bool:

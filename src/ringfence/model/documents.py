@@ -1,4 +1,4 @@
-"""Model objects back in the API's shape, plain dicts and lists: as people write them, and as `kubectl get` prints them.
+"""Model objects in the API's shape again, as dicts and lists: as people write them, and as `kubectl get` prints them.
 
 Both leave out what is empty. People leave out `protocol: TCP` as well, and write `podSelector` first; the API server
 has filled the protocol in, and kubectl prints all keys in alphabetical order.

@@ -101,7 +101,7 @@ def invalid_enum(
 
 
 def invalid_object(path: str, value: Mapping[str, object] | Sequence[str] | None, detail: str) -> FieldError:
-    """A value that is more than a text or a number is malformed."""
+    """A value that is not a text or a number, such as an object, is malformed."""
     return FieldError(path, FieldErrorType.INVALID, json_text(value), detail)
 
 
@@ -114,14 +114,14 @@ def in_other_case(value: str, known: Iterable[str]) -> Replacement | None:
 
 
 def unsupported(path: str, value: str, supported: Iterable[str]) -> FieldError:
-    """A value is not one of those that exist; if it is one in another case, that one was meant."""
+    """A value is not one of the known ones; a known value in another case of letters is the replacement."""
     known = list(supported)
     detail = f"supported values: {', '.join(map(go_quoted, known))}"
     return FieldError(path, FieldErrorType.UNSUPPORTED, json_text(value), detail, in_other_case(value, known), value)
 
 
 def forbidden(path: str, detail: str) -> FieldError:
-    """A value may not stand here, though it might elsewhere."""
+    """A value is not allowed in this place, but may be allowed in another."""
     return FieldError(path, FieldErrorType.FORBIDDEN, detail=detail)
 
 
@@ -137,7 +137,7 @@ def too_many(path: str, count: int, limit: int) -> FieldError:
 
 
 def duplicate(path: str, value: str | int | Mapping[str, object]) -> FieldError:
-    """A value that must be unique is there before."""
+    """A value that must be unique occurs a second time."""
     return FieldError(path, FieldErrorType.DUPLICATE, go_quoted(value) if isinstance(value, str) else json_text(value))
 
 

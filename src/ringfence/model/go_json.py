@@ -1,4 +1,4 @@
-"""Decodes a tree as Go's JSON decoder does, which accepts more than `msgspec` and has messages of its own.
+"""Decodes a tree as Go's JSON decoder does, which accepts more than `msgspec` and has its own messages.
 
 To Go a `null` field is an absent one, a `null` element of a list or map is a zero value, and any other value that does
 not have the type of its field is an error that names the Go struct, the fields that lead there, and the Go type.
@@ -37,7 +37,7 @@ _GO_STRUCTS: Final = {
     "WorkloadFields": "{kind}",
     "WorkloadSpec": "{kind}Spec",
 }
-"""What Go calls the structs that have another name here; the workloads share theirs."""
+"""The Go names of the structs that have another name here; all workloads share one struct here."""
 
 _GO_STRINGS: Final = {
     "Container.restartPolicy": "v1.ContainerRestartPolicy",
@@ -103,7 +103,7 @@ def json_type(value: object) -> str:
 
 
 class _FieldPath(msgspec.Struct, frozen=True):
-    """Where the walk is: in Go's words (struct, and fields without indexes), and as a path with indexes and keys."""
+    """The present position: in Go's words (struct, and fields without indexes), and as a path with indexes and keys."""
 
     kind: str
     struct: str = ""

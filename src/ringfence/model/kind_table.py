@@ -1,4 +1,4 @@
-"""What is particular to a kind of objects (`Kind`), and a table of kinds, by `apiVersion` and name and by type.
+"""What differs from kind to kind (`Kind`), and a table of kinds, by `apiVersion` and name and by type.
 
 The table itself is in `model.kinds`.
 """
@@ -63,7 +63,7 @@ _WITH_KINDS: Final = (Workload, ServiceUser)
 
 
 _MISSPELT: Final = 0.8
-"""Of `difflib`'s ratio, in lower case: `NetworkPolcy` and `NetworkPolicys` are more like `NetworkPolicy` than this."""
+"""The lowest `difflib` ratio of similar kinds, in lower case; `NetworkPolcy` and `NetworkPolicys` have more."""
 
 
 class SubjectReading(msgspec.Struct, frozen=True, eq=False):
@@ -132,7 +132,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def may_concern_policies(self) -> bool:
         """Whether policies mean something else without an object of this kind.
 
-        Policies select namespaces by their labels. A pod or a Service that is missing takes nothing from a policy.
+        Policies select namespaces by their labels. A missing pod or Service does not change what a policy means.
         """
         return self.is_policy or self.model is Namespace
 
@@ -157,7 +157,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def key(self) -> str:
         """The key of the kind: its name, with the group unless its name is unique.
 
-        kubectl names resources alike: `NetworkPolicy`, but `NetworkPolicy.crd.example.com`.
+        kubectl names resources in the same way: `NetworkPolicy`, but `NetworkPolicy.crd.example.com`.
         """
         return self.name if self.group in _GROUPS_OF_UNIQUE_NAMES else f"{self.name}.{self.group}"
 
@@ -194,12 +194,12 @@ class KindTable:
         return iter(self._kinds)
 
     def add(self, kind: Kind) -> None:
-        """Put a row in. Raises ValueError if an `apiVersion` of it has a kind of this name already."""
+        """Add a row. Raises ValueError if one of its API versions already has a kind of this name."""
         for api_version in kind.api_versions:
             if (api_version, kind.name) in self._by_version:
-                raise ValueError(f"{api_version} {kind.name} is in the table already")
+                raise ValueError(f"{api_version} {kind.name} is already in the table")
         if self.keyed(kind.key):
-            raise ValueError(f"{kind.key} is in the table already: write all its versions in one row")
+            raise ValueError(f"{kind.key} is already in the table: write all its versions in one row")
         self._kinds.append(kind)
         self._by_version |= {(api_version, kind.name): kind for api_version in kind.api_versions}
         if kind.model in _WITH_KINDS:
@@ -208,7 +208,7 @@ class KindTable:
             self._by_model[kind.model] = kind
 
     def discard(self, kind: Kind) -> None:
-        """Take a row out."""
+        """Remove a row."""
         self._kinds.remove(kind)
         for api_version in kind.api_versions:
             del self._by_version[api_version, kind.name]

@@ -1,4 +1,4 @@
-"""The kinds of objects that ringfence reads: one row for each, with everything that is particular to it.
+"""The kinds of objects that ringfence reads: one row for each, with everything that differs from other kinds.
 
 All code that depends on the kind (reading, decoding, defaults, validation, listing and watching, printing) uses this
 table. To add a kind of policy, write its structs and a row here, and a file in `engine.policies`.
@@ -94,7 +94,7 @@ __all__ = [
 ]
 
 _EXTENSIONS: Final = "extensions/v1beta1"
-"""The group in which most kinds began, and which no server of a version that is known here has."""
+"""The group in which most kinds began. No server of a known version has it."""
 
 
 _Validation = Callable[[Any, ServerVersion], list[FieldError]]
@@ -116,7 +116,7 @@ def _plain(
 
 
 def _since_1_16(*api_versions: str) -> dict[str, ServerVersion]:
-    """Versions that servers do not have any more since that release."""
+    """Versions that servers have no longer had since that release."""
     return dict.fromkeys(api_versions, ServerVersion(16))
 
 
@@ -150,7 +150,7 @@ def _service_user(
     removed: Mapping[str, ServerVersion] = {},
     others: tuple[str, ...] = (),
 ) -> Kind:
-    """A kind of which only the Services are read that it names; of a live cluster only `lint` asks for it."""
+    """A kind of which only the names of Services are read; in a live cluster, only `lint` lists it."""
     return Kind(
         name=name,
         plural=f"{name.lower()}{'es' if name.endswith('s') else 's'}",
@@ -166,7 +166,7 @@ def _service_user(
 
 
 def _since_1_22(*api_versions: str) -> dict[str, ServerVersion]:
-    """Versions that servers do not have any more since that release. What they call otherwise is not read."""
+    """Versions that servers have no longer had since that release. Fields with other names in them are not read."""
     return dict.fromkeys(api_versions, ServerVersion(22))
 
 

@@ -16,7 +16,7 @@ _SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
 _KEY_NAME: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE: Final = f"({_KEY_NAME})?"
 _VALUE_AT_ONCE: Final = "(?:[A-Za-z0-9]++(?:[-_.]++[A-Za-z0-9]++)*+)?+"
-"""The same, found without ever going back."""
+"""The same, matched without backtracking."""
 
 # A policy can have 60,000 labels, values and port names: a pattern that is compiled takes half the time of one that
 # `re` has to find among those that it remembers.
@@ -26,7 +26,7 @@ _VALUE_LINES_PATTERN: Final = re.compile(f"{_VALUE_AT_ONCE}(?:\n{_VALUE_AT_ONCE}
 _USUAL_PORT_NAME: Final = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 _MANY: Final = 8
-"""Values that one pattern is quicker for than a pattern for each."""
+"""The number of values from which one pattern for all is quicker than a pattern for each."""
 
 _KEY_NAME_RULE: Final = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
@@ -86,8 +86,8 @@ def service_name_errors(text: str) -> list[str]:
 def name_prefix(text: str) -> str:
     """A `generateName` in the form in which the rules of a name hold for it: it may end in a dash.
 
-    The API server appends random characters to it. Upstream puts an `a` in place of the dash and of the byte before it;
-    of a character of several bytes half is left, which no name may have.
+    The API server appends random characters to it. Upstream replaces the dash and the byte before it by an `a`. Of a
+    character of several bytes a part is left, and no name may contain it.
     """
     if len(text) > 1 and text.endswith("-"):
         return text.encode(errors="replace")[:-2].decode(errors="replace") + "a"

@@ -49,19 +49,19 @@ _ANNOTATED: Final = (
 
 
 def internal_addresses(node: Node) -> Iterator[NodeAddressNumber]:
-    """The addresses by which the cluster knows the node; a host name is none."""
+    """The addresses by which the cluster knows the node, without host names."""
     reported = _reported(node.status.addresses or ())
     return ((family, number) for kind, family, number in reported if kind == "InternalIP")
 
 
 def reported_addresses(node: Node) -> Iterator[NodeAddressNumber]:
-    """The addresses that the kubelet of the node reports; a host name is none."""
+    """The addresses that the kubelet of the node reports, without host names."""
     return ((family, number) for _, family, number in _reported(node.status.addresses or ()))
 
 
 @lru_cache(maxsize=8)
 def _reported(entries: tuple[NodeAddress, ...]) -> tuple[tuple[str, Family, int], ...]:
-    """The addresses among these, each with its type: several readers ask about a node that changes."""
+    """The addresses among these, each with its type. Cached, because several readers ask when a node changes."""
     return tuple([(entry.type, *number) for entry in entries for number in _read(entry.address)])
 
 

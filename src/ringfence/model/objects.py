@@ -30,7 +30,7 @@ WORKLOAD_KINDS: Final = (
     "Rollout",
     "DeploymentConfig",
 )
-"""What owns pods: the kinds that carry a pod template, of Kubernetes, Argo Rollouts and OpenShift."""
+"""The kinds that own pods and have a pod template: those of Kubernetes, Argo Rollouts and OpenShift."""
 
 DEFAULT_NAMESPACE: Final = "default"
 
@@ -122,20 +122,20 @@ class ContainerStateTerminated(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ContainerState(msgspec.Struct, frozen=True):
-    """The state of a container; one that neither runs nor has ended waits to be started."""
+    """The state of a container; one that neither runs nor has ended is waiting to start."""
 
     running: ContainerStateRunning | None = None
     terminated: ContainerStateTerminated | None = None
 
 
 class ContainerStatus(msgspec.Struct, frozen=True):
-    """What became of a container."""
+    """The status of a container."""
 
     state: ContainerState = ContainerState()
 
 
 class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of a pod. Only its kubelet writes it: the right to change a pod does not include its status."""
+    """The status of a pod. Only its kubelet writes it: the right to change a pod does not include its status."""
 
     phase: str | None = None
     pod_ip: str | None = msgspec.field(name="podIP", default=None)
@@ -228,7 +228,7 @@ class NodeAddress(msgspec.Struct, frozen=True):
 
 
 class Taint(msgspec.Struct, frozen=True):
-    """What keeps pods that do not tolerate it from a node."""
+    """A taint: pods that do not tolerate it are not scheduled on the node."""
 
     key: str = ""
     effect: str = ""
@@ -340,8 +340,8 @@ Object = (
 class Manifest(msgspec.Struct, frozen=True):
     """An object and where it was read.
 
-    `is_stored` says that an API server has stored it before, so that it is in force there whatever a newer server would
-    say to it. `api_version` is the one under which it is written, or empty if that is not known. `tree` is an object of
+    `is_stored` says that an API server has stored it, so that it is in force there even if a newer server would refuse
+    it. `api_version` is the one under which it is written, or empty if that is not known. `tree` is an object of
     a custom resource as a server stores it: its definition may have more fields than the model. `suppressions` are the
     annotations that suppress findings, of objects that are not policies.
     """

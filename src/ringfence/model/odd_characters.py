@@ -1,4 +1,4 @@
-"""Characters that look like others or like nothing; they get into manifests from web pages and word processors."""
+"""Characters that look like others or are invisible; they come from web pages and word processors."""
 
 import unicodedata
 from typing import Final
@@ -10,12 +10,12 @@ _NAMES: Final = {
     "\ufeff": "byte order mark",
     "\ufffd": "replacement character",
 }
-"""Characters that Unicode gives no name, or one that is less known."""
+"""Names of characters that have no name in Unicode, or a little known one."""
 _FORMAT_CATEGORIES: Final = ("Cc", "Cf", "Co", "Cn", "Cs")
 
 
 def character_remedy(text: str, column: int = 0) -> str:
-    """What to write instead of the first character of `text` that is easily taken for another; empty without one.
+    """What to write instead of the first character of `text` that looks like another one; empty if there is none.
 
     `column` is that of the start of the text, 0 if it is not known.
     """
@@ -32,7 +32,7 @@ def _name(character: str) -> str:
 
 
 def _instead(character: str) -> str:
-    """The remedy; empty for a character that is as it looks, and for a line feed, a carriage return and a tab."""
+    """The remedy; empty for a character that does not look like another, and for line feed, carriage return and tab."""
     if character.isascii() and (character.isprintable() or character in "\n\r\t"):
         return ""
     if character == "\ufffd":

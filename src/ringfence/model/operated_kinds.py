@@ -1,7 +1,7 @@
 """Custom resources of which an operator makes pods: manifests have the resource, and neither pods nor templates.
 
-They are not read. Where a question finds no pod, they are named, because theirs may be what was asked for. The tables
-have widely used ones; a kind that is missing is not named, and changes no answer.
+They are not read. A message that no pod is found names them, because the question may be about one of their pods. The
+tables have widely used kinds; a kind that is missing is not named, and changes no answer.
 
 Source: the documentation of each project.
 """

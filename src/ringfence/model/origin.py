@@ -61,7 +61,7 @@ class FieldRanges(msgspec.Struct, frozen=True):
         """From the start of the key to the end of the value."""
         if self.key is None:
             return self.value
-        # A value never ends before its key, except an alias or a merged field, whose value stands further up.
+        # A value never ends before its key, except that of an alias or a merged field, which is further up in the file.
         key, value = self.key, self.value
         end = max((key.end_line, key.end_column), (value.end_line, value.end_column))
         return Range(key.line, key.column, *end)

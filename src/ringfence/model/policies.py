@@ -48,7 +48,7 @@ def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
     """The policy as the API server stores it.
 
     A port without a protocol is TCP, even an empty port entry. Without `policyTypes` a policy is for ingress, and for
-    egress too if it has at least one egress rule: `egress: []` alone does not touch egress.
+    egress too if it has at least one egress rule: `egress: []` alone does not isolate egress.
     """
     spec = policy.spec
     types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
@@ -69,7 +69,7 @@ class _SubjectSpec(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PolicySubject(msgspec.Struct, frozen=True, rename="camel"):
-    """What of a written policy says whom it selects."""
+    """The fields of a written policy that are its subject."""
 
     metadata: PolicyMeta = PolicyMeta()
     spec: _SubjectSpec = _SubjectSpec()

@@ -52,7 +52,7 @@ class ProblemCode(StrEnum):
     INVALID_VALUE = "invalid-value"
     """A value that the API server refuses."""
     UNSUPPORTED_VALUE = "unsupported-value"
-    """A value that is not one of those that exist."""
+    """A value that is not one of the known values."""
     FORBIDDEN_VALUE = "forbidden-value"
     """A value that is not allowed in this place."""
     TOO_LONG_VALUE = "too-long-value"

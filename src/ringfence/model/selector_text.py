@@ -25,7 +25,7 @@ _INTEGER: Final = re.compile("[-+]?[0-9]+")
 class IntegerTerm(msgspec.Struct, frozen=True):
     """A requirement on a label whose value is an integer: greater (`key>bound`) or less (`key<bound`).
 
-    Lists know it, selectors of policies do not: it cannot be written in `matchExpressions`.
+    Lists accept it; selectors of policies do not, because `matchExpressions` has no such operator.
     """
 
     key: str
@@ -51,14 +51,15 @@ class ListSelector(msgspec.Struct, frozen=True):
 
 
 def parse_list_selector(text: str) -> ListSelector:
-    """The selector that `text` writes down. Raises ValueError, with the API server's message, for text that is none."""
+    """The selector that `text` means. Raises ValueError, with the API server's message, for text that is not one."""
     return ListSelector(tuple(_Parser(text).terms()))
 
 
 def parse_selector(text: str) -> Selector:
-    """The selector that `text` writes down, of terms that a policy can write as well.
+    """The selector that `text` means, of terms that a policy can have as well.
 
-    Raises ValueError for text that is none, and for `>` and `<`: the engine indexes labels by value, not by size.
+    Raises ValueError for text that is not a selector, and for `>` and `<`: the engine indexes labels by value, not by
+    size.
     """
     terms: list[Term] = []
     for term in parse_list_selector(text).terms:

@@ -83,7 +83,7 @@ EVERYTHING: Final = Selector()
 
 
 def compile_selector(selector: LabelSelector) -> Selector:
-    """The selector that `selector`, which must be valid, writes down.
+    """The compiled form of `selector`, which must be valid.
 
     Terms are ordered by key, so that selectors that say the same in another order are equal.
     Raises ValueError for an operator that does not exist (validation reports it before).

@@ -1,4 +1,4 @@
-"""Objects that are written for servers of another version: their `apiVersion` is gone, or not there yet.
+"""Objects that are written for servers of another version: their `apiVersion` has been removed, or is newer.
 
 Source: the deprecated API migration guide of Kubernetes; the words are those of kubectl.
 """
@@ -12,11 +12,11 @@ from ringfence.model.text_edits import Replacement, replace_value
 
 
 def version_problem(manifest: Manifest, server: ServerVersion | None) -> Problem | None:
-    """What is wrong with the `apiVersion` of an object for a server of this version; None if nothing is.
+    """The problem with the `apiVersion` of an object for a server of this version; None if there is none.
 
     A version that is later than those that are known is a warning. One that the server does not have is an error.
-    Without a server, a version that none has any more is a warning: the object may be in an old cluster, and so is one
-    that a server has stored.
+    Without a server, a version that all servers have removed is a warning, because the object may be in an old cluster.
+    So it is for an object that a server has stored.
     """
     kind, written = KINDS.of(manifest.object), manifest.api_version
     if kind.is_later(written):

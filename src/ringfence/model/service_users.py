@@ -1,7 +1,7 @@
-"""Objects because of which something outside of the pod network connects to a Service.
+"""Objects that make something outside of the pod network connect to a Service.
 
-The API server calls webhooks and aggregated APIs, ingress controllers pass requests on. All kinds are brought to one
-shape: the Services that they name. Of each kind only these references are read.
+The API server calls webhooks and aggregated APIs; ingress controllers pass requests on. All kinds are converted to one
+shape: the Services that they name. Only these references are read.
 
 Source: Kubernetes API v1.36, `admissionregistration/v1`, `apiregistration/v1`, `networking/v1`; Gateway API v1;
 OpenShift `route/v1`.
@@ -19,7 +19,7 @@ _HTTPS: Final = 443
 
 
 class ServiceTarget(msgspec.Struct, frozen=True):
-    """A Service that is named, and its port: by number or name, None for any of its ports.
+    """A reference to a Service and its port: a number or a name, None for any of its ports.
 
     An empty `namespace` is that of the object.
     """
@@ -99,7 +99,7 @@ class ServiceBackend(msgspec.Struct, frozen=True):
 
 
 class IngressBackend(msgspec.Struct, frozen=True):
-    """What is behind an Ingress: a Service, or a resource of another kind."""
+    """The backend of an Ingress: a Service, or a resource of another kind."""
 
     service: ServiceBackend | None = None
 
@@ -137,7 +137,7 @@ class IngressFields(msgspec.Struct, frozen=True):
 
 
 class BackendReference(msgspec.Struct, frozen=True):
-    """What a route leads to: a Service, unless it has another kind."""
+    """The backend of a route: a Service, unless it has another kind."""
 
     kind: str = "Service"
     namespace: str = ""

@@ -1,4 +1,4 @@
-"""Services and what stands behind them, in the shape of the API, as in `model.objects`.
+"""Services and their endpoints, in the shape of the API, as in `model.objects`.
 
 Source: Kubernetes API v1.36, `core/v1`, `discovery/v1`.
 """
@@ -28,7 +28,7 @@ HEADLESS: Final = "None"
 
 
 class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What stands behind a Service; without a selector, its endpoints are given by hand."""
+    """The spec of a Service; without a selector, its endpoints are written by users or controllers."""
 
     type: str = "ClusterIP"
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
@@ -41,7 +41,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
     ip_families: tuple[str, ...] | None = None
 
     def virtual_addresses(self) -> tuple[str, ...]:
-        """The addresses that lead to what stands behind it; none if it is headless or has not been given any."""
+        """The addresses that lead to its endpoints; none if it is headless or has not been given any."""
         return tuple(text for text in self.cluster_ips or (self.cluster_ip,) if text not in ("", HEADLESS))
 
 
@@ -72,7 +72,7 @@ class Service(msgspec.Struct, frozen=True, rename="camel"):
     status: ServiceStatus = ServiceStatus()
 
     def rewritten_addresses(self) -> tuple[str, ...]:
-        """The addresses that every node rewrites to those of what stands behind it.
+        """The addresses that every node rewrites to those of its endpoints.
 
         The address of a load balancer is one of them, unless connections go through the load balancer itself.
         """

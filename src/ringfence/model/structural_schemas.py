@@ -32,7 +32,7 @@ class ValidationRule(msgspec.Struct, frozen=True):
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
-    """What a value may be. An object has either `properties` or, if it is a map, values of the schema `values`.
+    """The schema of a value. An object has either `properties` or, if it is a map, values of the schema `values`.
 
     An object that `is_open` may have any fields, of which nothing is known. A list that `is_set` has no item twice. A
     field with a `default` has it where it is absent or null. Properties are in alphabetical order, as in a definition.
@@ -111,7 +111,7 @@ def _known_fields(value: Mapping[str, object], schema: Schema) -> Iterator[tuple
 def unknown_names(value: object, schema: Schema | None, path: str = "") -> Iterator[tuple[str, str]]:
     """The fields that are pruned, which a strict server refuses, by their paths and names.
 
-    Where the schema has a scalar or a list, it knows no fields, and where it has none, no items that have some.
+    A schema of a scalar or of a list has no fields, and a schema without items says nothing about them.
     """
     match value:
         case dict() if schema is None or not schema.is_open:
@@ -178,7 +178,7 @@ _BLOCKING: Final = (
 
 
 def blocks_rules(errors: Iterable[FieldError]) -> bool:
-    """Whether a server looks at no rule: values may be missing, of a wrong type, or larger than rules can cope with."""
+    """Whether a server skips the rules: values are missing, have a wrong type, or are larger than rules may process."""
     return any(error.type in _BLOCKING or error.expected for error in errors)
 
 
@@ -192,7 +192,7 @@ def _type_errors(value: object, schema: Schema, path: str) -> Iterator[FieldErro
         return
     wanted = schema.type
     if schema.format and value is not None and not isinstance(value, str | list | tuple):
-        # Of a field with a format, the server compares formats, and most values have none.
+        # The server compares the formats of a field that has one, and most values have none.
         wanted, found = schema.format, "float64" if isinstance(value, float) else ""
     detail = f"{path} in body must be of type {wanted}: {go_quoted(found)}"
     given = value if isinstance(value, str | int) else None
@@ -201,7 +201,7 @@ def _type_errors(value: object, schema: Schema, path: str) -> Iterator[FieldErro
 
 
 def _string_errors(value: str, schema: Schema, path: str) -> Iterator[FieldError]:
-    """At most one: the server goes no further."""
+    """At most one error: the server stops at the first."""
     if schema.max_length is not None and len(value) > schema.max_length:
         # The schema counts characters, whatever the message says.
         yield FieldError(path, FieldErrorType.TOO_LONG, None, f"may not be more than {schema.max_length} bytes")

@@ -1,7 +1,7 @@
 """Changes to the text of a file that add or remove a field or an item of a list, in block style and in flow style.
 
-They need only the places of the fields around. Where these do not show how the text is written, as in JSON, there is no
-edit.
+They need only the places of the surrounding fields. If these do not show how the text is written, as in JSON, there is
+no edit.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def add_field(origin: Origin | None, path: str, name: str, value: str, known: It
 
 
 def add_item(origin: Origin | None, path: str, value: str) -> TextEdit | None:
-    """The edit that writes an item behind the last one of the list at `path`; `value` is YAML on one line."""
+    """The edit that writes an item after the last one of the list at `path`; `value` is YAML on one line."""
     if origin is None or (last := _last_item(origin, path)) is None:
         return None
     parent, at = origin.fields[path].value, Range(last.end_line, last.end_column, last.end_line, last.end_column)
@@ -41,7 +41,7 @@ def add_item(origin: Origin | None, path: str, value: str) -> TextEdit | None:
 def remove_item(origin: Origin | None, path: str) -> TextEdit | None:
     """The edit that removes an item of a list; None for the only one, for without it the list may mean something else.
 
-    What stands between it and the item beside it, such as a comment, goes with it.
+    The text between it and the item beside it, such as a comment, is removed as well.
     """
     if origin is None or (item := origin.fields.get(path)) is None:
         return None
@@ -59,7 +59,7 @@ def remove_item(origin: Origin | None, path: str) -> TextEdit | None:
 def join_items(origin: Origin | None, path: str) -> TextEdit | None:
     """The edit that makes an item of a list a part of the item before it, where both are mappings in the same style.
 
-    In block style, it is the dash that goes; in flow style, the braces between two items on one line.
+    In block style, the dash is removed; in flow style, the braces between two items on one line.
     """
     if origin is None or (item := origin.fields.get(path)) is None:
         return None
@@ -79,7 +79,7 @@ def join_items(origin: Origin | None, path: str) -> TextEdit | None:
 
 
 def _is_block_mapping(origin: Origin, path: str) -> bool:
-    """Whether a mapping has no braces: its first key stands where it starts."""
+    """Whether a mapping has no braces: it starts with its first key."""
     start = origin.fields[path].value
     keys = (field.key for other, field in origin.fields.items() if other.startswith(f"{path}.") and field.key)
     return any((key.line, key.column) == (start.line, start.column) for key in keys)

@@ -11,7 +11,7 @@ import msgspec
 from ringfence.model.metadata import Labels
 
 SUPPRESSION: Final = "ringfence.dev/ignore-"
-"""What the key of such an annotation begins with; the rule comes behind it."""
+"""The beginning of the key of such an annotation; the name of the rule follows it."""
 
 _MARK: Final = b"ringfence.dev"
 

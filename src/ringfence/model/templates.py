@@ -1,4 +1,4 @@
-"""Text that a program was to replace before the manifest is applied, and which program that is."""
+"""Text that a program should have replaced before the manifest is applied, and which program that is."""
 
 import re
 from typing import Final
@@ -26,5 +26,5 @@ _LANGUAGES: Final = (
 
 
 def template_remedy(text: str) -> str:
-    """How to read a manifest in which `text` stands; empty if it does not look like a part of a template."""
+    """How to read a manifest that contains `text`; empty if it does not look like a part of a template."""
     return next((remedy for marks, remedy in _LANGUAGES if marks.search(text)), "")

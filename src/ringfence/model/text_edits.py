@@ -54,7 +54,7 @@ def value_of_type(value: object, expected: str) -> Replacement | None:
 
 
 def replace_value(origin: Origin, path: str, replacement: Replacement) -> TextEdit | None:
-    """The edit that replaces the value at `path`; None if it is not known where, or is written in another way."""
+    """The edit that replaces the value at `path`; None if its place is not known, or it is written in another way."""
     field = origin.fields.get(path)
     if field is None or not _is_inside_its_parents(origin, path, field.value):
         return None
@@ -67,7 +67,7 @@ def replace_value(origin: Origin, path: str, replacement: Replacement) -> TextEd
 
 
 def rename_key(origin: Origin, path: str, old: str, new: str) -> TextEdit | None:
-    """The edit that renames the key at `path`; None if it is not known where, or is written in another way."""
+    """The edit that renames the key at `path`; None if its place is not known, or it is written in another way."""
     field = origin.fields.get(path)
     if field is None or field.key is None or not _is_inside_its_parents(origin, path, field.key):
         return None
@@ -84,7 +84,7 @@ def column_of(origin: Origin, path: str, text: str, *, key: bool = False) -> int
 
 
 def apply_edits(text: str, edits: Iterable[TextEdit]) -> str:
-    """The text of a file after `edits`, all of which are in terms of the text before.
+    """The text of a file after `edits`, whose ranges are all those of the text before.
 
     Raises ValueError for edits that overlap, and for a range that the text does not have.
     """

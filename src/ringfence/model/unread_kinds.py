@@ -28,10 +28,10 @@ from ringfence.model.unread_subjects import (
 
 
 class UnreadKind(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the table. `bounds` reads whom a policy selects and in which directions.
+    """A row of the table. `bounds` reads which pods a policy selects and in which directions.
 
     Its objects are those that the group `served_as` has, too, where there is one. A kind that `only_denies` cannot
-    allow what NetworkPolicies deny. One that is `only_outside` is about connections with addresses outside the cluster.
+    allow what NetworkPolicies deny. One that is `only_outside` affects connections with addresses outside the cluster.
     """
 
     group: str
@@ -154,7 +154,7 @@ def _digest(policy: Written) -> str:
 
 
 def unlisted(kind: str, namespace: str, place: Place) -> UnreadPolicy:
-    """What stands for policies of a kind in a namespace, or in the cluster if it is empty, that cannot be listed."""
+    """The placeholder for policies of a kind that cannot be listed in a namespace, or in the cluster if it is empty."""
     return UnreadPolicy(kind, namespace, "", place, unbounded(namespace))
 
 

@@ -19,11 +19,11 @@ class Doubt(StrEnum):
     """How much is known of a policy that is not read."""
 
     EFFECT_UNKNOWN = "effect unknown"
-    """Whom it selects is known: those pods are in doubt, in its directions."""
+    """Its subjects are known: those pods are in doubt, in its directions."""
     SELECTION_UNKNOWN = "selection unknown"
     """It may select any pod of its scope."""
     INERT = "inert"
-    """It cannot change what passes between pods, like a staged policy or one without rules."""
+    """It cannot change what is allowed between pods, like a staged policy or one without rules."""
 
 
 class UnreadSubjects(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Whom the policies of other projects select, and in which directions: one function for each way of writing it.
+"""Which pods the policies of other projects select, and in which directions: one function for each way to write it.
 
 Each takes a policy as it is written, and its namespace. It raises ValueError if the policy is not written as expected,
 or if its selection cannot be known from it.
@@ -66,7 +66,7 @@ _SOURCES: Final = ("any:", "k8s:")
 _POD_NAMESPACE: Final = "io.kubernetes.pod.namespace"
 _NAMESPACE_LABEL: Final = "io.cilium.k8s.namespace.labels."
 _NOT_OF_PODS: Final = ("io.cilium.k8s.policy.", "io.kubernetes.pod.")
-"""How keys begin of which a manifest does not contain the value: cluster, service account."""
+"""The beginnings of keys whose values a manifest does not contain: cluster, service account."""
 
 
 class _DefaultDeny(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ class _CiliumPolicy(msgspec.Struct, frozen=True):
 def cilium_rules(policy: Written, namespace: str) -> UnreadBounds:
     """The `endpointSelector` of each rule; a rule without a list for a direction changes nothing in it.
 
-    A `nodeSelector` selects nodes: of pods, those that use their node's network.
+    A `nodeSelector` selects nodes, and so the pods that use their node's network.
     """
     written = _read(policy, _CiliumPolicy)
     found: defaultdict[Direction, list[UnreadSubjects]] = defaultdict(list)
@@ -219,7 +219,7 @@ def antrea_applied_to(policy: Written, namespace: str) -> UnreadBounds:
 
 def _antrea_subjects(entry: _AntreaAppliedTo, namespace: str) -> Iterator[UnreadSubjects]:
     if entry.group or entry.service or entry.service_account:
-        raise ValueError("whom a group, a Service or a service account stands for is not in the policy")
+        raise ValueError("the members of a group, a Service or a service account are not in the policy")
     if entry.node_selector is not None:
         yield UnreadSubjects(host_network=True)
     elif entry.external_entity_selector is None:  # external entities are not pods

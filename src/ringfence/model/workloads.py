@@ -10,7 +10,7 @@ from ringfence.model.objects import PodLimit, PodTemplate, ScaleTarget, Workload
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True):
-    """What matters of the spec of most workloads."""
+    """The fields of the spec of most workloads that are read."""
 
     template: PodTemplate = PodTemplate()
     selector: LabelSelector | None = None
@@ -25,7 +25,7 @@ class WorkloadFields(msgspec.Struct, frozen=True):
 
 
 class ReplicationControllerSpec(msgspec.Struct, frozen=True):
-    """What matters of the spec of a ReplicationController, whose selector is older than label selectors."""
+    """The fields of the spec of a ReplicationController that are read; its selector is older than label selectors."""
 
     template: PodTemplate = PodTemplate()
     selector: Labels | None = None
@@ -40,7 +40,7 @@ class ReplicationControllerFields(msgspec.Struct, frozen=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What matters of the spec of a Job."""
+    """The fields of the spec of a Job that are read."""
 
     template: PodTemplate = PodTemplate()
     parallelism: Int32 | None = None
@@ -57,7 +57,7 @@ class JobCondition(msgspec.Struct, frozen=True):
 
 
 class JobStatus(msgspec.Struct, frozen=True):
-    """What became of a Job."""
+    """The status of a Job."""
 
     conditions: tuple[JobCondition, ...] | None = None
 
@@ -77,7 +77,7 @@ class JobTemplateSpec(msgspec.Struct, frozen=True):
 
 
 class CronJobSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What matters of the spec of a CronJob."""
+    """The fields of the spec of a CronJob that are read."""
 
     job_template: JobTemplateSpec = JobTemplateSpec()
     concurrency_policy: str | None = None
@@ -91,7 +91,7 @@ class CronJob(msgspec.Struct, frozen=True):
 
 
 class RolloutSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What matters of the spec of an Argo Rollout: it has a template, or names the workload whose template it uses."""
+    """The fields of the spec of an Argo Rollout that are read: its template, or the workload whose template it uses."""
 
     template: PodTemplate = PodTemplate()
     workload_ref: ScaleTarget | None = None
@@ -121,7 +121,7 @@ def replication_controller(kind: str, written: ReplicationControllerFields) -> W
 
 
 def with_default_selector(workload: Workload) -> Workload:
-    """The workload, which selects by all labels of its template if it says nothing.
+    """The workload, which selects by all labels of its template if it has no selector.
 
     So do ReplicationControllers, and did all workloads in their beta versions.
     """

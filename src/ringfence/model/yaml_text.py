@@ -23,7 +23,7 @@ NO_COMMENTS: Final[Comments] = {}
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
-"""What JSON leaves as it is, and YAML does not take or takes for a line break."""
+"""Characters that JSON leaves as they are, and that YAML refuses or reads as a line break."""
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -69,5 +69,5 @@ def _commented(lines: Iterator[str], comment: Comment | None) -> Iterator[str]:
 def _scalar(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    # YAML reads what JSON writes, but not the two halves of a character that JSON may split in an escape.
+    # YAML reads JSON strings, except the escapes of a character that JSON splits into two surrogates.
     return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)

@@ -22,7 +22,7 @@ class CidrBlock(NamedTuple):
 
 
 class _Routes(NamedTuple):
-    """What must be written about a part of the address space: exceptions of the block around it, and blocks."""
+    """What must be written for a part of the address space: exceptions of the block around it, and blocks."""
 
     cidrs: int = 0
     exceptions: tuple[Prefix, ...] = ()
@@ -35,14 +35,14 @@ class _Routes(NamedTuple):
 def blocks(ranges: Intervals, whole: Interval) -> tuple[CidrBlock, ...]:
     """The blocks whose union is exactly `ranges` of the address family `whole`, in as few CIDRs as possible, ascending.
 
-    Between equally few, those without exceptions.
+    If there are several such lists, the one without exceptions.
     """
     outside, _ = _routes(list(ranges), 0, 0, whole[1].bit_length())
     return tuple(sorted(outside.blocks))
 
 
 def _routes(ranges: list[Interval], low: int, length: int, bits: int) -> tuple[_Routes, _Routes]:
-    """What must be written about a prefix if what is around it is not in the set, and if it is."""
+    """What must be written for a prefix, in the two cases that the addresses around it are in the set or not."""
     prefix = (low, length)
     size = 1 << bits - length
     if not ranges:

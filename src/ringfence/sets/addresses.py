@@ -63,7 +63,7 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
 
     @classmethod
     def union_of(cls, sets: Iterable["Addresses"]) -> "Addresses":
-        """What is in any of `sets`, in one pass over the ranges of all of them."""
+        """The union of `sets`, in one pass over the ranges of all of them."""
         listed = list(sets)
         if len(listed) == 1:
             return listed[0]
@@ -118,7 +118,7 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
     def __str__(self) -> str:
         """All addresses, as an ipBlock is written, in as few CIDRs as possible: `10.0.0.0/8 except 10.1.0.0/16; ::/0`.
 
-        A semicolon stands around CIDRs with exceptions, a comma between others.
+        A semicolon separates CIDRs with exceptions, a comma the others.
         """
         return _text(self)
 
@@ -129,7 +129,7 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
 NO_ADDRESSES: Final = Addresses()
 ALL_ADDRESSES: Final = Addresses((WHOLE[Family.IPV4],), (WHOLE[Family.IPV6],))
 LOOPBACK: Final = Addresses(((127 << 24, (128 << 24) - 1),), ((1, 1),))
-"""127.0.0.0/8 and ::1, by which everybody means itself."""
+"""127.0.0.0/8 and ::1: for every pod and node, these are its own addresses."""
 
 
 def span(network: Network) -> Interval:
@@ -142,7 +142,7 @@ def parse_address(text: str) -> tuple[Family, int]:
     try:
         a, b, c, d = map(OCTETS.__getitem__, text.split("."))
     except (KeyError, ValueError):  # not IPv4, or not an address
-        if ":" not in text:  # the library takes eight times as long to find that out, and an object can have 75,000
+        if ":" not in text:  # the library takes eight times as long to refuse a text, and an object can have 75,000
             raise ValueError(f"{text!r} does not appear to be an IPv4 or IPv6 address") from None
         written = ip_address(text)
         address = (written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written
@@ -151,7 +151,7 @@ def parse_address(text: str) -> tuple[Family, int]:
 
 
 OCTETS: Final = {str(number): number for number in range(256)}
-"""Looking four numbers up takes a fifth of the time in which the standard library reads them."""
+"""To look up four numbers takes a fifth of the time that the standard library needs to read them."""
 
 
 def address_text(family: Family, number: int) -> str:

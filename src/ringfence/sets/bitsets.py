@@ -1,7 +1,7 @@
 """Sets of small whole numbers as Python integers: bit n is set when n is a member.
 
 Union, intersection and difference are the integers' own `|`, `&` and `& ~`; measured against numpy and roaring bitmaps,
-a plain integer is the fastest of all up to some ten thousand members (docs/performance.md).
+a plain integer is the fastest of them up to about ten thousand members (docs/performance.md).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

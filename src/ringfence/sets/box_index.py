@@ -17,28 +17,28 @@ from ringfence.sets.label_values import LabelValue, LabelValues, order_of
 T = TypeVar("T")
 
 _FEW: Final = 16
-"""Boxes that are looked at one by one sooner than they are told apart."""
+"""Up to this number, boxes are compared one by one, which is faster than to divide them."""
 
 
 class BoxIndex(Generic[T]):
-    """Boxes, each with something that belongs to it, in the order in which they are given."""
+    """Boxes, each with a value of the caller, in the order in which they are given."""
 
     def __init__(self, entries: Iterable[tuple[Box, T]]) -> None:
         self.entries: Sequence[tuple[Box, T]] = tuple(entries)
         self._tree = _Node([(number, box) for number, (box, _) in enumerate(self.entries)])
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
-        """The boxes that have anything in common with `box`, in order."""
+        """The boxes that overlap `box`, in order."""
         return (entry for entry in self.near(box) if overlaps(entry[0], box))
 
     def near(self, box: Box) -> list[tuple[Box, T]]:
-        """The boxes that may overlap `box`, in order: for those who look at each of them anyway."""
+        """The boxes that may overlap `box`, in order: for callers that check each of them anyway."""
         return [self.entries[number] for number in self.candidates(box)]
 
     def parts(self, box: Box) -> Iterator[Box]:
         """A box, divided where it would meet most of the index: by the values of the label at the root of the tree.
 
-        The part with the values that no box lists comes first. Who needs one part only then looks at few boxes.
+        The part with the values that no box lists comes first. A caller that needs one part only compares few boxes.
         """
         axis, values = self._tree.values
         limits = box.get(axis, axis.universe) if axis is not None else None
@@ -98,7 +98,7 @@ class ChangedIndex(Generic[T]):
         self._before = ref(before)
 
     def changes_since(self, other: "Boxes[T]") -> bool:
-        """Whether `changes` are all that tells this index from another one."""
+        """Whether `changes` are the only difference between this index and another one."""
         return self._before() is other
 
     @property
@@ -108,11 +108,11 @@ class ChangedIndex(Generic[T]):
         return [*kept, *self.added]
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
-        """The boxes that have anything in common with `box`, in order."""
+        """The boxes that overlap `box`, in order."""
         return (entry for entry in self.near(box) if overlaps(entry[0], box))
 
     def near(self, box: Box) -> list[tuple[Box, T]]:
-        """The boxes that may overlap `box`, in order: for those who look at each of them anyway."""
+        """The boxes that may overlap `box`, in order: for callers that check each of them anyway."""
         entries, replaced = self.base.entries, self.replaced
         found: list[tuple[Box, T]] = []
         for number in self.base.candidates(box):
@@ -124,7 +124,7 @@ class ChangedIndex(Generic[T]):
         return found
 
     def parts(self, box: Box) -> Iterator[Box]:
-        """A box, divided as the index would divide it that was changed."""
+        """A box, divided as the index before the changes would divide it."""
         return self.base.parts(box)
 
     def at(self, number: int) -> Sequence[tuple[Box, T]]:
@@ -141,7 +141,7 @@ class ChangedIndex(Generic[T]):
         return frozenset(key_of(box) for box, _ in self.entries)
 
     def __bool__(self) -> bool:
-        """Whether there may be entries: those that were changed are not counted, as there may be thousands."""
+        """Whether there may be entries. Changed ones are not checked, because there may be thousands."""
         return bool(self.base or self.added)
 
 
@@ -181,7 +181,7 @@ def _different(a: Boxes[T], b: Boxes[T]) -> Collection[int] | None:
 
 
 class _Node:
-    """Some boxes by number: a few, or more that are told apart by the values that they list along one axis."""
+    """Some boxes by number: a few, or more that are divided by the values that they list along one axis."""
 
     def __init__(self, boxes: Sequence[tuple[int, Box]]) -> None:
         self._axis = _best_axis(boxes) if len(boxes) > _FEW else None
@@ -204,7 +204,7 @@ class _Node:
 
     @cached_property
     def values(self) -> tuple[Axis | None, list[LabelValue]]:
-        """The axis by which boxes are told apart, if there is one, and the values that they list along it, sorted."""
+        """The axis by which boxes are divided, if there is one, and the values that they list along it, sorted."""
         return self._axis, sorted(self._by_value, key=order_of)
 
     def find(self, box: Box, found: set[int]) -> None:
@@ -223,7 +223,7 @@ class _Node:
 
 
 def _best_axis(boxes: Sequence[tuple[int, Box]]) -> Axis | None:
-    """The axis whose values leave the fewest boxes together; None if none tells them apart."""
+    """The axis whose values leave the fewest boxes together; None if no axis divides them."""
     listed: defaultdict[Axis, defaultdict[LabelValue, int]] = defaultdict(lambda: defaultdict(int))
     listing: Counter[Axis] = Counter()
     for _, box in boxes:

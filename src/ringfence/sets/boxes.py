@@ -22,7 +22,7 @@ class AxisSet(Protocol):
     def __hash__(self) -> int: ...
     @classmethod
     def union_of(cls, sets: Iterable[Any], /) -> Any:
-        """What is in any of some sets."""
+        """The union of some sets."""
 
 
 class Axis(Protocol):
@@ -42,11 +42,11 @@ EVERYTHING: Box = {}
 """The box without any limit."""
 
 Step = Callable[[int], None]
-"""Called with the number of boxes that are looked at; may raise an error to end a computation that takes too long."""
+"""Called with the number of boxes that are compared; may raise an error to end a computation that takes too long."""
 
 
 def no_limit(boxes: int) -> None:
-    """Counts nothing: the computation takes as long as it takes."""
+    """Counts nothing: the computation has no limit."""
 
 
 def box_of(limits: Iterable[tuple[Axis, AxisSet]]) -> Box | None:
@@ -73,7 +73,7 @@ def key_of(box: Box) -> BoxKey:
 
 
 def intersection(a: Box, b: Box) -> Box | None:
-    """What is in both boxes; None if nothing is."""
+    """The intersection of two boxes; None if it is empty."""
     if len(b) > len(a):
         a, b = b, a
     both = dict(a)
@@ -90,7 +90,7 @@ def intersection(a: Box, b: Box) -> Box | None:
 
 
 def overlaps(a: Box, b: Box) -> bool:
-    """Whether anything is in both boxes."""
+    """Whether two boxes overlap."""
     if len(b) > len(a):
         a, b = b, a
     for axis, values in b.items():
@@ -127,10 +127,10 @@ def difference(a: Box, b: Box) -> Iterator[Box]:
 
 
 def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Iterator[Box]:
-    """What of a box is in none of `covers`, as disjoint boxes.
+    """The part of a box that is in none of `covers`, as disjoint boxes.
 
-    They are found one after another: a caller that asks for one stops at the first. `step` gets the number of
-    covers that are looked at.
+    They are yielded one after another, so a caller that asks whether there are any stops at the first. `step` gets the
+    number of covers that are compared.
     """
     waiting: list[tuple[Box, Collection[Box]]] = [(box, covers)]
     while waiting:

@@ -93,7 +93,7 @@ class HostAddresses(msgspec.Struct, frozen=True, cache_hash=True):
 
     @classmethod
     def union_of(cls, sets: Iterable["HostAddresses"]) -> "HostAddresses":
-        """What is in any of `sets`."""
+        """The union of `sets`."""
         listed = list(sets)
         return cls(
             frozenset(chain.from_iterable(one.v4 for one in listed)),
@@ -178,7 +178,7 @@ def _clause(family: Family, written: _Clause) -> _Clause | None:
     some = {intervals.difference(one, never) for one in written.some}
     if not anything or NOTHING in some:
         return None
-    # Who has an address in one range has one in a wider range, and everybody has one in what is left of all.
+    # A host with an address in a range has one in every wider range, and each host has one in what is left of all.
     needed = (one for one in some if one != anything and not any(_is_inside(other, one) for other in some))
     return _Clause(never, frozenset(needed), outside)
 

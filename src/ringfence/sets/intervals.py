@@ -19,7 +19,7 @@ NOTHING: Intervals = ()
 def normalise(intervals: Iterable[Interval]) -> Intervals:
     """The set that `intervals`, in any order and possibly overlapping, cover together."""
     ordered = sorted(intervals)
-    # Most sets are a single interval, or intervals apart from each other: to find that out takes a third of the time.
+    # Most sets are a single interval, or intervals that do not touch: to check that takes a third of the time.
     if len(ordered) < 2 or all(high + 1 < low for (_, high), (low, _) in pairwise(ordered)):
         return tuple(ordered)
     merged: list[Interval] = []
@@ -33,7 +33,7 @@ def normalise(intervals: Iterable[Interval]) -> Intervals:
 
 
 def union(a: Intervals, b: Intervals) -> Intervals:
-    """What is in `a` or in `b`."""
+    """The union of `a` and `b`."""
     if not a or a == b:
         return b
     if not b:
@@ -42,13 +42,13 @@ def union(a: Intervals, b: Intervals) -> Intervals:
 
 
 def union_of(sets: Iterable[Intervals]) -> Intervals:
-    """What is in any of `sets`: one sort, where a chain of unions would sort what it has again and again."""
+    """The union of `sets`: one sort, where a chain of unions would sort its result again each time."""
     listed = [one for one in sets if one]
     return listed[0] if len(listed) == 1 else normalise(chain.from_iterable(listed))
 
 
 def intersection(a: Intervals, b: Intervals) -> Intervals:
-    """What is in both `a` and `b`."""
+    """The intersection of `a` and `b`."""
     if len(a) > len(b):
         a, b = b, a
     if len(a) * _MUCH_SHORTER < len(b):
@@ -97,7 +97,7 @@ def _gaps(intervals: Intervals, low: int, high: int) -> Iterator[Interval]:
 
 
 def difference(a: Intervals, b: Intervals) -> Intervals:
-    """What is in `a` and not in `b`."""
+    """The difference: the numbers of `a` that are not in `b`."""
     if not b:
         return a
     left: list[Interval] = []
@@ -128,7 +128,7 @@ def contains(intervals: Intervals, number: int) -> bool:
 def position_of(number: int, intervals: Intervals) -> int:
     """Where `number` lies among the intervals: 2i+1 inside interval i, 2i in the gap before it.
 
-    Two numbers with the same position have nothing between them that would tell them apart.
+    Two numbers with the same position have no border of an interval between them.
     """
     at = bisect_right(intervals, (number, _INFINITY)) - 1
     return 2 * at + (1 if at >= 0 and intervals[at][1] >= number else 2)

@@ -30,7 +30,7 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
 
     @classmethod
     def union_of(cls, sets: Iterable["LabelValues"]) -> "LabelValues":
-        """What is in any of `sets`."""
+        """The union of `sets`."""
         return reduce(or_, sets, cls())
 
     def contains(self, value: LabelValue) -> bool:
@@ -91,7 +91,7 @@ def none_of(*values: LabelValue) -> LabelValues:
 
 
 def order_of(value: LabelValue) -> tuple[bool, str]:
-    """What values are sorted by: absent first."""
+    """The sort key of values: absent first."""
     return value is not None, value or ""
 
 

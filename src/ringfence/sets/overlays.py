@@ -1,4 +1,4 @@
-"""Overlays: what pieces, each an extent with traffic, mean together, as a partition by traffic.
+"""Overlays: the union of pieces, each an extent with traffic, as a partition by traffic.
 
 Where extents overlap, the traffic of all of them is meant. A cell can lie in thousands of pieces, and there can be as
 many cells, so traffic is not united cell by cell. The borders of all port ranges cut the ports into elementary ranges;

@@ -41,8 +41,8 @@ def changed_within(partition: Partition[E, V], extent: E, change: Callable[[V], 
 def added_within(partition: Partition[E, tuple[V, ...]], extent: E, value: V) -> Partition[E, tuple[V, ...]]:
     """The partition with `value` added inside `extent`, which becomes a cell of its own where there was none.
 
-    Unlike with `changed_within`, the partition need not have a cell for the rest of the whole, where nothing was added:
-    what lies outside of many extents can be expensive to keep.
+    Unlike with `changed_within`, the partition need not have a cell for the part where nothing was added, which can be
+    expensive to keep if there are many extents.
     """
     cells: Partition[E, tuple[V, ...]] = []
     left = extent

@@ -26,11 +26,11 @@ class OrderedAxis(NamedTuple):
 
 
 _LAST: Final = OrderedAxis(1 << 30, "")
-"""The axis of the two regions that ask for nothing."""
+"""The axis of the two regions that depend on no axis."""
 _MOST_REMEMBERED: Final = 200_000
 """Results of one operation that are remembered: at some hundred bytes each, all of them could take gigabytes."""
 _FIRST: Final = OrderedAxis(-1, "")
-"""The last axis that they ask for: none."""
+"""Their last axis: none."""
 
 
 class Other:
@@ -140,7 +140,7 @@ class Regions:
     # --- set operations ---------------------------------------------------------------------------------------------
 
     def both(self, a: Region, b: Region) -> Region:
-        """What is in both regions."""
+        """The intersection of two regions."""
         if a is b or b is self.everything or a is self.nothing:
             return a
         if a is self.everything or b is self.nothing:
@@ -150,7 +150,7 @@ class Regions:
         return self._joined(self._both, self.both, key) if found is None else found
 
     def either(self, a: Region, b: Region) -> Region:
-        """What is in either region."""
+        """The union of two regions."""
         if a is b or b is self.nothing or a is self.everything:
             return a
         if a is self.nothing or b is self.everything:
@@ -197,7 +197,7 @@ class Regions:
             few, many = (a, b) if a.others is self.nothing else (b, a)
             listed = {value: join(one, many.listed.get(value, many.others)) for value, one in few.listed.items()}
             return self.node(a.axis, listed, self.nothing)
-        # Not `at`: regions may list every namespace of a cluster, and this is where the time goes.
+        # `at` is not called here: regions may list every namespace of a cluster, and this loop takes most of the time.
         listed = {
             value: join(a.listed.get(value, a.others), b.listed.get(value, b.others))
             for value in {**a.listed, **b.listed}

@@ -1,8 +1,8 @@
 """Traffic: a set of (protocol, port), kept as disjoint port ranges for each protocol.
 
 NetworkPolicy defines TCP, UDP and SCTP only. Whether everything else (ICMP and other protocols) belongs to the set is a
-single flag: no port rule can name those, so they are in if and only if a rule without ports, or no isolation, allows
-all traffic of a pair.
+single flag. No port entry can name those protocols, so they are allowed if and only if a rule without ports allows all
+traffic of a pair, or neither side is isolated.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
 
     @classmethod
     def union_of(cls, sets: Iterable["Traffic"]) -> "Traffic":
-        """What is in any of `sets`, in one pass over the ranges of all of them."""
+        """The union of `sets`, in one pass over the ranges of all of them."""
         listed = list(sets)
         if len(listed) == 1:
             return listed[0]

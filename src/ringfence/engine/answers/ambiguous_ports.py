@@ -1,7 +1,7 @@
 """Port names that several containers of a pod give to different ports.
 
-The API server warns of such a pod and accepts it. A Service leads to the first of the ports. Which of them a rule of a
-NetworkPolicy means is not settled: all, as the engine takes it, or the first.
+The API server accepts such a pod with a warning. A Service leads to the first of the ports. Kubernetes does not define
+which of them a rule of a NetworkPolicy means: all, as the engine assumes, or the first.
 """
 
 from collections import defaultdict

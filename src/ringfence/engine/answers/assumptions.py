@@ -1,4 +1,4 @@
-"""Assumptions: the facts missing in the input, or left open by upstream, without which an answer could be another."""
+"""Assumptions: facts that the input lacks or that upstream leaves open, and that could change an answer."""
 
 from collections.abc import Iterator
 from functools import reduce

@@ -1,7 +1,7 @@
 """Bystanders: policies that do not isolate a side, although their author may believe that they do.
 
-The most believed mistake of all is that a policy isolates the pods it selects in both directions: it does so only in
-those of its `policyTypes`. Others select no pod at all, because of one label, or because they are in another namespace
+The most common mistake is to believe that a policy isolates its pods in both directions: it does so only in those of
+its `policyTypes`. Others select no pod at all, because of one label, or because they are in another namespace
 than the pods. A policy for other pods is not a bystander, so a selector that fails by one label is named only if its
 other labels match, or if it selects nothing.
 """

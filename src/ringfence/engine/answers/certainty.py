@@ -1,8 +1,8 @@
-"""Pairs about which an answer surely assumes nothing: no fact is missing that any assumption could be about.
+"""Finds pairs about which an answer certainly assumes nothing, because no fact is missing for any assumption.
 
-To find what an answer assumes, its reasons are computed, which takes a hundred times as long as the answer. Here the
-conditions are looked at under which there can be an assumption of each kind (`answers.assumptions`). What is certain by
-them needs no reasons; what is not may still assume nothing.
+To find what an answer assumes, its reasons are computed, which takes a hundred times as long as the answer. This module
+checks the conditions under which each kind of assumption is possible (`answers.assumptions`). A pair that meets none of
+them needs no reasons; a pair that meets one may still assume nothing.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class Certainty:
-    """Decides about pairs in one state, and remembers what it has found about pods and policies."""
+    """Decides about pairs in one state, and caches its results about pods and policies."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -42,7 +42,7 @@ class Certainty:
         return self._side(source, egress, destination, asked) and self._side(destination, ingress, source, asked)
 
     def is_known(self, pod: Member) -> bool:
-        """Whether all is known about a pod that an assumption could be about, its address excepted."""
+        """Whether everything that an assumption could need is known about a pod, except its address."""
         self._forget_what_changed()
         found = self._known.get(pod)
         if found is None:

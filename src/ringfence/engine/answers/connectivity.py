@@ -1,7 +1,7 @@
 """All verdicts at once, in a form that does not grow with pods squared.
 
 For each identity as a source there is a partition of all identities by the traffic that passes to them. Its egress half
-comes straight from the source's policies. The ingress halves are known by destination, so they are turned over: every
+comes directly from the source's policies. The ingress halves are known by destination, so they are transposed: every
 destination's row says, as one byte for each source, which of the different traffics it lets in; the columns of those
 rows are the ingress half by source.
 """
@@ -26,7 +26,7 @@ ConnectivityRow = Partition[Bitset, Traffic]
 
 
 _BLOCK: Final = 64
-"""Sources whose ingress halves are held at a time: turning a block over costs a step for each destination."""
+"""The number of sources whose ingress halves are kept at a time: each block takes one step for each destination."""
 
 
 def connectivity_rows(
@@ -78,7 +78,7 @@ def _egress(state: State, source: Identity, family: Family) -> ConnectivityRow:
 
 
 def _row(state: State, source: Identity, over: dict[Family, ConnectivityRow]) -> ConnectivityRow:
-    """What passes over every family that both ends have, from what passes over each."""
+    """The traffic that is allowed over every family that both ends have, given what is allowed over each."""
     having = state.population.in_family
     if len(over) == 1:
         (row,) = over.values()

@@ -1,7 +1,7 @@
-"""Which traits of a network plugin decide about an answer, and which that are not certain it depends on.
+"""Which traits of a network plugin decide an answer, and on which uncertain traits it depends.
 
-A trait decides if the answer is another one where this trait alone is as upstream has it. Each is tried in the engine:
-policies are put in force as the trait would have them, and the question is asked again.
+A trait decides if the answer changes when this trait alone is set to that of upstream. Each is tried in the engine:
+policies are enforced with the other value of the trait, and the question is asked again.
 """
 
 from collections.abc import Callable, Hashable
@@ -44,7 +44,7 @@ class _Effects:
         deciding = [one for one in differing if self._answer(_with(traits, one, one.counterpart)) != self._present]
         if deciding or self._answer(UPSTREAM) == self._present:
             return tuple(deciding)
-        # Several traits do the same: each would be enough.
+        # Several traits have the same effect: each alone would be enough.
         plain = self._answer(UPSTREAM)
         enough = [one for one in differing if self._answer(_with(UPSTREAM, one, one.engine)) != plain]
         return tuple(enough or differing)

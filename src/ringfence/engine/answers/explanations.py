@@ -99,7 +99,7 @@ def _explain_side(
         bystanders=() if isolated else tuple(bystanders(side)),
     )
     if not side.can_meet:
-        return reason  # no policy of any kind lets them meet
+        return reason  # no policy can allow a connection between them
     return _replace(reason, assumptions=tuple(dict.fromkeys(assumptions(side, reason))))
 
 
@@ -125,7 +125,7 @@ def _denied_for(side: Side) -> Addresses:
 
 
 def _why_exempt(side: Side) -> str:
-    """Why no policy counts, if none does."""
+    """Why no policy applies, if none does."""
     if not side.can_meet:
         where = "address family" if side.over is FAMILIES else f"{' or '.join(map(str, side.over)) or 'such'} address"
         return f"{side.subject} and {side.peer} have no {where} in common, so they cannot meet"

@@ -1,6 +1,6 @@
-"""Hints: what the author of a rule that does not match may have taken for something else.
+"""Hints: what the author of a rule that does not match may have confused.
 
-The two mistakes that are made most often with Services: to name the Service's port where the pods listen on another,
+The two most common mistakes with Services are to name the Service's port where the pods listen on another,
 and to name the Service's address, which is replaced by a pod's before policies are evaluated. A port name belongs to
 one protocol of a container, and a rule that does not give a protocol means TCP.
 """

@@ -1,4 +1,4 @@
-"""The tiers of the administrators: policies of the whole cluster that are asked before and after NetworkPolicies.
+"""The tiers of the administrators: policies of the whole cluster that are evaluated before and after NetworkPolicies.
 
 Rules accept, deny or pass by priority; the first that matches decides. A pod that such a policy selects is not
 isolated: what no rule matches is left to the next tier. The kinds of such policies that a cluster has share two tiers.
@@ -60,7 +60,7 @@ def cluster_policy_tier(tier: PolicyTier, population: Population, selections: Se
 def compile_cluster_policy(
     policy: ClusterPolicy, addresses_of_nodes: AddressesOfNodes, origin: Origin | None = None
 ) -> CompiledPolicy[ClusterPolicy]:
-    """Compile a valid policy. Its `nodes` stand for the addresses that they have now."""
+    """Compile a valid policy. Its `nodes` are compiled to the addresses that they have now."""
     rules = {direction: cluster_rules_of(policy, direction) for direction in Direction}
     return CompiledPolicy(
         policy,
@@ -69,7 +69,7 @@ def compile_cluster_policy(
         "",
         policy.metadata.name,
         _selection(policy.spec.subject.namespaces, policy.spec.subject.pods),
-        # A direction without rules is not touched.
+        # A policy has no effect on a direction without rules.
         {
             direction: tuple([_compile_rule(index, rule, addresses_of_nodes) for index, rule in enumerate(some)])
             for direction, some in rules.items()
@@ -110,13 +110,13 @@ def _compile_peers(written: Iterable[ClusterPolicyPeer], addresses_of_nodes: Add
             covers_family |= interval == WHOLE[family]
         if (nodes := nodes_of(peer)) is not None:
             addresses.append(addresses_of_nodes(compile_selector(nodes)))
-        # Domain names stand for addresses that nobody knows here, so they match none.
+        # The addresses of domain names are not known here, so a peer with domain names matches none.
     block = Block(Addresses.union_of(addresses), covers_family) if addresses else None
     return Peers(False, tuple(selections), block)
 
 
 def _traffic(rule: ClusterPolicyRule) -> tuple[Traffic, tuple[PortName, ...]]:
-    """The traffic that a rule is about by number, and the names of the ports that it is also about."""
+    """The traffic that a rule gives by number, and the port names that it gives."""
     entries = ports_of(rule)
     if not entries:
         return ALL_TRAFFIC, ()

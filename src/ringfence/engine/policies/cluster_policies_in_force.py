@@ -1,4 +1,4 @@
-"""The administrators' policies in force, in two tiers, as they are meant with the nodes that there are."""
+"""The administrators' policies in force, in two tiers, evaluated with the nodes that exist now."""
 
 from ringfence.engine.policies.cluster_policies import ClusterPolicyTier, cluster_policy_tier, compile_cluster_policy
 from ringfence.engine.policies.enforced import AsEnforced
@@ -39,7 +39,7 @@ class ClusterPoliciesInForce:
         return any(tier.all_policies() for tier in self._tiers.values())
 
     def enforce(self, traits: Traits) -> None:
-        """Have policies mean what a network plugin with these traits makes of them."""
+        """Evaluate policies as a network plugin with these traits enforces them."""
         self._as_enforced = self._enforcing(traits)
         for policy in [one for tier in self._tiers.values() for one in tier.all_policies()]:
             self.upsert(policy.policy, policy.origin)
@@ -53,7 +53,7 @@ class ClusterPoliciesInForce:
         self.put(self.compile(policy, origin))
 
     def compile(self, policy: ClusterPolicy, origin: Origin | None = None) -> _Compiled:
-        """A valid policy as it is meant with the nodes that there are, without putting it in force."""
+        """A valid policy, compiled with the nodes that exist now; it is not put in force."""
         return self._as_enforced(compile_cluster_policy(policy, self._addresses_of_nodes, origin))
 
     def put(self, compiled: _Compiled) -> None:
@@ -80,7 +80,7 @@ class ClusterPoliciesInForce:
         return next((policy for policy in found if policy is not None), None)
 
     def nodes_changed(self) -> None:
-        """Have policies mean the nodes that there are now."""
+        """Compile the policies that read nodes again, with the nodes that exist now."""
         if self._as_enforced.depends_on_nodes:
             self.enforce(self._as_enforced.traits)
             return

@@ -1,7 +1,8 @@
 """Policies as a network plugin enforces them: compiled policies, changed where its traits say so.
 
-A policy is changed when it is put in force, so all that asks about policies in force (verdicts, lists, differences,
-explanations) sees it as it is enforced. Its rules keep their places, and one is added where IPv6 is not restricted.
+A policy is changed when it is put in force, so everything that reads the policies in force (verdicts, lists,
+differences, explanations) sees it as it is enforced. Its rules keep their places, and one is added where IPv6 is not
+restricted.
 """
 
 from collections.abc import Callable
@@ -32,14 +33,14 @@ _replace = msgspec.structs.replace
 
 
 class AsEnforced:
-    """Changes policies to what some traits make of them, with the nodes that there are."""
+    """Changes policies as some traits demand, with the nodes that exist now."""
 
     def __init__(self, traits: Traits, addresses_of_nodes: Callable[[], Addresses], nodes: NodePeers) -> None:
         self.traits = traits
         self._addresses_of_nodes = addresses_of_nodes
         self._nodes = nodes
         self._known: WeakKeyDictionary[CompiledPolicy[Any], CompiledPolicy[Any] | None] = WeakKeyDictionary()
-        """What became of policies; None of those that are the same as before."""
+        """The changed policies; None for policies that do not change."""
         self._found_addresses: Addresses | None = None
         """Those of all nodes, which are the union of as many parts as there are nodes."""
 
@@ -49,12 +50,12 @@ class AsEnforced:
         return not self.traits.blocks_match_nodes
 
     def forget(self) -> None:
-        """Look at all policies anew, because the addresses of nodes have changed."""
+        """Forget all results, because the addresses of nodes have changed."""
         self._known.clear()
         self._found_addresses = None
 
     def __call__(self, policy: CompiledPolicy[P]) -> CompiledPolicy[P]:
-        """A policy as it is enforced; the very same if nothing about it differs from upstream."""
+        """A policy as it is enforced; the same object if it does not differ from upstream."""
         if self.traits is UPSTREAM or self.traits == UPSTREAM:
             return policy
         if policy not in self._known:
@@ -122,7 +123,7 @@ class AsEnforced:
         return self._found_addresses
 
     def meant(self, block: IPBlock, direction: Direction) -> Addresses:
-        """The addresses that an ipBlock means, less what is taken from it for nodes."""
+        """The addresses that an ipBlock means, without those that it does not match because they belong to nodes."""
         if direction is Direction.INGRESS:
             return block_of_sources(block, self._nodes)
         return Addresses.of_ranges([cidr_range(block.cidr)]) - Addresses.of_ranges(map(cidr_range, block.excepts))

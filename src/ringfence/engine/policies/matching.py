@@ -21,7 +21,7 @@ End = Member | Addresses
 
 
 class Assumption(msgspec.Struct, frozen=True):
-    """A fact that is missing, and what is taken to be so.
+    """A fact that is missing, and what is assumed instead.
 
     The sentence about a pod is given as what stands before and after its name, and before and after the names of
     several. One about a namespace is complete. What the sentence says is given as values, too, where another sentence
@@ -65,8 +65,8 @@ def pods_text(pods: Collection[Member]) -> str:
 class PeerMatch(msgspec.Struct, frozen=True):
     """Whether something matches, why (not), and the field inside it that decides.
 
-    `assumption` names the fact that is missing where the answer is only what ringfence takes to be so. `partial` says
-    that not all that was asked about matches: of several addresses some, of two address families one.
+    `assumption` names the missing fact if the answer is assumed. `partial` says that only a part matches: some of
+    several addresses, or one of two address families.
     """
 
     matches: bool
@@ -120,7 +120,7 @@ def over_families(matches: Mapping[Family, PeerMatch]) -> PeerMatch:
 
 
 def mismatch(selector: Selector, labels: dict[str, str], owner: str) -> str:
-    """Which terms `labels` do not meet, and what `owner` has instead."""
+    """The terms that `labels` do not meet, and what `owner` has instead, in words."""
     return " and ".join(_term_mismatch(term, labels, owner) for term in selector.mismatches(labels))
 
 
@@ -151,7 +151,7 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
 
 
 def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> Assumption | None:
-    """What is missing to be sure whether a selector matches a namespace; its name alone may settle it."""
+    """The fact that is missing to decide whether a selector matches a namespace; its name alone may decide."""
     about_name = [term for term in selector.terms if term.key == NAME_LABEL]
     settled = len(about_name) == len(selector.terms) or not Selector(tuple(about_name)).matches({NAME_LABEL: namespace})
     if settled or namespaces.is_defined(namespace):
@@ -161,7 +161,7 @@ def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespa
 
 
 def host_network_assumption(host: Member) -> Assumption:
-    """What is taken to be so where a selector matches the labels of a hostNetwork pod."""
+    """What is assumed where a selector matches the labels of a hostNetwork pod."""
     plugins = "network plugins may, but most do not, match"
     return Assumption(
         ("", f" uses its node's network: {plugins} it by its labels"),
@@ -256,7 +256,7 @@ def _term_mismatch(term: Term, labels: dict[str, str], owner: str) -> str:
 
 
 def _name_hint(selector: Selector, namespace: str) -> str:
-    """The commonest mistake about namespaces: that their name is a label called `name`."""
+    """A hint at the most common mistake about namespaces: that their name is a label called `name`."""
     by_name = any(term.key == "name" and namespace in term.values for term in selector.terms)
     return f" (a namespace's name is its label {NAME_LABEL})" if by_name else ""
 

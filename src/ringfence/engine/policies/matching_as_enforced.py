@@ -18,7 +18,7 @@ def as_enforced(peer: NetworkPolicyPeer, traits: Traits) -> NetworkPolicyPeer:
 
 
 def unmatched_as_enforced(peer: NetworkPolicyPeer, end: End, block: Block | None, traits: Traits) -> PeerMatch | None:
-    """Why a peer does not match an end because of a trait, whatever it says; None if no trait keeps it from matching.
+    """Why a peer does not match an end because of a trait, whatever it says; None if no trait prevents the match.
 
     `block` is what the blocks of its rule mean together.
     """
@@ -32,7 +32,7 @@ def unmatched_as_enforced(peer: NetworkPolicyPeer, end: End, block: Block | None
 
 
 def unmatched_by_block(written: str, field: str, end: End, block: Block) -> PeerMatch | None:
-    """Why a block, in the words `written`, does not match a pod because of a trait; None if none keeps it from that."""
+    """Why a block, written as `written`, does not match a pod because of a trait; None if no trait prevents it."""
     if not isinstance(end, Member) or (block.nodes if end.host_network else block.pods):
         return None
     what = "nodes, and so no hostNetwork pods" if end.host_network else "pods"

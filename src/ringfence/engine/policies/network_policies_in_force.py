@@ -1,11 +1,11 @@
-"""NetworkPolicies in force, as they are meant with the nodes that there are.
+"""NetworkPolicies in force, evaluated with the nodes that exist now.
 
 What an ipBlock means for sources depends on the addresses of nodes (`node_peers`). When nodes change, only the policies
-whose blocks contain some of the changed addresses are looked at, once, before anything is asked again.
+whose blocks contain some of the changed addresses are compiled again, once, before the next question.
 
-A block that contains some addresses of a node and not others means an address more or less for each such node. Who
-writes thousands of them in a cluster of thousands of nodes has a product of both computed and kept. An agent sets a
-limit to that, by namespace; answers have none.
+A block that contains some addresses of a node and not others is compiled to an address more or less for each such node.
+Thousands of such blocks in a cluster of thousands of nodes would take the product of both in time and memory. An agent
+limits that for each namespace; answers have no limit.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ MOST_DIVIDED: Final = 50_000
 """The limit of an agent: nodes that blocks of a namespace divide, counted for each block. They take 10 MB."""
 
 _ENFORCERS: Final = 64
-"""Traits for which is remembered what becomes of policies: a plugin is asked about with each of its traits changed."""
+"""The number of traits whose compiled policies are cached: a plugin is compared with each of its traits changed."""
 
 _Name = tuple[str, str]
 _Compiled = CompiledPolicy[NetworkPolicy]
@@ -49,7 +49,7 @@ class NetworkPoliciesInForce:
         self._as_enforced = AsEnforced(UPSTREAM, addresses_of_all_nodes, self.nodes)
         self._enforcers = {UPSTREAM: self._as_enforced}
         self._compiled: dict[_Name, _Compiled] = {}
-        """The policies as they were compiled, where the plugin enforces them otherwise."""
+        """The policies as they were compiled, if the plugin enforces them in another way."""
         self._most_divided = most_divided
         self._divided: dict[_Name, int] = {}
         self._divided_in: Counter[str] = Counter()
@@ -86,7 +86,7 @@ class NetworkPoliciesInForce:
         return found or self._tier.policy("NetworkPolicy", namespace, name)
 
     def enforce(self, traits: Traits) -> None:
-        """Have policies mean what a network plugin with these traits makes of them."""
+        """Evaluate policies as a network plugin with these traits enforces them."""
         compiled = self._all_compiled()
         self._as_enforced = self._enforcer(traits)
         for policy in compiled:
@@ -110,7 +110,7 @@ class NetworkPoliciesInForce:
     def changed_rules(self, traits: Traits) -> Iterator[tuple[_Compiled, Direction, int | None]]:
         """The rules that mean something else with other traits; without an index, a direction of a policy as a whole.
 
-        One to which a rule would be added changes as a whole.
+        A policy to which a rule would be added changes as a whole.
         """
         enforcer = self._enforcer(traits)
         for policy in self._all_compiled():
@@ -129,7 +129,7 @@ class NetworkPoliciesInForce:
         return [one for name in names if (one := self.compiled(*name))]
 
     def _enforcer(self, traits: Traits) -> AsEnforced:
-        """What makes policies of them; that of the same traits is remembered with what it has found."""
+        """The object that changes policies as these traits demand; it is cached with its results."""
         if traits not in self._enforcers:
             if len(self._enforcers) > _ENFORCERS:
                 self._enforcers = {UPSTREAM: self._enforcers[UPSTREAM]}
@@ -142,7 +142,7 @@ class NetworkPoliciesInForce:
         return self._as_enforced.traits
 
     def replace_node(self, name: str, node: Node | None) -> None:
-        """Note a node, or that it is gone."""
+        """Add, replace or remove (None) a node."""
         for enforcer in self._enforcers.values():
             enforcer.forget()
         if changed := self.nodes.replace(name, node):
@@ -151,7 +151,7 @@ class NetworkPoliciesInForce:
             self._changed.append(NO_ADDRESSES)
 
     def settle(self) -> None:
-        """Have policies mean the nodes that there are now."""
+        """Compile the policies again that depend on nodes which have changed."""
         if not self._changed:
             return
         changed, self._changed = Addresses.union_of(self._changed), []
@@ -164,7 +164,7 @@ class NetworkPoliciesInForce:
                 self._put_in_force(policy)
 
     def _put_in_force(self, policy: _Compiled) -> None:
-        """Put a policy in force as it is meant with the nodes that there are, or as far as it keeps to the limit."""
+        """Put a policy in force with the nodes that exist now, or without its blocks if it exceeds the limit."""
         name = policy.namespace, policy.name
         if self._most_divided is not None:
             self._note_divided(name, self._nodes_divided_by(policy))
@@ -182,7 +182,7 @@ class NetworkPoliciesInForce:
             self._tier.upsert(meant)
 
     def _try_again(self, namespace: str) -> None:
-        """Put those policies of a namespace in force again that were beyond the limit: others may leave room now."""
+        """Put the policies of a namespace that exceeded the limit in force again, because others may leave room now."""
         for name in [one for one in self.admitting_no_blocks if one[0] == namespace]:
             self._put_in_force(self._naming_sources[name])
 
@@ -207,7 +207,7 @@ class NetworkPoliciesInForce:
         return [rule.index for rule in rules if rule.peers.block and self.nodes.are_in(rule.peers.block.addresses)]
 
     def with_nodes(self, policy: _Compiled) -> _Compiled:
-        """A policy that was compiled without knowing any node, as it is meant, and as the plugin enforces it."""
+        """A policy that was compiled without nodes, with the nodes that exist now, and as the plugin enforces it."""
         meant: dict[IPBlock, Addresses] = {}
 
         def addresses(block: IPBlock) -> Addresses:

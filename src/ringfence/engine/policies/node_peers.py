@@ -1,9 +1,9 @@
 """Nodes as the sources of connections: an ipBlock that contains one address of a node means the node.
 
 What a node, or a hostNetwork pod on it, sends to a pod of another node comes from whichever address the node has on the
-way there, such as that of a tunnel. Who writes an ipBlock names one of them. So, for sources, a block contains all of a
-node's addresses of a family or none: all if it contains one, none if an `except` contains the address by which the
-cluster knows the node. As destinations, addresses are what is written: each of them is somewhere to connect to.
+way there, such as that of a tunnel. The author of an ipBlock names one of them. So, for sources, a block contains all
+of a node's addresses of a family or none: all if it contains one, none if an `except` contains the address by which
+the cluster knows the node. For destinations, a block means exactly the addresses that are written.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,10 +18,10 @@ from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.intervals import Interval, Intervals
 
 _FEW: Final = 30
-"""So many ranges are looked up one by one; of more, the intersection with all addresses of nodes is faster."""
+"""Up to this number, ranges are looked up one by one; beyond, the intersection with all node addresses is faster."""
 
 _REMEMBERED: Final = 50_000
-"""The blocks for which is remembered of which nodes they contain a part: more than a policy of 1.5 MB has."""
+"""The number of blocks for which the divided nodes are cached: more than a policy of 1.5 MB has."""
 
 
 class _NodePeer(NamedTuple):
@@ -43,7 +43,7 @@ class NodePeers:
         self._partly_inside: dict[AddressRange, list[_NodePeer]] = {}
 
     def replace(self, name: str, node: Node | None) -> Addresses:
-        """Note a node, or that it is gone; returns the addresses about which blocks may say something else now."""
+        """Add, replace or remove (None) a node; returns the addresses whose blocks may now mean something else."""
         before, after = self._nodes.get(name, {}), _peers_of(node) if node else {}
         if before == after:
             return NO_ADDRESSES

@@ -1,6 +1,6 @@
-"""The peer index: of all rules of a tier, those that name one pod as a peer.
+"""The peer index: finds the rules of a tier that name one pod as a peer.
 
-"Who can reach it" asks this of every policy in the cluster. The rules are indexed by the identities that they name, so
+A list of sources asks this of every policy in the cluster. The rules are indexed by the identities that they name, so
 the answer looks only at rules that name the one pod in question, and at the few that name a large part of all pods. To
 index those as well would take rules times identities: with 1,000 cluster policies a second after each change.
 """
@@ -16,11 +16,11 @@ from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
 Place = tuple[int, str, str, int]
-"""Where a rule stands in the order of its tier: priority, name and kind of its policy, and its own index."""
+"""The position of a rule in the order of its tier: priority, name and kind of its policy, and its own index."""
 
 
 class PlacedRule(NamedTuple):
-    """A rule, the identities that its policy selects, and where it stands in the order of its tier."""
+    """A rule, the identities that its policy selects, and its position in the order of its tier."""
 
     rule: CompiledRule
     subjects: Bitset

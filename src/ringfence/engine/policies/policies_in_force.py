@@ -130,13 +130,13 @@ class PoliciesInForce:
         return self._in_force.traits
 
     def enforce(self, traits: Traits) -> None:
-        """Have all policies, also those to come, mean what a network plugin with these traits makes of them."""
+        """Evaluate all policies, present and future, as a network plugin with these traits enforces them."""
         self._in_force.enforce(traits)
         self._cluster_policies.enforce(traits)
 
     @contextmanager
     def enforcing(self, traits: Traits) -> Iterator[None]:
-        """Until the context ends, policies mean what these traits make of them."""
+        """Until the context ends, evaluate policies as a network plugin with these traits enforces them."""
         before = self.traits
         self.enforce(traits)
         try:
@@ -145,7 +145,7 @@ class PoliciesInForce:
             self.enforce(before)
 
     def means_the_same(self, traits: Traits) -> bool:
-        """Whether no question has another answer with these traits, because no policy means anything else."""
+        """Whether every question has the same answer with these traits, because every policy means the same."""
         apart = [name for name in NOT_IN_POLICIES if getattr(traits, name) != getattr(self.traits, name)]
         return not apart and not self._cluster_policies.has_any and self._in_force.means_the_same(traits)
 
@@ -165,7 +165,7 @@ class PoliciesInForce:
 
     @contextmanager
     def supposing(self) -> "Iterator[Supposition]":
-        """Yield what puts policies in force, or removes them, until the context ends, to answer "what if".
+        """Yield a `Supposition` that changes policies until the context ends, to answer "what if".
 
         Afterwards everything is as before.
         """
@@ -177,7 +177,7 @@ class PoliciesInForce:
 
     @contextmanager
     def telling_apart(self, policies: Iterable[Policy]) -> Iterator[frozenset[Identity]]:
-        """Until the context ends, pods that these policies would tell apart have different identities.
+        """Until the context ends, pods that these policies would distinguish have different identities.
 
         What holds before and after the policies are put in force is then about the same identities. The same goes for
         the policies in force that they would replace. Yields the identities that any of them selects.

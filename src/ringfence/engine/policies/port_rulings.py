@@ -30,7 +30,7 @@ _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 class _PolicyRuling(NamedTuple):
-    """The identities that the rules of one policy allow and deny a port, and all that they match: others they pass."""
+    """The identities for which the rules of a policy allow and deny a port, and all that match; the rest pass."""
 
     allow: Bitset
     deny: Bitset
@@ -75,8 +75,8 @@ class PortRulings:
     ) -> Action:
         """`on_pair`, with the version of all selections.
 
-        The first question after a change is often the only one, so only the rules up to the first that matches are
-        looked at. From the second on, the ruling for all peers is worth its time.
+        The first question after a change is often the only one, so only the rules up to the first match are evaluated.
+        From the second question on, the ruling for all peers is computed and cached.
         """
         remembered = profile.rulings(version)
         names = _own_names(profile, subject, question) if profile.port_names else _NO_NAMES
@@ -105,7 +105,7 @@ class PortRulings:
 
     def _find_on_port(self, profile: Profile, own_names: frozenset[str], question: PortQuestion) -> PackedRuling:
         if profile.denies_the_rest:
-            # Of 50,000 identities, a bitset takes 6 KB, and this is most of what a first question costs.
+            # A bitset of 50,000 identities takes 6 KB. To build it is most of the time of a first question.
             direction = profile.direction
             meant = (self._matching(direction, rule, own_names, question) for rule in profile.rules)
             return PackedRuling.allowing(reduce(or_, meant, 0))

@@ -1,7 +1,7 @@
 """Profiles: the rules of one tier for a pod in one direction, in the order in which they are evaluated.
 
-Pods that the same policies select share one profile. A pod's profiles, one for each tier that has something to say to
-it, are a *stack*: the first rule of the stack that matches decides, unless it passes the decision to the next profile.
+Pods that the same policies select share one profile. A pod's profiles, one for each tier with a policy that selects it,
+are a *stack*: the first rule of the stack that matches decides, unless it passes the decision to the next profile.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
 
 PORTS_REMEMBERED: Final = 8
-"""For so many ports rulings of a profile, or of a policy, are cached. A question about all pods needs one of each."""
+"""The number of ports whose rulings are cached, of each profile or policy. A question about all pods needs one each."""
 
 
 AddressRule = tuple[Addresses, Traffic]
@@ -31,7 +31,7 @@ class PortQuestion(NamedTuple):
 
 
 class PortRuling(NamedTuple):
-    """The identities that are allowed what a question is about, and those that are denied it; others are passed on."""
+    """The identities that are allowed, and those that are denied; the others are passed on."""
 
     allow: Bitset
     deny: Bitset
@@ -67,7 +67,7 @@ def _packed(bits: Bitset) -> bytes:
 
 
 class Profile:
-    """The policies of one tier that select a pod for one direction, in order, and what they say.
+    """The policies of one tier that select a pod for one direction, in order, and their rules.
 
     What none of the rules matches gets the action `otherwise`: NetworkPolicies deny it, for they isolate the pod; other
     kinds pass it on.
@@ -129,7 +129,7 @@ class Profile:
 
     @property
     def is_final(self) -> bool:
-        """Whether it leaves nothing to the profiles of later tiers."""
+        """Whether it passes nothing on to the profiles of later tiers."""
         if self._is_final is None:
             passes = any(step.action is Action.PASS for step in self.steps)
             self._is_final = self.otherwise is not Action.PASS and not passes
@@ -137,7 +137,7 @@ class Profile:
 
     @property
     def allows_only(self) -> bool:
-        """Whether its rules do nothing but allow: then what is allowed is their union."""
+        """Whether all its rules allow: then the allowed traffic is their union."""
         if self._allows_only is None:
             self._allows_only = all(step.action is Action.ALLOW for step in self.steps)
         return self._allows_only

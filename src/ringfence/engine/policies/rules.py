@@ -1,7 +1,7 @@
-"""Compiled policies: what every kind of policy comes down to, whatever its fields are called.
+"""Compiled policies: the common form of all kinds of policies, whatever their fields are called.
 
-A policy selects its subjects and has rules for each direction. A rule is about peers AND traffic, and says what becomes
-of what it matches. The file of each kind of policy compiles its objects into these values; everything else (rulings,
+A policy selects its subjects and has rules for each direction. A rule matches peers AND traffic, and has an action for
+what it matches. The file of each kind of policy compiles its objects into these values; everything else (rulings,
 explanations, kernel programs) reads these values only.
 """
 
@@ -91,10 +91,10 @@ _PortNames = Mapping[Direction, frozenset[PortName]]
 
 
 class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True, dict=True):
-    """A policy: its subjects, and its rules for each direction that it touches.
+    """A policy: its subjects, and its rules for each direction that it applies to.
 
-    `kind` is the key of its kind. A direction that is not a key of `rules` is not touched. `namespace` is empty for a
-    cluster-scoped policy. Of the policies of a tier whose rules are ordered, the one with the lowest `priority` comes
+    `kind` is the key of its kind. The policy does not apply to a direction that is not a key of `rules`. `namespace`
+    is empty for a cluster-scoped policy. Of the policies of a tier whose rules are ordered, the one with the lowest `priority` comes
     first, and of equal ones the first by name.
     """
 
@@ -118,12 +118,12 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
 
     @cached_property
     def order(self) -> tuple[int, str, str]:
-        """What policies of a tier are sorted by, in the order in which they are asked."""
+        """The sort key of the policies of a tier, in the order in which they are evaluated."""
         return (self.priority, self.name, self.kind)
 
     @property
     def read_facts(self) -> Sequence[ReadableFact]:
-        """All that the policy reads about pods, addresses excepted; each fact once."""
+        """All facts that the policy reads about pods, except addresses; each fact once."""
         return self._read[0]
 
     @property

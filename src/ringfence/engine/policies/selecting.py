@@ -1,7 +1,7 @@
-"""The policies of one namespace, or those of the whole cluster, by whom they select.
+"""The policies of one namespace, or those of the whole cluster, by the pods that they select.
 
-To test each policy costs least where few pods are asked about, as after a change. Where many are asked about, the
-policies of all of them are found in one pass.
+For questions about few pods, as after a change, it is cheapest to test each policy. For many pods, the policies of all
+of them are found in one pass.
 """
 
 from collections import defaultdict
@@ -13,10 +13,10 @@ from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
 _FEW: Final = 64
-"""So many questions are answered one by one before all are answered at once."""
+"""The number of questions that are answered one by one before all are answered at once."""
 
 _MOST: Final = 2_000_000
-"""So many pairs of a policy and an identity are listed at most: they take 16 MB."""
+"""The most pairs of a policy and an identity that are listed: they take 16 MB."""
 
 
 class SelectingPolicies(Generic[P]):

@@ -1,7 +1,7 @@
 """Which identities a policy's selectors select: bit operations on the inverted index.
 
-A selection is remembered until the population or the namespaces change; then it is computed again when it is next
-asked for, which costs a few bit operations for each of its terms.
+A selection is cached until the population or the namespaces change. It is then computed again when it is next needed,
+which costs a few bit operations for each of its terms.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class PodSelection(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 _Selected = PodSelection | Selector | Bitset | tuple[Block, Family]
-"""What selects pods: a selection, the namespaces that a selector matches, some namespaces, a block over one family."""
+"""The key of a cached bitset: a selection, a selector of namespaces, some namespaces, or a block over one family."""
 
 
 class Selections:
@@ -149,7 +149,7 @@ class Selections:
 
 
 class IdentitySelections:
-    """Which selections select one identity: what `Selections` says of all, found out by its labels.
+    """Which selections select one identity: as `Selections` for all identities, but by the labels of this one.
 
     Each selector is evaluated once, however many selections have it in common.
     """

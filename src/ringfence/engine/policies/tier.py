@@ -1,7 +1,7 @@
-"""One tier: all policies in force of one kind, indexed for every question that is asked of them.
+"""One tier: all policies in force of one kind, indexed for every question about them.
 
-What is the same for all kinds is here: policies come and go, pods share profiles, rules are found by the peers they
-name. What differs is in a `TierKind` and in how the kind's objects are compiled; see `network_policies`.
+What is the same for all kinds is here: policies are added and removed, pods share profiles, rules are found by their
+peers. What differs is in a `TierKind` and in how the kind's objects are compiled; see `network_policies`.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
 _Key = tuple[str, str]
-"""What a policy has alone in its namespace: the key of its kind, and its name."""
+"""What identifies a policy in its namespace: the key of its kind, and its name."""
 
 
 AddressesOfNodes = Callable[[Selector], Addresses]
@@ -141,7 +141,7 @@ class Tier(Generic[P]):
         self.version += 1
         self._versions[namespace] = self.version
 
-    # --- whom the policies select -----------------------------------------------------------------------------------
+    # --- which pods the policies select -----------------------------------------------------------------------------
 
     def profile(self, subject: Identity, direction: Direction) -> Profile | None:
         """The policies that select `subject` for a direction, as a profile; None if none does."""
@@ -181,7 +181,7 @@ class Tier(Generic[P]):
         return profile
 
     def _selecting_in(self, namespace: str) -> SelectingPolicies[P]:
-        """The policies of a namespace by whom they select; remembered as long as nothing changes."""
+        """The policies of a namespace by the pods that they select; cached until something changes."""
         version = (self._versions[namespace], self._selections.version)
         remembered = self._selecting.get(namespace)
         if remembered is None or remembered[0] != version:

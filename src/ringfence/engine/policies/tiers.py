@@ -1,4 +1,4 @@
-"""Tiers: the one place where rules become a verdict, and all that is asked about policies of whatever kind.
+"""Tiers: the one place where rules become a verdict, and the answers to all questions about policies of any kind.
 
 Policies come in tiers, evaluated one after another for each direction. A tier allows some of the traffic between a
 subject and a peer, denies some, and passes the rest on to the next tier; what no tier decides is allowed:
@@ -50,11 +50,11 @@ class TiersVersion(NamedTuple):
 
 
 BEFORE_EVERYTHING = TiersVersion((), -1)
-"""Before there was any policy."""
+"""The version before any policy was added."""
 
 
 class Tiers:
-    """All policies in force, in the order in which the tiers are asked.
+    """All policies in force, in the order in which the tiers are evaluated.
 
     The methods that answer for many at once (all peers, all subjects, all addresses) agree with `allows`, which answers
     for one pair and one port.
@@ -113,9 +113,9 @@ class Tiers:
     def stack(self, subject: Identity, direction: Direction) -> Stack:
         """The profiles that decide about a subject, in order; none if no policy selects it.
 
-        Pods that the same policies select have the very same profiles. A profile that passes nothing on is the last.
+        Pods that the same policies select have the same profile objects. A profile that passes nothing on is the last.
         """
-        # A sum of numbers that only grow is another one after any change.
+        # The numbers only grow, so their sum differs after any change.
         present = sum([tier.version for tier in self._tiers], self._selections.namespaces_version)
         known: Any = subject.cache.get(direction)
         if known is None or known[0] != present:

@@ -12,7 +12,7 @@ from ringfence.model.objects import Pod
 
 
 class AbsentPod(msgspec.Struct, frozen=True):
-    """A pod that takes no part, and why: a clause of which it is the subject."""
+    """A pod that takes no part, and the reason: a clause whose subject is the pod."""
 
     pod: Member
     reason: str

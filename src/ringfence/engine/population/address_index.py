@@ -1,6 +1,6 @@
 """Identities by address: which of them lie in a block.
 
-All pods of an identity lie in the same of the blocks that policies read, so one of their addresses stands for all. The
+All pods of an identity lie in the same of the blocks that policies read, so one of their addresses represents all. The
 identities are sorted by it, and each range of a block is a slice of them. The union of a long slice is the difference
 of two beginnings, whose unions are kept for every 64th identity.
 """

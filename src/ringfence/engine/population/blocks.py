@@ -1,8 +1,8 @@
-"""Which of many address blocks an address lies in, as the mark of the facts that it does, by one binary search.
+"""Finds the address blocks that contain an address, as the mark of these facts, by one binary search.
 
 The borders of all blocks cut the addresses of each family into cells; all addresses of a cell lie in the same blocks.
 Only the change of the mark at each border is kept. So a block costs as much as it has ranges, however many blocks lie
-around it. A block of thousands of ranges is searched by itself instead: it costs nothing before it is asked about.
+around it. A block of thousands of ranges is searched by itself instead: it costs nothing until a question needs it.
 """
 
 from bisect import bisect_right

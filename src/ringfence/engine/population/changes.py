@@ -1,7 +1,7 @@
 """Which pods and identities of a population have changed, for readers that update what they derived from it.
 
 A reader holds a `ChangeRecord` and empties it from time to time. A record that no reader holds any more is dropped:
-`ChangeRecords` refers to it weakly, so that a reader need not sign off.
+`ChangeRecords` refers to it weakly, so a reader does not have to unregister.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Who has an address that several pods claim.
+"""Which pod has an address that several pods claim.
 
 A pod keeps its addresses in its status for as long as its object exists. A finalizer, which every user who may change
 the pod can set, keeps the object for ever, while the network plugin gives the address to another pod. So neither the

@@ -63,7 +63,7 @@ class FactIndex:
                 _clear(self._ports, name, port, keep)
 
     def start_reading(self, change: ReadingChange) -> None:
-        """Index what is read newly: only of templates for which other facts hold than before."""
+        """Index facts that are read for the first time; only templates whose facts have changed need it."""
         if not change.templates:
             return
         values, names = set(change.values), set(change.names)

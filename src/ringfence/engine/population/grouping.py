@@ -199,7 +199,7 @@ class Grouping:
     def _divide(self, identity: Identity, change: BlockMarks) -> None:
         """Move the pods of an identity, which may differ in which of the changed blocks they are in.
 
-        Those stay together that most pods are like: of thousands of pods, a block may contain one.
+        The largest group stays: of thousands of pods, a block may contain one.
         """
         blocks = identity.blocks
         parts: defaultdict[Mark, defaultdict[Template, list[Member]]] = defaultdict(lambda: defaultdict(list))

@@ -11,7 +11,7 @@ from ringfence.sets.bitsets import Bitset
 
 
 class Indexes:
-    """The identities of a population, by everything that is asked about them."""
+    """The identities of a population, by everything that selections read."""
 
     def __init__(self, read_facts: ReadFacts) -> None:
         self.everyone: Bitset = 0

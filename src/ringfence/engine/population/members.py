@@ -1,4 +1,4 @@
-"""The members: which pods and workload templates take part, as pods, workloads, autoscalers and nodes come and go.
+"""The members: which pods and workload templates take part, as objects are added and removed.
 
 With `live`, a pod without an address takes no part, and no template stands for pods. Otherwise every pod takes part
 that has not ended, and the template of a workload stands for its pods if the input has none of them.
@@ -118,11 +118,11 @@ class Members:
             self.workloads.remove_autoscaler(reference)
 
     def touch_contested(self) -> None:
-        """Look again at the pods that claim one address, because a Node came or went: it decides who has it."""
+        """Record the pods that share an address as changed: which pod has it depends on which Nodes exist."""
         self._population.touch(self.directory.contested())
 
     def refresh_node(self, name: str) -> None:
-        """Give the hostNetwork pods and templates of a node, which has changed or is gone, the addresses it has now."""
+        """Give the hostNetwork pods and templates of a changed or removed node the addresses that it has now."""
         for reference in list(self._on_node.get(name, ())):
             if reference in self._on_nodes:
                 self.upsert_pod(self._on_nodes[reference])
@@ -168,7 +168,7 @@ class Members:
             self._enter(wanted)
 
     def _template(self, reference: Reference) -> Member | None:
-        """What stands for the pods of a workload; None if nothing does."""
+        """The member that stands for the pods of a workload; None if there is none."""
         workload = self.workloads.get(reference)
         if workload is None or not self.workloads.stands_for_pods(reference):
             return None

@@ -31,7 +31,7 @@ _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 POSSIBLE_POD: Final = "PossiblePod"
 POSSIBLE_PODS: Final = "PossiblePods"
-"""All pods that could exist with some labels, for which one of them stands; the name is the endpoint's text."""
+"""The kind of the reference to all possible pods with some labels; the name is the text of the endpoint."""
 """The kind in the reference of a pod that does not exist yet; its name is its labels."""
 
 
@@ -113,11 +113,11 @@ class Member(msgspec.Struct, eq=False):
     standalone: bool = False
     """Whether it is a pod without ownerReferences: with some network plugins, policies do not apply to it."""
     claim: Claim = NO_CLAIM
-    """What is known about its network: it counts only where another pod claims one of its addresses."""
+    """What is known about its network. It matters only if another pod claims one of its addresses."""
 
     @property
     def namespace(self) -> str:
-        """The namespace the pod lives in."""
+        """The namespace of the pod."""
         return self.reference.namespace
 
     @property
@@ -217,8 +217,8 @@ def member_of_workload(workload: Workload, nodes: Mapping[str, Node], *, is_seve
 def is_one_pod(a: object, b: object) -> bool:
     """Whether the two ends of a connection are one and the same pod.
 
-    A template of which several pods are made is, met at both ends, two different pods of it: what a pod sends to itself
-    is always allowed, and nobody asks for that.
+    A template of several pods at both ends means two different pods of it: a connection of a pod to itself is always
+    allowed, so a question is never about that.
     """
     return isinstance(a, Member) and a is b and not a.is_several
 
@@ -230,7 +230,7 @@ def possible_pod(namespace: str, labels: Labels) -> Member:
 
 
 def example_of_possible_pods(text: str, namespace: str, labels: Labels) -> Member:
-    """A pod that could exist, which stands for all that `text` names: policies treat them alike."""
+    """A possible pod that represents all those that `text` names: policies treat them in the same way."""
     return Member(Reference(namespace, POSSIBLE_PODS, text), None, labels, frozenset(), (), False, "", ())
 
 

@@ -28,8 +28,8 @@ class Population:
     """The pods that take part, their identities, and the facts that policies read about them.
 
     Pods that are added wait until the population is next read; then all of them are placed together. Every method and
-    property that reads places them first, so the delay shows in the time only: policies that are added meanwhile split
-    no identities, and pods with the same template are placed with two searches. Without it, adding 100,000 pods and
+    property that reads places them first, so the delay only affects the time: policies that are added before split no
+    identities, and pods with the same template are placed with two searches. Without it, adding 100,000 pods and
     10,000 policies one by one takes three to four times as long (first figure of `python -m benchmarks engine-100k`).
     """
 
@@ -62,7 +62,7 @@ class Population:
         self._grouping.discard(member)
 
     def touch(self, members: Iterable[Member]) -> None:
-        """Record pods as changed, although nothing changed that policies read: who has one of their addresses did."""
+        """Record pods as changed although no fact about them has: another pod may now have one of their addresses."""
         self._place_added()
         self._changes.note(pods=tuple(members))
 

@@ -4,8 +4,8 @@ Policies read few of the labels that pods have. A label key is indexed only whil
 a pod does not grow with the number of its labels. Facts come and go by the policy: however many facts that are, they
 cost one pass over the templates at most.
 
-And pods have few of the labels that a policy can read: it may name 80,000. A fact about a label key or a port name that
-no template has is asleep: it is only counted, until the first template with this key or name wakes it.
+Pods have few of the labels that a policy can read: it may name 80,000. A fact about a label key or a port name that
+no template has is only counted (`sleeping_facts`), until the first template has this key or name.
 """
 
 from collections import Counter, defaultdict
@@ -33,10 +33,10 @@ LabelValue = tuple[str, str | None]
 
 
 class ReadingChange(NamedTuple):
-    """What is different because facts are read, or no longer read.
+    """What changes when facts are read, or no longer read.
 
-    For the `templates` other facts hold than before. About the `values` of labels some fact is read and none was, or
-    the other way round; the same is true of the port `names`.
+    `templates` are those for which other facts hold than before. `values` are the label values about which some fact is
+    now read and none was before, or the other way round; `names` are port names of the same kind.
     """
 
     templates: Collection[Template]

@@ -6,16 +6,16 @@ from ringfence.engine.population.facts import ReadableFact
 from ringfence.engine.population.pods import PortName
 
 FactKey = str | PortName
-"""What a fact is about: a label key or a port name."""
+"""The key of a fact: a label key or a port name."""
 
 
 def key_of(fact: ReadableFact) -> FactKey:
-    """What a fact is about."""
+    """The key of a fact."""
     return fact if isinstance(fact, tuple) else fact.key
 
 
 class SleepingFacts:
-    """Facts by key. Most keys have one: it stands for itself, since a set for each of 80,000 keys would take 20 MB."""
+    """Facts by key. Most keys have one fact, kept without a set: sets for 80,000 keys would take 20 MB."""
 
     def __init__(self) -> None:
         self._by_key: dict[FactKey, ReadableFact | set[ReadableFact]] = {}
@@ -33,7 +33,7 @@ class SleepingFacts:
             self._by_key[key] = {present, fact}
 
     def discard(self, fact: ReadableFact) -> bool:
-        """Remove a fact; whether it was among these."""
+        """Remove a fact, and return whether it was among these."""
         key = key_of(fact)
         present = self._by_key.get(key)
         if isinstance(present, set):

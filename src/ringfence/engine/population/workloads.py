@@ -90,7 +90,7 @@ class Workloads:
     def limit(self, workload: Workload, reference: Reference) -> PodLimit:
         """How many pods a workload may have at the same time: as it says itself, or an autoscaler that scales it.
 
-        An autoscaler leaves a workload alone that is scaled to zero, unless its own minimum is zero. Source: Kubernetes
+        An autoscaler does not scale a workload with zero replicas, unless its own minimum is zero. Source: Kubernetes
         documentation, "Horizontal Pod Autoscaling", "Implicit maintenance-mode deactivation".
         """
         limit = workload.limit
@@ -106,7 +106,7 @@ class Workloads:
         return (namespace, name) in self._names
 
     def references(self) -> Iterator[Reference]:
-        """What names each workload that is an object of the input."""
+        """The references to all workloads that are objects of the input."""
         return iter(self._objects)
 
     def add_pod_of_known_owner(self, member: Member) -> bool:
