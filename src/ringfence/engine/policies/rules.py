@@ -94,8 +94,8 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
     """A policy: its subjects, and its rules for each direction that it applies to.
 
     `kind` is the key of its kind. The policy does not apply to a direction that is not a key of `rules`. `namespace`
-    is empty for a cluster-scoped policy. Of the policies of a tier whose rules are ordered, the one with the lowest `priority` comes
-    first, and of equal ones the first by name.
+    is empty for a cluster-scoped policy. Of the policies of a tier whose rules are ordered, the one with the lowest
+    `priority` comes first, and of equal ones the first by name.
     """
 
     policy: P
