@@ -2,7 +2,7 @@
 
 An object gets the namespace, the defaults and the name that the API server would give it, and is validated. What the
 API server would refuse stays out of the state, and becomes an error or a problem with its place. Only a policy that an
-API server has stored is never left out: what newer servers would refuse is in force there all the same.
+API server has stored is never left out: what newer servers would refuse is in force there nevertheless.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,7 +114,7 @@ class Admission:
 
     def suppose(self, loaded: "LoadedObjects") -> list[Problem]:
         """Add objects as `load` does, as if they had been applied: each replaces the one with its kind and name."""
-        # They are new to a live cluster, too: its API server has not stored them. And to replace is what is meant here.
+        # They are new to a live cluster, too: its API server has not stored them. Here replacing one is intended.
         is_live, origins = self._is_live, self._origins
         self._is_live, self._origins = False, {}
         try:

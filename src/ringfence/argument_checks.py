@@ -1,7 +1,6 @@
 """Arguments of the Python API that do not have the type that a call takes: an InputError, which says what to pass.
 
-Python would take some of them and answer another question: a list of paths has no path, and the letters of a text are a
-list of patterns.
+Python would accept some of them and answer another question: for example, a text is also a list of its letters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +11,14 @@ from ringfence.model.names import dns_label_errors
 
 
 def checked_text(name: str, value: object, such_as: str) -> str:
-    """The text; raises InputError for everything that is none."""
+    """The text; raises InputError for a value that is not a text."""
     if not isinstance(value, str):
         raise InputError(f'{name} is {value!r}: use a text such as "{such_as}"')
     return value
 
 
 def checked_namespace(value: object) -> str:
-    """The name of a namespace; raises InputError for everything that cannot be one."""
+    """The name of a namespace; raises InputError for a value that cannot be one."""
     text = checked_text("namespace", value, "prod")
     if dns_label_errors(text):
         raise InputError(f"{text!r} is not the name of a namespace: use small letters, digits and '-', such as prod")
@@ -27,7 +26,7 @@ def checked_namespace(value: object) -> str:
 
 
 def checked_path(value: object) -> str:
-    """The path; raises InputError for everything that is none."""
+    """The path; raises InputError for a value that is not a path."""
     path = fspath(value) if isinstance(value, PathLike) else value
     if isinstance(path, str):
         return path

@@ -29,7 +29,7 @@ class ClusterInput:
 
     `problems` are the problems of the input, each with file and line. An object with an error is left out; all others
     count. Only a policy that an API server has stored is never left out: what newer servers would refuse is in force
-    there all the same. `skipped` counts the objects of unsupported kinds, `unrelated` the documents without an object.
+    there nevertheless. `skipped` counts the objects of unsupported kinds, `unrelated` the documents without an object.
     Names without a namespace are looked up in `namespace`, and objects without one are put there, as by `kubectl -n`.
     """
 
@@ -80,7 +80,7 @@ class ClusterInput:
     ) -> Self:
         """A cluster from files and folders (`-` is standard input), a kustomization, and a Helm chart with `values`.
 
-        Of what is in folders, hidden folders are left out, and what matches a pattern of `exclude` by its name or path.
+        In folders, hidden folders and whatever matches a pattern of `exclude` by its name or path are left out.
         `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
         ManifestError for a path that does not exist; problems inside files are in `problems`. With `strict`, it raises
         ManifestError for the errors among them, too, each on a line with its remedy below it: then no answer can lack a
@@ -164,8 +164,8 @@ class ClusterInput:
     ) -> bool:
         """Whether files and folders are the same in two revisions, or in one and the index (None), byte for byte.
 
-        Of a kustomization and a chart that is about all files that are needed to render them. Nothing else is read; the
-        clusters of both revisions are then equal. Raises as `of_revision`.
+        For a kustomization and a chart, all files that are needed to render them are compared. Nothing else is read. If
+        they are the same, the clusters of both revisions are equal. Raises as `of_revision`.
         """
         from ringfence.sources.git import Repository
 

@@ -1,6 +1,6 @@
-"""What sources find: objects with their places, problems, and what is not read.
+"""What sources find: objects with their places, problems, and documents that are not read.
 
-Sources yield these one by one, in order; `collect` makes `LoadedObjects` of it.
+Sources yield these one by one, in order; `collect` collects them in a `LoadedObjects`.
 """
 
 from collections import Counter

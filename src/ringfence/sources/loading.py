@@ -1,4 +1,4 @@
-"""Objects of the model from documents as they are written: what is read, what is not, and what is wrong with it."""
+"""Model objects from documents as they are written: what is read, what is not, and the problems of both."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +67,7 @@ _OWN: Final = "ringfence"
 
 
 OWN_KINDS: Final = ("ReachabilityTest",)
-"""The kinds of documents that are for ringfence itself, and no objects."""
+"""The kinds of documents that are for ringfence itself, and are not Kubernetes objects."""
 
 LINT_BASELINE: Final = "LintBaseline"
 """The kind of a file of findings that do not count, which is neither an object nor a test."""

@@ -114,7 +114,7 @@ def foreign_policy(tree: Mapping[str, object], namesake: Kind, origin: Origin) -
 def misspelt(tree: Mapping[str, object], meant: Kind, origin: Origin) -> Problem:
     """The problem of an object whose kind or group does not exist, while it is clear which one was meant.
 
-    Skipping it as an object of another system would leave out a policy without a word.
+    To skip it as an object of another system would leave out a policy silently.
     """
     api_version, name = str(tree["apiVersion"]), str(tree["kind"])
     is_kind = name != meant.name
@@ -152,7 +152,7 @@ def unreadable(place: Place, code: ProblemCode, message: str, text: str, remedy:
 def kustomization(place: Place) -> Problem:
     """The problem of a kustomization beside manifests.
 
-    It says which of them are applied and what is changed in them: read as they are, they can mean something else.
+    It decides which of the manifests are applied and what is changed in them: without it they can mean something else.
     """
     message = "this is a kustomization, which has to be built: use -k FOLDER"
     return Problem(place, ProblemCode.KUSTOMIZATION, message)

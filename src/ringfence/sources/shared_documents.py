@@ -1,4 +1,4 @@
-"""Documents that several inputs have in common: each is parsed once, and its objects have their places in each input.
+"""Documents that several inputs share: each is parsed once, and its objects have their places in each input.
 
 Two revisions of a repository differ in few files. A document is known by its content, so it does not matter whether it
 has been moved to another line or file.

@@ -23,7 +23,7 @@ from ringfence.sources.cluster.kubeconfig import SelectedContext, select
 from ringfence.sources.cluster.responses import ApiStatusError
 
 _PLUGIN_TIMEOUT: Final = 60.0
-"""Seconds in which a credential plugin has to end: an agent has no terminal on which a person could log in."""
+"""Timeout of a credential plugin, in seconds: an agent has no terminal on which a person could log in."""
 
 _KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 """Probes of the kernel: a path that has broken without a FIN or RST is found after 10 + 3 * 5 = 25 seconds."""

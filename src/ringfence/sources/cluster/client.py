@@ -68,7 +68,7 @@ def _proxy(server: str, cluster: KubeconfigCluster) -> httpx2.Proxy | None:
 
 
 class _ServerName:
-    """Has the server's certificate verified by, and asked for (SNI) under, another name than the URL's host."""
+    """A transport that verifies the server's certificate for another name than the URL's host, and sends it as SNI."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -81,7 +81,7 @@ class _ServerName:
 
 
 def _headers(cluster: KubeconfigCluster, user: KubeconfigUser) -> list[tuple[bytes, bytes]]:
-    """The headers of every request, but for the one that authenticates; a name may occur several times."""
+    """The headers of every request, except the one that authenticates; a name may occur several times."""
     headers: list[tuple[str, str]] = []
     if cluster.disable_compression:
         headers.append(("Accept-Encoding", "identity"))
@@ -147,7 +147,7 @@ class _TokenFile(httpx2.Auth):
 
 
 def _bearer(token: str) -> str:
-    """Raises ValueError for a token that a header cannot hold: h11 would name the header, and not what is wrong."""
+    """Raises ValueError for a token that a header cannot hold: the error of h11 would not say what is wrong."""
     if not (token.isascii() and token.isprintable()):
         raise ValueError("the token contains characters that an HTTP header cannot hold")
     return f"Bearer {token}"

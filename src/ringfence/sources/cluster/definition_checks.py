@@ -18,7 +18,7 @@ INTERVAL: Final = 30.0
 
 
 class DefinitionChecks:
-    """Has the watches of kinds look again that the server has now."""
+    """Makes the watches of kinds that the server now has look again."""
 
     def __init__(self, watches: Iterable[Watch], api_server: ApiServer) -> None:
         self._watches = [one for one in watches if one.resource.row.is_custom]

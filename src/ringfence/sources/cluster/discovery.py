@@ -1,7 +1,7 @@
 """Which kinds of custom resources a server has, and in which versions: those that have a definition (CRD).
 
-Every user may ask this. Listing a kind that the server does not have would not tell: a user who may not list it is
-refused before the server finds that there is no such kind.
+Every user may ask for it. A list request would not tell: the server refuses a user who may not list the kind before it
+checks whether it has the kind.
 
 Source: kubernetes.io, "The Kubernetes API", "Discovery API".
 """

@@ -29,7 +29,7 @@ LAG_TIMEOUT: Final = 1.0
 
 _LONGEST_LAG_TIMEOUT: Final = 60.0
 _LISTED_FROM: Final = 3
-"""From so many times in a row on, a watch that is opened again lists first."""
+"""After this number of times in a row, a watch that is opened again lists first."""
 
 _CLIENT_LIFETIME: Final = 60.0
 """Seconds for which a client is used: then the credentials are read again."""
@@ -129,7 +129,7 @@ class FreshnessChecks:
         """When what was checked may be checked again."""
 
     def request(self, namespace: str = ALL) -> None:
-        """Have it checked whether all is known that the server has stored by now, in a namespace or in all.
+        """Request a check that everything is known which the server has stored by now, in a namespace or in all.
 
         For other threads. CaughtUp is delivered for each kind when it is. A kind without namespaces is checked whole.
         """

@@ -16,7 +16,7 @@ PAGE: Final = 500
 """Objects in one response, as kubectl asks for them."""
 
 FIRST_PAGE: Final = 50
-"""Policies in the first page of a list, of which nobody knows how large they are: at most 75 MB."""
+"""Policies in the first page of a list, whose size is not known yet: at most 75 MB."""
 
 _PAGE_BYTES: Final = 1 << 23
 """The size of pages that are aimed at. A hundred policies of 1.5 MB in one page would take 150 MB twice."""
@@ -50,7 +50,7 @@ class ApiStatus(msgspec.Struct, frozen=True):
 
 
 _PREPARED: Final = (msgspec.json.Decoder(ListPage), msgspec.json.Decoder(ApiStatus))
-"""Made before threads use these types (`model.decoding.prepare` says why)."""
+"""Decoders, made before threads use these types (`model.decoding.prepare` says why)."""
 
 
 class ApiStatusError(Exception):

@@ -1,4 +1,4 @@
-"""Faults that pass by themselves, and how long to wait until the next attempt."""
+"""Temporary faults, and how long to wait until the next attempt."""
 
 import random
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ EXPECTED: Final = (
 _FIRST_WAIT: Final = 0.1
 _LAST_WAIT: Final = 5.0
 _LONGEST_RETRY_AFTER: Final = 60.0
-"""Seconds for which a server can ask to be left alone."""
+"""The longest wait that a server can ask for, in seconds."""
 
 
 def waits() -> Iterator[float]:

@@ -1,7 +1,7 @@
 """The policies of other projects in a live cluster: those of its kinds that are recognised and not read.
 
-Most clusters have none of these kinds. Which of them there are is found by discovery, which every user may do, so that
-nobody needs permissions for kinds that his cluster does not have.
+Most clusters have none of these kinds. Discovery, which every user may use, shows which of them exist, so that nobody
+needs permissions for kinds that the cluster does not have.
 """
 
 from collections.abc import Iterator, Sequence

@@ -123,7 +123,7 @@ class Watch:
             stopped.wait(wait)
 
     def look_again(self) -> None:
-        """Have it found out whether the server has the kind now, if it did not. For other threads."""
+        """Request a check whether the server has the kind now, if it did not have it. For other threads."""
         self._look_again.set()
 
     def reopen(self, *, must_list: bool) -> bool:
@@ -140,7 +140,7 @@ class Watch:
         return True
 
     def relist(self) -> None:
-        """Have everything listed again, by a request that is yet to come. For other threads."""
+        """Request that everything is listed again. For other threads."""
         self._must_list = True
         self.look_again()
         stream = self._stream
@@ -169,7 +169,7 @@ class Watch:
             if self.is_absent:
                 self._note_absence(asked)
         except ApiStatusError as error:
-            # The server no longer knows what happened since, or has the kind no more, or by another definition.
+            # The server no longer has the events since then, no longer has the kind, or has it by another definition.
             if error.code in (httpx2.codes.GONE, httpx2.codes.NOT_FOUND):
                 self._version = ""
             raise

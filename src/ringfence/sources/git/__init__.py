@@ -1,4 +1,4 @@
-"""Manifests as a git repository has them in a revision or in its index, read without checking anything out."""
+"""Manifests in a revision or in the index of a git repository, read without checking anything out."""
 
 from ringfence.sources.git.manifests_of_revisions import StoredFiles, read_stored, stored_files
 from ringfence.sources.git.rendered_folders import RenderedFolder, Renderer, read_rendered, rendered_folder

@@ -21,7 +21,7 @@ import msgspec
 from ringfence.errors import InputError, ManifestError
 
 _SECONDS: Final = 60
-"""For a command that only looks something up."""
+"""Timeout in seconds of a command that only looks something up."""
 _PIECE: Final = 1 << 20
 _ASKED: Final = 256
 """Objects that are asked for at once. Their names, of at most 65 bytes, fit into a pipe, so neither side waits."""
@@ -184,7 +184,7 @@ class Repository:
 
 
 def _said(failed: subprocess.CompletedProcess[bytes]) -> str:
-    """What git said of a command that failed, with a remedy where the mistake is a usual one."""
+    """The error message of git for a command that failed, with a remedy for common mistakes."""
     said = failed.stderr.decode(errors="replace").strip()
     if "not a git repository" in said:
         remedy = "change to one, or compare two folders, as in `ringfence diff before/ after/`"
@@ -198,7 +198,7 @@ def commit_of(revision: str) -> str:
 
 
 def merge_base(one: str, other: str) -> str:
-    """The commit from which two revisions of the repository of the working directory come, in short."""
+    """The merge base of two revisions of the repository of the working directory, abbreviated."""
     repository = Repository()
     return repository.merge_base(repository.commit(one), repository.commit(other))[:12]
 

@@ -14,7 +14,7 @@ from ringfence.errors import InputError
 from ringfence.sources.git.repository import EntryKind, Repository, TreeEntry
 
 _MOST_LINKS = 40
-"""As many as Linux follows one after another."""
+"""The most links in a row that are followed, as in Linux."""
 _LONGEST_TARGET = 4096
 
 

@@ -1,4 +1,4 @@
-"""Archives and compressed files, by their first bytes: manifests may be in them, but they are none.
+"""Archives and compressed files, by their first bytes: they may contain manifests, but are not manifests themselves.
 
 Source: the specifications of the formats, as in the `magic` files of file(1).
 """
@@ -19,7 +19,7 @@ _FORMATS: Final = (
     (257, b"ustar", "a tar archive", "tar -xf"),
 )
 _CHARTS: Final = (".tgz", ".tar.gz")
-"""What the packages of Helm end in."""
+"""The endings of Helm packages."""
 
 
 def archive_problem(data: bytes, file: str) -> Problem | None:

@@ -22,10 +22,10 @@ from ringfence.sources.manifests.json_documents import read_json
 from ringfence.sources.shared_documents import SharedDocuments, key_of_content
 
 MAX_BYTES: Final = 1 << 29
-"""Of one file: half a gigabyte, the list of 100,000 pods."""
+"""The most bytes of one file: half a gigabyte, the list of 100,000 pods."""
 
 LFS_POINTER: Final = b"version https://git-lfs"
-"""How a file begins that Git LFS has put in place of a larger one."""
+"""The first bytes of a file that Git LFS has put in place of a larger one."""
 LFS_MESSAGE: Final = "Git LFS keeps its content elsewhere: this is a pointer to it"
 
 # The modules for YAML are imported where they are used: most clusters come as JSON, which needs none of them.

@@ -1,6 +1,6 @@
-"""The contents of the files that were read: what was written in them, beyond the objects, and how it is encoded.
+"""The contents of the files that were read: their whole text, beyond the objects, and how it is encoded.
 
-Comments, and the text around a mistake, are in no object. What has been read from standard input cannot be read again.
+Objects do not contain comments, or the text around a mistake. Standard input cannot be read a second time.
 """
 
 import sys
@@ -16,7 +16,7 @@ from ringfence.sources.manifests.content import MAX_BYTES
 from ringfence.sources.manifests.paths import STANDARD_INPUT
 
 STANDARD_INPUT_NAME: Final = "STDIN"
-"""What places call standard input."""
+"""The name of standard input in places."""
 
 _PIECE: Final = 1 << 24
 _ENCODINGS: Final = ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"), (BOM_UTF8, "utf-8"), (b"", "utf-8"))
@@ -25,7 +25,7 @@ _ENCODINGS: Final = ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"), (
 class FileText(msgspec.Struct, frozen=True):
     """The text of a file, as the lines and columns of places count it, and how it was encoded.
 
-    `is_exact` is false if some bytes were no text: they would be lost if the text were written.
+    `is_exact` is false if some bytes were not text: they would be lost if the text were written.
     """
 
     text: str
@@ -47,7 +47,7 @@ class FileText(msgspec.Struct, frozen=True):
 
 
 class FileContents:
-    """Reads files, each of them once, and keeps what was in them. `replaced` stands in place of what files hold."""
+    """Reads files, each of them once, and keeps their contents. `replaced` has other contents for some files."""
 
     def __init__(self, replaced: Mapping[str, bytes] | None = None) -> None:
         self._data = dict(replaced or {})

@@ -1,4 +1,4 @@
-"""The bytes of a file as UTF-8, read as kubectl reads them, and what to say of those that are not.
+"""The bytes of a file as UTF-8, read as kubectl reads them, and the problems of those that are not UTF-8.
 
 kubectl decodes UTF-16 with a byte order mark, which PowerShell writes, and replaces each byte that is not UTF-8 by
 U+FFFD. It knows no other encoding: UTF-32 is UTF-16 with null characters to it, which YAML does not allow.
@@ -58,7 +58,7 @@ def without_stray_bytes(data: bytes, file: str, line: int) -> tuple[bytes, list[
 
 
 _START: Final = 1 << 13
-"""How much of a file shows in which encoding it is."""
+"""The number of bytes from which the encoding of a file is guessed."""
 
 
 def _looks_like_utf16(data: bytes) -> bool:

@@ -23,7 +23,7 @@ from ringfence.sources.object_problems import kustomization
 from ringfence.sources.shared_documents import SharedDocuments
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
-"""What a file in a folder must end in; a file that is named itself may end in anything."""
+"""The endings of files that are read in a folder; a file that is named itself may have any ending."""
 
 _UNREADABLE: Final = {
     errno.EACCES: "give yourself the right to read it (chmod), or leave it out",
@@ -103,7 +103,7 @@ def _read_all(
         if file not in named and (kind := _irregular(file)):
             if is_searched:
                 continue
-            # Reading a pipe that nobody writes to waits for ever. One that is named is meant to be read: `-f <(...)`.
+            # A read from a pipe without a writer waits for ever. A pipe that is named is meant to be read: `-f <(...)`.
             message, remedy = f"{kind}, not a file: not read", "move it out of the folder, or name it with -f"
             yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
             continue
@@ -152,7 +152,7 @@ _IRREGULAR: Final = (
 
 
 def _irregular(file: str) -> str:
-    """What a path is that is neither a file nor a folder; empty if it is one, or cannot be looked at."""
+    """The kind of a path that is neither a file nor a folder; empty if it is one, or if its type cannot be read."""
     try:
         mode = Path(file).stat().st_mode
     except OSError:
@@ -161,7 +161,7 @@ def _irregular(file: str) -> str:
 
 
 def _size(file: str) -> int:
-    """In bytes; a pipe has none before it is read."""
+    """The size in bytes; that of a pipe is 0 before it is read."""
     try:
         return 0 if file == STANDARD_INPUT else Path(file).stat().st_size
     except OSError:

@@ -66,7 +66,7 @@ def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, N
 
 
 class _NotJson(Exception):
-    """From here on a text is not JSON: its rest, the line and the column where that starts, and what is wrong in it."""
+    """The rest of a text that is not JSON, the line and the column where it starts, and the error."""
 
     def __init__(self, rest: str, line: int, column: int, error: json.JSONDecodeError) -> None:
         super().__init__(str(error))
@@ -151,8 +151,8 @@ def _values_in_a_row(text: str) -> Iterator[tuple[int, int, bytes]]:
 class _Columns:
     """The columns of offsets in a text, each of which is behind the one before.
 
-    Only the text in between is looked at: in a list of 100 MB that is a single line, each policy would otherwise take
-    as long as everything before it.
+    Only the text in between is searched. In a list of 100 MB on a single line, each policy would otherwise take as long
+    as everything before it.
     """
 
     def __init__(self, text: bytes, first: Column) -> None:
@@ -220,7 +220,7 @@ def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> It
 
 
 def _without_places(text: bytes, head: _Head, kind: Kind | None, origin: Origin) -> Manifest | None:
-    """The object, if it is one that needs no places: not a policy, and nothing wrong with it."""
+    """The object, if it needs no places: it is not a policy, and has no problem."""
     if kind is None or kind.is_policy or head.api_version in kind.removed:
         return None
     try:

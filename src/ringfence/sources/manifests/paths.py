@@ -1,7 +1,7 @@
 """The paths of `-f`: lists, patterns, and what a walk through folders leaves out.
 
-A path that exists is taken as it is. Otherwise commas separate paths, and a pattern stands for the files that match it,
-as kubectl takes them where the shell has left it alone. kubectl also reads from URLs; ringfence does not: an answer
+A path that exists is used as it is. Otherwise commas separate paths, and a pattern means the files that match it, as in
+kubectl if the shell has not expanded it. kubectl also reads from URLs; ringfence does not: an answer
 depends on files that are there, and nothing is fetched from elsewhere.
 
 Source: `k8s.io/cli-runtime/pkg/resource`, `FilenameParam` and `expandIfFilePattern`.

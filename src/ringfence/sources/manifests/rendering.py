@@ -1,7 +1,7 @@
-"""Manifests that another program makes: kustomizations by `kubectl` or `kustomize`, charts by `helm`.
+"""Manifests that another program renders: kustomizations by `kubectl` or `kustomize`, charts by `helm`.
 
-What is rendered of a revision may be hostile. The program then sees nothing of the user's: it has an environment of its
-own, in which there is no configuration, no plugin, no git, and no way to a network.
+The files of a revision may be hostile. The program therefore runs in an environment of its own, without the user's
+configuration, without plugins and git, and without access to a network.
 """
 
 import shutil

@@ -67,7 +67,7 @@ def resolve_tagged(text: str, tag: str) -> Scalar:
 
 
 def key_text(value: object) -> str:
-    """The JSON key that a value makes: `yes:` is the key `true`. Raises ValueError for what makes none."""
+    """The JSON key for a value: `yes:` is the key `true`. Raises ValueError for a value that cannot be a key."""
     match value:
         case None:
             raise ValueError("unsupported map key: null")
@@ -82,7 +82,7 @@ def key_text(value: object) -> str:
 
 @lru_cache(1 << 12)
 def plain_key(text: str) -> str:
-    """The JSON key that a plain scalar without a tag makes. Raises ValueError for what makes none."""
+    """The JSON key for a plain scalar without a tag. Raises ValueError for a scalar that cannot be a key."""
     return key_text(resolve(text))
 
 

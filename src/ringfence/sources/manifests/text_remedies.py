@@ -1,7 +1,7 @@
-"""How a text that is not YAML or JSON is mended: one sentence by the lines where the parser stopped, or by its message.
+"""How to correct a text that is not YAML or JSON: one sentence, by the lines where the parser stopped or its message.
 
-A parser says what it expected and where it gave up, which is often some lines behind the mistake. So lines above are
-looked at, too: the next one for what stops a parser at once, all for what it takes for something else.
+A parser reports what it expected and where it stopped, which is often some lines after the mistake. So the lines above
+are examined as well: the line directly above for mistakes that stop a parser at once, and all lines for the others.
 """
 
 import re
@@ -14,7 +14,7 @@ from ringfence.model.templates import template_remedy
 
 
 def text_remedy(text: str, line: int, message: str, first_line: int = 1) -> str:
-    """How to mend a text in which a parser has found an error, with this message, in `line`, which counts from 0.
+    """How to correct a text in which a parser has found an error, with this message, in `line`, which counts from 0.
 
     `first_line` is the line of the file in which the text begins. Empty where the remedy cannot be known.
     """
@@ -39,7 +39,7 @@ def text_remedy(text: str, line: int, message: str, first_line: int = 1) -> str:
 
 
 def _code(line: str) -> str:
-    """A line without its comment, in which no character matters."""
+    """A line without its comment."""
     return re.sub(r"(^|\s)#.*", "", line).rstrip("\r")
 
 
@@ -111,7 +111,7 @@ _OF_A_LINE: Final[tuple[Callable[[str], str], ...]] = (
     _two_colons,
     _reserved,
 )
-"""They are asked in this order, each about the line of the error and the one above it.
+"""They are tried in this order, each on the line of the error and the line above it.
 
 An alias and a variable are not among them: in the line above they may be right.
 """
@@ -154,7 +154,7 @@ def _colon(here: str, above: str) -> str:
     for line in (here, above):
         if found := _BARE_WORD.fullmatch(line):
             return f"write a colon after `{found[1]}`"
-    return "indent this line like the fields beside it: the line above has its value already"
+    return "indent this line like the fields beside it: the line above already has its value"
 
 
 _CLOSE_BRACKETS: Final = "close each { with } and each [ with ], with commas in between"

@@ -50,7 +50,7 @@ class _Text:
         for key, event in self._builder.duplicates:
             part = self._shifted(self._builder.positions.range(event.start_mark, event.end_mark))
             yield duplicate_key(key, Place.of(self._origin.file, part))
-        # The builder calls back and so refers to this object: without this, both wait for the garbage collector, with
+        # The builder refers to this object by its callback: without this, both wait for the garbage collector, with
         # the text and all that is known of its places.
         del self._builder
         return self._documents

@@ -36,12 +36,12 @@ from ringfence.sources.loading import DEEPEST_FIELD
 from ringfence.sources.manifests.scalars import Scalar, key_text, plain_key, resolve, resolve_tagged
 
 MAX_DEPTH: Final = 200
-"""Mappings and lists inside each other."""
+"""The most levels of mappings and lists inside each other."""
 MAX_ALIASED: Final = 1_000_000
-"""The most values that all aliases of a text together may stand for."""
+"""The most values that all aliases of a text together may expand to."""
 
 Value = Any
-"""What JSON can say: dicts, lists and scalars."""
+"""A JSON value: dicts, lists and scalars."""
 
 Event = Any
 """An event of the parser; its type stubs know neither that all have marks nor which have anchors."""
