@@ -52,7 +52,7 @@ def test_what_another_policy_also_says_is_equal_without_it() -> None:
 
 
 def test_one_that_would_take_too_long_to_compare_counts_as_different(monkeypatch: pytest.MonkeyPatch) -> None:
-    policies = list(Cluster.load("docs/web-twice.yaml").state.tiers.policies())
+    policies = list(Cluster.load("docs/examples/web-twice.yaml").state.tiers.policies())
     removals = [one for policy in policies for one in mutants_of(policy) if one.text in REMOVALS]
     assert any(map(EqualMeanings(policies).is_equal, removals))
     monkeypatch.setattr(equal_meanings, "_STEPS", 1)
