@@ -29,6 +29,7 @@ from tests.semantics.objects import (
     Object,
     admits,
     block,
+    container_port,
     key_of,
     labelled,
     namespace,
@@ -108,6 +109,18 @@ def test_a_deny_of_pods_holds_inside_the_addresses_that_a_network_policy_allows(
     program = program_for(tiered_cluster_of([SERVER, FRIEND, front, allowed]).state)
     assert not reaches(program, ("10.0.0.2", "fd00::2")[index])
     assert reaches(program, OUTSIDE[index])
+
+
+@pytest.mark.parametrize(("first", "behind", "passing"), [("deny", "allow", False), ("allow", "deny", True)])
+def test_a_rule_by_port_name_decides_in_its_place_among_rules_by_number(first: str, behind: str, passing: bool) -> None:
+    """The destination has the number of the name."""
+    friend = pod("x/friend", {"app": "friend"}, addresses=["10.0.0.2"], ports=[container_port("http", 80)])
+    for_names, by_number = [port("http")], [port(80, to=81)]
+    for one, other in ((for_names, by_number), (by_number, for_names)):
+        rules = [acting(first, FRIENDS, ports=one), acting(behind, FRIENDS, ports=other)]
+        program = program_for(tiered_cluster_of([SERVER, friend, tier_policy(FRONT, "a", egress=rules)]).state)
+        (_, source), (_, destination) = parse_address("10.0.0.1"), parse_address("10.0.0.2")
+        assert passes(program, Packet(Family.IPV4, source, destination, 6, 80)) is passing
 
 
 def test_protocols_without_ports_are_denied_by_rules_about_all_traffic_only() -> None:
