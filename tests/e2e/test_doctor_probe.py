@@ -7,10 +7,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ringfence.doctor.probe.ground import ground
+from ringfence.errors import LiveClusterError
+from ringfence.sources.cluster import ApiServer, create_object
+
 from .agents import agents
 from .doctor_kubelet import kubelet
 from .doctor_runs import namespaces_of_experiments, prove, start_doctor
-from .world import World
+from .world import CONTROL_PLANE, World
 
 
 def test_nodes_with_an_agent_enforce_and_one_without_does_not(tended: World, tmp_path: Path) -> None:
@@ -65,4 +71,25 @@ def test_ctrl_c_removes_everything(tended: World) -> None:
         running.until(lambda: process.poll() is not None)
         process.communicate()
     assert process.returncode == 130
+    assert not namespaces_of_experiments(tended)
+
+
+@pytest.mark.parametrize("cut_off", [KeyboardInterrupt(), LiveClusterError("the connection was lost")])
+def test_a_namespace_whose_creation_is_cut_off_is_removed(
+    tended: World, monkeypatch: pytest.MonkeyPatch, cut_off: BaseException
+) -> None:
+    """The server has created it, and its answer never comes."""
+
+    def create_and_lose_the_answer(*arguments: Any) -> None:
+        create_object(*arguments)
+        raise cut_off
+
+    monkeypatch.setattr("ringfence.doctor.probe.ground.create_object", create_and_lose_the_answer)
+    api_server = ApiServer(None, str(tended.control_plane.kubeconfig))
+    with (
+        tended.inside(CONTROL_PLANE),
+        pytest.raises((KeyboardInterrupt, LiveClusterError)),
+        ground(api_server, "ringfence-doctor-00000000", "00000000"),
+    ):
+        pytest.fail("the namespace is not known to exist")
     assert not namespaces_of_experiments(tended)

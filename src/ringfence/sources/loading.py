@@ -90,6 +90,11 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield Problem(origin.at(), code, message, remedy=remedy_of(Mistake(code, "", tree)))
         return
     api_version, name = tree.get("apiVersion"), tree.get("kind")
+    if is_list(name) and not isinstance(tree.get("items"), list | None):
+        place = msgspec.structs.replace(origin, fields=fields()).at("items")
+        message = f"items: a list of objects is expected here, not {_named(tree['items'])}"
+        yield Problem(place, ProblemCode.NOT_AN_OBJECT, message, remedy="write a dash before each object")
+        return
     if str(api_version).startswith(_KUSTOMIZE_GROUP) and name in ("Kustomization", "Component"):
         yield kustomization(origin.at())
         return
@@ -240,4 +245,6 @@ def _named(tree: object) -> str:
             return "a number or a boolean"
         case str():
             return "a text"
+        case dict():
+            return "a mapping"
     return "nothing"

@@ -231,6 +231,10 @@ spec:
         ("\napiVersion:v1\nkind:Pod", "f.yaml:2: error: an object is expected here, not a text"),
         ("kind: List\nitems: [on]", "f.yaml:2: error: an object is expected here, not a number or a boolean"),
         (
+            "apiVersion: v1\nkind: List\nitems: {a: b}",
+            "f.yaml:3: error: items: a list of objects is expected here, not a mapping",
+        ),
+        (
             "apiVersion: v1\nkind: NetworkPolicy\nmetadata: {name: a}",
             'f.yaml:1: error: NetworkPolicy a: no matches for kind "NetworkPolicy" in version "v1" '
             "(it is in networking.k8s.io/v1)",

@@ -182,18 +182,23 @@ class Ground:
 
 @contextmanager
 def ground(api_server: ApiServer, name: str, run: str) -> Iterator[Ground]:
-    """A new namespace for an experiment, which is removed at the end, however that comes. Raises Refused."""
+    """A new namespace for an experiment, which is removed at the end, however that comes. Raises Refused.
+
+    That is so too if a signal or a lost connection cuts off the answer of the server, which may have created it.
+    """
+    place, is_refused = Ground(api_server, name, run), False
     try:
-        with api_server.client() as client:
-            create_object(client, _NAMESPACES, namespace(name, run))
-    except ApiStatusError as error:
-        raise Refused(f"Namespace {name}: {error}") from None
-    place = Ground(api_server, name, run)
-    try:
+        try:
+            with api_server.client() as client:
+                create_object(client, _NAMESPACES, namespace(name, run))
+        except ApiStatusError as error:
+            is_refused = True
+            raise Refused(f"Namespace {name}: {error}") from None
         yield place
     finally:
         place.end()
-        remove(api_server, [name])
+        if not is_refused:
+            remove(api_server, [name])
 
 
 def leftovers(api_server: ApiServer) -> list[str]:
