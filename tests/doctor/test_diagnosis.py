@@ -169,3 +169,34 @@ def test_an_inconclusive_answer_names_the_experiment() -> None:
     for objects, is_named in (([node("a", kubelet="v1.34.0-eks-1")], True), ([node("a")], False)):
         observed = seen(objects)
         assert ("ringfence doctor --probe" in doctor_text(report(observed, diagnose(observed)))) is is_named
+
+
+_POLICIES_IMAGE = "registry.k8s.io/networking/kube-network-policies:v0.9.2"
+
+
+@pytest.mark.parametrize(
+    ("owner", "established"),
+    [
+        (daemon_set("kindnet", container("kindnet-cni", "kindest/kindnetd:v20250512-df8de77b")), "continue"),
+        (daemon_set("kube-network-policies", container("kube-network-policies", _POLICIES_IMAGE)), "cut"),
+        (
+            daemon_set(
+                "kube-network-policies", container("kube-network-policies", _POLICIES_IMAGE, "--strict-mode=false")
+            ),
+            "continue",
+        ),
+        (
+            daemon_set(
+                "kube-flannel",
+                container("kube-flannel", "ghcr.io/siderolabs/flannel:v0.28.0"),
+                container("kube-network-policies", _POLICIES_IMAGE, "--strict-mode=false"),
+            ),
+            "continue",
+        ),
+    ],
+)
+def test_the_strict_mode_of_kube_network_policies_is_read_where_it_is_built_in_too(
+    owner: Object, established: str
+) -> None:
+    [plugin] = diagnose(seen([node("a"), owner, pod_of(owner, "a")])).plugins
+    assert plugin.traits.chosen["established"].trait.value == established

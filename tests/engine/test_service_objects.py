@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ringfence.engine.population import Namespaces, Reference
 from ringfence.engine.service_objects import ServiceObjects
-from ringfence.model.metadata import ObjectMeta
+from ringfence.model.metadata import ObjectMeta, ServiceMeta
 from ringfence.model.services import SERVICE_NAME_LABEL, EndpointSlice, Service
 
 NAMESPACES = ["shop", "bank"]
@@ -55,7 +55,7 @@ def test_a_namespace_of_a_service_is_known() -> None:
 
 
 def _service(namespace: str, name: str) -> Service:
-    return Service(metadata=ObjectMeta(name=name, namespace=namespace))
+    return Service(metadata=ServiceMeta(name=name, namespace=namespace))
 
 
 def _slice(namespace: str, name: str, of: str | None) -> EndpointSlice:

@@ -9,7 +9,7 @@ from tests.model.artificial_kind import CLUSTER_POLICY, ClusterPolicy, ClusterPo
 from ringfence.model.decoding import UnknownField, decode, decode_json, unknown_fields
 from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, Kind, KindTable, in_namespace, kind_of, namespace_of
-from ringfence.model.metadata import NodeMeta, ObjectMeta, PolicyMeta
+from ringfence.model.metadata import NodeMeta, ObjectMeta, PolicyMeta, ServiceMeta
 from ringfence.model.objects import WORKLOAD_KINDS, Namespace, NetworkPolicy, Node, Pod, Workload
 from ringfence.model.services import Service
 
@@ -75,7 +75,7 @@ def test_the_kinds_of_kubernetes() -> None:
     [
         (Pod(ObjectMeta("a", "shop")), "Pod", "shop"),
         (Pod(ObjectMeta("a")), "Pod", "default"),
-        (Service(ObjectMeta("a", "shop")), "Service", "shop"),
+        (Service(ServiceMeta("a", "shop")), "Service", "shop"),
         (Workload("Deployment", ObjectMeta("a", "shop")), "Deployment", "shop"),
         (Workload("CronJob", ObjectMeta("a")), "CronJob", "default"),
         (NetworkPolicy(PolicyMeta("a", "shop")), "NetworkPolicy", "shop"),

@@ -5,7 +5,7 @@ import pytest
 
 from ringfence.errors import LiveClusterError
 from ringfence.model.kinds import KINDS
-from ringfence.model.metadata import ObjectMeta
+from ringfence.model.metadata import ObjectMeta, ServiceMeta
 from ringfence.model.objects import Namespace, Pod
 from ringfence.model.origin import Origin
 from ringfence.model.services import Service
@@ -111,7 +111,7 @@ def test_what_has_become_of_single_objects_is_taken_once(changes: LiveChanges) -
     "event",
     [
         pytest.param(Unreadable("Pod", "shop", "web", "no"), id="an object that cannot be decoded"),
-        pytest.param(Page("Service", [Service(ObjectMeta(name="s", namespace="shop"))]), id="a first list"),
+        pytest.param(Page("Service", [Service(ServiceMeta(name="s", namespace="shop"))]), id="a first list"),
         pytest.param(
             Upserted(Undecoded.of(POLICY, "shop", "np", b'{"spec": {"podSelector": 1}}')), id="a policy of another type"
         ),

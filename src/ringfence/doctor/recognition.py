@@ -84,6 +84,7 @@ def _of_flannel(observed: Observed, daemon_set: DaemonSet) -> Sighting:
         shown_by=shown_by,
         nodes=nodes,
         version=image_version([addition.image]),
+        settings=WITH_POLICIES.settings(observed, daemon_set) if WITH_POLICIES.settings else {},
         unproven=missing_evidence(observed, WITH_POLICIES, daemon_set),
     )
 

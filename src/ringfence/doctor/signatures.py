@@ -88,6 +88,17 @@ def _kube_router_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[
     return {key: value for key in known if container and (value := container.flag(key)) is not None}
 
 
+def _kube_network_policies_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str]:
+    container = daemon_set.container("kube-network-policies")
+    value = container.flag("strict-mode") if container else None
+    return {} if value is None else {"strict-mode": value}
+
+
+def _kindnet_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str]:
+    """Kindnet has what enforces built in, and turns its strict mode off."""
+    return {"strict-mode": "false"}
+
+
 def _aws_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str]:
     """The agent that enforces is a container of `aws-node`; it does nothing without its flag."""
     agent = daemon_set.container("aws-eks-nodeagent") or daemon_set.container("aws-network-policy-agent")
@@ -129,6 +140,7 @@ WITH_POLICIES: Final = Signature(
     daemon_sets=("kube-network-policies",),
     images=("kube-network-policies",),
     container="kube-network-policies",
+    settings=_kube_network_policies_settings,
 )
 
 SIGNATURES: Final = (
@@ -181,6 +193,7 @@ SIGNATURES: Final = (
         daemon_sets=("kindnet",),
         images=("kindnet",),
         container="kindnet-cni",
+        settings=_kindnet_settings,
         refine=_refine_kindnet,
     ),
     WITH_POLICIES,

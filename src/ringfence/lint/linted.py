@@ -276,6 +276,12 @@ class Linted:
                 by_label.setdefault(label, []).append(labelled)
         return everything, by_label
 
+    def has_its_own_resolver(self, pod: Member) -> bool:
+        """Whether the template of a pod names its DNS servers itself: one may be a sidecar of the pod."""
+        workload = self._workloads.get(self.state.workload(pod))
+        spec = workload.template.spec if workload else None
+        return spec is not None and spec.dns_policy == "None"
+
     def workloads_in(self, namespace: str) -> Iterator[tuple[Reference, Workload]]:
         """The workloads of a namespace, by kind and name."""
         return ((one, workload) for one, workload in self._workloads.items() if one.namespace == namespace)

@@ -40,6 +40,12 @@ class NodeMeta(ObjectMeta, frozen=True, rename="camel"):
     annotations: Labels | None = None
 
 
+class ServiceMeta(ObjectMeta, frozen=True, rename="camel"):
+    """The metadata of a Service: its annotations say how a load balancer leads to the pods."""
+
+    annotations: Labels | None = None
+
+
 class PolicyMeta(msgspec.Struct, frozen=True, rename="camel"):
     """The metadata of a policy: what `kubectl describe` prints, too."""
 

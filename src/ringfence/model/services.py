@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.metadata import Int32, Labels, ObjectMeta
+from ringfence.model.metadata import Int32, Labels, ObjectMeta, ServiceMeta
 
 
 class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
@@ -67,7 +67,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, rename="camel"):
 class Service(msgspec.Struct, frozen=True, rename="camel"):
     """A Service; policies never name one."""
 
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: ServiceMeta = ServiceMeta()
     spec: ServiceSpec = ServiceSpec()
     status: ServiceStatus = ServiceStatus()
 

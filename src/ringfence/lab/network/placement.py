@@ -28,7 +28,7 @@ from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork
 from ringfence.lab.network.pod_ranges import PodRanges, check_pods_are_in_ranges, ranges_of
 from ringfence.lab.network.topology import DNS_SERVICE, IPAddress, IPNetwork
 from ringfence.model.kinds import namespace_of
-from ringfence.model.metadata import NodeMeta, ObjectMeta, OwnerReference
+from ringfence.model.metadata import NodeMeta, ObjectMeta, OwnerReference, ServiceMeta
 from ringfence.model.node_addresses import FLANNEL_BACKEND
 from ringfence.model.objects import (
     Container,
@@ -136,7 +136,7 @@ class Placement:
             return
         ports = tuple(ServicePort(53, protocol.lower(), protocol) for protocol in ("UDP", "TCP"))
         spec = ServiceSpec(ports=ports, selector=_DNS_LABELS)
-        self._state.upsert(Service(ObjectMeta(name, namespace), spec))
+        self._state.upsert(Service(ServiceMeta(name, namespace), spec))
         containers = (Container(tuple(ContainerPort(53, port.name, port.protocol) for port in ports)),)
         self._state.upsert(Pod(ObjectMeta(_DNS_POD, namespace, labels=_DNS_LABELS), PodSpec(containers)))
         self.added_pods = (f"{namespace}/{_DNS_POD}",)

@@ -2,7 +2,8 @@
 
 A pod whose egress is isolated needs a rule for the DNS server, too. Without one it resolves no name, and the other
 rules are of no use to clients that connect by name. It is found for policies with a rule to pods, if no rule at all
-allows UDP 53 (or 5353, the port of OpenShift's DNS pods) to anybody. Rules to addresses alone need no names.
+allows UDP 53 (or 5353, the port of OpenShift's DNS pods) to anybody. Rules to addresses alone need no names. Workloads
+with `dnsPolicy: None` are left out: their resolver may be in the pod.
 
 Remedy: allow UDP and TCP 53 to the pods with `k8s-app: kube-dns` in `kube-system`, for all pods of the namespace.
 
@@ -121,6 +122,32 @@ spec:
   policyTypes: [Egress]
 ```
 
+Silent, for the resolver is a container of the pod:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      dnsPolicy: None
+      dnsConfig: {nameservers: [127.0.0.1]}
+      containers: [{name: a, image: a}, {name: resolver, image: unbound}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {}}]
+    ports: [{port: 443}]
+```
+
 Silent, for the cache on the node answers at this address:
 
 ```yaml
@@ -160,8 +187,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
     for policy in linted.policies:
         if any(rule.peers.everyone or rule.peers.selections for rule in policy.rules.get(Direction.EGRESS, ())):
             blocked = [one for one in linted.identities_of(policy.subject) if not _may_ask(linted, one)]
-            if blocked:
-                yield _hit(linted, policy, [pod for identity in blocked for pod in identity.pods()])
+            pods = [pod for identity in blocked for pod in identity.pods() if not linted.has_its_own_resolver(pod)]
+            if pods:
+                yield _hit(linted, policy, pods)
 
 
 def _may_ask(linted: Linted, pod: Identity) -> bool:

@@ -2,7 +2,8 @@
 
 A Service of type `LoadBalancer` or `NodePort` leads to pods of any node. With `externalTrafficPolicy: Cluster`, which
 is the default, the node that a client comes to passes the connection on with its own address, so that the pod never
-sees that of the client, and an `ipBlock` of clients admits nobody.
+sees that of the client, and an `ipBlock` of clients admits nobody. Load balancers of AWS that lead to the addresses of
+pods pass no node: nothing is said of them.
 
 Remedy: set `externalTrafficPolicy: Local` in the Service.
 
@@ -64,6 +65,32 @@ apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
 spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for the load balancer of AWS leads to the pods, and not to nodes:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+  annotations: {service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -156,11 +183,20 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.lint.written import WrittenRule, rules_in_force
 from ringfence.model.kinds import namespace_of
+from ringfence.model.metadata import NO_LABELS
 from ringfence.model.policies import Direction
 from ringfence.model.services import Service, ServicePort
 from ringfence.sets.addresses import Addresses
 
 _TYPES: Final = ("LoadBalancer", "NodePort")
+_LEADS_TO_PODS: Final = {
+    "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
+    "service.beta.kubernetes.io/aws-load-balancer-type": "nlb-ip",
+}
+"""Annotations with which a load balancer leads to the addresses of pods.
+
+Source: documentation of the AWS Load Balancer Controller, "Network Load Balancer".
+"""
 _Behind = dict[Member, list[tuple[Service, ServicePort]]]
 
 
@@ -189,10 +225,16 @@ def _behind(linted: Linted) -> _Behind:
     found: _Behind = defaultdict(list)
     for service in linted.services:
         spec = service.spec
-        if spec.type in _TYPES and spec.external_traffic_policy != "Local" and spec.selector:
+        passes_nodes = spec.type in _TYPES and not _leads_to_pods(service)
+        if passes_nodes and spec.external_traffic_policy != "Local" and spec.selector:
             for pod in selected_members(linted.state, service):
                 found[pod] += [(service, port) for port in spec.ports or ()]
     return found
+
+
+def _leads_to_pods(service: Service) -> bool:
+    annotations = service.metadata.annotations or NO_LABELS
+    return any(annotations.get(key) == value for key, value in _LEADS_TO_PODS.items())
 
 
 def _first(linted: Linted, rule: WrittenRule, behind: _Behind) -> tuple[Service, Member] | None:
