@@ -9,14 +9,10 @@ from typing import Any
 
 import pytest
 
-from ringfence.doctor.probe.ground import ground
-from ringfence.errors import LiveClusterError
-from ringfence.sources.cluster import ApiServer, create_object
-
 from .agents import agents
 from .doctor_kubelet import kubelet
 from .doctor_runs import namespaces_of_experiments, prove, start_doctor
-from .world import CONTROL_PLANE, World
+from .world import World
 
 
 def test_nodes_with_an_agent_enforce_and_one_without_does_not(tended: World, tmp_path: Path) -> None:
@@ -74,22 +70,27 @@ def test_ctrl_c_removes_everything(tended: World) -> None:
     assert not namespaces_of_experiments(tended)
 
 
-@pytest.mark.parametrize("cut_off", [KeyboardInterrupt(), LiveClusterError("the connection was lost")])
-def test_a_namespace_whose_creation_is_cut_off_is_removed(
-    tended: World, monkeypatch: pytest.MonkeyPatch, cut_off: BaseException
-) -> None:
+_CUT_OFF = """
+import ringfence.doctor.probe.ground as ground
+from ringfence.cli import main
+from ringfence.errors import LiveClusterError
+create = ground.create_object
+def create_and_lose_the_answer(*arguments):
+    create(*arguments)
+    raise {cut_off}
+ground.create_object = create_and_lose_the_answer
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "code"), [("KeyboardInterrupt", 130), ("LiveClusterError('the connection was lost')", 2)]
+)
+def test_a_namespace_whose_creation_is_cut_off_is_removed(tended: World, cut_off: str, code: int) -> None:
     """The server has created it, and its answer never comes."""
-
-    def create_and_lose_the_answer(*arguments: Any) -> None:
-        create_object(*arguments)
-        raise cut_off
-
-    monkeypatch.setattr("ringfence.doctor.probe.ground.create_object", create_and_lose_the_answer)
-    api_server = ApiServer(None, str(tended.control_plane.kubeconfig))
-    with (
-        tended.inside(CONTROL_PLANE),
-        pytest.raises((KeyboardInterrupt, LiveClusterError)),
-        ground(api_server, "ringfence-doctor-00000000", "00000000"),
-    ):
-        pytest.fail("the namespace is not known to exist")
+    program = ("-c", _CUT_OFF.format(cut_off=cut_off))
+    with kubelet(tended) as running, start_doctor(tended, "--probe", "--on", "n1", program=program) as process:
+        running.until(lambda: process.poll() is not None)
+        _, messages = process.communicate()
+    assert process.returncode == code, messages
     assert not namespaces_of_experiments(tended)
