@@ -267,12 +267,12 @@ class ClusterInput:
         return self
 
     def follow(self, changed: Sequence[Object], removed: Sequence[tuple[str, str, str]], origin: Origin) -> bool:
-        """Take in what has become of single objects of a live cluster, so that it is as if it had been listed now.
+        """Apply changes of single objects of a live cluster: the result is the same as if it were listed now.
 
-        `removed` are kinds, namespaces and names. False if that cannot be told from these objects alone: the cluster
-        has to be read again, and this one is of no use any more. It is so for an object with a problem, whose problem
-        may be over, for one of a kind whose custom resources are kept as they are stored, for one with annotations that
-        suppress findings, and for the last object of a namespace that no Namespace defines.
+        `removed` are kinds, namespaces and names. False if these objects are not enough to know the result: the cluster
+        must then be loaded again, and this one must not be used any more. This is so for an object with a problem,
+        which the change may solve, for a custom resource that is kept as it is stored, for an object with annotations
+        that suppress findings, and for the last object of a namespace that no Namespace defines.
         """
         if not self._can_follow(changed, removed):
             return False
@@ -284,7 +284,7 @@ class ClusterInput:
         return not any(self._admission.replace(Manifest(one, origin)) for one in changed)
 
     def _can_follow(self, changed: Iterable[Object], removed: Iterable[tuple[str, str, str]]) -> bool:
-        """Whether what has become of some objects is all that has to be known of them."""
+        """Whether the changes of these objects are enough to know the result."""
         names = [(kind_of(one), namespace_of(one), one.metadata.name) for one in changed]
         with_problems = {one.object for one in self.problems}
         return not (
@@ -296,7 +296,7 @@ class ClusterInput:
         )
 
     def _is_defined(self, namespace: str) -> bool:
-        """Whether a namespace stays if objects in it are removed; so does the place of what is in none."""
+        """Whether a namespace still exists when objects in it are removed; true for objects without a namespace."""
         return not namespace or self._state.namespaces.is_defined(namespace)
 
     def policies(self) -> list[NetworkPolicy]:

@@ -118,7 +118,7 @@ def test_a_trait_that_is_not_listed_changes_nothing(objects: list[Object], plugi
 
 
 def test_a_cluster_that_answers_as_a_plugin_is_not_asked_what_one_changes() -> None:
-    with pytest.raises(InputError, match="answers as a network plugin already"):
+    with pytest.raises(InputError, match="already answers as a plugin enforces policies"):
         Cluster().as_enforced_by("calico").affected_by("cilium")
 
 
