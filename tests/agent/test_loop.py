@@ -275,7 +275,8 @@ class TestLogging:
                 agent.enforce(*listing(*BOTH, HERE, CLOSED))
                 for _ in range(3):
                     assert not agent.passes()
-                eventually(lambda: denials_in(agent.log.getvalue()) == 3)
+                # On a busy machine, a client sends its packet again.
+                eventually(lambda: denials_in(agent.log.getvalue()) >= 3)
 
     @in_own_network
     def test_a_packet_that_cannot_be_explained_stops_nothing(self) -> None:

@@ -60,7 +60,7 @@ def test_a_table_is_repaired_while_the_loop_is_busy() -> None:
             let_go.set()
             agent.finish_events()
         # Nothing passes as soon as the table is there again, and the repair counts when all is as it was.
-        eventually(lambda: agent.metric("ringfence_repairs_total") == 1)
+        eventually(lambda: agent.metric("ringfence_repairs_total") >= 1)
 
 
 @in_own_network
@@ -195,6 +195,6 @@ def test_without_the_process_the_thread_repairs_and_the_log_says_so(monkeypatch:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
         agent.await_log("may be back later, for no process stands by: [Errno 2] No such file or directory")
         nft("flush ruleset")
-        eventually(lambda: agent.metric("ringfence_repairs_total") == 1)
+        eventually(lambda: agent.metric("ringfence_repairs_total") >= 1)
         assert not agent.passes()
         assert agent.metric("ringfence_failures_total", stage="standby") >= 1
