@@ -93,7 +93,7 @@ class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
     init_containers: tuple[Container, ...] | None = None
     host_network: bool | None = None
     node_name: str | None = None
-    dns_policy: str | None = None
+    dns_policy: str | None = "ClusterFirst"  # the default of the API server, so that files and the server say the same
 
 
 class PodIP(msgspec.Struct, frozen=True):
