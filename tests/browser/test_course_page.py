@@ -80,7 +80,8 @@ def test_each_lesson_is_played_to_its_goal_one_after_another(page: Page) -> None
 
 
 def focused(page: Page) -> str:
-    return str(page.evaluate("document.activeElement.textContent || document.activeElement.getAttribute('aria-label')"))
+    """The name of what has the focus; an editor has its text inside as well."""
+    return str(page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent"))
 
 
 def tab_to(page: Page, name: str) -> None:
