@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from tests.semantics.judges import cluster_of
 
+from ringfence.analysis.possible import Counterexample
+from ringfence.engine.possible import ExactAddress
 from ringfence.lint import FindingLevel, LintFinding
 
 Object = dict[str, Any]
@@ -31,8 +33,15 @@ def is_confirmed(objects: Iterable[Object], finding: LintFinding) -> bool:
     before = list(objects)
     here, there = cluster_of(before), cluster_of(without(before, finding))
     if finding.rule in IN_EVERY_CLUSTER:
-        return not here.diff(there)
+        difference = here.diff(there)
+        return not difference or (finding.rule == "RF119" and _is_about_one_of_several_addresses(difference.example))
     return list(here.connections(pods=True)) == list(there.connections(pods=True))
+
+
+def _is_about_one_of_several_addresses(example: Counterexample | None) -> bool:
+    """Whether nothing changes but for a node with several addresses, of which RF119 does not speak."""
+    ends = (example.connection.source, example.connection.destination) if example else ()
+    return any(isinstance(end, ExactAddress) and bool(end.other_addresses) for end in ends)
 
 
 def without(objects: Iterable[Object], finding: LintFinding) -> list[Object]:

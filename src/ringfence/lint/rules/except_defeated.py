@@ -2,7 +2,8 @@
 
 Peers, rules and policies add up. What `except` leaves out of one peer is not denied: it is only not allowed by that
 peer. If another peer, rule or policy for the same pods allows all of it, `except` has no effect. A peer that allows
-only a part of it is not a finding: it is an exception that was meant.
+only a part of it is not a finding: it is an exception that was meant. A node with several InternalIPs, of which two
+peers leave out different ones, is not looked at: an `except` with one of them leaves out the whole node as a source.
 
 Remedy: write the same `except` in the other peer, or remove it here.
 
