@@ -104,7 +104,6 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             directives_of,
             read_baseline,
             read_configuration,
-            with_chart_sources,
             without_baseline,
             without_earlier,
         )
@@ -126,7 +125,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         if since is not None:
             earlier = since.lint(settings=settings, configuration=wanted, today=today)
             found = without_earlier(found, earlier, since.revision or "the earlier cluster")
-        return with_chart_sources(found, self._contents)
+        return found
 
     def connections(
         self,

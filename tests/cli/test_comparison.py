@@ -64,6 +64,18 @@ def test_an_error_in_one_of_the_two_makes_it_unusable(tmp_path: Path) -> None:
     assert run("equivalent", BEFORE, str(tmp_path), "--ignore-errors").exit_code == 1
 
 
+def test_a_problem_that_both_have_is_printed_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "broken.yaml").write_text(Path(BEFORE).read_text().replace("8443", "84430"))
+    (tmp_path / "b" / "more.yaml").write_text("a: [\n")
+    result = run("equivalent", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (result.exit_code, result.stderr.count("84430")) == (2, 1)
+    assert result.stderr.count(f"  only in {tmp_path / 'b'}\n") == 1
+    problems = json.loads(run("equivalent", str(tmp_path / "a"), str(tmp_path / "b"), "-o", "json").stdout)["problems"]
+    assert [one.get("side") for one in problems] == [None, "after"]
+
+
 def test_json_has_the_labels_of_the_counterexample() -> None:
     found = json.loads(run("equivalent", BEFORE, ONE_DASH, "-o", "json").stdout)
     assert found["outcome"] == "fails"

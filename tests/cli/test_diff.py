@@ -239,6 +239,56 @@ def test_branches_without_a_common_commit_are_refused_with_the_remedy(repository
     assert (result.exit_code, "fetch more history" in result.stderr) == (2, True)
 
 
+BROKEN = DB.replace("name: db,", "name: broken,").replace("3306", "99999")
+
+
+def test_a_problem_of_both_revisions_is_printed_once_and_one_of_a_single_revision_with_its_name(
+    repository: GitRepository,
+) -> None:
+    repository.write("k8s/kept.yaml", BROKEN)
+    repository.write("k8s/gone.yaml", "a: [\n")
+    repository.commit()
+    repository.write("k8s/kept.yaml", f"# one line more\n{BROKEN}")
+    repository("rm", "-q", "k8s/gone.yaml")
+    repository.write("k8s/new.yaml", "kind: NetworkPolicy\nb: [\n")
+    repository.commit()
+    result = run("HEAD~1..HEAD", "-f", "k8s")
+    assert [line for line in result.stderr.splitlines() if ": error: " in line or "only in" in line] == [
+        next(line for line in result.stderr.splitlines() if line.startswith("HEAD~1:k8s/gone.yaml:")),
+        "  only in HEAD~1",
+        next(line for line in result.stderr.splitlines() if line.startswith("HEAD:k8s/kept.yaml:12: ")),
+        next(line for line in result.stderr.splitlines() if line.startswith("HEAD:k8s/new.yaml:")),
+        "  only in HEAD",
+    ]
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].count("kept.yaml") == 1
+    printed = json.loads(run("HEAD~1..HEAD", "-f", "k8s", "-o", "json").stdout)
+    assert fits(printed, strict(schema("diff")))
+    assert [(one["file"], one.get("side")) for one in printed["problems"]] == [
+        ("HEAD~1:k8s/gone.yaml", "before"),
+        ("HEAD:k8s/kept.yaml", None),
+        ("HEAD:k8s/new.yaml", "after"),
+    ]
+    comment = run("HEAD~1..HEAD", "-f", "k8s", "-o", "markdown").stdout
+    assert (comment.count("kept.yaml"), comment.count("(only in HEAD~1)")) == (1, 1)
+    in_tree = run("HEAD", "-f", "k8s")
+    assert (in_tree.stderr.count(": error: "), "only in" in in_tree.stderr) == (2, False)
+    assert "2 errors in the input" in run("HEAD", "-f", "k8s", "--strict").stderr
+
+
+def test_a_problem_of_both_folders_is_printed_once(tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, "all.yaml", WORKLOADS, DB, BROKEN)
+        written(tmp_path / name, "list.yaml", "- 1\n")
+    result = run(tmp_path / "before", tmp_path / "after")
+    assert result.stderr.count(": error: ") == 1
+    assert result.stderr.count("skipped 1 document without a Kubernetes object") == 1
+    (tmp_path / "after" / "list.yaml").unlink()
+    said = f"{tmp_path / 'before'}: skipped 1 document without a Kubernetes object\n"
+    assert run(tmp_path / "before", tmp_path / "after").stderr.count(said) == 1
+
+
 def test_revisions_with_the_same_files_are_not_read(repository: GitRepository) -> None:
     repository.write("k8s/broken.yaml", "a: [\n")
     repository.commit()

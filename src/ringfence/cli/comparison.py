@@ -9,7 +9,7 @@ import msgspec
 from ringfence.analysis.possible import Comparison, Counterexample, Outcome, end_name, objects_of
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_context
-from ringfence.cli.diff_sides import READING_OPTIONS, ComparedInput
+from ringfence.cli.diff_sides import READING_OPTIONS, ComparedInput, read_both
 from ringfence.cli.inputs import Inputs, leave
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_answer, print_document, print_message
@@ -48,16 +48,16 @@ class TwoInputs(msgspec.Struct, frozen=True):
         Raises InputError if both are the standard input, and click.UsageError if not two are named.
         """
         first, second = self._sides()
-        one, other = first.inputs.cluster(), second.inputs.cluster()
+        one, other, problems = read_both(first, second)
         found = relation(one, other, names=(first.name, second.name))
         if self.lab and found.counterexample:
             found = _in_laboratory(found, found.counterexample)
-        problems = [*one.problems, *other.problems]
         if self.output == "json":
             print_document(comparison_json(found, problems))
         else:
             print_answer(comparison_text(found))
-        leave(problems, _EXIT_CODES[found.outcome], ignore_errors=self.ignore_errors)
+        input_problems = [one.problem for one in problems]
+        leave(input_problems, _EXIT_CODES[found.outcome], ignore_errors=self.ignore_errors)
 
     def _sides(self) -> tuple[ComparedInput, ComparedInput]:
         """The two inputs. Raises click.UsageError if the arguments and options do not name two."""

@@ -11,7 +11,7 @@ import msgspec
 from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import DiffInputs, diff_options
-from ringfence.cli.diff_sides import ComparedInput
+from ringfence.cli.diff_sides import ComparedInput, read_both
 from ringfence.cli.inputs import leave
 from ringfence.cli.terminal import (
     check_not_a_terminal,
@@ -22,7 +22,7 @@ from ringfence.cli.terminal import (
     terminal_width,
 )
 from ringfence.cluster import Cluster
-from ringfence.model.problems import Problem
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.render.differences import (
     closing_sentence,
     difference_annotations,
@@ -136,23 +136,24 @@ def diff(
     if (output == "text" and not quiet) or no_assumptions:
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")
-    leave(problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=inputs.ignore_errors)
+    input_problems = [one.problem for one in problems]
+    leave(input_problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=inputs.ignore_errors)
 
 
 class _ReadDifference(msgspec.Struct, frozen=True):
     """What the change does, and the problems of both inputs, whose clusters are None where their files are the same."""
 
     difference: ClusterDifference
-    problems: Sequence[Problem] = ()
+    problems: Sequence[ComparedProblem] = ()
     clusters: tuple[Cluster, Cluster] | None = None
 
 
 def _compared(first: ComparedInput, second: ComparedInput) -> _ReadDifference:
     if first.has_same_files(second):
         return _ReadDifference(SAME_FILES)
-    before, after = first.inputs.cluster(), second.inputs.cluster()
+    before, after, problems = read_both(first, second)
     found = before.diff(after, names=(first.name, second.name))
-    return _ReadDifference(found, [*before.problems, *after.problems], (before, after))
+    return _ReadDifference(found, problems, (before, after))
 
 
 def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, second: str) -> str:

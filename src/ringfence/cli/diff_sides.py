@@ -4,17 +4,20 @@
 """
 
 from copy import deepcopy
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 import msgspec
 
 from ringfence.cli import progress
-from ringfence.cli.inputs import Inputs
+from ringfence.cli.inputs import Inputs, refuse_errors
+from ringfence.cli.terminal import print_message
 from ringfence.cli.what_if import enforced, supposed
 from ringfence.cluster import Cluster
+from ringfence.model.compared_problems import ComparedProblem, ProblemsOfSide, compared_problems
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.render.differences import ComparedSide
+from ringfence.render.problems import compared_problem_text
 from ringfence.shared_input import SharedInput
 from ringfence.sources.git import commit_of
 from ringfence.trait_files import plugin_traits
@@ -60,9 +63,7 @@ class SideInputs(Inputs, frozen=True):
     def _listed(self) -> Cluster:
         """The live cluster. It is listed once: what happens in between would look like a part of what is supposed."""
         if self.listed:
-            cluster = deepcopy(self.listed[0])
-            cluster.problems = []
-            return cluster
+            return deepcopy(self.listed[0])
         cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
         self.listed.append(deepcopy(cluster) if self.plugin else cluster)
         return cluster
@@ -141,6 +142,45 @@ class ComparedInput(msgspec.Struct, frozen=True):
     def has_same_files(self, other: "ComparedInput") -> bool:
         """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""
         return isinstance(self.inputs, RevisionInputs) and self.inputs.has_same_files(other.inputs)
+
+    def problems(self, cluster: Cluster, other: "ComparedInput") -> ProblemsOfSide:
+        """The problems of this input, and what its places begin with that those of the other one do not."""
+        return ProblemsOfSide(self.name, cluster.problems, self._folder(other))
+
+    def _folder(self, other: "ComparedInput") -> str:
+        if isinstance(self.inputs, RevisionInputs):
+            return f"{self.inputs.revision or ''}:"
+        paths = self.described().paths
+        return paths[0] if len(paths) == 1 and paths != other.described().paths else ""
+
+
+class ComparedClusters(NamedTuple):
+    """Two clusters, and the problems of both inputs, each once."""
+
+    first: Cluster
+    second: Cluster
+    problems: list[ComparedProblem]
+
+
+def read_both(first: ComparedInput, second: ComparedInput) -> ComparedClusters:
+    """The clusters of both inputs. Their problems, and what was skipped, are printed on stderr, each once.
+
+    Raises InputError for an error in either with `--strict`, and for `--strict` together with `--ignore-errors`.
+    """
+    first.inputs.check_strictness()
+    clusters = first.inputs.read(), second.inputs.read()
+    remarks = [list(one.inputs.remarks(cluster)) for one, cluster in zip((first, second), clusters, strict=True)]
+    if remarks[0] != remarks[1]:
+        remarks = [
+            [f"{one.name}: {text}" for text in texts] for one, texts in zip((first, second), remarks, strict=True)
+        ]
+    for text in dict.fromkeys([*remarks[0], *remarks[1]]):
+        print_message(text)
+    problems = compared_problems(first.problems(clusters[0], second), second.problems(clusters[1], first))
+    for one in problems:
+        print_message(compared_problem_text(one))
+    refuse_errors((one.problem for one in problems), strict=first.inputs.strict)
+    return ComparedClusters(*clusters, problems)
 
 
 READING_OPTIONS: Final = (

@@ -1,7 +1,7 @@
 """The input options that all commands share: where objects come from, named as in kubectl."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os.path import isdir
 from typing import Final, NoReturn
 
@@ -77,23 +77,34 @@ class Inputs(msgspec.Struct, frozen=True):
         InputError for an error in the input with `--strict`, if it reports, and for `--strict` together with
         `--ignore-errors`.
         """
-        if self.strict and self.ignore_errors:
-            raise InputError("--strict and --ignore-errors contradict each other: use one of them")
+        self.check_strictness()
         is_plain = server_version is None and contents is None and not service_users
         cluster = self.read() if is_plain else self._read(server_version, contents, service_users=service_users)
+        for remark in self.remarks(cluster):
+            print_message(remark)
+        if report:
+            for problem in cluster.problems:
+                print_message(problem_text(problem))
+            refuse_errors(cluster.problems, strict=self.strict)
+        return cluster
+
+    def check_strictness(self) -> None:
+        """Raise InputError for options that contradict each other."""
+        if self.strict and self.ignore_errors:
+            raise InputError("--strict and --ignore-errors contradict each other: use one of them")
+
+    def remarks(self, cluster: Cluster) -> Iterator[str]:
+        """What is said of the cluster beside its problems: what was skipped, and that nothing was read."""
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
-            print_message(f"skipped objects of unsupported kinds: {kinds}")
+            yield f"skipped objects of unsupported kinds: {kinds}"
         if cluster.unrelated:
             documents = "1 document" if cluster.unrelated == 1 else f"{cluster.unrelated} documents"
-            print_message(f"skipped {documents} without a Kubernetes object")
+            yield f"skipped {documents} without a Kubernetes object"
         if not (cluster.has_objects or cluster.problems or self.is_live):
             is_flat = not self.recursive and any(map(isdir, self.filenames))
             deeper = "; -R also reads the folders inside" if is_flat else ""
-            print_message(f"no Kubernetes object was read from {self._source}: is it the right file or folder?{deeper}")
-        if report:
-            self._report(cluster)
-        return cluster
+            yield f"no Kubernetes object was read from {self._source}: is it the right file or folder?{deeper}"
 
     def read(self) -> Cluster:
         """The cluster of the files, or without any of the API server."""
@@ -136,12 +147,12 @@ class Inputs(msgspec.Struct, frozen=True):
         except NoKubeconfigError as error:
             raise InputError(f"{error}, or read manifests with -f instead of a cluster") from None
 
-    def _report(self, cluster: Cluster) -> None:
-        for problem in cluster.problems:
-            print_message(problem_text(problem))
-        errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)
-        if errors and self.strict:
-            raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")
+
+def refuse_errors(problems: Iterable[Problem], *, strict: bool) -> None:
+    """Raise InputError for errors in the input, with --strict."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    if errors and strict:
+        raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")
 
 
 def leave(problems: Iterable[Problem], exit_code: int, *, ignore_errors: bool) -> NoReturn:

@@ -94,10 +94,11 @@ def fixed(
 
 def _report(found: FixedInput, verb: str) -> None:
     for one in found.applied:
-        print_message(one_line(f"{verb} {one.place}: {one.rule} {one.name}, {one.object}"))
+        print_message(one_line(f"{verb} {one.place.file_and_line}: {one.rule} {one.name}, {one.object}"))
     for refused in found.refused:
         one = refused.finding
-        print_message(one_line(f"not fixed {one.place}: {one.rule} {one.name}, {one.object}: {refused.reason}"))
+        head = f"not fixed {one.place.file_and_line}: {one.rule} {one.name}, {one.object}"
+        print_message(one_line(f"{head}: {refused.reason}"))
     if not found.is_finished:
         print_message("more could be fixed: run it again")
     if found.unsafe:

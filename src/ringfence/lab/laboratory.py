@@ -111,7 +111,7 @@ class Laboratory:
             try:
                 self.cluster.upsert(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             except InputError as error:
-                invalid.append(f"{manifest.origin.at()}: {error}")
+                invalid.append(f"{manifest.origin.at().file_and_line}: {error}")
                 concern = KINDS.of(manifest.object).may_concern_policies
                 found.append(
                     Problem(

@@ -18,7 +18,6 @@ from ringfence.lint.findings import (
 from ringfence.lint.fixing import FixedInput, RefusedFix, fix, text_diff
 from ringfence.lint.linted import Linted
 from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_page
-from ringfence.lint.rendered import with_chart_sources
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
 from ringfence.lint.rules import ABOUT_SUPPRESSIONS, RULES
 from ringfence.lint.running import chosen_rules, find_mistakes, known_words, named_rules
@@ -63,7 +62,6 @@ __all__ = [
     "rule_text",
     "rules_page",
     "text_diff",
-    "with_chart_sources",
     "without_baseline",
     "without_earlier",
 ]

@@ -42,7 +42,6 @@ class LintFinding(msgspec.Struct, frozen=True):
     written to change no verdict. `fingerprint` stays the same while lines and items around the mistake move
     (`lint/fingerprints.py`). An `is_input_error` cannot be suppressed: what it is about is missing from the answer.
     `pods` are the pods that it is about and their workloads, whose annotations may suppress it.
-    `source` is the file that what is at its place was rendered from, if that says so; it need not exist.
     """
 
     rule: str
@@ -59,7 +58,6 @@ class LintFinding(msgspec.Struct, frozen=True):
     fingerprint: str = ""
     is_input_error: bool = False
     pods: tuple[str, ...] = ()
-    source: str = ""
 
 
 def name_of_reference(reference: Reference) -> str:

@@ -20,13 +20,11 @@ from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.posture import isolation_coverage
 from ringfence.lint.premises import Basis, Withheld, doubtful, undecided_everywhere
-from ringfence.lint.rendered import kustomize_source
 from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
 from ringfence.lint.texts import bounded
 from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
-from ringfence.model.metadata import NO_LABELS
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, Severity
 
@@ -114,7 +112,6 @@ def _finding(
         pods=tuple(
             sorted({name_of_reference(one) for pod in hit.pods for one in (pod.reference, linted.state.workload(pod))})
         ),
-        source=kustomize_source(policy.metadata.annotations or NO_LABELS, place),
     )
     return found, content(found, value_at(documents[id(policy)], hit.path))
 

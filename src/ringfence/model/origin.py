@@ -21,7 +21,9 @@ class Range(msgspec.Struct, frozen=True, order=True):
 class Place(msgspec.Struct, frozen=True, order=True):
     """A line of a file, and where it is known the range of characters that starts in it.
 
-    Lines and columns count from 1 as in `Range`; 0 means that they are not known. In text a place is `file:line`.
+    Lines and columns count from 1 as in `Range`; 0 means that they are not known. `rendered_from` is the file that what
+    is there was rendered from, if the input says so; it need not exist. In text a place is `file:line`, followed by
+    that file.
     """
 
     file: str
@@ -29,11 +31,12 @@ class Place(msgspec.Struct, frozen=True, order=True):
     column: int = 0
     end_line: int = 0
     end_column: int = 0
+    rendered_from: str = ""
 
     @classmethod
-    def of(cls, file: str, part: Range) -> "Place":
+    def of(cls, file: str, part: Range, rendered_from: str = "") -> "Place":
         """The place of a part of a file."""
-        return cls(file, part.line, part.column, part.end_line, part.end_column)
+        return cls(file, part.line, part.column, part.end_line, part.end_column, rendered_from)
 
     @property
     def range(self) -> Range | None:
@@ -41,13 +44,23 @@ class Place(msgspec.Struct, frozen=True, order=True):
         return Range(self.line, self.column, self.end_line, self.end_column) if self.column else None
 
     @property
+    def without_columns(self) -> "Place":
+        """The line alone."""
+        return Place(self.file, self.line, rendered_from=self.rendered_from)
+
+    @property
     def last_line(self) -> int:
         """The last line with a character of it: a block of YAML ends at the beginning of the line behind it."""
         is_behind = self.end_column == 1 and self.end_line > self.line
         return max(self.line, self.end_line - is_behind)
 
-    def __str__(self) -> str:
+    @property
+    def file_and_line(self) -> str:
+        """`file:line`, as the first word of a message, where editors look for it."""
         return f"{self.file}:{self.line}" if self.line else self.file
+
+    def __str__(self) -> str:
+        return f"{self.file_and_line}, from {self.rendered_from}" if self.rendered_from else self.file_and_line
 
 
 class FieldRanges(msgspec.Struct, frozen=True):
@@ -72,23 +85,31 @@ class Origin(msgspec.Struct, frozen=True):
 
     `line` is where the object starts. `fields` maps the paths of the fields inside it (`spec.ingress[0].from[1]`, and
     `spec.podSelector.matchLabels.app` for a label) to their ranges; the empty path is the object as a whole. `document`
-    counts the documents of a file from 0. A live object has the API server as its file, and no lines.
+    counts the documents of a file from 0. A live object has the API server as its file, and no lines. `rendered_from`
+    is as in `Place`.
     """
 
     file: str
     line: int = 0
     document: int = 0
     fields: Mapping[str, FieldRanges] = {}
+    rendered_from: str = ""
 
     def at(self, path: str = "") -> Place:
         """The place of the field at `path`, or of the nearest field around it whose place is known."""
         field = self._nearest(path)
-        return Place.of(self.file, field.whole) if field else Place(self.file, self.line)
+        if field is None:
+            return Place(self.file, self.line, rendered_from=self.rendered_from)
+        return self.place_of(field.whole)
 
     def key_at(self, path: str) -> Place:
         """The place of the key of the field at `path`; otherwise as `at`."""
         field = self.fields.get(path)
-        return Place.of(self.file, field.key) if field and field.key else self.at(path)
+        return self.place_of(field.key) if field and field.key else self.at(path)
+
+    def place_of(self, part: Range) -> Place:
+        """The place of a part of the file that is in the document."""
+        return Place.of(self.file, part, self.rendered_from)
 
     def _nearest(self, path: str) -> FieldRanges | None:
         while path not in self.fields:

@@ -94,7 +94,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         subject = f"{self.object}: " if self.object else ""
-        return f"{self.place}: {self.severity}: {subject}{self.message}"
+        return f"{self.place.file_and_line}: {self.severity}: {subject}{self.message}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"

@@ -18,10 +18,10 @@ from ringfence.analysis.possible import Comparison, Counterexample, Outcome, Rel
 from ringfence.analysis.questions import Answer
 from ringfence.engine.population import NAME_LABEL
 from ringfence.engine.possible import ExactPod, PossibleConnection, Role
-from ringfence.model.problems import Problem
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.render.answers import explanation, sides_json
 from ringfence.render.formats import Json, document_json, one_line
-from ringfence.render.problems import problem_json
+from ringfence.render.problems import compared_problem_json
 from ringfence.sets.addresses import address_text
 
 
@@ -88,7 +88,7 @@ def _side(name: str, answer: Answer) -> Iterator[str]:
     yield from (f"  {line}".rstrip() for line in reasons if line)
 
 
-def comparison_json(comparison: Comparison, problems: Iterable[Problem] = ()) -> str:
+def comparison_json(comparison: Comparison, problems: Iterable[ComparedProblem] = ()) -> str:
     """The outcome, the counterexample and what each set says of it as JSON; `problems` are those of both inputs."""
     written: Json = {
         "relation": comparison.relation.value.replace(" ", "-"),
@@ -97,7 +97,7 @@ def comparison_json(comparison: Comparison, problems: Iterable[Problem] = ()) ->
         "second": comparison.second.name,
         "counterexample": _counterexample_json(comparison.counterexample) if comparison.counterexample else None,
         "unknown": list(comparison.unknown),
-        "problems": [problem_json(problem) for problem in problems],
+        "problems": [compared_problem_json(problem) for problem in problems],
     }
     if comparison.is_proven:
         written["provenByKernel"] = True

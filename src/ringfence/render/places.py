@@ -11,7 +11,14 @@ def place_text(place: Place | None) -> str:
 
 def place_json(place: Place | None) -> Json:
     """The file and the line, as keys beside others; none without a place."""
-    return {"file": place.file, "line": place.line} if place else {}
+    if place is None:
+        return {}
+    return {"file": place.file, "line": place.line, **rendered_json(place)}
+
+
+def rendered_json(place: Place) -> Json:
+    """The file that what is at a place was rendered from, as a key beside others; none if the input does not say it."""
+    return {"renderedFrom": place.rendered_from} if place.rendered_from else {}
 
 
 def line_json(place: Place | None) -> Json:

@@ -2,16 +2,27 @@
 
 from collections.abc import Iterable
 
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem
 from ringfence.model.text_edits import TextEdit
 from ringfence.render.formats import Json, document_json
+from ringfence.render.places import rendered_json
 
 
 def problem_text(problem: Problem) -> str:
-    """A problem in one line, with its place, and its remedy in a second one; further lines are indented, too."""
-    lines = [str(problem), *([f"remedy: {problem.remedy}"] if problem.remedy else [])]
+    """A problem in one line, with its place; what it was rendered from and its remedy follow in indented lines."""
+    source = problem.place.rendered_from
+    lines = [str(problem), *([f"rendered from: {source}"] if source else [])]
+    if problem.remedy:
+        lines.append(f"remedy: {problem.remedy}")
     return "\n".join(lines).replace("\n", "\n  ")
+
+
+def compared_problem_text(compared: ComparedProblem) -> str:
+    """As `problem_text`, with the input that alone has the problem in a line of its own."""
+    text = problem_text(compared.problem)
+    return f"{text}\n  only in {compared.only_in}" if compared.only_in else text
 
 
 def problems_json(problems: Iterable[Problem]) -> str:
@@ -26,6 +37,7 @@ def problem_json(problem: Problem) -> Json:
         "severity": str(problem.severity),
         "file": problem.place.file,
         **_range(problem.place),
+        **rendered_json(problem.place),
         "object": problem.object,
         "message": problem.message,
     }
@@ -34,6 +46,12 @@ def problem_json(problem: Problem) -> Json:
     if problem.fix:
         written["fix"] = edit_json(problem.fix)
     return written
+
+
+def compared_problem_json(compared: ComparedProblem) -> Json:
+    """A problem of two inputs as JSON; it has a `side` if one of them alone has it."""
+    side: Json = {"side": "after" if compared.is_of_second else "before"} if compared.only_in else {}
+    return {**problem_json(compared.problem), **side}
 
 
 def edit_json(edit: TextEdit) -> Json:

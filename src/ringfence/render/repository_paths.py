@@ -42,15 +42,15 @@ class RepositoryPaths(msgspec.Struct, frozen=True, dict=True):
         path = Path(normpath(Path.cwd() / file))
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else shown_path(file)
 
-    def of_place(self, place: Place, source: str = "") -> tuple[str, bool]:
+    def of_place(self, place: Place) -> tuple[str, bool]:
         """The file of a place, and whether the place is a line of that file.
 
         What a kustomization was built from has no lines that one could look at: it is the kustomization as a whole. It
-        is empty for what is in no file: standard input and live clusters. `source` is the file that it was rendered
-        from, if that is known; it counts if it exists.
+        is empty for what is in no file: standard input and live clusters. The file that it was rendered
+        from counts if it exists.
         """
-        if source and Path(source).is_file():
-            return self.of(source), False
+        if place.rendered_from and Path(place.rendered_from).is_file():
+            return self.of(place.rendered_from), False
         is_kept = place.file.endswith(_KUSTOMIZED) or Path(place.file).is_file()
         return self._of_input(place.file) if is_kept else ("", False)
 

@@ -46,6 +46,7 @@ from ringfence.sources.object_problems import (
     refusal_problem,
     wrong_type,
 )
+from ringfence.sources.rendered import with_kustomize_origin
 
 DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
@@ -89,6 +90,7 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         message = f"an object is expected here, not {_named(tree)}"
         yield Problem(origin.at(), code, message, remedy=remedy_of(Mistake(code, "", tree)))
         return
+    origin = with_kustomize_origin(origin, tree)
     api_version, name = tree.get("apiVersion"), tree.get("kind")
     if is_list(name) and not isinstance(tree.get("items"), list | None):
         place = msgspec.structs.replace(origin, fields=fields()).at("items")

@@ -78,10 +78,12 @@ def _moved(document: _Document, start: Origin) -> Iterator[Found]:
         match one:
             case Manifest(origin=origin):
                 fields = ShiftedFields(origin.fields, lines) if lines and origin.fields else origin.fields
-                moved = Origin(start.file, origin.line + lines, origin.document + documents, fields)
+                moved = Origin(
+                    start.file, origin.line + lines, origin.document + documents, fields, origin.rendered_from
+                )
                 yield Manifest(one.object, moved, one.is_stored, one.api_version, one.tree, one.suppressions)
             case UnreadManifest(place=place):
-                yield _replace(one, place=Place(start.file, place.line + lines))
+                yield _replace(one, place=Place(start.file, place.line + lines, rendered_from=place.rendered_from))
             case Unrelated():
                 yield Unrelated(start.file, one.document + documents)
             case _:

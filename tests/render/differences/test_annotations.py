@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, compared
 
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.render.differences import difference_annotations
@@ -47,7 +48,7 @@ def test_an_error_in_the_input_is_an_error_at_its_place_in_the_repository(
     monkeypatch.chdir(tmp_path / "k8s")
     found = compared(tmp_path, (WORKLOADS, DB), (WORKLOADS, DB, CILIUM))
     problem = Problem(Place("HEAD:db.yaml", 3), "any", "50% of it")
-    first, second, _ = difference_annotations(found, "main", "HEAD", [problem]).splitlines()
+    first, second, _ = difference_annotations(found, "main", "HEAD", [ComparedProblem(problem)]).splitlines()
     assert first == (
         "::error file=k8s/db.yaml,line=3,title=not compared because of an error::HEAD:db.yaml:3: error: 50%25 of it"
     )

@@ -23,6 +23,7 @@ from ringfence.analysis.differences import (
 )
 from ringfence.analysis.lists import NamedPolicy
 from ringfence.engine.population import Reference
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem
@@ -139,7 +140,7 @@ def test_a_policy_that_is_not_read_is_seen_at_once(tmp_path: Path) -> None:
 
 def test_errors_in_the_input_come_before_every_answer() -> None:
     problem = Problem(Place("@team.yaml", 3), "any", "<img>")
-    comment = review_comment(changed(row(ConnectionChange.OPENED, "a")), "A", "B", KEY, [problem])
+    comment = review_comment(changed(row(ConnectionChange.OPENED, "a")), "A", "B", KEY, [ComparedProblem(problem)])
     assert headings(comment)[:2] == [
         "### Incomplete, the input has 1 error: 1 opened, 0 closed",
         "#### 1 not compared because of an error",

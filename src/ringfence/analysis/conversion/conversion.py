@@ -40,7 +40,7 @@ class Remark(msgspec.Struct, frozen=True):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
+        return f"{self.place.file_and_line}: {self.message}" if self.place else self.message
 
 
 class Converted(msgspec.Struct, frozen=True):

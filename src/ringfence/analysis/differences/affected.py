@@ -84,5 +84,5 @@ def _rules(state: State, chosen: ChosenTrait) -> Iterator[AffectedRule]:
     for policy, direction, index in state.policies.changed_rules(traits):
         path = "" if index is None else f"spec.{direction.field}[{index}]"
         place = policy.origin.at(path) if policy.origin else None
-        place = Place(place.file, place.line) if place else None
+        place = place.without_columns if place else None
         yield AffectedRule(NamedPolicy(policy.namespace, policy.name, None, policy.kind_name), direction, index, place)

@@ -189,7 +189,7 @@ class Causes:
         origin = self._origins(key_of(policy)) if self._origins and when is When.AFTER else policy.origin
         place = origin.at(path) if origin else None
         if place:
-            place = Place(place.file, place.line)
+            place = place.without_columns
         what = None if key_of(policy) in self.unchanged else Change.POLICIES
         named = NamedPolicy(policy.namespace, policy.name, None, policy.kind_name)
         return Cause(when, what, named, effect, direction, rule.index if rule else None, place)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ringfence.analysis.differences import ClusterDifference
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.model.origin import Place
-from ringfence.model.problems import Problem, Severity
+from ringfence.model.problems import Severity
 from ringfence.render.differences.phrases import plain
 from ringfence.render.differences.sections import Section, closing_sentence, difference_sections
 from ringfence.render.differences.text import summary_text
@@ -15,7 +16,9 @@ from ringfence.render.repository_paths import RepositoryPaths
 _LEVELS: Final = {"opened": Level.ERROR, "closed": Level.WARNING}
 
 
-def difference_annotations(found: ClusterDifference, first: str, second: str, problems: Iterable[Problem] = ()) -> str:
+def difference_annotations(
+    found: ClusterDifference, first: str, second: str, problems: Iterable[ComparedProblem] = ()
+) -> str:
     """A line for each change: an error if something was opened, a warning or a notice else; and the summary.
 
     `problems` are those of both inputs; errors are annotations, too. The files are those of `second`.
@@ -27,10 +30,10 @@ def difference_annotations(found: ClusterDifference, first: str, second: str, pr
     )
 
 
-def _errors(problems: Iterable[Problem], second: str) -> Iterator[Annotation]:
+def _errors(problems: Iterable[ComparedProblem], second: str) -> Iterator[Annotation]:
     for one in problems:
-        if one.severity is Severity.ERROR:
-            place = _place(one.place, second)
+        if one.problem.severity is Severity.ERROR:
+            place = _place(one.problem.place, second)
             yield Annotation(Level.ERROR, "not compared because of an error", (str(one),), *place)
 
 

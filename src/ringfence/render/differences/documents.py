@@ -22,16 +22,17 @@ from ringfence.analysis.differences import (
 )
 from ringfence.analysis.possible import Counterexample, Outcome
 from ringfence.engine.possible import Role
+from ringfence.model.compared_problems import ComparedProblem
 from ringfence.model.origin import Place
-from ringfence.model.problems import Problem
 from ringfence.plugins import PluginTraits
 from ringfence.render.comparisons import possible_end_json
 from ringfence.render.differences.sections import cause_text
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, document_json
+from ringfence.render.places import place_json
 from ringfence.render.plugin_views import named_plugin_json
 from ringfence.render.possible_pods import example_json, possible_pods_json, possible_traffic_json
-from ringfence.render.problems import problem_json
+from ringfence.render.problems import compared_problem_json
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
 
@@ -50,7 +51,7 @@ class ComparedSide(msgspec.Struct, frozen=True):
 
 
 def difference_json(
-    found: ClusterDifference, first: ComparedSide, second: ComparedSide, problems: Iterable[Problem] = ()
+    found: ClusterDifference, first: ComparedSide, second: ComparedSide, problems: Iterable[ComparedProblem] = ()
 ) -> str:
     """Everything that changed as JSON; `problems` are those of both inputs."""
     return document_json(
@@ -76,7 +77,7 @@ def difference_json(
             "becameKnown": list(found.known),
             "notRead": [_unread_json(one) for one in found.unread],
             "assumptions": list(found.assumptions),
-            "problems": [problem_json(problem) for problem in problems],
+            "problems": [compared_problem_json(problem) for problem in problems],
         }
     )
 
@@ -135,12 +136,12 @@ def _service_json(one: ChangedService) -> Json:
         "opened": list(map(end_json, one.opened)),
         "closed": list(map(end_json, one.closed)),
         "change": one.change.value,
-        **_place_json(one.place),
+        **_place_or_none_json(one.place),
     }
 
 
-def _place_json(place: Place | None) -> Json:
-    return {"file": place.file if place else None, "line": place.line if place else None}
+def _place_or_none_json(place: Place | None) -> Json:
+    return place_json(place) or {"file": None, "line": None}
 
 
 def _route_json(one: ChangedRoute) -> Json:
@@ -151,7 +152,7 @@ def _route_json(one: ChangedRoute) -> Json:
         "object": end_json(one.object),
         "before": targets(one.before),
         "after": targets(one.after),
-        **_place_json(one.place),
+        **_place_or_none_json(one.place),
     }
 
 
@@ -206,7 +207,7 @@ def _cause_json(cause: Cause) -> Json:
         if cause.rule is not None:
             written["rule"] = cause.rule
     if cause.place:
-        written |= {"file": cause.place.file, "line": cause.place.line}
+        written |= place_json(cause.place)
     return written
 
 
@@ -241,6 +242,5 @@ def _unread_json(one: UnreadChange) -> Json:
         "kind": policy.kind,
         "namespace": policy.namespace,
         "name": policy.name,
-        "file": policy.place.file,
-        "line": policy.place.line,
+        **place_json(policy.place),
     }

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ringfence.analysis.differences import ClusterDifference
-from ringfence.model.problems import Problem, Severity
+from ringfence.model.compared_problems import ComparedProblem
+from ringfence.model.problems import Severity
 from ringfence.render.differences.phrases import Name, Phrase
 from ringfence.render.differences.sections import Row, Section, closing_sentence, difference_sections, summary_parts
 from ringfence.render.formats import markdown_code, markdown_text
@@ -24,13 +25,13 @@ _MOST_REASONS: Final = 3
 
 
 def review_comment(
-    found: ClusterDifference, first: str, second: str, key: str, problems: Iterable[Problem] = ()
+    found: ClusterDifference, first: str, second: str, key: str, problems: Iterable[ComparedProblem] = ()
 ) -> str:
     """The comment. `key` tells comparisons of one change apart: letters, digits and hyphens.
 
     `problems` are those of both inputs. Errors come first, because what they are about was not compared.
     """
-    errors = [one for one in problems if one.severity is Severity.ERROR]
+    errors = [one for one in problems if one.problem.severity is Severity.ERROR]
     shown = [*_errors(errors), *difference_sections(found, first, second), *_assumptions(found)]
     head = "\n".join(_head(found, first, second, key, errors))
     room = MOST_BYTES - _size(head) - sum(_size(_count(section)) for section in shown)
@@ -42,7 +43,9 @@ def review_comment(
     return "".join([head, *written])
 
 
-def _head(found: ClusterDifference, first: str, second: str, key: str, errors: Sequence[Problem]) -> Iterator[str]:
+def _head(
+    found: ClusterDifference, first: str, second: str, key: str, errors: Sequence[ComparedProblem]
+) -> Iterator[str]:
     changes, policies, workloads = summary_parts(found)
     is_same = not (found or found.reviewed or found.unread or found.is_undecided)
     verdict = "no change in who may talk to whom" if is_same else changes
@@ -58,7 +61,7 @@ def _head(found: ClusterDifference, first: str, second: str, key: str, errors: S
     yield ""
 
 
-def _errors(errors: Sequence[Problem]) -> Iterator[Section]:
+def _errors(errors: Sequence[ComparedProblem]) -> Iterator[Section]:
     if errors:
         rows = tuple(Row("?", (Name(str(one)),)) for one in errors)
         yield Section("errors", f"{len(errors)} not compared because of an error", rows, True)

@@ -29,6 +29,6 @@ def _annotation(one: LintFinding, paths: RepositoryPaths) -> Annotation:
     subject = f"{one.object}: " if one.object else ""
     lines = (f"{subject}{one.message}", *([f"remedy: {one.remedy}"] if one.remedy else []))
     title = one.rule if one.rule == one.name else f"{one.rule} {one.name}"
-    file, has_lines = paths.of_place(one.place, one.source)
+    file, has_lines = paths.of_place(one.place)
     part = one.place.range if has_lines else None
     return Annotation(_LEVELS[one.level], title, lines, file, one.place.line if has_lines else 0, part)

@@ -20,7 +20,7 @@ def findings_code_quality(findings: LintFindings) -> str:
 
 
 def _entry(one: LintFinding, paths: RepositoryPaths) -> Json:
-    file, has_lines = paths.of_place(one.place, one.source)
+    file, has_lines = paths.of_place(one.place)
     subject = f"{one.object}: " if one.object else ""
     remedy = f"; remedy: {one.remedy}" if one.remedy else ""
     lines = {"begin": one.place.line if has_lines and one.place.line else 1}

@@ -7,6 +7,7 @@ from msgspec import to_builtins
 from ringfence.lint import LintFinding, LintFindings, LintRule, RelatedPlace, SkippedRules, SuppressedFinding, page_of
 from ringfence.lint.compliance import compliance_tags
 from ringfence.render.formats import Json, document_json, table
+from ringfence.render.places import place_json, rendered_json
 from ringfence.render.problems import edit_json
 
 
@@ -45,15 +46,14 @@ def _finding_json(one: LintFinding) -> Json:
     if one.edit:
         written["fix"] = edit_json(one.edit)
         written["fixIsSafe"] = one.is_safe
-    if one.source:
-        written["renderedFrom"] = one.source
+    written |= rendered_json(place)
     if one.related:
         written["related"] = [_related_json(at) for at in one.related]
     return written
 
 
 def _related_json(at: RelatedPlace) -> Json:
-    return {"file": at.place.file, "line": at.place.line, "object": at.object, "text": at.text}
+    return {**place_json(at.place), "object": at.object, "text": at.text}
 
 
 def _suppressed_json(one: SuppressedFinding) -> Json:

@@ -29,7 +29,7 @@ def findings_junit(findings: LintFindings, fail_on: FindingLevel, *, with_places
 
 
 def _file(one: LintFinding, paths: RepositoryPaths) -> str:
-    return paths.of_place(one.place, one.source)[0] or SUITE
+    return paths.of_place(one.place)[0] or SUITE
 
 
 def _cases(file: str, found: list[tuple[LintFinding, JUnitProblem | None]], with_places: bool) -> tuple[JUnitCase, ...]:
@@ -48,7 +48,7 @@ def _cases(file: str, found: list[tuple[LintFinding, JUnitProblem | None]], with
 
 
 def _failure(one: LintFinding, paths: RepositoryPaths) -> JUnitProblem:
-    file, has_lines = paths.of_place(one.place, one.source)
+    file, has_lines = paths.of_place(one.place)
     place = f"{file}:{one.place.line}" if has_lines else file
     lines = filter(None, (place, one.message, f"remedy: {one.remedy}" if one.remedy else ""))
     return JUnitProblem(JUnitKind.FAILURE, one_line(one.message), one.rule, "\n".join(map(one_line, lines)))

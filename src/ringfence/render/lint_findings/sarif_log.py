@@ -109,7 +109,7 @@ def _results(findings: LintFindings, paths: RepositoryPaths) -> Iterator[SarifRe
 def _result(one: LintFinding, paths: RepositoryPaths, suppression: SarifSuppression | None) -> SarifResult:
     subject = f"{one.object}: " if one.object else ""
     remedy = f". Remedy: {one.remedy}" if one.remedy else ""
-    location = _location(one.place, one.object, paths, source=one.source)
+    location = _location(one.place, one.object, paths)
     return SarifResult(
         one.rule,
         str(one.level),
@@ -123,8 +123,8 @@ def _result(one: LintFinding, paths: RepositoryPaths, suppression: SarifSuppress
     )
 
 
-def _location(place: Place, name: str, paths: RepositoryPaths, text: str = "", source: str = "") -> SarifLocation:
-    file, has_lines = paths.of_place(place, source)
+def _location(place: Place, name: str, paths: RepositoryPaths, text: str = "") -> SarifLocation:
+    file, has_lines = paths.of_place(place)
     if not file:
         return SarifLocation(object=name, text=text)
     return SarifLocation(file, place.range if has_lines else None, place.line if has_lines else 1, name, text)

@@ -30,8 +30,8 @@ def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
     lines: list[str] = []
     for one in findings.found:
         lines += [_head(one), *_excerpt(one.place, source_line)]
-        if one.source:
-            lines.append(one_line(f"  rendered from: {one.source}"))
+        if one.place.rendered_from:
+            lines.append(one_line(f"  rendered from: {one.place.rendered_from}"))
         if one.remedy:
             lines.append(one_line(f"  remedy: {one.remedy}"))
         lines.append("")
@@ -46,7 +46,7 @@ def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
 def _head(one: LintFinding) -> str:
     subject = f"{one.object}: " if one.object else ""
     column = f":{one.place.column}" if one.place.column else ""
-    place = f"{one.place}{column}: " if one.place.file else ""
+    place = f"{one.place.file_and_line}{column}: " if one.place.file else ""
     return one_line(f"{place}{one.level}[{one.rule}] {subject}{one.message}")
 
 

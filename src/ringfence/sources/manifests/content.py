@@ -19,6 +19,7 @@ from ringfence.sources.loaded_objects import Found
 from ringfence.sources.loading import Done
 from ringfence.sources.manifests.encodings import as_utf8, without_stray_bytes
 from ringfence.sources.manifests.json_documents import read_json
+from ringfence.sources.rendered import TEMPLATE_COMMENT, template_of
 from ringfence.sources.shared_documents import SharedDocuments, key_of_content
 
 MAX_BYTES: Final = 1 << 29
@@ -53,19 +54,22 @@ def read_content(
     data, problems = as_utf8(data, file)
     yield from problems
     line, document = 1, 0
+    has_templates = TEMPLATE_COMMENT in data
     for start, end in pairwise(_boundaries(data)):
 
         def within(done: int, start: int = start) -> None:
             progress(start + done)
 
-        part, origin = data[start:end], Origin(file, line, document)
+        part = data[start:end]
+        template = template_of(part) if has_templates else ""
+        origin = Origin(file, line, document, rendered_from=template)
         if shared is None:
             document += yield from _read_document(part, origin, within)
         else:
             parse = partial(_read_document, part, origin, within)
             separator = _SEPARATOR.match(part)
             body = part[separator.end() :] if separator else part
-            start_of_body = Origin(file, line + bool(separator), document)
+            start_of_body = Origin(file, line + bool(separator), document, rendered_from=template)
             document += yield from shared.read(key_of_content(body), start_of_body, parse)
         line += data.count(b"\n", start, end)
         progress(end)

@@ -42,6 +42,8 @@ class _Head(msgspec.Struct, rename="camel"):
     items: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
 
 
+_replace = msgspec.structs.replace
+
 _HEAD: Final = msgspec.json.Decoder(_Head)
 
 
@@ -54,11 +56,11 @@ def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, N
     documents = 0
     try:
         for line, column, text, head in _values(data):
-            start = Origin(origin.file, origin.line + line, origin.document + documents)
+            start = _replace(origin, line=origin.line + line, document=origin.document + documents)
             yield from _read_value(text, head, start, partial(int, column), progress)
             documents += 1
     except _NotJson as refusal:
-        start = Origin(origin.file, origin.line + refusal.line, origin.document + documents)
+        start = _replace(origin, line=origin.line + refusal.line, document=origin.document + documents)
         found, read = _as_yaml(refusal, start)
         yield from found
         documents += read
@@ -195,7 +197,7 @@ def _read_items(
         if not item_head.api_version and not item_head.kind:
             item_head.api_version = head.api_version
             item_head.kind = None if head.kind is None else item_kind(head.kind)
-        item_origin = Origin(origin.file, line, origin.document)
+        item_origin = _replace(origin, line=line)
         yield from _read_value(item_text, item_head, item_origin, partial(columns.at, start), lambda done: None)
         progress(end)
 
@@ -216,7 +218,7 @@ def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> It
     in_list = not isinstance(tree, dict) and (head.api_version is not None or head.kind is not None)
     yield from read_object(tree, origin, lambda: located().fields, in_list=in_list)
     for key, part in located().duplicates if kind and kind.is_policy else ():
-        yield duplicate_key(key, Place.of(origin.file, part))
+        yield duplicate_key(key, origin.place_of(part))
 
 
 def _without_places(text: bytes, head: _Head, kind: Kind | None, origin: Origin) -> Manifest | None:

@@ -6,7 +6,9 @@ The items of a list are decoded as soon as each is complete: a list of a whole c
 from collections.abc import Generator, Mapping
 from itertools import repeat
 
-from ringfence.model.origin import FieldRanges, Origin, Place, Range
+import msgspec
+
+from ringfence.model.origin import FieldRanges, Origin, Range
 from ringfence.model.problems import ProblemCode
 from ringfence.sources.loaded_objects import Found
 from ringfence.sources.loading import Done, inherit, is_list, item_kind, read_object
@@ -42,14 +44,14 @@ class _Text:
                 self._found.clear()
         except UnreadableYaml as error:
             line, column = self._origin.line + error.line, error.column
-            place = Place(self._origin.file, line, column, line if column else 0, column)
+            place = self._origin.place_of(Range(line, column, line if column else 0, column))
             message = f"error converting YAML to JSON: {error}"
             remedy = text_remedy(self._text, error.line, str(error), self._origin.line)
             yield unreadable(place, ProblemCode.INVALID_YAML, message, self._text, remedy)
             self._documents += 1
         for key, event in self._builder.duplicates:
             part = self._shifted(self._builder.positions.range(event.start_mark, event.end_mark))
-            yield duplicate_key(key, Place.of(self._origin.file, part))
+            yield duplicate_key(key, self._origin.place_of(part))
         # The builder refers to this object by its callback: without this, both wait for the garbage collector, with
         # the text and all that is known of its places.
         del self._builder
@@ -71,7 +73,7 @@ class _Text:
                 self._read_objects(item, item_event, in_list=bool(tree.get("apiVersion") or tree.get("kind")))
         else:
             line = self._origin.line + self._builder.positions.line(event.start_mark)
-            origin = Origin(self._origin.file, line, self._origin.document + self._documents)
+            origin = msgspec.structs.replace(self._origin, line=line, document=self._origin.document + self._documents)
             self._found.extend(read_object(tree, origin, lambda: self._fields(tree, event), in_list=in_list))
 
     def _fields(self, tree: Value, event: Event) -> Mapping[str, FieldRanges]:
