@@ -1,12 +1,14 @@
 """`equivalent` and `allows-at-most`: two sets of policies compared for every cluster that could be."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ringfence.cli import cli
+from ringfence.engine.possible import Budget
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 BEFORE, AFTER, ONE_DASH = (str(EXAMPLES / f"web-{name}.yaml") for name in ("before", "after", "one-dash"))
@@ -62,6 +64,30 @@ def test_an_error_in_one_of_the_two_makes_it_unusable(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text(broken)
     assert run("equivalent", BEFORE, str(tmp_path)).exit_code == 2
     assert run("equivalent", BEFORE, str(tmp_path), "--ignore-errors").exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["equivalent", "allows-at-most"])
+def test_what_would_take_too_long_is_undecided_and_says_where(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (30,))
+    rules = "".join(
+        "  - from: [{podSelector: {matchExpressions: ["
+        + ", ".join(f"{{key: k{number * step % 31}, operator: NotIn, values: [v{number}]}}" for step in (1, 3, 7))
+        + "]}}]\n"
+        for number in range(40)
+    )
+    head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: prod}\n"
+    many, one = tmp_path / "many.yaml", tmp_path / "one.yaml"
+    many.write_text(f"{head}spec:\n  podSelector: {{}}\n  ingress:\n{rules}")
+    one.write_text(f"{head}spec:\n  podSelector: {{}}\n  ingress: [{{}}]\n")
+    result = run(command, str(one), str(many))
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert result.stdout.startswith("unknown: whether")
+    assert re.search(r"undecided at prod/p spec\.ingress\[\d+\] \(.*/(one|many)\.yaml:\d+\): ", result.stdout)
+    printed = json.loads(run(command, str(one), str(many), "-o", "json").stdout)
+    assert (printed["outcome"], printed["counterexample"]) == ("unknown", None)
+    assert printed["unknown"][0].startswith("undecided at prod/p spec.ingress[")
 
 
 def test_a_problem_that_both_have_is_printed_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, written
 from tests.render.json_shapes import fits, schema, strict
@@ -287,6 +288,34 @@ def test_a_problem_of_both_folders_is_printed_once(tmp_path: Path) -> None:
     (tmp_path / "after" / "list.yaml").unlink()
     said = f"{tmp_path / 'before'}: skipped 1 document without a Kubernetes object\n"
     assert run(tmp_path / "before", tmp_path / "after").stderr.count(said) == 1
+
+
+@pytest.mark.parametrize("revision", ["--upload-pack=x", "HEAD:../..", "a tag", "--output=x"])
+def test_what_is_not_a_revision_is_refused_in_one_sentence(repository: GitRepository, revision: str) -> None:
+    result = run("-f", "k8s", "--", revision)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith("error: ")
+    assert sorted(one.name for one in repository.folder.iterdir()) == [".git", "k8s"]
+
+
+def test_without_git_a_revision_is_refused_in_one_sentence(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    result = run("main..side", "-f", "k8s")
+    remedy = "install it, or name two folders"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: git is not on PATH to read revisions: {remedy}\n"
+
+
+def test_a_policy_that_has_moved_and_is_written_as_json_is_no_difference(repository: GitRepository) -> None:
+    repository.write("k8s/all.yaml", WORKLOADS)
+    (policy,) = yaml.safe_load_all(DB.replace("3306", "3307"))
+    repository.write("k8s/policies/db.json", json.dumps(dict(reversed(policy.items())), indent=1))
+    repository.commit()
+    result = run("HEAD~1..HEAD", "-R", "-f", "k8s")
+    assert (result.exit_code, result.stdout.partition("; ")[0]) == (0, "HEAD~1 -> HEAD: no connection changed")
+    assert "policies: " not in result.stdout
 
 
 def test_revisions_with_the_same_files_are_not_read(repository: GitRepository) -> None:
