@@ -12,6 +12,7 @@ from tests.render.json_shapes import fits, schema, strict
 from tests.sources.git_repositories import GitRepository
 
 from ringfence.cli import cli
+from ringfence.cluster import Cluster
 
 OPENED = DB.replace("      podSelector: {matchLabels: {app: web}}\n", "")
 RENAMED = DB.replace("name: db,", "name: renamed,")
@@ -288,6 +289,21 @@ def test_a_problem_of_both_folders_is_printed_once(tmp_path: Path) -> None:
     (tmp_path / "after" / "list.yaml").unlink()
     said = f"{tmp_path / 'before'}: skipped 1 document without a Kubernetes object\n"
     assert run(tmp_path / "before", tmp_path / "after").stderr.count(said) == 1
+
+
+def test_two_contexts_are_two_clusters_and_each_is_listed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    files = dict(zip(("a", "b"), two(tmp_path, DB, OPENED), strict=True))
+    asked: list[str | None] = []
+
+    def live(context: str | None, _kubeconfig: str | None, *, namespace: str | None) -> Cluster:
+        asked.append(context)
+        return Cluster.load(files[context or "a"])
+
+    monkeypatch.setattr(Cluster, "live", live)
+    result = run("--context", "a", "--to-context", "b")
+    assert (result.exit_code, result.stdout.partition(",")[0]) == (1, "a -> b: 1 opened")
+    assert run("--context", "b", "--to-context", "b", "--without", "prod/db").stdout.startswith("b -> b: 3 opened")
+    assert asked == ["a", "b", "b"]
 
 
 @pytest.mark.parametrize("revision", ["--upload-pack=x", "HEAD:../..", "a tag", "--output=x"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,38 @@ def test_a_list_that_would_take_too_long_is_undecided_and_says_where(monkeypatch
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr.startswith("undecided at ")
     assert ".yaml:" in result.stderr
+
+
+OVERLAPPING = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: prod}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: prod}
+spec:
+  podSelector: {}
+  ingress:
+"""
+
+
+@pytest.mark.parametrize("steps", [200, 2_000, 20_000])
+def test_dozens_of_requirements_that_overlap_are_undecided_at_the_rule_that_was_looked_at(
+    steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exposed_workloads, "MOST_STEPS", steps)
+    rules = "".join(
+        "  - from: [{podSelector: {matchExpressions: ["
+        + ", ".join(f"{{key: k{number * step % 31}, operator: NotIn, values: [v{number}]}}" for step in (1, 3, 7))
+        + "]}}]\n"
+        for number in range(40)
+    )
+    (tmp_path / "many.yaml").write_text(OVERLAPPING + rules)
+    result = run(path=tmp_path)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert re.match(r"undecided at prod/p spec\.ingress\[\d+\] \(.*/many\.yaml:\d+\): ", result.stderr)
 
 
 def test_an_endpoint_outside_the_cluster_is_an_error() -> None:

@@ -160,7 +160,7 @@ class _ComparedInputs:
             "ignore_errors": options.ignore_errors,
             "verbose": False,
             "shared": SharedInput(),
-            "listed": [],
+            "listed": {},
             "suppose": (),
             "without": (),
             "plugin": options.plugin or options.as_plugin,

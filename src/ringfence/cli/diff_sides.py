@@ -31,8 +31,8 @@ class SideInputs(Inputs, frozen=True):
     chart: str | None
     values: tuple[str, ...]
     shared: SharedInput
-    listed: list[Cluster]
-    """The live cluster, if the other side has listed it."""
+    listed: dict[str | None, Cluster]
+    """The live clusters that either side has listed, by context."""
     plugin: str | None
 
     @property
@@ -62,10 +62,10 @@ class SideInputs(Inputs, frozen=True):
 
     def _listed(self) -> Cluster:
         """The live cluster. It is listed once: what happens in between would look like a part of what is supposed."""
-        if self.listed:
-            return deepcopy(self.listed[0])
+        if self.context in self.listed:
+            return deepcopy(self.listed[self.context])
         cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
-        self.listed.append(deepcopy(cluster) if self.plugin else cluster)
+        self.listed[self.context] = deepcopy(cluster) if self.plugin else cluster
         return cluster
 
 

@@ -28,7 +28,7 @@ Workloads = dict[Reference, list[Member]]
 Passing = Callable[[Stack, OwnPorts], Traffic]
 """The traffic that the policies of a pod allow with everyone whom a rule is about."""
 
-_MOST_STEPS: Final = 2_000_000
+_MOST_STEPS: Final = 1_000_000
 
 
 def is_of_the_system(linted: Linted, namespace: str) -> bool:

@@ -135,8 +135,7 @@ def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Itera
     waiting: list[tuple[Box, Collection[Box]]] = [(box, covers)]
     while waiting:
         left, some = waiting.pop()
-        step(1 + len(some))
-        cut = _without_single_cuts(left, some)
+        cut = _without_single_cuts(left, some, step)
         if cut is None:
             continue
         left, cutting = cut
@@ -155,12 +154,15 @@ _MANY: Final = 8
 """Covers from which on a box is divided by the values of a label instead of by the covers, one after another."""
 
 
-def _without_single_cuts(box: Box, covers: Collection[Box]) -> tuple[Box, list[tuple[Box, list[Axis]]]] | None:
+def _without_single_cuts(
+    box: Box, covers: Collection[Box], step: Step
+) -> tuple[Box, list[tuple[Box, list[Axis]]]] | None:
     """What of a box is left by the covers that cut it along one axis only, and the others with the axes of their cuts.
 
     None if nothing is left. All that cut along one axis are taken away at once: they may be thousands of port ranges.
     """
     while True:
+        step(1 + len(covers))
         several: list[tuple[Box, list[Axis]]] = []
         single: dict[Axis, list[Any]] = {}
         for cover in covers:

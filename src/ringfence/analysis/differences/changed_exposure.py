@@ -49,8 +49,8 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import merged
 from ringfence.sets.regions import OTHER, Region, Regions
 
-MOST_STEPS: Final = 2_000_000
-"""Some twenty seconds. A change of one policy among 10,000 takes a hundredth of it."""
+MOST_STEPS: Final = 1_000_000
+"""Up to ten seconds. A change of one policy among 10,000 takes a fiftieth of it."""
 
 _MOST_COMBINATIONS: Final = 16
 """Combinations of labels for which a workload in the input is looked for."""

@@ -123,7 +123,7 @@ class _Covers:
         """The rules that are needed to decide what one rule decides; none if others decide only a part of it."""
         found: list[RulePlace] = []
         for box in self._boxes(policy, direction, rule):
-            some = list(needed(box, self._rules(direction, box)))
+            some = needed(box, self._rules(direction, box))
             if not some:
                 return
             found += some

@@ -48,8 +48,8 @@ from ringfence.sets.partitions import Partition
 from ringfence.sets.regions import Region
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
-MOST_STEPS: Final = 1_500_000
-"""Some ten seconds and 0.5 GB. 10,000 policies as people write them take a third of that."""
+MOST_STEPS: Final = 1_000_000
+"""Up to ten seconds and 0.4 GB. 10,000 policies as people write them take half of that."""
 
 
 def _opposite(direction: Direction) -> Direction:

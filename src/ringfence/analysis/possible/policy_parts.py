@@ -38,16 +38,13 @@ Entry = tuple[str, int]
 
 
 class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
-    """A part of a policy: `path` is its field, and empty for the whole policy.
-
-    `regions` are the boxes, each with its direction, outside of which nothing changes if the part is removed.
-    """
+    """A part of a policy: `path` is its field, and empty for the whole policy."""
 
     kind: PartKind
     policy: CompiledPolicy[Any]
     path: str
     find_removal: Callable[[], Removal]
-    regions: tuple[tuple[Direction, Box], ...]
+    find_regions: Callable[[], Iterable[tuple[Direction, Box]]]
     rule: CompiledRule | None = None
     entry: Entry | None = None
     work: int = 0
@@ -57,6 +54,14 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
     def removal(self) -> Removal:
         """What is removed with it. For an entry, its rule is compiled again, which can have thousands of them."""
         return self.find_removal()
+
+    @cached_property
+    def regions(self) -> tuple[tuple[Direction, Box], ...]:
+        """The boxes, each with its direction, outside of which nothing changes without it.
+
+        For an entry, its rule is compiled with it alone.
+        """
+        return tuple(self.find_regions())
 
     @property
     def direction(self) -> Direction:
@@ -88,7 +93,7 @@ def whole_policy(policy: CompiledPolicy[Any]) -> RemovablePart:
     sides = frozenset((policy, direction) for direction in policy.rules)
     # Not of `sides`, a set, which has another order in each process: what covers the policy is listed in this order.
     regions = [(one, box) for one in policy.rules if (box := subject_box(policy, one)) is not None]
-    return RemovablePart(PartKind.POLICY, policy, "", lambda: Removal(sides), tuple(regions))
+    return RemovablePart(PartKind.POLICY, policy, "", lambda: Removal(sides), partial(iter, regions))
 
 
 def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
@@ -104,7 +109,7 @@ def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
                 regions = [(direction, box) for box in rule_boxes(policy, direction, rule)]
                 removal = Removal(rules={rule: ()})
             path, found = _rule_path(direction, rule), partial(_same, removal)
-            yield RemovablePart(PartKind.RULE, policy, path, found, tuple(regions), rule)
+            yield RemovablePart(PartKind.RULE, policy, path, found, partial(iter, regions), rule)
 
 
 def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
@@ -120,11 +125,15 @@ def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
     ):
         entries = getattr(written, field)
         for number in range(len(entries)) if len(entries) > 1 else ():
-            alone = _replace(written, **{field: (entries[number],)})
-            regions = tuple((direction, box) for box in _boxes_of(policy, direction, alone))
+            regions = partial(_regions_of, policy, direction, _replace(written, **{field: (entries[number],)}))
             path = f"{_rule_path(direction, rule)}.{shown}[{number}]"
             entry = (field, number)
             yield RemovablePart(kind, policy, path, partial(_without_entry, part, entry), regions, rule, entry, work)
+
+
+def _regions_of(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> Iterator[tuple[Direction, Box]]:
+    """What a rule is about, as if it were the only one of a policy."""
+    return ((direction, box) for box in _boxes_of(policy, direction, written))
 
 
 def _without_entry(part: RemovablePart, entry: Entry) -> Removal:

@@ -117,12 +117,12 @@ class _Search:
             if _differ(self._meaning, changed, part, budget):
                 return False
             goes = self._may_go(part, budget)
+            covers, whole = _covers(changed, part, budget)
         except Undecided as error:
             self._undecided.append((part, str(error)))
             return False
         finally:
             self._budget.left -= before - budget.left
-        covers, whole = _covers(changed, part)
         self._parts.append(RedundantPart(part, covers, "" if covers else _reason(part), goes, whole))
         return True
 
@@ -159,7 +159,7 @@ def _differ(before: Meaning, after: Meaning, part: RemovablePart, budget: Budget
 # --- what covers a part -----------------------------------------------------------------------------------------------
 
 
-def _covers(left: Meaning, part: RemovablePart) -> tuple[tuple[Cover, ...], bool]:
+def _covers(left: Meaning, part: RemovablePart, budget: Budget) -> tuple[tuple[Cover, ...], bool]:
     """The rules and policies, of those that are left, that do what a redundant part does, each once; whether all of it.
 
     What only the other end makes idle is not covered.
@@ -167,23 +167,25 @@ def _covers(left: Meaning, part: RemovablePart) -> tuple[tuple[Cover, ...], bool
     found: dict[int, Cover] = {}
     whole = True
     for direction, box in part.regions:
-        for covers in _covers_of(left.of(direction), direction, box, part):
+        for covers in _covers_of(left.of(direction), direction, box, part, budget):
             whole = whole and bool(covers)
             for cover in covers:
                 found.setdefault(id(cover.rule if isinstance(cover, RulePlace) else cover), cover)
     return tuple(found.values()), whole
 
 
-def _covers_of(left: DirectionMeaning, direction: Direction, box: Box, part: RemovablePart) -> Iterator[list[Cover]]:
+def _covers_of(
+    left: DirectionMeaning, direction: Direction, box: Box, part: RemovablePart, budget: Budget
+) -> Iterator[list[Cover]]:
     """What covers each thing that a part does in a box."""
     if part.kind is not PartKind.POLICY:
-        yield list(needed(box, _rules_over(left, box, part)))
+        yield needed(box, _rules_over(left, box, part), budget)
         return
     if isinstance(part.policy.policy, NetworkPolicy):
-        yield list(needed(box, left.isolation.subjects.overlapping(box)))
+        yield needed(box, left.isolation.subjects.overlapping(box), budget)
     for rule in part.policy.rules.get(direction, ()):
         for matched in rule_boxes(part.policy, direction, rule):
-            yield list(needed(matched, _rules_over(left, matched, part)))
+            yield needed(matched, _rules_over(left, matched, part), budget)
 
 
 def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:
@@ -194,26 +196,33 @@ def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterat
         yield from left.baseline.rules.overlapping(box)
 
 
-def needed(box: Box, candidates: Iterable[tuple[Box, Any]]) -> Iterator[Any]:
-    """The few of some boxes that cover another one together; none if they do not."""
+def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None = None) -> list[Any]:
+    """The few of some boxes that cover another one together; none if they do not.
+
+    The steps that this takes are taken from the `whole` budget. If they are too many, all boxes are named.
+    """
+    budget = Budget(_STEPS_OF_ONE if whole is None else whole.left)
+    before = budget.left
     some: list[tuple[Box, Any]] = []
-    for other, what in candidates:
-        if contains(other, box):
-            yield what
-            return
-        some.append((other, what))
-    some = some[:_MOST_COVERS]
-    step = Budget(_STEPS_OF_ONE).step
     try:
-        if not is_covered(box, [other for other, _ in some], step):
-            return
+        for other, what in candidates:
+            budget.step()
+            if contains(other, box):
+                return [what]
+            some.append((other, what))
+        some = some[:_MOST_COVERS]
+        if not is_covered(box, [other for other, _ in some], budget.step):
+            return []
         for entry in list(some):
             fewer = [one for one in some if one is not entry]
-            if is_covered(box, [other for other, _ in fewer], step):
+            if is_covered(box, [other for other, _ in fewer], budget.step):
                 some = fewer
     except Undecided:
-        pass  # which of them are needed would take too long to find out: all are named
-    yield from (what for _, what in some)
+        some = some[:_MOST_COVERS]
+    finally:
+        if whole is not None:
+            whole.left -= before - budget.left
+    return [what for _, what in some]
 
 
 def _reason(part: RemovablePart) -> str:

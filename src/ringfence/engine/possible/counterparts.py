@@ -12,10 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import msgspec
 
 from ringfence.engine.policies import (
+    CompiledPolicy,
     CompiledRule,
     OwnPorts,
     Peers,
@@ -211,8 +213,10 @@ class Counterparts:
         whole = self._everything
         if is_union(stack):
             # What no rule is about is denied: to leave it out from the start saves half of the time.
-            peers = (self._peers(rule.peers) for profile in stack for rule in profile.rules)
-            whole = reduce(or_, peers, self.universe.regions.nothing)
+            whole = self.universe.regions.nothing
+            for rule, policy in _policies_of_rules(stack).items():
+                self._budget.place = RulePlace(policy, self.direction, rule)
+                whole |= self._peers(rule.peers)
         return by_traffic(self._within(whole, stack, own))
 
     def of_stack(self, stack: Stack, own: OwnPorts) -> Partition[Region, Traffic]:
@@ -223,7 +227,7 @@ class Counterparts:
         return self._within(self._everything, stack, own)
 
     def _within(self, whole: Region, stack: Stack, own: OwnPorts) -> Partition[Region, Traffic]:
-        policy_of = {rule: policy for one in stack for policy in one.policies for rule in policy.rules[one.direction]}
+        policy_of = _policies_of_rules(stack)
 
         def matched(rule: CompiledRule) -> Iterator[tuple[Region, Traffic]]:
             self._budget.place = RulePlace(policy_of[rule], self.direction, rule)
@@ -261,6 +265,11 @@ class Counterparts:
             else:
                 for bit in bitsets.members(pods):
                     self._unusual[bit][name] = allowed
+
+
+def _policies_of_rules(stack: Stack) -> dict[CompiledRule, CompiledPolicy[Any]]:
+    """The rules of some profiles, each with its policy."""
+    return {rule: policy for one in stack for policy in one.policies for rule in policy.rules[one.direction]}
 
 
 def _opposite(direction: Direction) -> Direction:
