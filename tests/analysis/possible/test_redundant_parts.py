@@ -21,8 +21,15 @@ from tests.analysis.possible.policies import (
 )
 from tests.semantics.objects import Object, block, labelled, policy, port
 
-from ringfence.analysis.possible import Outcome, Redundancy, RemovablePart, redundancy
-from ringfence.engine.possible import Budget
+from ringfence.analysis.possible import Outcome, Redundancy, RemovablePart, policy_parts, redundancy
+from ringfence.analysis.possible.redundant_parts import needed
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.possible import Budget, Role
+from ringfence.engine.possible.axes import Labelled, label_axis
+from ringfence.engine.possible.policy_boxes import compile_in_any_cluster
+from ringfence.model.objects import Policy
+from ringfence.sets.boxes import Axis, Box
+from ringfence.sets.label_values import one_of
 
 
 def found_in(*policies: Object, **options: Any) -> Redundancy:
@@ -169,3 +176,27 @@ def test_of_a_rule_with_many_entries_the_rest_is_undecided_once_the_budget_has_e
     assert not found.parts
     assert 0 < len(found.undecided) < 60
     assert str(found.undecided[0][0]).startswith("prod/p spec.ingress[0].from[")
+
+
+def test_once_the_budget_has_ended_no_entry_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Policy] = []
+
+    def counted(one: Policy) -> CompiledPolicy[Any]:
+        compiled.append(one)
+        return compile_in_any_cluster(one)
+
+    monkeypatch.setattr(policy_parts, "compile_in_any_cluster", counted)
+    found = found_in(web(rule(*(pods(labelled(app=f"a{number}")) for number in range(60)))), budget=Budget(12_000))
+    asked = 60 - len(found.undecided)
+    assert 0 < asked < len(compiled) <= 2 * asked + 2
+
+
+def test_finding_what_covers_a_part_is_taken_from_the_budget() -> None:
+    """Once it has ended, all candidates are named: that the part is redundant is known by then."""
+    axis: Axis = label_axis(Role.SOURCE, Labelled.POD, "app")
+    halves: list[Box] = [{axis: one_of(value)} for value in "ab"]
+    budget = Budget(100)
+    assert needed({axis: one_of("a", "b")}, zip(halves, "xy", strict=True), budget) == ["x", "y"]
+    assert 80 < budget.left < 98
+    assert needed({axis: one_of("a", "b")}, zip(halves, "xy", strict=True), Budget(2)) == ["x", "y"]
+    assert needed(halves[0], zip(halves, "xy", strict=True), budget) == ["x"]
