@@ -26,6 +26,7 @@ from ringfence.sources.manifests import read_files
 
 from .control_plane import ControlPlane, running
 from .credentials import Authority, write_kubeconfig
+from .live_shop import LIVE_SHOP, create_live_shop
 
 EVERY_KIND = Path(__file__).parent / "every_kind.yaml"
 OF_EVERY_SERVER = [resource for resource in live.RESOURCES if not resource.row.is_custom]
@@ -106,41 +107,6 @@ def test_a_live_cluster_is_compared_with_files_with_others_and_with_what_is_supp
     assert exit_code("equivalent", "--live", str(EVERY_KIND), "--ignore-errors") == 0
     assert exit_code("equivalent", str(without_web), "--to-context", context, "--ignore-errors") == 1
     assert exit_code("allows-at-most", str(without_web), "--to-context", context, "--ignore-errors") == 0
-
-
-LIVE_SHOP = """\
-apiVersion: v1
-kind: Pod
-metadata: {{name: web, namespace: {0}, labels: {{app: web}}}}
-spec: {{nodeName: worker-1, containers: [{{name: it, image: example.org/it, ports: [{{containerPort: 80}}]}}]}}
-status: {{phase: Running, podIP: 10.244.9.1, podIPs: [{{ip: 10.244.9.1}}]}}
----
-apiVersion: v1
-kind: Pod
-metadata: {{name: db, namespace: {0}, labels: {{app: db}}}}
-spec: {{nodeName: worker-1, containers: [{{name: it, image: example.org/it, ports: [{{containerPort: 3306}}]}}]}}
-status: {{phase: Running, podIP: 10.244.9.2, podIPs: [{{ip: 10.244.9.2}}]}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: db, namespace: {0}}}
-spec: {{selector: {{app: db}}, ports: [{{port: 3306}}]}}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {{name: db-policy, namespace: {0}}}
-spec:
-  podSelector: {{matchLabels: {{app: db}}}}
-  ingress: [{{from: [{{podSelector: {{matchLabels: {{app: web}}}}}}]}}]
-"""
-
-
-def create_live_shop(server: ControlPlane, namespace: str) -> None:
-    """Create `LIVE_SHOP` in a namespace, with the addresses of its pods."""
-    objects = LIVE_SHOP.format(namespace)
-    server.kubectl("create", "--filename=-", stdin=objects)
-    pods = "---\n".join(objects.split("---\n")[:2])
-    server.kubectl("apply", "--server-side", "--subresource=status", "--filename=-", stdin=pods)
 
 
 LIVE_TESTS = """\
