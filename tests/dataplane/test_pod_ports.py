@@ -189,6 +189,15 @@ def test_a_link_with_an_address_of_the_node_object_leads_to_the_outside(address:
     assert (7 in ports.locate(frozenset({WEB_POD}), POD_RANGES, node).others) is leads_outside
 
 
+def test_a_link_to_which_a_tunnel_is_bound_leads_outside_whatever_its_address() -> None:
+    """As with Flannel's `--iface`, on a node that is a container itself: the Node has another address."""
+    address = (Family.IPV4, NODE[1] + 1)
+    links = NodeLinks((veth(7, bridge=0), veth(8, bridge=0)), {}, frozenset({(7, address)}), underlays=frozenset({7}))
+    node = Addresses.of_ranges([(Family.IPV4, (NODE[1], NODE[1]))])
+    ports = ports_of({}, links, held=POD_RANGES, node=node)
+    assert ports.locate(frozenset({WEB_POD}), POD_RANGES, node).others == {7}
+
+
 def test_what_did_not_change_is_the_very_same_object() -> None:
     ports = ports_of(numbered(cable(7, WEB, WEB6)), NodeLinks())
     found = ports.locate(frozenset({WEB_POD}))

@@ -1,8 +1,18 @@
 """What is at the far ends of the virtual cables of a namespace."""
 
+import os
 import socket
 
-from tests.dataplane.network import Network, gateway, in_own_network, ip, leave_for_new_network, lose_privileges, number
+from tests.dataplane.network import (
+    Network,
+    gateway,
+    in_own_network,
+    ip,
+    leave_for_new_network,
+    lose_privileges,
+    number,
+    own_network,
+)
 
 from ringfence.netlink.veth import RemoteInterface, Veth, VethReader
 from ringfence.sets.addresses import FAMILIES, parse_address
@@ -53,6 +63,31 @@ def test_the_ports_of_tunnels_are_known() -> None:
     links = VethReader().links()
     assert links.tunnels == {8472, 4789}
     assert len(links.veths) == 2
+
+
+@in_own_network
+def test_the_links_to_which_tunnels_are_bound_are_known() -> None:
+    ip(
+        "link add name bound type veth peer name end",
+        "link add one type vxlan id 1 dstport 8472 dev bound",
+        "link add other type vxlan id 2 dstport 4789",
+    )
+    assert VethReader().links().underlays == {socket.if_nametoindex("bound")}
+
+
+@in_own_network
+def test_the_link_of_a_tunnel_that_came_from_another_namespace_is_none_of_this_one() -> None:
+    network, router = Network(1), own_network()
+    ip("link add name bound index 1000 type veth peer name end")
+    with network.inside(0):
+        ip(
+            "link add name there index 1000 type veth peer name end",
+            "link add moved type vxlan id 1 dstport 8472 dev there",
+            f"link set moved netns /proc/{os.getpid()}/fd/{router}",
+        )
+    found = VethReader().links()
+    assert found.tunnels == {8472}
+    assert not found.underlays
 
 
 @in_own_network

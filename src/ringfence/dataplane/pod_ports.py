@@ -40,7 +40,8 @@ class PodPorts:
         """The ports of known pods; the same object as before if nothing has changed.
 
         Bridges on which the node has addresses, but none in the ranges `held` of its pods, are those of other networks.
-        A link of its own on which the node has one of its own addresses (`node`) leads to the outside.
+        A link of its own leads to the outside if the node has one of its own addresses (`node`) on it, or if a tunnel
+        between nodes is bound to it. No pod can bind one to its link.
         """
         asked = self.cables, pods, held, node
         if asked != self._asked:
@@ -131,7 +132,8 @@ def _ports(found: NodeCables, found_ports: FoundPorts, held: Addresses, node: Ad
     uplinks = [
         veth.number
         for veth in links.veths
-        if not veth.bridge and any(node.contains(*address) for address in own.get(veth.number, ()))
+        if not veth.bridge
+        and (veth.number in links.underlays or any(node.contains(*address) for address in own.get(veth.number, ())))
     ]
     addresses = frozenset(address for _, address in links.addresses)
     hardware = frozenset(address for number, address in links.bridges.items() if number not in other_bridges)

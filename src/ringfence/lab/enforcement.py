@@ -1,7 +1,5 @@
 """Enforcement in the laboratory: the kernel of each node holds the program for the pods on that node only."""
 
-from functools import partial
-
 from ringfence.analysis.probes import RefusedProgram
 from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile import Compiler
@@ -10,7 +8,6 @@ from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.preflight import FOR_BRIDGES
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
-from ringfence.sets.addresses import ALL_ADDRESSES
 
 
 class NodeEnforcement:
@@ -25,8 +22,7 @@ class NodeEnforcement:
         self._kernel = Kernel()
         self._ports = PodPorts() if on_bridge and not self._kernel.missing(FOR_BRIDGES) else None
         self._cables = CableReader()
-        # A link of the laboratory's nodes that has an address leads to other nodes: packets of tunnels come in there.
-        locate = partial(self._ports.locate, node=ALL_ADDRESSES) if self._ports else None
+        locate = self._ports.locate if self._ports else None
         self._compiler = Compiler(state, lambda member: member.node == node, locate=locate)
         self._refused: tuple[RefusedProgram, ...] = ()
         self._not_maintained: tuple[RefusedProgram, ...] = ()

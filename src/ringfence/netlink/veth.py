@@ -25,6 +25,7 @@ from ringfence.netlink.links import (
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
     IFLA_MASTER,
+    IFLA_VXLAN_LINK,
     IFLA_VXLAN_PORT,
     RTM_GETLINK,
 )
@@ -69,13 +70,15 @@ class Veth(NamedTuple):
 class NodeLinks(NamedTuple):
     """What a network namespace has: cables, the hardware addresses of bridges, and the addresses of interfaces.
 
-    `tunnels` are the UDP ports at which tunnels (VXLAN, Geneve) take frames out of datagrams.
+    `tunnels` are the UDP ports at which tunnels (VXLAN, Geneve) take frames out of datagrams. `underlays` are the
+    numbers of the interfaces to which VXLAN tunnels are bound: their datagrams come in and go out there.
     """
 
     veths: tuple[Veth, ...] = ()
     bridges: Mapping[int, bytes] = {}
     addresses: frozenset[tuple[int, Address]] = frozenset()
     tunnels: frozenset[int] = frozenset()
+    underlays: frozenset[int] = frozenset()
 
 
 class FarEnd(NamedTuple):
@@ -104,8 +107,10 @@ class VethReader:
             IFINFOMSG.unpack_from(body)[2]: attributes(body[IFINFOMSG.size :]).get(IFLA_ADDRESS, b"")
             for body in self._listed("bridge")
         }
-        tunnels = frozenset(port for kind in _TUNNEL_PORTS for body in self._listed(kind) for port in _ports(body))
-        return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own, tunnels)
+        tunnels = [body for kind in _TUNNEL_PORTS for body in self._listed(kind)]
+        ports = frozenset(port for body in tunnels for port in _ports(body))
+        underlays = frozenset(number for body in tunnels for number in _underlay(body))
+        return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own, ports, underlays)
 
     def far_end(self, veth: Veth) -> FarEnd | None:
         """What is at the far end; None if it cannot be known: it is gone, or this process has no rights over it."""
@@ -142,6 +147,15 @@ def _ports(body: bytes) -> Iterator[int]:
     kind = _TUNNEL_PORTS.get(read_string(link.get(IFLA_INFO_KIND, b"")))
     if kind is not None and (port := attributes(link.get(IFLA_INFO_DATA, b"")).get(kind)):
         yield int.from_bytes(port, "big")
+
+
+def _underlay(body: bytes) -> Iterator[int]:
+    """The interface to which a VXLAN tunnel is bound, unless the tunnel was made in another namespace."""
+    settings = attributes(body[IFINFOMSG.size :])
+    link = attributes(settings.get(IFLA_LINKINFO, b""))
+    is_from_here = read_string(link.get(IFLA_INFO_KIND, b"")) == "vxlan" and IFLA_LINK_NETNSID not in settings
+    if is_from_here and (bound := attributes(link.get(IFLA_INFO_DATA, b"")).get(IFLA_VXLAN_LINK)):
+        yield _number(bound)
 
 
 def _number(value: bytes) -> int:
