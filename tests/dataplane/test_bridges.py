@@ -47,7 +47,7 @@ from ringfence.dataplane.program import (
     HELD,
     ISOLATED,
     KNOWN,
-    TRAFFIC,
+    PORT,
     Collection,
     HashSet,
     Program,
@@ -55,7 +55,7 @@ from ringfence.dataplane.program import (
     VerdictMap,
     address_key,
     base_program,
-    traffic_key,
+    port_key,
 )
 from ringfence.model.policies import Direction
 from ringfence.netlink.veth import VethReader
@@ -202,7 +202,7 @@ class TestSources:
     @in_own_network
     def test_no_pod_sends_to_a_tunnel_between_nodes(self, sender: int) -> None:
         network = BridgedNetwork(3)
-        tunnels = HashSet(TRAFFIC, frozenset({traffic_key(UDP, 8472)}))
+        tunnels = HashSet(PORT, frozenset({port_key(8472)}))
         allowed = {(OUT, ISOLATED_POD): [(OTHER, UDP, 8472), (OTHER, UDP, 80)]}
         enforce(guarding(allowed).changed({BRIDGE_TUNNELS: tunnels}))
         for port, passes in ((8472, False), (80, True)):

@@ -65,7 +65,7 @@ def test_the_nft_program_can_list_and_check_it() -> None:
         "ct id @revoked drop",
         "ct state established accept",
         "ct state established,related jump tracked",
-        "icmpv6 type 133-137 ip6 hoplimit 255 accept",
+        "icmpv6 type 133-137 ip6 hoplimit 255 return",
         "ip saddr @everything tcp dport @ports return",
         "0.0.4.0/22",
         "type filter hook forward priority filter - 5; policy accept;",

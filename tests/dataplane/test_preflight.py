@@ -101,7 +101,6 @@ ON_EVERY_KERNEL = {
     "EstablishedOrRelated",
     "NeighbourDiscovery",
     "OverLoopback",
-    "ProtocolIs",
     "FromLinkLocal",
     "Icmpv6Is",
     "OfFamily",

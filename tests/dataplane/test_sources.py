@@ -25,8 +25,22 @@ from tests.dataplane.network import Network, address, gateway, in_own_network, i
 from tests.dataplane.programs import program
 from tests.dataplane.test_own_traffic import all_held
 
+from ringfence.dataplane.cables import CableReader
+from ringfence.dataplane.compile.ports import PortSets
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import TRAFFIC, TUNNELS, HashSet, Program, Reaction, base_program, traffic_key
+from ringfence.dataplane.pod_ports import PodPorts
+from ringfence.dataplane.program import (
+    EXEMPT_LINKS,
+    LINK,
+    PORT,
+    TUNNELS,
+    HashSet,
+    Program,
+    Reaction,
+    base_program,
+    link_key,
+    port_key,
+)
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -273,18 +287,22 @@ def in_vxlan(packet: bytes) -> bytes:
     return struct.pack("!II", 0x08000000, 1 << 8) + frame(packet, b"\x02" + bytes(5), TUNNEL_ADDRESS)
 
 
+def add_tunnel(settings: str = "") -> None:
+    ip(
+        f"link add tunnel type vxlan id 1 dstport 8472 nolearning{settings}",
+        f"link set tunnel address {TUNNEL_ADDRESS.hex(':')}",
+        "link set tunnel up",
+    )
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["its port is known", "its port is not known"])
 @in_own_network
 def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guarded: bool) -> None:
     """For this it needs no rights: an ordinary socket serves."""
     network = Network(3)
-    ip(
-        "link add tunnel type vxlan id 1 dstport 8472 nolearning",
-        f"link set tunnel address {TUNNEL_ADDRESS.hex(':')}",
-        "link set tunnel up",
-    )
+    add_tunnel()
     admitting = program({(Direction.INGRESS, SERVER): [(NEIGHBOUR, 17, 80)]})
-    tunnels = HashSet(TRAFFIC, frozenset({traffic_key(17, 8472)} if guarded else ()))
+    tunnels = HashSet(PORT, frozenset({port_key(8472)} if guarded else ()))
     kernel = enforce(admitting.changed({TUNNELS: tunnels}))
     server, attacker = network.udp(SERVER, 80), network.udp(ISOLATED)
     forged = in_vxlan(datagram(address(NEIGHBOUR), address(SERVER), 80))
@@ -297,3 +315,33 @@ def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guard
     elsewhere = on_node(Family.IPV4, 8473)
     attacker.sendto(b"y", (gateway(ISOLATED), 8473))
     assert network.delivered(elsewhere) == b"y"
+
+
+@pytest.mark.parametrize("bound", [True, False])
+@in_own_network
+def test_a_tunnel_gets_what_comes_over_the_link_to_which_it_is_bound(bound: bool) -> None:
+    """On a node that is a container itself, this link looks like one to a pod; the Node need not have its address."""
+    network = Network(3)
+    add_tunnel(f" dev pod{NEIGHBOUR}" if bound else "")
+    ports = PodPorts()
+    ports.cables = CableReader().read()
+    sets = PortSets(ports.locate).update({}, lambda address, direction: False)
+    admitting = program({(Direction.INGRESS, SERVER): [(NEIGHBOUR, 17, 80)]})
+    enforce(admitting.changed({name: sets[name] for name in (TUNNELS, EXEMPT_LINKS)}))
+    server = network.udp(SERVER, 80)
+    forged = in_vxlan(datagram(address(NEIGHBOUR), address(SERVER), 80))
+    network.udp(ISOLATED).sendto(forged, (gateway(ISOLATED), 8472))
+    assert network.delivered(server) is None
+    network.udp(NEIGHBOUR).sendto(forged, (gateway(NEIGHBOUR), 8472))
+    assert network.delivered(server) == (b"x" if bound else None)
+
+
+@in_own_network
+def test_policies_judge_what_comes_to_the_port_of_a_tunnel_over_a_link_that_leads_to_no_pod() -> None:
+    network = Network(2)
+    exempt = HashSet(LINK, frozenset({link_key(socket.if_nametoindex(f"pod{ISOLATED}"))}))
+    tunnels = HashSet(PORT, frozenset({port_key(8472)}))
+    enforce(program({(Direction.INGRESS, SERVER): []}).changed({TUNNELS: tunnels, EXEMPT_LINKS: exempt}))
+    server = network.udp(SERVER, 8472)
+    network.udp(ISOLATED).sendto(b"x", (address(SERVER), 8472))
+    assert network.delivered(server) is None

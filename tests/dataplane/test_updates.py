@@ -29,6 +29,7 @@ from ringfence.dataplane.program import (
     Field,
     Goto,
     HashSet,
+    Jump,
     Lookup,
     Program,
     ProtocolIs,
@@ -126,13 +127,14 @@ def at_random(kernel: Kernel) -> None:
 def of_an_earlier_version(current: Program) -> Program:
     """The program as it was made before sources were checked."""
     added = frozenset({"prerouting", "spoofed", "off_route", "neighbours", EXEMPT_LINKS, SPOOFED})
-    chains = {name: _without_references_to(added, current.chains[name]) for name in ("forward", "input")}
+    changed = ("forward", "forward6", "input", "input6")
+    chains = {name: _without_references_to(added, current.chains[name]) for name in changed}
     return current.changed(chains=chains, without=added).changed(chains=chains)
 
 
 def _without_references_to(chains: frozenset[str], chain: Chain) -> Chain:
     rules = (rule for rule in chain.rules if isinstance(rule, Rule))
-    kept = (rule for rule in rules if not (isinstance(rule.action, Goto) and rule.action.chain in chains))
+    kept = (rule for rule in rules if not (isinstance(rule.action, Goto | Jump) and rule.action.chain in chains))
     return Chain(tuple(kept), chain.hook)
 
 

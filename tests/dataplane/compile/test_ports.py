@@ -13,6 +13,7 @@ from ringfence.dataplane.program import (
     OWNED_HARDWARE,
     PORT_ADDRESSES,
     PORT_HARDWARE,
+    PORT_SENDERS,
     TO_CLOSED,
     TO_OPEN,
     TO_PORT,
@@ -23,7 +24,8 @@ from ringfence.dataplane.program import (
     address_key,
     link_hardware_key,
     link_key,
-    traffic_key,
+    link_sender_key,
+    port_key,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family, parse_address
@@ -69,6 +71,7 @@ def test_each_port_has_the_addresses_of_its_pod() -> None:
     assert found[PORT_ADDRESSES[V4]].elements == at(3, WEB) | at(4, DB)
     assert found[PORT_ADDRESSES[V6]].elements == at(3, LINK_LOCAL)
     assert found[PORT_HARDWARE].elements == frozenset({link_hardware_key(3, HARDWARE)})
+    assert found[PORT_SENDERS].elements == frozenset({link_sender_key(3, HARDWARE, WEB[1])})
 
 
 def test_the_addresses_of_pods_at_ports_and_of_the_node_are_nobody_elses() -> None:
@@ -95,7 +98,7 @@ def test_links_to_no_pod_are_exempt_from_the_check_of_sources() -> None:
 def test_no_pod_sends_to_the_ports_of_tunnels() -> None:
     sets = PortSets(lambda pods: Ports(tunnels=frozenset({8472})))
     found = sets.update({}, nobody_is_isolated)
-    assert found[TUNNELS].elements == found[BRIDGE_TUNNELS].elements == frozenset({traffic_key(17, 8472)})
+    assert found[TUNNELS].elements == found[BRIDGE_TUNNELS].elements == frozenset({port_key(8472)})
 
 
 def test_the_pods_of_all_addresses_that_are_known_are_located() -> None:

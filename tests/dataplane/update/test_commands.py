@@ -56,7 +56,7 @@ def test_base_chains_come_behind_everything_that_packets_meet_there() -> None:
     first = next(i for i, one in enumerate(commands) if isinstance(one, AddChain) and one.hook)
     assert not any(isinstance(one, AddCollection | AddElements) for one in commands[first:])
     rules = [one.name for one in commands[first:] if isinstance(one, SetRules)]
-    assert sorted(rules) == ["forward", "input", "prerouting", "tracking"]
+    assert sorted(rules) == ["forward", "input", "prerouting"]
 
 
 def hash_set(*pods: int) -> HashSet:

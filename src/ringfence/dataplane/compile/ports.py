@@ -21,14 +21,16 @@ from ringfence.dataplane.program import (
     LINK,
     LINK_ADDRESS,
     LINK_HARDWARE,
+    LINK_SENDER,
     OWNED,
     OWNED_HARDWARE,
+    PORT,
     PORT_ADDRESSES,
     PORT_HARDWARE,
+    PORT_SENDERS,
     TO_CLOSED,
     TO_OPEN,
     TO_PORT,
-    TRAFFIC,
     TUNNELS,
     UNPLACED,
     HashSet,
@@ -37,17 +39,17 @@ from ringfence.dataplane.program import (
     address_key,
     link_hardware_key,
     link_key,
+    link_sender_key,
+    port_key,
     read_link_address,
     read_link_hardware,
-    traffic_key,
 )
 from ringfence.dataplane.program import Collection as ProgramCollection
 from ringfence.model.policies import Direction
 from ringfence.netlink.veth import FarEnd
-from ringfence.sets.addresses import FAMILIES
+from ringfence.sets.addresses import FAMILIES, Family
 
 _FROM: Final = {True: FROM_CLOSED, False: FROM_OPEN}
-_UDP: Final = 17
 _TO: Final = {True: TO_CLOSED, False: TO_OPEN}
 
 
@@ -130,12 +132,19 @@ def _collections(
         yield UNPLACED[family], HashSet(ADDRESS[family], _keys(unplaced, family))
     hardware = [(number, port.hardware_address) for number, port in ports.pods.items() if port.hardware_address]
     yield PORT_HARDWARE, HashSet(LINK_HARDWARE, frozenset(link_hardware_key(*one) for one in hardware))
+    senders = (
+        link_sender_key(number, port.hardware_address, address)
+        for number, port in ports.pods.items()
+        for family, address in port.addresses
+        if port.hardware_address and family is Family.IPV4
+    )
+    yield PORT_SENDERS, HashSet(LINK_SENDER, frozenset(senders))
     yield OWNED_HARDWARE, HashSet(HARDWARE, frozenset(address for _, address in hardware) | ports.hardware)
     yield FROM_PORT, _roles(ports, FROM_OTHER, _FROM, Direction.EGRESS, is_isolated)
     yield TO_PORT, _roles(ports, TO_OPEN, _TO, Direction.INGRESS, is_isolated)
     yield EXEMPT_LINKS, HashSet(LINK, frozenset(map(link_key, ports.others)))
     for name in (TUNNELS, BRIDGE_TUNNELS):
-        yield name, HashSet(TRAFFIC, frozenset(traffic_key(_UDP, port) for port in ports.tunnels))
+        yield name, HashSet(PORT, frozenset(map(port_key, ports.tunnels)))
 
 
 def _port_addresses(ports: Ports, family: int) -> Iterator[bytes]:

@@ -15,7 +15,6 @@ from ringfence.dataplane.nftables.rule_encoding import (
     encode_action,
     encode_condition,
     load,
-    of_family,
 )
 from ringfence.dataplane.program import (
     DESTINATION,
@@ -30,6 +29,7 @@ from ringfence.dataplane.program import (
     EstablishedOrRelated,
     Field,
     ForeignRule,
+    FrameTypeIs,
     FromLinkLocal,
     FromNode,
     FromPodLink,
@@ -87,16 +87,22 @@ def _decode_condition(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
             asked = _condition_on(fields, left[length])
             if asked:
                 return asked, length + 1
-    return _decode_class_lookup(left) or _decode_ports(left) or _decode_family(left)
+    return _decode_class_lookup(left) or _decode_ports(left) or _decode_first_comparison(left)
 
 
-def _decode_family(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
+def _decode_first_comparison(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
     """Comes last: whatever is about addresses begins with such a comparison."""
-    for family in FAMILIES:
-        expressions = parse(b"".join(of_family(family)))
+    for expressions, condition in _first_comparisons():
         if left[: len(expressions)] == expressions:
-            return OfFamily(family), len(expressions)
+            return condition, len(expressions)
     return None
+
+
+@cache
+def _first_comparisons() -> list[tuple[tuple[Parsed, ...], Condition]]:
+    types = sorted({field.frame_type for field in Field if field.frame_type})
+    conditions: list[Condition] = [*map(OfFamily, FAMILIES), *map(FrameTypeIs, types)]
+    return [(parse(b"".join(encode_condition(condition))), condition) for condition in conditions]
 
 
 def _decode_class_lookup(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
@@ -218,6 +224,7 @@ def _loads() -> list[tuple[tuple[Parsed, ...], tuple[Field, ...]]]:
         *((end, Field.PROTOCOL, Field.PORT) for end in _ENDS),
         *((SOURCE[family], DESTINATION[family]) for family in FAMILIES),
         (Field.PROTOCOL, Field.PORT),
+        (Field.LINK, Field.FRAME_HARDWARE_SOURCE, Field.FRAME_SOURCE_4),
         *((link, field) for link in (Field.LINK, Field.OUT_LINK) for field in _OF_PORTS),
         *((field,) for field in Field),
     ]

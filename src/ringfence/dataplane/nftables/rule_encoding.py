@@ -32,6 +32,7 @@ from ringfence.dataplane.program import (
     Established,
     EstablishedOrRelated,
     Field,
+    FrameTypeIs,
     FromLinkLocal,
     FromNode,
     FromPodLink,
@@ -39,7 +40,6 @@ from ringfence.dataplane.program import (
     HopLimitIs,
     Icmpv6Is,
     Jump,
-    KeyPart,
     Log,
     Lookup,
     NeighbourDiscovery,
@@ -153,6 +153,8 @@ def encode_condition(condition: Condition) -> Iterator[bytes]:
             else:
                 yield compare(nf.NFT_CMP_GTE, port_key(first))
                 yield compare(nf.NFT_CMP_LTE, port_key(last))
+        case FrameTypeIs(number):
+            yield from _of_frame_type(number)
         case Established():
             yield from _state(_ESTABLISHED)
         case EstablishedOrRelated():
@@ -222,17 +224,20 @@ def encode_action(action: Action) -> Iterator[bytes]:
             yield from load(fields)
             yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case DispatchGroup(field, groups, classes, name):
-            # nft has no syntax for looking up what a map gives: 1.0.6 crashes when it lists such a rule. With constants
-            # in front, which the group and its class take the places of, as the words of registers, it lists these.
+            # nft has no syntax for looking up what a map gives: 1.0.6 crashes when it lists such a rule. It lists a key
+            # that begins with a constant: the group, and then the class, take the place of all but its first word.
             if field.family:
                 yield from of_family(field.family)
-            yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, bytes(KeyPart.GROUP.length)))
-            yield immediate(nf.NFT_REG_3, attribute(nf.NFTA_DATA_VALUE, bytes(16)))
-            yield immediate(nf.NFT_REG_4, attribute(nf.NFTA_DATA_VALUE, bytes(4)))
-            yield _load_field(field, nf.NFT_REG_2)
-            yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_2)
-            yield lookup(classes, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_09))
-            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT), register=nf.NFT_REG_3)
+            yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, bytes(16)))
+            if field.family is Family.IPV4:
+                yield _load_field(field, nf.NFT_REG_2)
+                yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_2)
+            else:  # the last word of the key is nothing that nft takes for one word of an address
+                yield immediate(nf.NFT_REG_2, attribute(nf.NFTA_DATA_VALUE, bytes(4)))
+                yield _load_field(field, nf.NFT_REG_3)
+                yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_3)
+            yield lookup(classes, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01))
+            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case Log(group, prefix):
             yield log(group, prefix)
         case Track():
@@ -249,8 +254,7 @@ def load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
         yield from of_family(family)
     frame_type = next((field.frame_type for field in fields if field.frame_type), None)
     if frame_type:
-        yield _load_field(Field.FRAME_TYPE, nf.NFT_REG_1)
-        yield compare(nf.NFT_CMP_EQ, frame_type.to_bytes(2, "big"))
+        yield from _of_frame_type(frame_type)
     if Field.FRAME_ICMPV6_TYPE in fields:
         yield from encode_condition(ProtocolIs(_ICMPV6))
     if constant:
@@ -281,6 +285,11 @@ def of_family(family: Family) -> Iterator[bytes]:
     """Go on only with packets of an address family."""
     yield meta(nf.NFT_META_NFPROTO, nf.NFT_REG_1)
     yield compare(nf.NFT_CMP_EQ, bytes([_ADDRESS_FAMILY[family]]))
+
+
+def _of_frame_type(number: int) -> Iterator[bytes]:
+    yield _load_field(Field.FRAME_TYPE, nf.NFT_REG_1)
+    yield compare(nf.NFT_CMP_EQ, number.to_bytes(2, "big"))
 
 
 def _icmpv6_type() -> Iterator[bytes]:

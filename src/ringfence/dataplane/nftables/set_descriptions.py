@@ -15,6 +15,7 @@ from ringfence.dataplane.program import (
     FLOW,
     LINK_ADDRESS,
     LINK_HARDWARE,
+    LINK_SENDER,
     PEER_GROUP,
     TRAFFIC,
     Collection,
@@ -182,7 +183,13 @@ def _kinds() -> Iterator[Collection]:
         yield HashSet(LINK_ADDRESS[family])
         yield GroupMap(ADDRESS[family])
     yield GroupMap(PEER_GROUP)
-    yield from (HashSet(TRAFFIC), RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
+    yield from (
+        HashSet(TRAFFIC),
+        RangeMap(TRAFFIC),
+        RangeSet(CLASS_TRAFFIC),
+        HashSet(LINK_HARDWARE),
+        HashSet(LINK_SENDER),
+    )
 
 
 _KINDS: Final = {(_type_code(kind), key_length(kind.key), _flags(kind), _data_type(kind)): kind for kind in _kinds()}

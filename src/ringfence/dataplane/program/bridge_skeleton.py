@@ -31,8 +31,9 @@ from ringfence.dataplane.program.keys import (
     LINK,
     LINK_ADDRESS,
     LINK_HARDWARE,
+    LINK_SENDER,
     PACKET_FAMILY,
-    TRAFFIC,
+    PORT,
     address_key,
 )
 from ringfence.dataplane.program.program import Chain, Hook, Program
@@ -42,6 +43,7 @@ from ringfence.dataplane.program.rules import (
     Condition,
     Dispatch,
     Field,
+    FrameTypeIs,
     FromPodLink,
     Goto,
     HopLimitIs,
@@ -53,6 +55,7 @@ from ringfence.dataplane.program.rules import (
     RuleVerdict,
     ToMany,
     ToPodLink,
+    to_port_in,
 )
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -63,6 +66,9 @@ PORT_ADDRESSES: Final = {family: f"bridge_addresses{family:d}" for family in FAM
 
 PORT_HARDWARE: Final = "bridge_hardware"
 """The hardware address of the pod at each port."""
+
+PORT_SENDERS: Final = "bridge_senders"
+"""The hardware address of the pod at each port, with each of its IPv4 addresses: what most frames come from."""
 
 OWNED: Final = {family: f"bridge_owned{family:d}" for family in FAMILIES}
 OWNED_HARDWARE: Final = "bridge_owned_hardware"
@@ -75,7 +81,7 @@ BRIDGE_HELD: Final = {family: f"bridge_held{family:d}" for family in FAMILIES}
 """The ranges from which unknown pods have their addresses."""
 
 BRIDGE_TUNNELS: Final = "bridge_tunnels"
-"""The protocols and ports of tunnels between nodes."""
+"""The UDP ports of tunnels between nodes."""
 
 FROM_PORT: Final = "bridge_from"
 TO_PORT: Final = "bridge_to"
@@ -110,6 +116,7 @@ _SOURCES: Final = {
 
 _DESTINATION: Final = {Family.IPV4: Field.FRAME_DESTINATION_4, Family.IPV6: Field.FRAME_DESTINATION_6}
 
+_IPV4_TYPE: Final = 0x0800
 _IPV4, _ARP, _IPV6 = (bytes.fromhex(one) for one in ("0800", "0806", "86dd"))
 _LINK_LOCAL: Final = (bytes.fromhex("fe80") + bytes(14), bytes.fromhex("febf") + b"\xff" * 14)
 _NEIGHBOUR_ADVERTISEMENT: Final = 136
@@ -147,11 +154,12 @@ def bridge_collections() -> dict[str, Collection]:
     return {
         **{name: HashSet(LINK_ADDRESS[family]) for family, name in PORT_ADDRESSES.items()},
         PORT_HARDWARE: HashSet(LINK_HARDWARE),
+        PORT_SENDERS: HashSet(LINK_SENDER),
         **{name: HashSet(ADDRESS[family]) for family, name in OWNED.items()},
         OWNED_HARDWARE: HashSet(HARDWARE),
         **{name: HashSet(ADDRESS[family]) for family, name in UNPLACED.items()},
         **{name: RangeSet(ADDRESS[family]) for family, name in BRIDGE_HELD.items()},
-        BRIDGE_TUNNELS: HashSet(TRAFFIC),
+        BRIDGE_TUNNELS: HashSet(PORT),
         FROM_PORT: VerdictMap(LINK),
         TO_PORT: VerdictMap(LINK),
         **{
@@ -203,19 +211,22 @@ def _sending(name: str, *, closed: bool) -> Iterator[Rule]:
     yield Rule((_is_message("bridge_router_messages"),), Goto(BRIDGE_SPOOFED))
     yield Rule((), Jump(_source_chain(name)))
     if closed:
-        yield Rule((_is_frame("bridge_ipv4"),), RuleVerdict.ACCEPT)
+        yield Rule((FrameTypeIs(_IPV4_TYPE),), RuleVerdict.ACCEPT)
         yield from _accepting_neighbours()
         yield from _refusing_link_local()
         yield Rule((_is_frame("bridge_ipv6"),), RuleVerdict.ACCEPT)
         yield Rule((), Goto(BRIDGE_DENIED))
 
 
-_KEEPING_OUT_OF_TUNNELS: Final = (Rule((Lookup((Field.PROTOCOL, Field.PORT), BRIDGE_TUNNELS),), Goto(BRIDGE_SPOOFED)),)
+_KEEPING_OUT_OF_TUNNELS: Final = (Rule(to_port_in(BRIDGE_TUNNELS), Goto(BRIDGE_SPOOFED)),)
 """What a tunnel takes out of a datagram has whatever source address the sender has written into it."""
 
 
 def _own() -> Iterator[Rule]:
     """Return with frames that come from an address of the port's pod; everything else is spoofed."""
+    # Of an IPv4 packet that has both addresses of the pod, one lookup says what all the following rules would.
+    sender = (Field.LINK, Field.FRAME_HARDWARE_SOURCE, Field.FRAME_SOURCE_4)
+    yield Rule((Lookup(sender, PORT_SENDERS),), RuleVerdict.RETURN)
     yield from _refusing_hardware_of_others()
     yield from _refusing_announcements_for_others()
     for family, fields in _SOURCES.items():

@@ -68,6 +68,7 @@ LINK: Final[Key] = (KeyPart.LINK,)
 HARDWARE: Final[Key] = (KeyPart.HARDWARE,)
 LINK_ADDRESS: Final[dict[Family, Key]] = {family: LINK + ADDRESS[family] for family in FAMILIES}
 LINK_HARDWARE: Final[Key] = LINK + HARDWARE
+LINK_SENDER: Final[Key] = LINK_HARDWARE + ADDRESS[Family.IPV4]
 FRAME_TYPE: Final[Key] = (KeyPart.FRAME_TYPE,)
 ICMPV6_TYPE: Final[Key] = (KeyPart.ICMPV6_TYPE,)
 
@@ -110,6 +111,11 @@ def read_link_address(key: bytes) -> tuple[int, int]:
 def link_hardware_key(index: int, hardware_address: bytes) -> bytes:
     """The key of a network interface and a hardware address together."""
     return link_key(index) + hardware_address + bytes(2)
+
+
+def link_sender_key(index: int, hardware_address: bytes, address: int) -> bytes:
+    """The key of a network interface, a hardware address and an IPv4 address together."""
+    return link_hardware_key(index, hardware_address) + address_key(Family.IPV4, address)
 
 
 def read_link_hardware(key: bytes) -> tuple[int, bytes]:

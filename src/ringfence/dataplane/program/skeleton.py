@@ -31,7 +31,7 @@ from typing import Final
 
 from ringfence.dataplane.program.bridge_skeleton import bridge_chains, bridge_collections, guards_bridges
 from ringfence.dataplane.program.collections import Collection, HashSet, RangeSet, VerdictMap
-from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, TRAFFIC, family_key
+from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, PORT, family_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.reaction import (
     CLOSED_PREFIX,
@@ -59,6 +59,7 @@ from ringfence.dataplane.program.rules import (
     Log,
     Lookup,
     NeighbourDiscovery,
+    OfFamily,
     OffRoute,
     OverLoopback,
     ProtocolIs,
@@ -68,9 +69,10 @@ from ringfence.dataplane.program.rules import (
     ToOthers,
     Track,
     Untracked,
+    to_port_in,
 )
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import FAMILIES
+from ringfence.sets.addresses import FAMILIES, Family
 
 TABLE: Final = "ringfence"
 
@@ -117,7 +119,7 @@ CLOSED_PACKETS: Final = "closed_packets"
 """The sets that count, by address family, the packets dropped because a pod is not known yet, or is closed."""
 
 TUNNELS: Final = "tunnels"
-"""The protocols and ports of tunnels between nodes (VXLAN, Geneve), to which no pod sends."""
+"""The UDP ports of tunnels between nodes (VXLAN, Geneve), to which no pod sends."""
 
 EXEMPT_LINKS: Final = "exempt_links"
 """The links that lead to no pod, such as the node's own to the outside in a cluster that is nested in another."""
@@ -128,6 +130,9 @@ SPOOFED: Final = "spoofed"
 UNTRACKED: Final = "untracked"
 """The set that counts, by address family, the packets that another program exempted from connection tracking."""
 
+_V4, _V6 = Family.IPV4, Family.IPV6
+_FORWARD_6: Final = "forward6"
+_INPUT_6: Final = "input6"
 _HELD_CHAIN: Final = {direction: f"held_{direction.field}" for direction in Direction}
 _SPOOFED_CHAIN: Final = "spoofed"
 _OFF_ROUTE_CHAIN: Final = "off_route"
@@ -201,7 +206,7 @@ def _collections() -> dict[str, Collection]:
         **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
         **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
         EXEMPT_LINKS: HashSet(LINK),
-        TUNNELS: HashSet(TRAFFIC),
+        TUNNELS: HashSet(PORT),
         **dict.fromkeys(
             (SPOOFED, HELD_PACKETS, CLOSED_PACKETS, UNTRACKED),
             HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)), counted=True),
@@ -211,7 +216,10 @@ def _collections() -> dict[str, Collection]:
 
 def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     egress, ingress = (
-        (*(_holding(direction) if holds else ()), *_dispatching(direction))
+        {
+            family: (*([_holding(direction, family)] if holds else []), _dispatching(direction, family))
+            for family in FAMILIES
+        }
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
     keeping_out = (_KEEPING_OUT_OF_TUNNELS,) if reaction.checks_sources else ()
@@ -230,10 +238,17 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         _NEIGHBOURS_CHAIN: _NEIGHBOURS,
         _TRACKED_CHAIN: Chain((*((_REVOKING,) if reaction.drops else ()), *_ACCEPTING_TRACKED)),
         _UNTRACKED_CHAIN: _UNTRACKED,
-        "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
-        "tracking": Chain((_TRACKING,), Hook.TRACKING),
-        "forward": Chain((*_SCREENING, *keeping_out, *egress, *ingress), Hook.FORWARD),
-        "input": Chain((_OWN_TALK, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *keeping_out, *egress), Hook.INPUT),
+        "prerouting": Chain((*((_CHECKING_SOURCE,) if reaction.checks_sources else ()), _TRACKING), Hook.TRACKING),
+        # Rules about one family are met by packets of this family only: each costs the others about 15 ns.
+        "forward": Chain(
+            (_ASKING_STATE, _to_chain_of_ipv6(_FORWARD_6), *keeping_out, *egress[_V4], *ingress[_V4]), Hook.FORWARD
+        ),
+        _FORWARD_6: Chain((_FINDING_NEIGHBOURS, *keeping_out, *egress[_V6], *ingress[_V6])),
+        "input": Chain(
+            (_OWN_TALK, _ASKING_STATE, _to_chain_of_ipv6(_INPUT_6), _OWN_COPIES, *keeping_out, *egress[_V4]),
+            Hook.INPUT,
+        ),
+        _INPUT_6: Chain((_FINDING_NEIGHBOURS, _OWN_COPIES, _CLOSING_LINK, *keeping_out, *egress[_V6])),
     }
 
 
@@ -243,10 +258,14 @@ _OWN_COPIES: Final = Rule((FromNode(),), RuleVerdict.ACCEPT)
 """What the node sends to many, it receives itself over the interface on which it left: not over the loopback one."""
 
 # A packet that opens a connection is asked once whether it belongs to one.
-_SCREENING: Final = (
-    Rule((EstablishedOrRelated(),), Jump(_TRACKED_CHAIN)),
-    Rule((NeighbourDiscovery(),), Goto(_NEIGHBOURS_CHAIN)),
-)
+_ASKING_STATE: Final = Rule((EstablishedOrRelated(),), Jump(_TRACKED_CHAIN))
+
+_FINDING_NEIGHBOURS: Final = Rule((NeighbourDiscovery(),), Goto(_NEIGHBOURS_CHAIN))
+
+
+def _to_chain_of_ipv6(chain: str) -> Rule:
+    return Rule((OfFamily(_V6),), Goto(chain))
+
 
 _REVOKING: Final = Rule((Lookup((Field.CONNECTION,), REVOKED),), RuleVerdict.DROP)
 
@@ -260,7 +279,7 @@ _WITHIN_POD: Final = tuple(
     Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES
 )
 
-_CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Goto(_OFF_ROUTE_CHAIN))
+_CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Jump(_OFF_ROUTE_CHAIN))
 
 # What the node itself answers stays exempt: NodeLocal DNSCache relies on it, lest Services be translated.
 _TRACKING: Final = Rule((Untracked(), ToOthers()), Goto(_UNTRACKED_CHAIN))
@@ -275,7 +294,7 @@ _UNTRACKED: Final = Chain(
 _OFF_ROUTE: Final = Chain(
     (
         # A pod that asks whether an address is free has no source address yet.
-        Rule((NeighbourDiscovery(),), RuleVerdict.ACCEPT),
+        Rule((NeighbourDiscovery(),), RuleVerdict.RETURN),
         Rule((), Goto(_SPOOFED_CHAIN)),
     )
 )
@@ -288,25 +307,22 @@ _NEIGHBOURS: Final = Chain(
     )
 )
 
-_CLOSING_LINK: Final = Rule((FromPodLink(), FromLinkLocal()), Goto(_SPOOFED_CHAIN))
+_CLOSING_LINK: Final = Rule((FromPodLink(), FromLinkLocal()), Jump(_SPOOFED_CHAIN))
 
-
-_KEEPING_OUT_OF_TUNNELS: Final = Rule(
-    (FromPodLink(), Lookup((Field.PROTOCOL, Field.PORT), TUNNELS)), Goto(_SPOOFED_CHAIN)
-)
+# What comes over an exempt link returns, and is judged by the policies as any other packet.
+_KEEPING_OUT_OF_TUNNELS: Final = Rule((*to_port_in(TUNNELS), FromPodLink()), Jump(_SPOOFED_CHAIN))
 
 _SPARING_EXEMPT: Final = Rule((Lookup((Field.LINK,), EXEMPT_LINKS),), RuleVerdict.RETURN)
 
 
-def _holding(direction: Direction) -> Iterator[Rule]:
-    for family, field in SUBJECT[direction].items():
-        unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
-        yield Rule(unknown, Jump(_HELD_CHAIN[direction]))
+def _holding(direction: Direction, family: Family) -> Rule:
+    field = SUBJECT[direction][family]
+    unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
+    return Rule(unknown, Jump(_HELD_CHAIN[direction]))
 
 
-def _dispatching(direction: Direction) -> Iterator[Rule]:
-    for family, field in SUBJECT[direction].items():
-        yield Rule((), Dispatch((field,), ISOLATED[direction, family]))
+def _dispatching(direction: Direction, family: Family) -> Rule:
+    return Rule((), Dispatch((SUBJECT[direction][family],), ISOLATED[direction, family]))
 
 
 def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:

@@ -23,6 +23,7 @@ from ringfence.dataplane.program import (
     PORT_ADDRESSES,
     PORT_GATES,
     PORT_HARDWARE,
+    PORT_SENDERS,
     SPOOFED,
     TUNNELS,
     UNTRACKED,
@@ -59,6 +60,7 @@ UNCRITICAL_SETS: Final = frozenset(
         BRIDGE_DENIED,
         *PORT_ADDRESSES.values(),
         PORT_HARDWARE,
+        PORT_SENDERS,
     ]
 )
 """Sets whose elements may be there too early and too long."""
