@@ -7,7 +7,7 @@ name is made from fixed words, numbers and digests, never from a string of an ob
 Source: nft(8).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from itertools import combinations
@@ -110,15 +110,26 @@ class ChainIndex:
 
     def __init__(self, chains: Mapping[str, Chain]) -> None:
         self._chains = chains
+        self._before: ChainIndex | None = None
+
+    def follow(self, before: "ChainIndex") -> None:
+        """Take over what was found about an earlier program's chains, as far as these are the same."""
+        if before is not self and "readers" in vars(before) and "readers" not in vars(self):
+            self._before = before
 
     @cached_property
-    def readers(self) -> Mapping[str, Sequence[str]]:
+    def readers(self) -> Mapping[str, frozenset[str]]:
         """The names of the chains that look into each set or map."""
-        found: dict[str, list[str]] = {}
-        for name, chain in self._chains.items():
-            for one in chain.sets:
-                found.setdefault(one, []).append(name)
-        return found
+        before, self._before = self._before or ChainIndex({}), None
+        known = before.readers if before._chains else {}
+        gone, come = dict(_missing(before._chains, self._chains)), dict(_missing(self._chains, before._chains))
+        changes: dict[str, tuple[set[str], set[str]]] = {}
+        for place, chains in enumerate((gone, come)):
+            for name, chain in chains.items():
+                for one in chain.sets:
+                    changes.setdefault(one, (set(), set()))[place].add(name)
+        found = {one: known.get(one, frozenset()) - less | more for one, (less, more) in changes.items()}
+        return {one: names for one, names in {**known, **found}.items() if names}
 
     @cached_property
     def group_dispatches(self) -> frozenset[DispatchGroup]:
@@ -169,6 +180,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         found = Program(collections, self.chains)
         found.__dict__["index"] = self.index
         return found
+
+
+def _missing(chains: Mapping[str, Chain], others: Mapping[str, Chain]) -> Iterator[tuple[str, Chain]]:
+    """The chains that are not among others: neither there nor the very same object under this name."""
+    return ((name, chain) for name, chain in chains.items() if others.get(name) is not chain)
 
 
 def _changed(old: Mapping[str, V], changes: Mapping[str, V] | None, without: frozenset[str]) -> Mapping[str, V]:

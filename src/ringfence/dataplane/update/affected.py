@@ -11,7 +11,6 @@ from ringfence.dataplane.program import (
     EXEMPT_LINKS,
     ISOLATED,
     TUNNELS,
-    Chain,
     ClassLookup,
     Collection,
     GroupMap,
@@ -46,6 +45,7 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
     """
     if old is None or not old.chains or not new.chains:
         return None
+    new.index.follow(old.index)
     changed_sets = frozenset(_changed_otherwise(old.collections, new.collections))
     changed_classes = frozenset(_changed_classes(old.collections, new.collections))
     rewritten = {
@@ -54,8 +54,8 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
         if before is not None and before.rules != after.rules and not is_of_bridges(name)
     }
     chains = rewritten.union(
-        *(_looking_into(changed_sets, program.chains) for program in (old, new)),
-        *(_looking_into_classes(changed_classes, program.chains) for program in (old, new)),
+        *(_looking_into(changed_sets, program) for program in (old, new)),
+        *(_looking_into_classes(changed_classes, program) for program in (old, new)),
     )
     chains = chains.union(*(_leading_to(chains, program) for program in (old, new)))
     # A base chain judges the packets of all addresses.
@@ -136,14 +136,14 @@ def _is_of_addresses(collection: Collection | None) -> TypeGuard[HashSet]:
     return isinstance(collection, HashSet) and collection.key[0] in (KeyPart.ADDRESS_4, KeyPart.ADDRESS_6)
 
 
-def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator[str]:
-    return (name for name, chain in chains.items() if sets and not sets.isdisjoint(chain.sets))
+def _looking_into(sets: Iterable[str], program: Program) -> Iterator[str]:
+    return (name for one in sets for name in program.index.readers.get(one, ()))
 
 
-def _looking_into_classes(classes: frozenset[_ClassOfSet], chains: Mapping[str, Chain]) -> Iterator[str]:
+def _looking_into_classes(classes: frozenset[_ClassOfSet], program: Program) -> Iterator[str]:
     names = frozenset(name for name, _ in classes)
-    for name in _looking_into(names, chains):
-        conditions = (one for rule in chains[name].rules if isinstance(rule, Rule) for one in rule.conditions)
+    for name in frozenset(_looking_into(names, program)):
+        conditions = (one for rule in program.chains[name].rules if isinstance(rule, Rule) for one in rule.conditions)
         if any(isinstance(one, ClassLookup) and (one.set, one.identifier) in classes for one in conditions):
             yield name
 
@@ -178,6 +178,8 @@ def _is_of_subjects(chain: str, program: Program) -> bool:
 
 def _addresses_with(chains: Iterable[str], program: Program) -> Iterator[bytes]:
     led_to = set(chains)
+    if not led_to:
+        return
     classes: set[bytes] = set()
     for verdicts in program.collections.values():
         if isinstance(verdicts, VerdictMap):

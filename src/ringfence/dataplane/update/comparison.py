@@ -102,6 +102,7 @@ class Difference(NamedTuple):
 
 def compare(old: Program, new: Program) -> Difference:
     """What differs between two programs."""
+    new.index.follow(old.index)
     moves = dict(_moves(old.collections, new.collections))
     rewritten = frozenset(
         name
