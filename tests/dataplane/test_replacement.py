@@ -6,6 +6,7 @@ has put something of its own into the table.
 
 from itertools import cycle
 
+import pytest
 from tests.dataplane.network import Network, in_own_network, nft
 from tests.dataplane.programs import IN, OUT, RETURN, UDP, V4, key, program
 from tests.dataplane.test_updates import FRIEND, SERVER, STRANGER, assert_nothing_happened
@@ -43,6 +44,7 @@ def written_by(version: str) -> Program:
     )
 
 
+@pytest.mark.more_in_ci
 @in_own_network
 def test_an_upgrade_that_changes_the_kind_of_a_set_loses_and_passes_no_packet() -> None:
     assert not is_compatible(*map(written_by, VERSIONS))
@@ -56,6 +58,7 @@ def test_an_upgrade_that_changes_the_kind_of_a_set_loses_and_passes_no_packet() 
     assert nft("list", "tables") == "table inet ringfence\n"
 
 
+@pytest.mark.more_in_ci
 @in_own_network
 def test_what_another_program_has_put_in_is_removed_without_harm() -> None:
     network = Network(3)

@@ -7,11 +7,11 @@ from itertools import permutations
 from random import Random
 
 import pytest
-from hypothesis import settings
 from tests.dataplane.expectations import is_allowed
 from tests.dataplane.network import Network, address, in_own_network, number
 from tests.dataplane.traffic import PORT, traffic
 from tests.engine.policies.artificial_tier import BACK, FRONT, TieredCluster, acting, tier_policy, tiered_cluster_of
+from tests.example_counts import examples
 from tests.semantics.objects import Object, admits, block, labelled, namespace, namespaces, pod, policy, port
 
 from ringfence.dataplane.compile import PROTOCOL_NUMBERS, Compiler
@@ -21,7 +21,7 @@ from ringfence.sets.addresses import FAMILIES, Family
 
 SERVER, FRIEND, STRANGER = range(3)
 NAMES = ("server", "friend", "stranger")
-CHANGES = 10 * settings().max_examples
+CHANGES = examples(1_000)
 
 
 def pods() -> list[Object]:
@@ -151,6 +151,7 @@ class Cluster:
         self.cluster.upsert(pod(f"x/other-{other}", labels, addresses=[address(other)]))
 
 
+@pytest.mark.more_in_ci
 @in_own_network
 def test_no_change_of_policies_that_deny_and_pass_loses_or_passes_a_packet() -> None:
     network, cluster = Network(3), Cluster()

@@ -181,6 +181,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.more_in_ci
 @pytest.mark.parametrize("change", CHANGES)
 @in_own_network
 def test_no_change_loses_or_passes_a_packet(change: str) -> None:

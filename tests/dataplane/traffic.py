@@ -10,14 +10,14 @@ from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
-from hypothesis import settings
 from tests.dataplane.network import Network, address, stay_on_one_cpu, use_all_cpus
+from tests.example_counts import examples
 from tests.waiting import Patience
 
 PORT = 80
 ALLOWED, FORBIDDEN = b"a", b"f"
 
-SECONDS: Final = settings().max_examples / 80
+SECONDS: Final = examples(125) / 100
 """How long programs follow one another under traffic: the longer, the more examples of properties are tried."""
 
 LAST_ARRIVAL = 30.0

@@ -27,7 +27,7 @@ LONGEST: Final = ("test_doctor_probe_full.py", "test_doctor_probe.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, then those with the most tests, so that two processes end together."""
+    """Begin with the files that take longest, then those with the most tests, so that all processes end together."""
     if not all(item.path.parent == FOLDER for item in items):
         return
     counts = Counter(item.path for item in items)
