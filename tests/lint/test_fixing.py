@@ -238,7 +238,7 @@ CORRECTED = [
 """The rules that propose corrections."""
 
 MISTAKEN = [
-    list(yaml.safe_load_all(example.manifests))
+    list(yaml.load_all(example.manifests, Loader=yaml.CSafeLoader))
     for rule in RULES
     for example in page_of(rule).examples
     if example.fires and rule.identifier in CORRECTED

@@ -119,6 +119,8 @@ def test_in_no_example_a_policy_that_is_not_read_could_make_wrong_what_is_found(
         return {key for key in keys(cluster.lint(select=["all"], settings=example.settings)) if key[0] != "RF137"}
 
     found = found_beside(lambda name: not_read(name, {}, ["Ingress", "Egress"]))
+    if not found:
+        return  # nothing that could be wrong: three readings are spared, of four
     assert found <= found_beside(lambda name: in_its_place(name, {}, ALLOW, name))
     assert found <= found_beside(lambda name: in_its_place(name, {}, DENY, name))
     assert found <= found_beside(lambda name: policy(BESIDE, "zz-beside", name))

@@ -41,7 +41,7 @@ def examples_of(rules: Iterable[LintRule]) -> list[ParameterSet]:
 
 
 def objects_of(example: Example) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(example.manifests))
+    return list(yaml.load_all(example.manifests, Loader=yaml.CSafeLoader))
 
 
 def read(example: Example, folder: Path) -> Cluster:

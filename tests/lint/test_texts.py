@@ -14,7 +14,7 @@ metadata: {{name: web, namespace: shop}}
 spec:
   podSelector: {{}}
   ingress:
-  - from: [{{ipBlock: {{cidr: 10.0.0.0/8, except: [{holes}]}}}}]
+  - from: [{{ipBlock: {{cidr: 10.0.0.0/12, except: [{holes}]}}}}]
 """
 
 
@@ -47,11 +47,11 @@ def test_of_a_long_message_the_beginning_and_the_end_are_left() -> None:
 
 
 def test_a_finding_about_thousands_of_blocks_is_short(tmp_path: Path) -> None:
-    holes = ", ".join(f"10.{high}.{low}.0/24" for high in range(256) for low in range(256))
+    holes = ", ".join(f"10.{high}.{low}.0/24" for high in range(16) for low in range(256))
     file = tmp_path / "p.yaml"
     file.write_text(POLICY.format(holes=holes))
     (found,) = Cluster.load(file).lint(select=["RF118"]).found
     assert found.message == (
-        "the peer means no address: 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24 and 65532 more under except "
-        "cover all of 10.0.0.0/8"
+        "the peer means no address: 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24 and 4092 more under except "
+        "cover all of 10.0.0.0/12"
     )

@@ -20,7 +20,7 @@ def policy_of(spec: Tree) -> NetworkPolicy:
 
 def written(spec: str) -> NetworkPolicy:
     """The policy `a-policy` with the spec that is written here as YAML."""
-    return policy_of(yaml.safe_load(spec))
+    return policy_of(yaml.load(spec, Loader=yaml.CSafeLoader))
 
 
 odd_texts = st.one_of(st.text("aB0-_./ ", max_size=6), st.text(st.characters(codec="utf-8"), max_size=8))

@@ -11,7 +11,7 @@ from ringfence.model.server_versions import NEWEST, ServerVersion
 
 def errors_of(written: str, server: ServerVersion = NEWEST, **fields: Any) -> list[str]:
     """The errors of an object; without metadata it is called `x`."""
-    tree = {"metadata": {"name": "x"}, **yaml.safe_load(written), **fields}
+    tree = {"metadata": {"name": "x"}, **yaml.load(written, Loader=yaml.CSafeLoader), **fields}
     obj = decode(tree)
     assert obj
     kind = KINDS.of(obj)

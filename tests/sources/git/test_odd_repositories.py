@@ -11,7 +11,6 @@ from ringfence.cluster import Cluster
 from ringfence.errors import InputError, ManifestError
 from ringfence.sources.git import merge_base
 from ringfence.sources.git.repository import _ENVIRONMENT
-from ringfence.sources.manifests import MAX_BYTES
 
 WEB = DB.replace("{name: db,", "{name: web,")
 
@@ -183,8 +182,12 @@ def test_files_whose_names_differ_only_in_case_are_both_read(repository: GitRepo
     assert names(Cluster.of_revision("HEAD", "cases")) == ["db", "web"]
 
 
-def test_a_file_that_is_too_large_is_named_and_the_others_are_read(repository: GitRepository) -> None:
-    repository.write("k8s/large.yaml", "#" * (MAX_BYTES + 1))
+def test_a_file_that_is_too_large_is_named_and_the_others_are_read(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("git.manifests_of_revisions", "manifests.content"):
+        monkeypatch.setattr(f"ringfence.sources.{module}.MAX_BYTES", 1 << 20)
+    repository.write("k8s/large.yaml", "#" * ((1 << 20) + 1))
     repository.commit()
     cluster = Cluster.of_revision("HEAD", "k8s")
     assert names(cluster) == ["db", "web"]
