@@ -11,7 +11,7 @@ from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule
 from tests.cluster_policy_strategies import clusters
 from tests.example_counts import examples
 from tests.semantics import naive
-from tests.semantics.judges import cluster_of
+from tests.semantics.judges import by_the_letter, cluster_of
 from tests.semantics.objects import Object, block, container_port, labelled, namespace, pod, policy, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 
@@ -200,10 +200,10 @@ def test_the_cluster_is_as_before() -> None:
 
 def answers(objects: Sequence[Object]) -> Iterator[bool]:
     """The answers to all questions about the pods, with one another and with addresses."""
-    names = pod_names(objects)
+    names, judge = pod_names(objects), by_the_letter(objects)
     for source, destination in [*product(names, names), *product(names, ADDRESSES), *product(ADDRESSES, names)]:
         for protocol, number in product(PROTOCOLS, PORTS):
-            yield naive.allowed(objects, source, destination, protocol, number)
+            yield judge(source, destination, protocol, number)
 
 
 def changes_nothing(objects: Sequence[Object], parts: Sequence[RemovablePart]) -> bool:
@@ -276,6 +276,7 @@ def test_covers_decide_all_that_a_part_decides(objects: list[Object]) -> None:
 
         policy = alone(part, "part")
         less, more = [*others, policy], [*others, *(alone(place, f"cover-{n}") for n, place in enumerate(rules))]
+        with_less, with_more = by_the_letter(less), by_the_letter(more)
         names = pod_names(objects)
         pairs = [*product(names, names), *product(names, ADDRESSES), *product(ADDRESSES, names)]
         for source, destination in pairs if rules else ():
@@ -283,5 +284,5 @@ def test_covers_decide_all_that_a_part_decides(objects: list[Object]) -> None:
             if subject is None or not naive.isolates(policy, subject, policy["spec"]["policyTypes"][0]):
                 continue
             for protocol, number in product(PROTOCOLS, PORTS):
-                is_covered = naive.allowed(more, source, destination, protocol, number)
-                assert is_covered or not naive.allowed(less, source, destination, protocol, number)
+                is_covered = with_more(source, destination, protocol, number)
+                assert is_covered or not with_less(source, destination, protocol, number)

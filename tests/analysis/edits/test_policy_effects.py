@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.cluster_policy_strategies import clusters
 from tests.example_counts import examples
 from tests.semantics import naive
-from tests.semantics.judges import cluster_of
+from tests.semantics.judges import by_the_letter, cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, owned, pod, pods, policy, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 
@@ -133,10 +133,11 @@ def test_the_side_effects_are_exactly_the_difference(
     pairs = cluster.can(*ends, port=number).pairs
     found = side_effects(cluster.state, list(map(model, change)), pairs)
     opens, closes = by_pod(before, found.opens), by_pod(before, found.closes)
+    judge_before, judge_after = by_the_letter(before), by_the_letter(after)
     for source, destination in [*product(names, names), *product(names, ADDRESSES), *product(ADDRESSES, names)]:
         for protocol, number in product(PROTOCOLS, PORTS):
-            was = naive.allowed(before, source, destination, protocol, number)
-            now = naive.allowed(after, source, destination, protocol, number)
+            was = judge_before(source, destination, protocol, number)
+            now = judge_after(source, destination, protocol, number)
             if is_asked(pairs, source, destination, protocol, number):
                 was = now
             question = (source, destination, protocol, number)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, compared
 from tests.render.hostile_text import texts
@@ -165,7 +165,9 @@ def test_names_are_shown_as_they_are_and_bring_no_element_along(names: list[str]
     assert rendered.elements.count("td") == 8
 
 
-@given(st.integers(0, 400), st.integers(0, 400), st.sampled_from(["a", "é|" * 150, "`" * 1000]))
+@given(st.integers(0, 400), st.integers(0, 400), st.sampled_from(["a", "é|" * 30, "`" * 100]))
+@example(opened=3, closed=3, name="`" * 1000)
+@example(opened=40, closed=40, name="é|" * 150)
 def test_the_longest_comment_fits_and_counts_what_does_not(opened: int, closed: int, name: str) -> None:
     found = changed(*[row(ConnectionChange.OPENED, name)] * opened, *[row(ConnectionChange.CLOSED, name)] * closed)
     comment = review_comment(found, name, name, KEY)
