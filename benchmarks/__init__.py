@@ -1,1 +1,1 @@
-"""Measurements of ringfence, each beside the limit that it has to keep: `python -m benchmarks`, or `make bench`."""
+"""Measurements of ringfence, each with its limit: `python -m benchmarks`, or `make bench`."""

@@ -1,11 +1,11 @@
 """All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
 
-The agent's parts, `hostile`, `repairs` and `watching`, are measured when they are named, since they need the real API
-server: `make bench-agent`.
+The agent's parts, `hostile`, `repairs` and `watching`, are measured only if they are named, because they need the real
+API server: `make bench-agent`.
 
 Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
-written to `benchmarks/results.json`, beside those of other parts that were measured before. Where all sizes of the
-engine were measured, their growth is printed and drawn (`docs/growth.svg`).
+written to `benchmarks/results.json`, together with earlier figures of other parts. If all sizes of the engine were
+measured, their growth is printed and drawn (`docs/growth.svg`).
 """
 
 import os
@@ -55,7 +55,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
     "transports": dataplane.transports,
     "connections": connections.measure,
 }
-"""Parts for which this process goes into network namespaces of its own."""
+"""Parts for which this process enters network namespaces of its own."""
 
 CLUSTER: dict[str, Callable[[], Iterable[Figure]]] = {"hostile": hostile.measure, "repairs": repairs.measure}
 """Parts about an agent in a cluster of their own."""
@@ -78,7 +78,7 @@ PARTS = (
 
 
 def figures_of(part: str) -> Iterable[Figure]:
-    """The figures of one part, measured here and now."""
+    """The figures of one part, measured in this process."""
     if part in agent.SIZES:
         if os.getuid() != 0:
             enter_namespaces()
@@ -141,7 +141,7 @@ def main(parts: list[str]) -> None:
 
 
 def _plan(part: str) -> Plan | None:
-    """The cluster that a part is about, if it is about a whole one."""
+    """The cluster that a part measures, if it measures a whole one."""
     if part in agent.SIZES:
         return agent.SIZES[part].plan
     return engine.SIZES[part].plan if part in engine.SIZES else None

@@ -1,10 +1,10 @@
-"""The agent on a real API server and a real kernel: how fast a change is in force, and what it costs to wait for one.
+"""The agent on a real API server and a real kernel: the time until a change is in force, and the cost of an idle agent.
 
     python -m benchmarks agent agent-100k          (`make bench-agent`)
 
-The cluster is written past the API server, which would take minutes; what is measured goes through it. Two pods of the
-agent's node are real: one sends datagrams to the other all the time, and a change is in force when the first one
-arrives, or when no more do.
+The cluster is written directly into the store, because the API server would take minutes; measured changes go through
+the API server. Two pods of the agent's node are real: one sends datagrams to the other all the time, and a change is in
+force when the first one arrives, or when no more arrive.
 """
 
 import os
@@ -66,7 +66,7 @@ SIZES: Final = {
 
 
 def measure(size: Size) -> Iterator[Figure]:
-    """All figures of one cluster. The process must be one that may make network namespaces."""
+    """All figures of one cluster. The process must be allowed to make network namespaces."""
     with settled(size.plan) as (world, folder):
         began = time.perf_counter()
         with agents(world, folder, [PLACE], "--node", NODE) as [agent]:
@@ -122,7 +122,7 @@ def _programming(agent: Agent) -> tuple[float, float]:
 
 
 def _idle(agent: Agent) -> float:
-    """The share of a processor that the agent takes while nothing changes."""
+    """The share of a processor that the agent uses while nothing changes."""
     before = _processor_seconds(agent)
     time.sleep(IDLE_SECONDS)
     return (_processor_seconds(agent) - before) / IDLE_SECONDS

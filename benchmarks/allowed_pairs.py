@@ -1,4 +1,4 @@
-"""How many pairs of pods may connect on a port, counted from bitsets of identities, not pair by pair.
+"""The number of pairs of pods that may connect on a port, counted from bitsets of identities, not pair by pair.
 
 Identities whose own policies allow the same peers are grouped, for egress and for ingress. The number of allowed pairs
 between a group of sources and a group of destinations is a product: the pods of the destinations that the sources'
@@ -21,7 +21,7 @@ from ringfence.sets.bitsets import Bitset
 
 
 def allowed_pairs(state: State, protocol: str, port: int) -> int:
-    """How many pairs of different pods there are of which one may open a connection to this port of the other."""
+    """The number of pairs of different pods of which the first may open a connection to this port of the second."""
     weights = _Weights(state.population.identities())
     egress = _rows(state, Direction.EGRESS, protocol, port)
     ingress = _rows(state, Direction.INGRESS, protocol, port)
@@ -84,7 +84,7 @@ def _met(egress_row: Bitset, destinations: Groups, ingress: Rows) -> Iterable[tu
 
 
 class _Weights:
-    """How many pods a set of identities has: by the binary digits of the numbers of pods, each of them a set."""
+    """The number of pods of a set of identities: each binary digit of the numbers of pods is a set of identities."""
 
     def __init__(self, identities: Iterable[Identity]) -> None:
         digits: defaultdict[int, Bitset] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Changes of a large cluster: how long until the engine is right again, which a question answered afterwards shows."""
+"""Changes of a large cluster: the time of a change and of a question after it, which needs all its effects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -21,7 +21,7 @@ _CLUSTER_POLICIES = 50
 
 
 class ChangeLimits(msgspec.Struct, frozen=True):
-    """Milliseconds; None where nothing is promised."""
+    """Milliseconds; None without a limit."""
 
     pod: float | None = None
     policy: float | None = None
@@ -31,7 +31,7 @@ class ChangeLimits(msgspec.Struct, frozen=True):
 
 
 def name_of(pod: Pod) -> str:
-    """What a question calls a pod."""
+    """The name of a pod in questions."""
     return f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
@@ -139,7 +139,7 @@ def _values(pods: Sequence[Pod], key: str, count: int) -> list[str]:
 
 
 def _reading(term: dict[str, Any]) -> dict[str, Any]:
-    """A policy that lets in pods of all namespaces that a term matches."""
+    """A policy that allows ingress from pods of all namespaces that a term matches."""
     peer = {"namespaceSelector": {}, "podSelector": {"matchExpressions": [term]}}
     spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [peer]}]}
     return {"metadata": {"name": "reads-another-label", "namespace": "default"}, "spec": spec}

@@ -1,4 +1,4 @@
-"""Cluster policies of a made-up cluster: 25 rules each, as many as the API takes, about whole teams and environments.
+"""Cluster policies of a made-up cluster: 25 rules each, the maximum of the API, about whole teams and environments.
 
 Most are of the Admin tier. Each selects pods of some teams or of an environment, and accepts, denies or passes traffic
 with pods of others and with networks.

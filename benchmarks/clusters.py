@@ -1,8 +1,8 @@
-"""Clusters of any size to measure with, made the way real ones are made.
+"""Clusters of any size for measurements, structured like real ones.
 
 Two shapes. *replicas*: workloads of many pods that differ only in what controllers write on them (`pod-template-hash`,
 the name of a StatefulSet's pod), with the labels that Helm charts set. *unique*: every pod has labels of its own, and
-policies read those labels: next to nothing can be folded together, which is the worst case.
+policies read those labels: almost nothing can be folded, which is the worst case.
 
 Objects are dicts in the API's shape, so that they can be written as manifests and be judged by the naive evaluator of
 the tests; `decoded` brings them into the model. Equal plans give equal clusters.
@@ -27,7 +27,7 @@ PODS_PER_NODE = 100
 
 
 class Shape(StrEnum):
-    """What pods have in common."""
+    """The degree to which pods are alike."""
 
     REPLICAS = "replicas"
     UNIQUE = "unique"
@@ -46,12 +46,12 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def pods_per_workload(self) -> int:
-        """How many pods each workload has."""
+        """The number of pods of each workload."""
         return 1 if self.shape is Shape.UNIQUE else self.replicas
 
     @property
     def nodes(self) -> int:
-        """How many nodes there are for the pods."""
+        """The number of nodes for the pods."""
         return max(1, self.pods // PODS_PER_NODE)
 
     def __str__(self) -> str:

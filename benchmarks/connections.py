@@ -1,4 +1,5 @@
-"""What it takes to judge a full table of tracked connections, and for how long the agent's loop does nothing else.
+"""The cost of reviewing a full table of tracked connections, and the longest time for which this blocks the agent's
+loop.
 
 Everything happens in network namespaces of this process, without root. The table is filled by netlink. Slices are
 measured in processor time, of this process and of the kernel for it, since others use the machine, too.

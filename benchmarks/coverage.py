@@ -21,7 +21,7 @@ _LIMIT: Final = 10
 
 
 def measure() -> Iterator[Figure]:
-    """The time for all mistakes, how many are tried in a second, and what a snapshot takes."""
+    """The time for all mistakes, the number of mistakes tried in a second, and the time of a snapshot."""
     cluster = Cluster()
     for one in decoded(chain(objects(PLAN), policies(PLAN))):
         cluster.upsert(one)

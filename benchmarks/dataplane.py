@@ -1,4 +1,4 @@
-"""What it takes to load programs into the real kernel and to change them, and three ways to talk to it.
+"""The cost of loading programs into the real kernel and of changing them, by three interfaces.
 
 Everything happens in network namespaces of this process, without root. Each figure of a change is the best of some,
 since others use the machine, too.
@@ -56,7 +56,7 @@ def _chart(app: str) -> dict[str, str]:
 
 
 def policy(namespace: str, name: str, app: str, peer: str, port: int) -> Object:
-    """Lets an app be reached by another one, and reach it, on one port."""
+    """Allows traffic between two apps on one port, in both directions."""
     peers = [{"podSelector": {"matchLabels": {"app": peer}}}]
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -72,7 +72,7 @@ def policy(namespace: str, name: str, app: str, peer: str, port: int) -> Object:
 
 
 def put(state: State, written: Object) -> None:
-    """Take an object in, as the API server would store it."""
+    """Add an object, as the API server would store it."""
     obj = decode(written)
     assert obj is not None
     state.upsert(defaulted(obj) if isinstance(obj, NetworkPolicy) else obj)
@@ -224,7 +224,7 @@ EVERYBODY: Final[Object] = {
 
 
 def open_connections(network: Network) -> int:
-    """Let one pod open many connections to another; how many the kernel tracks."""
+    """Let one pod open many connections to another; returns the number that the kernel tracks."""
     for port in range(10_000, 10_000 + CONNECTIONS):
         with network.udp(1, port) as client:
             client.sendto(b"x", (address(0), 80))

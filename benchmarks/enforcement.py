@@ -1,6 +1,6 @@
-"""What it costs the engine to judge policies as a network plugin enforces them, as multiples of upstream's meaning.
+"""The cost of evaluating policies as a network plugin enforces them, as multiples of the cost with upstream's meaning.
 
-All ratios are of one run: the same cluster, the same questions, in turn.
+All ratios are from one run, in which the same questions about the same cluster are asked in turn.
 """
 
 from collections.abc import Iterator

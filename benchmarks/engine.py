@@ -34,7 +34,7 @@ QUESTIONS = 1_000_000
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one size of cluster has to keep; None where nothing is promised."""
+    """The limits of one size of cluster; None without a limit."""
 
     first_answer: float | None = None
     memory: float | None = None

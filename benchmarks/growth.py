@@ -31,7 +31,7 @@ FOLLOWED = (
 
 
 def series(results: Mapping[int, Sequence[Figure]]) -> list[Series]:
-    """What is followed, from the figures of clusters of different numbers of pods."""
+    """The series of the table, from the figures of clusters with different numbers of pods."""
     found = []
     for what in FOLLOWED:
         figures = {pods: one for pods in sorted(results) for one in results[pods] if one.what == what}
@@ -41,7 +41,7 @@ def series(results: Mapping[int, Sequence[Figure]]) -> list[Series]:
 
 
 def table(all_series: Iterable[Series]) -> Iterator[str]:
-    """A line for each, with the growth from one size to the next: 10 is linear, where pods become ten times as many."""
+    """A line for each series, with the growth from one size to the next: 10 is linear for ten times as many pods."""
     for one in all_series:
         steps = [f"{pods:>9,} pods {value:9.4g} {one.unit:<2}" for pods, value in one.points]
         growth = [f"x{after / before:.1f}" for (_, before), (_, after) in zip(one.points, one.points[1:], strict=False)]

@@ -1,10 +1,10 @@
-"""What one tenant can do to the others: how long their changes take while he does his worst.
+"""The effect of a hostile tenant on others: the time of their changes during his worst load.
 
     python -m benchmarks hostile          (`make bench-agent`)
 
-The tenant may create policies in his namespace, and has one pod on the agent's node. All that he does goes through the
-real API server, as fast as that lets him. Meanwhile another tenant changes a policy, and a packet shows when it is in
-force, as in `benchmarks.agent`.
+The tenant may create policies in his namespace, and has one pod on the agent's node. He writes through the real API
+server as fast as it accepts. Meanwhile another tenant changes a policy, and a packet shows when it is in force, as in
+`benchmarks.agent`.
 """
 
 import statistics
@@ -28,7 +28,7 @@ from benchmarks.measuring import Figure
 PLAN: Final = Plan(1_000, 100, 20)
 TENANT: Final = "tenant"
 NAMESPACES: Final = (TENANT, *(f"{TENANT}-{number}" for number in range(1, 20)))
-"""Those of the tenant: his policies are in the first one, and as many as can be in all of them before a restart."""
+"""The tenant's namespaces: his policies are in the first one, or before a restart in all of them."""
 
 LONGEST: Final = 250.0
 """Milliseconds that another tenant's change may take at the 99th percentile."""
@@ -37,7 +37,7 @@ START: Final = 5.0
 """Seconds that a restart may take with a hundred of the tenant's largest policies."""
 
 MEMORY: Final = 600.0
-"""Megabytes that the agent may have: the chart's limit."""
+"""The memory that the agent may use, in megabytes: the chart's limit."""
 
 _CHANGES: Final = 100
 _OWN: Final = labelled(role="own")
@@ -45,7 +45,7 @@ _NOBODYS: Final = labelled(role="nobodys")
 
 
 class Deed(msgspec.Struct, frozen=True):
-    """What the tenant does: policies that he has, and versions of some that he writes in turn, without pause."""
+    """The tenant's load: his policies, and versions of some of them that he writes in turn, without pause."""
 
     name: str
     present: Sequence[Object] = ()
@@ -53,7 +53,7 @@ class Deed(msgspec.Struct, frozen=True):
 
 
 def measure() -> Iterator[Figure]:
-    """All figures. The process must be one that may make network namespaces."""
+    """All figures. The process must be allowed to make network namespaces."""
     with settled(PLAN) as (world, folder):
         settle_tenant(world)
         with agents(world, folder, [PLACE], "--node", NODE) as [agent]:
@@ -73,7 +73,7 @@ def settle_tenant(world: World) -> None:
 
 
 def deeds() -> Iterator[Deed]:
-    """The worst that is known."""
+    """The worst known loads."""
     yield Deed("nothing")
     yield Deed("a small policy of his pod is rewritten", versions=[_small(0, 1), _small(0, 2)])
     yield Deed(
@@ -201,7 +201,7 @@ def _restarts(world: World, agent: Agent) -> Iterator[Figure]:
 
 
 def _settled(agent: Agent, began: float) -> float:
-    """How long it takes until nothing waits."""
+    """The time until the agent has no more work waiting."""
     while agent.metric("ringfence_waiting_changes") or agent.metric("ringfence_closed_pods", reason="share"):
         time.sleep(0.1)
     return time.perf_counter() - began

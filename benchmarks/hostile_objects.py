@@ -1,9 +1,8 @@
-"""Objects as large as an API server stores them, each field that can be long: what the largest of each kind costs.
+"""The cost of the largest objects that an API server stores, with each field that can be long.
 
-Counted is the time in which the agent can do nothing else: the longest step of taking an object in, of taking another
-version of it in, and of putting it in force and out of force again, and the longest transaction of the kernel, which
-holds a lock over all packet filters meanwhile. All policies select one pod of this node, among 400 pods in ten
-namespaces.
+Measured is the time in which the agent can do nothing else: the longest step of reading an object, of reading another
+version of it, and of putting it in force and out of force again, and the longest transaction of the kernel, which holds
+a lock over all packet filters meanwhile. All policies select one pod of this node, among 400 pods in ten namespaces.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.sources.cluster import Removed, Upserted
 
 TAKEN_IN: Final = 100
-"""Milliseconds that one step may take: between two steps, others' changes are taken in."""
+"""Milliseconds that one step may take: between two steps, others' changes are read."""
 
 _SHORTER: Final = 2_000
 """Bytes by which another version of an object is shorter."""
@@ -81,7 +80,7 @@ def _enforced(name: str, shape: Shape) -> Iterator[Figure]:
 
 
 def _in_steps(namespace: str, effort: int) -> bool:
-    """Whether the agent builds a chain in steps for somebody who has used his share of the time."""
+    """Whether the agent builds a chain in steps for a namespace that has used its share of the time."""
     return effort > LEAST_EFFORT
 
 
@@ -114,7 +113,7 @@ def _view(node: str) -> View:
 
 
 def _steps(view: View, event: Upserted) -> Iterator[float]:
-    """The milliseconds of each step in which an event is taken in, and of what is put off until then."""
+    """The milliseconds of each step of reading an event, and of the deferred work."""
     steps = view.prepare_in_steps(event)
     take_in: list[Callable[[], None]] = []
 
@@ -131,7 +130,7 @@ def _steps(view: View, event: Upserted) -> Iterator[float]:
 
 
 def _apply(view: View, event: Upserted | Removed) -> None:
-    """Take an event in, and all that is put off until the population is next read."""
+    """Read an event, and do all work that is deferred until the population is next read."""
     view.apply(event)
     _ = view.state.population.version
 

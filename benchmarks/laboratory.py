@@ -17,7 +17,7 @@ Object = dict[str, Any]
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much is probed, and how many seconds and megabytes it may take."""
+    """The number of probes, and the limits in seconds and megabytes."""
 
     pods: int
     ports: tuple[int, ...]
@@ -29,7 +29,7 @@ SIZES = {"lab-100": Size(100, (80, 443), seconds=8), "lab-500": Size(500, (80,),
 
 
 def measure(size: Size) -> Iterator[Figure]:
-    """One run; without root, if this is run without."""
+    """One run, with the privileges of this process."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "objects.json").write_bytes(msgspec.json.encode(objects(size.pods)))
         ports = [option for port in size.ports for option in ("-p", str(port))]

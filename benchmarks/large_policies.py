@@ -1,8 +1,8 @@
-"""Policies that are written to cost as much as they can: what they take to compile, and to load into the kernel.
+"""The cost of compiling the most expensive policies and of loading them into the kernel.
 
-The kernel holds one lock over all packet filters of a network namespace as long as it carries out a transaction, so
-that kube-proxy waits meanwhile. So the longest transaction counts, with each shape: when it is loaded, when one of its
-rules changes, and when it is deleted. All shapes select one pod of this node.
+The kernel holds one lock over all packet filters of a network namespace during a transaction, so that kube-proxy waits
+meanwhile. So the longest transaction counts, with each shape: when it is loaded, when one of its rules changes, and
+when it is deleted. All shapes select one pod of this node.
 """
 
 import time
@@ -52,7 +52,7 @@ def selecting(number: int) -> Rules:
 
 
 def peers(count: int) -> list[Object]:
-    """Pods of other nodes that can be told apart."""
+    """Pods of other nodes that policies can distinguish."""
     found = [pod("n", f"peer-{i}", "peer", 1 << 20 | i, node=1) for i in range(count)]
     for number, one in enumerate(found):
         one["metadata"]["labels"]["number"] = f"{number}"
@@ -200,7 +200,7 @@ class Transactions:
 
     def _timed(self, send: Callable[[NetlinkSocket, bytes], None]) -> Any:
         def timed(netlink: NetlinkSocket, messages: bytes) -> None:
-            # The kernel does the work in this process's system call; what else runs on the machine does not count.
+            # The kernel does the work in this process's system call, so other load of the machine does not count.
             start = time.process_time()
             send(netlink, messages)
             self._took.append(time.process_time() - start)

@@ -32,7 +32,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _events(path: Path) -> None:
-    """What bounds the reading of YAML: libyaml's parser, and an object for each of its events."""
+    """The lower bound of reading YAML: libyaml's parser, and an object for each of its events."""
     parser = CParser(path.read_text())
     while type(parser.get_event()) is not yaml.StreamEndEvent:
         pass
@@ -46,7 +46,7 @@ def _write(as_json: Path, as_yaml: Path) -> None:
 
 
 def as_listed(one: Object) -> Object:
-    """The object with what an API server adds to it, so that a pod has the 4 kB that it has in a real list."""
+    """The object with the fields that an API server adds, so that a pod has 4 kB, as in a real list."""
     if one["kind"] != "Pod":
         return one
     conditions = [

@@ -1,8 +1,8 @@
-"""Figures beside their limits, and how they are taken.
+"""Figures with their limits, and the functions that measure them.
 
-These machines are shared: what Python alone does is measured in processor time, so that what else runs does not count;
-the rest in wall time. Every report starts with the time of a fixed piece of plain Python, so that reports of different
-machines can be compared as ratios.
+The machines are shared: work in Python alone is measured in processor time, so that other load does not count; the rest
+in wall time. Every report starts with the time of a fixed piece of plain Python, so that reports of different machines
+can be compared as ratios.
 """
 
 import gc
@@ -18,7 +18,7 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One measured value in `unit`, and the limit it has to keep, if there is one."""
+    """One measured value in `unit`, and its limit, if it has one."""
 
     what: str
     value: float
@@ -36,21 +36,21 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """How long one run takes."""
+    """The wall time of one run, in seconds."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def processor_seconds(run: Callable[[], object]) -> float:
-    """How long the processor works on one run."""
+    """The processor time of one run, in seconds."""
     start = time.process_time()
     run()
     return time.process_time() - start
 
 
 def processor_seconds_of_command(*words: str, patience: float, must_succeed: bool = False) -> float:
-    """How long the processor works on a command.
+    """The processor time of a command, in seconds.
 
     Raises TimeoutExpired for one that does not end, and with `must_succeed` CalledProcessError for another exit code
     than 0.
@@ -72,19 +72,19 @@ def calibration() -> float:
 
 
 def resident_megabytes() -> float:
-    """The most memory that this process has had."""
+    """The peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def present_megabytes() -> float:
-    """The memory that this process has now."""
+    """The current memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / (1 << 20)
 
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Measure without the cyclic garbage collector's pauses, which depend on all that was there before."""
+    """Measure without the cyclic garbage collector's pauses, which depend on all earlier objects."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -96,7 +96,7 @@ def without_collection() -> Iterator[None]:
 
 
 class Peak:
-    """The most memory that this process has since this was made, above what it had then."""
+    """The peak memory of this process since this object was made, above the memory at that time."""
 
     def __init__(self) -> None:
         gc.collect()

@@ -1,8 +1,8 @@
-"""How long `lint` takes on 1,000 policies and 5,000 workloads, and beside other linters on the same files.
+"""The time of `lint` on 1,000 policies and 5,000 workloads, and compared with other linters on the same files.
 
-The time of the rules is what they take once the objects have been read; RF108, which is about every cluster that could
-be, is measured by itself. The other linters are run if they are on the `PATH`; they read the same folder, with all that
-they check about policies. One that does not end on it in time is run on a hundredth of it, beside the command on that.
+The time of the rules does not include reading the objects; RF108, which is about any cluster, is measured separately.
+The other linters are run if they are on the `PATH`; they read the same folder, with all their checks of policies. One
+that does not end in time is run on a hundredth of it, and compared with `lint` on the same part.
 """
 
 import json
@@ -22,11 +22,11 @@ from ringfence.cluster import Cluster
 
 PLAN: Final = Plan(pods=5_000, policies=1_000, namespaces=50, replicas=1)
 _SMALL_PLAN: Final = Plan(pods=50, policies=10, namespaces=5, replicas=1)
-"""For linters that do not end on the large one."""
+"""The size for linters that do not end on the large one."""
 _SHADOWED: Final = "RF108"
 _PODS_OF_A_FILE: Final = 100
 _PATIENCE: Final = 300
-"""Seconds for one linter. checkov asks its maker's server, and waits long where there is no network."""
+"""Seconds for one linter. checkov contacts its vendor's server, and waits long without a network."""
 
 _OTHERS: Final = {
     "kube-linter": "lint --do-not-auto-add-defaults --include non-isolated-pod,dangling-networkpolicy",
@@ -84,5 +84,5 @@ def _write(folder: Path, plan: Plan) -> None:
 
 
 def _processor_seconds_of(*words: str) -> float:
-    """How long the processor works on a linter. What it finds, and so its exit code, does not matter."""
+    """The processor time of a linter, in seconds. Its findings, and so its exit code, do not matter."""
     return processor_seconds_of_command(*words, patience=_PATIENCE)

@@ -1,8 +1,8 @@
-"""What `equivalent` takes beside network-config-analyzer, on the same 100 policies and their refactored copy.
+"""The time of `equivalent` and of network-config-analyzer, on the same 100 policies and their refactored copy.
 
-The analyzer is run if `nca` is on the `PATH`; `make bench-analyzers` installs it apart from everything else. It
-compares pods that exist, so it also gets 200 pods and their namespaces. The command has no use for them: it is about
-all pods that could be.
+The analyzer is run if `nca` is on the `PATH`; `make bench-analyzers` installs it in an environment of its own. It
+compares pods that exist, so it also gets 200 pods and their namespaces. `equivalent` does not need them: it is about
+all possible pods.
 """
 
 import json
@@ -24,7 +24,7 @@ _PATIENCE: Final = 900
 
 
 def measure() -> Iterator[Figure]:
-    """What each command takes, with start and reading, and the analyzer as a multiple of ours."""
+    """The time of each command, with start and reading, and that of the analyzer as a multiple of ours."""
     written = list(policies(PLAN))
     with TemporaryDirectory() as name:
         folder = Path(name)

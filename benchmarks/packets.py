@@ -1,7 +1,7 @@
-"""What a packet costs in the kernel, of an accepted connection or a new one, with more and more policies.
+"""The cost of a packet in the kernel, of an accepted connection or a new one, by the number of policies.
 
-Costs are ratios to the same packets with no rules at all, measured in turn in one run; each is the best of many short
-bursts, since others use the machine, too.
+Costs are ratios to the same packets without rules, measured in turn in one run; each is the best of many short bursts,
+because the machine is shared.
 """
 
 import ctypes
@@ -34,9 +34,9 @@ LIMIT: Final = 1.6
 IN_A_NAMESPACE: Final = 100
 CLUSTER_POLICIES: Final = (1, 10, 100)
 BESIDE: Final = 1_000
-"""So many pods with NetworkPolicies there are where cluster policies are in force, too."""
+"""The number of pods with NetworkPolicies if cluster policies are in force, too."""
 ON_THE_NODE: Final = 110
-"""So many pods the kubelet runs on a node by default."""
+"""The default maximum of pods that the kubelet runs on a node."""
 
 
 def measure() -> Iterator[Figure]:
@@ -203,7 +203,7 @@ def opening(source_port: int) -> bytes:
 class Burst:
     """Many datagrams given to the kernel in few system calls, so that this process's own time does not count."""
 
-    _at_once = 1_000  # the kernel takes no more
+    _at_once = 1_000  # the kernel accepts no more
 
     def __init__(self, sender: socket.socket, datagrams: list[bytes]) -> None:
         self._sender = sender

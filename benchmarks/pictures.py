@@ -1,4 +1,4 @@
-"""Pictures, the report and the local page: how long they take to make, to appear and to answer, in a real browser."""
+"""Pictures, the report and the local page: the times to write them, to show them and to answer, in a real browser."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ from ringfence.render.formats import yaml_text
 
 SMALL: Final = Plan(105, 60, 8, shape=Shape.UNIQUE)
 LARGE: Final = Plan(2_000, 500, 50, shape=Shape.UNIQUE)
-"""Every workload has labels of its own, so the report can fold next to nothing."""
+"""Every workload has labels of its own, so the report can fold almost nothing."""
 HUGE: Final = Plan(5_000, 500, 50, shape=Shape.UNIQUE)
 EDITED: Final = Plan(10_000, 1_000, 50)
 
@@ -58,7 +58,7 @@ _EFFECTS: Final = """(area, text) => new Promise(resolve => {
   area.value = text;
   area.dispatchEvent(new Event("input"));
 })"""
-"""Milliseconds from a text that is typed until its effects were painted."""
+"""Milliseconds from typing a text until its effects were painted."""
 
 _SCROLLED: Final = """(grid, [down, across]) => new Promise(resolve => {
   const frames = [];

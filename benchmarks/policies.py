@@ -1,7 +1,7 @@
-"""The policies of a made-up cluster: what people really write, in the proportions in which they write it.
+"""The policies of a made-up cluster: realistic ones, in realistic proportions.
 
-Each namespace begins with the well-known ones (deny everything, let DNS out, let the monitoring in); the rest are about
-single workloads: who may call them, and whom they may call, inside the namespace, in another one, or outside.
+Each namespace begins with the well-known ones (deny everything, allow DNS, allow the monitoring); the rest are about
+single workloads: their clients and their servers, inside the namespace, in another one, or outside.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ def policy(namespace: str, name: str, spec: Object) -> Object:
 
 
 class _Author:
-    """The author of a policy for a namespace, who has some workloads in mind."""
+    """Makes the policies of a namespace, about some of its workloads."""
 
     def __init__(self, plan: Plan, random: Random, space: Space, others: Sequence[Space]) -> None:
         self.plan = plan
@@ -47,7 +47,7 @@ class _Author:
         return self.random.choice(space.workloads)
 
     def selector(self, space: Space) -> Object:
-        """A selector that some workload of a namespace was in mind for."""
+        """A selector that matches some workload of a namespace."""
         labels = self.workload(space).labels
         if self.plan.shape is Shape.UNIQUE:
             keys: Sequence[str] = self.random.sample(list(FEATURES), k=self.random.choice((1, 2, 2, 3)))

@@ -1,4 +1,4 @@
-"""Questions about all pods that could be: whether two sets of policies mean the same, what is redundant, exposure."""
+"""Questions about all possible pods: equivalence of two sets of policies, redundant parts, exposure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -61,7 +61,7 @@ def _with_expressions(selector: Object) -> Object:
 
 
 def policy_set(name: str, written: Iterable[Object]) -> PolicySet:
-    """The policies, as they are after they have been read."""
+    """The policies, decoded as by the loader."""
     models = [one for one in decoded(written) if isinstance(one, NetworkPolicy)]
     return PolicySet(name, tuple(map(compile_in_any_cluster, models)))
 
@@ -86,7 +86,7 @@ def measure(part: str) -> Iterator[Figure]:
 
 
 def _with_pods(plan: Plan, written: Iterable[Object], limit: int, redundant: int) -> Iterator[Figure]:
-    """The exposure of every workload of the cluster, and what is redundant for its pods."""
+    """The exposure of every workload of the cluster, and the parts that are redundant for its pods."""
     state = State()
     for one in decoded(chain(objects(plan), written)):
         state.upsert(one)

@@ -1,8 +1,8 @@
-"""Another program removes or damages the agent's table: how long forbidden packets pass, once and again and again.
+"""Another program removes or damages the agent's table: the time in which forbidden packets pass, once and repeatedly.
 
     python -m benchmarks repairs          (`make bench-agent`)
 
-A forbidden datagram is sent every half a millisecond. What it does is undone when the last one of them has arrived.
+A forbidden datagram is sent every half a millisecond. The damage is repaired when the last datagram has arrived.
 """
 
 import os
@@ -47,7 +47,7 @@ _TIMES: Final = 100
 
 
 def measure() -> Iterator[Figure]:
-    """All figures. The process must be one that may make network namespaces."""
+    """All figures. The process must be allowed to make network namespaces."""
     with settled(PLAN) as (world, folder):
         settle_tenant(world)
         with (

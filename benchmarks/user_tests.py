@@ -1,4 +1,4 @@
-"""Tests that users write, of each kind and mixed: how long it takes to judge them, with what their answers assume."""
+"""Tests that users write, of each kind and mixed: the time to evaluate them, with the assumptions of their answers."""
 
 from collections.abc import Callable, Iterator
 from datetime import date

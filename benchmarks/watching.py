@@ -2,8 +2,8 @@
 
     python -m benchmarks watching
 
-The pods have the 4 kB that they have in a real cluster. What of the time is the server's and the way's is measured
-beside it, as it is and with compressed answers.
+The pods have the 4 kB that they have in a real cluster. The share of the server and of the transfer is measured, too,
+with plain and with compressed answers.
 """
 
 import tempfile

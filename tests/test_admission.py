@@ -318,7 +318,7 @@ class TestALaterVersionOfAnAdministratorsPolicy:
         assert unknown.remedy.startswith("use a version of ringfence that knows it")
         verdict = cluster.can("x/a", "x/b")
         assert bool(verdict) is is_allowed
-        closed = "from[0] has no field that is known here, so the rule fails closed and denies every peer"
+        closed = "from[0] has no known field, so the rule fails closed and denies every peer"
         assert (closed in verdict.explain()) is not is_allowed
 
     def test_an_earlier_version_is_an_error(self, tmp_path: Path) -> None:

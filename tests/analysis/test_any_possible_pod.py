@@ -48,7 +48,7 @@ WORLD = [namespace("dev"), namespace("prod", team="shop"), pod("prod/db", {"app"
 
 
 def marks(verdict: Verdict) -> dict[str, bool]:
-    """Of each part, whether something passes."""
+    """For each part, whether something is allowed."""
     return {str(part).partition(":  ")[0].partition(" -> ")[0]: bool(part.passing) for part in verdict.parts}
 
 
@@ -176,7 +176,7 @@ def test_labels_that_contradict_each_other_are_an_error() -> None:
 
 
 def test_a_list_of_connections_is_about_pods_that_exist() -> None:
-    with pytest.raises(EndpointError, match="lists are about pods that do"):
+    with pytest.raises(EndpointError, match="lists contain existing pods only"):
         list(cluster_of(WORLD).connections(sources=["any-pod:prod/*"]))
 
 

@@ -25,7 +25,7 @@ def test_a_policy_file_alone_answers() -> None:
 
 def test_the_ports_of_a_pod_that_does_not_exist_yet_are_assumed() -> None:
     cluster = cluster_of([DB])
-    assumption = "the ports of pod:prod/app=db are not known: it is taken to have no port http/TCP"
+    assumption = "the ports of pod:prod/app=db are not known: it is assumed to have no port http/TCP"
     assert cluster.can("pod:prod/app=web", "pod:prod/app=db", port=80).assumptions == (assumption,)
     assert cluster.can("pod:prod/app=web", "pod:prod/app=db").assumptions == (assumption,)
     assert cluster.can("pod:prod/app=web", "pod:prod/app=db", port=5432).assumptions == ()
@@ -45,7 +45,7 @@ def test_its_address_is_assumed_not_to_lie_in_a_block() -> None:
     verdict = cluster.can("pod:dev/app=web", "pod:prod/app=db", port=80)
     assert verdict.none
     assert verdict.assumptions == (
-        "the address of pod:dev/app=web is not known: it is taken not to lie in ipBlock 10.0.0.0/8",
+        "the address of pod:dev/app=web is not known: it is assumed not to lie in ipBlock 10.0.0.0/8",
     )
 
 
@@ -81,5 +81,5 @@ def test_it_is_judged_like_a_pod_with_its_labels(world: list[Object], labels: di
 
 
 def traffics(cluster: Cluster, a: str, b: str) -> tuple[Traffic, Traffic]:
-    """What passes in both directions."""
+    """The allowed traffic in both directions."""
     return cluster.can(a, b).traffic, cluster.can(b, a).traffic

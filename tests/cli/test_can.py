@@ -162,7 +162,7 @@ spec:
   - from:
     - ipBlock: {cidr: 10.0.0.0/8}
 """
-    ASSUMPTION = "the address of x/a is not known: it is taken not to lie in ipBlock 10.0.0.0/8"
+    ASSUMPTION = "the address of x/a is not known: it is assumed not to lie in ipBlock 10.0.0.0/8"
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:

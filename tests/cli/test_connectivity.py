@@ -213,7 +213,7 @@ def test_a_namespace_that_is_not_defined_is_named_where_a_list_depends_on_its_la
 ) -> None:
     (tmp_path / "all.yaml").write_text(UNDEFINED)
     result = run(f"{command} --no-assumptions", tmp_path)
-    taken = "it is taken to have no label but kubernetes.io/metadata.name=z"
+    taken = "it is assumed to have no label but kubernetes.io/metadata.name=z"
     assert result.stderr == f"assumption: no Namespace object for z is in the input: {taken}\n"
     assert result.exit_code == 3
 

@@ -153,8 +153,8 @@ def test_what_cannot_be_exact_is_refused_with_its_place_and_nothing_is_printed(f
     result = run("-f", file)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        f"error: {file}:12: AdminNetworkPolicy dns: protocol 'ICMP' is none of TCP, UDP, SCTP, and a "
-        "ClusterNetworkPolicy can name no other\nerror: nothing is converted: correct these policies first\n"
+        f"error: {file}:12: AdminNetworkPolicy dns: a ClusterNetworkPolicy cannot name protocol "
+        "'ICMP': it supports TCP, UDP, SCTP\nerror: nothing is converted: correct these policies first\n"
     )
 
 

@@ -84,7 +84,7 @@ def test_an_answer_that_differs_between_replicas_is_undecided(path: Path) -> Non
     question = ["can", "shop/client", "shop/sts/db", "-p", "5432"]
     assumption = (
         "the label statefulset.kubernetes.io/pod-name differs between the pods of shop/StatefulSet/db: "
-        "it is taken not to be db-0"
+        "it is assumed not to be db-0"
     )
     result = run(*question, path=path)
     assert (result.exit_code, assumption in result.stdout) == (YES, True)

@@ -83,7 +83,7 @@ def test_documents_name_the_plugin_and_its_traits(command: str, name: str) -> No
     assert fits(document, strict(schema(name)))
     assert document["plugin"]["name"] == "cilium"
     assert [one["topic"] for one in document["plugin"]["traits"]] == ["ipBlock-pods"]
-    assert document["assumptions"] == ["Cilium is taken to be configured without policy-cidr-match-mode=pods"]
+    assert document["assumptions"] == ["Cilium is assumed to be configured without policy-cidr-match-mode=pods"]
 
 
 @pytest.mark.usefixtures("folder")
@@ -188,7 +188,7 @@ def test_the_traits_of_a_version_are_those_that_hold_there(folder: Path) -> None
 
     assert "first-port" in explained("cilium")
     assert "first-port" not in explained("cilium@1.19")
-    assert "assumption: Cilium is taken to be configured without enable-sctp=true" in explained("cilium@1.19")
+    assert "assumption: Cilium is assumed to be configured without enable-sctp=true" in explained("cilium@1.19")
     assert "enable-sctp" not in explained("cilium@1.19:enable-sctp=true").partition("\n")[2]
     (folder / "traits.json").write_text(explained("cilium@1.19", "-o", "json"))
     assert plugin_traits("traits.json").traits == plugin_traits("cilium@1.19").traits

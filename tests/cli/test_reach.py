@@ -10,7 +10,7 @@ from ringfence.cli import cli
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 POLICY = EXAMPLE / "db-policy.yaml"
-UNKNOWN = "assumption: the address of {} is not known: it is taken not to lie in ipBlock 192.168.5.10/32\n"
+UNKNOWN = "assumption: the address of {} is not known: it is assumed not to lie in ipBlock 192.168.5.10/32\n"
 
 
 def run(*words: str, path: Path = EXAMPLE) -> Result:

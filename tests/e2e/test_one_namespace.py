@@ -78,7 +78,7 @@ def test_a_question_about_its_pods_is_answered(kubeconfig: Path) -> None:
     verdict = cluster.can("203.0.113.7", "web", port=80)
     assert verdict.none
     assert verdict.assumptions == (
-        "only namespace shop could be read: addresses are taken to belong to no pod of another namespace",
+        "only namespace shop could be read: addresses are assumed to belong to no pod of another namespace",
     )
 
 

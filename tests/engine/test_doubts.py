@@ -1,4 +1,4 @@
-"""Doubts: which pods and directions a policy concerns that is not read."""
+"""Doubts: the pods and directions that a policy of an unread kind may affect."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def antrea(name: str, applied_to: Any, **spec: Any) -> Object:
 
 
 def concerned(state: State, direction: Direction) -> set[str]:
-    """The pods that are in doubt in a direction."""
+    """The pods whose answers are uncertain in a direction."""
     return {str(one) for one in state.members() if list(state.doubts.selecting(one, direction))}
 
 

@@ -29,7 +29,7 @@ Matrix = dict[tuple[str, str], Traffic]
 
 
 def matrix(state: State) -> Matrix:
-    """The traffic that passes between every two pods."""
+    """The allowed traffic between every two pods."""
     members = list(state.members())
     return {(str(a), str(b)): traffic_between(state, a, b) for a in members for b in members}
 

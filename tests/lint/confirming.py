@@ -1,4 +1,4 @@
-"""LintFindings confirmed by the engine: what a rule says has no effect is removed, and nothing must change."""
+"""Findings confirmed by the engine: a part without effect according to a rule is removed, and nothing must change."""
 
 import re
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def is_confirmed(objects: Iterable[Object], finding: LintFinding) -> bool:
 
 
 def _is_about_one_of_several_addresses(example: Counterexample | None) -> bool:
-    """Whether nothing changes but for a node with several addresses, of which RF119 does not speak."""
+    """Whether nothing changes except for nodes with several addresses, which RF119 does not consider."""
     ends = (example.connection.source, example.connection.destination) if example else ()
     return any(isinstance(end, ExactAddress) and bool(end.other_addresses) for end in ends)
 
@@ -58,7 +58,7 @@ def without(objects: Iterable[Object], finding: LintFinding) -> list[Object]:
             del obj["spec"][direction][int(rule)][field][int(item)]["ipBlock"]["except"]
             left.append(obj)
         elif finding.rule == "RF107":
-            # The rule allows everything: all others of its policy and direction are for nothing.
+            # The rule allows everything: all others of its policy and direction have no effect.
             direction, rule, _, _ = _steps(finding.path)
             _keep_directions(obj["spec"])
             obj["spec"][direction] = [obj["spec"][direction][int(rule)]]
@@ -77,7 +77,7 @@ def _keep_directions(spec: Object) -> None:
 
 
 def _remove(spec: Object, path: str) -> None:
-    """Remove a field or an item. A rule goes with its last peer or port, for without any it would mean all."""
+    """Remove a field or an item. With its last peer or port, the rule is removed: without any it would mean all."""
     direction, rule, field, item = _steps(path)
     if rule is None:
         del spec[direction]

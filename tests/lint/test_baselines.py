@@ -1,4 +1,4 @@
-"""Baselines: what was there before does not count, what is corrected is named, and a file that is none is an error."""
+"""Baselines: earlier findings do not count, corrected ones are named, and a file that is not a baseline is an error."""
 
 from pathlib import Path
 

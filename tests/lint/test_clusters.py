@@ -1,6 +1,6 @@
-"""Clusters as engineers write them: nothing is found in them but what is so, and each mistake that is made is found.
+"""Realistic clusters: all findings in them are true, and each inserted mistake is found.
 
-A mistake is one change of a text. It is found at the line that is wrong, and what is found beside it is caused by it.
+A mistake is one change of a text. It is found at the wrong line, and it causes all other findings.
 """
 
 from pathlib import Path
@@ -17,13 +17,13 @@ FOUND: Final = {
     "monitoring": ["RF122 NetworkPolicy monitoring/node-exporter"],
     "cert-manager": ["RF132 NetworkPolicy cert-manager/cert-manager-webhook-allow-egress"],
 }
-"""The warnings about clusters that are as their authors meant them: all are true, whether or not they matter there."""
+"""The warnings about clusters without mistakes: all are true, whether or not they matter there."""
 
 
 class Mistake(NamedTuple):
     """In the text of a cluster, `old` is written as `new`. `found` is a rule, `line` a part of the line of its finding.
 
-    `besides` are the rules that find what the mistake causes elsewhere.
+    `besides` are the rules that report consequences of the mistake elsewhere.
     """
 
     cluster: str

@@ -1,4 +1,4 @@
-"""Configurations: what they do, where they are looked for, and what is said of a mistake in one."""
+"""Configurations: their effects, the places that are searched, and the messages about mistakes in them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What other linters report by mistake, as their own issues say: here nothing is found, or nothing but what is so."""
+"""False alarms of other linters, from their own issues: here no finding, or only true ones."""
 
 from typing import Any
 

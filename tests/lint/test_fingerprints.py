@@ -1,4 +1,4 @@
-"""Fingerprints: the same mistake has the same one wherever it moves, and no two findings have the same."""
+"""Fingerprints: a mistake keeps its fingerprint when it moves, and no two findings have the same one."""
 
 from typing import Any
 

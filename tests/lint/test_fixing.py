@@ -1,4 +1,4 @@
-"""Fixes: what was corrected is gone, correcting again changes nothing, and all that was not wrong stays as it was."""
+"""Fixes: corrected findings are gone, a second run changes nothing, and all other text stays the same."""
 
 import codecs
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from ringfence.lint import RULES, Example, FixedInput, LintRule, LintSettings, f
 from ringfence.sources.manifests import FileContents
 
 WITH_EDITS = [
-    pytest.param(rule, example, id=f"{rule.identifier} {example.reason}")
+    pytest.param(rule, example, id=f"{rule.identifier} {example.condition} {example.reason}")
     for rule in RULES
     for example in page_of(rule).examples
     if example.fires
@@ -53,7 +53,7 @@ def reader(file: Path, *rules: str) -> Callable[[FileContents], LintedCluster]:
 
 
 def fixed(file: Path, data: str | bytes, *rules: str, unsafe: bool = False) -> tuple[FixedInput, bytes]:
-    """What becomes of a file, and its content afterwards."""
+    """The outcome for a file, and its content afterwards."""
     file.write_bytes(data.encode() if isinstance(data, str) else data)
     contents, read = FileContents(), reader(file, *rules)
     found = fix(contents, read(contents), read, unsafe=unsafe)
@@ -247,7 +247,7 @@ MISTAKEN = [
 
 
 class _Plainly(yaml.SafeDumper):
-    """Writes equal values in full: what aliases refer to is not edited, so that mistakes there stay."""
+    """Writes equal values in full: text that aliases refer to is not edited, so mistakes there would stay."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""What rules are told about a cluster, against a definition that looks at every pod."""
+"""The facts about a cluster that rules use, against a definition that looks at every pod."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The pages of rules: docs/rules has one of each, and docs/rules.md lists them.
+"""The pages of rules: docs/rules has one page for each rule, and docs/rules.md lists them.
 
-`python -m tests.lint.test_pages` writes them anew.
+`python -m tests.lint.test_pages` writes them again.
 """
 
 from pathlib import Path
@@ -23,16 +23,16 @@ def pages() -> dict[Path, str]:
 def test_the_pages_of_the_documentation_are_those_that_the_rules_make() -> None:
     files = [DOCS / "rules.md", *(DOCS / "rules").iterdir()]
     written = {file: file.read_text() for file in files}
-    assert written == pages(), "write them anew: python -m tests.lint.test_pages"
+    assert written == pages(), "write them again: python -m tests.lint.test_pages"
 
 
 def test_a_page_has_a_summary_a_text_and_examples() -> None:
-    examples = "Fires, for a reason:\n\n```yaml\na: 1\n```\n\nSilent:\n\n```yaml\nb: 2\n```\n"
+    examples = "Fires as a note: a reason:\n\n```yaml\na: 1\n```\n\nSilent:\n\n```yaml\nb: 2\n```\n"
     text = f"A dash.\n\nOne too many.\n\nRemedy: less.\n\n{examples}"
     page = page_of(msgspec.structs.replace(RULES[0], page=text))
     assert page.summary == "A dash."
     assert page.text == "One too many.\n\nRemedy: less."
-    assert page.examples == (Example(True, "for a reason", "a: 1\n"), Example(False, "", "b: 2\n"))
+    assert page.examples == (Example(True, "as a note", "a reason", "a: 1\n"), Example(False, "", "", "b: 2\n"))
 
 
 @pytest.mark.parametrize("text", ["A dash.\n\nRemedy: less.\n", "A dash.\n\nFires:\n\n```yaml\na: 1\n```\n"])

@@ -1,4 +1,4 @@
-"""What the rules about posture say of a cluster as a whole: coverage, places, and what is not decided."""
+"""The rules about posture for a whole cluster: coverage, places, and rules that are not decided."""
 
 from pathlib import Path
 

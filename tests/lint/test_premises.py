@@ -1,7 +1,7 @@
-"""Findings about pods that a policy selects which is not read: none is wrong, whatever that policy says.
+"""Findings about pods that a policy of an unread kind selects: none is wrong, whatever that policy says.
 
-The policy that is not read is put in place of one that is: an AdminNetworkPolicy with the same subject, which allows or
-denies something. What is said without knowing it must be found in every such cluster, too.
+In the test, an AdminNetworkPolicy with the same subject, which allows or denies something, takes the place of the
+unread policy. A finding that is made without reading it must be made in every such cluster, too.
 """
 
 from collections.abc import Callable
@@ -212,5 +212,5 @@ def test_several_policies_and_rules_are_one_line() -> None:
     (skipped,) = cluster_of([WEB, pod("api"), SHUT, NAMED, *others]).lint(select=["RF113", "RF202"]).skipped
     assert str(skipped) == (
         "partly skipped RF113, RF202: not decided for NetworkPolicy shop/web and 1 more: CiliumNetworkPolicy.cilium.io "
-        "shop/a (added by a program) and 1 more policy are not read: they may change what passes"
+        "shop/a (added by a program) and 1 more policy are not read: they may change what is allowed"
     )

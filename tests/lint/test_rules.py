@@ -1,4 +1,4 @@
-"""Every rule finds what its examples say and nothing where they say so, and the engine confirms what it finds."""
+"""Every rule has exactly the findings that its examples say, and the engine confirms them."""
 
 import re
 from collections.abc import Iterable
@@ -34,7 +34,11 @@ TODAY = date(2026, 6, 1)
 
 def examples_of(rules: Iterable[LintRule]) -> list[ParameterSet]:
     return [
-        pytest.param(rule, example, id=f"{rule.identifier} {'fires' if example.fires else 'silent'} {example.reason}")
+        pytest.param(
+            rule,
+            example,
+            id=f"{rule.identifier} {'fires' if example.fires else 'silent'} {example.condition} {example.reason}",
+        )
         for rule in rules
         for example in page_of(rule).examples
     ]
@@ -63,7 +67,7 @@ def test_a_rule_fires_and_is_silent_as_its_page_says(rule: LintRule, example: Ex
     found = found_by(rule, read(example, tmp_path), example.settings)
     assert bool(found) is example.fires
     assert found.skipped == ()
-    if other := re.match(r"as a (note|warning)", example.reason):
+    if other := re.match(r"as a (note|warning)", example.condition):
         assert {one.level for one in found.found} == {FindingLevel(other[1])}
     elif example.fires:
         assert found.found[0].level is rule.level
@@ -112,7 +116,7 @@ ASKED = {
     "RF134": [("192.0.2.1", "shop/checks", 9443, "TCP", False), ("pod:shop/app=x", "shop/checks", 9443, "TCP", True)],
     "RF135": [("pod:other/app=x", "shop/web", 8080, "TCP", False), ("192.0.2.1", "shop/web", 8080, "TCP", False)],
 }
-"""What the engine answers about the first example in which a rule fires, but of RF115 the second."""
+"""The engine's answers about the first example in which a rule fires, or the second for RF115."""
 
 
 OTHER_PLACES = {

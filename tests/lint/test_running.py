@@ -1,4 +1,4 @@
-"""Which rules are applied, in which order findings come, and what is said of rules that cannot be decided."""
+"""The rules that are applied, the order of findings, and the messages about rules that cannot be decided."""
 
 import pytest
 from tests.lint.test_rules import POD, policy_for
@@ -89,7 +89,7 @@ def test_policies_that_are_not_read_make_it_unknown_what_is_shadowed() -> None:
         (
             ("RF108",),
             "not decided: GlobalNetworkPolicy.projectcalico.org guard (added by a program) is not read: it may change "
-            "what passes",
+            "what is allowed",
         )
     ]
 

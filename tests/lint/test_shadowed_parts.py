@@ -1,4 +1,5 @@
-"""What RF108 says of rules of administrators, and of rules that administrators decide before NetworkPolicies are asked.
+"""RF108 about administrators' rules, and about rules whose traffic the administrators' policies decide before
+NetworkPolicies.
 
 The cases differ in the order and the actions of rules about the same pods.
 """

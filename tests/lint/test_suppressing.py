@@ -1,4 +1,6 @@
-"""What comments and annotations suppress, and what they do not. The pages of RF001 to RF003 have more examples."""
+"""The findings that comments and annotations suppress, and those that they do not. The pages of RF001 to RF003 have
+more examples.
+"""
 
 import json
 from collections.abc import Callable

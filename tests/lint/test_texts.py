@@ -1,4 +1,4 @@
-"""Long values in messages are cut, and what is left out is counted."""
+"""Long values in messages are cut, and the rest is counted."""
 
 from pathlib import Path
 

@@ -33,32 +33,32 @@ def test_what_the_engine_takes(text: str, field: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "topic", "because"),
     [
-        ("cilium", "endPort", "the version of Cilium is not given: it is taken to be 1.16 or later"),
+        ("cilium", "endPort", "the version of Cilium is not given: it is assumed to be 1.16 or later"),
         ("cilium@1.19", "endPort", None),
         (
             "cilium:policy-cidr-match-mode=pods",
             "ipBlock-pods",
-            "the version of Cilium is not given: it is taken to be 1.20 or later",
+            "the version of Cilium is not given: it is assumed to be 1.20 or later",
         ),
         ("cilium@1.19", "ipBlock-pods", None),
-        ("cilium@1.20", "ipBlock-pods", "Cilium is taken to be configured without policy-cidr-match-mode=pods"),
+        ("cilium@1.20", "ipBlock-pods", "Cilium is assumed to be configured without policy-cidr-match-mode=pods"),
         ("cilium@1.20:policy-cidr-match-mode=nodes", "ipBlock-pods", None),
         (
             "azure-npm",
             "service-port",
-            "it is not verified of Azure NPM which port of a Service egress rules name: taken is that egress rules "
-            "name the target port of a Service",
+            "it is not verified of Azure NPM which port of a Service egress rules name: the assumption is that egress "
+            "rules name the target port of a Service",
         ),
         (
             "windows",
             "endPort",
-            "it is not known of Windows nodes (HNS) whether endPort counts: taken is that an entry with endPort means "
-            "the whole range",
+            "it is not known of Windows nodes (HNS) whether endPort counts: the assumption is that an entry with "
+            "endPort means the whole range",
         ),
         (
             "aws-vpc-cni",
             "named-ports",
-            "Amazon VPC CNI: a named port counts only if a Service has a port of the same name: it is taken to count",
+            "Amazon VPC CNI: a named port counts only if a Service has a port of the same name: it is assumed to count",
         ),
         ("calico", "ipBlock-pods", None),
     ],

@@ -1,4 +1,4 @@
-"""Texts that try to leave their place: to end a quotation, start a line, or control the terminal."""
+"""Hostile texts: they try to end a quotation, start a line, or control the terminal."""
 
 from typing import Final
 

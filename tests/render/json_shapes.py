@@ -1,7 +1,7 @@
 """The shapes of JSON documents that the schemas in the package promise, and whether a document has one.
 
-A schema allows keys that it does not name, because later versions may add some. Here it does not: a key that no schema
-names is not documented.
+A schema allows keys that it does not name, because later versions may add some. In tests it does not, because a key
+that no schema names is undocumented.
 """
 
 import json

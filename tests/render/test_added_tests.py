@@ -1,4 +1,4 @@
-"""Tests are added to a file without a change to what is around them."""
+"""Tests are added to a file without a change of the text around them."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""How answers about addresses are written: where rewritten addresses lead, and which family denies."""
+"""The text of answers about addresses: the targets of rewritten addresses, and the family that denies."""
 
 import json
 

@@ -207,7 +207,7 @@ def test_assumptions_have_a_list_of_their_own() -> None:
     written = lines_of(unsure, "x/client", "x/old", 80)
     assert written[-2:] == [
         "assumptions:",
-        "  ? the address of x/client is not known: it is taken not to lie in ipBlock 10.0.0.0/8",
+        "  ? the address of x/client is not known: it is assumed not to lie in ipBlock 10.0.0.0/8",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What isolates each workload, in every format."""
+"""The policies that isolate each workload, in every format."""
 
 import json
 

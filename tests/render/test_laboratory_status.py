@@ -1,4 +1,4 @@
-"""What a laboratory holds, in tables and as JSON."""
+"""The objects of a laboratory, in tables and as JSON."""
 
 import json
 

@@ -1,6 +1,6 @@
 """What is known about network plugins, as the page of the documentation and as text.
 
-`python -m tests.render.test_plugin_pages` writes the page anew.
+`python -m tests.render.test_plugin_pages` writes the page again.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the probes found, for people and for programs."""
+"""The results of probes, as text, JSON and JUnit."""
 
 import json
 from xml.etree import ElementTree

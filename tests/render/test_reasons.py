@@ -1,4 +1,4 @@
-"""What a side of a connection decides, and why."""
+"""The decision of a side of a connection, and its reasons."""
 
 from tests.analysis.questions.test_questions import ONLY_NEW, WORLD
 from tests.semantics.judges import cluster_of

@@ -1,4 +1,4 @@
-"""A snapshot as text: sorted, the same bytes for the same cluster, and nothing else is read as one."""
+"""A snapshot as text: sorted, the same bytes for the same cluster; the reader refuses other texts."""
 
 from pathlib import Path
 from random import Random

@@ -1,4 +1,4 @@
-"""The story of a side that policies of administrators decide about, word for word."""
+"""The explanation of a side that policies of administrators decide, word for word."""
 
 from pathlib import Path
 

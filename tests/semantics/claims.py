@@ -32,7 +32,7 @@ class Claim(NamedTuple):
         return cls(verb == "allow", source, destination, traffic)
 
     def questions(self) -> Iterator[tuple[str, int]]:
-        """The protocols and ports to ask about."""
+        """The protocols and ports of the questions."""
         for traffic in (self.traffic,) if self.traffic else SAMPLES:
             protocol, _, port = traffic.partition("/")
             yield protocol, int(port or 0)

@@ -1,11 +1,11 @@
 """The upstream end-to-end conformance list for NetworkPolicy, as a table of data.
 
 Nine pods, `a`, `b` and `c` in each of the namespaces `x`, `y` and `z`, every one of them serving TCP, UDP and SCTP on
-ports 80 and 81. A case changes the cluster step by step; after each step it says which pods reach which. Nothing here
-runs anything: the table can be asked of the engine, and of a kernel.
+ports 80 and 81. A case changes the cluster step by step; after each step it says which pods reach which. This module
+only has data: tests compare the table with the engine, and with a kernel.
 
 The cases are those of `test/e2e/network/netpol/network_policy.go` in Kubernetes: all 48, in its order, in our own
-words. Where upstream builds only the pods that a case needs, all nine are here and all are judged.
+words. Upstream builds only the pods that a case needs; here all nine exist and all are checked.
 """
 
 from collections.abc import Iterable
@@ -42,10 +42,10 @@ FAMILIES: Final = (4, 6)
 
 
 class Step(NamedTuple):
-    """Changes to the cluster, removals first, and what holds after them.
+    """Changes to the cluster, removals first, and the claims that hold after them.
 
-    `expect` starts from "everybody reaches everybody" and is read from top to bottom; the last claim that fits a
-    connection decides about it. Each part of a claim may hold `*` and `[...]`, as patterns of file names do.
+    `expect` starts from "all pods reach all pods" and is read from top to bottom; the last claim that matches a
+    connection decides. Each part of a claim may contain `*` and `[...]`, as in patterns of file names.
     """
 
     upsert: tuple[Object, ...] = ()

@@ -1,7 +1,7 @@
-"""The two judges, engine and naive evaluator, which are asked the same questions.
+"""The two judges, engine and naive evaluator, which get the same questions.
 
-A judge is given objects and gives back the function that answers about them, so that a table of cases can be put to
-both and must be right about both.
+A judge takes objects and returns the function that answers about them, so that a table of cases can be checked with
+both.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ Judge = Callable[[Iterable[Object]], Answer]
 
 
 def engine(objects: Iterable[Object]) -> Answer:
-    """What ringfence answers to (source, destination, protocol, port)."""
+    """The answer of ringfence to (source, destination, protocol, port)."""
     return answers_of(cluster_of(objects))
 
 
 def by_the_letter(objects: Iterable[Object]) -> Answer:
-    """What the naive evaluator answers."""
+    """The answer of the naive evaluator."""
     pair_of = cache(partial(naive.pair_of, list(objects)))
     return lambda source, destination, protocol, port: naive.allowed_between(
         pair_of(source, destination), protocol, port

@@ -1,6 +1,6 @@
 """Policies that implementations of NetworkPolicy have got wrong, as cases in the form of the conformance list.
 
-The comments say what went wrong. The pods are those of `conformance.py`; every case is about both families.
+The comments describe the fault. The pods are those of `conformance.py`; every case is about both families.
 """
 
 from typing import Final

@@ -1,7 +1,8 @@
 """The mistakes that people make when they write NetworkPolicies, as a table of data.
 
-Each is a policy as its author wrote it, what he hoped for, and what it really does. Number 25 of the usual list is
-missing here, because it is not about what policies mean: a network plugin that does not support them enforces nothing.
+Each is a policy as its author wrote it, its intended effect, and its real effect. Number 25 of the usual list is
+missing here, because it is not about the meaning of policies: a network plugin that does not support them enforces
+nothing.
 """
 
 from textwrap import dedent, indent
@@ -27,7 +28,7 @@ class Mistake(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Manifests that the API server or kubectl refuses, and part of what it says."""
+    """Manifests that the API server or kubectl refuses, and a part of the error message."""
 
     number: int
     title: str

@@ -1,7 +1,7 @@
-"""A deliberately naive evaluator: what NetworkPolicies allow, one question at a time, sentence by sentence.
+"""A deliberately naive evaluator of NetworkPolicies: one question at a time, by the sentences of the documentation.
 
-No index, no set arithmetic, no compilation, and nothing imported from `ringfence`: objects are dicts in the shape of
-the API, and every question walks all of them. What the engine answers fast must be what this answers slowly.
+It has no index, no set arithmetic and no compilation, and imports nothing from `ringfence`: objects are dicts in the
+shape of the API, and every question walks all of them. The engine must give the same answers, only faster.
 
 The comments restate the sentences of the Kubernetes documentation ("Network Policies") and of the API's field
 descriptions that each step follows; where those leave something open, the comment says that the choice is ringfence's.
@@ -22,7 +22,7 @@ Address = IPv4Address | IPv6Address
 INGRESS = "Ingress"
 EGRESS = "Egress"
 TIERS = ("Admin", "FrontPolicy", "NetworkPolicy", "BackPolicy", "Baseline")
-"""The order in which policies are asked: tiers of the administrators (`naive_cluster_policies`), and kinds.
+"""The order in which policies are evaluated: tiers of the administrators (`naive_cluster_policies`), and kinds.
 
 FrontPolicy and BackPolicy are artificial (`test_several_tiers`).
 """
@@ -31,7 +31,7 @@ TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Replicatio
 NAME_LABEL = "kubernetes.io/metadata.name"
 
 TRAITS = "Traits"
-"""The kind of an artificial object: in what a network plugin differs from upstream, one key for each trait."""
+"""The kind of an artificial object: the differences of a network plugin from upstream, one key for each trait."""
 
 ip_address = cache(read_address)
 """The same few addresses are read for every question."""
@@ -50,7 +50,7 @@ class Party(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """What is asked about, over one address family, in a world of objects. The port is the one at the destination."""
+    """A question over one address family in a world of objects. The port is the one at the destination."""
 
     world: list[Object]
     source: Party
@@ -65,7 +65,7 @@ class Connection(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two ends in a world of objects, and whether policies have no say between them."""
+    """Two ends in a world of objects, and whether policies do not apply between them."""
 
     world: list[Object]
     source: Party
@@ -76,8 +76,8 @@ class Pair(NamedTuple):
 def allowed(objects: Iterable[Object], source: str, destination: str, protocol: str, port: int) -> bool:
     """Whether `source` may open a connection to `port` of `destination`.
 
-    Either end is a pod (`NAMESPACE/NAME`) or an address. A protocol other than TCP, UDP and SCTP
-    has no ports: `port` then means nothing. Raises LookupError for a pod that is not there.
+    Either end is a pod (`NAMESPACE/NAME`) or an address. A protocol other than TCP, UDP and SCTP has no ports: `port`
+    is then ignored. Raises LookupError for a pod that is not there.
     """
     return allowed_between(pair_of(objects, source, destination), protocol, port)
 
@@ -100,7 +100,7 @@ def is_exempt(world: list[Object], opener: Party, acceptor: Party) -> bool:
     is_itself = is_itself and opener.pod is not None and not is_several(world, name_of(opener.pod))
     if is_itself:
         return True
-    # With some network plugins, policies have a say about what a node sends to its pods, or none about the reverse.
+    # With some network plugins, policies apply to traffic of a node to its pods, or do not apply to the reverse.
     both_hosts = all(end.pod is not None and uses_host_network(end.pod) for end in (opener, acceptor))
     if acceptor.pod is not None and is_on_node(world, acceptor.pod, opener):
         return both_hosts or trait(world, "node_reaches_own_pods", True)
@@ -110,7 +110,7 @@ def is_exempt(world: list[Object], opener: Party, acceptor: Party) -> bool:
 
 
 def trait(world: Iterable[Object], name: str, upstream: Any) -> Any:
-    """What a network plugin makes of something; by default, what upstream does."""
+    """The value of a trait of the network plugin, or upstream's value."""
     return next((one[name] for one in of_kind(world, TRAITS) if name in one), upstream)
 
 
@@ -131,8 +131,8 @@ def allowed_between(pair: Pair, protocol: str, port: int) -> bool:
 def families_between(source: Party, destination: Party) -> frozenset[int]:
     """The address families in which two ends meet, every one of which must say yes (ringfence's choice).
 
-    Two pods meet in the families that both have. An address outside is met in its own, whatever the pod has: it is for
-    policies to say whom a pod may talk to, and for the network whether it has an address to do so.
+    Two pods meet in the families that both have. An outside address is met in its own family, whatever addresses the
+    pod has: policies decide about the peer, and the network about the pod's addresses.
     """
     if source.pod is None:
         return source.families
@@ -159,13 +159,13 @@ def side_allows(connection: Connection, direction: str) -> bool:
     # With plain flannel, policies are stored and nothing more.
     if not trait(connection.world, "enforced", True):
         return True
-    # Tiers are asked in order. The first that decides has the last word, and what none decides is allowed.
+    # Tiers are evaluated in order. The first one that decides is final, and traffic that none decides is allowed.
     decisions = (decision(connection, subject.pod, kind, direction) for kind in TIERS)
     return next((decided for decided in decisions if decided is not None), True)
 
 
 def decision(connection: Connection, pod: Object, kind: str, direction: str) -> bool | None:
-    """What the policies of one kind decide for the pod; None if they leave it to the next kind."""
+    """The decision of the policies of one kind for the pod; None if they leave it to the next kind."""
     if kind == "NetworkPolicy":
         return network_policy_decision(connection, pod, direction)
     if kind in ("Admin", "Baseline"):
@@ -175,7 +175,7 @@ def decision(connection: Connection, pod: Object, kind: str, direction: str) -> 
     for policy in sorted(selecting, key=lambda one: (one["spec"]["priority"], one["metadata"]["name"])):
         for rule in policy["spec"].get(direction.lower()) or ():
             if rule_matches(connection, policy, rule, direction):
-                # A pass skips all that is left of this kind.
+                # A pass skips all remaining policies of this kind.
                 return {"allow": True, "deny": False, "pass": None}[rule["action"]]
     # Being selected denies nothing: only a rule that matches does.
     return None
@@ -190,10 +190,10 @@ def selects(world: list[Object], policy: Object, pod: Object) -> bool:
 
 
 def network_policy_decision(connection: Connection, pod: Object, direction: str) -> bool | None:
-    """What the NetworkPolicies decide for the pod."""
+    """The decision of the NetworkPolicies for the pod."""
     world = connection.world
     isolating = [policy for policy in of_kind(world, "NetworkPolicy") if isolates(policy, pod, direction)]
-    # With some network plugins, no policy selects a pod that nothing owns, or none by what a label is not.
+    # With some network plugins, no policy selects a pod without an owner, or negative operators select nothing.
     if (
         not trait(world, "standalone_pods", True)
         and pod.get("kind") == "Pod"
@@ -202,7 +202,7 @@ def network_policy_decision(connection: Connection, pod: Object, direction: str)
         isolating = []
     if not trait(world, "negations", True):
         isolating = [policy for policy in isolating if not has_negation(policy["spec"].get("podSelector"))]
-    # Not isolated: everything in that direction is left to the next tier, and allowed if there is none.
+    # Not isolated: all traffic in that direction is left to the next tier, and allowed if there is none.
     if not isolating:
         return None
     # With some network plugins, IPv6 is not restricted at all: over it, the known addresses of both ends are reached.
@@ -260,14 +260,14 @@ def peer_matches(connection: Connection, policy: Object, peer: Object, end: Part
     if peer.get("ipBlock") is not None:
         is_source = end is connection.source
         return block_matches(connection.world, peer["ipBlock"], end, connection.family, is_source=is_source)
-    # Selectors never match what is not a pod, nor a pod on its node's network (ringfence's choice).
+    # Selectors match only pods, and no pod on its node's network (ringfence's choice).
     if end.pod is None or uses_host_network(end.pod):
         return False
     selectors = peer.get("podSelector"), peer.get("namespaceSelector")
     if any(map(has_negation, selectors)) and not trait(connection.world, "negations", True):
         return False
-    # A podSelector alone looks in the policy's own namespace. A namespaceSelector looks in all namespaces that it
-    # matches, the policy's own is no exception; a podSelector beside it must match as well.
+    # A podSelector alone looks in the policy's own namespace. A namespaceSelector looks in all namespaces that it #
+    # matches, including the policy's own; a podSelector beside it must match as well.
     if peer.get("namespaceSelector") is None:
         in_reach = namespace_of(end.pod) == namespace_of(policy)
     else:
@@ -281,7 +281,7 @@ def block_matches(world: list[Object], block: Object, end: Party, family: int, *
     """Whether an ipBlock matches: the address of this family lies in `cidr` and in none of `except`."""
     cidr = ip_network(block["cidr"], strict=False)
     holes = [ip_network(text, strict=False) for text in block.get("except") or ()]
-    # With some network plugins, blocks are about addresses outside the cluster, or their exceptions are overlooked.
+    # With some network plugins, blocks match only addresses outside the cluster, or their exceptions are ignored.
     if is_node(world, end):
         if not trait(world, "blocks_match_nodes", True):
             return False
@@ -289,8 +289,8 @@ def block_matches(world: list[Object], block: Object, end: Party, family: int, *
         return False
     if trait(world, "excepts", "") == "ignored":
         holes = []
-    # A pod whose addresses are not known is matched only by a block of a whole family, less what `except` takes away
-    # (ringfence's choice).
+    # A pod whose addresses are not known is matched only by a block of a whole family, less its `except` # (ringfence's
+    # choice).
     if not end.addresses:
         own = [hole for hole in holes if hole.version == cidr.version]
         return cidr.prefixlen == 0 and list(collapse_addresses(own)) != [cidr]  # type: ignore[type-var]
@@ -305,7 +305,7 @@ def block_matches(world: list[Object], block: Object, end: Party, family: int, *
 def addresses_meant(world: list[Object], address: Address) -> set[Address]:
     """All addresses of the same family of the node that has one of them; otherwise this one alone.
 
-    What a node sends may come from any of its addresses, so a block means all of them or none (ringfence's choice).
+    A node may send from any of its addresses, so a block matches all of them or none (ringfence's choice).
     """
     own = [
         {ip_address(entry["address"]) for entry in node["status"]["addresses"] if entry["type"] == "InternalIP"}
@@ -324,7 +324,7 @@ def is_node(world: list[Object], end: Party) -> bool:
 
 
 def has_negation(selector: Object | None) -> bool:
-    """Whether a selector says what labels are not to be."""
+    """Whether a selector has a negative operator."""
     expressions = (selector or {}).get("matchExpressions") or ()
     return any(one["operator"] in ("NotIn", "DoesNotExist") for one in expressions)
 
@@ -350,7 +350,7 @@ def named_ports(destination: Party) -> list[tuple[str, str, int]]:
     """The (name, protocol, number) of each named port at the destination.
 
     Every container counts, and every init container that keeps running (`restartPolicy: Always`). An address outside
-    the cluster names no ports, nor does a pod on its node's network, which is but its node's address.
+    the cluster names no ports, nor does a pod on its node's network, which counts as its node's address.
     """
     if destination.pod is None or uses_host_network(destination.pod):
         return []
@@ -401,8 +401,8 @@ def party(world: list[Object], text: str) -> Party:
 def pods(world: Iterable[Object]) -> list[Object]:
     """The pods that take part: all that have not ended.
 
-    A workload of which none is there takes part as the pod that its template describes (ringfence's choice: manifests
-    seldom have more than the template, a cluster has the pods), unless it is scaled to zero.
+    A workload without pods takes part as the pod that its template describes (ringfence's choice: manifests seldom have
+    more than the template, a cluster has the pods), unless it is scaled to zero.
     """
     world = list(world)
     running = [pod for pod in of_kind(world, "Pod") if not has_ended(pod)]
@@ -421,10 +421,10 @@ def pods(world: Iterable[Object]) -> list[Object]:
 
 
 def has_ended(pod: Object) -> bool:
-    """Whether nothing of the pod runs, or will ever run again: it has no network, whatever its status says of one."""
+    """Whether no container of the pod runs or will run again: it has no network, whatever its status says."""
     if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         return True
-    # The kubelet starts no container of a pod that is being deleted. Those that wait may have been started just before.
+    # The kubelet starts no container of a pod that is being deleted. A waiting one may have been started just before.
     names = {one["name"] for one in pod["spec"].get("containers") or ()}
     ended = {
         one["name"] for one in pod.get("status", {}).get("containerStatuses") or () if "terminated" in one["state"]
@@ -439,17 +439,17 @@ def owners_of(world: list[Object], address: Address) -> list[Object]:
     the status is evidence, and never how long a pod has claimed the address.
     """
     claimants = [pod for pod in pods(world) if not uses_host_network(pod) and address in addresses_of(world, pod)]
-    # What is true of some of them, but not of all, decides against the others.
+    # A property that some of them have, but not all, decides against the others.
     for is_likely in (
         # The ranges of a Node that is gone are given to other Nodes.
         lambda pod: pod["spec"].get("nodeName") in [node["metadata"]["name"] for node in of_kind(world, "Node")],
         # The kubelet says that the network is not there.
         lambda pod: network_condition(pod) != "False",
-        # Nothing runs in it any more, and it will not be started again.
+        # No container runs in it any more, and none will be started again.
         lambda pod: not is_being_deleted(pod) or running_containers(pod),
     ):
         claimants = [pod for pod in claimants if is_likely(pod)] or claimants
-    # On one node, an address is given away after its owner has lost it: who was seen with a network later has it. The
+    # On one node, an address is reused after its owner has lost it: the pod seen later with a network has it. The
     # clocks of two nodes cannot be compared.
     seen = [max(times_with_network(pod), default="") for pod in claimants]
     if all(seen) and len({pod["spec"].get("nodeName") for pod in claimants}) == 1:
@@ -458,7 +458,7 @@ def owners_of(world: list[Object], address: Address) -> list[Object]:
 
 
 def is_being_deleted(pod: Object) -> bool:
-    """Whether somebody has deleted the pod: the object stays until the kubelet and all finalizers let it go."""
+    """Whether the pod has been deleted: the object stays until the kubelet and all finalizers have finished."""
     return "deletionTimestamp" in pod["metadata"]
 
 
@@ -474,7 +474,7 @@ def running_containers(pod: Object) -> list[Object]:
 
 
 def network_condition(pod: Object) -> str:
-    """What the kubelet says of the pod's network: `True`, `False`, or nothing."""
+    """The kubelet's condition about the pod's network: `True`, `False`, or none."""
     for condition in pod.get("status", {}).get("conditions") or ():
         if condition["type"] == "PodReadyToStartContainers":
             return str(condition["status"])
@@ -498,8 +498,8 @@ def times_with_network(pod: Object) -> list[str]:
 def most_pods(world: Iterable[Object], workload: Object) -> float:
     """How many pods a workload may have at the same time.
 
-    A HorizontalPodAutoscaler may make more of them than the workload says, up to its `maxReplicas`. One that is scaled
-    to zero it leaves alone, unless its own `minReplicas` is zero.
+    A HorizontalPodAutoscaler may make more pods than the workload has, up to its `maxReplicas`. It does not change a
+    workload that is scaled to zero, unless its own `minReplicas` is zero.
     """
     most = most_by_itself(workload)
     for scaler in of_kind(world, "HorizontalPodAutoscaler"):
@@ -555,7 +555,7 @@ def addresses_of(world: list[Object], pod: Object) -> set[Address]:
 
 
 def node_addresses(world: list[Object], pod: Object) -> set[Address]:
-    """The addresses of the node that the pod is on: what the pod's status says of it, and what the node does."""
+    """The addresses of the pod's node: those in the pod's status, and those of the Node object."""
     reported = {
         ip_address(entry["address"])
         for node in of_kind(world, "Node")
@@ -567,7 +567,7 @@ def node_addresses(world: list[Object], pod: Object) -> set[Address]:
 
 
 def status_addresses(pod: Object, field: str) -> set[Address]:
-    """What the pod's status says under `podIP` or `hostIP`: the plural of the field lists all, itself the first."""
+    """The addresses in the pod's status (`podIP` or `hostIP`): the plural field has all, the singular one the first."""
     status = pod.get("status", {})
     texts = [entry["ip"] for entry in status.get(f"{field}s") or ()] or [status.get(field)]
     return {ip_address(text) for text in texts if text}
@@ -600,5 +600,5 @@ def namespace_of(thing: Object) -> str:
 
 
 def name_of(pod: Object) -> str:
-    """How a question names the pod: `NAMESPACE/NAME`."""
+    """The name of the pod in questions: `NAMESPACE/NAME`."""
     return f"{namespace_of(pod)}/{pod['metadata']['name']}"

@@ -1,4 +1,4 @@
-"""The naive evaluator, continued: what the administrators' policies decide, sentence by sentence.
+"""The naive evaluator of the administrators' policies, by the sentences of the documentation.
 
 The comments restate the field descriptions of ClusterNetworkPolicy v1alpha2 and, where they differ, those of
 AdminNetworkPolicy and BaselineAdminNetworkPolicy v1alpha1.
@@ -16,10 +16,10 @@ TIER_OF_KIND = {"AdminNetworkPolicy": "Admin", "BaselineAdminNetworkPolicy": "Ba
 
 
 def tier_decision(connection: naive.Connection, pod: naive.Object, tier: str, direction: str) -> bool | None:
-    """What the policies of one tier decide for the pod; None if they leave it to the next one."""
+    """The decision of the policies of one tier for the pod; None if they leave it to the next one."""
     selecting = [policy for policy in of_tier(connection.world, tier) if selects(connection.world, policy, pod)]
-    # The lowest number is the highest precedence. What happens between equal ones is not defined upstream; ringfence
-    # takes them by name, and then by kind.
+    # The lowest number is the highest precedence. Upstream does not define the order of equal ones; ringfence # orders
+    # them by name, and then by kind.
     for policy in sorted(selecting, key=place):
         # "The relative precedence of the rules within a single object will be determined by the order in which the rule
         # is written. Thus, a rule that appears at the top of the rules would take the highest precedence."
@@ -33,7 +33,7 @@ def tier_decision(connection: naive.Connection, pod: naive.Object, tier: str, di
 
 
 def of_tier(world: list[naive.Object], tier: str) -> Iterator[naive.Object]:
-    """The policies of a tier, of all kinds that have it."""
+    """The policies of a tier, of all its kinds."""
     for thing in world:
         kinds = ("ClusterNetworkPolicy", *TIER_OF_KIND)
         if thing["kind"] in kinds and TIER_OF_KIND.get(thing["kind"], thing["spec"].get("tier")) == tier:
@@ -41,13 +41,13 @@ def of_tier(world: list[naive.Object], tier: str) -> Iterator[naive.Object]:
 
 
 def place(policy: naive.Object) -> tuple[int, str, str]:
-    """Where a policy stands in its tier."""
+    """The position of a policy in its tier, as a sort key."""
     kind = f"{policy['kind']}.{policy['apiVersion'].partition('/')[0]}"
     return (policy["spec"].get("priority", 0), policy["metadata"]["name"], kind)
 
 
 def selects(world: list[naive.Object], policy: naive.Object, pod: naive.Object) -> bool:
-    """Whether the policy is about the pod, which is never one that uses its node's network."""
+    """Whether the policy selects the pod, which it never does if the pod uses its node's network."""
     return not naive.uses_host_network(pod) and pods_match(world, policy["spec"]["subject"], pod)
 
 
@@ -67,7 +67,7 @@ def rule_decision(connection: naive.Connection, rule: naive.Object, direction: s
     peers = rule["from" if direction == naive.INGRESS else "to"]
     _, end = connection.ends(direction)
     entries = rule.get("protocols") or rule.get("ports")
-    # Without ports, a rule is about all traffic, of whatever protocol.
+    # Without ports, a rule matches all traffic of any protocol.
     if entries and not any(port_matches(connection, entry) for entry in entries):
         return None
     if rule["action"] in ("Deny", "Pass") and not all(map(is_known, peers)):
@@ -84,13 +84,13 @@ def is_known(peer: naive.Object) -> bool:
 def peer_matches(connection: naive.Connection, peer: naive.Object, end: naive.Party) -> bool:
     """Whether one entry of `from` or `to` matches the other end of the connection."""
     if peer.get("networks") is not None:
-        # Networks match whatever has an address in them, pods included.
+        # Networks match all ends with an address in them, pods included.
         world, family = connection.world, connection.family
         return any(naive.block_matches(world, {"cidr": network}, end, family) for network in peer["networks"])
     if peer.get("nodes") is not None:
         return bool(end.addresses & addresses_of_nodes(connection, peer["nodes"]))
-    # Selectors never match what is not a pod, nor a pod that uses its node's network. Names of domains stand for
-    # addresses that nobody knows here.
+    # Selectors match only pods, and none that uses its node's network. The addresses of domain names are not known #
+    # here.
     if end.pod is None or naive.uses_host_network(end.pod) or not is_known(peer) or "domainNames" in peer:
         return False
     return pods_match(connection.world, peer, end.pod)
@@ -120,7 +120,7 @@ def port_matches(connection: naive.Connection, entry: naive.Object) -> bool:
     """Whether one entry of `protocols` (or, in the older kinds, `ports`) matches."""
     name = entry.get("destinationNamedPort") or entry.get("namedPort")
     if name:
-        # A name is a container port of the destination, of whatever protocol the container declares it.
+        # A name is a container port of the destination with that name, whatever its protocol.
         return (name, connection.protocol, connection.port) in naive.named_ports(connection.destination)
     for protocol in ("tcp", "udp", "sctp"):
         if entry.get(protocol):

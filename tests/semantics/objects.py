@@ -1,4 +1,4 @@
-"""Kubernetes objects in few words: dicts in the shape of the API, for tests to build their worlds from."""
+"""Short constructors of Kubernetes objects, as dicts in the shape of the API."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,7 +10,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def key_of(obj: Object) -> Key:
-    """The key of the kind, the namespace and the name: what removes an object again."""
+    """The kind, the namespace and the name: the key that removes an object again."""
     kind, group = obj["kind"], obj.get("apiVersion", "").rpartition("/")[0]
     if group in ("policy.networking.k8s.io", "networking.k8s.aws"):
         return f"{kind}.{group}", "", obj["metadata"]["name"]
@@ -55,7 +55,7 @@ def pod(
 
 
 def stored(obj: Object) -> Object:
-    """The object as a server has it, whatever newer servers would say to it."""
+    """The object as a server has stored it, even if newer servers would refuse it."""
     return obj | {"metadata": obj["metadata"] | {"uid": "6b0a1f5e"}}
 
 
@@ -66,7 +66,7 @@ def owned(obj: Object, kind: str, name: str) -> Object:
 
 
 def workload(path: str, kind: str, template: Object, **spec: Any) -> Object:
-    """The workload `NAMESPACE/NAME` that makes pods after the pattern of one, whatever that is called.
+    """The workload `NAMESPACE/NAME` that makes pods like the given one, whose name does not matter.
 
     `spec` are more fields: of a CronJob, of the spec of its Jobs.
     """

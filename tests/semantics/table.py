@@ -1,4 +1,4 @@
-"""A small world in which rows of tables are put to the engine and to the naive evaluator."""
+"""A small world in which rows of tables are checked with the engine and with the naive evaluator."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,7 +21,7 @@ WORLD = [
     pod("y/other", {"app": "other"}, addresses=["10.0.2.3", "fd00:2::3"]),
     pod("z/client", {"app": "client"}, addresses=["10.0.3.2", "fd00:3::2"]),
 ]
-"""Namespace z has no object of its own: folders of manifests often lack the namespaces that somebody else creates."""
+"""Namespace z has no object of its own: folders of manifests often lack namespaces that are created elsewhere."""
 
 PODS = ("x/client", "x/other", "y/client", "y/other", "z/client")
 OUTSIDE = ("203.0.113.7", "2001:db8::7")
@@ -34,7 +34,7 @@ Test = Callable[..., None]
 
 
 def rows(*table: Row) -> Callable[[Test], Test]:
-    """A test of rows (what is said, what is written, what then holds), each put to both judges."""
+    """A test of rows (description, policies, claims), each checked with both judges."""
     params = [pytest.param(written, list(claims), id=title) for title, written, claims in table]
 
     def decorate(test: Test) -> Test:
@@ -44,7 +44,7 @@ def rows(*table: Row) -> Callable[[Test], Test]:
 
 
 def only(*sources: str, on: str = "") -> list[str]:
-    """The claims that of everybody these sources, and no others, reach the server."""
+    """The claims that these sources, and no others, reach the server."""
     traffic = on and f" on {on}"
     return [f"{'allow' if source in sources else 'deny'} {source} -> x/server{traffic}" for source in EVERYBODY]
 

@@ -1,7 +1,7 @@
-"""Whom an ipBlock matches, what addresses pods have, and what is allowed whatever policies say.
+"""The ends that an ipBlock matches, the addresses of pods, and the traffic that is allowed whatever policies say.
 
-Source: the Kubernetes documentation of NetworkPolicy and the field descriptions of the API. Each row is put to the
-engine and to the naive evaluator.
+Source: the Kubernetes documentation of NetworkPolicy and the field descriptions of the API. Each row is checked with
+the engine and with the naive evaluator.
 """
 
 import pytest

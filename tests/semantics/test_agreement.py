@@ -57,7 +57,7 @@ def test_the_verdict_on_a_block(objects: list[Object], asked: tuple[str, int], b
     cluster = cluster_of(objects)
     protocol, port = asked
     for name in pod_names(objects):
-        # The pod itself is left out, as it always is where others are asked about.
+        # The pod itself is left out, as in all questions about other pods.
         others = [str(one) for one in ip_network(block) if name not in pods_at(objects, one)]
         outwards = [naive.allowed(objects, name, one, protocol, port) for one in others]
         verdict = cluster.can(name, block, port=port, protocol=protocol)
@@ -88,7 +88,7 @@ def test_the_list_of_connections_by_pod(objects: list[Object]) -> None:
 
 @given(clusters())
 def test_the_list_of_connections_by_workload_agrees(objects: list[Object]) -> None:
-    """... but for what a node may always do, reach the pods on it: pods that are listed as one may be on several."""
+    """... except that a node always reaches the pods on it: pods that are listed as one may be on several nodes."""
     owned = defaultdict(list)
     for pod in naive.pods(objects):
         for owner in pod["metadata"].get("ownerReferences", ()):
@@ -174,7 +174,7 @@ def assert_reach(cluster: Cluster, objects: list[Object], asked: tuple[str, int]
 
 
 def assert_right(objects: list[Object], source: str, destination: str, traffic: Traffic) -> None:
-    """Check that `traffic` contains exactly the traffic that may pass."""
+    """Check that `traffic` contains exactly the allowed traffic."""
     pair = naive.pair_of(objects, source, destination)
     for protocol, port in product(PROTOCOLS, PORTS):
         assert traffic.contains(protocol, port) is naive.allowed_between(pair, protocol, port), (

@@ -31,6 +31,6 @@ def test_every_combination(direction: str) -> None:
 
 
 def objects_of(objects: list[Object], number: int) -> list[Object]:
-    """What the answers about one combination depend on: the naive evaluator looks at everything for each question."""
+    """The objects that matter for one combination: the naive evaluator walks all objects for each question."""
     own = {f"subject-{number}", f"policy-{number}", *(path.partition("/")[2] for path in combinations.OTHERS)}
     return [one for one in objects if one["kind"] == "Namespace" or one["metadata"]["name"] in own]

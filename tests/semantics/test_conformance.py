@@ -27,7 +27,7 @@ def test_what_others_have_got_wrong_is_judged_correctly(case: Case, judge: Judge
 
 
 def follow(case: Case, families: tuple[int, ...], judge: Judge) -> None:
-    """Ask a judge about each step of a case, of which it has heard nothing before."""
+    """Check each step of a case with a judge, which gets all objects of the step anew."""
     objects = {key_of(obj): obj for obj in model(families)}
     for step in case.steps:
         objects |= {key_of(obj): obj for obj in step.upsert}
@@ -52,7 +52,7 @@ def test_the_list_is_complete() -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.number not in (5, 16)], ids=lambda case: case.title)
 def test_every_case_refuses_something(case: Case) -> None:
-    """But for those two, whose policies allow everything; a case that refuses nothing would pass without policies."""
+    """Except for the two whose policies allow everything; a case that denies nothing would pass without policies."""
     assert any(line.startswith("deny") for step in case.steps for line in step.expect)
 
 

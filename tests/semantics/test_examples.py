@@ -21,7 +21,7 @@ ANSWERS = {"yes": [EXIT_YES], "no": [EXIT_NO], "": [EXIT_YES, EXIT_NO]}
 
 
 class Command(NamedTuple):
-    """A command of a README: where it is to be run, its arguments, and what the comment behind it promises."""
+    """A command of a README: its working directory, its arguments, and the outcome in the comment behind it."""
 
     folder: Path
     arguments: list[str]
@@ -119,7 +119,7 @@ NEEDED = {
     # ... and every pod can resolve names.
     **{(workload, "kube-system/coredns"): "TCP 53; UDP 53" for workload in ASKING},
     ("monitoring/prometheus", "kube-system/coredns"): "TCP 53,9153; UDP 53",
-    # Manifests do not say what addresses nodes have, so a block of all addresses may have those of the node-exporters.
+    # Manifests do not contain addresses of nodes, so a block of all addresses may have those of the node-exporters.
     ("monitoring/node-exporter", "edge/ingress-controller"): "TCP 8080,8443",
     ("edge/certificates", "monitoring/node-exporter"): "TCP 443",
     # One runs on each node, on its network, to which no policy applies.

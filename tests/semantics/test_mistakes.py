@@ -1,4 +1,4 @@
-"""Common mistakes in NetworkPolicies: what authors expect, and what holds (`mistakes.py`)."""
+"""Common mistakes in NetworkPolicies: the expected effect, and the real one (`mistakes.py`)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Answers as a network plugin enforces policies: what each trait changes, that it is named, and what is assumed."""
+"""Answers as a network plugin enforces policies: the changes by each trait, its name in the answer, and assumptions."""
 
 from typing import Any
 

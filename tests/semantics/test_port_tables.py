@@ -1,7 +1,7 @@
-"""What the ports of a rule allow: numbers, ranges, names and protocols.
+"""The traffic that the ports of a rule allow: numbers, ranges, names and protocols.
 
-Source: the Kubernetes documentation of NetworkPolicy and the field descriptions of the API. Each row is put to the
-engine and to the naive evaluator.
+Source: the Kubernetes documentation of NetworkPolicy and the field descriptions of the API. Each row is checked with
+the engine and with the naive evaluator.
 """
 
 import pytest

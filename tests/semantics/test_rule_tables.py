@@ -1,7 +1,7 @@
-"""Which policies count, what their rules add up to, and which pods a selector finds.
+"""The policies that count, the union of their rules, and the pods that a selector matches.
 
-Source: the Kubernetes documentation of NetworkPolicy and the field descriptions of the API. Each row is put to the
-engine and to the naive evaluator.
+Source: the Kubernetes documentation of NetworkPolicy and the field descriptions of the API. Each row is checked with
+the engine and with the naive evaluator.
 """
 
 import pytest
@@ -152,7 +152,7 @@ LABELS: list[tuple[Object, dict[str, bool]]] = [
 @both_judges
 @pytest.mark.parametrize(("selector", "matches"), LABELS, ids=lambda value: str(value))
 def test_what_a_selector_matches(selector: Object, matches: dict[str, bool], judge: Judge) -> None:
-    """As the subject, as the pods of a peer, and as the namespaces of a peer: one meaning in all three places."""
+    """A selector means the same as the subject, as the pods of a peer, and as the namespaces of a peer."""
     for value, match in matches.items():
         labels = {} if value == "absent" else {"k": value}
         server, guest = pod("x/server", labels), pod("n/guest", labels)

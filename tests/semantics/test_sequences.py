@@ -137,7 +137,7 @@ class Sequences(RuleBasedStateMachine):
 
 
 def everything(cluster: Cluster) -> set[str]:
-    """All connections, in an order of no meaning."""
+    """All connections as a set."""
     return {repr(connection) for connection in cluster.connections(pods=True)}
 
 

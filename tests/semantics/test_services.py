@@ -1,4 +1,4 @@
-"""Policies do not see Services: what counts is the pod to which a Service leads, and its target port.
+"""Policies do not apply to Services: the pod to which a Service leads, and its target port, count.
 
 Source: Kubernetes documentation, "Network Policies" and "Service".
 """

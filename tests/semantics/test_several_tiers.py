@@ -1,7 +1,7 @@
 """Several tiers: artificial kinds before and after NetworkPolicy; the engine agrees with the naive evaluator.
 
 The artificial kinds (`tests.engine.policies.artificial_tier`) allow, deny and pass by priority, and their peers and
-ports are those of NetworkPolicies, so this holds for every kind that is to come.
+ports are those of NetworkPolicies, so this holds for any later kind.
 """
 
 from collections.abc import Iterable

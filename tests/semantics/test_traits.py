@@ -1,4 +1,4 @@
-"""The engine answers as a naive evaluator does that differs from upstream in one trait, or in several."""
+"""The engine gives the same answers as a naive evaluator that differs from upstream in one or several traits."""
 
 from enum import Enum
 from typing import Any
@@ -46,7 +46,7 @@ DIFFERING: dict[str, Any] = {
 
 
 def world_of(objects: list[Object], traits: dict[str, Any]) -> list[Object]:
-    """The objects, with the artificial one that tells the naive evaluator of the traits."""
+    """The objects, with the artificial one that has the traits for the naive evaluator."""
     plain = {name: value.value if isinstance(value, Enum) else value for name, value in traits.items()}
     return [*objects, {"kind": naive.TRAITS, "metadata": {"name": "traits"}, **plain}]
 
@@ -82,7 +82,7 @@ def test_several_traits(objects: list[Object], asked: tuple[str, int], names: se
 
 
 def assert_listed(cluster: Cluster, world: list[Object]) -> None:
-    """The list of connections has what passes."""
+    """The list of connections has exactly the allowed ones."""
     listing = Listing.of(cluster.connections(pods=True), lambda reference: [short(reference)])
     names = pod_names(world)
     for one in names:

@@ -13,7 +13,7 @@ from ringfence import Cluster
 
 
 class TieredSequences(RuleBasedStateMachine):
-    """Whoever inherits it says what clusters there are, and which objects come."""
+    """Subclasses define the clusters, and the objects that are added."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Questions to the engine: what an endpoint names, what a question asks, which edit would reverse its answer."""
+"""Questions to the engine: endpoints, answers, lists, differences, and edits that reverse an answer."""

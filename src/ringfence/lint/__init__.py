@@ -1,4 +1,4 @@
-"""Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
+"""Finds mistakes in policies with the engine; each finding has a place, a reason and a remedy."""
 
 from ringfence.lint.baselines import baseline_text, read_baseline, without_baseline, without_earlier
 from ringfence.lint.checking import check

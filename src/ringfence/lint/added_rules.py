@@ -17,7 +17,7 @@ _EMPTY: Final = len("[]")
 
 
 def add_rule(policy: PolicyInForce, direction: Direction, rule: dict[str, Any]) -> TextEdit | None:
-    """The edit that adds a rule in a direction that the policy is for; None if it is not known where."""
+    """The edit that adds a rule for a direction of the policy; None if the place for it is not known."""
     origin, path, text = policy.origin, f"spec.{direction.field}", _on_one_line(rule)
     if origin is None or direction not in policy.rules or "spec" not in origin.fields:
         return None
@@ -31,13 +31,13 @@ def add_rule(policy: PolicyInForce, direction: Direction, rule: dict[str, Any]) 
 
 
 def is_only_for(linted: Linted, policy: PolicyInForce, pods: Iterable[Member]) -> bool:
-    """Whether a policy selects some of these pods and no others: a rule in it opens nothing but them."""
+    """Whether a policy selects only some of these pods, so that a rule added to it concerns no others."""
     selected = linted.pods_of(policy.subject)
     return bool(selected) and bool(policy.subject.pods.terms) and set(selected) <= set(pods)
 
 
 def written_selector(selector: LabelSelector) -> dict[str, Any]:
-    """A selector as it is written."""
+    """A selector in the form of a manifest."""
     expressions = [
         {"key": one.key, "operator": one.operator, **({"values": list(one.values)} if one.values else {})}
         for one in selector.match_expressions

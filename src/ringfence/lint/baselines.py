@@ -1,13 +1,13 @@
-"""Findings that were there before: those of a baseline, which is a file, and those of an earlier revision.
+"""Known findings: those of a baseline file, and those of an earlier revision.
 
-Neither counts, so that lint can begin to be required while older mistakes are still there. A baseline has an entry for
-each finding on a line of its own, sorted by text, so that a review shows which ones come and go:
+Known findings do not count, so that lint can be required while older mistakes remain. A baseline has an entry for each
+finding on a separate line, sorted by text, so that a review shows which ones are added and removed:
 
     {"apiVersion": "ringfence/v1", "kind": "LintBaseline", "findings": {
       "0f5b3a7f0c6d8e1b9a2c4d5e6f708192": "RF101 NetworkPolicy shop/db: the policy selects no pod"
     }}
 
-An error of the input is in no baseline: what it is about is missing from the answer.
+A baseline never contains errors of the input, because the affected objects are missing from the result.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ def baseline_text(findings: LintFindings) -> str:
 
 
 def read_baseline(path: str) -> dict[str, str]:
-    """The texts of a baseline, by fingerprint. Raises InputError for a file that is none."""
+    """The texts of a baseline, by fingerprint. Raises InputError for a file that is not a baseline."""
     data = read_small_file(path, _LARGEST, "baseline", remedy="--write-baseline writes one")
     try:
         document: Any = msgspec.json.decode(data)
@@ -62,7 +62,7 @@ def read_baseline(path: str) -> dict[str, str]:
 def without_baseline(
     findings: LintFindings, baseline: Mapping[str, str], name: str, rules: Iterable[LintRule]
 ) -> LintFindings:
-    """The findings without those of a baseline, and the entries of it that are corrected.
+    """The findings without those of a baseline, and the entries that have been corrected.
 
     Only an entry of a rule that was applied and could be decided is known to be corrected.
     """
@@ -79,7 +79,7 @@ def without_baseline(
 
 
 def without_earlier(findings: LintFindings, earlier: LintFindings, name: str) -> LintFindings:
-    """The findings without those that an earlier state has, too, which `name` calls by its name."""
+    """The findings without those of an earlier state; `name` is the name of that state in texts."""
     known = {one.fingerprint for one in earlier.found} | {one.finding.fingerprint for one in earlier.suppressed}
     return _without(findings, known, f"there before, in {name}")
 

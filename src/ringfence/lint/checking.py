@@ -1,4 +1,4 @@
-"""What `lint` reports: the findings of the chosen rules, as a configuration and the files themselves want them."""
+"""The findings of the chosen rules, after configuration, suppressions and ignored paths are applied."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -21,8 +21,8 @@ def check(
 ) -> LintFindings:
     """The findings of the rules of a configuration, with its severities, and the problems of the input.
 
-    What the `directives` of the input suppress is among the `suppressed`, unless they expired before `today`; what is
-    in the paths that the configuration ignores, too. Raises InputError for a word that names no rule.
+    Findings that the `directives` of the input suppress, unless these expired before `today`, and findings in ignored
+    paths are in `suppressed`. Raises InputError for a word that names no rule.
     """
     rules = configuration.rules()
     found = configuration.with_severities(find_mistakes(linted, problems, rules))

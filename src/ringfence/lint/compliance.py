@@ -1,7 +1,7 @@
-"""Controls of security frameworks, and the rules of lint that say something about them.
+"""Controls of security frameworks, and the lint rules that are relevant for them.
 
-Their numbers change between versions, so each has its version, and all are in one file, `compliance.toml`. A rule does
-not prove that a control is met: what it finds is a reason why it may not be.
+The numbers of controls change between versions, so each has a version, and all are in one file, `compliance.toml`. A
+rule does not prove that a control is met: a finding is a reason why it may not be met.
 
 Sources: CIS Kubernetes Benchmark; NSA and CISA, "Kubernetes Hardening Guide"; OWASP Kubernetes Top Ten; MITRE ATT&CK
 for Containers; PCI DSS; NIST SP 800-53.
@@ -15,7 +15,7 @@ import msgspec
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A control, such as `cis-5.3.2`, of a version of a framework, and the rules that are about it.
+    """A control, such as `cis-5.3.2`, of a version of a framework, and the relevant rules.
 
     `version` is empty for a framework that has none.
     """
@@ -39,5 +39,5 @@ def controls() -> tuple[Control, ...]:
 
 
 def compliance_tags(rule: str) -> tuple[str, ...]:
-    """The controls that a rule is about, as `--select` names them: `compliance:cis-5.3.2`."""
+    """The controls for which a rule is relevant, as in `--select`: `compliance:cis-5.3.2`."""
     return tuple(f"compliance:{one.tag}" for one in controls() if rule in one.rules)

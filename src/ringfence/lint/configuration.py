@@ -1,4 +1,4 @@
-"""What a project wants of lint: which rules, how severe, where not, and what the input does not say."""
+"""The lint configuration of a project: rules, severities, ignored paths, and facts that the input does not contain."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -33,7 +33,7 @@ class LintConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def with_words(
         self, select: Sequence[str] = (), ignore: Sequence[str] = (), extend_select: Sequence[str] = ()
     ) -> "LintConfiguration":
-        """The same with words from elsewhere: `select` replaces what is selected, the others add to what is there."""
+        """The same with more words: `select` replaces the selection, the others add to the present words."""
         return replace(
             self,
             select=tuple(select) or self.select,
@@ -46,7 +46,7 @@ class LintConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         return chosen_rules(self.select, self.ignore, self.extend_select)
 
     def with_severities(self, findings: LintFindings) -> LintFindings:
-        """The findings with the severities that are set. An error of the input stays one."""
+        """The findings with the configured severities. An error of the input remains an error."""
         levels = {rule.identifier: level for word, level in self.severity.items() for rule in named_rules([word])}
         if not levels:
             return findings

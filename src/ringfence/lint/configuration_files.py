@@ -5,7 +5,7 @@
     per-path-ignores: {"legacy/*": [RF101]}
     complete: true
 
-An unknown key is an error: a mistyped `ignroe` would otherwise have no effect, and nobody would notice.
+An unknown key is an error: otherwise a mistyped `ignroe` would silently have no effect.
 """
 
 import re
@@ -43,7 +43,7 @@ _LineOf = Callable[[str], int]
 
 
 class _ValueError(Exception):
-    """What is wrong with the value of a key, and its path."""
+    """The value of a key is not valid; `path` is the path of the key."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ def read_configuration(path: str) -> LintConfiguration:
 
 
 def _nearest(path: str) -> Iterator[Path]:
-    """The file of the configuration that counts for a path, if there is one."""
+    """The configuration file that applies to a path, if there is one."""
     here = Path.cwd()
     start = here / path if path != "-" else here
     start = start if start.is_dir() else start.parent
@@ -97,7 +97,7 @@ def _shown(file: Path, here: Path) -> Path:
 
 
 def _is_configured(project: Path) -> bool:
-    """Whether a project has a table for ringfence. A file that others cannot read either has none."""
+    """Whether a project has a table for ringfence. A file that cannot be parsed counts as having none."""
     try:
         return "ringfence" in _table_of_tools(_text(str(project)))
     except (InputError, ValueError, RecursionError):
@@ -120,7 +120,7 @@ def _text(path: str) -> str:
 
 
 def _line_in_toml(text: str, path: str) -> int:
-    """The line that a key is on: `key = ...` behind the head of its table, or in the head."""
+    """The line of a key: `key = ...` after the header of its table, or in the header."""
     key = re.escape(path.partition(".")[0])
     lines = text.split("\n")
     start = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[tool.ringfence")), 0)
@@ -170,7 +170,7 @@ def _configuration(written: object, file: str) -> LintConfiguration:
 
 
 def _setting(value: object, key: str, field: str) -> Any:
-    """The value of a setting, of the type of its default. Ranges of addresses must be some, and a plugin be known."""
+    """The value of a setting, checked against the type of its default. CIDRs and names of plugins are checked, too."""
     default = getattr(_DEFAULTS, field)
     if isinstance(default, tuple):
         found = _texts(value, key, _EXAMPLES.get(key, "[ingress-nginx]"))
@@ -197,7 +197,7 @@ def _check_dns(servers: Iterable[str], path: str) -> None:
 
 
 def _plugin(name: str, path: str) -> str:
-    """The name of a network plugin, of that name or an alias of it."""
+    """The name of a network plugin, given its name or an alias."""
     try:
         return named_plugin(name).name
     except InputError as error:

@@ -1,4 +1,4 @@
-"""The label that was probably meant where a selector matches nothing: with one value or one key written otherwise."""
+"""The label that was probably meant by a selector that matches nothing: one key or one value is spelled differently."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from ringfence.model.selectors import compile_selector
 from ringfence.model.text_edits import Replacement, TextEdit, rename_key, replace_value
 
 _SIMILAR: Final = 0.6
-"""How similar a word must be to be proposed, as `difflib` measures it."""
+"""The least similarity of a proposed word, as `difflib` measures it."""
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Correction(msgspec.Struct, frozen=True):
         return "=".join(self.meant)
 
     def edit(self, origin: Origin | None, selector_path: str) -> TextEdit | None:
-        """The change of the text; None if it is not known where it is written."""
+        """The edit of the file; None if the place is not known."""
         if origin is None:
             return None
         (key, value), (meant_key, meant_value) = self.written, self.meant
@@ -36,9 +36,9 @@ class Correction(msgspec.Struct, frozen=True):
 
 
 def correction(selector: LabelSelector, known: Sequence[Labels]) -> Correction | None:
-    """The only change of one label after which a selector matches some of the known labels; None if there are several.
+    """The only change of one label with which a selector matches some of the known labels; None if it is not unique.
 
-    That it does is asked of the selector itself, so that all of its other terms count.
+    The whole changed selector is tried, so its other terms must match, too.
     """
     found = {
         one

@@ -1,14 +1,14 @@
-"""Where it is written in manifests that findings of some rules do not count, why, and for how long.
+"""Suppressions in manifests: findings of some rules do not count, with a reason and an optional last day.
 
-As a comment, on the line that a finding begins on or above it; as an annotation of a policy, for all that is found
-there, or of a workload or pod, for what is found about it. A comment says which rules, an annotation has one in its
-key:
+A comment applies to findings that begin on its line or on the line below. An annotation of a policy applies to all
+findings in it; one of a workload or pod applies to findings about it. A comment lists rules, an annotation has one rule
+in its key:
 
     # ringfence: ignore[RF113] the other end is in the next release, until 2026-12-31
     metadata: {annotations: {ringfence.dev/ignore-RF113: "the other end is in the next release"}}
 
-Everything that begins like one of these and is not one is a finding itself (RF003), so that no mistake in it is taken
-for a suppression, or for its absence.
+A text that begins like one of these and is not valid is a finding itself (RF003), so that a misspelt suppression is not
+ignored silently.
 """
 
 import re
@@ -32,14 +32,17 @@ _COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#\s*ringfence:\s*(.*)")
 _DIRECTIVE: Final = re.compile(r"ignore\[([^\[\]]*)\]\s*(.*)")
 _UNTIL: Final = re.compile(r"\buntil\s+(\S*?\d)\)?(?=[\s,;.)]|$)\s*")
 _BEFORE_UNTIL: Final = ",;("
-"""Beside blanks. The expression above does not begin with them: each would be a place to search from."""
+"""Characters, besides blanks, that are removed before `until`.
+
+The expression above must not begin with them: a long run of them would make the search quadratic.
+"""
 _USAGE: Final = "write `# ringfence: ignore[RF113] reason`, with `until 2026-12-31` if it is to expire"
 
 
 class Directive(msgspec.Struct, frozen=True):
-    """That findings of some rules do not count, at `place`.
+    """One suppression at `place`.
 
-    A comment counts for the line `target` of its file, an annotation for its object. `mistake` says why it is none.
+    A comment applies to the line `target` of its file, an annotation to its object. `mistake` says why it is not valid.
     """
 
     place: Place
@@ -56,7 +59,7 @@ class Directive(msgspec.Struct, frozen=True):
 
 
 def comment_directives(file: str, text: str) -> Iterator[Directive]:
-    """The directives in the comments of a file. What stands inside texts is not a comment."""
+    """The directives in the comments of a file. Text inside scalars is not a comment."""
     if MARK not in text:
         return
     lines = text.split("\n")
@@ -67,14 +70,14 @@ def comment_directives(file: str, text: str) -> Iterator[Directive]:
             for number, column, written in _comments(document):
                 line = lines[first + number].rstrip()
                 place = Place.of(file, Range(first + number + 1, column + 1, first + number + 1, len(line) + 1))
-                # A comment on a line of its own is about the next line that is none.
+                # A comment on a line of its own applies to the next line that is not a comment.
                 target = first + number if line[:column].strip() else targets[first + number]
                 yield _comment(Directive(place, target=target + 1), written)
         first += document.count("\n")
 
 
 def _targets(lines: list[str]) -> list[int]:
-    """For each line the next one that is neither empty nor a comment alone; lines count from 0."""
+    """For each line, itself or the next one that is neither empty nor only a comment; lines count from 0."""
     targets = [len(lines)] * len(lines)
     for number in reversed(range(len(lines))):
         is_content = lines[number].lstrip()[:1] not in ("", "#")
@@ -92,7 +95,7 @@ def annotation_directives(name: str, annotations: Mapping[str, str], origin: Ori
 
 
 def _comments(document: str) -> Iterator[tuple[int, int, str]]:
-    """The comments of a document that are for ringfence: line and column, both from 0, and what they say."""
+    """The comments of a document for ringfence: line and column, both from 0, and the text after the mark."""
     inside = _texts(document)
     starts = [start for start, _ in inside]
     start = 0
@@ -107,7 +110,7 @@ def _comments(document: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _texts(document: str) -> list[tuple[int, int]]:
-    """Where the scalars of a document are; behind what is not YAML, everything is taken for one."""
+    """The start and end of each scalar of a document; everything after a YAML error counts as one scalar."""
     found: list[tuple[int, int]] = []
     end = 0
     try:
@@ -121,7 +124,7 @@ def _texts(document: str) -> list[tuple[int, int]]:
 
 
 def _comment(directive: Directive, written: str) -> Directive:
-    """A directive with what a comment says behind the mark."""
+    """A directive completed from the text of a comment after the mark."""
     match = _DIRECTIVE.fullmatch(written)
     if match is None:
         return msgspec.structs.replace(directive, mistake=f"this is not a suppression: {_USAGE}")
@@ -129,7 +132,7 @@ def _comment(directive: Directive, written: str) -> Directive:
 
 
 def _read(directive: Directive, rules: str, text: str) -> Directive:
-    """A directive with the rules, the reason and the last day that are written."""
+    """A directive completed with its rules, reason and last day."""
     words = tuple(word.strip() for word in rules.split(",") if word.strip())
     until, reason = None, text.strip()
     if found := _UNTIL.search(reason):
@@ -147,5 +150,5 @@ def _read(directive: Directive, rules: str, text: str) -> Directive:
     if not words:
         mistake = f"the suppression names no rule: {_USAGE}"
     elif not reason:
-        mistake = "the suppression has no reason, so nobody can tell whether it is still right: write one behind it"
+        mistake = "the suppression has no reason, so nobody can tell whether it is still valid: add a reason"
     return msgspec.structs.replace(directive, rules=words, reason=reason, until=until, mistake=mistake)

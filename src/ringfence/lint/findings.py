@@ -1,4 +1,4 @@
-"""What `lint` finds: one mistake with its place, its reason and its remedy."""
+"""The findings of `lint`: mistakes with place, reason and remedy."""
 
 from enum import StrEnum
 
@@ -10,14 +10,14 @@ from ringfence.model.text_edits import TextEdit
 
 
 class FindingLevel(StrEnum):
-    """How sure it is that a finding is a mistake, from the worst to the mildest."""
+    """The severity of a finding, which says how certain a mistake is; the worst comes first."""
 
     ERROR = "error"
-    """It is certainly not what was meant, or the API server refuses it."""
+    """It is certainly not intended, or the API server refuses it."""
     WARNING = "warning"
-    """It is very likely not what was meant."""
+    """It is very likely not intended."""
     NOTE = "note"
-    """It may be meant, and is often not."""
+    """It may be intended, but often is not."""
 
     def is_at_least(self, other: "FindingLevel") -> bool:
         """Whether this level is as bad as another one, or worse."""
@@ -26,7 +26,7 @@ class FindingLevel(StrEnum):
 
 
 class RelatedPlace(msgspec.Struct, frozen=True):
-    """Another place that a finding is about, and what is there, such as `what covers it`."""
+    """Another place that is relevant for a finding, and its role, such as `what covers it`."""
 
     place: Place
     text: str
@@ -72,7 +72,7 @@ def order_of(one: LintFinding) -> tuple[Place, str, str, str, str]:
 
 
 class SuppressionKind(StrEnum):
-    """Where it is written that a finding does not count, in the words of SARIF."""
+    """Where a suppression is written, in the terms of SARIF."""
 
     IN_SOURCE = "inSource"
     """In the manifests: a comment or an annotation."""
@@ -81,7 +81,7 @@ class SuppressionKind(StrEnum):
 
 
 class SuppressedFinding(msgspec.Struct, frozen=True):
-    """A finding that does not count, where that is written, and why."""
+    """A finding that does not count, where it is suppressed, and why."""
 
     finding: LintFinding
     kind: SuppressionKind
@@ -89,7 +89,7 @@ class SuppressedFinding(msgspec.Struct, frozen=True):
 
 
 class SkippedRules(msgspec.Struct, frozen=True):
-    """Rules that could not be decided, by their identifiers, and why: everywhere, or if `is_partial`, in places."""
+    """Rules that could not be decided, and why; if `is_partial`, only for a part of the input."""
 
     rules: tuple[str, ...]
     reason: str
@@ -100,14 +100,14 @@ class SkippedRules(msgspec.Struct, frozen=True):
 
 
 class BaselineEntry(msgspec.Struct, frozen=True):
-    """A finding as a baseline has it."""
+    """The entry of a finding in a baseline."""
 
     fingerprint: str
     text: str
 
 
 class IsolationCoverage(msgspec.Struct, frozen=True):
-    """How many workloads there are with a network of their own, and how many of them policies isolate."""
+    """The number of workloads without hostNetwork, and how many of them policies isolate."""
 
     workloads: int
     ingress: int
@@ -120,10 +120,10 @@ class IsolationCoverage(msgspec.Struct, frozen=True):
 
 
 class LintFindings(msgspec.Struct, frozen=True):
-    """All that was found, by place, and the rules that were skipped. It is false if nothing was found.
+    """All findings, by place, and the rules that were skipped. It is false if there are no findings.
 
-    `suppressed` are the findings that do not count, and are not among those that were found. `corrected` are the
-    entries of a baseline that are not found any more. `coverage` is counted where rules about posture are applied.
+    `suppressed` are findings that do not count; they are not in `found`. `corrected` are entries of a baseline that are
+    no longer found. `coverage` is counted if rules about posture are applied.
     """
 
     found: tuple[LintFinding, ...]
@@ -139,5 +139,5 @@ class LintFindings(msgspec.Struct, frozen=True):
         return len(self.found)
 
     def at_least(self, level: FindingLevel) -> tuple[LintFinding, ...]:
-        """The findings of a level, and of those that are worse."""
+        """The findings of a level and of worse levels."""
         return tuple(one for one in self.found if one.level.is_at_least(level))

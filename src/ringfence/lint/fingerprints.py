@@ -1,7 +1,7 @@
-"""Fingerprints of findings: the same in two runs for the same mistake, though lines and items around it have moved.
+"""Fingerprints of findings: equal in two runs for the same mistake, even if lines and items around it have moved.
 
-A fingerprint is made of the rule, the object, the field without the numbers of its items, and what is written there. Of
-several equal ones each has its number, in the order of the findings, so that no two findings have the same.
+A fingerprint is a hash of the rule, the object, the field without item numbers, and the value of the field. Equal ones
+are numbered in the order of the findings, so that no two findings share a fingerprint.
 """
 
 import hashlib
@@ -22,18 +22,19 @@ _LINE: Final = re.compile(r":\d+\b")
 
 
 def content(finding: LintFinding, value: Any) -> str:
-    """What a fingerprint is made of. `value` is what is written at the field; None where that is not known.
+    """The hashed text of a fingerprint. `value` is the value of the field; None if it is not known.
 
-    Then the message stands for it, without the lines that it names.
+    In that case the message is used instead, without line numbers.
     """
     written = _LINE.sub("", finding.message) if value is None else json.dumps(value, sort_keys=True)
-    # Without an object it is about the file: `main:k8s/db.yaml` of a revision is `k8s/db.yaml` of the working tree.
+    # Without an object, the finding is about a file: `main:k8s/db.yaml` of a revision equals `k8s/db.yaml` of the
+    # working tree.
     subject = finding.object or posixpath.normpath(finding.place.file.rpartition(":")[2])
     return "\0".join((finding.rule, subject, _NUMBER.sub("[]", finding.path), written))
 
 
 def with_fingerprints(findings: Iterable[tuple[LintFinding, str]]) -> Iterator[LintFinding]:
-    """The findings with their fingerprints, each of which is made of the content beside it."""
+    """The findings with their fingerprints, which are computed from the given texts."""
     seen: Counter[str] = Counter()
     for finding, text in findings:
         seen[text] += 1
@@ -42,9 +43,9 @@ def with_fingerprints(findings: Iterable[tuple[LintFinding, str]]) -> Iterator[L
 
 
 def value_at(document: Any, path: str) -> Any:
-    """What a document has at a path such as `spec.ingress[0].from[1]`, or at the nearest field around it.
+    """The value at a path of a document, such as `spec.ingress[0].from[1]`, or of the nearest field around it.
 
-    The keys of labels have dots: where a step leads nowhere, the rest of the path is tried as one key.
+    Label keys contain dots: if a step has no value, the rest of the path is tried as one key.
     """
     value = document
     for step in _STEP.finditer(path):

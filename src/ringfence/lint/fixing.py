@@ -1,9 +1,9 @@
-"""Mistakes corrected in the text of files: comments, quotes, anchors and line ends stay as they are.
+"""Corrects mistakes in the text of files; comments, quotes, anchors and line ends are preserved.
 
-Edits that do not overlap are applied together, the result is read and linted again, and so on until nothing is left to
-correct. A round counts only if every mistake that it was about is gone, no error of the input has come, and, for edits
-that are safe, the policies are proved to mean the same in any cluster. Where it does not, half of its edits are tried,
-down to a single one, which is then refused.
+Edits that do not overlap are applied together, and the result is read and linted again, until nothing is left to
+correct. A round is accepted only if all mistakes that it corrects are gone, there is no new error of the input, and,
+for safe edits, the policies are proved equivalent in any cluster. Otherwise half of its edits are tried, down to a
+single one, which is then refused.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from ringfence.model.text_edits import TextEdit, apply_edits
 from ringfence.sources.manifests import FileContents
 
 MOST_ATTEMPTS: Final = 200
-"""How often the input is read again; each attempt applies at least one edit or refuses one, or halves those to try."""
+"""The most times that the input is read; each attempt applies or refuses at least one edit, or halves the round."""
 
 _TEMPLATE: Final = "{{"
 
@@ -32,14 +32,14 @@ class LintedInput(Protocol):
 
     @property
     def findings(self) -> LintFindings:
-        """What was found in it."""
+        """The findings in it."""
 
     @property
     def errors(self) -> int:
         """The number of errors in the input."""
 
     def difference(self, after: "LintedInput") -> str:
-        """Why the policies of another input are not proved to mean the same in any cluster; empty if they are."""
+        """Why the policies of another input are not proved equivalent in any cluster; empty if they are."""
 
 
 class RefusedFix(msgspec.Struct, frozen=True):
@@ -50,9 +50,9 @@ class RefusedFix(msgspec.Struct, frozen=True):
 
 
 class FixedInput(msgspec.Struct, frozen=True):
-    """What has become of an input: its files, what was corrected in them, and what was not.
+    """A corrected input: its files, the corrected findings, and the others.
 
-    `unsafe` are the findings that have an edit which may change verdicts, and was not asked for.
+    `unsafe` are findings with an edit that may change verdicts and was not requested.
     """
 
     contents: FileContents
@@ -80,7 +80,7 @@ def fix(
                 continue
             refused[wanted[0].fingerprint] = RefusedFix(wanted[0], reason)
         else:
-            # What could not be edited in these files may be possible now: an alias that stood in the way may be gone.
+            # Refused edits of these files are tried again: an alias that prevented them may be gone.
             changed = {one.place.file for one in wanted}
             refused = {key: one for key, one in refused.items() if one.finding.place.file not in changed}
             now, contents = after, edited
@@ -91,7 +91,7 @@ def fix(
 
 
 def edited_contents(contents: FileContents, edits: Iterable[TextEdit]) -> FileContents:
-    """The contents after edits that do not overlap, with the encoding and the line ends that the files have."""
+    """The contents after edits that do not overlap; the encoding and line ends of the files are preserved."""
     by_file: defaultdict[str, list[TextEdit]] = defaultdict(list)
     for edit in edits:
         by_file[edit.file].append(edit)
@@ -108,7 +108,7 @@ def edited_contents(contents: FileContents, edits: Iterable[TextEdit]) -> FileCo
 
 
 def _past_comment(lines: Sequence[str], edit: TextEdit) -> TextEdit:
-    """An edit that adds lines behind a value, moved behind the comment that follows the value on its line."""
+    """An edit that adds lines after a value, moved after the comment that follows the value on its line."""
     part = edit.range
     if not edit.new_text.startswith("\n") or (part.line, part.column) != (part.end_line, part.end_column):
         return edit
@@ -132,9 +132,9 @@ def text_diff(before: FileContents, after: FileContents) -> Iterator[str]:
 def _wanted(
     now: LintedInput, contents: FileContents, refused: dict[str, RefusedFix], *, unsafe: bool
 ) -> list[LintFinding]:
-    """The findings to correct now: their edits do not overlap. Those that cannot be edited are refused.
+    """The findings to correct in the next round, whose edits do not overlap. Those that cannot be edited are refused.
 
-    Safe edits come first, alone: what they change is proved.
+    Safe edits come first and without others, because their effect is proved.
     """
     found = [
         one for one in now.findings.found if one.edit and (one.is_safe or unsafe) and one.fingerprint not in refused
@@ -161,9 +161,9 @@ def _apart(findings: Sequence[LintFinding]) -> list[LintFinding]:
 
 
 def _objection(before: LintedInput, after: LintedInput, wanted: Sequence[LintFinding]) -> str:
-    """Why edits do not count; empty if they do."""
+    """Why a round of edits is not accepted; empty if it is."""
     if after.errors > before.errors:
-        return "it would make an error in the input"
+        return "it would cause an error in the input"
     counted = Counter((one.rule, one.object) for one in wanted)
     had, has = (Counter((one.rule, one.object) for one in state.findings.found) for state in (before, after))
     if any(has[key] > had[key] - number for key, number in counted.items()):
@@ -175,7 +175,7 @@ def _uneditable(contents: FileContents, one: LintFinding) -> str:
     assert one.edit is not None
     text = contents.text(one.edit.file)
     if text is None:
-        return f"{one.edit.file} is not a file that was read: edit what it is made of"
+        return f"{one.edit.file} is not a file that was read: edit its source"
     if not text.is_exact:
         return "the file has bytes that are not text: save it as UTF-8"
     if _TEMPLATE in text.text:
@@ -186,7 +186,7 @@ def _uneditable(contents: FileContents, one: LintFinding) -> str:
 
 
 def _is_shared(text: str, edit: TextEdit) -> bool:
-    """Whether an edit changes what an anchor names and an alias refers to."""
+    """Whether an edit changes a node that an alias refers to."""
     if "*" not in text or "&" not in text:
         return False
     first, last = (edit.range.line, edit.range.column), (edit.range.end_line, edit.range.end_column)
@@ -194,7 +194,7 @@ def _is_shared(text: str, edit: TextEdit) -> bool:
 
 
 def _anchored(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where what aliases refer to starts and ends; all of a text that is not YAML."""
+    """The start and end of each node that an alias refers to; the whole text if it is not valid YAML."""
     open_nodes: list[tuple[str | None, tuple[int, int]]] = []
     named: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
     aliases: set[str | None] = set()

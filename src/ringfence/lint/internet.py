@@ -1,4 +1,4 @@
-"""What policies allow with the whole internet: all public addresses of a family, those of the cluster aside."""
+"""The traffic that policies allow with the whole internet: all public addresses of a family outside the cluster."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -14,7 +14,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 def passing_with_the_internet(linted: Linted, direction: Direction) -> Passing:
-    """What some policies allow with every address of the internet, of one family or of the other."""
+    """A function that gives the traffic allowed with every address of the internet, of at least one family."""
     internet, tiers = _by_family(linted), linted.state.tiers
 
     def passing(stack: Stack, own: OwnPorts) -> Traffic:
@@ -25,7 +25,7 @@ def passing_with_the_internet(linted: Linted, direction: Direction) -> Passing:
 
 
 def is_about_the_internet(linted: Linted) -> Callable[[CompiledRule], bool]:
-    """Whether a rule is about every address of the internet, of one family or of the other."""
+    """A predicate: whether a rule matches every address of the internet, of at least one family."""
     internet = _by_family(linted)
     return lambda rule: rule.peers.everyone or any(not one - rule.peers.addresses for one in internet)
 

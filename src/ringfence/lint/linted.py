@@ -1,7 +1,7 @@
-"""The cluster that rules look at: its policies, and which pods their selectors select.
+"""The cluster that rules examine: its policies, and the pods that selectors select.
 
-Rules decide nothing about selectors themselves: the engine says which pods are selected. Pods that the input does not
-hold and that are sure to come, or might, are counted where a rule would say that there are none.
+Rules do not evaluate selectors themselves: the engine says which pods are selected. Before a rule reports that a
+selector selects nothing, pods that are not in the input but may be created are taken into account.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -35,13 +35,13 @@ _OF_PODS: Final = (
     *("has_pods", "namespaces_with_pods", "namespaces_with_objects", "host_network_pods", "services"),
     *("_pods_apart", "_workloads_by_label"),
 )
-"""What is known of a cluster whatever its policies are."""
+"""The cached properties that do not depend on policies."""
 
 
 class Linted:
-    """A state, and what several rules ask about it.
+    """A state, with cached values that several rules need.
 
-    `redundancy` is computed when a rule asks for it. `place_of` says where an object is written that is not a policy.
+    `redundancy` is computed when a rule reads it. `place_of` gives the place of an object that is not a policy.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Linted:
         self._remembered: dict[Hashable, Any] = {}
 
     def remembered(self, key: Hashable, find: Callable[[], R]) -> R:
-        """What several rules ask for, found once for each key."""
+        """A value that several rules need, computed once for each key."""
         if key not in self._remembered:
             self._remembered[key] = find()
         found: R = self._remembered[key]
@@ -66,7 +66,7 @@ class Linted:
 
     @cached_property
     def redundancy(self) -> Redundancy:
-        """What is redundant in every cluster that could be."""
+        """The parts of policies that are redundant in every possible cluster."""
         return self._redundancy()
 
     @cached_property
@@ -75,10 +75,10 @@ class Linted:
         return tuple(self.state.policies.network_policies.all_policies())
 
     def restricted_to(self, policies: Iterable[PolicyInForce]) -> "Linted":
-        """The same about some policies only, which may be other ones than before.
+        """The same for some policies only, which may differ from the present ones.
 
-        What is known of pods, workloads, Services and namespaces is kept: at 10,000 pods it takes longer to find than
-        the mistakes in a policy.
+        Cached values about pods, workloads, Services and namespaces are kept: for 10,000 pods they take longer to
+        compute than the mistakes in a policy.
         """
         for name in _OF_PODS:
             getattr(self, name)
@@ -111,7 +111,7 @@ class Linted:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the input is the whole cluster: what it does not hold is not elsewhere."""
+        """Whether the input is the whole cluster, so that no object is missing from it."""
         return self.settings.complete
 
     @cached_property
@@ -127,7 +127,7 @@ class Linted:
 
     @cached_property
     def namespaces_with_pods(self) -> frozenset[str]:
-        """The namespaces of which the input holds pods or workloads; all namespaces, if the input is all."""
+        """The namespaces of which the input contains pods or workloads; all namespaces if the input is complete."""
         if self.is_complete:
             return frozenset(self.state.namespaces.names())
         return frozenset(
@@ -173,18 +173,18 @@ class Linted:
         return [next(iter(identity.pods())) for identity in self.identities_of(selection)]
 
     def namespaces_of(self, selection: PodSelection) -> frozenset[str]:
-        """The namespaces that a selection is about, of those that are known."""
+        """The known namespaces that a selection matches."""
         if selection.namespaces is None:
             return frozenset([selection.namespace or ""])
         known = self.state.namespaces
         return frozenset(known.named(known.select(selection.namespaces)))
 
     def may_select(self, selection: PodSelection) -> bool:
-        """Whether a selection selects a pod, or might: one that exists and takes no part, or that is still to come.
+        """Whether a selection selects a pod, or may select one that takes no part or that is created later.
 
-        HostNetwork pods count, though plugins do not agree about them, and so do labels whose values are not
-        known before a pod is created, workloads scaled to zero, and pods that an operator makes. Pods may have
-        any `known_labels`, and any labels that only operators give.
+        HostNetwork pods count, although plugins differ about them. So do labels whose values are not known before a pod
+        is created, workloads scaled to zero, and pods that an operator creates. Pods may have any `known_labels`, and
+        any labels that only operators set.
         """
         if self.state.selects_pods(selection):
             return True
@@ -195,7 +195,7 @@ class Linted:
         return any(pod.may_match(selection.pods) for pod in pods) or self._may_come(within, selection.pods)
 
     def may_come(self, selection: PodSelection) -> bool:
-        """Whether a selection selects pods with a network of their own that are still to come.
+        """Whether a selection selects pods without hostNetwork that do not exist yet.
 
         They are those of workloads scaled to zero, and of operators.
         """
@@ -203,10 +203,10 @@ class Linted:
         return self._may_come(within, selection.pods, lambda workload: not _has_host_network(workload))
 
     def may_be_elsewhere(self, selection: PodSelection) -> bool:
-        """Whether a selection may be about pods of namespaces that the input does not hold, unless it is all.
+        """Whether a selection may select pods of namespaces that the input does not contain; false if it is complete.
 
-        Those are namespaces that it names and of which the input has no pods, and any, if it asks for no value of any
-        label. A label that a namespace of the input has is taken for one of these namespaces alone.
+        It may if it names namespaces of which the input has no pods, or if it requires no value of any label. If a
+        namespace of the input has the required labels, the selection is assumed to mean only such namespaces.
         """
         if self.is_complete:
             return False
@@ -218,7 +218,7 @@ class Linted:
         return not wanted or not meant or not meant <= self.namespaces_with_pods
 
     def operators_make_pods(self, selection: PodSelection) -> bool:
-        """Whether an operator makes pods, which the input need not have, in a namespace that a selection is about."""
+        """Whether an operator creates pods, which the input may lack, in a namespace of a selection."""
         within = self.namespaces_of(selection)
         return any(one.namespace in within for one in self.state.operated)
 
@@ -228,9 +228,10 @@ class Linted:
         yield from (one.pod for one in self.state.absent.values() if one.pod.namespace in namespaces)
 
     def _undecided_in(self, namespaces: frozenset[str], selector: Selector) -> Iterator[Member]:
-        """The pods that a selector may match though the engine does not select them.
+        """The pods that a selector may match although the engine does not select them.
 
-        They are those with hostNetwork, those that take no part, and those whose label that it reads is not known yet.
+        They are hostNetwork pods, pods that take no part, and pods with an unknown value of a label that the selector
+        reads.
         """
         apart, by_key = self._pods_apart
         keys = {term.key for term in selector.terms}
@@ -241,7 +242,7 @@ class Linted:
 
     @cached_property
     def _pods_apart(self) -> tuple[dict[str, list[Member]], dict[tuple[str, str], list[Member]]]:
-        """The pods that the engine never selects, by namespace; those with labels not known yet, by these, too."""
+        """The pods that the engine never selects, by namespace; pods with unknown labels, by namespace and label."""
         apart: dict[str, list[Member]] = {}
         by_key: dict[tuple[str, str], list[Member]] = {}
         for pod in (*self.state.host_network_members(), *(one.pod for one in self.state.absent.values())):
@@ -260,7 +261,7 @@ class Linted:
         )
 
     def _workloads_that_may_match(self, selector: Selector) -> Iterator[tuple[Reference, Workload, Labels]]:
-        """The workloads whose pods have a label that a selector wants; all, if it wants no value of any label."""
+        """The workloads whose pods have a label that a selector requires; all if it requires no value of any label."""
         everything, by_label = self._workloads_by_label
         wanted = next((term for term in selector.terms if term.operator is Operator.IN), None)
         if wanted is None:
@@ -277,7 +278,7 @@ class Linted:
         return everything, by_label
 
     def has_its_own_resolver(self, pod: Member) -> bool:
-        """Whether the template of a pod names its DNS servers itself: one may be a sidecar of the pod."""
+        """Whether the template of a pod sets its own DNS servers, one of which may be a sidecar."""
         workload = self._workloads.get(self.state.workload(pod))
         spec = workload.template.spec if workload else None
         return spec is not None and spec.dns_policy == "None"

@@ -1,7 +1,7 @@
-"""The pages of rules: what the docstring of a rule's file holds, and what the documentation makes of it.
+"""The pages of rules: the docstring of a rule's file, and the Markdown page generated from it.
 
-A docstring begins with a sentence that says what is found. Paragraphs follow, one of which begins with `Remedy:`. Then
-come examples: a line that begins with `Fires` or `Silent` and ends with a colon, and below it a block of YAML.
+A docstring begins with a sentence about the finding. Paragraphs follow, one of which begins with `Remedy:`. Then follow
+examples, each with a heading and a block of YAML: `Fires: REASON:`, `Fires as a note: REASON:` or `Silent: REASON:`.
 """
 
 import re
@@ -14,23 +14,26 @@ from ringfence.lint.rule import LintRule, Needs, RuleGroup
 from ringfence.lint.settings import LintSettings
 
 _PLUGIN: Final = re.compile(r"with plugin ([\w-]+)")
-_EXAMPLE: Final = re.compile(r"^(Fires|Silent)\b([^\n]*):\n\n```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+_EXAMPLE: Final = re.compile(
+    r"^(Fires|Silent)([^\n:]*)(?:: ([^\n]*))?:\n\n```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL
+)
 
 
 class Example(msgspec.Struct, frozen=True):
-    """An example of a rule: manifests in which it finds something, or nothing. `reason` says why.
+    """An example of a rule: manifests with or without a finding. `reason` says why.
 
-    It begins with `with plugin NAME` where the network plugin matters.
+    `condition` may be `as a note`, or `with plugin NAME` if the example depends on the network plugin.
     """
 
     fires: bool
+    condition: str
     reason: str
     manifests: str
 
     @property
     def settings(self) -> LintSettings:
-        """What the example is about beyond its manifests."""
-        found = _PLUGIN.match(self.reason)
+        """The settings that the example needs."""
+        found = _PLUGIN.match(self.condition)
         return LintSettings(plugin=found[1] if found else "")
 
 
@@ -45,7 +48,9 @@ class RulePage(msgspec.Struct, frozen=True):
 def page_of(rule: LintRule) -> RulePage:
     """The page of a rule. Raises ValueError for a text that is not a page."""
     summary, _, rest = rule.page.strip().partition("\n\n")
-    examples = tuple(Example(one[1] == "Fires", one[2].strip(" ,"), one[3]) for one in _EXAMPLE.finditer(rest + "\n"))
+    examples = tuple(
+        Example(one[1] == "Fires", one[2].strip(), one[3] or "", one[4]) for one in _EXAMPLE.finditer(rest + "\n")
+    )
     text = rest.partition("\nFires")[0].strip()
     if not examples or "Remedy:" not in text:
         raise ValueError(f"{rule.identifier}: its page has no examples, or no remedy")
@@ -67,12 +72,10 @@ def rule_text(rule: LintRule) -> str:
 
 
 def _heading(example: Example) -> str:
-    """What an example shows: `Finding, as a note: the policy is for all pods`, of `as a note, for the policy …`."""
+    """The heading of an example: `Finding, as a note: the policy is for all pods`."""
     found = "Finding" if example.fires else "No finding"
-    condition, _, reason = f" {example.reason}".partition(" for ")
-    condition = condition.strip(" ,")
-    shown = f"{found}, {condition}" if condition else found
-    return f"{shown}: {reason}" if reason else shown
+    shown = f"{found}, {example.condition}" if example.condition else found
+    return f"{shown}: {example.reason}" if example.reason else shown
 
 
 def rules_page(rules: Iterable[LintRule]) -> str:

@@ -1,7 +1,7 @@
-"""What the rules about posture ask: which workloads are isolated, and how far those that are stay open.
+"""Shared code of the rules about posture: which workloads are isolated, and what isolated ones still allow.
 
-A workload is isolated in a direction if a NetworkPolicy isolates its pods, or if administrators deny them all pods that
-no other rule is about. Pods that use their node's network are isolated by nobody, and are counted apart (RF210).
+A workload is isolated in a direction if a NetworkPolicy isolates its pods, or if a policy of administrators denies them
+all traffic with all pods. HostNetwork pods cannot be isolated and have a separate rule (RF210).
 """
 
 from collections import defaultdict
@@ -26,18 +26,18 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 Workloads = dict[Reference, list[Member]]
 Passing = Callable[[Stack, OwnPorts], Traffic]
-"""The traffic that the policies of a pod allow with everyone whom a rule is about."""
+"""Gives the traffic that the policies of a pod allow with all of certain peers, such as the whole internet."""
 
 _MOST_STEPS: Final = 1_000_000
 
 
 def is_of_the_system(linted: Linted, namespace: str) -> bool:
-    """Whether a namespace is one of those whose pods are left out."""
+    """Whether a namespace is a system namespace, whose pods are left out."""
     return namespace in linted.settings.system_namespaces
 
 
 def running_workloads(linted: Linted) -> Workloads:
-    """The workloads with a network of their own, and the pods of each; those of the system are left out."""
+    """The workloads without hostNetwork, with their pods; system namespaces are left out."""
     return linted.remembered("running workloads", partial(_by_workload, linted))
 
 
@@ -50,7 +50,7 @@ def _by_workload(linted: Linted) -> Workloads:
 
 
 def is_isolated(linted: Linted, pod: Member, direction: Direction) -> bool:
-    """Whether nothing passes to or from a pod but what some rule allows."""
+    """Whether only traffic that some rule allows is allowed to or from a pod."""
     stack = linted.state.tiers.stack(linted.state.identity(pod), direction)
     return any(
         profile.otherwise is Action.DENY or any(_denies_all_pods(rule) for rule in profile.rules) for profile in stack
@@ -69,7 +69,7 @@ def is_about_all_pods(rule: CompiledRule) -> bool:
 
 
 def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
-    """The workloads of which some pod is not isolated."""
+    """Findings for workloads with a pod that is not isolated."""
     for workload, pods in running_workloads(linted).items():
         opened = tuple(pod for pod in pods if not is_isolated(linted, pod, direction))
         if opened:
@@ -88,7 +88,7 @@ def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
 
 
 def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
-    """The namespaces in which a new pod without labels would not be isolated."""
+    """Findings for namespaces in which a new pod without labels would not be isolated."""
     known = linted.state.namespaces
     named = known.names() if linted.is_complete else filter(known.is_defined, known.names())
     names = sorted({*named, *linted.namespaces_with_objects} - set(linted.settings.system_namespaces))
@@ -106,7 +106,7 @@ def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit]
 
 
 def isolation_coverage(linted: Linted) -> IsolationCoverage | None:
-    """How many workloads are isolated, all their pods, for ingress and for egress; None if the input has none."""
+    """How many workloads have all pods isolated for ingress and for egress; None if the input has no workloads."""
     workloads = running_workloads(linted)
     if not workloads:
         return None
@@ -121,9 +121,9 @@ def isolation_coverage(linted: Linted) -> IsolationCoverage | None:
 
 
 class OpenWorkloads(msgspec.Struct, frozen=True):
-    """A rule to which it is due that something passes, and the isolated workloads of which it does.
+    """A rule that allows traffic to isolated workloads which should be limited, and these workloads.
 
-    `path` is that of the rule. Where no single rule is meant, it is the first policy that selects the workloads.
+    `path` is the field of the rule. If no single rule is the cause, `policy` is one that selects the workloads.
     """
 
     policy: CompiledPolicy[Any]
@@ -148,9 +148,9 @@ def openings(
     is_meant: Callable[[CompiledRule], bool],
     without: Iterable[Reference] = (),
 ) -> Iterator[OpenWorkloads]:
-    """What is open, rule by rule. Pods that the same policies select are asked about once.
+    """The openings, one for each rule that causes one. Pods with the same policies are evaluated once.
 
-    Workloads of which it is not known, because of policies that are not read, are openings of their own.
+    Workloads whose traffic is not known, because of policies that are not read, are separate openings.
     """
     known: dict[Hashable, Traffic] = {}
     found: dict[Hashable, OpenWorkloads] = {}
@@ -189,7 +189,7 @@ def opening_hits(
     say: Callable[[str, Traffic], str],
     remedy: str,
 ) -> Iterator[Hit]:
-    """A finding for each opening; `say` makes the message of the workloads and the traffic."""
+    """A finding for each opening; `say` composes the message from the workloads and the traffic."""
     for one in found:
         premise = Premise(one.pods, direction)
         objects = tuple((workload, "a workload that it is about") for workload in islice(one.workloads, MOST_RELATED))
@@ -198,9 +198,9 @@ def opening_hits(
 
 
 def passing_with_all_pods(linted: Linted) -> Passing:
-    """What the ingress of a pod allows every pod that could be, of every namespace that could be.
+    """A function that gives the ingress traffic allowed from every possible pod of every possible namespace.
 
-    Raises Undecided where selectors overlap in too many ways.
+    It raises Undecided if selectors overlap in too many ways.
     """
 
     def counterparts() -> Counterparts:
@@ -219,7 +219,7 @@ def passing_with_all_pods(linted: Linted) -> Passing:
 
 
 def decided(found: Iterator[Hit | ObjectHit | Unknown]) -> Iterator[Hit | ObjectHit | Unknown]:
-    """What a rule finds, up to what takes too many steps."""
+    """The findings of a rule; if the computation takes too many steps, `Unknown` is the last one."""
     try:
         yield from found
     except (Undecided, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""Premises: what findings take for granted of policies whose kinds are not read.
+"""Premises: what findings assume about policies of unsupported kinds.
 
-Such a policy may allow or deny what the policies that are read do not. A finding that says what passes to or from some
-pods holds only if no such policy may change it. Rules say about which pods a finding is; here it is decided, for all
-rules alike, whether that is known.
+Such a policy may allow or deny other traffic than the policies that are read. A finding about the allowed traffic of
+some pods is valid only if no such policy may change this traffic. Rules name the pods of a finding; this module decides
+for all rules whether the traffic of these pods is known.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,21 +20,21 @@ from ringfence.model.unread_policies import Doubt, UnreadPolicy
 
 
 class Basis(StrEnum):
-    """What the findings of a rule are about, and so what policies that are not read could change."""
+    """The subject of a rule's findings, and therefore how policies of unsupported kinds can affect them."""
 
     WRITTEN = "written"
-    """What the policies that are read say and select: no other policy changes it."""
+    """The text and the selectors of policies that are read: no other policy changes these."""
     PASSING = "passing"
-    """What passes to or from some pods, by all policies together. Each finding has premises."""
+    """The allowed traffic of some pods, by all policies together. Each finding has premises."""
     PASSING_EVERYWHERE = "passing everywhere"
-    """What passes between any pods that could be: one policy that is not read leaves every finding open."""
+    """The allowed traffic of all possible pods: one policy that is not read makes every finding uncertain."""
 
 
 class Premise(msgspec.Struct, frozen=True):
-    """That no policy which is not read changes what passes to or from some pods in a direction.
+    """The assumption that no policy of an unsupported kind changes the traffic of some pods in a direction.
 
-    Policies that only deny do not change that something is refused (`is_refusal`), and those about addresses outside
-    the cluster do not change what passes between pods (`is_between_pods`).
+    Policies that only deny cannot change that traffic is denied (`is_refusal`), and policies about addresses outside
+    the cluster cannot change traffic between pods (`is_between_pods`).
     """
 
     pods: tuple[Member, ...]
@@ -44,7 +44,7 @@ class Premise(msgspec.Struct, frozen=True):
 
 
 class Doubtful(msgspec.Struct, frozen=True):
-    """A pod, and a policy that is not read and may change what passes to or from it."""
+    """A pod, and a policy of an unsupported kind that may change its traffic."""
 
     pod: Member
     policy: UnreadPolicy
@@ -52,7 +52,7 @@ class Doubtful(msgspec.Struct, frozen=True):
 
 
 def doubtful(linted: Linted, premises: Iterable[Premise]) -> Doubtful | None:
-    """The first pod of some premises of which it is not known whether they hold; None if all do."""
+    """The first pod for which a premise is not known to hold; None if all premises hold."""
     if not linted.state.doubts:
         return None
     for premise in premises:
@@ -77,7 +77,8 @@ def witness(
     is_refusal: bool = False,
     is_between_pods: bool = False,
 ) -> Premise:
-    """The premise of a finding that is true if it is true of any of some pods: the first of which it is known, if any.
+    """The premise for a finding that needs only one of some pods: the first pod whose traffic is known, if there is
+    one.
 
     Raises StopIteration if there are no pods.
     """
@@ -92,7 +93,7 @@ def witness(
 
 
 def subjects(linted: Linted, policy: PolicyInForce) -> list[Member]:
-    """The pods that a policy selects; if there are none, one that it would select, unless no pod has such labels."""
+    """The pods that a policy selects; without any, a possible one that it would select, if one can exist."""
     if pods := linted.pods_of(policy.subject):
         return pods
     try:
@@ -102,13 +103,13 @@ def subjects(linted: Linted, policy: PolicyInForce) -> list[Member]:
 
 
 def undecided_everywhere(linted: Linted) -> str:
-    """Why nothing is known of what passes between any pods that could be; empty if it is."""
+    """Why the traffic between possible pods is not known; empty if it is known."""
     policies = [policy for policy in linted.state.doubts if policy.doubt is not Doubt.INERT]
     return f"not decided: {_unread_text(policies)}" if policies else ""
 
 
 class Withheld:
-    """The findings that are not known to hold, of all rules, and the reason as one."""
+    """The findings of all rules that are not known to hold, with a common reason."""
 
     def __init__(self) -> None:
         self._doubts: dict[tuple[str, Direction], Doubtful] = {}
@@ -116,13 +117,13 @@ class Withheld:
         self._about: dict[str, None] = {}
 
     def add(self, rule: str, about: str, doubt: Doubtful) -> None:
-        """Note a finding of a rule, and what it is about."""
+        """Add a finding of a rule, with its object `about`."""
         self._doubts.setdefault((str(doubt.policy), doubt.direction), doubt)
         self._rules[rule] = None
         self._about[about] = None
 
     def skipped(self) -> Iterator[SkippedRules]:
-        """The rules that would have found something, and why it is not said; nothing, if none would."""
+        """The rules with withheld findings, and why they are withheld; nothing if there are none."""
         if self._rules:
             first, more = next(iter(self._about)), len(self._about) - 1
             about = f"{first} and {more} more" if more else first
@@ -136,11 +137,10 @@ class Withheld:
 
 
 def _unread_text(policies: list[UnreadPolicy]) -> str:
-    """That some policies are not read, as the first of them and the number of the others."""
+    """The statement that some policies are not read, with the first of them and the number of the others."""
     first, more = policies[0], len(policies) - 1
-    what = f"{first} ({first.place})" if first.name else f"what is of kind {first.kind}"
+    what = f"{first} ({first.place})" if first.name else f"a policy of kind {first.kind}"
     if more:
-        return (
-            f"{what} and {more} more {'policies' if more > 1 else 'policy'} are not read: they may change what passes"
-        )
-    return f"{what} is not read: it may change what passes"
+        others = "policies" if more > 1 else "policy"
+        return f"{what} and {more} more {others} are not read: they may change what is allowed"
+    return f"{what} is not read: it may change what is allowed"

@@ -1,7 +1,7 @@
-"""Peers that the policies of the other end refuse: what RF113 and RF142 find.
+"""Peers whose connections the policies of the other end deny (RF113 and RF142).
 
-A connection between two pods needs the egress of its source and the ingress of its destination. A peer that names pods
-by their labels is refused if no connection that it allows passes, between any pods of the input.
+A connection between two pods needs the egress of its source and the ingress of its destination. A peer that selects
+pods by labels is refused if none of the connections that it allows is possible between any pods of the input.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from ringfence.sets.traffic import Traffic
 
 
 class NamingRule(msgspec.Struct, frozen=True):
-    """A rule that names a pod by its labels: its policy and its path."""
+    """A rule that selects a pod by its labels: its policy and its path."""
 
     policy: CompiledPolicy[object]
     path: str
@@ -36,10 +36,11 @@ class NamingRule(msgspec.Struct, frozen=True):
 
 
 class RefusedPeer(msgspec.Struct, frozen=True):
-    """A peer of which nothing passes: a pod of its policy, and one that it names, whose policies refuse it.
+    """A peer without any possible connection, with an example: a pod of its policy, and one that it selects.
 
-    `named` is the traffic that the rule allows, `allowed` what the other end does. `policies` are those of the other
-    end, and `naming` is a rule of one of them that names the pod of this policy by its labels, if there is one.
+    `named` is the traffic that the rule allows, `allowed` the traffic that the other end allows. `policies` are those
+    of the other end, and `naming` is a rule of one of them that selects the pod of this policy by labels, if there is
+    one.
     """
 
     peer: WrittenPeer
@@ -51,14 +52,14 @@ class RefusedPeer(msgspec.Struct, frozen=True):
     naming: NamingRule | None
 
     def premises(self, linted: Linted) -> tuple[Premise, ...]:
-        """That the pods of the peer, all of which refuse, are not allowed more by policies that are not read."""
+        """The premise that policies of unsupported kinds do not allow the pods of the peer more."""
         assert self.peer.selection is not None
         others = tuple(linted.pods_of(self.peer.selection)) if linted.state.doubts else (self.other,)
         return (Premise(others, self.direction, is_refusal=True, is_between_pods=True),)
 
     @property
     def related(self) -> tuple[RelatedPlace, ...]:
-        """The rule of the other end that names the pod of this policy, or else the policies there."""
+        """The rule of the other end that selects the pod of this policy, or else the policies there."""
         fields = [(one, "") for one in self.policies[:MOST_RELATED]]
         if self.naming:
             fields = [(self.naming.policy, self.naming.path)]
@@ -81,12 +82,12 @@ class RefusedPeer(msgspec.Struct, frozen=True):
 
     @property
     def destination(self) -> Member:
-        """The pod that it goes to."""
+        """The pod that accepts the connection."""
         return self.own if self.direction is Direction.EGRESS else self.other
 
 
 def refusals(linted: Linted) -> list[RefusedPeer]:
-    """The peers of all rules in force that the other end refuses. They are found once."""
+    """The peers of all rules in force that the other end refuses, computed once."""
     return linted.remembered("refusals", lambda: list(_refusals(linted)))
 
 
@@ -104,12 +105,12 @@ def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
 
 
 def _may_have_others(linted: Linted, selection: PodSelection) -> bool:
-    """Whether a peer may be about pods that the input does not hold, which may not refuse."""
+    """Whether a peer may select pods that the input does not contain, which may allow the connection."""
     return linted.operators_make_pods(selection) or linted.may_be_elsewhere(selection)
 
 
 def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic, Traffic] | None:
-    """A pod of the policy, one of the peer, what rule and other side allow; None if anything passes."""
+    """A pod of the policy, one of the peer, and the traffic that either side allows; None if any is common."""
     first: tuple[Member, Member, Traffic, Traffic] | None = None
     assert peer.selection is not None
     direction = peer.rule.direction
@@ -138,7 +139,7 @@ def _example(identity: Identity) -> Member:
 
 
 def _only_family(linted: Linted, identities: list[Identity]) -> Family | None:
-    """The only address family that decides between any of these pods; None if several may."""
+    """The only address family that decides between these pods; None if several may decide."""
     families = identities[0].families
     if any(one.families != families for one in identities):
         return None
@@ -147,9 +148,9 @@ def _only_family(linted: Linted, identities: list[Identity]) -> Family | None:
 
 
 def _passes(linted: Linted, peer: WrittenPeer, owns: Bitset, others: list[Identity], family: Family) -> bool:
-    """Whether the other side lets anything pass that the rule allows, between any pods.
+    """Whether the other side allows any traffic of the rule, between any pods.
 
-    Most pods of a peer have the same policies: what these allow is found once, for all peers.
+    Most pods of a peer have the same policies, so what these allow is computed once and cached for all peers.
     """
     tiers, direction, named = linted.state.tiers, _other(peer.rule.direction), peer.rule.compiled.traffic
     stacks = {(stack := tiers.stack(one, direction), own_ports(stack, one)) for one in others}
@@ -172,7 +173,7 @@ def _policies(linted: Linted, pod: Member, direction: Direction) -> list[Compile
 def _naming(
     linted: Linted, policies: list[CompiledPolicy[object]], direction: Direction, pod: Member
 ) -> NamingRule | None:
-    """The first rule that names a pod by its labels; None if there is none."""
+    """The first rule that selects a pod by its labels; None if there is none."""
     bit = 1 << linted.state.identity(pod).bit
     for policy in policies:
         for rule in policy.rules.get(direction, ()):

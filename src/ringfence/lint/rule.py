@@ -1,4 +1,4 @@
-"""Rules: what each one is called, what it needs, and the function that decides.
+"""Lint rules: name, requirements, and the function that finds mistakes.
 
 A rule is a file in `lint/rules`. The docstring of the file is the page of the rule (`lint/pages.py`), and the examples
 in it are the tests of the rule.
@@ -21,18 +21,18 @@ from ringfence.model.text_edits import TextEdit
 
 
 class RuleGroup(StrEnum):
-    """Which rules are applied where none is named."""
+    """The group of a rule, which says whether it is applied by default."""
 
     DEFAULT = "default"
     """Mistakes: applied unless others are selected."""
     THOROUGH = "thorough"
     """Mistakes that take seconds to find in a large cluster: applied if they are selected."""
     POSTURE = "posture"
-    """What could be stricter, and is not a mistake: applied if it is selected."""
+    """Settings that could be stricter but are not mistakes: applied if they are selected."""
 
 
 class Needs(StrEnum):
-    """What the input must hold before a rule can decide. Of an input that is all, `complete`, nothing is missing."""
+    """The objects that a rule needs in the input. A `complete` input meets every need."""
 
     POLICIES = "policies"
     """Policies are enough."""
@@ -46,16 +46,15 @@ NO_NAMESPACES: Final = "the input holds no Namespace objects"
 
 
 MOST_RELATED: Final = 10
-"""How many of the places that a finding is about are listed, where there may be very many."""
+"""The most related places of a finding that are listed."""
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A mistake in a policy, at the field `path`. `level` is that of the rule, unless it is given.
+    """A mistake in a policy, at the field `path`. The default `level` is that of the rule.
 
     `edit` corrects it. `is_safe` says that the edit changes no verdict in any cluster, which is proved before it is
-    applied. `related` are other places that the mistake is about, and `objects` other objects, each with what it is.
-    `pods` are the pods that it is about and no others: their annotations may suppress it. It is withheld unless its
-    `premises` hold.
+    applied. `related` are other relevant places, and `objects` other relevant objects, each with its role. `pods` are
+    the only affected pods: their annotations may suppress it. It is withheld unless its `premises` hold.
     """
 
     policy: CompiledPolicy[Any]
@@ -72,7 +71,7 @@ class Hit(msgspec.Struct, frozen=True):
 
     @property
     def about(self) -> str:
-        """What it is about: one pod, or else the policy."""
+        """The affected object: a single pod, or else the policy."""
         return str(self.pods[0]) if len(self.pods) == 1 else f"{self.policy.kind_name} {self.policy}"
 
 
@@ -88,12 +87,12 @@ class ObjectHit(msgspec.Struct, frozen=True):
 
     @property
     def about(self) -> str:
-        """What it is about."""
+        """The affected object."""
         return self.object
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """What a rule could not decide, and why."""
+    """Something that a rule could not decide, and why."""
 
     reason: str
 
@@ -103,11 +102,11 @@ def _claims_nothing(problem: Problem) -> FindingLevel | None:
 
 
 class LintRule(msgspec.Struct, frozen=True):
-    """A rule. `identifier` and `name` never change their meaning, and numbers are not used again.
+    """A rule. `identifier` and `name` never change their meaning, and numbers are not reused.
 
-    `page` describes the rule, as `lint/pages.py` reads it. `check` yields what it finds, in any order. `claims` gives
-    the level of a problem of the input that is a finding of the rule, too; None if it is not. The `basis` says what
-    policies that are not read could change.
+    `page` describes the rule, in the format of `lint/pages.py`. `check` yields findings in any order. `claims` gives
+    the level of a problem of the input that is a finding of this rule; None if it is not. `basis` says how policies of
+    unsupported kinds can affect findings.
     """
 
     identifier: str
@@ -127,5 +126,5 @@ def finds_nothing_else(linted: Linted) -> Iterator[Hit]:
 
 
 def decided_after_others(linted: Linted) -> Iterator[Hit]:
-    """The check of a rule about suppressions, which are looked at when all other rules have found what they find."""
+    """The check of a rule about suppressions, which are evaluated after all other rules."""
     return iter(())

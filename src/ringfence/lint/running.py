@@ -1,4 +1,4 @@
-"""Rules applied to a cluster: which ones, in which order, and what becomes of what they find."""
+"""Applies rules to a cluster and collects their findings."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,10 +33,11 @@ ALL = "all"
 
 
 def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[LintRule]) -> LintFindings:
-    """What some rules find, and the problems of the input, by place. The order is the same in every run.
+    """The findings of some rules, and the problems of the input, by place. The order is the same in every run.
 
-    A problem that a rule is about is a finding of that rule. Without the rule, a warning is left out; an error never
-    is, for what else is found was decided without its object. What a policy that is not read may change is withheld.
+    A problem that a rule claims is a finding of this rule. If the rule is not applied, a warning is left out; an error
+    never is, because all other findings were decided without its object. Findings that a policy of an unsupported kind
+    may change are withheld.
     """
     found = list(_problems(problems, rules))
     documents: dict[int, dict[str, Any]] = {}
@@ -68,7 +69,7 @@ class _Skipped:
         self.withheld = Withheld()
 
     def add(self, rule: LintRule, reason: str, *, is_partial: bool = False) -> None:
-        """Note that a rule could not be decided, or that it could not in places."""
+        """Add a rule that could not be decided, or only partly."""
         self._rules[reason, is_partial][rule.identifier] = None
 
     def __iter__(self) -> Iterator[SkippedRules]:
@@ -87,7 +88,7 @@ def _missing(linted: Linted, rule: LintRule) -> str:
 def _finding(
     rule: LintRule, hit: Hit | ObjectHit, documents: dict[int, dict[str, Any]], linted: Linted
 ) -> tuple[LintFinding, str]:
-    """A finding, and what its fingerprint is made of. `documents` keeps the policies as documents: some are large."""
+    """A finding, and the text of its fingerprint. `documents` caches policies as documents, some of which are large."""
     level = hit.level or rule.level
     message, remedy = bounded(hit.message), bounded(hit.remedy)
     if isinstance(hit, ObjectHit):
@@ -117,7 +118,7 @@ def _finding(
 
 
 def _places_of_objects(hit: Hit, linted: Linted) -> Iterator[RelatedPlace]:
-    """Where the objects and the pods are written that a finding is about; nothing of those that are in no file."""
+    """The places of the objects and pods of a finding, as far as they are in files."""
     pods = [(linted.state.workload(pod), "a workload that it is about") for pod in hit.pods]
     for reference, text in dict([*pods, *hit.objects]).items():
         place = linted.place_of(reference)
@@ -155,7 +156,7 @@ def _problem(problem: Problem, identifier: str, name: str, level: FindingLevel) 
 def chosen_rules(
     select: Iterable[str], ignore: Iterable[str] = (), extend_select: Iterable[str] = ()
 ) -> list[LintRule]:
-    """The rules that some words select and no word leaves out; without a word, those of the default group.
+    """The rules that `select` and `extend_select` name, without those in `ignore`; by default the default group.
 
     A word is an identifier, the beginning of several (`RF1`), a name, a group, a control of a framework
     (`compliance:cis-5.3.2`), or `all`. Raises InputError for a word that names no rule, and if no rule is left.

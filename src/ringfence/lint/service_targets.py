@@ -35,7 +35,7 @@ class NamedTarget(msgspec.Struct, frozen=True):
 
 
 def unlisted_users(linted: Linted, kinds: Collection[str]) -> Iterator[Unknown]:
-    """What cannot be decided, because objects of some kinds were not listed in a running cluster."""
+    """An `Unknown` if objects of some kinds could not be listed in a running cluster."""
     if missing := [kind for kind in kinds if kind in linted.state.unlisted_users]:
         yield Unknown(
             f"objects of kind {', '.join(missing)} were not listed: it needs the right to list them; or lint their "
@@ -44,7 +44,7 @@ def unlisted_users(linted: Linted, kinds: Collection[str]) -> Iterator[Unknown]:
 
 
 def named_targets(linted: Linted, kinds: Collection[str]) -> Iterator[NamedTarget]:
-    """What is behind the Services that objects of some kinds name, one pod of each identity."""
+    """The targets behind the Services that objects of some kinds name, one pod of each identity."""
     for user, obj in sorted(linted.state.service_users.items()):
         for target in obj.targets if user.kind in kinds else ():
             namespace = target.namespace or user.namespace
@@ -58,7 +58,7 @@ def _behind(
 ) -> Iterator[NamedTarget]:
     seen: set[tuple[int, str, int]] = set()
     pods = sorted(selected_members(linted.state, service), key=lambda one: one.reference)
-    # Of pods that are alike, the first stands for all: one of which more is known, if there is any.
+    # The first of equal pods stands for all. Pods whose traffic is known come first.
     for pod in sorted(pods, key=lambda pod: _is_doubtful(linted, pod)):
         for port in service.spec.ports or ():
             number = target_port(pod, port) if target.port in (None, port.port, port.name) else None

@@ -1,8 +1,8 @@
-"""Findings that do not count, because a comment or an annotation says so, and what is wrong with these.
+"""Applies suppressions in comments and annotations, and finds mistakes in them.
 
-A suppression that suppresses nothing hides the next mistake, and one that has expired has to be looked at again: both
-are findings. Only what was applied and could be decided is taken into account. An error of the input always counts:
-what it is about is missing from the answer.
+A suppression that suppresses nothing would hide the next mistake, and an expired one must be reviewed: both are
+findings. Only rules that were applied and could be decided are taken into account. An error of the input cannot be
+suppressed, because the affected object is missing from the result.
 """
 
 from collections import defaultdict
@@ -37,15 +37,15 @@ _CODES: Final = frozenset(map(str, ProblemCode))
 _NAMES: Final = {word: rule.identifier for rule in RULES for word in (rule.name, rule.identifier)} | {
     code: code for code in _CODES
 }
-"""What names a rule or a problem in a directive, and its identifier."""
+"""The words that name a rule or a problem in a directive, with the identifier."""
 
 
 def directives_of(
     state: State, contents: FileContents | None, annotated: Iterable[tuple[Reference, Labels, Origin | None]] = ()
 ) -> list[Directive]:
-    """The directives in the files that were read, and in the annotations of policies, and of what is `annotated`.
+    """The directives in the files that were read, in the annotations of policies, and in those of `annotated` objects.
 
-    Without contents, the files are read again from which policies came, as far as they are there.
+    Without `contents`, the files of the policies are read again, as far as they exist.
     """
     policies = list(state.tiers.policies())
     found: list[Directive] = []
@@ -71,9 +71,9 @@ def directives_of(
 def without_suppressed(
     findings: LintFindings, directives: Iterable[Directive], rules: Sequence[LintRule], today: date
 ) -> LintFindings:
-    """The findings without those that a directive suppresses; `rules` are those that were applied.
+    """The findings without those that a directive suppresses; `rules` are the applied ones.
 
-    What is wrong with the directives is added, if the rules for that are among them.
+    Findings about the directives themselves are added, if their rules are among `rules`.
     """
     known = [_resolved(one) for one in directives]
     in_force = [one for one in known if not one.mistake and not one.has_expired(today)]
@@ -114,7 +114,7 @@ def _indexed(
 
 
 def _resolved(directive: Directive) -> Directive:
-    """A directive with the identifiers of its rules; with a mistake if one of its words names none."""
+    """A directive with the identifiers of its rules; with a `mistake` if a word names no rule."""
     unknown = [word for word in directive.rules if word.lower() not in _NAMES and word.upper() not in _NAMES]
     if unknown and not directive.mistake:
         meant = similar(unknown[0], _NAMES) or "; ringfence lint --list lists all"
@@ -134,8 +134,8 @@ def _about_directives(
         if one.mistake:
             yield _finding(INVALID_SUPPRESSION, one, one.mistake, "correct it, or remove it")
         elif one.has_expired(today):
-            message = f"the suppression expired on {one.until}, and suppresses nothing any more: {one.reason}"
-            remedy = "correct what it is about, or say until when it is right, and why"
+            message = f"the suppression expired on {one.until} and suppresses nothing any more: {one.reason}"
+            remedy = "correct the mistake, or set a new last day with a reason"
             yield _finding(EXPIRED_SUPPRESSION, one, message, remedy)
     for one in in_force:
         idle = [rule for rule in one.rules if rule in decided and (one, rule) not in used]

@@ -5,19 +5,19 @@ from typing import Final
 
 _MOST: Final = 4
 _LONGEST: Final = 600
-"""Characters of a message or a remedy. Those about usual policies have some hundred."""
+"""The most characters of a message or a remedy. Usual ones have some hundred."""
 
 
 def listed(items: Iterable[object]) -> str:
     """The first items, separated by commas, and how many more there are."""
     texts = [str(item) for item in items]
     more = len(texts) - _MOST
-    # One more is no shorter than its name.
+    # `and 1 more` would not be shorter than the item.
     return ", ".join(texts) if more < 2 else f"{', '.join(texts[:_MOST])} and {more} more"
 
 
 def bounded(text: str) -> str:
-    """A message or a remedy; of a very long one, the beginning and the end."""
+    """A message or a remedy; a very long one is reduced to its beginning and its end."""
     if len(text) <= _LONGEST:
         return text
     half = _LONGEST // 2

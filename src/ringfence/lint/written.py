@@ -1,4 +1,4 @@
-"""Rules, peers and ports as policies have them, each with its path and with what the engine made of it."""
+"""Rules, peers and ports as they are written, each with its path and its compiled form."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +16,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 SPEC_FIELDS: Final = ("podSelector", "policyTypes", "ingress", "egress")
 PORT_FIELDS: Final = ("protocol", "port", "endPort")
-"""The fields of a policy's spec, and of a port entry."""
+"""The fields of a policy's spec (`SPEC_FIELDS`), and of a port entry."""
 
 
 class WrittenRule(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class WrittenRule(msgspec.Struct, frozen=True):
             yield WrittenPeer(self, index, peer)
 
     def destinations(self, linted: Linted) -> list[Member]:
-        """The pods of the input to which connections go that the rule is about, but not those that an ipBlock means."""
+        """The destination pods of the rule in the input, without those that only an ipBlock matches."""
         if self.direction is Direction.INGRESS:
             return linted.pods_of(self.policy.subject)
         if self.compiled.peers.everyone:
@@ -47,7 +47,7 @@ class WrittenRule(msgspec.Struct, frozen=True):
         return list(found)
 
     def traffic_to(self, destination: Member) -> Traffic:
-        """The traffic that the rule allows to a pod, with the ports that this pod gives the rule's names."""
+        """The traffic that the rule allows to a pod; port names are resolved at this pod."""
         named = set(self.compiled.port_names)
         return Traffic.union_of(
             [
@@ -85,7 +85,7 @@ class WrittenPeer(msgspec.Struct, frozen=True):
 
     @property
     def addresses(self) -> Addresses:
-        """The addresses that it means; none for one with selectors."""
+        """The addresses of its ipBlock; none for a peer with selectors."""
         block = self.peer.ip_block
         if block is None:
             return NO_ADDRESSES
@@ -98,7 +98,7 @@ class WrittenPeer(msgspec.Struct, frozen=True):
 
 
 def rules_in_force(linted: Linted) -> Iterator[WrittenRule]:
-    """The rules of all NetworkPolicies, of the directions that the policies touch."""
+    """The rules of all NetworkPolicies, for the directions of these policies."""
     for policy in linted.policies:
         for direction, rules in policy.rules.items():
             for rule in rules:
@@ -112,12 +112,12 @@ def peers_in_force(linted: Linted) -> Iterator[WrittenPeer]:
 
 
 def selects_all_of(policy: PolicyInForce, other: PolicyInForce) -> bool:
-    """Whether a policy selects all pods that another one does, whatever pods there are."""
+    """Whether a policy selects all pods that another one selects, in any cluster."""
     return policy.namespace == other.namespace and set(policy.subject.pods.terms) <= set(other.subject.pods.terms)
 
 
 def rules_for_all_its_pods(linted: Linted, rule: WrittenRule) -> Iterator[WrittenRule]:
-    """The other rules of its direction that count for all pods of a rule's policy, whatever pods there are."""
+    """The other rules of the same direction that apply to all pods of a rule's policy, in any cluster."""
     for policy in linted.policies_in(rule.policy.namespace):
         if selects_all_of(policy, rule.policy):
             yield from (
@@ -126,7 +126,7 @@ def rules_for_all_its_pods(linted: Linted, rule: WrittenRule) -> Iterator[Writte
 
 
 def rules_for_some_of_its_pods(linted: Linted, rule: WrittenRule) -> Iterator[WrittenRule]:
-    """The other rules of its direction for whose pods a rule counts as well, whatever pods there are."""
+    """The other rules of the same direction to whose pods a rule applies as well, in any cluster."""
     for policy in linted.policies_in(rule.policy.namespace):
         if selects_all_of(rule.policy, policy):
             yield from (
@@ -141,14 +141,14 @@ def rules_of_policy(policy: PolicyInForce, direction: Direction) -> Iterator[Wri
 
 
 def allows_everything(rule: CompiledRule) -> bool:
-    """Whether a rule is about all peers and all traffic."""
+    """Whether a rule matches all peers and all traffic."""
     return rule.peers.everyone and rule.traffic == ALL_TRAFFIC
 
 
 def isolating_policy(linted: Linted, pod: Member, direction: Direction) -> PolicyInForce | None:
-    """The NetworkPolicy that isolates a pod in a direction, of several the one for the fewest pods.
+    """The NetworkPolicy that isolates a pod in a direction; of several, the one that selects the fewest pods.
 
-    None if none does, whatever policies of others do.
+    None if no NetworkPolicy does; policies of administrators do not count.
     """
     profiles = linted.state.tiers.profiles(linted.state.identity(pod), direction)
     found = [policy for one in profiles for policy in one.policies if isinstance(policy.policy, NetworkPolicy)]

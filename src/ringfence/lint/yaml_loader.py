@@ -1,4 +1,4 @@
-"""PyYAML's scanner and parser, in C where it is there: where comments and anchors are, which are in no object."""
+"""PyYAML's loader, in C if available, for the positions of comments and anchors, which decoded objects lack."""
 
 try:
     from yaml import CSafeLoader as Loader

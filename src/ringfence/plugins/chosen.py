@@ -113,22 +113,24 @@ def _alternatives(
         # A question about a plugin takes it to be at work: that it is turned off is not an assumption of each answer.
         if missing and topic.name != "enforcement" and other.holds(numbers, {**settings, **other.setting}):
             written = ", ".join(f"{key}={other.setting[key]}" for key in missing)
-            yield Alternative(engine, f"{plugin.title} is taken to be configured without {written}")
+            yield Alternative(engine, f"{plugin.title} is assumed to be configured without {written}")
         elif not version and not other.setting and (other.until or other.since or trait.since):
             since = trait.since or next((one.since for one in every if not one.setting and not one.until), "")
-            yield Alternative(engine, f"the version of {plugin.title} is not given: it is taken to be {since} or later")
+            yield Alternative(
+                engine, f"the version of {plugin.title} is not given: it is assumed to be {since} or later"
+            )
 
 
 def uncertain(title: str, trait: PluginTrait) -> Iterator[Alternative]:
     """What else a trait might be, if it is not certain or says less than counts."""
     topic = trait.subject
     if not trait.is_certain:
-        taken = topic.text(topic.upstream if trait.value == UNKNOWN else trait.value)
+        assumed = topic.text(topic.upstream if trait.value == UNKNOWN else trait.value)
         about = f"it is not known of {title}" if trait.value == UNKNOWN else f"it is not verified of {title}"
         for meaning in topic.values.values():
-            yield Alternative(meaning.engine, f"{about} {topic.title}: taken is that {taken}")
+            yield Alternative(meaning.engine, f"{about} {topic.title}: the assumption is that {assumed}")
     if trait.value != UNKNOWN and (other := topic.values[trait.value].or_else):
-        yield Alternative(topic.values[other].engine, f"{title}: {topic.text(trait.value)}: it is taken to count")
+        yield Alternative(topic.values[other].engine, f"{title}: {topic.text(trait.value)}: it is assumed to count")
 
 
 def named_plugin(name: str) -> Plugin:

@@ -14,7 +14,7 @@ class OwnNode(Enum):
     """What a pod may send to the node on which it runs."""
 
     OPEN = "open"
-    """Upstream leaves it open: policies are taken to apply, and an answer that depends on it says so."""
+    """Upstream leaves it open: policies are assumed to apply, and an answer that depends on it says so."""
     POLICY = "policy"
     """What its policies allow."""
     ALWAYS = "always"

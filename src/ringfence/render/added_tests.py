@@ -1,7 +1,7 @@
 """Tests added to the text of a test file (docs/test.md): at the end of its last list, or else as one more document.
 
-The text around them stays as it is. That the file holds its old tests and the new ones, and nothing else, is found by
-reading it again, so no form of YAML needs to be known here.
+The text around them is kept. The result is read again to check that the file has its old tests and the new ones and
+nothing else, so this module need not know every form of YAML.
 """
 
 import re
@@ -24,7 +24,7 @@ _NO_CONTENT: Final = re.compile(r"\s*(#.*)?")
 
 
 def written_tests(tests: Sequence[dict[str, Any]]) -> str:
-    """A document with tests, each as a file has it."""
+    """A YAML document with tests, each in the form of a test file."""
     return yaml_text({"apiVersion": API_VERSION, "kind": KIND, "tests": list(tests)}) + "\n"
 
 
@@ -101,6 +101,6 @@ def _item(test: dict[str, Any], gap: str) -> list[str]:
 
 
 def _as_document(text: str, tests: Sequence[dict[str, Any]]) -> str:
-    """The text with a document more."""
+    """The text with one more document at its end."""
     line = "\r\n" if "\r\n" in text else "\n"
     return f"{text.rstrip()}{line}---{line}{written_tests(tests).replace(chr(10), line)}"

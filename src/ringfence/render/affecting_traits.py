@@ -1,4 +1,4 @@
-"""What a network plugin changes for the policies that there are, as text and as JSON."""
+"""What a network plugin changes for the policies of the input, as text and as JSON."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ _MOST_ROWS = 10
 
 
 def affected_text(plugin: PluginTraits, found: Sequence[AffectingTrait]) -> str:
-    """What a plugin changes, with its name: also that it changes nothing."""
+    """What a plugin changes, with its name; a sentence also if it changes nothing."""
     if not found:
         return f"with {plugin.name}: every policy here means what upstream says"
     lines = affecting_text(found).splitlines()

@@ -1,6 +1,6 @@
 """What an agent enforces on its node: the values, as it sends them and as JSON, and in words.
 
-Without an agent, the rules in the kernel are all that is known: they have addresses, and no names of pods or policies.
+Without an agent, only the rules in the kernel are known: they have addresses, but no names of pods or policies.
 """
 
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ import msgspec
 from ringfence.render.formats import document_json, table
 
 _NAMED: Final = 3
-"""The policies of a pod that a row of the table names."""
+"""The largest number of policies of a pod that a row of the table names."""
 
 
 class StatusReason(msgspec.Struct, frozen=True, rename="camel"):
-    """Something that is not as it should be: the reason in one word, and in a sentence."""
+    """A fault: its reason in one word, and in a sentence."""
 
     reason: str
     message: str
 
 
 class WaitingNamespace(msgspec.Struct, frozen=True, rename="camel"):
-    """A namespace with changes that have arrived and are not in force."""
+    """A namespace with changes that have arrived and are not in force yet."""
 
     namespace: str
     changes: int
@@ -37,14 +37,15 @@ class EnforcedAddress(msgspec.Struct, frozen=True, rename="camel"):
     closed: bool
     """Whether nothing is allowed, although the policies may not say so."""
     pending: bool
-    """Whether something else is to be in force, and is not yet."""
+    """Whether other rules are wanted, but are not in force yet."""
     since: str | None
     """When its rules last changed; null if the agent found them when it started, and for one that is not isolated."""
     denied_packets: int
 
 
 class EnforcedSide(msgspec.Struct, frozen=True, rename="camel"):
-    """One direction of a pod: how many policies isolate it, some of them, and what is in force for its addresses.
+    """One direction of a pod: the number of policies that isolate it, some of their names, and what is in force for its
+    addresses.
 
     `cluster_policies` are those of administrators that select it; they restrict it, and do not isolate it.
     """
@@ -77,7 +78,7 @@ class EnforcedPod(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RunningAgent(msgspec.Struct, frozen=True, rename="camel"):
-    """The agent that runs on the node. One whose loop is stuck does not answer about pods."""
+    """The agent that runs on the node. An agent whose loop is stuck does not report its pods."""
 
     node: str
     mode: str
@@ -101,13 +102,13 @@ class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
 
     has_table: bool
     is_dormant: bool = False
-    """Whether no packet meets the rules, because another program has made the table dormant."""
+    """Whether the rules see no packet, because another program has made the table dormant."""
     isolated: tuple[KernelAddress, ...] = ()
     held: tuple[str, ...] = ()
 
 
 class AgentStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """Everything; `kernel` is there only if no agent answers."""
+    """The whole status; `kernel` is present only if no agent answers."""
 
     agent: RunningAgent | None
     pods: tuple[EnforcedPod, ...] = ()
@@ -126,7 +127,7 @@ def json(status: AgentStatus) -> str:
 
 
 def text(status: AgentStatus, *, in_detail: bool) -> str:
-    """The status in words: of each pod all that is known, `in_detail`, or a table of the pods."""
+    """The status in words: with `in_detail` everything known of each pod, otherwise a table of the pods."""
     parts = ["".join(f"{line}\n" for line in _about_agent(status.agent))]
     if in_detail:
         parts += ["".join(f"{line}\n" for line in _about_pod(pod)) for pod in status.pods]

@@ -35,12 +35,12 @@ _WORDS: Final = {"all": "yes", "some": "partly", "none": "no"}
 
 
 def headline(answer: Answer) -> str:
-    """The answer in one line: `no: prod/web -> prod/db on TCP 3306`; for a part, what passes and what is refused."""
+    """The answer in one line: `no: prod/web -> prod/db on TCP 3306`; or the allowed and the denied part."""
     question = f"{answer.source.text} -> {answer.destination.text}"
     if not answer.ports.is_everything:
         question += f" on {answer.ports}"
     if answer.any and not answer.all:
-        # How many parts possible pods have means nothing: they are listed below.
+        # The number of parts of possible pods has no meaning: the parts are listed below.
         question += "" if answer.parts_of_possible_pods else f": {_partly(answer)}"
     elif answer.ports.is_everything:
         question += f": {answer.traffic if answer else 'nothing passes'}"
@@ -48,7 +48,7 @@ def headline(answer: Answer) -> str:
 
 
 def short_answer(answer: Answer) -> str:
-    """The answer in one line, which pods it is about and leaves out, if that is not plain, and what it assumes."""
+    """The answer in one line, the pods that it is about, if the question does not name them, and its assumptions."""
     more = (
         *_note(answer),
         *_possible_parts(answer),
@@ -137,7 +137,7 @@ def _note(answer: Answer) -> Iterator[str]:
 
 
 def _possible_parts(answer: Answer) -> Iterator[str]:
-    """Of an answer about pods that could exist that is not the same for all of them: for which pods it is what."""
+    """The parts of an answer about pods that could exist: the pods of each part, and the answer for them."""
     if not answer.parts_of_possible_pods or answer.all or answer.none:
         return
     for part in sorted(answer.parts, key=lambda part: (not part.passing, bool(part.refused))):
@@ -156,12 +156,12 @@ def _plugin(answer: Answer) -> Iterable[str]:
 
 
 def _partly(answer: Answer) -> str:
-    """What passes and what is refused: `2 of 3 pairs; TCP 80 from 203.0.113.0/24; refused: TCP 81`."""
+    """What is allowed and what is denied: `2 of 3 pairs; TCP 80 from 203.0.113.0/24; refused: TCP 81`."""
     pairs = len({(pair.source, pair.destination) for pair in answer.pairs})
     denied = len({(pair.source, pair.destination) for pair in answer.denied})
     within = _Within(answer, pairs)
     parts = answer.parts
-    # A pair that is allowed everything counts among the pairs; those that are allowed a part of it are written out.
+    # A pair that is allowed all traffic is only counted; pairs that are allowed a part of it are written out.
     passing = [within.text(part, part.passing) for part in parts if part.passing and (part.refused or pairs == 1)]
     refused = [
         within.text(part, part.asked if answer.ports.is_everything else part.refused)
@@ -178,7 +178,7 @@ def _first(texts: Sequence[str]) -> list[str]:
 
 
 class _Within(NamedTuple):
-    """How to write a part of an answer: what the whole question says already is left out."""
+    """How to write a part of an answer, without what the question already says."""
 
     answer: Answer
     pairs: int
@@ -220,7 +220,7 @@ def _service(answer: Answer) -> Iterator[str]:
 
 
 def _group(group: ReasonGroup) -> str:
-    """For whom the reasons are: `✗ 292 pairs, as for big/p0 -> big/p2: big/Deployment/web (292 pods) -> big/p2`."""
+    """The pair of the reasons: `✗ 292 pairs, as for big/p0 -> big/p2: big/Deployment/web (292 pods) -> big/p2`."""
     first = f"{end_text(group.first.source)} -> {end_text(group.first.destination)}"
     shown = mark(group.first.allowed)
     if group.pairs == 1:
@@ -251,7 +251,7 @@ def _part_json(part: Part) -> Json:
 
 
 def _ports_json(answer: Answer) -> Json:
-    """What is asked, by number and by name, and the pods that lack a port of a name."""
+    """The ports of the question, by number and by name, and the pods that lack a port of a name."""
     return {
         **ports_json(answer.ports),
         "missing": [{"name": str(name), "pod": end_json(pod.reference)} for pod, name in answer.unnamed],

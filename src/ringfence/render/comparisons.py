@@ -26,7 +26,7 @@ from ringfence.sets.addresses import address_text
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """The outcome in one line, and a counterexample with what each set of policies says of it and why."""
+    """The outcome in one line, and a counterexample with the answer of each set of policies and its reasons."""
     first, second, found = comparison.first.name, comparison.second.name, comparison.counterexample
     lines = [_headline(comparison)]
     lines += [f"  ? {reason}" for reason in comparison.unknown]
@@ -56,7 +56,7 @@ def _headline(comparison: Comparison) -> str:
 
 
 def possible_connection_lines(connection: PossibleConnection) -> Iterator[str]:
-    """The ends of a connection that could exist, and its port, in a line each."""
+    """The ends of a connection that could exist, and its port, each in one line."""
     for role in Role:
         yield f"{role:<11}  {end_name(connection, role)}: {_end(connection, role)}"
     names = [name for name, _ in connection.port_names]

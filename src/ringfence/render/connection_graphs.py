@@ -15,10 +15,10 @@ from ringfence.render.formats import Graph, GraphEdge, GraphNode, dot_text, merm
 from ringfence.sets.addresses import Addresses
 
 MOST_EDGES: Final = 250
-"""Edges that Mermaid accepts and that Graphviz draws in some seconds."""
+"""The largest number of edges: Mermaid accepts them, and Graphviz draws them within seconds."""
 
 _MOST_NAMES: Final = 30
-"""Names in a node; further ones are counted."""
+"""The largest number of names in a node; further ones are counted."""
 
 _Place = int | Addresses
 """What a node stands for: a class of pods by its position, or addresses."""

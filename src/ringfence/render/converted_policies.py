@@ -9,7 +9,7 @@ from ringfence.model.yaml_text import NO_COMMENTS, Comments
 from ringfence.render.formats import json_text, yaml_text
 
 CommentsOf = Callable[[Origin], Comments]
-"""Finds the comments of the document that an object came from."""
+"""A function that finds the comments of the document that an object came from."""
 
 
 def conversion_yaml(conversion: Conversion, comments_of: CommentsOf) -> str:
@@ -18,7 +18,7 @@ def conversion_yaml(conversion: Conversion, comments_of: CommentsOf) -> str:
 
 
 def converted_yaml(converted: Converted, comments_of: CommentsOf) -> str:
-    """The policies that take the place of one, as YAML documents."""
+    """The policies that replace one policy, as YAML documents."""
     return "\n---\n".join(_documents(converted, comments_of))
 
 
@@ -28,12 +28,12 @@ def conversion_json(conversion: Conversion) -> str:
 
 
 def converted_json(converted: Converted) -> str:
-    """The policies that take the place of one: an object, or a List."""
+    """The policies that replace one policy: an object, or a List."""
     return _json(list(map(document, converted.policies)))
 
 
 def summary_text(conversion: Conversion) -> str:
-    """How many policies became how many, and about what it is proven that nothing changes."""
+    """The number of policies before and after, and the traffic for which it is proven that nothing changes."""
     before, after = len(conversion.converted), len(conversion.policies)
     kind = "ClusterNetworkPolicy" if after == 1 else "ClusterNetworkPolicies"
     done = f"converted {before} {'policy' if before == 1 else 'policies'} to {after} {kind}; "

@@ -1,4 +1,4 @@
-"""What tests would notice of mistakes in policies, as text and as JSON (docs/test.md, docs/formats.md).
+"""Which mistakes in policies tests would notice, as text and as JSON (docs/test.md, docs/formats.md).
 
 The text:
 
@@ -23,7 +23,7 @@ _UNSEEN: Final = "no pod of the input shows it: a test of pod: or any-pod: would
 
 
 def coverage_text(found: Coverage) -> str:
-    """The summary, and the mistakes that no test would notice, by the part of the policy in which they are."""
+    """The summary, and the mistakes that no test would notice, by the part of the policy."""
     lines = [_summary(found)]
     if counts := [f"{one.part.value} {one.tested}/{one.total}" for one in found.parts() if one.total]:
         lines.append(f"tested: {', '.join(counts)}")
@@ -39,12 +39,12 @@ def _summary(found: Coverage) -> str:
     counted = sum(one.counts for one in found.tried)
     noticed = len(found.of(Fate.NOTICED))
     tests = f"{found.tests} {'test' if found.tests == 1 else 'tests'}"
-    # Rounded down: 100 % is nothing but all.
+    # Rounded down: 100 % means all.
     return f"coverage: {int(found.percent)} %, {noticed} of {counted} mistakes in policies would be noticed by {tests}"
 
 
 def _missed_lines(missed: Iterable[TriedMutant]) -> Iterator[str]:
-    """The mistakes by part. Where nobody notices that a part is gone, what is inside of it is only counted."""
+    """The mistakes by part. If no test notices that a part is missing, the mistakes inside it are only counted."""
     by_part: dict[tuple[object, str], list[TriedMutant]] = {}
     gone: set[tuple[object, str]] = set()
     for one in missed:
@@ -77,7 +77,7 @@ def _around(path: str) -> Iterator[str]:
 
 
 def coverage_document(found: Coverage) -> str:
-    """Every mistake with what has become of it, and the counts, as JSON."""
+    """Every mistake with its outcome, and the counts, as JSON."""
     return document_json(
         {
             "percent": round(found.percent, 2),

@@ -1,4 +1,5 @@
-"""Custom resources as `kubectl get` and `kubectl describe` print them, byte for byte: of what the server stores, all.
+"""Custom resources as `kubectl get` and `kubectl describe` print them, byte for byte, with all fields that the server
+stores.
 
 Source: kubectl 1.37, `genericDescriber` in `pkg/describe/describe.go`; the columns are those of the definitions.
 """
@@ -46,7 +47,7 @@ def custom_names(documents: Iterable[Document], kind: Kind) -> str:
 def custom_description(documents: Iterable[Document], *, events: bool = True) -> str:
     """What `kubectl describe` prints of objects without events: in the order given, two empty lines between them.
 
-    Without `events`, nothing is said of them, as by kubectl if it could not list them.
+    Without `events`, the line about events is left out, as by kubectl if it could not list them.
     """
     return "\n\n".join(laid_out(_lines(document, events=events)) for document in documents)
 

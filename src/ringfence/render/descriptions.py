@@ -41,7 +41,7 @@ def laid_out(lines: Iterable[str]) -> str:
 
 
 def entries(title: str, lines: Iterable[str]) -> Iterator[str]:
-    """Lines beside a title that stands before the first one; `<none>` if there are none."""
+    """Lines to the right of a title, which is on the first line; `<none>` if there are none."""
     for head, line in zip(chain([title], repeat("")), list(lines) or ["<none>"], strict=False):
         yield f"{head}\t{line}"
 

@@ -11,14 +11,14 @@ from ringfence.render.affecting_traits import affecting_json, affecting_text
 from ringfence.render.formats import document_json, one_line
 
 _NODES_NAMED = 5
-"""The nodes with the same answer that the text names."""
+"""The largest number of nodes with the same answer that the text names."""
 
 
 _EXPERIMENT = "ringfence doctor --probe asks the cluster itself, with pods and a policy of its own"
 
 
 class PluginReport(msgspec.Struct, frozen=True, rename="camel"):
-    """A plugin that shows: what shows it, how it is configured, and on how many nodes it is ready.
+    """A plugin that was detected: the evidence, its configuration, and the number of nodes on which it is ready.
 
     `plugin` is its name for `--plugin`. `note` says why it enforces nothing, or why that is not certain.
     """
@@ -42,7 +42,7 @@ class NodeReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Deviations(msgspec.Struct, frozen=True):
-    """What a plugin changes for the policies of the cluster, compared with upstream's meaning: each trait that does."""
+    """Each trait of a plugin that changes what the policies of the cluster mean, compared with upstream."""
 
     plugin: PluginTraits
     traits: tuple[AffectingTrait, ...]
@@ -71,7 +71,7 @@ class MeasuredReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NodeFinding(msgspec.Struct, frozen=True):
-    """What was found on one node by `doctor --node`: about what, and whether it keeps policies from being enforced."""
+    """A finding of `doctor --node` on one node: its subject, and whether it keeps policies from being enforced."""
 
     subject: str
     prevents: bool
@@ -86,7 +86,7 @@ class UnseenReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DoctorReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Everything. `answer` is that of the cluster; `unread` counts the policies of each kind that is not read.
+    """The whole report. `answer` is that of the cluster; `unread` counts the policies of each kind that is not read.
 
     `foreign_policies` are those that another program created in the namespace of the experiment.
     """

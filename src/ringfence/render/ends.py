@@ -1,4 +1,4 @@
-"""The ends of a connection and the traffic between them, in JSON. In text they are what `str` makes of them."""
+"""The ends of a connection and the traffic between them, in JSON. In text, `str` writes them."""
 
 from ringfence.analysis.endpoints import AskedPorts
 from ringfence.analysis.lists import Connection

@@ -19,7 +19,7 @@ from ringfence.render.problems import problem_json
 
 _COLUMNS: Final = ("workload", "direction", "possible pods and addresses", "traffic")
 _MOST_NAMES: Final = 3
-"""Workloads that a row names; of more it says how many there are."""
+"""The largest number of workloads that a row names; further ones are counted."""
 
 
 def exposure_table(found: ExposureList) -> str:
@@ -84,7 +84,7 @@ def exposure_lines(one: Exposure, existing: Sequence[str]) -> Iterator[tuple[str
 
 
 def workloads_text(workloads: Sequence[Reference]) -> str:
-    """Some workloads, of many only the first and how many more there are."""
+    """Some workloads; of many the first ones and the number of the others."""
     more = len(workloads) - _MOST_NAMES
     listed = ", ".join(map(str, workloads[:_MOST_NAMES]))
     return f"{listed} and {more} more" if more > 0 else listed

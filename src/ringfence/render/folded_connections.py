@@ -18,7 +18,7 @@ _End = Reference | Addresses
 
 
 def folded_lines(connections: Iterable[Connection]) -> Iterator[str]:
-    """The connections as lines without an indent. Pods beyond the first few of a line are counted."""
+    """The connections as lines without an indent. A line names its first pods and counts the others."""
     destinations: defaultdict[tuple[_End, Traffic], list[_End]] = defaultdict(list)
     for one in connections:
         destinations[one.source, one.traffic].append(one.destination)

@@ -1,4 +1,6 @@
-"""What isolates each workload, and what the administrators' policies do about it, in every format (docs/formats.md)."""
+"""The policies that isolate each workload, and the administrators' policies that select it, in every format
+(docs/formats.md).
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -15,7 +17,7 @@ from ringfence.render.tier_stories import action_text
 _COLUMNS: Final = ("workload", "ingress", "egress")
 _TIER_COLUMNS: Final = tuple(f"{tier.value.lower()} {side}" for tier in PolicyTier for side in ("ingress", "egress"))
 _NOT_ASKED: Final = "not asked"
-"""Of the Baseline tier, where a NetworkPolicy isolates the workload and so decides."""
+"""The cell of the Baseline tier if a NetworkPolicy isolates the workload, and so decides before that tier."""
 
 _TierText = Callable[[Sequence[TierPolicy]], str]
 

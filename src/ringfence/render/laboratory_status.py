@@ -1,4 +1,4 @@
-"""What a laboratory holds, in tables or as JSON."""
+"""The objects of a laboratory, in tables or as JSON."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from ringfence.render.problems import problem_json
 
 
 def text(status: LaboratoryStatus) -> str:
-    """One table for each kind of object, and for a network that was chosen; what there is none of is left out."""
+    """One table for each kind of object, and one for a network that was chosen; empty tables are left out."""
     nodes = [(node.name, ",".join(node.addresses)) for node in status.nodes]
     pods = [[pod.name, pod.node, ",".join(pod.addresses), ",".join(pod.ports), pod.workload] for pod in status.pods]
     columns = ["POD", "NODE", "ADDRESSES", "PORTS", "STANDS FOR"]

@@ -1,7 +1,7 @@
-"""The matrix: sources down, destinations across, and in the cells the traffic that is allowed.
+"""The matrix: a row for each source, a column for each destination, and in the cells the traffic that is allowed.
 
-Equal pods and workloads are one row and one column (`analysis.lists.folded`). If the rows and the columns are the same,
-names stand once, at the rows, and columns carry the numbers of the rows; otherwise columns carry letters.
+Equal pods and workloads are one row and one column (`analysis.lists.folded`). If rows and columns are the same, the
+names are at the rows and the columns have the numbers of the rows; otherwise columns have letters.
 """
 
 from collections import Counter
@@ -43,7 +43,7 @@ class Matrix(msgspec.Struct, frozen=True):
 def matrix(view: FoldedView) -> Matrix:
     """The matrix of folded connections, with a row and a column for the outside of the cluster.
 
-    A cell has no room for CIDRs: where only some addresses may connect, they are in a note.
+    A cell has no room for CIDRs: if only some addresses may connect, a note lists them.
     """
     found, many = view.found, view.several
     short = _short_names(found.classes)
@@ -78,12 +78,12 @@ def cell(traffic: Traffic) -> str:
 
 
 def is_wide(end: object) -> bool:
-    """Whether an end is most of the addresses of a family: a block less a few exceptions is as open as any address."""
+    """Whether an end has most addresses of a family: a block with a few exceptions is nearly as open as any address."""
     return isinstance(end, Addresses) and any(2 * end.size(family) > ALL_ADDRESSES.size(family) for family in FAMILIES)
 
 
 def matrix_text(made: Matrix) -> str:
-    """The matrix for a terminal; below it what its numbers and letters stand for, and the notes."""
+    """The matrix for a terminal, with the legend of its numbers and letters and the notes below it."""
     heads = _column_heads(made)
     numbers = [str(number) for number, _ in enumerate(made.names, 1)]
     widths = [max(map(len, column)) for column in zip(heads, *made.cells, strict=True)]
@@ -98,7 +98,7 @@ def matrix_text(made: Matrix) -> str:
 
 
 def matrix_width(made: Matrix) -> int:
-    """The width of the matrix for a terminal, without what is below it."""
+    """The width of the matrix for a terminal, without the legend and the notes."""
     return max(map(len, matrix_text(made).split("\n\n", maxsplit=1)[0].splitlines()))
 
 
@@ -149,7 +149,7 @@ def _passing(one: Connection) -> str:
 
 
 def _short_names(classes: Sequence[Sequence[Reference]]) -> list[str]:
-    """A name for each class: of its only member, of the namespaces that it is all of, or of its first member."""
+    """A name for each class: its only member, the namespaces if it is all of them, or its first member."""
     in_namespace = Counter(member.namespace for members in classes for member in members)
     return [one_line(_short_name(members, in_namespace)) for members in classes]
 
@@ -176,7 +176,7 @@ def _letters() -> Iterator[str]:
 
 
 def _legend(made: Matrix, numbers: Sequence[str], heads: Sequence[str]) -> list[str]:
-    """What the heads of the columns stand for, if they are not the rows, and the members of rows and columns."""
+    """The legend: the heads of the columns, if they are not the rows, and the members of rows and columns."""
     rows = [(number, members) for number, members in zip(numbers, made.rows, strict=True) if len(members) > 1]
     columns = [] if made.rows == made.columns else list(zip(heads, made.columns, strict=True))
     width = max((len(head) for head, _ in (*columns, *rows)), default=0)

@@ -5,7 +5,7 @@ from ringfence.render.formats import Json
 
 
 def place_text(place: Place | None) -> str:
-    """What follows a text about something that is written at this place: `  (db.yaml:14)`; nothing without a place."""
+    """The place as the end of a line of text: `  (db.yaml:14)`; empty without a place."""
     return f"  ({place})" if place else ""
 
 
@@ -22,5 +22,5 @@ def rendered_json(place: Place) -> Json:
 
 
 def line_json(place: Place | None) -> Json:
-    """The line alone, of what is in the same file as the policy around it."""
+    """The line alone, for a part in the same file as its policy."""
     return {"line": place.line} if place else {}

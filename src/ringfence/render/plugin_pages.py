@@ -61,7 +61,7 @@ def _where(trait: PluginTrait) -> str:
 
 
 def differs(trait: PluginTrait) -> bool:
-    """Whether a trait changes answers: it is not what upstream means."""
+    """Whether a trait changes answers, because its value differs from upstream."""
     topic = trait.subject
     if not topic.field or topic.values[topic.upstream].engine == topic.engine_value(trait.value):
         return False
@@ -75,14 +75,14 @@ def _overview(plugins: list[Plugin]) -> str:
 
 
 def _values(plugin: Plugin, topic: str) -> str:
-    """The values of a plugin in a topic, the default first; a dash where none is known to count."""
+    """The values of a plugin in a topic, the default first; a dash if none is known."""
     found = sorted(plugin.about_topic(topic), key=lambda trait: (bool(trait.setting), bool(trait.until)))
     written = dict.fromkeys(trait.value + (" *" if differs(trait) else "") for trait in found)
     return ", ".join(written) or "–"
 
 
 def differing_table(plugins: Iterable[Plugin]) -> str:
-    """What each plugin does differently from upstream so that answers change: the newest version, without settings."""
+    """The traits of each plugin that change answers compared with upstream, for the newest version without settings."""
     rows = []
     for plugin in plugins:
         chosen = [one.trait for one in traits_of(plugin).modelled()]
@@ -101,7 +101,7 @@ def plugin_text(plugin: Plugin) -> str:
 
 
 def chosen_text(plugin: PluginTraits) -> str:
-    """The traits of a plugin in one version and with some settings, and what they take for certain."""
+    """The traits of a plugin in one version and with some settings, and their assumptions."""
     settings = "".join(f", {key}={value}" for key, value in plugin.settings.items())
     traits = [one.trait for one in plugin.chosen.values()]
     header = ("TOPIC", "VALUE", "MEANS", "CONFIDENCE", "SOURCE")

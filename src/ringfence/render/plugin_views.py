@@ -1,4 +1,4 @@
-"""How a network plugin enforces policies, as text and as JSON: what decides about an answer, and all that is known."""
+"""How a network plugin enforces policies, as text and as JSON: the traits that decide an answer, and all known ones."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from ringfence.render.formats import Json
 
 
 def plugin_lines(plugin: PluginTraits, deciding: Iterable[ChosenTrait]) -> Iterator[str]:
-    """With which plugin an answer was found, and each trait that decides about it, with its confidence and source."""
+    """The plugin that an answer is for, and each trait that decides it, with its confidence and source."""
     found = list(deciding)
     yield f"with {plugin.name}:" + ("" if found else " no trait of it changes this answer")
     yield from (f"  ! {trait_text(one.trait)}" for one in found)
@@ -26,7 +26,7 @@ def trait_text(trait: PluginTrait) -> str:
 
 
 def plugin_json(plugin: PluginTraits, deciding: Iterable[ChosenTrait]) -> Json:
-    """The plugin, and the traits that decide about an answer."""
+    """The plugin, and the traits that decide an answer."""
     return {**named_plugin_json(plugin), "traits": [trait_json(one.trait) for one in deciding]}
 
 
@@ -41,7 +41,7 @@ def named_plugin_json(plugin: PluginTraits) -> Json:
 
 
 def trait_json(trait: PluginTrait) -> Json:
-    """A trait: its topic and value, what it says, and how well it is known."""
+    """A trait: its topic and value, its meaning, and how well it is known."""
     return {
         "topic": trait.topic,
         "value": trait.value,

@@ -11,7 +11,7 @@ from ringfence.render.formats import Json
 from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS, Traffic, port_list
 
 _MOST_NAMES: Final = 4
-"""Namespaces that a text names; of more it says how many there are."""
+"""The largest number of namespaces that a text names; further ones are counted."""
 
 
 def possible_pods_text(pods: PossiblePods, existing: Collection[str]) -> str:
@@ -20,9 +20,9 @@ def possible_pods_text(pods: PossiblePods, existing: Collection[str]) -> str:
 
 
 def possible_traffic_text(traffic: PossibleTraffic) -> str:
-    """The traffic by number, then what is added for ports of some names: `TCP 80; TCP ports named http`."""
+    """The traffic by port number, then the traffic to ports with some names: `TCP 80; TCP ports named http`."""
     parts = [str(traffic.by_number)] if traffic.by_number else []
-    # Names that add the same are one text: `TCP ports named http or https`.
+    # Names with the same traffic share a text: `TCP ports named http or https`.
     by_traffic: dict[Traffic, list[NamedPorts]] = {}
     for one in traffic.by_name:
         by_traffic.setdefault(one.traffic, []).append(one)
@@ -37,7 +37,7 @@ def possible_pods_json(pods: PossiblePods) -> Json:
 
 
 def possible_traffic_json(traffic: PossibleTraffic) -> Json:
-    """The traffic by number, and what is added for ports of some names."""
+    """The traffic by port number, and the traffic to ports with some names."""
     written: Json = {"traffic": traffic_json(traffic.by_number)}
     if traffic.by_name:
         written["namedPorts"] = [
@@ -84,7 +84,7 @@ def _pods_text(selector: Selector) -> str:
 
 
 def _labels_text(terms: Iterable[Term]) -> str:
-    """Labels that are there, and labels that are not: `with app=web,tier!=db and without canary`."""
+    """The labels that pods have, and those that they lack: `with app=web,tier!=db and without canary`."""
     listed = list(terms)
     there = [_term_text(term) for term in listed if term.operator is not Operator.DOES_NOT_EXIST]
     absent = [term.key for term in listed if term.operator is Operator.DOES_NOT_EXIST]
@@ -131,7 +131,7 @@ def _condition_text(ports: NamedPorts) -> str:
 
 
 def _named_text(added: Traffic, condition: str) -> Iterator[str]:
-    """What is added for ports of some names: `TCP ports named http`, `TCP 8080 if named http`."""
+    """The traffic to ports with some names: `TCP ports named http`, `TCP 8080 if named http`."""
     for protocol in PROTOCOLS:
         numbers = added.ports(protocol)
         if numbers == ALL_PORTS:

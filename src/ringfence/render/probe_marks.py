@@ -1,7 +1,8 @@
 """The signs, letters and colours of probe results.
 
 `✓` is allowed, `✗` denied, `!` before one of them marks a result that the engine did not expect. Letters after a denied
-connection lead to the policies that deny it: small ones to those of the source, capitals to those of the destination.
+connection refer to the policies that deny it: small letters to those of the source, capitals to those of the
+destination.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """Probe results as a matrix or, where that is too wide, as a list by destination.
 
-In the matrix sources stand down and destinations across, each with the ports that were probed. Names stand once, at the
-rows; columns carry the numbers of the rows.
+The matrix has a row for each source and a column for each destination and probed port. Names are at the rows only;
+columns have the numbers of the rows.
 """
 
 from collections import defaultdict
@@ -96,7 +96,7 @@ def lines_by_destination(results: Iterable[ProbeResult], marks: ProbeMarks) -> I
 
 
 def _source_list(results: Sequence[ProbeResult], marks: ProbeMarks) -> str:
-    """The sources with the letters of the sides that deny them; of many, the first few and the number of the others."""
+    """The sources with the letters of the sides that deny them; of many, the first ones and a number."""
     names = list(dict.fromkeys(f"{one_line(result.source)} {marks.letters_of(result)}".strip() for result in results))
     if len(names) <= _MOST_NAMES + 1:  # "and 1 more" would be as long as the name
         return ", ".join(names)

@@ -1,4 +1,4 @@
-"""What is wrong with the input, with file and line."""
+"""The problems of the input, with file and line."""
 
 from collections.abc import Iterable
 
@@ -55,7 +55,7 @@ def compared_problem_json(compared: ComparedProblem) -> Json:
 
 
 def edit_json(edit: TextEdit) -> Json:
-    """A change of the text of a file, which the object around it names, as JSON."""
+    """A change of the text of a file as JSON; the object around it names the file."""
     return {**_range(edit.range), "newText": edit.new_text}
 
 

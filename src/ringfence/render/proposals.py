@@ -23,7 +23,7 @@ from ringfence.render.tier_stories import rule_title
 
 
 def proposal_text(proposal: Proposal, answer: Answer) -> Iterator[str]:
-    """What reverses an answer, with what else it opens and closes: edits, or rules that only administrators change."""
+    """What reverses an answer: edits, or rules that only administrators change, and what else these open and close."""
     reversal = "forbid" if answer.passes_everywhere else "allow"
     for one in proposal.administrator_rules:
         yield f"only an administrator can {reversal} it: {_ruling(one)}{place_text(one.place)}"
@@ -43,7 +43,7 @@ def proposal_text(proposal: Proposal, answer: Answer) -> Iterator[str]:
 
 
 def proposal_json(proposal: Proposal) -> Json:
-    """The edits, the rules of administrators that they are about, and what else they open and close."""
+    """The edits, the administrators' rules that decide, and what else the edits open and close."""
     return {
         "edits": [_edit_json(edit) for edit in proposal.edits],
         "onlyAdministrators": [_administrator_rule_json(one) for one in proposal.administrator_rules],

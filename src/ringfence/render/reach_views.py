@@ -44,10 +44,11 @@ def reach_json(
     plugin: Json | None = None,
     assumptions: Iterable[str] = (),
 ) -> str:
-    """JSON: the endpoint, the others with what passes and what lets it, what they assume, the problems of the input.
+    """JSON: the endpoint, the others with the traffic and the rules that allow it, the assumptions, the problems of the
+    input.
 
-    Also the pods that could exist, if they are given; with a network plugin, which of its traits change the list, and
-    what is assumed about it.
+    Also the pods that could exist, if they are given, and with a network plugin the traits that change the list and the
+    assumptions about it.
     """
     endpoint, other = _ends(found)
     question = found.question
@@ -71,7 +72,7 @@ def reach_json(
 
 
 def _ends(found: Reach) -> tuple[str, str]:
-    """What the endpoint is, and what the others are."""
+    """The roles of the endpoint and of the others."""
     return ("destination", "source") if found.question.direction is Direction.INGRESS else ("source", "destination")
 
 
@@ -85,7 +86,7 @@ def _rows(found: Reach, possible: ExposureList | None) -> Iterator[tuple[str, ..
     if possible is None:
         return
     for one in possible.rows:
-        # Where the pods of the endpoint are not exposed alike, each line says whose it is.
+        # If the pods of the endpoint are not exposed alike, each line names its pods.
         whose = f" ({workloads_text(one.workloads)})" if len(possible.rows) > 1 else ""
         for row in one.pods:
             pods = possible_pods_text(row.pods, possible.namespaces)

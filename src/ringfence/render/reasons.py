@@ -19,7 +19,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 def side_text(side: SideReason, asked: Traffic | None) -> Iterator[str]:
-    """What a side decides, and each of its policies and rules with its reason; `asked` None stands for all traffic."""
+    """The decision of a side, and its policies and rules with their reasons; `asked` None stands for all traffic."""
     end = end_text(side.subject)
     verdict = "allowed" if side.allowed else "denied"
     if side.denied_over:
@@ -45,7 +45,7 @@ def side_text(side: SideReason, asked: Traffic | None) -> Iterator[str]:
 
 
 def side_json(side: SideReason) -> Json:
-    """What a side decides and why, as JSON."""
+    """The decision of a side and its reasons, as JSON."""
     written: Json = {"isolated": side.isolated, "allowed": side.allowed}
     if side.exempt:
         written["exempt"] = side.exempt
@@ -64,7 +64,7 @@ def side_json(side: SideReason) -> Json:
 
 
 def mark(allowed: bool) -> str:
-    """The mark before what is allowed or denied."""
+    """The mark before a line: allowed or denied."""
     return "✓" if allowed else "✗"
 
 
@@ -96,7 +96,7 @@ def _policy_json(reason: PolicyReason) -> Json:
 
 
 def _tier_json(reason: PolicyReason) -> Json:
-    """What a NetworkPolicy does not have."""
+    """The keys that only a policy of administrators has: its kind, tier and priority."""
     if reason.tier == NETWORK_POLICY_TIER:
         return {}
     return {"kind": reason.policy.kind_name, "tier": reason.tier, "priority": reason.policy.priority}

@@ -1,4 +1,4 @@
-"""What could be removed from policies without any change, as text and as JSON (docs/formats.md).
+"""The parts of policies that can be removed without any change, as text and as JSON (docs/formats.md).
 
 The text, one part after another, each with what covers it:
 
@@ -24,13 +24,15 @@ from ringfence.render.places import place_json, place_text
 from ringfence.render.problems import problem_json
 
 _MOST_COVERS: Final = 5
-"""Covers that the text names; the JSON has all of them."""
+"""The largest number of covering parts that the text names; the JSON has all of them."""
 
 _KEEP: Final = "keep it if the parts above are removed: they cover each other"
 
 
 def redundancy_text(found: Redundancy, here: RedundancyHere) -> str:
-    """The redundant parts with what covers each, how many there are, what is not known, and those of this input."""
+    """The redundant parts with what covers each, their number, what could not be decided, and the parts redundant in
+    this input only.
+    """
     lines: list[str] = []
     for one in found.parts:
         lines += [f"{_part(one.part)}{place_text(one.part.place)}", *(f"    {line}" for line in _why(one))]
@@ -100,7 +102,9 @@ def _cover(cover: Cover, part: RemovablePart) -> str:
 
 
 def _policy(policy: CompiledPolicy[object]) -> str:
-    """A policy as kubectl names it; of an administrators' policy with the kind, for the kinds share names."""
+    """A policy as kubectl names it; of an administrators' policy with the kind, because policies of two kinds may have
+    the same name.
+    """
     return str(policy) if isinstance(policy.policy, NetworkPolicy) else f"{policy.kind_name} {policy}"
 
 
@@ -110,7 +114,9 @@ def _place_of(cover: Cover) -> Place | None:
 
 
 def redundancy_json(found: Redundancy, here: RedundancyHere, problems: Iterable[Problem] = ()) -> str:
-    """The redundant parts and what covers them as JSON, and those of this input; `problems` are those of the input."""
+    """The redundant parts and what covers them as JSON, and the parts redundant in this input only; `problems` are
+    those of the input.
+    """
     return document_json(
         {
             "redundant": [_part_json(one) for one in found.parts],

@@ -17,7 +17,7 @@ def shown_text(text: str) -> str:
 
 
 def shown_path(file: str) -> str:
-    """A path without anything about the machine: relative to the working directory, or else the name alone."""
+    """A path that reveals nothing of the machine: relative to the working directory, or only the file name."""
     path = PurePath(file)
     if path.is_absolute():
         here = Path.cwd()
@@ -26,7 +26,7 @@ def shown_path(file: str) -> str:
 
 
 class RepositoryPaths(msgspec.Struct, frozen=True, dict=True):
-    """Where files are in the repository that the working directory is in, whichever of its folders that is."""
+    """The paths of files in the repository of the working directory, which may be any of its folders."""
 
     @cached_property
     def _root(self) -> Path:
@@ -36,8 +36,8 @@ class RepositoryPaths(msgspec.Struct, frozen=True, dict=True):
     def of(self, file: str) -> str:
         """A path relative to the root of the repository, with slashes.
 
-        Without one, it is relative to the working directory. Of a file elsewhere it is the name alone: nothing is said
-        about the machine.
+        Without one, it is relative to the working directory. Of a file elsewhere it is the name alone, which reveals
+        nothing about the machine.
         """
         path = Path(normpath(Path.cwd() / file))
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else shown_path(file)

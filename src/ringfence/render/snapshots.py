@@ -1,4 +1,4 @@
-"""A snapshot as lines of text, made to be committed and compared by git, and read back; and what differs from one.
+"""A snapshot as lines of text, to be committed and compared by git, the reader of it, and the differences from one.
 
 # ringfence snapshot 1
 connection prod/Deployment/web -> any address: all traffic
@@ -7,8 +7,8 @@ isolated prod/StatefulSet/db ingress
 possible prod/StatefulSet/db ingress pods {app=web} in namespaces {team=shop}: TCP 3306
 workload prod/Deployment/web: several pods
 
-One row on each line, sorted by Unicode characters, so that the order of the input does not matter and a change of one
-connection is a change of one line.
+There is one row on each line, sorted by code points, so that the order of the input does not matter and a change of one
+connection changes one line.
 """
 
 import re
@@ -30,7 +30,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
 FORMAT: Final = 1
-"""The version of the format: a reader refuses any other."""
+"""The version of the format; a reader refuses any other."""
 
 _HEADER: Final = "# ringfence snapshot"
 _WITHOUT: Final = ", without pods that do not exist yet"
@@ -67,13 +67,13 @@ _SEVERAL, _ONE = "several pods", "one pod"
 
 
 def possible_text(one: PossibleConnections) -> str:
-    """What passes between a workload and pods that do not exist yet."""
+    """The traffic between a workload and pods that do not exist yet."""
     return f"{_end(one.workload)} {one.direction.field} {one_line(one.text)}"
 
 
 @lru_cache(maxsize=65536)  # each name stands in many rows
 def _end(end: Reference | Addresses) -> str:
-    """Addresses, or a name: whatever is not usual in one is written as in a URL, so that it cannot be another row."""
+    """Addresses, or a name: unusual characters are escaped as in a URL, so that no name can look like another row."""
     if isinstance(end, Addresses):
         return str(end)
     names = (end.namespace, *([] if end.kind == "Pod" else [end.kind]), end.name)
@@ -81,7 +81,7 @@ def _end(end: Reference | Addresses) -> str:
 
 
 def snapshot_difference_text(found: SnapshotDifference, first: str, second: str) -> str:
-    """What differs, in the rows of `diff`; and what is described otherwise of pods that do not exist yet."""
+    """The differences in the rows of `diff`, and the changed rows about pods that do not exist yet."""
     lines = [difference_text(found.cluster, first, second)] if found.cluster else []
     if found.possible_before or found.possible_after:
         lines += ["", f"pods that do not exist yet ({first} -> {second})"]
@@ -99,9 +99,9 @@ def _possible_lines(found: SnapshotDifference) -> Iterator[str]:
 
 
 def read_snapshot(text: str, file: str) -> ClusterSnapshot:
-    """The snapshot that a text is. Raises ManifestError, with the line, for one that is not whole or of another format.
+    """The snapshot in a text. Raises ManifestError, with the line, for a text that is incomplete or of another format.
 
-    The lines may be in another order, as after a merge by git, but none may stand there twice.
+    The lines may be in another order, as after a merge by git, but none may occur twice.
     """
     first, *lines = text.removeprefix("\ufeff").splitlines() or [""]
     is_without, plugin = _read_header(first, file)
@@ -133,7 +133,7 @@ def _read_header(line: str, file: str) -> tuple[bool, str]:
 
 
 class _Rows(msgspec.Struct):
-    """What was read so far."""
+    """The rows that were read so far."""
 
     workloads: dict[Reference, bool]
     connections: dict[SnapshotEnds, Traffic]

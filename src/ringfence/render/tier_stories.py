@@ -1,4 +1,4 @@
-"""The story of one side with policies of administrators, in the order in which the tiers are asked.
+"""The explanation of one side with policies of administrators, in the order in which the tiers are evaluated.
 
 The text:
 
@@ -25,7 +25,7 @@ _WORDS: Final = {Action.ALLOW: "allows", Action.DENY: "denies", Action.PASS: "pa
 
 
 def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
-    """What each tier says, with its policies and rules; `asked` None stands for all traffic."""
+    """The decision of each tier, with its policies and rules; `asked` None stands for all traffic."""
     tiers = list(reasons_by_tier(side, asked))
     if all(tier.name != NETWORK_POLICY_TIER for tier in tiers):
         after_admin = sum(tier.name == "Admin" for tier in tiers)
@@ -47,7 +47,7 @@ def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
 
 
 def rule_title(rule: RuleReason, direction: Direction) -> str:
-    """A rule by its place, and by the name that its author gave it."""
+    """A rule by its position, and by the name that its author gave it."""
     return f"{direction.field}[{rule.index}]" + (f' "{rule.name}"' if rule.name else "")
 
 
@@ -86,7 +86,7 @@ def _title(reason: PolicyReason) -> str:
 
 
 def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_asked: bool) -> Iterator[str]:
-    """A rule, marked by what it does if it matches and no rule before it has decided."""
+    """A rule, marked with its effect if it matches and no rule before it has decided."""
     title = rule_title(rule, direction)
     if reason.tier != NETWORK_POLICY_TIER:
         title += f", {action_text(rule.action, reason.policy.kind_name)}"

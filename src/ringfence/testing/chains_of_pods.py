@@ -1,6 +1,6 @@
 """Chains of connections: whether one end can be reached from another by way of other pods (`through-pods`).
 
-A pod that is reached is taken to connect to everything that it may. Pods that no policy can tell apart are one step.
+A pod that is reached is assumed to connect to everything that it may. Pods that no policy can tell apart are one step.
 """
 
 from collections import deque

@@ -1,4 +1,4 @@
-"""Comments move with what they are about."""
+"""Comments move with the parts that they describe."""
 
 import pytest
 from tests.analysis.conversion.test_conversion import EVERYBODY, converted, older, rules

@@ -213,7 +213,7 @@ def test_a_baseline_policy_is_renamed_if_an_admin_policy_has_its_name() -> None:
     [
         pytest.param(
             [older(ingress=[rule_with("Deny", {"portNumber": {"protocol": "ICMP", "port": 1}})])],
-            "protocol 'ICMP' is none of TCP, UDP, SCTP, and a ClusterNetworkPolicy can name no other",
+            "a ClusterNetworkPolicy cannot name protocol 'ICMP': it supports TCP, UDP, SCTP",
             id="another protocol",
         ),
         pytest.param(

@@ -1,4 +1,4 @@
-"""The priorities of converted policies: the order of a tier stays, and all that are not converted keep theirs."""
+"""The priorities of converted policies: a tier keeps its order, and other policies keep their priorities."""
 
 from itertools import pairwise, product
 
@@ -71,7 +71,7 @@ def test_an_order_is_found_if_there_is_any(policies: list[InTier]) -> None:
 
 
 def keeps_the_order(policies: list[InTier], starts: tuple[int, ...]) -> bool:
-    """Whether all policies are still asked in the same order, and of equal ones none of which has parts, in none."""
+    """Whether policies are still evaluated in the same order; equal ones share a priority unless one is divided."""
     given = iter(starts)
     intervals = []
     for one in policies:

@@ -1,4 +1,4 @@
-"""The arrows of a change are exactly its rows, and what stays is what passes before and after."""
+"""The arrows of a change are exactly its rows, and unchanged arrows are the traffic allowed before and after."""
 
 from collections import defaultdict
 

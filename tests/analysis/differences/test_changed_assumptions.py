@@ -1,4 +1,4 @@
-"""What is assumed since a change, and no longer: compared by what it says and about which workloads, not as text."""
+"""Assumptions added and dropped by a change: compared by their meaning and their workloads, not as text."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ kind: NetworkPolicy
 metadata: {name: other, namespace: tools}
 spec: {podSelector: {}, policyTypes: [Ingress], ingress: [{ports: [{port: %s}]}]}
 """
-"""A policy that changes beside the assumptions: where none means anything else, they are not compared at all."""
+"""A policy that also changes: if no policy changes its meaning, assumptions are not compared at all."""
 
 AGENT = """\
 apiVersion: apps/v1
@@ -42,7 +42,7 @@ spec:
 
 
 def changes(folder: Path, before: tuple[str, ...], after: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """What is assumed now, and no longer."""
+    """The added and the dropped assumptions."""
     found = compared(folder, (WORKLOADS, OTHER % 80, *before), (WORKLOADS, OTHER % 81, *after))
     assert found.connections
     return list(found.unknown), list(found.known)
@@ -74,7 +74,7 @@ class TestHosts:
 class TestBlocks:
     """Of pods whose address is not known, it is assumed that they lie in no block."""
 
-    TAKEN = "the addresses of 3 pods, such as prod/Deployment/web, are not known: they are taken"
+    ASSUMED = "the addresses of 3 pods, such as prod/Deployment/web, are not known: they are assumed"
 
     @pytest.mark.parametrize(
         "after",
@@ -94,12 +94,12 @@ class TestBlocks:
 
     def test_more_of_a_block_is_new(self, tmp_path: Path) -> None:
         now, gone = changes(tmp_path, (blocks("{cidr: 198.51.100.0/24}"),), (blocks("{cidr: 198.51.100.0/23}"),))
-        assert (now, gone) == ([f"{self.TAKEN} not to lie in ipBlock 198.51.100.0/23"], [])
+        assert (now, gone) == ([f"{self.ASSUMED} not to lie in ipBlock 198.51.100.0/23"], [])
 
     def test_an_exception_of_a_whole_family_is_what_is_assumed(self, tmp_path: Path) -> None:
         """The block without it is not: 10.0.0.0/8 stands for other addresses than all but 10.0.0.0/8."""
         whole, part = blocks("{cidr: 0.0.0.0/0}"), blocks("{cidr: 0.0.0.0/0, except: [10.0.0.0/8]}")
-        said = f"{self.TAKEN} to lie in ipBlock 0.0.0.0/0 except 10.0.0.0/8"
+        said = f"{self.ASSUMED} to lie in ipBlock 0.0.0.0/0 except 10.0.0.0/8"
         assert changes(tmp_path, (whole,), (part,)) == ([said], [])
         assert changes(tmp_path, (part,), (whole,)) == ([], [said])
         assert changes(tmp_path, (blocks("{cidr: 10.0.0.0/8}"),), (part,))[0] == [said]
@@ -108,7 +108,7 @@ class TestBlocks:
     def test_another_family_says_nothing_of_a_block(self, tmp_path: Path) -> None:
         both = blocks("{cidr: 0.0.0.0/0}", "{cidr: '::/0'}").replace("name: web", "name: both").replace("web", "db")
         now, _ = changes(tmp_path, (both,), (both, blocks("{cidr: 198.51.100.0/24}")))
-        assert now == [f"{self.TAKEN} not to lie in ipBlock 198.51.100.0/24"]
+        assert now == [f"{self.ASSUMED} not to lie in ipBlock 198.51.100.0/24"]
 
 
 class TestLabels:
@@ -116,7 +116,7 @@ class TestLabels:
 
     def test_only_values_that_are_new_are_named(self, tmp_path: Path) -> None:
         one, two = (REPLICAS % "db-0",), (REPLICAS % "db-0, db-1",)
-        said = f"{self.START}it is taken not to be db-1"
+        said = f"{self.START}it is assumed not to be db-1"
         assert changes(tmp_path, one, two) == ([said], [])
         assert changes(tmp_path, two, one) == ([], [said])
 

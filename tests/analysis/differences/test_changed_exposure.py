@@ -1,4 +1,4 @@
-"""What a change opens and closes for pods that do not exist yet: against the exposure of each cluster by itself."""
+"""The connections that a change opens and closes for pods to come, against the exposure of each cluster."""
 
 from itertools import product
 from pathlib import Path
@@ -120,7 +120,7 @@ _NAMES: tuple[_PortNames, ...] = ((), (("http", "TCP"),))
 def said(
     rows: list[ChangedExposure], pod: PossiblePod, direction: Direction, kind: ConnectionChange, names: _PortNames
 ) -> Traffic:
-    """What the rows say of a possible pod, of ports with these names; it is in one of them at most."""
+    """The rows of a possible pod for ports with these names; it is in at most one of them."""
     found = [
         row.traffic.to_port(names)
         for row in rows

@@ -1,4 +1,4 @@
-"""What a migration from one network plugin to another changes, and what a plugin changes for given policies."""
+"""The changes by a migration from one network plugin to another, and by a plugin for given policies."""
 
 import pytest
 from hypothesis import given, settings
@@ -72,8 +72,8 @@ def test_plugins_that_enforce_alike_differ_in_nothing() -> None:
 
 def test_what_is_not_certain_of_either_plugin_is_assumed() -> None:
     found = cluster(OBJECTS).as_enforced_by("calico").diff(cluster(OBJECTS).as_enforced_by("cilium@1.20"))
-    assert "Cilium is taken to be configured without policy-cidr-match-mode=pods" in found.assumptions
-    assert "Cilium is taken to be configured without enable-sctp=true" in found.assumptions
+    assert "Cilium is assumed to be configured without policy-cidr-match-mode=pods" in found.assumptions
+    assert "Cilium is assumed to be configured without enable-sctp=true" in found.assumptions
 
 
 def test_each_trait_that_changes_something_is_listed_apart_with_its_rules() -> None:
@@ -136,6 +136,6 @@ def test_a_rule_that_names_the_other_port_of_a_service_is_listed(number: int, ch
         (Reference("x", "Service", "db"),),
     )
     for plugin, verdict in (("calico", change == "closed"), ("cilium", change == "closed"), ("eks", True)):
-        # The pod is bare, so the VPC CNI lets it do anything: the trait is listed apart from the others.
+        # The pod is bare, so the VPC CNI allows it everything: this trait is listed separately.
         answered = cluster([*OBJECTS[:3], service, policy("x/q", {"matchLabels": {"app": "web"}}, egress=[rule])])
         assert bool(answered.as_enforced_by(plugin).can("x/web", "x/svc/db", port=80)) is verdict

@@ -1,4 +1,6 @@
-"""Services that lead elsewhere, and for whom that opens or closes them: as single questions about each side say."""
+"""Services that lead to other pods, and the workloads for which that opens or closes them, against single questions
+about each side.
+"""
 
 from pathlib import Path
 

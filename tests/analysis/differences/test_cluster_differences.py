@@ -1,4 +1,4 @@
-"""What a change does, one kind of change at a time, and what its cause is."""
+"""The effects of a change and their causes, one kind of change at a time."""
 
 from pathlib import Path
 
@@ -174,5 +174,5 @@ def test_what_is_assumed_of_more_workloads_than_before_is_said_of_these(tmp_path
     closed = DB.replace("name: db,", "name: probe,").replace("prod", "tools").replace("app: db", "app: probe")
     closed = closed.partition("  policyTypes")[0] + "  policyTypes: [Ingress, Egress]\n"
     found = compared(tmp_path, (WORKLOADS, BLOCKS, closed), (WORKLOADS, BLOCKS))
-    taken = "is not known: it is taken not to lie in ipBlock 198.51.100.0/24"
-    assert (found.unknown, found.known) == ((f"the address of tools/Deployment/probe {taken}",), ())
+    assumed = "is not known: it is assumed not to lie in ipBlock 198.51.100.0/24"
+    assert (found.unknown, found.known) == ((f"the address of tools/Deployment/probe {assumed}",), ())

@@ -1,4 +1,4 @@
-"""What changes between two random clusters, against the lists of all that each of them allows."""
+"""The differences between two random clusters, against the lists of all connections of each."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def cluster(objects: Sequence[Object], shared: SharedInput | None = None) -> Clu
 
 
 def allowed(of: Cluster) -> dict[tuple[Any, Any], Traffic]:
-    """All that passes between workloads, and between pods."""
+    """All allowed traffic between workloads, and between pods."""
     lists = (list_connections(of.state, ALL_CONNECTIONS, by) for by in ("workload", "pod"))
     return {(one.source, one.destination): one.traffic for listed in lists for one in listed}
 
@@ -60,7 +60,7 @@ def expanded(ends: Ends) -> Sequence[Reference]:
 def listed_pairs(
     before: Cluster, after: Cluster, units: Sequence[Matched]
 ) -> dict[tuple[Reference, Reference], BeforeAfter]:
-    """The pairs between which something else passes, by the lists of both clusters."""
+    """The pairs whose allowed traffic differs between the lists of both clusters."""
     old, new = allowed(before), allowed(after)
     found = {}
     for one, other in product(units, units):
@@ -123,7 +123,7 @@ _Outside = dict[tuple[Reference, bool, Traffic, Traffic], Addresses]
 
 
 def listed_outside(before: Cluster, after: Cluster, units: Sequence[Matched]) -> _Outside:
-    """The addresses with which each workload may exchange something else, by the lists of both clusters."""
+    """The addresses with which the allowed traffic of each workload differs between the lists of both clusters."""
     cells: defaultdict[tuple[Reference, bool], tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
     for place, one in enumerate((before, after)):
         for (source, destination), traffic in allowed(one).items():
@@ -205,7 +205,7 @@ def test_every_row_agrees_with_single_questions_about_both_clusters(objects: tup
         for source, destination in product(expanded(row.sources)[:2], expanded(row.destinations)[:2]):
             if source == destination and not units[source].is_several:
                 continue
-            # Which pods of a group share a node is not asked of a list, and a pod always reaches those of its node.
+            # A list does not tell which pods of a group share a node, and a node always reaches its pods.
             if any(group.pod is None for end in (source, destination) for group in _groups(units[end])):
                 continue
             former, others = (str(units[end].before.reference) for end in (source, destination))
@@ -279,5 +279,5 @@ def test_changed_policies_are_found_in_one_state_as_in_two(objects: tuple[list[O
     def told(found: ClusterDifference) -> Any:
         return difference_json(msgspec.structs.replace(found, assumptions=()), *SIDES)
 
-    # Of assumptions that are made before and after, only those are named that have to do with the changed policies.
+    # Of assumptions on both sides, only those that concern the changed policies are named.
     assert told(quick) == told(whole)

@@ -1,4 +1,4 @@
-"""What a change does to pods of which more is known than their labels: addresses, nodes, ports and owners."""
+"""The effects of a change on pods with known addresses, nodes, ports and owners."""
 
 from collections.abc import Sequence
 

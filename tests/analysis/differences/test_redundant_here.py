@@ -1,4 +1,4 @@
-"""What could be removed from policies without any change for these pods, held against the naive evaluator."""
+"""The parts that can be removed from policies without any change for these pods, checked with the naive evaluator."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -33,7 +33,7 @@ def found_in(*objects: Object) -> RedundancyHere:
 
 
 def listed(*objects: Object) -> dict[str, str]:
-    """What is redundant, and what covers it, or why it has no effect."""
+    """The redundant parts with the parts that cover them, or the reason why they have no effect."""
     return {str(one.part): ", ".join(map(str, one.covers)) or one.reason.split(":")[0] for one in found_in(*objects)}
 
 
@@ -184,7 +184,7 @@ def test_the_addresses_of_domain_names_may_need_a_part() -> None:
     deny = {"action": "Deny", "to": [{"networks": ["192.0.2.0/24"]}]}
     first, second = admin("a"), admin("b", priority=2)
     first["spec"]["egress"], second["spec"]["egress"] = [deny], [names, deny]
-    # Without names, both rules that deny do the same. With them, what the name resolves to may be among what is denied.
+    # Without names, both rules that deny do the same. With them, an address of the name may be among those denied.
     assert listed(*PODS, first, second) == {}
 
 
@@ -252,7 +252,7 @@ def test_all_that_may_go_together_changes_nothing(objects: list[Object]) -> None
 @settings(max_examples=examples(50))
 @given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]))
 def test_covers_decide_all_that_a_part_decides(objects: list[Object]) -> None:
-    """With a rule for its pods alone, they may do no more than with the rules that cover it alone."""
+    """The rule alone allows its pods no more than the rules that cover it alone."""
     others = [one for one in objects if not one["kind"].endswith("NetworkPolicy")]
     written = {(one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in policies_of(objects)}
     for one in found_in(*objects):

@@ -1,4 +1,4 @@
-"""Snapshots: what differs from one, against what differs between the two clusters."""
+"""Snapshots: the differences from one, against the differences between the two clusters."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What follows from the rows of a difference: which workloads lose DNS."""
+"""A conclusion from the rows of a difference: the workloads that lose DNS."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ spec:
 
 
 def lost(folder: Path, server: str, rule: str) -> list[str]:
-    """Who loses DNS because of a policy about egress with one rule."""
+    """The workloads that lose DNS because of an egress policy with one rule."""
     found = compared(folder, (WORKLOADS, server), (WORKLOADS, server, EGRESS % rule))
     return [f"{', '.join(map(str, one.workloads))}: {', '.join(map(str, one.servers))}" for one in found.lost_dns]
 

@@ -1,4 +1,4 @@
-"""Where administrators' policies decide: what those who own a namespace can change, and what they cannot."""
+"""Edits when administrators' policies decide: the changes that owners of a namespace can and cannot make."""
 
 import json
 from typing import Any
@@ -135,7 +135,7 @@ class TestADenyOfTheBaselineTier:
         ) in explanation(verdict, verdict.proposal)
 
     def test_an_edit_that_isolates_a_pod_says_what_it_takes_from_the_tier(self) -> None:
-        """What the Baseline tier denies to others, the new policy has to deny itself: it may open some of it."""
+        """The new policy has to repeat what the Baseline tier denies to others; it may open a part of that."""
         of_api = {"action": "Deny", "from": [{"pods": {"podSelector": labelled(app="api"), "namespaceSelector": {}}}]}
         verdict = ask(cluster_policy(tier="Baseline", ingress=[of_api]), source="203.0.113.7")
         (edit,) = verdict.edits
@@ -179,7 +179,7 @@ def test_a_pass_is_not_the_reason() -> None:
 
 
 def test_rules_of_network_policies_are_not_the_administrators() -> None:
-    """Nor is a rule of theirs one that decides, if an earlier one of the tier has decided."""
+    """A rule of theirs does not decide either if an earlier rule of the tier has decided."""
     (reason,) = ask(policy("x/p", ingress=[admits(namespaces({}))])).reasons
     assert list(administrator_rules(reason.ingress, None, Action.ALLOW)) == []
     (reason,) = ask(admin({"action": "Accept", "from": [EVERYBODY]}, DENY)).reasons

@@ -1,4 +1,4 @@
-"""The edit that would reverse an answer and changes the least for others: it does, it is valid, it is as shown."""
+"""The edit that reverses an answer and changes the least for others: it works, is valid, and matches its text."""
 
 import json
 import re
@@ -64,14 +64,14 @@ def edits(source: str, destination: str, number: int | None, *policies: Object) 
 
 
 def after(edit: Edit) -> NetworkPolicy:
-    """The policy after an edit, which is no administrator's."""
+    """The policy after an edit of a NetworkPolicy."""
     assert isinstance(edit.after, NetworkPolicy)
     assert not edit.by_administrator
     return edit.after
 
 
 def text(found: Iterable[Edit]) -> list[str]:
-    """What is shown of edits, the actions and the lines below them."""
+    """The text of edits: the actions and the lines below them."""
     return [line for edit in found for line in (edit.action, *(f"  {line}" for line in edit.lines))]
 
 
@@ -180,7 +180,7 @@ class TestToAllow:
         ]
 
     def test_a_policy_for_many_pods_is_left_alone(self) -> None:
-        """A peer or a rule more in it would be for all of them, so a policy of its own is added."""
+        """Another peer or rule in it would apply to all of them, so a separate policy is added."""
         dns = policy("prod/allow-dns", {}, egress=[{"ports": [port(53, "UDP")]}])
         (edit,) = edits("prod/web", "prod/db", 3306, dns)
         assert edit.action == "add a policy that allows this egress of prod/web"
@@ -213,7 +213,7 @@ class TestToAllow:
         assert text(everything) == ["in prod/p, remove egress[0].to[0].ipBlock.except[0]"]
 
     def test_the_protocol_of_a_port_name_is_corrected(self) -> None:
-        """... although a rule of its own would open nothing for other pods: it is what the rule says."""
+        """... although a separate rule would open nothing for other pods: this is what the rule means."""
         dns = pod("prod/dns", {"app": "dns"}, ports=[container_port("dns", 53, "UDP")])
         tcp = policy("prod/p", labelled(app="dns"), ingress=[admits(pods({}), ports=[port("dns")])])
         verdict = cluster_of([*WORLD, dns, tcp]).can("prod/web", "prod/dns", port=53, protocol="UDP")
@@ -473,7 +473,7 @@ def test_looking_for_edits_changes_nothing(
 
 
 def as_shown(edit: Edit, cluster: Cluster) -> NetworkPolicy:
-    """The policy that somebody gets who follows the edit by hand, and lets kubectl read it."""
+    """The policy that results if somebody makes the edit by hand and kubectl reads the file."""
     if edit.action.startswith("add a policy"):
         return read("\n".join(edit.lines))
     written = re.fullmatch(r"in ([^/]+)/([^,]+), (add to|remove|replace) (.+?)(?: by)?", edit.action)
@@ -495,7 +495,7 @@ def as_shown(edit: Edit, cluster: Cluster) -> NetworkPolicy:
 
 
 def parent(whole: Any, path: str) -> tuple[Any, str | int]:
-    """What holds the field or list entry at a path below `spec`, and its key there."""
+    """The parent of the field or list entry at a path below `spec`, and its key there."""
     *before, last = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", path)]
     holder = whole["spec"]
     for step in before:
@@ -529,7 +529,7 @@ def test_an_edit_that_leaves_the_connection_allowed_is_not_proposed() -> None:
 
 @pytest.mark.parametrize("small", ["in", "out"])
 def test_of_two_edits_that_change_equally_little_the_smaller_one_is_proposed(small: str) -> None:
-    """Each policy allows only this connection; one of them by one rule, the other by two that are the same."""
+    """Each policy allows only this connection; one of them by one rule, the other by two equal rules."""
     rules = {"in": admits(pods(labelled(app="api")), ports=[port(80)]), "out": sends(pods(DB), ports=[port(80)])}
     written = {side: [rule] if side == small else [rule, rule] for side, rule in rules.items()}
     ingress = policy("prod/in", DB, ingress=written["in"])

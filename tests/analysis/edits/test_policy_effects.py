@@ -1,4 +1,4 @@
-"""What a change of policies opens and closes besides what is in question: exactly the difference that it makes."""
+"""The side effects of a change of policies: exactly the other connections that it opens and closes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

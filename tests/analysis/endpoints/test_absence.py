@@ -1,4 +1,4 @@
-"""Pods that exist and take no part are named where a question finds no other, never denied."""
+"""If a question finds only pods that take no part, the error names them and does not say that they do not exist."""
 
 import json
 from pathlib import Path

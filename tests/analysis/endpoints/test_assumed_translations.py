@@ -1,4 +1,4 @@
-"""What an answer assumes because an address or a port is rewritten: nothing, unless it could be another answer."""
+"""The assumptions of an answer about rewritten addresses and ports: none, unless the answer depends on them."""
 
 import pytest
 from tests.analysis.endpoints.test_services import slice_of
@@ -23,7 +23,7 @@ class TestTheOrderOfRewritingAndPolicies:
         for destination in ("10.96.0.1", "x/svc/web"):
             found = assumptions("x/client", destination, 80, balanced(clusterIP="10.96.0.1"), to_address)
             assert len(found) == 1
-            assert "is rewritten to x/web: the egress policies of x/client are taken to apply" in found[0]
+            assert "is rewritten to x/web: the egress policies of x/client are assumed to apply" in found[0]
 
     def test_a_rule_that_selects_the_pods_behind_a_service_certainly_counts(self) -> None:
         assert assumptions("x/client", "10.96.0.1", 80, balanced(clusterIP="10.96.0.1"), TO_PODS) == ()
@@ -55,7 +55,7 @@ class TestTheSourceAfterRewriting:
     @pytest.mark.parametrize("client", ["203.0.113.7", "198.18.0.1"])
     @pytest.mark.parametrize("destination", ["x/svc/web", "198.51.100.7"])
     def test_a_nodes_address_may_replace_that_of_a_client_outside(self, client: str, destination: str) -> None:
-        """So what policies allow may be denied, and what they deny may come from the node of the pod."""
+        """So allowed traffic may be denied, and denied traffic may come from the node of the pod."""
         (found,) = assumptions(client, destination, 80, balanced({"ip": "198.51.100.7"}), FROM_OFFICE)
         assert found.endswith(self.REPLACED)
 
@@ -88,7 +88,7 @@ class TestAPodThatReachesItselfThroughItsService:
     WRITTEN = balanced(clusterIP="10.96.0.1")
 
     @pytest.mark.parametrize("destination", ["x/svc/web", "10.96.0.1"])
-    def test_is_taken_to_be_allowed(self, destination: str) -> None:
+    def test_is_assumed_to_be_allowed(self, destination: str) -> None:
         cluster = cluster_of([WEB, self.WRITTEN, CLOSED])
         verdict = cluster.can("x/web", destination, port=80)
         assert verdict.all

@@ -1,4 +1,4 @@
-"""What a question asks of each pod or address of a destination: ports by number, range and name, through Services."""
+"""The targets of a question at the ends of a destination: ports by number, range and name, through Services."""
 
 import pytest
 from tests.analysis.endpoints.test_endpoints import service

@@ -1,4 +1,4 @@
-"""The grammar of endpoints: what a text says, and the message for each text that says nothing."""
+"""The grammar of endpoints: the meaning of a text, and the message for each text that is invalid."""
 
 import pytest
 
@@ -154,7 +154,7 @@ def test_addresses() -> None:
         ("10.0.0.0/8:80", "10.0.0.0/8:80: a port is not part of an endpoint: use 10.0.0.0/8 with -p 80"),
         ("[2001:db8::1]", "[2001:db8::1]: addresses are written without brackets: use 2001:db8::1"),
         ("[2001:db8::1]:80", "[2001:db8::1]:80: a port is not part of an endpoint: use 2001:db8::1 with -p 80"),
-        ("fe80::1%eth0", "fe80::1%eth0: policies do not know zones: use fe80::1"),
+        ("fe80::1%eth0", "fe80::1%eth0: policies cannot match address zones: use fe80::1"),
         ("2001:db8::zz", "2001:db8::zz is not a valid IP address"),
         (
             "300.1.1.1/24",
@@ -165,12 +165,12 @@ def test_addresses() -> None:
         ("10.0.0.0/33", "10.0.0.0/33 is not a valid CIDR: the prefix length must be 0 to 32, for IPv6 0 to 128"),
         (
             "example.com/path",
-            "example.com/path: example.com looks like a host name, which policies do not know: "
+            "example.com/path: example.com looks like a host name, which policies cannot match: "
             "use an address that it resolves to",
         ),
         (
             "https://example.com/",
-            "https://example.com/ is a URL: policies know addresses, not host names: "
+            "https://example.com/ is a URL: policies match addresses, not host names: "
             "use an address that it resolves to, or a pod or Service",
         ),
         ("https://10.0.0.1/", "https://10.0.0.1/ is a URL: use 10.0.0.1 with -p 443"),
@@ -226,7 +226,7 @@ def test_a_label_that_no_pod_can_have_is_an_error() -> None:
         ),
         (
             "example.com",
-            "example.com looks like a host name, which policies do not know: use an address that it resolves to",
+            "example.com looks like a host name, which policies cannot match: use an address that it resolves to",
         ),
         ("db.prod.svc", "db.prod.svc is the DNS name of a Service: use prod/svc/db"),
         ("db.prod.svc.cluster.local", "db.prod.svc.cluster.local is the DNS name of a Service: use prod/svc/db"),

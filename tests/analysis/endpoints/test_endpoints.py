@@ -1,4 +1,4 @@
-"""What a question can name, and what it names: every form, and every way to name nothing."""
+"""Endpoints of a question: every form, the pods and addresses that it names, and every way to name nothing."""
 
 import pytest
 from tests.engine.population.test_workloads import made, owned_pod
@@ -174,7 +174,7 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
             "nowhere/app=web",
             "there is no pod in namespace nowhere; for a pod that does not exist yet, use pod:nowhere/",
         ),
-        ("example.com", "example.com looks like a host name, which policies do not know"),
+        ("example.com", "example.com looks like a host name, which policies cannot match"),
         ("300.1.1.1", "300.1.1.1 is not a valid IP address"),
     ],
 )
@@ -194,7 +194,7 @@ def test_ipv4_addresses_written_as_ipv6_are_ipv4(written: str, meant: str) -> No
 
 
 class TestLoopback:
-    """127.0.0.0/8 and ::1 are the pod itself, whose own traffic no policy sees."""
+    """127.0.0.0/8 and ::1 are the pod itself, to whose own traffic no policy applies."""
 
     CLOSED = (pod("x/a"), policy("x/closed", ingress=[], egress=[]))
 

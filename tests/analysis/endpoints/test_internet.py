@@ -1,4 +1,4 @@
-"""The internet: what is left of all addresses without private ranges and those of the cluster."""
+"""The internet: all addresses without private ranges and those of the cluster."""
 
 from ipaddress import ip_address, ip_network
 

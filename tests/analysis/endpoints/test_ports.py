@@ -1,4 +1,4 @@
-"""How ports are written, on the command line and in a program, and what they stand for at a pod."""
+"""The forms of ports, on the command line and in a program, and their meaning at a pod."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ class TestText:
         [
             ("", "'' is not a valid port: use 3306, 53/UDP, 8000-8080, the name of a port, or all"),
             ("-1", "'-1' is not a valid port: use 3306, 53/UDP, 8000-8080, the name of a port, or all"),
-            ("80,443", "'80,443' is not a valid port: give each by itself: -p 80 -p 443"),
+            ("80,443", "'80,443' is not a valid port: give each port separately: -p 80 -p 443"),
             ("tcp/80", "'tcp/80' is not a valid port: use 80/TCP"),
             ("UDP:53", "'UDP:53' is not a valid port: use 53/UDP"),
             ("٨٠", "'٨٠' is not a valid port: use 3306, 53/UDP, 8000-8080, the name of a port, or all"),

@@ -1,4 +1,4 @@
-"""To which pods and addresses a Service leads, and on which of their ports."""
+"""The pods and addresses to which a Service leads, and the ports."""
 
 from typing import Final
 

@@ -21,7 +21,7 @@ SERVER = Reference("dns", "Pod", "server")
 
 
 def unfolded(arrows: Arrows, found: FoldedList) -> dict[tuple[object, object], Traffic]:
-    """What passes between classes, and between these and addresses, from marks and arrows alone.
+    """The allowed traffic between classes, and between these and addresses, from marks and arrows alone.
 
     Fails if anything is there twice.
     """

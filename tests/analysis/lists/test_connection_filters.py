@@ -1,4 +1,4 @@
-"""Which connections a list is about: the list of all connections, cut down by hand, is the judge."""
+"""Filters of lists, against the list of all connections, filtered by hand."""
 
 from ipaddress import ip_network
 
@@ -92,7 +92,7 @@ def test_a_part_of_the_cluster_is_about_either_end() -> None:
         ({"selector": "a b"}, "-l a b: "),
         ({"by": "node"}, "'node' is not a way to list connections: use namespace, workload or pod"),
         ({"port": "metrics"}, "has no port called metrics"),
-        ({"sources": ["pod:x/app=new"]}, "pod:x/app=new does not exist, and lists are about pods that do"),
+        ({"sources": ["pod:x/app=new"]}, "pod:x/app=new does not exist, and lists contain existing pods only"),
     ],
 )
 def test_what_names_nothing_is_an_error(wanted: dict[str, object], message: str) -> None:

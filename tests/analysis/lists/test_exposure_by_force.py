@@ -1,7 +1,7 @@
 """Exposure against brute force: every possible pod of a small universe, judged one by one by the naive evaluator.
 
-A pod inside the selectors of a row may do exactly what the row says, one outside of all rows may do nothing, and no pod
-is inside two rows.
+A pod that the selectors of a row match may do exactly what the row says, a pod outside all rows nothing, and no pod is
+in two rows.
 """
 
 from collections.abc import Iterable
@@ -104,7 +104,7 @@ def test_policies_of_the_same_priority_that_agree_are_not_named() -> None:
 
 
 def test_those_that_select_only_pods_to_come_are_named_too() -> None:
-    """Their order decides what the pod that is there could reach."""
+    """Their order decides what the existing pod could reach."""
 
     def decides(name: str, action: str) -> Object:
         subject = {"pods": {"namespaceSelector": {}, "podSelector": labelled(app="other")}}

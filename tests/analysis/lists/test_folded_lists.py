@@ -41,7 +41,7 @@ def swapped(found: list[Connection], one: Reference, other: Reference) -> set[tu
 
 
 def is_equal(found: list[Connection], one: Reference, other: Reference) -> bool:
-    """The definition. A single pod has no connections with itself, so what those of a workload are does not matter."""
+    """The definition. A single pod has no connections with itself, so those of a workload with itself do not matter."""
     same = swapped(found, one, one)
     inner = {each.traffic for each in found if each.source in (one, other) and each.destination in (one, other)}
     pairs = [(one, other), (other, one), *((each, each) for each in (one, other) if each in SETS)]

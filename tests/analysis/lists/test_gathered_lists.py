@@ -1,4 +1,4 @@
-"""Lists with classes put together: what they say of a group is true of any two of its members, or of some of them."""
+"""Lists with united classes: a statement about a group is true of any two of its members, or of some of them."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -67,7 +67,7 @@ def test_what_passes_between_rests_and_addresses_is_what_passes_for_any_of_their
 
 
 def sizes(parts: Sequence[tuple[object, Traffic]]) -> dict[Traffic, Addresses]:
-    """With which addresses some traffic is exchanged."""
+    """The addresses with which some traffic is allowed."""
     found: dict[Traffic, Addresses] = {}
     for traffic in (ALL_TRAFFIC, Traffic.of("TCP", ((80, 80),))):
         some = [end for end, passing in parts if isinstance(end, Addresses) and not traffic - passing]

@@ -1,4 +1,4 @@
-"""What a list of connections assumes: that of the connections in it, in words with the pods, and without them."""
+"""The assumptions of a list of connections: those of the connections in it, worded with the pods and without them."""
 
 from tests.engine.population.test_workloads import made
 from tests.semantics.judges import cluster_of
@@ -24,8 +24,8 @@ class TestAssumptionsAboutPeers:
     """They are those of the connections in the list."""
 
     OBJECTS = (pod("x/a"), pod("y/b"), pod("z/c"), policy("x/p", ingress=[admits(block("10.0.0.0/8"))]))
-    TWO = "the addresses of 2 pods, such as y/b, are not known: they are taken not to lie in ipBlock 10.0.0.0/8"
-    ONE = "the address of y/b is not known: it is taken not to lie in ipBlock 10.0.0.0/8"
+    TWO = "the addresses of 2 pods, such as y/b, are not known: they are assumed not to lie in ipBlock 10.0.0.0/8"
+    ONE = "the address of y/b is not known: it is assumed not to lie in ipBlock 10.0.0.0/8"
 
     def test_a_namespace_limits_one_end_of_the_connections(self) -> None:
         state = cluster_of(self.OBJECTS).state
@@ -55,16 +55,16 @@ def test_in_general_neither_pods_nor_files_are_named() -> None:
     blocks = policy("x/q", ingress=[admits(block("10.0.0.0/8"))])
     of_hosts = policy("y/h", ingress=[])
     objects = [made(SET), pod("y/b"), host, unread, *policies, blocks, of_hosts]
-    label = "the label statefulset.kubernetes.io/pod-name of some pods is not known: it is taken not to be"
+    label = "the label statefulset.kubernetes.io/pod-name of some pods is not known: it is assumed not to be"
     found = list_assumptions(cluster_of(objects).state).in_general()
     assert found == {
         f"{label} db-0",
         f"{label} db-1",
         "CiliumNetworkPolicy.cilium.io x/guard is not read: it may change the ingress of the pods that it selects",
-        "the addresses of some pods are not known: they are taken not to lie in ipBlock 10.0.0.0/8",
-        "some pods may run on the node of an isolated pod: taken not to, where a node is not known; a node always "
+        "the addresses of some pods are not known: they are assumed not to lie in ipBlock 10.0.0.0/8",
+        "some pods may run on the node of an isolated pod: assumed not to, if a node is not known; a node always "
         "reaches the pods that run on it",
-        "some pods use their nodes' network: y/h is taken not to apply to them",
+        "some pods use their nodes' network: y/h is assumed not to apply to them",
     }
     more = [pod("y/another"), pod("x/another")]
     assert list_assumptions(cluster_of([*more, *objects]).state).in_general() == found

@@ -26,7 +26,7 @@ def names(found: Iterable[object]) -> list[str]:
 
 
 def lines(found: Reach) -> dict[str, str]:
-    """What passes, by the other end."""
+    """The allowed traffic, by the other end."""
     return {str(row.end): row.traffic_text for row in found.rows}
 
 
@@ -204,7 +204,7 @@ def test_a_pod_that_does_not_exist_yet_reaches_and_is_reached() -> None:
 
 def test_a_list_has_the_assumptions_of_all_its_answers() -> None:
     cluster = cluster_of([*WORLD, policy("x/p", labelled(app="web"), ingress=[admits(block("10.0.0.0/8"))])])
-    assert "the address of x/client is not known: it is taken not to lie in ipBlock 10.0.0.0/8" in (
+    assert "the address of x/client is not known: it is assumed not to lie in ipBlock 10.0.0.0/8" in (
         cluster.sources("x/new", 80).assumptions
     )
 
@@ -239,7 +239,7 @@ def test_rows_agree_with_the_list_of_connections(world: list[Object]) -> None:
 
 
 def rows(found: Reach) -> list[tuple[Reference | Addresses, Traffic]]:
-    """What passes for all pods of the endpoint."""
+    """The traffic that is allowed for all pods of the endpoint."""
     return [(row.end, row.traffic) for row in found.rows if row.traffic]
 
 
@@ -283,7 +283,7 @@ def test_rows_of_several_pods_agree_with_the_answer_about_all(world: list[Object
 
 
 class TestAddressesOfPods:
-    """An address is that address: its family is asked about, and not the other one of its pod."""
+    """A question about an address is about its family only, and not about the other family of its pod."""
 
     DUAL = (
         pod("x/a", {"app": "a"}, addresses=["10.0.0.1", "fd00::1"]),

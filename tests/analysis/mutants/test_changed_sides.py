@@ -1,4 +1,4 @@
-"""What a mutant changes: no answer changes about which it is not said that it may."""
+"""The sides that a mutant may change: no other answer changes."""
 
 from itertools import product
 from typing import NamedTuple
@@ -22,14 +22,14 @@ _MOST_MUTANTS = 6
 
 
 class Said(NamedTuple):
-    """What is said of a pair: what passes, and which policies decide."""
+    """The answer about a pair: the allowed traffic, and the policies that decide."""
 
     traffic: object
     policies: object
 
 
 def answers(state: State) -> dict[tuple[End, End], Said]:
-    """What passes between all pods and addresses, and which policies decide."""
+    """The allowed traffic between all pods and addresses, and the policies that decide."""
     ends: list[End] = [*state.members(), ALL_ADDRESSES]
     pairs = [pair for pair in product(ends, ends) if any(isinstance(end, Member) for end in pair)]
     return {pair: Said(_traffic(state, *pair), _policies(explain(state, *pair, ALL_TRAFFIC))) for pair in pairs}
@@ -41,7 +41,7 @@ def _traffic(state: State, source: End, destination: End) -> object:
 
 
 def _policies(reason: PairReason) -> object:
-    """The policies that are asked on each side, and whether one of their rules allows anything."""
+    """The policies that are evaluated on each side, and whether one of their rules allows anything."""
     return [
         [(str(one.policy), any(rule.allows_any(reason.asked) for rule in one.rules)) for one in side.policies]
         for side in (reason.egress, reason.ingress)

@@ -1,4 +1,4 @@
-"""The mutants of policies: which there are, where they are, and that each is a policy that a server would take."""
+"""The mutants of policies: their kinds and places; an API server would accept each of them."""
 
 from pathlib import Path
 from textwrap import dedent

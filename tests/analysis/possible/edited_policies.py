@@ -1,4 +1,4 @@
-"""Policies without some of their parts, by removing the fields of these parts from what is written."""
+"""Policies without some of their parts, by removing the fields of these parts from their dicts."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ def strip(written: Any) -> Any:
 
 
 def with_types(policy: Object) -> Object:
-    """The policy with its directions written: then a removal does not change them."""
+    """The policy with explicit policyTypes, so that a removal does not change its directions."""
     spec = policy["spec"]
     if policy["kind"] != "NetworkPolicy" or spec.get("policyTypes"):
         return policy

@@ -117,7 +117,7 @@ from ringfence.sets.addresses import address_text
             id="two pods of one namespace have the same namespace labels",
         ),
         pytest.param(
-            # Nobody can see what db may send to web: web lets nothing in.
+            # It makes no difference what db may send to web: web allows no ingress.
             [web(), policy("prod/db", labelled(app="db"), egress=[{"to": [pods(labelled(app="web"))]}])],
             [web(), policy("prod/db", labelled(app="db"), egress=[])],
             id="what the other side always denies",
@@ -315,7 +315,7 @@ def test_a_question_that_would_take_too_long_is_undecided_and_says_where() -> No
 
 
 def test_a_difference_that_was_found_before_the_budget_ended_counts() -> None:
-    """To look for a smaller counterexample may take too long; that there is one is known by then."""
+    """The search for a smaller counterexample may take too long; a first one is known by then."""
     peers = [pods(labelled(app=f"a{number}", tier=f"t{number}")) for number in range(200)]
     steps = 0
     outcomes = []

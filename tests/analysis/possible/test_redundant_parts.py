@@ -1,4 +1,4 @@
-"""What could be removed from policies, held against comparisons of the edited policies."""
+"""The parts that can be removed from policies, checked by comparisons of the edited policies."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def found_in(*policies: Object, **options: Any) -> Redundancy:
 
 
 def listed(*policies: Object) -> dict[str, list[str]]:
-    """What is redundant, and what covers it."""
+    """The redundant parts, and the parts that cover them."""
     return {str(one.part): sorted(map(str, one.covers)) or [one.reason.split(":")[0]] for one in found_in(*policies)}
 
 
@@ -171,7 +171,7 @@ def test_all_that_may_go_together_changes_nothing(policies: list[Object]) -> Non
 def test_of_a_rule_with_many_entries_the_rest_is_undecided_once_the_budget_has_ended(
     peer: Callable[[int], Object],
 ) -> None:
-    """For each entry, the rest of its rule is compiled anew: all entries of a large rule would take their square."""
+    """The rest of the rule is compiled for each entry: for all entries of a large rule, the time would be quadratic."""
     found = found_in(web(rule(*map(peer, range(60)))), budget=Budget(12_000))
     assert not found.parts
     assert 0 < len(found.undecided) < 60

@@ -69,7 +69,7 @@ class TestSeveralPods:
 
 
 class TestThreeResults:
-    """An answer that is not `all` does not say that nothing passes: `none` does."""
+    """An answer that is not `all` does not mean that nothing is allowed: `none` does."""
 
     def test_of_several_pods_all_some_or_none_are_allowed(self) -> None:
         closed = policy("x/p", labelled(app="web"), ingress=[])
@@ -221,7 +221,7 @@ def test_assumptions_of_all_pairs_are_listed_once() -> None:
         "client", "app=web", 80, "TCP", policy("x/p", labelled(app="web"), ingress=[admits(block("10.0.0.0/8"))])
     )
     assert verdict.assumptions == (
-        "the address of x/client is not known: it is taken not to lie in ipBlock 10.0.0.0/8",
+        "the address of x/client is not known: it is assumed not to lie in ipBlock 10.0.0.0/8",
     )
 
 

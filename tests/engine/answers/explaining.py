@@ -1,4 +1,4 @@
-"""A small world whose policies have places, and the question why about it."""
+"""A small world whose policies have places, and explanations of answers about it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -59,4 +59,4 @@ questions = st.none() | st.builds(
     st.sampled_from(strategies.PROTOCOLS),
     st.sampled_from(strategies.PORT_NUMBERS),
 )
-"""What is asked about a pair: one port, or nothing in particular."""
+"""A question about a pair: about one port, or about all traffic."""

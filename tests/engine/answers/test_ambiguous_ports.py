@@ -1,4 +1,4 @@
-"""Port names that several containers of a pod have: all of the ports are taken to be meant, and the answer says so."""
+"""Port names that several containers of a pod have: all of their ports are assumed, and the answer says so."""
 
 import pytest
 from tests.engine.members import member_in, state_of
@@ -9,8 +9,8 @@ from ringfence.sets.traffic import Traffic
 
 CLIENT = pod("x/client")
 ASSUMED = (
-    "containers of x/app give the name web to TCP 8080,9090: a rule that names it is taken to mean all of these ports; "
-    "network plugins differ"
+    "containers of x/app give the name web to TCP 8080,9090: a rule that names it is assumed to mean all of these "
+    "ports; network plugins differ"
 )
 
 

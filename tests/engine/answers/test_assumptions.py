@@ -1,4 +1,4 @@
-"""Assumptions: what an answer depends on that the input does not say; only what could make it another is named."""
+"""Assumptions: facts missing from the input that an answer depends on; only those that could change it are named."""
 
 import pytest
 from tests.engine.members import member_in, state_of
@@ -50,8 +50,8 @@ def test_the_other_side_surely_denies_so_nothing_matters() -> None:
     assert assumed(admitting(admits(TEAM)), policy("y/p", egress=[])) == ()
 
 
-def test_policies_are_taken_not_to_apply_to_a_pod_that_uses_its_nodes_network() -> None:
+def test_policies_are_assumed_not_to_apply_to_a_pod_that_uses_its_nodes_network() -> None:
     host = pod("x/host", {"app": "server"}, hostNetwork=True)
     found = assumed(host, admitting(), policy("x/other", labelled(app="db"), ingress=[]), destination="x/host")
-    assert found == ("x/host uses its node's network: x/p is taken not to apply to it",)
+    assert found == ("x/host uses its node's network: x/p is assumed not to apply to it",)
     assert assumed(host, policy("x/p", labelled(app="server"), egress=[]), destination="x/host") == ()

@@ -1,4 +1,4 @@
-"""Policies that do not isolate a side, although they seem meant to: those that a side names, and those it does not."""
+"""Policies that seem meant to isolate a side and do not: which of them a side names."""
 
 import pytest
 from tests.semantics.judges import cluster_of

@@ -18,7 +18,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 def reached(state: State) -> dict[tuple[str, str], Traffic]:
-    """What the rows say of every pod and every pod that it reaches."""
+    """The traffic in the rows, for every pod and every pod that it reaches."""
     return {
         (str(source), str(destination)): passing
         for identity, row in connectivity_rows(state)
@@ -87,7 +87,7 @@ def test_an_empty_cluster_has_no_rows() -> None:
 
 
 def test_more_different_traffics_than_fit_into_a_byte() -> None:
-    """Three hundred pods, each of which lets in another port, and a few that let in what others do."""
+    """Three hundred pods that each allow another port, and a few that allow the same port as another one."""
     servers = [f"s{number}" for number in range(300)]
     state = state_of(
         [

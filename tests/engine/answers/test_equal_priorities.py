@@ -19,7 +19,7 @@ from ringfence.engine.answers import equal_priorities
 PODS = [pod("x/a"), pod("x/b")]
 NAMED = (
     "ClusterNetworkPolicy g and ClusterNetworkPolicy h have the same priority 1 in the Admin tier: which one decides is"
-    " not defined, and g is taken to come first, by its name"
+    " not defined, and g is assumed to come first, by its name"
 )
 
 
@@ -68,7 +68,7 @@ others = st.lists(
 def test_two_are_named_if_and_only_if_the_other_order_of_both_gives_another_answer(
     tier: str, policies: list[tuple[list[str], tuple[int, ...]]], others: list[Object], asked: Any
 ) -> None:
-    """The order of names is that in which they are asked: so any two come first, in either order, under other names."""
+    """Policies are evaluated in the order of their names: with other names, any two come first, in either order."""
 
     def answer(order: Sequence[int]) -> Verdict:
         names = {number: f"g{place}" for place, number in enumerate(order)}
@@ -101,7 +101,7 @@ def test_of_many_the_first_two_are_named_whose_order_decides(
 
 
 def many(count: int) -> list[Object]:
-    """Policies of which no two do the same: each accepts one port, and denies another one that the next one accepts."""
+    """Policies with different effects: each accepts one port, and denies another one that the next policy accepts."""
     return [
         {
             **accepting,
@@ -120,8 +120,8 @@ def test_many_policies_are_one_sentence() -> None:
     assert cluster.can("x/a", "x/b", port="1000-1030").assumptions == assumed, "one, too"
     assert list(assumed) == [
         "40 policies have the same priority 1 in the Admin tier: ClusterNetworkPolicy g000, ClusterNetworkPolicy g001, "
-        "ClusterNetworkPolicy g002 and 37 more: which one decides is not defined, and they are taken by their names; "
-        "ClusterNetworkPolicy g000 and ClusterNetworkPolicy g001 disagree, and others may"
+        "ClusterNetworkPolicy g002 and 37 more: which one decides is not defined, and the order of their names is "
+        "assumed; ClusterNetworkPolicy g000 and ClusterNetworkPolicy g001 disagree, and others may"
     ]
 
 

@@ -34,7 +34,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 def why_rule(rule: Object, source: str = "prod/web", asked: Traffic | None = MYSQL) -> RuleReason:
-    """Why the one ingress rule of prod/db allows, or does not."""
+    """The reason why the one ingress rule of prod/db allows or does not allow."""
     side = why(world(policy("prod/p", DB, ingress=[rule])), source, "prod/db", asked).ingress
     ((reason,),) = (one.rules for one in side.policies)
     return reason
@@ -102,7 +102,10 @@ def test_why_a_rule_allows_or_not(rule: Object, allows: bool, reason: str) -> No
 def test_without_a_question_a_rule_allows_whatever_it_carries() -> None:
     assert why_rule(admits(pods({}), ports=[port(80)]), asked=None).reason == "from[0] matches, on TCP 80"
     lost = why_rule(admits(pods({}), ports=[port("http")]), asked=None)
-    assert (lost.allows, lost.reason) == (False, f"its ports mean nothing here: it names http/TCP{NO_SUCH_PORT}")
+    assert (lost.allows, lost.reason) == (
+        False,
+        f"its ports match nothing at this destination: it names http/TCP{NO_SUCH_PORT}",
+    )
 
 
 def test_a_rule_knows_its_two_halves_and_what_its_ports_stand_for() -> None:

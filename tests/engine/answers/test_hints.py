@@ -1,4 +1,4 @@
-"""Hints: which mistakes with Services an explanation points out, and which rules are none."""
+"""Hints: the mistakes with Services that an explanation points out, and rules that are not such mistakes."""
 
 import pytest
 from tests.analysis.endpoints.test_endpoints import service

@@ -1,4 +1,4 @@
-"""Rules that select hostNetwork pods, where a question is about the address of their node."""
+"""Rules that select hostNetwork pods, in questions about the address of their node."""
 
 import pytest
 from tests.engine.answers.test_own_nodes import end_in

@@ -1,4 +1,4 @@
-"""What lists assume about the peers of rules is what the answers about single pairs assume."""
+"""Lists assume about the peers of rules exactly what the answers about single pairs assume."""
 
 import re
 from collections import defaultdict
@@ -44,7 +44,7 @@ def listed(*objects: Object, asked: str = "") -> list[str]:
 
 class TestNamespaces:
     MISSING = (
-        "no Namespace object for y is in the input: it is taken to have no label but kubernetes.io/metadata.name=y"
+        "no Namespace object for y is in the input: it is assumed to have no label but kubernetes.io/metadata.name=y"
     )
 
     def test_a_namespace_whose_labels_a_rule_reads_is_named_once(self) -> None:
@@ -70,13 +70,13 @@ class TestNamespaces:
 
 class TestAddresses:
     def test_pods_without_an_address_are_counted(self) -> None:
-        taken = "not to lie in ipBlock 10.0.0.0/8"
+        assumed = "not to lie in ipBlock 10.0.0.0/8"
         found = listed(X, A, B, policy("x/p", ingress=[admits(block("10.0.0.0/8"))]))
-        assert found == [f"the addresses of 2 pods, such as x/a, are not known: they are taken {taken}"]
+        assert found == [f"the addresses of 2 pods, such as x/a, are not known: they are assumed {assumed}"]
 
     def test_a_pod_need_not_be_told_from_itself(self) -> None:
         found = listed(X, A, B, policy("x/p", labelled(app="a"), ingress=[admits(block("10.0.0.0/8"))]))
-        assert found == ["the address of x/b is not known: it is taken not to lie in ipBlock 10.0.0.0/8"]
+        assert found == ["the address of x/b is not known: it is assumed not to lie in ipBlock 10.0.0.0/8"]
         assert listed(X, A, policy("x/p", ingress=[admits(block("10.0.0.0/8"))])) == []
 
 
@@ -85,15 +85,15 @@ class TestHostNetwork:
         by_label = policy("x/p", labelled(app="a"), ingress=[admits(pods(labelled(app="agent")))])
         assert listed(X, A, AGENT, by_label, policy("x/q", labelled(app="agent"), ingress=[])) == [
             "x/DaemonSet/agent uses its node's network: network plugins may, but most do not, match it by its labels",
-            "x/DaemonSet/agent uses its node's network: x/q is taken not to apply to it",
+            "x/DaemonSet/agent uses its node's network: x/q is assumed not to apply to it",
         ]
 
     def test_policies_about_the_same_pods_are_named_together(self) -> None:
         other = workload("x/other", "DaemonSet", pod("x/other", hostNetwork=True))
         policies = [policy(f"x/{name}", ingress=[]) for name in "pqrs"]
         assert listed(X, A, AGENT, other, *policies) == [
-            "2 pods, such as x/DaemonSet/agent, use their nodes' network: x/p, x/q, x/r ... are taken not to apply to "
-            "them"
+            "2 pods, such as x/DaemonSet/agent, use their nodes' network: x/p, x/q, x/r ... are assumed not to apply "
+            "to them"
         ]
 
     def test_a_node_reaches_its_own_pods_whatever_policies_say(self) -> None:
@@ -107,28 +107,28 @@ class TestHostNetwork:
 SINGLE = (
     re.compile(r"(?P<rest>no Namespace object for .*)"),
     re.compile(r"(?P<rest>.* have the same priority .*)"),
-    re.compile(r"the address of (?P<pod>\S+) is not known: it is taken (?P<rest>.*)"),
+    re.compile(r"the address of (?P<pod>\S+) is not known: it is assumed (?P<rest>.*)"),
     re.compile(r"(?P<pod>\S+) uses its node's network: (?P<rest>network plugins may)"),
-    re.compile(r"(?P<pod>\S+) uses its node's network: (?P<rest>.* taken not to apply)"),
+    re.compile(r"(?P<pod>\S+) uses its node's network: (?P<rest>.* assumed not to apply)"),
 )
 SEVERAL = (
-    re.compile(r"the addresses of (?P<many>.+), are not known: they are taken (?P<rest>.*)"),
+    re.compile(r"the addresses of (?P<many>.+), are not known: they are assumed (?P<rest>.*)"),
     re.compile(r"(?P<many>.+), use their nodes' network: (?P<rest>network plugins may)"),
-    re.compile(r"(?P<many>.+), use their nodes' network: (?P<rest>.* taken not to apply)"),
+    re.compile(r"(?P<many>.+), use their nodes' network: (?P<rest>.* assumed not to apply)"),
 )
 Facts = dict[str, set[str]]
-"""The pods about which the same is assumed; none, if it is about a namespace."""
+"""The pods that share an assumption; none if it is about a namespace."""
 
 
 def fact(assumption: str) -> tuple[str, str] | None:
-    """What an answer about one pair assumes, and about which pod; None for other kinds of assumptions."""
+    """An assumption of an answer about one pair, with its pod; None for other kinds of assumptions."""
     matches = (pattern.match(assumption) for pattern in SINGLE)
     found = next((match.groupdict() for match in matches if match), None)
     return (found["rest"], found.get("pod", "")) if found else None
 
 
 def facts_of_pairs(state: State, sources: list[Member], destinations: list[Member], *, of_sides: bool = False) -> Facts:
-    """What the answers about all pairs assume, or their sides, and those of each hostNetwork pod with addresses."""
+    """The assumptions of the answers about all pairs, or their sides, and about each hostNetwork pod with addresses."""
     reasons = [explain(state, a, b, None) for a, b in product(sources, destinations) if not is_one_pod(a, b)]
     reasons += [explain(state, one, ALL_ADDRESSES, None) for one in sources if one.host_network]
     reasons += [explain(state, ALL_ADDRESSES, one, None) for one in destinations if one.host_network]
@@ -142,11 +142,11 @@ def facts_of_pairs(state: State, sources: list[Member], destinations: list[Membe
 
 
 def summary(facts: Facts) -> set[str]:
-    """The facts as a list counts them; policies that are taken not to apply to the same pods are one fact."""
+    """The facts as a list counts them; policies that are assumed not to apply to the same pods are one fact."""
     lines = set()
     for rest, names in facts.items():
         who = min(names) if len(names) == 1 else f"{len(names)} pods, such as {min(names)}"
-        lines.add(f"{who}: {'taken not to apply' if rest.endswith('apply') else rest}")
+        lines.add(f"{who}: {'assumed not to apply' if rest.endswith('apply') else rest}")
     return lines
 
 
@@ -157,13 +157,13 @@ def listed_summary(assumptions: list[str]) -> set[str]:
         single = fact(assumption)
         assert several or single
         who, rest = (several["many"], several["rest"]) if several else (single[1], single[0]) if single else ("", "")
-        lines.add(f"{who}: {'taken not to apply' if rest.endswith('apply') else rest}")
+        lines.add(f"{who}: {'assumed not to apply' if rest.endswith('apply') else rest}")
     return lines
 
 
 @given(clusters(), st.data())
 def test_a_list_assumes_exactly_what_the_answers_about_its_pairs_do(objects: list[Object], data: st.DataObject) -> None:
-    """Where a label has an unknown value, it may assume more: all that a side of a pair does."""
+    """If a label has an unknown value, the list may assume more: everything that a side of a pair assumes."""
     state = cluster_of(objects).state
     members = sorted(state.members(), key=str)
     some = st.lists(st.sampled_from(members), unique=True) if members else st.just([])

@@ -1,4 +1,4 @@
-"""A list of connections names once what its lines assume about pods and their nodes."""
+"""A list of connections names each assumption of its lines about pods and their nodes once."""
 
 import pytest
 from tests.engine.members import state_of
@@ -15,7 +15,7 @@ AGENT = workload("y/agent", "DaemonSet", pod("y/agent", hostNetwork=True))
 
 
 def to_nodes(*objects: Object) -> list[str]:
-    """What is assumed about connections to nodes, up to the reason for it."""
+    """The assumptions about connections to nodes, without their reasons."""
     state = state_of(objects)
     return [one.partition(":")[0] for one in listed_node_assumptions(state, state.members())]
 
@@ -29,14 +29,16 @@ def of_hosts(*objects: Object) -> dict[str, list[str]]:
 
 class TestToNodes:
     def test_pods_may_reach_their_own_nodes_in_spite_of_policies(self) -> None:
-        assert to_nodes(POD, ONE, CLOSED) == ["isolated pods are taken to reach their own nodes only as policies allow"]
+        assert to_nodes(POD, ONE, CLOSED) == [
+            "isolated pods are assumed to reach their own nodes only as policies allow"
+        ]
         assert to_nodes(POD, ONE) == [], "not isolated"
         assert to_nodes(pod("x/a"), ONE, CLOSED) == [], "no list contains a node that is not known"
 
     @pytest.mark.parametrize("node_of_host", ["one", "two"])
     def test_a_node_may_be_known_by_a_pod_that_uses_its_network(self, node_of_host: str) -> None:
         host = pod("y/host", hostNetwork=True, nodeName=node_of_host, addresses=["192.168.0.5"])
-        text = "isolated pods are taken to reach their own nodes only as policies allow"
+        text = "isolated pods are assumed to reach their own nodes only as policies allow"
         assert to_nodes(POD, host, CLOSED) == ([text] if node_of_host == "one" else [])
 
     @pytest.mark.parametrize(("network", "is_named"), [("192.168.0.0/24", True), ("198.51.100.0/24", False)])
@@ -48,7 +50,7 @@ class TestToNodes:
             "metadata": {"name": "no-nodes"},
             "spec": {**spec, "egress": [{"action": "Deny", "to": [{"networks": [network]}]}]},
         }
-        text = "pods are taken to reach their own nodes only as cluster policies allow"
+        text = "pods are assumed to reach their own nodes only as cluster policies allow"
         assert to_nodes(POD, ONE, denied) == ([text] if is_named else [])
         host = pod("y/host", hostNetwork=True, nodeName="one", addresses=["192.168.0.5"])
         assert to_nodes(POD, host, denied) == ([text] if is_named else [])

@@ -1,4 +1,4 @@
-"""What is assumed about pods and their own nodes: upstream allows that traffic, network plugins differ."""
+"""Assumptions about pods and their own nodes: upstream allows that traffic, network plugins differ."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -32,7 +32,7 @@ def end_in(state: State, text: str) -> End:
 
 
 def assumed(source: str, destination: str, *objects: Object, asked: Traffic | None = TCP_80) -> list[str]:
-    """What the answer assumes, up to the reason for it."""
+    """The assumptions of the answer, without their reasons."""
     state = state_of(objects)
     reason = explain(state, end_in(state, source), end_in(state, destination), asked)
     return [one.partition(";")[0] for one in reason.assumptions]
@@ -41,20 +41,20 @@ def assumed(source: str, destination: str, *objects: Object, asked: Traffic | No
 class TestToItsNode:
     POD = pod("x/a", nodeName="one")
 
-    def test_policies_are_taken_to_apply(self) -> None:
+    def test_policies_are_assumed_to_apply(self) -> None:
         assert assumed("x/a", "192.168.0.1", self.POD, CLOSED, ONE) == [
-            "192.168.0.1 is the node of x/a: policies are taken to apply"
+            "192.168.0.1 is the node of x/a: policies are assumed to apply"
         ]
 
     def test_the_node_of_which_only_the_pods_status_tells(self) -> None:
         reported = {**self.POD, "status": {"hostIP": "192.168.0.9"}}
         assert assumed("x/a", "192.168.0.9", reported, CLOSED) == [
-            "192.168.0.9 is the node of x/a: policies are taken to apply"
+            "192.168.0.9 is the node of x/a: policies are assumed to apply"
         ]
 
     def test_a_pod_on_the_nodes_network(self) -> None:
         assert assumed("x/a", "y/host", self.POD, CLOSED, HOST) == [
-            "y/host uses the network of the node of x/a: policies are taken to apply"
+            "y/host uses the network of the node of x/a: policies are assumed to apply"
         ]
 
     @pytest.mark.parametrize("destination", ["192.168.0.2", "192.0.2.7"])
@@ -74,9 +74,9 @@ class TestFromItsNode:
     def test_a_node_certainly_reaches_its_pods(self) -> None:
         assert assumed("192.168.0.1", "x/a", self.POD, CLOSED, ONE) == []
 
-    def test_a_pod_on_the_nodes_network_is_taken_for_the_node(self) -> None:
+    def test_a_pod_on_the_nodes_network_counts_as_the_node(self) -> None:
         assert assumed("y/host", "x/a", self.POD, CLOSED, HOST) == [
-            "y/host uses the network of the node of x/a: its traffic is taken to be that of the node, which always "
+            "y/host uses the network of the node of x/a: its traffic is assumed to be that of the node, which always "
             "reaches the pods that run on it"
         ]
         assert assumed("y/host", "x/a", self.POD, HOST) == [], "it is not isolated"
@@ -91,15 +91,15 @@ class TestUnknownNodes:
     AGENT = workload("y/agent", "DaemonSet", pod("y/agent", hostNetwork=True))
     WEB = workload("x/web", "Deployment", pod("x/web", {"app": "web"}))
 
-    def test_a_pod_on_some_nodes_network_is_taken_to_run_elsewhere(self) -> None:
-        taken = ["y/DaemonSet/agent may run on the node of x/Deployment/web: it is taken not to"]
-        assert assumed("y/DaemonSet/agent", "x/Deployment/web", self.AGENT, self.WEB, CLOSED) == taken
-        assert assumed("x/Deployment/web", "y/DaemonSet/agent", self.AGENT, self.WEB, CLOSED) == taken
+    def test_a_pod_on_some_nodes_network_is_assumed_to_run_elsewhere(self) -> None:
+        expected = ["y/DaemonSet/agent may run on the node of x/Deployment/web: it is assumed not to"]
+        assert assumed("y/DaemonSet/agent", "x/Deployment/web", self.AGENT, self.WEB, CLOSED) == expected
+        assert assumed("x/Deployment/web", "y/DaemonSet/agent", self.AGENT, self.WEB, CLOSED) == expected
 
     def test_a_pod_may_run_on_a_node_that_is_asked_about(self) -> None:
-        taken = ["x/Deployment/web may run on node one: it is taken not to"]
-        assert assumed("192.168.0.1", "x/Deployment/web", self.WEB, CLOSED, ONE, TWO) == taken
-        assert assumed("x/Deployment/web", "192.168.0.1", self.WEB, CLOSED, ONE, TWO) == taken
+        expected = ["x/Deployment/web may run on node one: it is assumed not to"]
+        assert assumed("192.168.0.1", "x/Deployment/web", self.WEB, CLOSED, ONE, TWO) == expected
+        assert assumed("x/Deployment/web", "192.168.0.1", self.WEB, CLOSED, ONE, TWO) == expected
 
     def test_nothing_is_assumed_if_policies_allow_it_anyway(self) -> None:
         allowing = policy("x/allowing", labelled(app="web"), ingress=[admits(ports=[port(80)])])
@@ -109,7 +109,7 @@ class TestUnknownNodes:
 
 @given(clusters())
 def test_where_the_unknown_node_of_a_pod_matters_the_answer_names_an_assumption(objects: list[Object]) -> None:
-    """If the same pods on one node get another answer than they get without a node, that is assumed not to be so."""
+    """If pods would get another answer if they were on one node, the answer assumes that they are not."""
     cluster = cluster_of(objects)
     for source, destination in product(map(naive.name_of, naive.pods(objects)), repeat=2):
         together = list(on_one_node(objects, source, destination))
@@ -121,7 +121,7 @@ def test_where_the_unknown_node_of_a_pod_matters_the_answer_names_an_assumption(
 
 
 def on_one_node(objects: list[Object], *names: str) -> Iterator[Object]:
-    """The objects, with those pods on the node `one` that are called so and have no node."""
+    """The objects, with the named pods on the node `one` if they have no node."""
     for obj in objects:
         is_one = obj["kind"] == "Pod" and naive.name_of(obj) in names
         known: dict[str, Any] = obj.get("spec", {})

@@ -1,4 +1,4 @@
-"""Reasons: what they say together about a rule and about a connection."""
+"""Reasons: their properties for a rule and for a connection."""
 
 from typing import Any
 

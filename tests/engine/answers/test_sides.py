@@ -1,4 +1,4 @@
-"""One side of a question: whose port it is about, and over which address families."""
+"""One side of a question: the pod whose port it is about, and the address families."""
 
 import pytest
 from tests.engine.members import member_in, state_of

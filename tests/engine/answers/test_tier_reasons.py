@@ -1,4 +1,4 @@
-"""Where the decision falls: the first tier that does not pass decides, and it decides what the engine says."""
+"""The tier that decides: the first one that does not pass, with the same decision as the engine's answer."""
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def guard(name: str, tier: str, priority: int, *actions: str, ports: tuple[int, 
 
 
 def ingress(*policies: Object, asked: Traffic | None = HTTP) -> list[tuple[str, Action | None, str, bool]]:
-    """Of each tier: its name, what it decides, the policy that does, and whether it is asked."""
+    """Each tier: its name, its decision, the policy that decides, and whether the tier is evaluated."""
     state = cluster_of([*PODS, *policies]).state
     reason = explain(state, member_in(state, "x/a"), member_in(state, "x/b"), asked)
     return [
@@ -82,7 +82,7 @@ def test_the_tiers_decide_what_the_engine_says(objects: list[Object], asked: tup
 
 
 def is_allowed_by(tiers: tuple[TierReason, ...]) -> bool:
-    """What the first tier decides that decides anything."""
+    """The decision of the first tier that decides."""
     decisions = [tier.decision for tier in tiers if tier.is_asked]
     return next((one is Action.ALLOW for one in decisions if one is not Action.PASS), True)
 

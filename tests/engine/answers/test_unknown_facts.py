@@ -1,4 +1,4 @@
-"""What an answer depends on that is not known: addresses, labels, policies that are not read. And what it does not."""
+"""Unknown facts that an answer depends on, or does not: addresses, labels, policies that are not read."""
 
 from itertools import product
 
@@ -15,8 +15,8 @@ from tests.semantics.objects import Object, admits, block, labelled, namespace, 
 from ringfence.engine.answers.verdicts import traffic_between
 from ringfence.sets.traffic import Traffic
 
-IN_TEN = "the address of prod/web is not known: it is taken not to lie in ipBlock 10.0.0.0/8"
-IN_ALL = "the address of prod/web is not known: it is taken to lie in ipBlock 0.0.0.0/0"
+IN_TEN = "the address of prod/web is not known: it is assumed not to lie in ipBlock 10.0.0.0/8"
+IN_ALL = "the address of prod/web is not known: it is assumed to lie in ipBlock 0.0.0.0/0"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_policies_that_might_apply_to_a_host_network_pod_are_named() -> None:
         policy("x/r", labelled(app="o"), ingress=[]),
         more=more,
     )
-    assert why(state, "x/a", "x/h").assumptions == ("x/h uses its node's network: x/p is taken not to apply to it",)
+    assert why(state, "x/a", "x/h").assumptions == ("x/h uses its node's network: x/p is assumed not to apply to it",)
 
 
 AUTHORIZATION = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}

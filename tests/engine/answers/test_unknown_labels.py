@@ -1,4 +1,4 @@
-"""Labels whose value is not known before a pod is created: what depends on them says so, and nothing else does."""
+"""Labels whose value is not known before a pod is created: exactly the answers that depend on them say so."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -28,7 +28,7 @@ HASH, REPLICA, INDEX, JOB = (
 WORKLOADS = {"web": "Deployment", "db": "StatefulSet", "report": "CronJob"}
 SEVERAL: dict[str, dict[str, int]] = {"Deployment": {"replicas": 3}, "StatefulSet": {"replicas": 3}, "CronJob": {}}
 VALUES = {"web": {HASH: ["7d9"]}, "db": {REPLICA: ["db-0", "db-1"], INDEX: ["0"]}, "report": {JOB: ["report-1"]}}
-"""Of each workload's pods, the values of some labels that are possible; each is also some value that nobody names."""
+"""The possible values of some labels of each workload's pods; each may also have a value that no selector names."""
 
 
 def world(*policies: Object) -> list[Object]:
@@ -53,7 +53,7 @@ def assumed(*policies: Object, source: str = "web", destination: str = "db") -> 
 def test_a_peer_with_another_value() -> None:
     (assumption,) = assumed(policy("x/p", ingress=[admits(pods(labelled(**{HASH: "7d9"})))]))
     assert assumption == (
-        "the value of the label pod-template-hash of x/Deployment/web is not known: it is taken not to be 7d9"
+        "the value of the label pod-template-hash of x/Deployment/web is not known: it is assumed not to be 7d9"
     )
 
 
@@ -61,7 +61,7 @@ def test_a_subject_with_another_value() -> None:
     (assumption,) = assumed(policy("x/p", labelled(**{REPLICA: "db-0"}), ingress=[]))
     assert assumption == (
         "the label statefulset.kubernetes.io/pod-name differs between the pods of x/StatefulSet/db: "
-        "it is taken not to be db-0"
+        "it is assumed not to be db-0"
     )
 
 

@@ -1,6 +1,6 @@
 """One source, one destination: exemptions, address families, ends outside the cluster.
 
-What policies themselves mean is in tests/semantics.
+The meaning of policies themselves is tested in tests/semantics.
 """
 
 from ipaddress import ip_network

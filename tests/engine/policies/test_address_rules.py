@@ -1,4 +1,4 @@
-"""What policies allow with addresses outside the cluster, as rules that may overlap, against the disjoint cells."""
+"""The traffic that policies allow with outside addresses, as rules that may overlap, against disjoint cells."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address

@@ -71,7 +71,7 @@ def test_without_nodes_an_answer_about_an_address_assumes_that_it_is_of_none() -
     answer = cluster.can("x/web", "192.168.0.1")
     assert answer
     assert answer.assumptions == (
-        "no Node object is in the input: 192.168.0.1 is taken not to be an address of a node",
+        "no Node object is in the input: 192.168.0.1 is assumed not to be an address of a node",
     )
 
 
@@ -82,5 +82,5 @@ def test_an_address_may_be_one_that_a_domain_name_stands_for() -> None:
     answer = cluster_of([WEB, denied]).can("x/web", "192.0.2.1")
     assert not answer
     assert answer.assumptions == (
-        "the addresses that example.com resolve to are not known: they are taken not to contain 192.0.2.1",
+        "the addresses that example.com resolve to are not known: they are assumed not to contain 192.0.2.1",
     )

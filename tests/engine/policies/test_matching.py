@@ -1,4 +1,4 @@
-"""Why a peer selects the other end, or does not: in words, and where it is written."""
+"""The reason why a peer selects the other end or does not, in words and with its place."""
 
 from ipaddress import ip_network
 from itertools import product
@@ -42,7 +42,7 @@ WORLD = [
     pod("staging/api", {"app": "api"}),
     pod("unheard-of/api", {"app": "api"}),
 ]
-"""No object says anything of the namespace unheard-of, and no policy in it is about the pods of prod."""
+"""No object defines the namespace unheard-of, and no policy in it applies to the pods of prod."""
 
 NOT_THE_NAME = f" (a namespace's name is its label {NAME_LABEL})"
 AS_A_POD = "prod/agent uses its node's network: selectors do not select it, only an ipBlock with its node's address can"
@@ -248,7 +248,7 @@ BLOCKS = [
         block("10.0.0.0/8"),
         "prod/web",
         False,
-        "the address of prod/web is not known, so ipBlock 10.0.0.0/8 is taken not to contain it",
+        "the address of prod/web is not known, so ipBlock 10.0.0.0/8 is assumed not to contain it",
         "ipBlock",
     ),
     Case(block("0.0.0.0/0"), "prod/web", True, "ipBlock 0.0.0.0/0 covers a whole address family", "ipBlock"),
@@ -274,18 +274,20 @@ ASSUMPTIONS = [
     (
         block("10.0.0.0/8"),
         "prod/web",
-        "the address of prod/web is not known: it is taken not to lie in ipBlock 10.0.0.0/8",
+        "the address of prod/web is not known: it is assumed not to lie in ipBlock 10.0.0.0/8",
     ),
-    (block("0.0.0.0/0"), "prod/web", "the address of prod/web is not known: it is taken to lie in ipBlock 0.0.0.0/0"),
+    (block("0.0.0.0/0"), "prod/web", "the address of prod/web is not known: it is assumed to lie in ipBlock 0.0.0.0/0"),
     (
         namespaces(labelled(team="a")),
         "unheard-of/api",
-        f"no Namespace object for unheard-of is in the input: it is taken to have no label but {NAME_LABEL}=unheard-of",
+        f"no Namespace object for unheard-of is in the input: it is assumed to have no label but {NAME_LABEL}="
+        "unheard-of",
     ),
     (
         namespaces(term("team", "DoesNotExist")),
         "unheard-of/api",
-        f"no Namespace object for unheard-of is in the input: it is taken to have no label but {NAME_LABEL}=unheard-of",
+        f"no Namespace object for unheard-of is in the input: it is assumed to have no label but {NAME_LABEL}="
+        "unheard-of",
     ),
     (
         pods(labelled(app="agent")),

@@ -1,4 +1,4 @@
-"""Policies compiled: what is written, and the sets of pods, addresses and ports that it stands for."""
+"""Compiled policies: the YAML, and the sets of pods, addresses and ports that it means."""
 
 import pytest
 from tests.semantics.objects import Object, admits, block, labelled, namespaces, pods, policy, port, sends, term

@@ -106,7 +106,7 @@ def test_nodes_that_are_wholly_in_a_block_and_in_none_of_its_exceptions_cost_not
 
     def work(count: int) -> int:
         nodes = peers(*((f"10.1.{i >> 8}.{i & 255}", f"10.2.{i >> 8}.{i & 255}") for i in range(count)))
-        block_of_sources(block, nodes)  # what is found of the block's borders is remembered
+        block_of_sources(block, nodes)  # the search of the block's borders is cached
         return work_of(lambda: block_of_sources(block, nodes))
 
     assert work(1_000) < 1.5 * work(10)

@@ -1,4 +1,4 @@
-"""The policies in force: what a question of "what if" changes, and that nothing of it stays."""
+"""The policies in force: a "what if" question changes them, and the change is undone afterwards."""
 
 import pytest
 from hypothesis import given, settings

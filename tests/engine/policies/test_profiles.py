@@ -1,4 +1,4 @@
-"""Profiles: the rules of the policies that select a pod, in order, and what depends on the pod itself."""
+"""Profiles: the rules of the policies that select a pod, in order, and the parts that depend on the pod itself."""
 
 from tests.engine.members import member_in, state_of
 from tests.engine.policies.artificial_tier import acting, compile_tier_policy, tier_policy

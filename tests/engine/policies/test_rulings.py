@@ -1,4 +1,4 @@
-"""Rulings: what a stack of profiles decides for one port, for all peers, and for all addresses outside the cluster."""
+"""Rulings: the decisions of a stack of profiles for one port, for all peers and for all outside addresses."""
 
 from tests.engine.members import member_in
 from tests.engine.policies.artificial_tier import BACK, FRONT, TieredCluster, acting, tier_policy, tiered_cluster_of
@@ -34,7 +34,7 @@ FRIEND, FOE = (namespaces({}, labelled(app=name)) for name in ("friend", "foe"))
 
 
 class Ruled:
-    """What the policies of a cluster decide for x/subject."""
+    """The decisions of the policies of a cluster for x/subject."""
 
     def __init__(self, *written: Object, direction: Direction = Direction.INGRESS) -> None:
         self.cluster: TieredCluster = tiered_cluster_of([*WORLD, *written])

@@ -1,4 +1,4 @@
-"""What is allowed with one pod, or with some addresses, against what is allowed with all of them."""
+"""The allowed traffic with one pod, or with some addresses, against the allowed traffic with all of them."""
 
 from hypothesis import given
 from tests import strategies

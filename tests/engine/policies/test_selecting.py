@@ -1,4 +1,4 @@
-"""Which policies select an identity: the same, whether one is asked about or all are."""
+"""The policies that select an identity: the same, whether the question is about one identity or about all."""
 
 from hypothesis import given
 from hypothesis import strategies as st

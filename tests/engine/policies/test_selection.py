@@ -37,7 +37,7 @@ namespaces = st.dictionaries(st.sampled_from(strategies.NAMESPACES), st.sampled_
 
 
 class World:
-    """Pods, the labels of their namespaces, and selections over them that are read."""
+    """Pods, the labels of their namespaces, and the selections that are in use."""
 
     def __init__(self, pods: list[Member], labels: dict[str, dict[str, str]]) -> None:
         self.population = Population()

@@ -1,4 +1,4 @@
-"""One tier: its policies come and go, and leave nothing behind; rules are found by subject and by peer alike."""
+"""One tier: removed policies leave nothing behind, and rules are found both by subject and by peer."""
 
 import pytest
 from tests.engine.members import member_in, state_of

@@ -1,4 +1,4 @@
-"""Tiers: how several kinds of policies make one verdict.
+"""Tiers: several kinds of policies give one verdict.
 
 Sources: network-policy-api, "Evaluation order": the admin tier, then NetworkPolicy, then the baseline tier. Neither of
 the two others is implemented; artificial kinds stand for them. `tests/semantics/test_several_tiers.py` compares them
@@ -190,7 +190,7 @@ def test_pods_that_the_same_policies_select_share_their_profiles() -> None:
 
 
 def test_a_pod_that_network_policies_isolate_is_left_alone_by_later_tiers() -> None:
-    """Its profiles end with that of the NetworkPolicies, so programs do not depend on what is never asked."""
+    """Its profiles end with that of the NetworkPolicies, so programs do not depend on tiers that never decide."""
     baseline = tier_policy(BACK, "a", ingress=[acting("deny")])
     state = tiered_cluster_of([*WORLD, *NETWORK_POLICIES["a rule matches"], baseline]).state
     subject, peer = (state.identity(member_in(state, path)) for path in ("x/subject", "x/peer"))

@@ -1,4 +1,4 @@
-"""Which identities lie in a block, for as many identities as need the unions that are kept."""
+"""The identities that lie in a block, with enough identities that the index uses its cached unions."""
 
 from ipaddress import ip_network
 

@@ -1,4 +1,4 @@
-"""The mark of the blocks that an address lies in, against `ipaddress`, whatever blocks came and went before."""
+"""The mark of the blocks that an address lies in, against `ipaddress`, after any additions and removals of blocks."""
 
 from collections.abc import Iterator
 from functools import reduce

@@ -1,4 +1,4 @@
-"""What changes in a population reaches every reader once."""
+"""Each change of a population reaches every reader once."""
 
 from tests.engine.members import member
 

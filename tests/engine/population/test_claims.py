@@ -1,4 +1,4 @@
-"""Who has an address that several pods claim: the table of cases, and agreement with the naive evaluator."""
+"""The owner of an address that several pods claim: a table of cases, and agreement with the naive evaluator."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address

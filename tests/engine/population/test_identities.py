@@ -1,4 +1,4 @@
-"""Templates and identities: what they have in common, and what tells them apart."""
+"""Templates and identities: the properties that pods share, and those that distinguish them."""
 
 import pytest
 from tests.engine.members import member

@@ -1,4 +1,4 @@
-"""What the engine keeps of a pod, and the pod that stands for a workload's template."""
+"""The data of a pod that the engine keeps, and the pod that stands for a workload's template."""
 
 from typing import Any
 
@@ -232,7 +232,7 @@ REVISION = {"controller-revision-hash": "db-5f6"}
 
 
 class TestUnknownLabels:
-    """What selects the pods that a template stands for, although not every value of their labels is known."""
+    """Selectors that match the pods of a template, although not every value of their labels is known."""
 
     DB = member_of_workload(workload("StatefulSet", "db", {"metadata": {"labels": {"app": "db"}}}), {})
 

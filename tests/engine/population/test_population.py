@@ -433,7 +433,7 @@ class TestBlocksThatDividePods:
     def test_a_block_contains_the_same_pods_whichever_went_before(
         self, present: set[int], steps: list[int | str]
     ) -> None:
-        """Each step adds the pod with this number, or removes it, or begins to read a block, or ceases."""
+        """Each step adds or removes the pod with this number, or starts or stops reading a block."""
         pods = {number: member(f"x/pod-{number}", addresses=[f"10.0.0.{number}"]) for number in range(8)}
         population = population_of(*(pods[number] for number in present))
         read: set[str] = set()

@@ -1,4 +1,4 @@
-"""Single possible connections: which boxes have one, and which one is found."""
+"""Single possible connections: the boxes that contain one, and the one that is found."""
 
 from typing import Any
 

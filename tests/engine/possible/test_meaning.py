@@ -1,4 +1,4 @@
-"""What policies mean for all possible connections, against the naive evaluator for single ones."""
+"""The meaning of policies for all possible connections, against the naive evaluator for single ones."""
 
 from itertools import islice
 
@@ -43,7 +43,7 @@ def test_a_connection_is_allowed_or_denied_as_in_a_cluster(
 def test_a_changed_meaning_is_that_of_the_policies_after_the_change(
     before: list[Object], others: list[Object], data: st.DataObject, connection: PossibleConnection
 ) -> None:
-    """Of some policies, some are removed and others are added."""
+    """Some policies are removed and others are added."""
     removed = {key for one in before if data.draw(st.booleans(), f"remove {(key := key_of(one))}")}
     kept = [one for one in before if key_of(one) not in removed]
     added = [one for one in others if key_of(one) not in {key_of(one) for one in kept}]
@@ -83,14 +83,14 @@ def _is_of_domain(connection: PossibleConnection) -> bool:
 
 
 def test_a_policy_that_is_added_is_asked_in_the_order_of_priorities() -> None:
-    """Of an administrator's two policies, the one with the lower number decides, whichever was there first."""
+    """Of two policies of administrators, the one with the lower number decides, in either order of creation."""
     denies, allows = _of_everyone("denies", 20, "Deny"), _of_everyone("allows", 10, "Accept")
     meaning = Meaning(compiled([denies]).values()).with_changes((), list(compiled([allows]).values()))
     assert next(meaning.denied(), None) is None
 
 
 def _of_everyone(name: str, priority: int, action: str) -> Object:
-    """A ClusterNetworkPolicy with one rule, about what any pod is sent by any pod."""
+    """A ClusterNetworkPolicy with one rule, about the ingress of all pods from all pods."""
     return {
         "apiVersion": "policy.networking.k8s.io/v1alpha2",
         "kind": "ClusterNetworkPolicy",

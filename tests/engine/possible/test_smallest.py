@@ -1,4 +1,4 @@
-"""Possible pods as selectors: exact and disjoint, and as few as a person would write."""
+"""Possible pods as selectors: exact, disjoint, and as few as a person would write."""
 
 import pytest
 from hypothesis import given

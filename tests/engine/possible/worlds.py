@@ -23,7 +23,7 @@ from ringfence.sets.addresses import address_text, parse_address
 
 
 def meaning_of(policies: Iterable[Object]) -> Meaning:
-    """What some policies, as dicts, mean in any cluster."""
+    """The meaning of some policies, as dicts, in any cluster."""
     return Meaning(compiled(policies).values())
 
 

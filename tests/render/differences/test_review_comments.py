@@ -1,4 +1,4 @@
-"""A review comment: the verdict first, nothing in it that a manifest could have put there, and never too long."""
+"""A review comment: the verdict first, no markup from manifests, and never too long."""
 
 import re
 from pathlib import Path
@@ -77,7 +77,7 @@ def changed(*rows: ChangedConnections, texts: tuple[str, ...] = ()) -> ClusterDi
 
 
 def headings(comment: str) -> list[str]:
-    """The headings, and the titles of what is folded."""
+    """The headings, and the titles of folded sections."""
     return [
         line.removeprefix("<summary>").removesuffix("</summary>")
         for line in re.findall(r"^(?:#+|<summary>).*", comment, re.M)

@@ -1,4 +1,4 @@
-"""The text of a difference: lines that fit, and no list without end."""
+"""The text of a difference: lines fit the width, and long lists are cut."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A terminal shows every character of a text and obeys none."""
+"""A terminal shows every character of a text, and none controls it."""
 
 import unicodedata
 

@@ -18,7 +18,7 @@ from ringfence.lint import (
 from ringfence.model.origin import Place
 
 FOLDER = "k8s é%/deep"
-"""Its name has what a URI must escape."""
+"""Its name has characters that a URI must escape."""
 
 
 def findings_of_every_rule(repository: Path) -> LintFindings:

@@ -1,4 +1,4 @@
-"""SARIF: valid by the official schema, and what GitHub needs to show a result beside its line and to know it again."""
+"""SARIF: valid by the official schema, with the data that GitHub needs to show a result and to recognize it later."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The map of a change: what is drawn, how it can be told apart without colours, and what it leaves out."""
+"""The map of a change: its elements, their distinction without colours, and what it leaves out."""
 
 from xml.etree import ElementTree
 

@@ -1,4 +1,4 @@
-"""Layouts: nothing overlaps, and all is where it belongs."""
+"""Layouts: nothing overlaps, and every element is in its lane and column."""
 
 from itertools import combinations, pairwise
 

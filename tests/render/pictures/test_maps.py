@@ -1,4 +1,4 @@
-"""The map: what is drawn, and what its texts say."""
+"""The map: its elements and its texts."""
 
 from ipaddress import ip_network
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""What changed in the data of a report is the difference, by the numbers of the workloads in it."""
+"""The changes in the data of a report are the difference, with the numbers of its workloads."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ Pair = tuple[str, ...]
 
 
 def shown(cluster: Cluster, known: set[Reference], end: Reference) -> str:
-    """What the report calls an end of a difference: a pod by its workload, if the report does not tell it apart."""
+    """The name of an end of a difference in the report: a pod's workload, if the report folds the pod into it."""
     if end in known:
         return str(end)
     (pod,) = [pod for pod in cluster.state.members() if pod.reference == end]

@@ -1,4 +1,4 @@
-"""The data of a report is what the engine answers."""
+"""The data of a report agrees with the engine's answers."""
 
 from typing import Any
 

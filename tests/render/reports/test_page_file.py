@@ -1,4 +1,4 @@
-"""The page as one file: its scripts joined, and nothing in its data that ends them."""
+"""The page as one file: its scripts are joined, and no data can end a script element."""
 
 import re
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""Where the comments of a policy belong in the policies that take its place."""
+"""Moves the comments of a policy to the policies that replace it."""
 
 import re
 from collections import defaultdict
@@ -29,7 +29,7 @@ def moved_comments(comments: Comments, part: PolicyPart, number: int, document: 
             if nearest == moved and nearest not in after:
                 before[nearest] += comment.before
                 after[nearest] = comment.after
-            elif nearest:  # what was at a field of the whole object that is gone is gone, too
+            elif nearest:  # a comment at a top-level field that the part lacks is dropped
                 before[nearest] += [*comment.before, *([comment.after] if comment.after else [])]
     return {path: Comment(tuple(before[path]), after.get(path, "")) for path in {*before, *after}}
 
@@ -52,7 +52,7 @@ def _moved(path: str, part: PolicyPart, *, is_first: bool) -> Iterator[str]:
 def _inside(placed: SplitRule, field: str | None, entry: int, rest: str) -> str | None:
     """Where a field of a rule is in one of the rules that it was split into; None if it is in another one.
 
-    What several of them repeat is commented once.
+    A comment on a field that several of them repeat is kept in the first one only.
     """
     if field is None:
         is_first = placed.first_peer == placed.first_port == 0

@@ -1,8 +1,8 @@
-"""AdminNetworkPolicies and BaselineAdminNetworkPolicies as ClusterNetworkPolicies that mean exactly the same.
+"""Converts AdminNetworkPolicies and BaselineAdminNetworkPolicies to ClusterNetworkPolicies with the same effect.
 
-The converted policies take the place of the older ones among the policies of their tier, and `proof` compares what
-every pod's side allows before and after. What cannot be exact is refused with its place, and then nothing is converted:
-the priorities of the policies depend on one another.
+The converted policies replace the older ones among the policies of their tier, and `proof` compares what every pod's
+side allows before and after. A policy that cannot be converted exactly is refused with its place. Then nothing is
+converted, because the priorities of the policies depend on one another.
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -30,11 +30,11 @@ from ringfence.model.names import subdomain_errors
 from ringfence.model.origin import Place
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""An annotation with the object in its older form, which the converted one must not have."""
+"""`kubectl apply` keeps the object in this annotation; it would be the older kind, so the converted object omits it."""
 
 
 class Remark(msgspec.Struct, frozen=True):
-    """Something to know about a conversion, and the place that it is about."""
+    """A note about a conversion, and the place that it refers to."""
 
     place: Place | None
     message: str
@@ -52,7 +52,7 @@ class Converted(msgspec.Struct, frozen=True):
 
 
 class Conversion(msgspec.Struct, frozen=True):
-    """All converted policies of a cluster, or why some cannot be converted; then none is.
+    """All converted policies of a cluster. If one of them cannot be converted, none is, and `refusals` say why.
 
     `remarks` say what differs from the originals besides their form. `pods` is how many pods the proof is about; a
     template of a workload counts as one.
@@ -65,12 +65,12 @@ class Conversion(msgspec.Struct, frozen=True):
 
     @property
     def policies(self) -> tuple[ClusterNetworkPolicy, ...]:
-        """All ClusterNetworkPolicies, in the order in which their tiers ask them."""
+        """All ClusterNetworkPolicies, in the order in which their tiers evaluate them."""
         return tuple(policy for one in self.converted for policy in one.policies)
 
 
 class _Draft(msgspec.Struct, frozen=True):
-    """A policy to convert: its parts, and what each of them will be called."""
+    """A policy to convert: its parts, and the name of each part."""
 
     source: CompiledPolicy[Any]
     parts: tuple[PolicyPart, ...]
@@ -81,7 +81,7 @@ def convert(state: State, invalid: Container[str] = ()) -> Conversion:
     """Convert all AdminNetworkPolicies and BaselineAdminNetworkPolicies of a cluster, and prove that nothing changes.
 
     `invalid` are the objects of problems (`Problem.object`): a policy that a server has stored although it has errors
-    is refused, because of it only what fails closed is in force. Raises ConversionDefect where the proof fails.
+    is refused, because only its fail-closed meaning is in force. Raises ConversionDefect if the proof fails.
     """
     present = [policy for tier in PolicyTier for policy in state.policies.cluster_policies(tier)]
     older = [one for one in present if isinstance(one.policy, AdminNetworkPolicy | BaselineAdminNetworkPolicy)]
@@ -110,7 +110,7 @@ def convert(state: State, invalid: Container[str] = ()) -> Conversion:
 
 
 def _draft(source: CompiledPolicy[Any], older: Sequence[CompiledPolicy[Any]]) -> _Draft:
-    """The parts of a policy are called as it is, from the second on with a number.
+    """Split a policy into parts. The first part keeps the name of the policy, the others get it with a number.
 
     A BaselineAdminNetworkPolicy is always called `default`. If an AdminNetworkPolicy is, too, it gets another name.
     """
@@ -133,7 +133,7 @@ def _refusals(source: CompiledPolicy[Any], invalid: Container[str]) -> Iterator[
 
 
 def _name_refusals(draft: _Draft, taken: dict[str, CompiledPolicy[Any]]) -> Iterator[Remark]:
-    """Why the parts of a policy cannot be called as they would be."""
+    """Why the parts of a policy cannot get their names."""
     source = draft.source
     for name in draft.names:
         if name in taken:
@@ -151,7 +151,7 @@ def _priorities(state: State, tier: PolicyTier, drafts: Sequence[_Draft]) -> lis
     parts = {id(draft.source): len(draft.parts) for draft in drafts}
     in_order = state.policies.cluster_policies(tier)
     if len(in_order) == 1 and isinstance(in_order[0].policy, BaselineAdminNetworkPolicy):
-        # It has no priority of its own. The last one leaves room before it for exceptions to come.
+        # It has no priority of its own. The last priority leaves all others free for exceptions that are added later.
         return [HIGHEST_PRIORITY + 1 - len(drafts[0].parts)]
     return converted_priorities([InTier(one.priority, parts.get(id(one))) for one in in_order])
 

@@ -2,8 +2,8 @@
 
 A ClusterNetworkPolicy has at most 25 rules for a direction, and a rule at most 25 peers and 25 protocols, where the
 older kinds have 100 of each. A rule with more is written as several that follow one another and do the same: what any
-of them matches is what the one rule matched. A policy with more rules is written as several parts, to be asked one
-after another.
+of them matches is what the one rule matched. A policy with more rules is written as several parts, which are evaluated
+one after another.
 
 Source: network-policy-api v0.1.8 and v0.2.0, `config/crd/experimental`.
 """
@@ -36,13 +36,13 @@ OlderPolicy = AdminNetworkPolicy | BaselineAdminNetworkPolicy
 ConvertedRule = ClusterIngressRule | ClusterEgressRule
 
 MOST_ENTRIES: Final = 25
-"""Of rules, of a rule's peers, and of its protocols."""
+"""The limit for the rules of a direction, the peers of a rule, and the protocols of a rule."""
 
 T = TypeVar("T")
 
 
 class Obstacle(msgspec.Struct, frozen=True):
-    """What no ClusterNetworkPolicy can express exactly, and the path of the field."""
+    """A field that no ClusterNetworkPolicy can express exactly: its path, and why."""
 
     path: str
     message: str
@@ -69,7 +69,7 @@ class PolicyPart(msgspec.Struct, frozen=True):
 
 
 def parts_of(policy: OlderPolicy) -> list[PolicyPart]:
-    """The rules of a policy, as few parts as are needed; at least one."""
+    """The rules of a policy in as few parts as possible, at least one."""
     ingress, egress = (list(_split_rules(policy, direction)) for direction in (Direction.INGRESS, Direction.EGRESS))
     starts = range(0, max(len(ingress), len(egress), 1), MOST_ENTRIES)
     return [
@@ -85,7 +85,7 @@ def obstacles(policy: OlderPolicy) -> Iterator[Obstacle]:
             path = f"spec.{direction.field}[{index}]"
             for number, peer in enumerate(rule.peers):
                 if not is_known_peer(peer):
-                    message = "this peer has no field that is known here, so nobody knows what it selects"
+                    message = "this peer has no known field, so what it selects is not known"
                     yield Obstacle(f"{path}.{direction.peers_field}[{number}]", message)
             for number, port in enumerate(_ports_of(rule)):
                 if message := _port_obstacle(port):
@@ -100,7 +100,7 @@ def _split_rules(policy: OlderPolicy, direction: Direction) -> Iterator[SplitRul
 
 
 def _pieces(entries: Sequence[T]) -> list[tuple[int, tuple[T, ...]]]:
-    """A list in pieces that are short enough, each with the number of its first entry."""
+    """The entries in pieces of at most `MOST_ENTRIES`, each with the index of its first entry."""
     starts = range(0, len(entries), MOST_ENTRIES)
     return [(start, tuple(entries[start : start + MOST_ENTRIES])) for start in starts]
 
@@ -138,17 +138,17 @@ def _port_obstacle(port: RulePort) -> str:
     if port.named_port:
         return ""
     if port.port_number is None and port.port_range is None:
-        return "this entry has no field that is known here, so nobody knows what it is about"
+        return "this entry has no known field, so which ports it means is not known"
     protocol, first, last = _interval(port)
     if protocol not in PROTOCOLS:
-        return f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}, and a ClusterNetworkPolicy can name no other"
+        return f"a ClusterNetworkPolicy cannot name protocol {protocol!r}: it supports {', '.join(PROTOCOLS)}"
     if first > last:
         return f"the range {first}-{last} contains no port, and a ClusterNetworkPolicy cannot have such a range"
     return ""
 
 
 def _interval(port: RulePort) -> tuple[str, int, int]:
-    """The protocol, and the first and the last port, of an entry that is not about a port name."""
+    """The protocol, and the first and the last port, of an entry without a port name."""
     if port.port_number is not None:
         return port.port_number.protocol, port.port_number.port, port.port_number.port
     assert port.port_range is not None

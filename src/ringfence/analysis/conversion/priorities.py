@@ -1,4 +1,4 @@
-"""The priorities of converted policies: all policies of a tier must be asked in the same order as before.
+"""The priorities of converted policies: all policies of a tier must be evaluated in the same order as before.
 
 A policy that becomes several needs as many priorities in a row. Others that are converted as well make room for it;
 those that are not keep theirs. Every policy keeps its priority if it can.
@@ -14,7 +14,7 @@ HIGHEST_PRIORITY: Final = 1000
 
 
 class InTier(msgspec.Struct, frozen=True):
-    """A policy of a tier: its priority, and how many policies it becomes; None if it stays what it is."""
+    """A policy of a tier: its priority, and how many policies it becomes; None if it is not converted."""
 
     priority: int
     parts: int | None
@@ -30,9 +30,9 @@ class NoRoom(Exception):
 
 def converted_priorities(policies: Sequence[InTier]) -> list[int]:
     """The priority of the first part of each converted policy, for all policies of a tier in the order in which they
-    are asked; further parts have the priorities after it.
+    are evaluated; further parts have the priorities after it.
 
-    Policies with the same priority keep the same, unless one of them has several parts: then they are asked in the
+    Policies with the same priority keep the same, unless one of them has several parts: then they are evaluated in the
     order given. Raises NoRoom.
     """
     slots = list(_slots(policies))
@@ -46,7 +46,7 @@ def converted_priorities(policies: Sequence[InTier]) -> list[int]:
 
 
 class _Slot(msgspec.Struct, frozen=True):
-    """Policies, of which `converted` are, that need `width` priorities in a row, from `wanted` on if possible."""
+    """Policies that need `width` consecutive priorities, if possible from `wanted` on, and how many are `converted`."""
 
     wanted: int
     width: int
@@ -71,8 +71,8 @@ def _slots(policies: Sequence[InTier]) -> Iterator[_Slot]:
 def _starts(slots: Sequence[_Slot]) -> list[int]:
     """The first priority of each slot; fewer than there are slots if there is no room for the next one.
 
-    Each starts where it is wanted, or as soon after that as those before it allow; only where too little room is left
-    above does it start earlier. If there is any way, it is found.
+    A first pass puts each slot where it is wanted, or behind the one before it. A second pass, from the last slot on,
+    moves those down that would pass the highest priority. If an assignment exists, this finds it.
     """
     starts: list[int] = []
     earliest = 0

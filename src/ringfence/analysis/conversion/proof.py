@@ -1,9 +1,9 @@
-"""The proof that converted policies mean what the originals mean, by the engine.
+"""Proves with the engine that converted policies have the same effect as the originals.
 
 For every pod and each direction, what the administrators' tiers accept, deny and pass on is compared before and after:
 with all other pods, over each address family, and with all addresses outside the cluster. That every tier decides the
-same is more than that the same connections pass, and takes less: pods that the same policies of a tier select are
-compared once, whatever NetworkPolicies select them.
+same is a stronger condition than that the same connections are allowed, and it is cheaper to check: pods that the same
+policies of a tier select are compared once, whatever NetworkPolicies select them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,7 +69,11 @@ def _differences(state: State, subjects: Iterable[Identity], before: _Profiles, 
 
 
 def _peers(state: State, subject: Identity, profiles: tuple[Profile, Profile], own: OwnPorts) -> Iterator[End]:
-    """The peers with which a tier decides otherwise: what passes is compared if later tiers allow all, and if none."""
+    """The peers for which a tier decides differently.
+
+    The allowed traffic is compared twice: as if the later tiers allowed everything, and as if they denied everything.
+    Together this distinguishes accept, deny and pass.
+    """
     denied = Profile(NETWORK_POLICY_TIER, profiles[0].direction, (), Action.DENY)
     later: Stack
     for later in ((), (denied,)):
@@ -82,7 +86,7 @@ def _peers(state: State, subject: Identity, profiles: tuple[Profile, Profile], o
 
 
 def _changed(before: Partition[_E, Traffic], after: Partition[_E, Traffic]) -> Iterator[_E]:
-    """The extents with other traffic than before."""
+    """The extents whose traffic differs."""
     for extent, was in before:
         for other, now in after:
             if was != now and (common := extent & other):

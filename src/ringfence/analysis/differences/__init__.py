@@ -1,4 +1,4 @@
-"""What a change does: the connections that it opens and closes, for whom, and why; and which removals do nothing."""
+"""What a change does: the connections that it opens and closes, and why; and which removals change nothing."""
 
 from ringfence.analysis.differences.affected import AffectedRule, AffectingTrait, affecting_traits
 from ringfence.analysis.differences.arrows_of_change import (

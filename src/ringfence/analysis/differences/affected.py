@@ -1,7 +1,7 @@
-"""What a network plugin changes for the policies that there are: each of its traits apart, with the rules it is about.
+"""What each trait of a network plugin changes for the policies of a cluster, and which rules it affects.
 
-The engine is asked twice, with the policies as upstream means them and with one trait as the plugin has it, and the two
-are compared. A trait that changes nothing here is not among the results, however much it differs from upstream.
+The engine computes the answers twice, with the policies as upstream defines them and with one trait as the plugin
+implements it, and the two are compared. A trait that changes nothing for these policies is not among the results.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from ringfence.plugins import NOT_IN_POLICIES, UPSTREAM, ChosenTrait, PluginTrai
 
 
 class AffectedRule(msgspec.Struct, frozen=True):
-    """A rule that means something else with a trait; without an index, the policy as a whole does."""
+    """A rule whose meaning a trait changes; without an index, it changes the policy as a whole."""
 
     policy: NamedPolicy
     direction: Direction
@@ -34,9 +34,9 @@ class AffectedRule(msgspec.Struct, frozen=True):
 
 
 class AffectingTrait(msgspec.Struct, frozen=True):
-    """A trait of a plugin that changes something here: the rules that it is about, and what is opened and closed.
+    """A trait of a plugin that changes something: the rules that it affects, and what it opens and closes.
 
-    Rules may mean something else, and yet no connection changes.
+    A rule may mean something else without any change of connections.
     """
 
     chosen: ChosenTrait
@@ -46,14 +46,14 @@ class AffectingTrait(msgspec.Struct, frozen=True):
 
     @property
     def changes_answers(self) -> bool:
-        """Whether anything is opened or closed, or isolated otherwise."""
+        """Whether a connection is opened or closed, or a workload's isolation changes."""
         return bool(self.connections or self.isolation)
 
 
 def affecting_traits(state: State, plugin: PluginTraits) -> tuple[AffectingTrait, ...]:
     """The traits of a plugin that change what the policies of a state mean, in the order of the topics.
 
-    The state is one in which policies mean what upstream says; it stays as it is.
+    In `state`, policies must have upstream's meaning. It is not changed.
     """
     return tuple(_affecting(state, plugin))
 

@@ -1,7 +1,7 @@
-"""A change as few arrows: what it opens and closes between classes of workloads, and what stays between these.
+"""A change as a small number of arrows: the traffic opened, closed and kept between classes of workloads.
 
-Workloads of a namespace that are in the same rows of a difference, at the same sides, are one class. So each row is an
-arrow from each class of its sources to each class of its destinations, and the arrows are exactly the rows.
+Workloads of a namespace that are in the same rows of a difference, on the same sides, are one class. Each row is then
+an arrow from each class of its sources to each class of its destinations, and the arrows express exactly the rows.
 """
 
 from collections import Counter, defaultdict
@@ -22,13 +22,16 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 _MOST_PAIRS: Final = 40_000
-"""Pairs of workloads of which is asked what stays: it takes half a second."""
+"""The most pairs of workloads for which the kept traffic is computed. This takes half a second."""
 _MOST_ARROWS: Final = 400
-"""Arrows that one can tell apart. Where there are more, what stays is left out, and then the ends with the fewest."""
+"""The most arrows that a reader can distinguish.
+
+Where there are more, kept traffic is left out first, then the ends that are in the fewest rows.
+"""
 
 
 class ArrowKind(StrEnum):
-    """What an arrow says: the traffic passes since the change, no longer, or before and after it."""
+    """Whether the traffic of an arrow is allowed only after the change, only before it, or before and after it."""
 
     OPENED = "opened"
     CLOSED = "closed"
@@ -47,7 +50,8 @@ class ChangedArrow(msgspec.Struct, frozen=True):
 class ChangedArrows(msgspec.Struct, frozen=True):
     """The ends that take part in a change, and the arrows between them.
 
-    Of `size` ends those in the fewest rows may be left out. `has_kept` says whether what stays is among the arrows.
+    `size` is the number of all ends; those in the fewest rows may be left out. `has_kept` says whether the arrows
+    include kept traffic.
     """
 
     ends: tuple[Ends, ...]
@@ -133,7 +137,7 @@ def _has_two(members: Ends, several: Collection[Reference]) -> bool:
 def _kept(
     after: State, arrows: Iterable[ChangedArrow], classes: Sequence[tuple[Reference, ...]]
 ) -> Iterator[ChangedArrow]:
-    """What passes between two classes before and after: of what passes now, all that was not opened."""
+    """The traffic between two classes that is allowed before and after: what is allowed now, less what was opened."""
     members: dict[Reference, Member] = {}
     for member in after.members():
         members.setdefault(after.workload(member), member)
@@ -143,13 +147,13 @@ def _kept(
     for source, some in zip(classes, known, strict=True):
         for destination, others in zip(classes, known, strict=True):
             pairs = [(members[one], members[other]) for one in some for other in others if one != other]
-            passing = _alike(after, pairs, opened.get((source, destination), NO_TRAFFIC))
+            passing = _less_opened(after, pairs, opened.get((source, destination), NO_TRAFFIC))
             if passing.traffic:
                 yield ChangedArrow(ArrowKind.KEPT, source, destination, passing)
 
 
-def _alike(after: State, pairs: Iterable[tuple[Member, Member]], opened: Traffic) -> Passing:
-    """What stays between pairs: between all the same, or for some of them only."""
+def _less_opened(after: State, pairs: Iterable[tuple[Member, Member]], opened: Traffic) -> Passing:
+    """The traffic of some pairs less what was opened; partial if it differs between the pairs."""
     found: Mapping[Traffic, None] = dict.fromkeys(traffic_between(after, *pair) - opened for pair in pairs)
     whole = NO_TRAFFIC
     for traffic in found:

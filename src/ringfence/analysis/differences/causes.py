@@ -1,8 +1,8 @@
-"""Why a connection is allowed on one side of a change only: which policies and rules decide, and which labels changed.
+"""Why a connection is allowed only before or only after a change: the deciding policies and rules, or changed labels.
 
-What was opened is allowed by rules after the change, or by the lack of a policy that isolated before. What was closed
-is the same with both clusters exchanged. A policy that is the same in both cannot be the cause alone: then labels of a
-namespace or a workload have changed, or something else about the workload.
+A connection was opened by rules that allow it after the change, or by the removal of a policy that isolated before. The
+causes of a closed connection are found in the same way with both clusters exchanged. A policy that is the same in both
+cannot be the only cause: then labels of a namespace or a workload have changed, or its ports, addresses or network.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,7 @@ PolicyKey = tuple[str, str, str]
 
 
 Origins = Callable[[PolicyKey], Origin | None]
-"""Gives where a policy was read."""
+"""Gives the place where a policy was read; None if it is not known."""
 
 
 class Change(StrEnum):
@@ -57,7 +57,7 @@ class When(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a policy or one of its rules does about the connection."""
+    """The effect of a policy, or of one of its rules, on the connection."""
 
     ALLOWS = "allows"
     DENIES = "denies"
@@ -67,9 +67,9 @@ class Effect(StrEnum):
 class Cause(msgspec.Struct, frozen=True, order=True):
     """A policy or a rule that decides in one of the clusters, or a change of labels.
 
-    `what` is what has changed. A policy that is the same in both clusters has None: it decides, and something else has
-    changed. `rule` is the index of the rule among those of the direction; None is the policy as a whole. A cause
-    without a policy has its `text`.
+    `what` is the kind of object that has changed. It is None for a policy that is the same in both clusters: it
+    decides, but something else has changed. `rule` is the index of the rule among those of the direction; None is the
+    policy as a whole. A cause without a policy has its `text`.
     """
 
     when: When
@@ -83,7 +83,7 @@ class Cause(msgspec.Struct, frozen=True, order=True):
 
     @property
     def order(self) -> tuple[str, ...]:
-        """What causes are sorted by."""
+        """The sort key of causes."""
         return (self.text, self.when, str(self.place), str(self.policy), str(self.direction), f"{self.rule}")
 
 
@@ -114,9 +114,10 @@ class Causes:
     def of(
         self, sides: Iterable[tuple[SideClass, Peers, Traffic]], subjects: Bitset, peers: Bitset, *, opened: bool
     ) -> tuple[Cause, ...]:
-        """The causes of a change between workloads: `sides` are those that decide, with the traffic that they decide.
+        """The causes of a change between workloads.
 
-        `subjects` and `peers` are all workloads at both ends, of which labels may have changed.
+        `sides` are the sides that decide, each with its peers and the traffic that it decides. `subjects` and `peers`
+        are all workloads of both ends: their labels may have changed.
         """
         policies = {cause for side in sides for cause in self._of_side(*side, opened=opened)}
         changed = {cause for cause in policies if cause.what}
@@ -146,15 +147,15 @@ class Causes:
 
     def _of_side(self, side: SideClass, peers: Peers, traffic: Traffic, *, opened: bool) -> Iterator[Cause]:
         allowing, denying = (When.AFTER, When.BEFORE) if opened else (When.BEFORE, When.AFTER)
-        free, bound = self._stack(allowing, side), self._stack(denying, side)
-        if any(map(_isolates, bound)) and not any(map(_isolates, free)):
-            for profile in filter(_isolates, bound):
+        allowing_stack, denying_stack = self._stack(allowing, side), self._stack(denying, side)
+        if any(map(_isolates, denying_stack)) and not any(map(_isolates, allowing_stack)):
+            for profile in filter(_isolates, denying_stack):
                 for policy in profile.policies:
                     yield self._cause(denying, policy, Effect.ISOLATES, side.direction)
-        for policy, rule in self._matching(allowing, side, free, peers, traffic):
+        for policy, rule in self._matching(allowing, side, allowing_stack, peers, traffic):
             if rule.action is Action.ALLOW:
                 yield self._cause(allowing, policy, Effect.ALLOWS, side.direction, rule)
-        for policy, rule in self._matching(denying, side, bound, peers, traffic):
+        for policy, rule in self._matching(denying, side, denying_stack, peers, traffic):
             if rule.action is Action.DENY:
                 yield self._cause(denying, policy, Effect.DENIES, side.direction, rule)
 
@@ -164,18 +165,20 @@ class Causes:
     def _matching(
         self, when: When, side: SideClass, stack: Stack, peers: Peers, traffic: Traffic
     ) -> Iterator[tuple[CompiledPolicy[Any], CompiledRule]]:
-        """The rules that are about some of the traffic with some of the peers, in their order."""
+        """The rules that match some of the traffic with some of the peers, in the order of evaluation."""
         view = self._views[when]
         own = own_ports(stack, view.identity(side.example))
-        is_about: Callable[[CompiledRule], bool]
+        cells: Callable[[CompiledRule], Iterable[tuple[Any, Traffic]]]
+        within: Any
         if isinstance(peers, Addresses):
-            is_about = partial(_is_about_addresses, view, own, peers, traffic)
+            cells, within = partial(view.state.tiers.address_traffic, own=own), peers
         else:
-            is_about = partial(_is_about_pods, view, own, side.direction, view.identities(peers), traffic)
+            cells, within = partial(_cells_of_pods, view, own, side.direction), view.identities(peers)
         for profile in stack:
             for policy in profile.policies:
-                for rule in filter(is_about, policy.rules[side.direction]):
-                    yield policy, rule
+                for rule in policy.rules[side.direction]:
+                    if any(extent & within and matched & traffic for extent, matched in cells(rule)):
+                        yield policy, rule
 
     def _cause(
         self,
@@ -201,24 +204,18 @@ class Causes:
             yield Cause(When.AFTER, Change.WORKLOADS, text=text)
 
 
-def _is_about_addresses(
-    view: ClusterView, own: OwnPorts, peers: Addresses, traffic: Traffic, rule: CompiledRule
-) -> bool:
-    return any(extent & peers and about & traffic for extent, about in view.state.tiers.address_traffic(rule, own))
-
-
-def _is_about_pods(
-    view: ClusterView, own: OwnPorts, direction: Direction, peers: Bitset, traffic: Traffic, rule: CompiledRule
-) -> bool:
+def _cells_of_pods(
+    view: ClusterView, own: OwnPorts, direction: Direction, rule: CompiledRule
+) -> Iterable[tuple[Bitset, Traffic]]:
+    """The identities that a rule selects, by the traffic that it matches with them."""
     tiers = view.state.tiers
     families = view.state.population.decisive_families()
     selected = reduce(or_, (tiers.peers(rule.peers, family) for family in families), 0)
-    meant = tiers.rule_traffic(rule, direction, selected, own)
-    return any(extent & peers and about & traffic for extent, about in meant)
+    return tiers.rule_traffic(rule, direction, selected, own)
 
 
 def key_of(policy: CompiledPolicy[Any]) -> PolicyKey:
-    """What a policy is matched by in the other cluster."""
+    """The key by which a policy is found in the other cluster."""
     return policy.kind, policy.namespace, policy.name
 
 

@@ -1,7 +1,7 @@
-"""Which connections between workloads and addresses outside the cluster are allowed on one side of a change only.
+"""Connections between workloads and addresses outside the cluster that are allowed only before or only after a change.
 
-The addresses of both clusters are cut at the same borders and joined again, so a block that is written in other parts
-is no difference.
+The addresses of both clusters are split at the same borders and joined again, so the same addresses written as other
+blocks are not a difference.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class ChangedAddresses(msgspec.Struct, frozen=True):
-    """What passes between some workloads and addresses, before and after. `direction` is seen from the workloads."""
+    """The allowed traffic between workloads and addresses, before and after; `direction` is seen from the workloads."""
 
     direction: Direction
     workloads: Bitset
@@ -34,7 +34,7 @@ class ChangedAddresses(msgspec.Struct, frozen=True):
 
 
 def changed_addresses(before: ClusterView, after: ClusterView, changed: ChangedSides) -> Iterator[ChangedAddresses]:
-    """The addresses with which each workload may exchange something else than before; those of one kind joined."""
+    """The addresses whose allowed traffic with a workload has changed; addresses with the same change are joined."""
     for direction in Direction:
         for one in changed[direction]:
             for workloads, node in _by_node(before, after, one):
@@ -49,7 +49,7 @@ def changed_addresses(before: ClusterView, after: ClusterView, changed: ChangedS
 def _by_node(
     before: ClusterView, after: ClusterView, one: SideClass
 ) -> Iterator[tuple[Bitset, tuple[Addresses, Addresses]]]:
-    """The workloads of a class by the addresses of their nodes about which no policy decides, before and after."""
+    """The workloads of a class by the addresses of their nodes that no policy restricts, before and after."""
     if one.direction is Direction.EGRESS and all(view.state.traits is UPSTREAM for view in (before, after)):
         yield one.members, (NO_ADDRESSES, NO_ADDRESSES)
         return

@@ -1,8 +1,8 @@
-"""What the connections of two clusters depend on that is not known, and which of these assumptions only one makes.
+"""The assumptions on which the connections of two clusters depend, and those that only one cluster makes.
 
-Assumptions are compared as values, by what they say and about which workloads, and written as sentences afterwards: one
-that says less than before is not new. What is assumed of a workload that only one of the clusters has is not a change:
-the workload itself was added or removed.
+Assumptions are compared as values, by content and by the workloads that they are about, and written as sentences
+afterwards: one that says less than before is not new. An assumption about a workload that only one cluster has is not a
+change: the workload itself was added or removed.
 """
 
 from collections import defaultdict
@@ -25,14 +25,16 @@ from ringfence.sets.addresses import Addresses, Family
 
 
 def assumed(state: State, subjects: Sequence[Member] | None = None) -> ListAssumptions:
-    """What the connections of a cluster depend on, or what the policies of some pods make them depend on."""
+    """The assumptions about all connections of a cluster, or, with `subjects`, those that the policies of these pods
+    make.
+    """
     return list_assumptions(state) if subjects is None else subject_assumptions(state, subjects)
 
 
 class SubjectsAssumed(NamedTuple):
-    """What the policies of some pods assume, and `facts` that are equal before and after if nothing of it has changed.
+    """The assumptions that the policies of some pods make, as sentences and as comparable `facts`.
 
-    They are compared of one state at two times, while its pods have the same identities.
+    The facts of one state at two times can be compared while its pods keep their identities.
     """
 
     sentences: tuple[str, ...]
@@ -40,7 +42,7 @@ class SubjectsAssumed(NamedTuple):
 
 
 def assumed_of(state: State, subjects: Sequence[Member]) -> SubjectsAssumed:
-    """What the policies of some pods assume about their connections with all pods."""
+    """The assumptions of the policies of some pods about the connections with all pods."""
     found = subject_assumptions(state, subjects)
     facts = found.general, found.doubts, found.labels, found.priorities, found.facts
     return SubjectsAssumed(found.sentences(), facts)
@@ -49,7 +51,7 @@ def assumed_of(state: State, subjects: Sequence[Member]) -> SubjectsAssumed:
 class ChangedAssumptions(NamedTuple):
     """All assumptions about the connections of both clusters, those that are new, and those that are no longer made.
 
-    What policies that are not read may do is among all only: `unread_changes` names those that differ.
+    Only `all` includes what policies of unsupported kinds may do: `unread_changes` names those that differ.
     """
 
     all: tuple[str, ...]
@@ -57,23 +59,24 @@ class ChangedAssumptions(NamedTuple):
     gone: tuple[str, ...]
 
     def with_unchanged(self, sentences: Iterable[str]) -> "ChangedAssumptions":
-        """The same with some that are made before and after."""
+        """The same, with more assumptions that both clusters make."""
         return self._replace(all=tuple(dict.fromkeys((*self.all, *sentences))))
 
 
 NameOf = Callable[[Member], Reference | None]
-"""Gives the workload of a pod, or None if the other cluster does not have it."""
+"""Gives the workload of a pod; None if the other cluster does not have this workload."""
 
 
 def common_names(before: State, after: State, renamed: Sequence[RenamedWorkload]) -> tuple[NameOf, NameOf]:
     """The present names of the workloads that two clusters have in common, by the pods of each."""
     present = {one.before: one.after for one in renamed}
-    old = {pod: present.get(name := before.workload(pod), name) for pod in before.members()}
+    former = {pod: before.workload(pod) for pod in before.members()}
+    old = {pod: present.get(name, name) for pod, name in former.items()}
     new = {pod: after.workload(pod) for pod in after.members()}
     common = {*old.values()} & {*new.values()}
 
     def name_in(names: dict[Member, Reference], pod: Member) -> Reference | None:
-        return name if (name := names[pod]) in common else None
+        return names[pod] if names[pod] in common else None
 
     return lambda pod: name_in(old, pod), lambda pod: name_in(new, pod)
 
@@ -90,7 +93,7 @@ def changed_assumptions(
 _Groups = frozenset[frozenset[Member]]
 _Families = tuple[Family, ...]
 _Covered = list[tuple[Addresses, set[Reference]]]
-"""Workloads, by the addresses of which theirs are taken to be none."""
+"""Addresses, with the workloads whose own addresses are assumed not to be among them."""
 
 
 class _AssumingSide:
@@ -104,9 +107,10 @@ class _AssumingSide:
         self._outside: dict[tuple[_Groups, _Families], _Covered] = {}
 
     def lacking_in(self, other: "_AssumingSide", *, if_none_left: bool = False) -> Iterator[str]:
-        """What is assumed here and not there, in words.
+        """The assumptions that only this side makes, as sentences.
 
-        With `if_none_left`, that the order of many policies is not defined only if it is so for no two of them there.
+        With `if_none_left`, an undefined order of several policies counts only if the other side assumes it for no two
+        of them.
         """
         yield from (text for text in self._found.general if text not in other._found.general)
         yield from map(str, self._labels_lacking_in(other))
@@ -126,7 +130,7 @@ class _AssumingSide:
         yield from (str(one) for one in self._found.priorities if not other._has_order(one, of_two=if_none_left))
 
     def _labels_lacking_in(self, other: "_AssumingSide") -> Iterator[AssumedLabel]:
-        """The labels of workloads that both have, with the values that only policies of this side name."""
+        """The labels of workloads that both clusters have, with the values that only policies of this side name."""
         known: defaultdict[tuple[Reference | None, str], set[str]] = defaultdict(set)
         for one in other._found.labels:
             known[other._name_of(one.pod), one.label.key].update(one.values)
@@ -139,7 +143,7 @@ class _AssumingSide:
     def _pods_lacking_in(
         self, other: "_AssumingSide", assumption: Assumption, groups: _Groups, *, if_none_left: bool
     ) -> _Groups:
-        """Of the pods in some groups, about which something is assumed here, those about which it is not there."""
+        """The pods of `groups` about which `assumption` is made on this side and not on the other."""
         theirs = other._found.matches.about
         if assumption.unordered:
             return frozenset() if other._has_order(assumption, of_two=if_none_left) else groups
@@ -156,7 +160,9 @@ class _AssumingSide:
         return frozenset((pods,)) if pods else frozenset()
 
     def _has_order(self, assumption: Assumption, *, of_two: bool) -> bool:
-        """Whether the order of all policies that an assumption is about, or `of_two` of them, is assumed here, too."""
+        """Whether this side assumes, too, that the order of the same policies is not defined; `of_two`: of any two of
+        them.
+        """
         known = [one.unordered for one in (*self._found.matches.about, *self._found.priorities) if one.unordered]
         if of_two:
             return any(len(assumption.unordered & one) > 1 for one in known)
@@ -165,7 +171,7 @@ class _AssumingSide:
         return all(any({*pair} <= one for one in known) for pair in combinations(assumption.unordered, 2))
 
     def _taken_outside(self, asking: "_AssumingSide", groups: _Groups, families: _Families) -> _Covered:
-        """The workloads in groups of the other side, by the addresses of which theirs are taken to be none here."""
+        """The workloads in groups of the `asking` side, by the addresses that this side assumes not to be theirs."""
         key = groups, families
         if key not in self._outside:
             by_groups: defaultdict[_Groups, list[Addresses]] = defaultdict(list)
@@ -182,8 +188,8 @@ class _AssumingSide:
         return self._outside[key]
 
     def _left(self, groups: _Groups, other: "_AssumingSide", theirs: _Groups) -> _Groups:
-        """The pods in some groups whose workloads the other cluster has, but not in its groups."""
-        # The same pods are in one fact after another.
+        """The pods of some groups whose workloads the other cluster has, but not among the groups `theirs`."""
+        # Many assumptions are about the same groups of pods.
         key = groups, theirs
         if key not in self._lacking:
             mine, known = self._by_name(groups), other._by_name(theirs)
@@ -203,17 +209,18 @@ class _AssumingSide:
 
 
 class _Counterparts(NamedTuple):
-    """What the policies of others assume about connections that the changed policies used to deny, or now deny."""
+    """The assumptions of other policies about connections that the changed policies denied before, or deny now."""
 
     added: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
 
 
 def counterpart_assumptions(view: ClusterView, changed: ChangedSides) -> _Counterparts:
-    """What policies that have not changed assume about the workloads whose policies have.
+    """The assumptions of unchanged policies about the workloads whose policies have changed.
 
-    It matters only where these allow some traffic with a peer in one of the two clusters, and none in the other. Which
-    policies are taken not to apply to hostNetwork pods depends on no peer: that is among the other assumptions.
+    They matter only for a peer with which these workloads allow some traffic in one of the two clusters and none in the
+    other. Which policies are assumed not to apply to hostNetwork pods does not depend on a peer and is among the other
+    assumptions.
     """
     added: list[str] = []
     gone: list[str] = []

@@ -1,7 +1,7 @@
-"""Which connections between the workloads of two clusters are allowed in one of them and not in the other.
+"""The connections between workloads that are allowed in one of two clusters and not in the other.
 
-The classes of sources are compared with the classes of destinations, so the work does not grow with pairs of pods. Two
-classes that are both unchanged are skipped: where one policy of many has changed, little is compared.
+Classes of sources are compared with classes of destinations, so the work does not grow with the number of pod pairs.
+Two unchanged classes are skipped, so a change of one policy among many needs few comparisons.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class ChangedCell(msgspec.Struct, frozen=True):
-    """What passes from each of some workloads to each of others, before and after, with the classes of both ends.
+    """The traffic allowed from each source to each destination, before and after, with the classes of both ends.
 
-    `egress` and `ingress` are None where no policy counts: a pod on its node's network and the pods of that node.
+    `egress` and `ingress` are None where no policy applies: between a hostNetwork pod and the pods of its node.
     """
 
     sources: Bitset
@@ -38,7 +38,7 @@ class ChangedCell(msgspec.Struct, frozen=True):
 
 
 ChangedSides = Mapping[Direction, Sequence[SideClass]]
-"""The classes of the workloads of which a side may have changed."""
+"""By direction, the classes of workloads whose side may have changed."""
 
 
 def changed_sides(before: ClusterView, after: ClusterView, affected: Sequence[int]) -> ChangedSides:
@@ -49,7 +49,7 @@ def changed_sides(before: ClusterView, after: ClusterView, affected: Sequence[in
 def changed_connections(
     before: ClusterView, after: ClusterView, matched: Sequence[Matched], changed: ChangedSides
 ) -> Iterator[ChangedCell]:
-    """The cells between which something else passes than before; no pair of workloads is in two of them."""
+    """The cells whose traffic has changed; no pair of workloads is in two of them."""
     egress = _with_counterparts(before, after, changed, Direction.EGRESS)
     ingress = _with_counterparts(before, after, changed, Direction.INGRESS)
     exempt = _exempt(before, after)
@@ -69,10 +69,10 @@ def changed_connections(
 def _with_counterparts(
     before: ClusterView, after: ClusterView, changed: ChangedSides, direction: Direction
 ) -> Sequence[SideClass]:
-    """The classes that may have changed, and those of all others with which a side in the other direction has.
+    """The classes that may have changed, and those of the peers with which a side of the other direction has changed.
 
-    Workloads on which the same policies decide are one class, whether or not a changed policy selects some of them: how
-    the result is divided into rows must not depend on that.
+    Workloads with the same policies are one class, whether or not a changed policy selects some of them: the division
+    of the result into rows must not depend on that.
     """
     other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
     here = changed[direction]
@@ -97,7 +97,7 @@ def _between(source: SideClass, destination: SideClass) -> Iterator[ChangedCell]
 
 
 Exempt = dict[int, tuple[Bitset, Bitset]]
-"""The pods that each pod on its node's network reaches whatever policies say, before and after."""
+"""By pod, the pods that it reaches regardless of policies (`exempt_destinations`), before and after."""
 
 
 def _exempt(before: ClusterView, after: ClusterView) -> Exempt:
@@ -113,7 +113,7 @@ def _exempt(before: ClusterView, after: ClusterView) -> Exempt:
 
 
 def _without_exempt(cell: ChangedCell, exempt: Exempt) -> Iterator[ChangedCell]:
-    """The cell without the pairs about which no policy decides."""
+    """The cell without the pairs to which no policy applies."""
     if cell.egress is None:
         yield cell
         return
@@ -128,7 +128,7 @@ def _without_exempt(cell: ChangedCell, exempt: Exempt) -> Iterator[ChangedCell]:
 
 
 def _exempt_cells(egress: Sequence[SideClass], ingress: Sequence[SideClass], exempt: Exempt) -> Iterator[ChangedCell]:
-    """The pairs about which no policy decides in one of the clusters, because the pods are on one node there."""
+    """The pairs to which no policy applies in one of the clusters, because the pods are on one node there."""
     by_source, by_destination = class_of(egress), class_of(ingress)
     for source, (old, new) in exempt.items():
         for destination in bitsets.members(old ^ new):
@@ -143,7 +143,10 @@ def _both(one: BeforeAfter, other: BeforeAfter) -> BeforeAfter:
 
 
 def _without_self(cell: ChangedCell, single: Bitset) -> Iterator[ChangedCell]:
-    """The cell without a pod as its own peer, where it is alone on one side: a pod always reaches itself."""
+    """The cell without single pods as their own peers: a pod always reaches itself.
+
+    Of a larger cell they stay, and whoever reads it leaves them out (`ChangedConnections`).
+    """
     sources, destinations = cell.sources, cell.destinations
     if destinations.bit_count() == 1 and destinations & single:
         sources &= ~destinations

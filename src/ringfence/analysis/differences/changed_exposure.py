@@ -1,13 +1,12 @@
-"""Which pods that do not exist yet may connect with a workload since a change, or no longer may: by selectors of them.
+"""The possible pods for which a change opens or closes traffic with a workload, described by selectors.
 
-Both clusters are compared in universes that share their regions, so equal regions are the same object, and what no
-policy touches is never compared. Pods to come that have the labels of a workload in the input are left out: the rows
-between workloads are about them.
+Both clusters are compared in universes that share their regions, so equal regions are the same object, and regions that
+no policy distinguishes are never compared. Possible pods with the labels of a workload in the input are left out: the
+rows between workloads cover them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, reduce
 from itertools import product
 from operator import or_
@@ -19,12 +18,11 @@ from ringfence.analysis.differences.causes import (
     Cause,
     Change,
     ConnectionChange,
-    Origins,
     PolicyKey,
     attributed_to,
     key_of,
 )
-from ringfence.analysis.differences.exposure_examples import ExposureClaim, explained_claims
+from ringfence.analysis.differences.exposure_examples import ComparedViews, ExposureClaim, explained_claims
 from ringfence.analysis.differences.matched_workloads import ClusterView, Matched
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import NAME_LABEL, Reference
@@ -53,19 +51,19 @@ MOST_STEPS: Final = 1_000_000
 """Up to ten seconds. A change of one policy among 10,000 takes a fiftieth of it."""
 
 _MOST_COMBINATIONS: Final = 16
-"""Combinations of labels for which a workload in the input is looked for."""
+"""The most combinations of labels for which workloads of the input are looked up."""
 
 _NO_POLICIES: Final = frozenset[PolicyKey]()
 
 Names = frozenset[str | None]
-"""Namespaces that exist, and with None all that may come."""
+"""Names of existing namespaces; None stands for all namespaces that do not exist yet."""
 
 
 class ChangedExposure(msgspec.Struct, frozen=True):
     """Pods that do not exist yet, and the traffic that was opened or closed between each of them and some workloads.
 
-    With ingress the pods open connections to the workloads, with egress the reverse. `example` is one of the pods, of
-    which an ordinary engine says the same, before and after.
+    With ingress the pods open connections to the workloads, with egress the reverse. `example` is one of the pods; the
+    engine for existing pods was asked about it and says the same.
     """
 
     kind: ConnectionChange
@@ -78,12 +76,12 @@ class ChangedExposure(msgspec.Struct, frozen=True):
 
     @property
     def attributed_to(self) -> tuple[Change, ...]:
-        """What has changed so that the exposure has: policies, workloads, namespaces."""
+        """The kinds of objects whose change caused this: policies, workloads, namespaces."""
         return attributed_to(self.causes)
 
     @property
     def order(self) -> tuple[object, ...]:
-        """What rows are sorted by: what was opened comes first, and by policies of the workloads themselves."""
+        """The sort key of rows: opened before closed, and changes by the workloads' own policies before others."""
         return (
             self.kind is ConnectionChange.CLOSED,
             all(cause.direction is not self.direction for cause in self.causes),
@@ -93,31 +91,25 @@ class ChangedExposure(msgspec.Struct, frozen=True):
         )
 
 
-def exposure_rows(
-    views: tuple[ClusterView, ClusterView],
-    matched: tuple[Matched, ...],
-    claims: Sequence[ExposureClaim],
-    changed: Callable[[], AbstractContextManager[None]] = nullcontext,
-    origins: Origins | None = None,
-) -> tuple[ChangedExposure, ...]:
-    """The rows of what is said, each with an example and the causes."""
+def exposure_rows(compared: ComparedViews, claims: Sequence[ExposureClaim]) -> tuple[ChangedExposure, ...]:
+    """The claims as rows, each with an example and the causes."""
     rows = (
         ChangedExposure(
             claim.kind,
-            tuple(matched[place].reference for place in bitsets.members(claim.workloads)),
+            tuple(compared.matched[place].reference for place in bitsets.members(claim.workloads)),
             claim.direction,
             claim.pods,
             claim.traffic,
             explained.example,
             explained.causes,
         )
-        for claim, explained in explained_claims(views, matched, claims, changed, origins)
+        for claim, explained in explained_claims(compared, claims)
     )
     return tuple(sorted(rows, key=lambda row: row.order))
 
 
 class _Claimed(msgspec.Struct, frozen=True):
-    """What changes for a workload, and the policies that select it and differ: equal ones are one row."""
+    """What changes for a workload, and the changed policies that select it. Workloads with equal values are one row."""
 
     kind: ConnectionChange
     direction: Direction
@@ -138,12 +130,12 @@ def is_relabelled(views: tuple[ClusterView, ClusterView]) -> bool:
 
 
 class ExposureComparison:
-    """Compares what possible pods may before and after with each workload, once for all that are alike."""
+    """Compares the traffic of possible pods with each workload before and after; equal workloads are compared once."""
 
     def __init__(self, before: ClusterView, after: State, policed: Sequence[str] | None = None) -> None:
         """Both clusters can be one state at two times: then `policed` are the namespaces of the policies that change.
 
-        It is made at the earlier time.
+        In that case, create the comparison at the earlier time.
         """
         self._before = before
         self._budget = Budget(MOST_STEPS)
@@ -180,9 +172,10 @@ class ExposureComparison:
     def claims(
         self, after: ClusterView, matched: Sequence[Matched], unchanged: set[PolicyKey], affected: Collection[int]
     ) -> list[ExposureClaim]:
-        """What changes for all workloads, equal ones together. Raises Undecided where selectors overlap too much.
+        """The changes of all workloads, equal ones as one claim. Raises Undecided if selectors overlap in too many
+        ways.
 
-        No policy that has changed selects a workload that is not `affected`.
+        `affected` must contain every workload that a changed policy selects.
         """
         if self._undecided:
             raise self._undecided
@@ -210,21 +203,21 @@ class ExposureComparison:
         return [ExposureClaim(one.kind, one.direction, places, one.pods, one.traffic) for one, places in folded.items()]
 
     def _touched_by(self, views: tuple[ClusterView, ClusterView], unchanged: set[PolicyKey]) -> Names:
-        """The namespaces whose pods to come may be selected by other policies, or allow other workloads something."""
+        """The namespaces whose possible pods may be selected by other policies than before, or allow something else."""
         if is_relabelled(views):
             return self._everywhere
         policies = (policy for view in views for policy in view.policies)
         return self._namespaces(policy.namespace for policy in policies if key_of(policy) not in unchanged)
 
     def _namespaces(self, policed: Iterable[str]) -> Names:
-        """The namespaces of policies; all, if one of them is a policy of the whole cluster."""
+        """The namespaces of policies; everywhere if one of them is cluster-scoped."""
         names = frozenset(policed)
         return names if all(names) else self._everywhere
 
     def _both(
         self, views: tuple[ClusterView, ClusterView], place: int, direction: Direction, touched: Names
     ) -> list[ByTraffic]:
-        """What passes before and after, of the namespaces in which it may differ."""
+        """The traffic with possible pods before and after, for the namespaces in which it may differ."""
         sides = [
             (counterparts, view.identity(place), view.stack(place, direction))
             for counterparts, view in zip(self._counterparts[direction], views, strict=True)
@@ -233,7 +226,7 @@ class ExposureComparison:
         before, after = (counterparts.own_side(identity, stack) for counterparts, identity, stack in sides)
         if before == after or not (others := self._names(_differing(before, after)) - touched):
             return found
-        # Pods to come of these namespaces allow the same as before: that is found out once.
+        # Possible pods of these namespaces allow the same as before, so one side's value serves both.
         counterparts, identity, _ = sides[1]
         return [
             frozenset(merged([*cells, *counterparts.of(identity, others, stack)]))
@@ -256,14 +249,14 @@ class ExposureComparison:
         return frozenset((*(name for name, pods in region.listed.items() if pods and name in existing), *to_come))
 
     def _gained(self, gaining: ByTraffic, losing: ByTraffic) -> list[tuple[PossibleTraffic, tuple[PossiblePods, ...]]]:
-        """The possible pods between which and a workload more passes than before, by what more passes."""
+        """The possible pods that gain traffic with a workload, by the traffic that they gain."""
         found = self._changes.get((gaining, losing))
         if found is None:
             cells = merged((region, traffic) for region, traffic in _more(gaining, losing) if region and traffic)
             described = [
                 (traffic, self._smallest.describe(region)) for region, traffic in by_labels(self._universe, cells)
             ]
-            # Regions are sets in no order: what they are described by has one.
+            # Regions have no order. Their descriptions have.
             found = self._changes[gaining, losing] = sorted(described, key=lambda one: [pods.order for pods in one[1]])
         return found
 
@@ -271,7 +264,7 @@ class ExposureComparison:
 def _policies(
     views: tuple[ClusterView, ClusterView], place: int, direction: Direction, unchanged: set[PolicyKey]
 ) -> frozenset[PolicyKey]:
-    """The policies that select a workload in one of the clusters, and differ."""
+    """The changed policies that select a workload in one of the clusters."""
     selecting: Iterable[CompiledPolicy[Any]] = (
         policy for view in views for profile in view.profiles(place, direction) for policy in profile.policies
     )
@@ -279,6 +272,7 @@ def _policies(
 
 
 def _more(gaining: ByTraffic, losing: ByTraffic) -> Iterator[tuple[Region, Any]]:
+    """The regions of `gaining`, split where `losing` differs, each with the traffic that only `gaining` has there."""
     for region, traffic in gaining:
         left = region
         for other, less in losing:
@@ -289,7 +283,7 @@ def _more(gaining: ByTraffic, losing: ByTraffic) -> Iterator[tuple[Region, Any]]
 
 
 def _differing(before: ByTraffic, after: ByTraffic) -> Region:
-    """The pods about which two different partitions differ."""
+    """The possible pods to which two partitions assign different traffic."""
     sides = (before, after), (after, before)
     return reduce(or_, (region for one, other in sides for region, more in _more(one, other) if region and more))
 
@@ -317,9 +311,9 @@ class _ExistingPods:
         return {label: bitsets.of(places) for label, places in found.items()}
 
     def cover(self, pods: PossiblePods, workload: int) -> bool:
-        """Whether all possible pods have labels, and are in namespaces, that another pod than the workload's has, too.
+        """Whether for each of the possible pods, another workload of the input has its labels in its namespace.
 
-        Only pods that are identified by labels which they have are covered, not "all others" of a namespace.
+        This covers only descriptions that list values for each label, not "all others" of a namespace.
         """
         apart = ~(1 << workload) if self._single >> workload & 1 else ~0
         found = self._known.get(pods)
@@ -328,7 +322,7 @@ class _ExistingPods:
         return bool(found) and all(places & apart for places in found)
 
     def _alike(self, pods: PossiblePods) -> Iterator[Bitset]:
-        """The workloads that have each combination of the labels; none at all if there is no list of combinations."""
+        """The workloads with each combination of the labels; nothing if the description does not list values."""
         terms = (*pods.namespaces.terms, *pods.pods.terms)
         names = [term for term in pods.namespaces.terms if term.key == NAME_LABEL]
         if len(names) != len(pods.namespaces.terms) or not names or not pods.pods.terms or not all(map(_lists, terms)):

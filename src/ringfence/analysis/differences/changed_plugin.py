@@ -1,7 +1,7 @@
-"""Which traits of network plugins a difference comes from, where the two clusters are not enforced by the same one.
+"""The traits of network plugins that cause a difference between clusters with different plugins.
 
-Policies and pods may be the same on both sides, so a row is tried: with one trait after another as the other side has
-it, the engine is asked about one source and one destination of the row.
+Policies and pods may be the same on both sides. So for each row and each trait, the engine computes the traffic between
+one source and one destination of the row with this trait as the other side has it.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ _replace = msgspec.structs.replace
 
 
 def with_plugin_causes(before: State, after: State, found: ClusterDifference) -> ClusterDifference:
-    """The difference, with the traits from which each row comes, and what is assumed about traits."""
+    """The difference, with the traits that cause each row, and the assumptions about traits."""
     if before.enforced_by is after.enforced_by is None:
         return found
     assumptions = sorted({*found.assumptions, *_assumptions(before), *_assumptions(after)})
@@ -50,7 +50,7 @@ def _value(state: State, topic: Topic) -> object:
 def _topics_by_row(
     before: State, after: State, differing: list[Topic], rows: tuple[ChangedConnections, ...]
 ) -> defaultdict[int, list[Topic]]:
-    """The topics that decide about each row, by its place: with the other side's trait, something else passes."""
+    """By the index of a row, the topics that decide about it: with the other side's trait, other traffic is allowed."""
     found: defaultdict[int, list[Topic]] = defaultdict(list)
     for state, other in ((after, before), (before, after)):
         left = [place for place in range(len(rows)) if not found[place]]
@@ -68,7 +68,7 @@ def _topics_by_row(
 
 
 def _passing(state: State, row: ChangedConnections) -> Traffic:
-    """What of the traffic of a row passes between one of its sources and one of its destinations."""
+    """The part of a row's traffic that is allowed between one of its sources and one of its destinations."""
     source = _end(state, row.sources, None)
     destination = _end(state, row.destinations, source)
     if source is None or destination is None:
@@ -77,7 +77,7 @@ def _passing(state: State, row: ChangedConnections) -> Traffic:
 
 
 def _end(state: State, ends: Ends, other: End | None) -> End | None:
-    """One of the ends of a row, if possible another than the other end."""
+    """One of the ends of a row, if possible not `other`."""
     if isinstance(ends, Addresses):
         return ends
     pods = [pod for reference in ends[:2] for pod in _pods_of(state, reference)]
@@ -85,7 +85,7 @@ def _end(state: State, ends: Ends, other: End | None) -> End | None:
 
 
 def _pods_of(state: State, reference: Reference) -> Iterator[Member]:
-    """Two pods of a workload at most."""
+    """At most two pods of a workload."""
     if member := state.member(reference):
         yield member
         return
@@ -100,7 +100,7 @@ def _cause(before: State, after: State, topic: Topic) -> Cause:
 
 
 def _side_text(plugin: PluginTraits | None, topic: Topic) -> str:
-    """What one side makes of a topic, and how well that is known."""
+    """How one side treats a topic, and how well that is known."""
     chosen = plugin.chosen.get(topic.name) if plugin else None
     if plugin is None or chosen is None:
         return f"as upstream means it, {topic.text(topic.upstream)}"
@@ -110,7 +110,7 @@ def _side_text(plugin: PluginTraits | None, topic: Topic) -> str:
 
 
 def _assumptions(state: State) -> Iterator[str]:
-    """What is assumed of traits with another value of which some policy would mean something else."""
+    """The assumptions about traits: those for which another value would change the meaning of some policy."""
     if state.enforced_by is None:
         return
     for one in state.enforced_by.modelled():

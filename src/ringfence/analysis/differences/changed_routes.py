@@ -1,7 +1,7 @@
-"""Objects such as an Ingress that lead to other Services than before: what is outside of the pod network then reaches
-other pods, as far as policies let the controller, or the API server, connect to them.
+"""Objects such as an Ingress that lead to other Services than before.
 
-Policies do not see these objects, so no connection between workloads is different because of them.
+Clients outside the pod network then reach other pods, as far as policies allow the controller, or the API server, to
+connect to them. Policies do not refer to these objects, so they change no connection between workloads.
 """
 
 import msgspec
@@ -14,7 +14,7 @@ from ringfence.model.service_users import ServiceTarget, ServiceUser
 
 
 class RoutedService(msgspec.Struct, frozen=True, order=True):
-    """A Service that an object leads to, and its port: by number or name, empty for any."""
+    """A Service to which an object leads, and its port by number or name; empty for any port."""
 
     service: Reference
     port: str = ""
@@ -26,7 +26,8 @@ class RoutedService(msgspec.Struct, frozen=True, order=True):
 class ChangedRoute(msgspec.Struct, frozen=True):
     """An Ingress, a route or a webhook that leads to other Services.
 
-    `before` and `after` are empty where it is missing. `place` is where it is read, or was if it was removed.
+    `before` and `after` are empty where it is missing. `place` is where it was read; for a removed object, its former
+    place.
     """
 
     object: Reference

@@ -1,7 +1,7 @@
-"""Services that lead elsewhere than before, and for whom that opens or closes them.
+"""Services that lead to other pods or ports than before, and the workloads that gain or lose access by that.
 
-Policies do not see Services, so connections between workloads are compared without them. But who connects to a Service
-reaches the pods behind it: with another selector or target port these are other pods, or other ports of the same.
+Policies do not refer to Services, so connections between workloads are compared without them. But a client of a Service
+reaches the pods behind it: with another selector or target port these are other pods, or other ports of the same pods.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from ringfence.sets.traffic import Traffic
 
 
 class TargetOfService(msgspec.Struct, frozen=True, order=True):
-    """A workload, or addresses, behind a port of a Service, and its own port."""
+    """A workload, or addresses, behind a port of a Service, and the port there."""
 
     name: str
     port: int
@@ -35,22 +35,22 @@ class TargetOfService(msgspec.Struct, frozen=True, order=True):
 
 
 class ServiceChange(StrEnum):
-    """What has changed about a port of a Service: the value is the word in the documents."""
+    """The kind of change of a Service port; the value is the word in the documents."""
 
     ADDED = "added"
     REMOVED = "removed"
     SERVICE = "service"
     """The Service is written differently."""
     PODS = "pods"
-    """The Service is written as before, and other pods are behind it, or the same with other ports."""
+    """The Service is unchanged, but other pods are behind it, or the same pods with other ports."""
 
 
 class ChangedService(msgspec.Struct, frozen=True):
     """A port of a Service that leads elsewhere than before, or of a Service that one cluster does not have.
 
-    `opened` are the workloads that reach something behind it now and did not before, `closed` the reverse; nobody, if
-    the Service was added or removed: who reaches the pods without it is among the connections. `place` is where the
-    Service is read, or was.
+    `opened` are the workloads that reach something behind it now and did not before, `closed` the reverse. Both are
+    empty if the Service was added or removed: the connections say who reaches the pods directly. `place` is where the
+    Service was read; for a removed one, its former place.
     """
 
     service: Reference
@@ -70,9 +70,9 @@ def changed_services(
     renamed: Sequence[RenamedWorkload],
     places: ObjectPlaces,
 ) -> tuple[ChangedService, ...]:
-    """The ports of Services that lead elsewhere, and those of Services that were added or removed.
+    """The ports of Services that lead to other targets, and those of added or removed Services.
 
-    By namespace, name and port.
+    In the order of namespace, name and port.
     """
     old, new = (view.state.services for view in views)
     names = {one.before: one.after for one in renamed}
@@ -105,7 +105,7 @@ def _changes(
         behind = {target.workload for target in (*before, *after)}
         for place, one in enumerate(matched) if was and now else ():
             if one.reference in behind and not one.is_several:
-                continue  # a single pod behind the Service may reach itself by it, which says nothing
+                continue  # a single pod reaches itself through the Service regardless of policies
             reached = _reaches(views[0], place, led), _reaches(views[1], place, leads)
             if reached == (False, True):
                 opened.append(one.reference)
@@ -125,7 +125,7 @@ def _behind(state: State, service: Service | None, protocol: str, port: int) -> 
         return []
     try:
         return [one for one in backends(state, service, protocol, port) if one.port is not None]
-    except EndpointError:  # without endpoints, without this port, or an alias: nothing is reached by it
+    except EndpointError:  # it has no endpoints, lacks this port, or is an ExternalName: it leads to nothing
         return []
 
 

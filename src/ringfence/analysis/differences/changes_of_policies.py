@@ -1,4 +1,4 @@
-"""Whether two inputs differ in policies alone: such a difference is found without the second state."""
+"""Detects that two inputs differ only in policies, so that they can be compared without building the second state."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from ringfence.shared_input import KeptObjects, ObjectChange
 
 
 def changes_of_policies_alone(before: KeptObjects, after: KeptObjects) -> list[PolicyChange] | None:
-    """What differs between two inputs if that is nothing but policies; None if it is more."""
+    """The policies that differ between two inputs; None if anything else differs, too."""
     if not before.has_same_surroundings(after):
         return None
     changes = list(before.changes(after))
@@ -20,7 +20,7 @@ def changes_of_policies_alone(before: KeptObjects, after: KeptObjects) -> list[P
 
 
 def _exists(state: State, namespace: str) -> bool:
-    """Whether a namespace exists whichever policies are in it: a policy alone makes one exist, too."""
+    """Whether a namespace exists regardless of its policies: a policy in a namespace makes this exist, too."""
     return not namespace or state.namespaces.is_defined(namespace) or any(True for _ in state.members_in(namespace))
 
 

@@ -1,8 +1,8 @@
-"""What a change does to a cluster: what it opens and closes, for whom, and because of which policies and labels.
+"""What a change opens and closes in a cluster, for which workloads, and because of which policies and labels.
 
-Two clusters are compared exactly: all traffic between every two workloads that both have, and between these and all
-addresses outside. Pods that do not exist yet are covered by a proof: whether the policies of both mean the same in any
-cluster that could be (`analysis.possible`).
+The comparison is exact: it covers all traffic between every two workloads that both clusters have, and between these
+and all addresses outside. Pods that do not exist yet are covered by a proof whether the policies of both have the same
+effect in any possible cluster (`analysis.possible`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ from ringfence.analysis.differences.changed_exposure import (
 )
 from ringfence.analysis.differences.changed_routes import changed_routes
 from ringfence.analysis.differences.changed_services import changed_services
-from ringfence.analysis.differences.exposure_examples import ExposureClaim
+from ringfence.analysis.differences.exposure_examples import ComparedViews, ExposureClaim
 from ringfence.analysis.differences.matched_workloads import (
     ClusterView,
     MatchedWorkloads,
@@ -59,7 +59,7 @@ from ringfence.model.origin import Origin
 
 
 class PolicyChange(NamedTuple):
-    """A policy as it was and as it is; None where it is missing. `origin` is where it is read now."""
+    """A policy before and after; None where it is missing. `origin` is where the later one was read."""
 
     before: Policy | None
     after: Policy | None
@@ -72,9 +72,9 @@ def difference(
     names: tuple[str, str] = ("A", "B"),
     places: ObjectPlaces = NO_PLACES,
 ) -> ClusterDifference:
-    """What the change from one cluster to another does. `names` are what texts call the two sets of policies.
+    """The difference between two clusters.
 
-    `places` are where the objects of both are read.
+    `names` are used for the two sets of policies in texts. `places` are where the objects of both were read.
     """
     workloads = match(before, after)
     views = (
@@ -88,7 +88,7 @@ def difference(
     difference, claims = _compared(compared, ExposureComparison(views[0], after))
     return msgspec.structs.replace(
         difference,
-        exposure=exposure_rows(views, workloads.common, claims),
+        exposure=exposure_rows(ComparedViews(views, workloads.common), claims),
         services=changed_services(views, workloads.common, workloads.renamed, places),
         routes=changed_routes(before, after, places),
     )
@@ -97,10 +97,10 @@ def difference(
 def difference_in_policies(
     state: State, changes: Sequence[PolicyChange], names: tuple[str, str] = ("A", "B"), origins: Origins | None = None
 ) -> ClusterDifference:
-    """What a change of policies alone does to a cluster: as `difference`, which takes as long as reading all objects.
+    """The difference that a change of policies makes: the same result as `difference`, without building a second state.
 
-    The policies are changed in the state itself, and only the pods that they select are looked at. `origins` are where
-    the policies are read after the change.
+    The policies are changed in the state itself for a while, and only the pods that they select are looked at.
+    `difference` takes as long as reading all objects. `origins` are where the policies were read after the change.
     """
     policies = [policy for change in changes for policy in (change.before, change.after) if policy]
     with state.policies.telling_apart(policies) as affected:
@@ -109,7 +109,8 @@ def difference_in_policies(
         groups = [one.before for one in workloads.common]
         before = ClusterView(state, groups, former)
         exposure = ExposureComparison(before, state, [policy.metadata.namespace for policy in policies])
-        # Policies never apply to hostNetwork pods; which of them would select one is assumed.
+        # Policies are assumed not to apply to hostNetwork pods. Which of them would select one is an assumption to
+        # name.
         hosts, subjects = list(state.host_network_members()), [pod for one in affected for pod in one.pods()]
         of_hosts, old = assumed(state, hosts), assumed_of(state, subjects)
 
@@ -127,8 +128,8 @@ def difference_in_policies(
             views = before, ClusterView(state, groups)
             places = [place for place, group in enumerate(groups) if group.identity in affected]
             sides = changed_sides(*views, places)
-            # Whether an answer depends on what is assumed is a question to the policies of all peers, too: they are
-            # asked only if the policies that have changed assume something else of any pair.
+            # Whether an answer depends on an assumption depends on the policies of all peers, too. To look at all of
+            # them takes long, so it is done only if the changed policies make other assumptions about some pair.
             new = assumed_of(state, subjects)
             differs = old.facts != new.facts or any(counterpart_assumptions(views[1], sides))
             today = assumed(state) if differs else assumed(state, hosts)
@@ -140,12 +141,12 @@ def difference_in_policies(
         with changed():
             compared = _Compared(views, workloads, places, sides, names, found, (), origins)
             difference, claims = _compared(compared, exposure)
-        rows = exposure_rows(views, workloads.common, claims, changed, origins)
+        rows = exposure_rows(ComparedViews(views, workloads.common, changed, origins), claims)
         return msgspec.structs.replace(difference, exposure=rows)
 
 
 class _Compared(NamedTuple):
-    """Two clusters that are compared; `affected` are the workloads that the change can concern at all."""
+    """Two clusters that are compared; `affected` are the workloads whose policies the change may concern."""
 
     views: tuple[ClusterView, ClusterView]
     workloads: MatchedWorkloads
@@ -158,13 +159,13 @@ class _Compared(NamedTuple):
 
 
 def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[ClusterDifference, Sequence[ExposureClaim]]:
-    """All that differs but the exposure, and what is said about that: it is tried and explained in both clusters."""
+    """The difference without exposure rows, and the claims about exposure, which the caller tries and explains."""
     views, workloads = compared.views, compared.workloads
     causes = Causes(*views, Relabelling(*views, workloads.common), compared.origins)
     meaning = _meaning(views, causes.unchanged, compared.names)
     assumptions = compared.assumptions
     if meaning is not None and meaning.outcome is Outcome.HOLDS:
-        # Assumptions name the blocks and selectors of rules: here these are only written in another way.
+        # Assumptions name the blocks and selectors of rules. Here only their notation differs, so none is new.
         assumptions = ChangedAssumptions(assumptions.all, (), ())
     claims, undecided = _claims(compared, causes.unchanged, meaning, exposure)
     difference = ClusterDifference(
@@ -175,7 +176,7 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
         len(workloads.common),
         _policy_count(views, causes.unchanged),
         meaning,
-        # They are found in the order of the input, which must not matter.
+        # They are found in the order of the input, on which the result must not depend.
         tuple(sorted(assumptions.added)),
         tuple(sorted(assumptions.gone)),
         compared.unread,
@@ -199,7 +200,10 @@ def _dns_servers(view: ClusterView) -> Iterator[Reference]:
 def _meaning(
     views: tuple[ClusterView, ClusterView], unchanged: set[PolicyKey], names: tuple[str, str]
 ) -> Comparison | None:
-    """Whether the policies mean the same in any cluster, those that are not read apart: they are named on their own."""
+    """Whether the policies have the same effect in any cluster; None if no policy differs.
+
+    Policies of unsupported kinds are not part of it: they are named on their own.
+    """
     old, new = (view.policies for view in views)
     if all(key_of(policy) in unchanged for policy in (*old, *new)):
         return None
@@ -215,7 +219,7 @@ def _claims(
     meaning: Comparison | None,
     exposure: ExposureComparison,
 ) -> tuple[Sequence[ExposureClaim], str]:
-    """What is said about the exposure of workloads, or why it is not decided."""
+    """The claims about the exposure of workloads, or the reason why it is undecided."""
     if meaning is not None and meaning.outcome is Outcome.HOLDS and not is_relabelled(compared.views):
         return (), ""
     try:

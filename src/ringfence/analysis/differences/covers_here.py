@@ -1,7 +1,7 @@
-"""What covers a part of a policy for the pods of the input: the rules that do for them what the part does.
+"""The rules that cover a part of a policy for the pods of the input: they decide what the part decides.
 
-As for all pods that could be (`analysis.possible.redundant_parts`), what rules decide is boxes, but of pods that exist:
-which subjects, which peers, over which family, or which addresses, on which traffic.
+As in `analysis.possible.redundant_parts`, what a rule decides is a set of boxes. Here a box consists of existing pods:
+subjects, peers, the address family between them or addresses outside, and traffic.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ class _Pods(msgspec.Struct, frozen=True):
 
     @classmethod
     def union_of(cls, sets: Iterable["_Pods"]) -> "_Pods":
-        """What is in any of some sets."""
+        """The union of sets."""
         found: Bitset = 0
         for one in sets:
             found |= one.bits
@@ -48,14 +48,14 @@ class _Pods(msgspec.Struct, frozen=True):
 
 
 class _Axis(msgspec.Struct, frozen=True):
-    """One of the axes; equal ones have equal names."""
+    """An axis of the boxes; axes with equal names are equal."""
 
     name: str
     universe: Any
 
 
 _WHERE: Final = _Axis("where", LabelValues(is_complement=True))
-"""Over which family a peer is reached, or that it is an address outside."""
+"""The address family over which a peer is reached, or `outside` for an address outside the cluster."""
 _OUTSIDE: Final = one_of("outside")
 _TRAFFIC: Final = _Axis("traffic", ALL_TRAFFIC)
 _ADDRESSES: Final = _Axis("addresses", ALL_ADDRESSES)
@@ -74,7 +74,7 @@ def covers_here(state: State, part: RemovablePart, left: Policy | None) -> tuple
 
 
 class _Covers:
-    """The boxes of the policies that may cover a part, and which of them do."""
+    """Finds which of the policies that may cover a part do so."""
 
     def __init__(self, state: State, part: RemovablePart, left: Policy | None) -> None:
         self._state = state
@@ -90,14 +90,14 @@ class _Covers:
         self._others = [one for one in near if one is not present and self._may_decide(one)]
 
     def _may_decide(self, other: CompiledPolicy[Any]) -> bool:
-        """Whether another policy may decide about the same pods before a part, or beside it."""
+        """Whether another policy may decide about the same pods before the part's policy, or in the same tier."""
         is_baseline = not isinstance(other.policy, NetworkPolicy) and tier_of(other.policy) is PolicyTier.BASELINE
         if is_baseline and isinstance(self._present.policy, NetworkPolicy):
             return False
         return bool(self._state.selected(other.subject) & self._selected)
 
     def of_policy(self) -> Iterator[Cover]:
-        """What covers the isolation of a NetworkPolicy, and all rules of a policy."""
+        """The policies that isolate in place of a NetworkPolicy, and the rules that cover all rules of a policy."""
         found: dict[int, Cover] = {}
         for direction, rules in self._present.rules.items():
             covers: list[Cover] = []
@@ -114,7 +114,7 @@ class _Covers:
         yield from found.values()
 
     def of_rule(self, alone: CompiledPolicy[Any]) -> Iterator[Cover]:
-        """What covers a part of a rule; `alone` is a policy that has nothing else."""
+        """The rules that cover a part of a rule; `alone` is the policy with this part only."""
         direction = self._part.direction
         found = {id(one.rule): one for one in self._over(alone, direction, alone.rules[direction][0])}
         yield from found.values()
@@ -130,7 +130,7 @@ class _Covers:
         yield from found
 
     def _rules(self, direction: Direction, box: Box) -> Iterator[tuple[Box, RulePlace]]:
-        """The boxes of rules that overlap another one: of other policies, and of what is left of the same."""
+        """The boxes of rules that overlap `box`, of other policies and of the same policy without the part."""
         for policy in self._others:
             for rule in policy.rules.get(direction, ()):
                 for other in self._boxes(policy, direction, rule):
@@ -153,7 +153,7 @@ class _Covers:
         )
 
     def _boxes(self, policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[Box]:
-        """What a rule decides about the pods that exist."""
+        """What a rule decides about existing pods and about addresses."""
         subject = subject_role(direction)
         subjects = self._ends[subject], _Pods(self._state.selected(policy.subject))
         traffics: list[list[tuple[Axis, AxisSet]]] = [[(_TRAFFIC, rule.traffic)], *self._by_name(rule)]
@@ -162,12 +162,12 @@ class _Covers:
             for traffic in traffics:
                 yield from _some(box_of([(_WHERE, one_of(family.name)), subjects, peers, *traffic]))
         extent = _ADDRESSES, ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
-        # An address gives no names to its ports.
+        # Ports of an address have no names.
         for traffic in traffics if subject is Role.DESTINATION else traffics[:1]:
             yield from _some(box_of([(_WHERE, _OUTSIDE), subjects, extent, *traffic]))
 
     def _by_name(self, rule: CompiledRule) -> Iterator[list[tuple[Axis, AxisSet]]]:
-        """The traffic that each name of a port means, with the destinations at which it does."""
+        """The traffic that each port name of a rule means, with the destinations for which it means this."""
         population = self._state.population
         for name in rule.port_names:
             for port in population.ports_named(name):

@@ -1,11 +1,11 @@
-"""What changes for pods that do not exist yet, tried with examples: each takes part in both clusters, like a pod.
+"""Checks claims about possible pods with examples, which take part in both clusters like existing pods.
 
-What is said about such pods is computed with selectors. That it is true of an example, before and after, is found out
-by the engine that answers about pods that exist, and so are the causes.
+The claims are computed with selectors. The engine for existing pods then checks each with an example, before and after,
+and finds the causes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +27,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
 
 
 class ExposureClaim(msgspec.Struct, frozen=True):
-    """What is said: `traffic` was opened or closed between each of some possible pods and each of some workloads."""
+    """The claim that `traffic` was opened or closed between each of the possible pods and each of the workloads."""
 
     kind: ConnectionChange
     direction: Direction
@@ -37,14 +37,27 @@ class ExposureClaim(msgspec.Struct, frozen=True):
 
 
 class ExplainedClaim(msgspec.Struct, frozen=True):
-    """One of the possible pods, and why it is so for one of the workloads."""
+    """One of the possible pods, and why the claim holds for it and one of the workloads."""
 
     example: ExamplePod
     causes: tuple[Cause, ...]
 
 
+class ComparedViews(NamedTuple):
+    """Two clusters in which claims are tried.
+
+    Both can be one state at two times: it is the earlier cluster now, and the later one inside `changed`. `origins`
+    are where the policies of the second cluster were read, if these do not say so themselves.
+    """
+
+    views: tuple[ClusterView, ClusterView]
+    matched: tuple[Matched, ...]
+    changed: Callable[[], AbstractContextManager[None]] = nullcontext
+    origins: Origins | None = None
+
+
 class _Tried(msgspec.Struct, frozen=True):
-    """A part of a claim, and the example that is tried: of the traffic that is asked about, `expected` has changed."""
+    """An example for the claim with index `claim`: of the traffic `asked`, exactly `expected` must have changed."""
 
     claim: int
     example: ExamplePod
@@ -54,24 +67,16 @@ class _Tried(msgspec.Struct, frozen=True):
 
 
 def explained_claims(
-    views: tuple[ClusterView, ClusterView],
-    matched: tuple[Matched, ...],
-    claims: Sequence[ExposureClaim],
-    changed: Callable[[], AbstractContextManager[None]],
-    origins: Origins | None,
+    compared: ComparedViews, claims: Sequence[ExposureClaim]
 ) -> Iterator[tuple[ExposureClaim, ExplainedClaim]]:
-    """Each claim with an example and its causes. Raises AssertionError for one that does not hold: a defect.
-
-    Both clusters can be one state at two times: now it is the earlier one, and while `changed` lasts, it is the later.
-    `origins` are where the policies of the second cluster were read, if these do not say so themselves.
-    """
-    namespaces = _namespaces_of_both(views)
+    """Each claim with an example and its causes. Raises AssertionError for one that does not hold: a defect."""
+    namespaces = _namespaces_of_both(compared.views)
     examples: list[ExamplePod | None] = [None] * len(claims)
     found: list[set[Cause]] = [set() for _ in claims]
     waiting = [(number, pods) for number, claim in enumerate(claims) for pods in claim.pods]
     while waiting:
         tried, waiting = _together(namespaces, claims, waiting)
-        for one, why in _explained(views, matched, claims, tried, changed, origins):
+        for one, why in _explained(compared, claims, tried):
             examples[one.claim] = examples[one.claim] or one.example
             found[one.claim].update(why)
     for claim, shown, causes in zip(claims, examples, found, strict=True):
@@ -91,7 +96,7 @@ def _namespaces_of_both(views: tuple[ClusterView, ClusterView]) -> Namespaces:
 def _together(
     namespaces: Namespaces, claims: Sequence[ExposureClaim], waiting: Sequence[tuple[int, PossiblePods]]
 ) -> tuple[list[_Tried], list[tuple[int, PossiblePods]]]:
-    """Examples that can exist at the same time, no two of which give a namespace other labels; and what is left."""
+    """Examples that can exist at the same time, because they agree on the labels of each namespace; and the others."""
     spaces: dict[str, Labels] = {}
     tried: list[_Tried] = []
     left = []
@@ -107,18 +112,18 @@ def _together(
 
 
 def _pod(one: ExamplePod, traffic: PossibleTraffic) -> tuple[Member, Traffic, Traffic]:
-    """The example as a pod of the engine, the traffic that is asked about, and what of it must be opened or closed.
+    """The example as a pod of the engine, the traffic to ask about, and the part of it that must have changed.
 
-    If nothing changes without names of ports, a port has the names with which something does.
+    If nothing changes for a pod without port names, the pod gets a port with the names for which something changes.
     """
     plain = possible_pod(one.namespace, one.labels)
     if expected := traffic.to_port(()):
         return plain, ALL_TRAFFIC, expected
     first = traffic.by_name[0]
-    # The names may be of several protocols, and the traffic of one of them, or of another.
+    # The names may belong to several protocols, and the changed traffic may be of another protocol than the names.
     protocol, number = next((one, found[0][0]) for one in PROTOCOLS if (found := first.traffic.ports(one)))
     ports = frozenset(NamedPort(name, of, number) for name, of in first.names)
-    # Pods of several claims take part together: those with other ports must have other names.
+    # Pods of several claims take part at the same time, so pods with different ports need different names.
     named = ",".join(f"{name}:{number}/{of}" for name, of in sorted(first.names))
     reference = msgspec.structs.replace(plain.reference, name=f"{plain.name} {named}")
     asked = Traffic.of(protocol, ((number, number),))
@@ -126,20 +131,16 @@ def _pod(one: ExamplePod, traffic: PossibleTraffic) -> tuple[Member, Traffic, Tr
 
 
 class _Passing(NamedTuple):
-    """What passes between an example and a workload: `in_all` if both sides allow it, and what each side allows."""
+    """The traffic between an example and a workload: `in_all` is allowed by both sides, `by_side` by each of them."""
 
     in_all: Traffic
     by_side: Mapping[Direction, Traffic]
 
 
 def _explained(
-    views: tuple[ClusterView, ClusterView],
-    matched: tuple[Matched, ...],
-    claims: Sequence[ExposureClaim],
-    tried: Sequence[_Tried],
-    changed: Callable[[], AbstractContextManager[None]],
-    origins: Origins | None,
+    compared: ComparedViews, claims: Sequence[ExposureClaim], tried: Sequence[_Tried]
 ) -> list[tuple[_Tried, tuple[Cause, ...]]]:
+    views, matched = compared.views, compared.matched
     old, new = (view.state for view in views)
     spaces: Mapping[str, Labels] = {one.example.namespace: one.example.namespace_labels for one in tried}
     pods = list({one.pod.reference: one.pod for one in tried}.values())
@@ -152,12 +153,12 @@ def _explained(
         former = former_policies(old, [group.identity for group in groups[0]]) if old is new else {}
         before = views[0].with_groups(groups[0], former)
         was = [_passing(before, *pair) for pair in ends]
-        with changed():
+        with compared.changed():
             after = views[1].with_groups(groups[1])
             together = (*matched, *(Matched(one.reference, one, other) for one, other in zip(*groups, strict=True)))
-            causes = Causes(before, after, Relabelling(before, after, together), origins)
+            causes = Causes(before, after, Relabelling(before, after, together), compared.origins)
             return [
-                (one, _causes(causes, claims[one.claim], one, pair, then, _passing(after, *pair)))
+                (one, _causes(causes, claims[one.claim], one, pair, (then, _passing(after, *pair))))
                 for one, pair, then in zip(tried, ends, was, strict=True)
             ]
 
@@ -182,9 +183,10 @@ def _passing(view: ClusterView, source: int, destination: int) -> _Passing:
 
 
 def _causes(
-    causes: Causes, claim: ExposureClaim, tried: _Tried, ends: tuple[int, int], was: _Passing, now: _Passing
+    causes: Causes, claim: ExposureClaim, tried: _Tried, ends: tuple[int, int], passing: tuple[_Passing, _Passing]
 ) -> tuple[Cause, ...]:
-    """Why it is so for one workload and one example, after it was found that it is so."""
+    """The causes of a claim for one workload and one example. Raises AssertionError if the claim does not hold."""
+    was, now = passing
     opened = claim.kind is ConnectionChange.OPENED
     allowing, denying = (now, was) if opened else (was, now)
     changed = (allowing.in_all - denying.in_all) & tried.asked

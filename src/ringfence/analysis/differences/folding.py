@@ -1,4 +1,4 @@
-"""Equal changes in as few rows as possible: each from every one of some sources to every one of some destinations."""
+"""Joins equal changes to few rows, each from all of its sources to all of its destinations."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
@@ -14,10 +14,11 @@ from ringfence.sets.traffic import Traffic
 
 _replace = msgspec.structs.replace
 _FEWEST_CELLS: Final = 3
-"""Two cells that cannot be joined stay two."""
+"""With fewer cells there is nothing to gain: two cells that share no side cannot become one row."""
 _MOST_SOURCES: Final = 100_000
+"""The bound of the search for fewer rows, which looks at each source: some 0.1 s."""
 _MOST_ROWS: Final = 24
-"""For so many different sets of destinations, all pairs of them are tried."""
+"""The most different sets of destinations of which all pairs are tried."""
 
 
 class FoldedCell(msgspec.Struct, frozen=True):
@@ -33,16 +34,16 @@ class FoldedCell(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[str, Bitset, Bitset, str]:
-        """What cells are sorted by before they are joined, so that the order of the input does not matter."""
+        """The sort key of cells before they are joined: the result must not depend on the order of the input."""
         return self.kind, self.sources, self.destinations, str(self.traffic)
 
 
 def fold(cells: Iterable[FoldedCell]) -> list[FoldedCell]:
     """The cells as few rows, no pair in two of them: equal changes joined to rectangles of sources and destinations.
 
-    To find the fewest is hard. For each part that shares neither sources nor destinations with another one, the best of
-    four ways is taken: cells joined where they differ in one of their sides, rows by sources, rows by destinations, and
-    the largest rectangle again and again.
+    To find the minimum is NP-hard (biclique partition). For each part that shares neither sources nor destinations with
+    another one, the best of four heuristics is taken: cells joined where they differ in one side only, rows by sources,
+    rows by destinations, and repeatedly the largest rectangle.
     """
     found = sorted(cells, key=lambda cell: cell.order)
     while True:
@@ -53,7 +54,7 @@ def fold(cells: Iterable[FoldedCell]) -> list[FoldedCell]:
 
 
 def _alike(cells: Iterable[FoldedCell]) -> Iterable[list[FoldedCell]]:
-    """The cells of the same change, for the same reasons."""
+    """The cells grouped by their change and its causes."""
     found: dict[FoldedCell, list[FoldedCell]] = {}
     for cell in cells:
         found.setdefault(_replace(cell, sources=0, destinations=0), []).append(cell)
@@ -73,7 +74,7 @@ def _in_fewest(cells: list[FoldedCell]) -> Iterator[FoldedCell]:
 
 
 def _parts(rectangles: Iterable["_Rectangle"]) -> Iterable[list["_Rectangle"]]:
-    """The rectangles in parts that share neither sources nor destinations."""
+    """The rectangles grouped into parts that share neither sources nor destinations."""
     parts: list[tuple[Bitset, Bitset, list[_Rectangle]]] = []
     for sources, ends in rectangles:
         apart = [one for one in parts if not (one[0] & sources or one[1] & ends)]
@@ -103,7 +104,7 @@ def _rows(rectangles: Iterable[_Rectangle]) -> list[_Rectangle]:
 
 
 def _largest_first(rows: list[_Rectangle]) -> list[_Rectangle]:
-    """The largest rectangle with the destinations of one row, or of two rows, and so on with what it leaves."""
+    """Repeatedly the largest rectangle, whose destinations are those of one row or those that two rows share."""
     if len(rows) > _MOST_ROWS:
         return rows
     left = {destinations: sources for sources, destinations in rows}

@@ -1,6 +1,6 @@
 """The workloads that two clusters have in common, matched by namespace, kind and name, or else by their pods' labels.
 
-Only these can be compared. What is in one of the clusters alone was added or removed, with all its connections.
+Only these can be compared. A workload of only one cluster was added or removed, with all its connections.
 """
 
 from collections import defaultdict
@@ -38,7 +38,7 @@ class Matched(msgspec.Struct, frozen=True):
 
 
 class RenamedWorkload(NamedTuple):
-    """A workload under its former name and its present one: its pods have the same labels, and no others have them."""
+    """A workload with its former and its present name: its pods, and no others, have the same labels."""
 
     before: Reference
     after: Reference
@@ -54,17 +54,20 @@ class MatchedWorkloads(msgspec.Struct, frozen=True):
 
 
 class FormerPolicies(NamedTuple):
-    """The policies that selected an identity for a direction: of all tiers, and those up to the last that decides."""
+    """The policies that selected an identity for a direction: those of all tiers, and those up to the last that
+    decides.
+    """
 
     profiles: tuple[Profile, ...]
     stack: Stack
 
 
 class ClusterView:
-    """One of the two clusters, in which sets of identities are seen as sets of matched workloads, and the reverse.
+    """One of the two clusters; it translates sets of identities to sets of matched workloads and back.
 
-    Both clusters can be one state at two times. The view of the earlier one is given the policies that were `former`
-    then, by the bit of the identity and direction; those of all others are as they are now.
+    A workload is denoted by its index in `groups`. Both clusters can be one state at two times. The view of the earlier
+    one then gets the `former` policies, by the bit of the identity and the direction; those of all other identities
+    have not changed.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class ClusterView:
     def with_groups(
         self, groups: Iterable[PodGroup], former: Mapping[tuple[int, Direction], FormerPolicies] = _NONE_CHANGED
     ) -> "ClusterView":
-        """The same cluster at the same time, with more groups of pods behind the others."""
+        """The same cluster at the same time, with more groups of pods after the others."""
         view = ClusterView(self.state, (*self.groups, *groups), {**self._former, **former})
         view.policies = self.policies
         return view
@@ -107,7 +110,8 @@ class ClusterView:
     def workloads(self, identities: Bitset) -> Bitset:
         """The workloads whose pods have one of some identities.
 
-        The digits of the number are picked in one call, because a step for each workload would take most of the time.
+        `itemgetter` picks the binary digits of all workloads in one call: a Python step for each workload would take
+        most of the time of a comparison.
         """
         found = self._known.get(identities)
         if found is None:
@@ -127,7 +131,7 @@ class ClusterView:
 
 
 def former_policies(state: State, identities: Iterable[Identity]) -> Mapping[tuple[int, Direction], FormerPolicies]:
-    """The policies that select some identities at present, for a view that outlasts them."""
+    """The policies that select some identities at present, for a view that is used after these have changed."""
     return {
         (one.bit, direction): FormerPolicies(
             tuple(state.tiers.profiles(one, direction)), state.tiers.stack(one, direction)
@@ -138,7 +142,7 @@ def former_policies(state: State, identities: Iterable[Identity]) -> Mapping[tup
 
 
 def match_alone(state: State) -> MatchedWorkloads:
-    """The workloads of two clusters that have the same pods, of which policies alone differ."""
+    """The workloads of two clusters that have the same pods and differ in policies only."""
     return MatchedWorkloads(tuple(Matched(one.reference, one, one) for one in pod_groups(state)), (), ())
 
 
@@ -167,7 +171,7 @@ _ByLabels = Mapping[tuple[str, frozenset[tuple[str, str]]], Sequence[Reference]]
 
 
 def _by_labels(state: State, groups: Iterable[PodGroup]) -> _ByLabels:
-    """Workloads by what they are recognized by under another name. Single pods are not, nor are pods without labels."""
+    """Workloads by namespace and labels, to recognize renamed ones; without single pods and pods without labels."""
     found: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[Reference]] = defaultdict(list)
     for group in groups:
         pods = [group.pod] if group.pod else group.identity.pods()
@@ -179,19 +183,19 @@ def _by_labels(state: State, groups: Iterable[PodGroup]) -> _ByLabels:
 
 
 def _renamed(before: _ByLabels, after: _ByLabels) -> tuple[RenamedWorkload, ...]:
-    """The workloads that are the only ones with their namespace and labels to come and to go."""
+    """The pairs of a removed and an added workload that are the only ones with their namespace and labels."""
     pairs = ((before[key], after[key]) for key in before.keys() & after.keys())
     return tuple(sorted(RenamedWorkload(*old, *new) for old, new in pairs if len(old) == len(new) == 1))
 
 
 def _divided(state: State, groups: Iterable[PodGroup]) -> set[Reference]:
-    """The workloads whose pods some policy tells apart."""
+    """The workloads whose pods some policy distinguishes."""
     alone = [group for group in groups if group.pod]
     return {workload for group in alone if (workload := _workload(state, group)) != group.reference}
 
 
 def _groups(state: State, groups: Iterable[PodGroup], divided: set[Reference]) -> Mapping[Reference, PodGroup]:
-    """The groups by name, and the pods of the workloads that are divided one by one."""
+    """The groups by name; those of `divided` workloads pod by pod."""
     found = {group.reference: group for group in groups if _workload(state, group) not in divided}
     if divided:
         single = pod_groups(state, pods=True)
@@ -204,7 +208,7 @@ def _workload(state: State, group: PodGroup) -> Reference:
 
 
 def exempt_destinations(view: ClusterView, source: int, on_nodes: Mapping[str, Bitset]) -> Bitset:
-    """The workloads that a pod reaches whatever policies say, because one of both is the node of the other."""
+    """The workloads that a pod reaches regardless of policies, because one end is the node of the other."""
     pod, traits = view.groups[source].pod, view.state.traits
     if pod is None or not (pod.host_network or traits.own_node is OwnNode.ALWAYS):
         return _NOTHING

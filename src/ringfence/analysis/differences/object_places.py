@@ -1,4 +1,4 @@
-"""Where the objects of two clusters that are compared are read: known to who has read them, not to their states."""
+"""Where the objects of two compared clusters were read. The states do not know this; the loaders do."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ from ringfence.engine.population import Reference
 from ringfence.model.origin import Place
 
 PlaceOf = Callable[[Reference], Place]
-"""Gives where an object is read; an empty place if that is not known."""
+"""Gives the place where an object was read; an empty place if it is not known."""
 
 
 def nowhere(_: Reference) -> Place:
@@ -16,15 +16,15 @@ def nowhere(_: Reference) -> Place:
 
 
 class ObjectPlaces(NamedTuple):
-    """Where objects are read before and after."""
+    """Where the objects before and after a change were read."""
 
     before: PlaceOf = nowhere
     after: PlaceOf = nowhere
 
     def of(self, one: Reference) -> Place | None:
-        """Where an object is read now, or was if it was removed; None if that is not known."""
+        """The place of an object after the change, or before it if it was removed; None if it is not known."""
         return next((place for place in (self.after(one), self.before(one)) if place.file), None)
 
 
 NO_PLACES: Final = ObjectPlaces()
-"""It is not known where objects are read."""
+"""For objects whose places are not known."""

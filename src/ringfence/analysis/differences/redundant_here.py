@@ -1,7 +1,7 @@
-"""What could be removed from policies without any change for the pods of the input, though not in every cluster.
+"""The parts of policies that could be removed without any change for the pods of the input.
 
-Decided by the engine that answers all questions about these pods: a part is removed, and the connections of the pods
-that its policy selects are compared, with all pods and all addresses. Pods to come may need what is listed.
+The engine for existing pods decides this: a part is removed, and the connections of the pods that its policy selects
+are compared, with all pods and all addresses. Pods that are created later may need a part that is listed here.
 """
 
 from collections import defaultdict
@@ -37,13 +37,13 @@ from ringfence.sets import bitsets
 _STEPS: Final = 200_000
 _STEPS_OF_ONE: Final = 50_000
 _STEPS_OF_A_POLICY: Final = 100
-"""The bounds for all parts together, for one part, and how much the first one grows with each policy.
+"""The bound for all parts, the bound for one part, and the increase of the first one for each policy.
 
-A step is a pair of pods, or one pod and some others with which it may do the same: some 50 microseconds. Policies as
-people write them take 20 steps each.
+A step is a pair of pods, or a pod and a set of peers with the same traffic. It takes some 50 microseconds. Policies
+written by hand take some 20 steps each.
 """
 _MOST_WORK: Final = 2_000
-"""The work (`RemovablePart.work`) for an entry of a rule with 400: to leave each of more out takes their square."""
+"""The bound of `RemovablePart.work`, which an entry of a rule with 400 entries reaches: trying each is quadratic."""
 
 _PolicyKey = tuple[str, str, str]
 """The kind, the namespace and the name."""
@@ -52,11 +52,11 @@ _PolicyKey = tuple[str, str, str]
 class RedundancyHere(msgspec.Struct, frozen=True):
     """The parts that are redundant for the pods of the input only, and how many workloads these pods belong to.
 
-    What covers them does so for these pods. One `goes` if nothing changes without it once those of every cluster that
-    go, and those before it in the list, are gone.
+    The covers are valid for these pods only. A part `goes` if it can be removed together with the parts of every
+    cluster that go, and with those that go before it in the list.
 
-    Without any pods, nothing is listed: everything would be redundant. `undecided` are parts of which it is not known,
-    with the reason.
+    Without any pods, nothing is listed: everything would be redundant. `undecided` are parts for which the bounds did
+    not suffice, with the reason.
     """
 
     parts: tuple[RedundantPart, ...]
@@ -73,7 +73,7 @@ class RedundancyHere(msgspec.Struct, frozen=True):
 def redundancy_here(state: State, everywhere: Redundancy, budget: Budget | None = None) -> RedundancyHere:
     """The parts that are redundant for the pods of a state, less those that are redundant in every cluster.
 
-    As there, of a redundant policy the rules are not listed, and of a redundant rule not the peers and ports.
+    As there, the rules of a redundant policy are not listed, nor the peers and ports of a redundant rule.
     """
     workloads = len({state.workload(member) for member in state.members()})
     if not workloads:
@@ -90,9 +90,9 @@ def redundancy_here(state: State, everywhere: Redundancy, budget: Budget | None 
 
 
 def _told_apart(policies: Iterable[CompiledPolicy[Any]]) -> Iterator[Policy]:
-    """All policies, and those without a peer among others that are addresses.
+    """The policies by which the pods must be told apart: all, and each policy with blocks without one of its peers.
 
-    If pods were told apart for each part by itself, their identities would have to be found again each time.
+    If pods were told apart for each part separately, their identities would have to be computed again each time.
     """
     for policy in policies:
         yield policy.policy
@@ -110,20 +110,22 @@ def _told_apart(policies: Iterable[CompiledPolicy[Any]]) -> Iterator[Policy]:
 
 
 class _SearchHere:
-    """One part after another is left out, and what its pods may do is compared."""
+    """Leaves out one part after another and compares the connections of the pods that its policy selects."""
 
     def __init__(self, state: State, everywhere: Redundancy, resolving: frozenset[Identity], budget: Budget) -> None:
         self._state = state
         self._everywhere = {(_key(one.part.policy), one.part.path) for one in everywhere}
         self._resolving = bitsets.of(identity.bit for identity in resolving)
-        """The pods about which some policy decides by domain names: which addresses those are is not in the input."""
+        """The pods selected by a policy with domain names: the input does not contain the addresses of these."""
         self._budget = budget
         self._omissions = Omissions(state)
         self.parts: list[RemovablePart] = []
         self.undecided: list[tuple[RemovablePart, str]] = []
 
     def is_redundant(self, part: RemovablePart) -> bool:
-        """Whether nothing changes without a part; then it is noted, unless it is redundant in every cluster."""
+        """Whether nothing changes without a part. If so, it is added to `parts`, unless it is redundant in every
+        cluster.
+        """
         if (_key(part.policy), part.path) in self._everywhere:
             return True
         try:
@@ -136,7 +138,7 @@ class _SearchHere:
         return True
 
     def changes_nothing(self, part: RemovablePart, others: Iterable[RemovablePart] = ()) -> bool:
-        """Whether nothing changes without a part, once others of the same policy are gone. May raise Undecided."""
+        """Whether nothing changes without a part, after `others` of the same policy are removed. Raises Undecided."""
         if part.work > _MOST_WORK:
             raise Undecided(None)
         less = _without(part, others)
@@ -150,13 +152,15 @@ class _SearchHere:
             self._budget.left -= before - budget.left
 
     def _depends_on_names(self, part: RemovablePart) -> bool:
-        """Whether the addresses that domain names resolve to, which no input has, may decide what a part does."""
+        """Whether the effect of a part may depend on addresses of domain names, which the input does not contain."""
         directions = part.policy.rules if part.kind is PartKind.POLICY else [part.direction]
         return Direction.EGRESS in directions and bool(self._state.selected(part.policy.subject) & self._resolving)
 
 
 def _without(part: RemovablePart, others: Iterable[RemovablePart] = ()) -> Policy | None:
-    """A policy without a part and others; None for the policy itself, or if a rule were left that would mean all."""
+    """A policy without a part and others; None for the whole policy, or if a remaining rule would then match
+    everything.
+    """
     return None if part.kind is PartKind.POLICY else without_parts(part.policy, [*others, part])
 
 
@@ -168,7 +172,7 @@ def _has_domain_names(policy: CompiledPolicy[Any]) -> bool:
 
 
 def _why(state: State, part: RemovablePart) -> tuple[tuple[Cover, ...], str]:
-    """What covers a part, and if nothing does, why it has no effect."""
+    """The rules that cover a part; if none do, the reason why it has no effect."""
     if not state.selects_pods(part.policy.subject):
         return (), "it selects no pod of the input"
     peers = peers_alone(part)
@@ -182,7 +186,7 @@ def _why(state: State, part: RemovablePart) -> tuple[tuple[Cover, ...], str]:
 
 
 def _going(state: State, everywhere: Redundancy, search: _SearchHere) -> set[RemovablePart]:
-    """The parts without which nothing changes either once all others go that were found before and may."""
+    """The parts that can all be removed together: each is tried after those that were accepted before it."""
     # Those of every cluster are known to change nothing together.
     going = {one.part for one in everywhere if one.goes}
     gone: defaultdict[_PolicyKey, list[RemovablePart]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Labels of namespaces and workloads that have changed, of those that a selector of some policy reads."""
+"""The changed labels of namespaces and workloads, limited to keys that the selector of some policy reads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -19,13 +19,13 @@ class Relabelling:
         self._matched = matched
 
     def of_namespaces(self, workloads: Bitset) -> Iterator[str]:
-        """What has changed about the labels of the namespaces of some workloads, in words."""
+        """Sentences about the changed labels of the namespaces of some workloads."""
         names = {self._matched[place].reference.namespace for place in bitsets.members(workloads)}
         for name in sorted(names & self._namespaces.keys()):
             yield from self._namespaces[name]
 
     def of_workloads(self, workloads: Bitset) -> Iterator[str]:
-        """What has changed about the labels of some workloads, in words."""
+        """Sentences about the changed labels of some workloads."""
         for place in bitsets.members(workloads & self._relabelled):
             yield from self._of_workload(place)
 

@@ -11,7 +11,7 @@ from ringfence.analysis.differences.changed_connections import ChangedCell, Chan
 from ringfence.analysis.differences.folding import FoldedCell, fold
 from ringfence.analysis.differences.matched_workloads import ClusterView, Matched
 from ringfence.analysis.differences.sides import SideClass
-from ringfence.analysis.differences.what_changed import ChangedConnections, ChangedIsolation, Ends
+from ringfence.analysis.differences.what_changed import ChangedConnections, ChangedIsolation, Ends, changed_traffic
 from ringfence.engine.policies import Action, CompiledPolicy
 from ringfence.engine.population import Reference
 from ringfence.model.policies import Direction
@@ -26,7 +26,7 @@ Views = tuple[ClusterView, ClusterView]
 def connection_rows(
     views: Views, matched: tuple[Matched, ...], changed: ChangedSides, causes: Causes
 ) -> Iterator[ChangedConnections]:
-    """The connections that were opened or closed, in no order."""
+    """The connections that were opened or closed, in no particular order."""
     cells = (part for cell in changed_connections(*views, matched, changed) for part in _divided(cell, causes))
     for folded in fold(cells):
         yield _row(folded, _references(matched, folded.sources), _references(matched, folded.destinations))
@@ -40,7 +40,7 @@ def connection_rows(
 
 def _divided(cell: ChangedCell, causes: Causes) -> Iterator[FoldedCell]:
     """What was opened and what was closed in a cell, each with its causes."""
-    for kind, traffic in _gains(cell.before, cell.after):
+    for kind, traffic in changed_traffic(cell.before, cell.after):
         sides: list[tuple[SideClass, Bitset, Traffic]] = []
         if cell.egress and cell.ingress:
             for side, peers in ((cell.egress, cell.destinations), (cell.ingress, cell.sources)):
@@ -52,7 +52,7 @@ def _divided(cell: ChangedCell, causes: Causes) -> Iterator[FoldedCell]:
 def _stopped(
     side: SideClass, peers: Bitset, traffic: Traffic, kind: ConnectionChange
 ) -> Iterator[tuple[Bitset, Traffic]]:
-    """What of the traffic the side itself stopped before it was opened, or stops now that it is closed."""
+    """The part of the traffic that this side itself denied before it was opened, or denies after it was closed."""
     for within, (was, now) in side.cells:
         part = within & peers
         if part and (stopped := traffic - (was if kind is ConnectionChange.OPENED else now)):
@@ -60,7 +60,7 @@ def _stopped(
 
 
 def _divided_outside(one: ChangedAddresses, causes: Causes) -> Iterator[tuple[Direction, FoldedCell, Addresses]]:
-    for kind, traffic in _gains(one.before, one.after):
+    for kind, traffic in changed_traffic(one.before, one.after):
         opened = kind is ConnectionChange.OPENED
         why = causes.of([(one.side, one.addresses, traffic)], one.workloads, 0, opened=opened)
         yield (
@@ -81,13 +81,6 @@ def _joined(
     return joined
 
 
-def _gains(before: Traffic, after: Traffic) -> Iterator[tuple[ConnectionChange, Traffic]]:
-    if opened := after - before:
-        yield ConnectionChange.OPENED, opened
-    if closed := before - after:
-        yield ConnectionChange.CLOSED, closed
-
-
 def _row(cell: FoldedCell, sources: Ends, destinations: Ends) -> ChangedConnections:
     return ChangedConnections(
         ConnectionChange(cell.kind), sources, destinations, cell.traffic, cell.before, cell.after, cell.causes
@@ -97,7 +90,7 @@ def _row(cell: FoldedCell, sources: Ends, destinations: Ends) -> ChangedConnecti
 def isolation_rows(
     views: Views, matched: tuple[Matched, ...], affected: Sequence[int], causes: Causes
 ) -> Iterator[ChangedIsolation]:
-    """The workloads of some that policies isolate now and did not before, or the reverse."""
+    """The `affected` workloads that policies isolate only after, or only before, the change."""
     for direction in Direction:
         alike: dict[tuple[tuple[CompiledPolicy[Any], ...], tuple[CompiledPolicy[Any], ...]], Bitset] = {}
         for place in affected:

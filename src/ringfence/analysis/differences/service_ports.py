@@ -1,4 +1,4 @@
-"""Connections to Services that change where egress rules name the port of a Service, and not the port it leads to."""
+"""Connections to Services that change if egress rules match the port of the Service instead of the target port."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 
 def changed_by_service_ports(state: State) -> Iterator[ChangedConnections]:
-    """What is opened and closed to each port of a Service that leads to another port, by Service and port."""
+    """The connections opened and closed to each Service port whose target port differs, by Service and port."""
     for service in state.services.values():
         for port in service.spec.ports or ():
             yield from _changed(state, service, port)
@@ -48,14 +48,14 @@ def _changed(state: State, service: Service, port: ServicePort) -> Iterator[Chan
 
 
 def _isolated(state: State) -> Iterator[tuple[Member, Reference]]:
-    """A pod of each workload whose egress some policy is about, and the workload."""
+    """A pod of each workload that some policy selects for egress, and the workload."""
     for group in pod_groups(state):
         if state.tiers.stack(group.identity, Direction.EGRESS):
             yield group.pod or next(group.identity.pods()), group.reference
 
 
 def _allows(state: State, source: Member, backend: Backend, *, seen: bool) -> bool:
-    """Whether a pod reaches a pod behind a Service; if `seen`, its egress rules see the port of the Service."""
+    """Whether a pod reaches a pod behind a Service; if `seen`, its egress rules match the port of the Service."""
     end, port = backend.end, backend.port
     assert isinstance(end, Member)
     assert port is not None

@@ -1,7 +1,7 @@
-"""What one side of a connection allows before and after, for all workloads that the same policies select.
+"""What one side of a connection allows before and after, for classes of workloads that the same policies select.
 
-A connection passes if the egress side of its source and the ingress side of its destination allow it. Workloads whose
-side depends on the same policies, before and after, are one class and have one answer.
+A connection is allowed if the egress side of its source and the ingress side of its destination allow it. Workloads
+whose side depends on the same policies, before and after, are one class and share one answer.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -18,11 +18,11 @@ from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 BeforeAfter = tuple[Traffic, Traffic]
-"""What passes before and after."""
+"""The allowed traffic before and after."""
 
 
 class SideClass:
-    """Workloads whose side is the same, of which `example` is one; `cells` are all workloads as peers."""
+    """Workloads with the same side, of which `example` is one; `cells` divide all workloads as peers by the traffic."""
 
     def __init__(
         self, direction: Direction, members: Bitset, example: int, cells: Partition[Bitset, BeforeAfter]
@@ -32,7 +32,7 @@ class SideClass:
         self.example = example
         self.cells = cells
         self.changed_peers = reduce(or_, (peers for peers, (before, after) in cells if before != after), 0)
-        """The workloads with which it allows what it did not allow before, or the reverse."""
+        """The peers with which the allowed traffic has changed."""
 
     def with_peer(self, peer: int) -> BeforeAfter:
         """What the side allows with one workload, before and after."""
@@ -60,7 +60,7 @@ def side_classes(
 
 
 def _depends_on(view: ClusterView, place: int, direction: Direction) -> Hashable:
-    """All that the side of a workload depends on."""
+    """Everything that the side of a workload depends on, as a key."""
     identity, stack = view.identity(place), view.stack(place, direction)
     return stack, own_ports(stack, identity), tuple(identity.families)
 
@@ -73,7 +73,7 @@ def _row(view: ClusterView, place: int, direction: Direction, everyone: Bitset) 
     met = 0
     for workloads in joined.values():
         met |= workloads
-    joined[NO_TRAFFIC] = joined.get(NO_TRAFFIC, 0) | (everyone & ~met)  # those of which it shares no address family
+    joined[NO_TRAFFIC] = joined.get(NO_TRAFFIC, 0) | (everyone & ~met)  # peers with which it shares no address family
     return [(workloads, traffic) for traffic, workloads in joined.items() if workloads]
 
 

@@ -1,8 +1,8 @@
-"""Snapshots: all that passes in a cluster, kept to be compared with what passes later.
+"""Snapshots: all connections that a cluster allows, kept to be compared with a later state.
 
-A snapshot has every connection between workloads and with addresses, which workloads are isolated, and to which pods
-that do not exist yet each is exposed. Connections and addresses are compared as sets, so an address block that is
-written in other parts is not a difference. What pods could come is compared as it is described, by selectors.
+A snapshot contains every connection between workloads and with addresses, which workloads are isolated, and to which
+possible pods each is exposed. Addresses and traffic are compared as sets, so the same addresses written as other blocks
+are not a difference. Possible pods are compared by their description, which consists of selectors.
 """
 
 from collections import defaultdict
@@ -21,6 +21,7 @@ from ringfence.analysis.differences.what_changed import (
     ClusterDifference,
     Ends,
     PolicyCount,
+    changed_traffic,
 )
 from ringfence.analysis.lists import (
     ConnectionFilter,
@@ -45,7 +46,7 @@ SnapshotEnds = tuple[Reference | Addresses, Reference | Addresses]
 
 
 class PossibleConnections(msgspec.Struct, frozen=True, order=True):
-    """What passes between a workload and pods that do not exist yet, which the text describes by selectors."""
+    """The traffic between a workload and possible pods; the text describes both, the pods by selectors."""
 
     workload: Reference
     direction: Direction
@@ -53,11 +54,12 @@ class PossibleConnections(msgspec.Struct, frozen=True, order=True):
 
 
 class ClusterSnapshot(msgspec.Struct, frozen=True):
-    """All that passes in a cluster. `possible` is None if pods that do not exist yet are left out.
+    """All connections that a cluster allows. `possible` is None if possible pods are left out.
 
-    `workloads` says of each whether it has several pods. Of two ends, `connections` has one entry, except that disjoint
-    addresses have one each. `assumptions` are in words that do not change with the pods. `plugin` is the network plugin
-    that is taken to enforce the policies, as `--plugin` names it; empty for upstream's meaning.
+    `workloads` says for each whether it has several pods. `connections` has one entry for two workloads, and one for a
+    workload and each of several disjoint sets of addresses. `assumptions` are in words that do not change with the
+    pods. `plugin` is the network plugin assumed to enforce the policies, as in `--plugin`; empty for upstream's
+    meaning.
     """
 
     workloads: Mapping[Reference, bool]
@@ -71,8 +73,8 @@ class ClusterSnapshot(msgspec.Struct, frozen=True):
 class SnapshotDifference(msgspec.Struct, frozen=True):
     """What differs between a snapshot and a cluster. False if nothing does.
 
-    `possible_before` and `possible_after` are connections of pods that do not exist yet, of which the snapshot or the
-    cluster alone has a description; only those of workloads that both have.
+    `possible_before` are connections with possible pods that only the snapshot describes, `possible_after` those that
+    only the cluster describes. Both are limited to workloads that the snapshot and the cluster have.
     """
 
     cluster: ClusterDifference
@@ -87,10 +89,10 @@ class SnapshotDifference(msgspec.Struct, frozen=True):
 
 
 def take_snapshot(state: State, *, possible: bool = True) -> ClusterSnapshot:
-    """A snapshot of a cluster, by workload where all pods of one may do the same.
+    """A snapshot of a cluster, by workload where all pods of a workload have the same connections.
 
-    As a network plugin enforces the policies, it is without `possible` pods, of which too little is known for that.
-    Raises Undecided if `possible` pods are asked for and selectors overlap in too many ways.
+    With a network plugin, `possible` pods are always left out, because too little is known about them there. Raises
+    Undecided if `possible` pods are asked for and selectors overlap in too many ways.
     """
     groups = pod_groups(state)
     isolated = {
@@ -111,9 +113,10 @@ def take_snapshot(state: State, *, possible: bool = True) -> ClusterSnapshot:
 
 
 def _possible(state: State, groups: Iterable[PodGroup]) -> Iterator[PossibleConnections]:
-    """What passes with pods to come, of the ends that the snapshot has.
+    """The traffic with possible pods, for the ends that the snapshot lists.
 
-    Pods of one workload may be exposed alike, and be told apart all the same by a policy that is about addresses.
+    Where the snapshot lists the single pods of a workload, because a policy with address blocks distinguishes them,
+    their common exposure is given for each pod.
     """
     listed = {group.reference for group in groups}
     pods: defaultdict[Reference, list[Reference]] = defaultdict(list)
@@ -180,7 +183,7 @@ def _between_workloads(
         if source == destination and not (before.workloads[common[source]] and after.workloads[common[source]]):
             continue  # a workload with a single pod has no connections between two pods of it
         was, now = before.connections.get(ends, NO_TRAFFIC), after.connections.get(ends, NO_TRAFFIC)
-        for kind, traffic in _gains(was, now):
+        for kind, traffic in changed_traffic(was, now):
             cells.append(FoldedCell(kind.value, traffic, was, now, (), 1 << source, 1 << destination))
     for cell in fold(cells):
         yield _row(
@@ -204,7 +207,7 @@ def _with_addresses(
             was, now = (_whole(some.get((workload, direction), [])) for some in (old, new))
             cells = ((both, (had, has)) for one, had in was for other, has in now if (both := one & other))
             for addresses, (had, has) in merged(cells):
-                for kind, traffic in _gains(had, has):
+                for kind, traffic in changed_traffic(had, has):
                     alike[direction, kind, addresses, (traffic, had, has)].append(workload)
     for (direction, kind, addresses, traffics), workloads in alike.items():
         ends: tuple[Ends, Ends] = tuple(workloads), addresses
@@ -212,7 +215,7 @@ def _with_addresses(
 
 
 def _outside(of: ClusterSnapshot) -> _Outside:
-    """What passes between each workload and addresses."""
+    """The traffic between each workload and addresses outside the cluster."""
     found: defaultdict[tuple[Reference, Direction], Partition[Addresses, Traffic]] = defaultdict(list)
     for (source, destination), traffic in of.connections.items():
         if isinstance(destination, Addresses) and isinstance(source, Reference):
@@ -223,16 +226,9 @@ def _outside(of: ClusterSnapshot) -> _Outside:
 
 
 def _whole(cells: Partition[Addresses, Traffic]) -> Partition[Addresses, Traffic]:
-    """The cells, and one of all other addresses, with which nothing passes."""
+    """The cells, completed by one without traffic for all other addresses."""
     rest = ALL_ADDRESSES - reduce(or_, (addresses for addresses, _ in cells), NO_ADDRESSES)
     return [*cells, (rest, NO_TRAFFIC)] if rest else cells
-
-
-def _gains(before: Traffic, after: Traffic) -> Iterator[tuple[ConnectionChange, Traffic]]:
-    if opened := after - before:
-        yield ConnectionChange.OPENED, opened
-    if closed := before - after:
-        yield ConnectionChange.CLOSED, closed
 
 
 def _row(
@@ -242,7 +238,7 @@ def _row(
 
 
 _NO_CAUSES: Final = ()
-"""A snapshot has no policies, so it is not known which of them has changed."""
+"""A snapshot contains no policies, so the causes of a difference are not known."""
 
 
 def _isolation(

@@ -1,4 +1,4 @@
-"""Policies of kinds that are not read and that differ: what they change is not known."""
+"""Changed policies of unsupported kinds: what they change is not known."""
 
 from collections.abc import Iterable
 
@@ -10,28 +10,28 @@ _Key = tuple[str, str, str]
 
 
 class UnreadChange(msgspec.Struct, frozen=True):
-    """A policy of a kind that is not read, as it was and as it is; None where it is missing."""
+    """A policy of an unsupported kind before and after; None where it is missing."""
 
     before: UnreadPolicy | None
     after: UnreadPolicy | None
 
     @property
     def policy(self) -> UnreadPolicy:
-        """The policy as it is, or as it was if it was removed."""
+        """The policy after the change, or before it if it was removed."""
         found = self.after or self.before
         assert found is not None
         return found
 
     @property
     def change(self) -> str:
-        """What became of it: `added`, `removed` or `changed`."""
+        """The kind of change: `added`, `removed` or `changed`."""
         if self.before is None:
             return "added"
         return "removed" if self.after is None else "changed"
 
 
 def unread_changes(before: Iterable[UnreadPolicy], after: Iterable[UnreadPolicy]) -> tuple[UnreadChange, ...]:
-    """The policies that are not read and differ, by kind, namespace and name."""
+    """The changed policies of unsupported kinds, in the order of kind, namespace and name."""
     old, new = _by_key(before), _by_key(after)
     return tuple(
         UnreadChange(old.get(key), new.get(key))

@@ -1,5 +1,6 @@
-"""What a change does, as values: rows of connections, isolation, workloads, and all of it together."""
+"""The values that describe a change: rows of connections, isolation, workloads, and the whole difference."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
@@ -25,8 +26,8 @@ Ends = tuple[Reference, ...] | Addresses
 class ChangedConnections(msgspec.Struct, frozen=True):
     """Traffic that was opened or closed from each of some sources to each of some destinations.
 
-    `before` and `after` are all that passes, `traffic` is the difference. A workload among both is about two different
-    pods of it; one that has a single pod is not about itself.
+    `before` and `after` are all allowed traffic, `traffic` is the difference. A workload among sources and destinations
+    means two different pods of it; a workload with a single pod is not its own peer.
     """
 
     kind: ConnectionChange
@@ -39,17 +40,17 @@ class ChangedConnections(msgspec.Struct, frozen=True):
 
     @property
     def attributed_to(self) -> tuple[Change, ...]:
-        """What has changed so that the connections have: policies, workloads, namespaces."""
+        """The kinds of objects whose change caused this: policies, workloads, namespaces, plugin."""
         return attributed_to(self.causes)
 
     @property
     def order(self) -> tuple[object, ...]:
-        """What changes are sorted by: the dangerous ones first, then those from and to the first workloads by name."""
+        """The sort key of changes: opened before closed, then by the names of sources and destinations."""
         return self.kind is ConnectionChange.CLOSED, _order(self.sources), _order(self.destinations), str(self.traffic)
 
 
 class LostDns(msgspec.Struct, frozen=True):
-    """Workloads that can no longer reach DNS servers, at any port at which these are asked."""
+    """Workloads that can no longer reach DNS servers on any port on which these answer."""
 
     workloads: tuple[Reference, ...]
     servers: tuple[Reference, ...]
@@ -57,14 +58,14 @@ class LostDns(msgspec.Struct, frozen=True):
 
 
 class ReviewedChange(msgspec.Struct, frozen=True):
-    """A row that is allowed to be there: of each entry that says so the reason, the last day, and the place."""
+    """A row that was reviewed and accepted; each entry that accepts it is a reason, the last day, and the place."""
 
     change: ChangedConnections
     entries: tuple[tuple[str, date, Place], ...]
 
 
 class ChangedIsolation(msgspec.Struct, frozen=True):
-    """Workloads that some policy isolates for a direction now and none did before, or the reverse."""
+    """Workloads that are isolated for a direction only after the change, or only before it."""
 
     workloads: tuple[Reference, ...]
     direction: Direction
@@ -86,14 +87,14 @@ class PolicyCount(msgspec.Struct, frozen=True):
 class ClusterDifference(msgspec.Struct, frozen=True):
     """All that differs between two clusters. False if nothing does.
 
-    `common` is how many workloads both have; None where both have the same files, which were then not read.
-    `exposure` is about pods that do not exist yet, and workloads that do; `exposure_undecided` says why it may not be
-    complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
-    None where both have the same policies. `unknown` are the assumptions on which answers depend only since the change,
-    `known` those on which they no longer do. `reviewed` are rows that were reviewed and do not count. `renamed`
-    workloads are no difference: they are compared as one, under their present names. `services` lead elsewhere, and
-    `routes`, such as an Ingress, to other Services. `dns_servers` are those of the workloads that both have.
-    `unread` are policies that are not read and differ: what they change is not known.
+    `common` is how many workloads both have; None if both have the same files, which are then not compared. `exposure`
+    is about pods that do not exist yet, and workloads that do; `exposure_undecided` says why it may not be complete,
+    and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist; None where
+    both have the same policies. `unknown` are assumptions on which answers depend only after the change, `known` those
+    on which they depended only before it. `reviewed` are rows that were reviewed and do not count. `renamed` workloads
+    are no difference: they are compared as one, under their present names. `services` are Services that lead to other
+    targets, `routes` objects such as an Ingress that lead to other Services. `dns_servers` are those among the
+    workloads that both have. `unread` are changed policies of unsupported kinds: what they change is not known.
     """
 
     connections: tuple[ChangedConnections, ...]
@@ -122,7 +123,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
 
     @property
     def lost_dns(self) -> list[LostDns]:
-        """Of what was closed, the connections to DNS servers: without these, names are not resolved any more."""
+        """The closed connections to DNS servers: without these, the clients cannot resolve names."""
         found = []
         for one in self.of(ConnectionChange.CLOSED):
             if isinstance(one.sources, Addresses) or isinstance(one.destinations, Addresses):
@@ -135,24 +136,24 @@ class ClusterDifference(msgspec.Struct, frozen=True):
 
     @property
     def opened_services(self) -> list[ChangedService]:
-        """The Services by which some workload reaches something, and reached nothing before."""
+        """The Services through which some workload reaches something now and reached nothing before."""
         return [one for one in self.services if one.opened]
 
     @property
     def exposure_changed(self) -> bool:
-        """Whether something else is allowed for pods that could exist, beyond what the connections say."""
+        """Whether the traffic of possible pods has changed beyond what the connections say."""
         return bool(self.exposure) or self.example is not None
 
     @property
     def example(self) -> Counterexample | None:
-        """A connection that could exist and is allowed on one side only, where no other row shows a change."""
+        """A possible connection that is allowed in one cluster only, if no other row shows a change."""
         if self.connections or self.reviewed or self.exposure or self.meaning is None:
             return None
         return self.meaning.counterexample if self.meaning.outcome is Outcome.FAILS else None
 
     @property
     def is_undecided(self) -> bool:
-        """Whether it is not known if the policies allow the same for pods that could exist."""
+        """Whether it is undecided if the policies allow the same for possible pods."""
         return bool(self.exposure_undecided) or (self.meaning is not None and self.meaning.outcome is Outcome.UNKNOWN)
 
     def __bool__(self) -> bool:
@@ -171,6 +172,14 @@ class ClusterDifference(msgspec.Struct, frozen=True):
 
 SAME_FILES: Final = ClusterDifference((), (), (), (), None, PolicyCount(0, 0, 0), None, (), (), (), ())
 """The difference between two clusters that are read from the same files, whatever is in these."""
+
+
+def changed_traffic(before: Traffic, after: Traffic) -> Iterator[tuple[ConnectionChange, Traffic]]:
+    """The traffic that was opened and the traffic that was closed, each only if there is any."""
+    if opened := after - before:
+        yield ConnectionChange.OPENED, opened
+    if closed := before - after:
+        yield ConnectionChange.CLOSED, closed
 
 
 def _is_for_dns(traffic: Traffic) -> bool:

@@ -1,10 +1,9 @@
-"""What only an administrator can change: the rules of his that decide, and edits of his policies that reverse them.
+"""The deciding rules of administrators, and edits of administrators' policies that reverse them.
 
-A rule of the Admin tier that accepts or denies is final: no NetworkPolicy counts. Of the Baseline tier, a NetworkPolicy
-makes every rule pointless, so those who own the namespace come first.
+A rule of the Admin tier that accepts or denies is final: NetworkPolicies have no effect on it. Any NetworkPolicy that
+isolates the subject overrides the Baseline tier, so for that tier edits of NetworkPolicies are tried first.
 
-An edit adds one rule that comes before the one that decides, in the policy of that, or in a policy of its own, which is
-about this subject alone.
+An edit adds one rule before the deciding one: in the same policy, or in a new policy that selects this subject only.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +63,7 @@ class AdministratorRule(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> RuleKey:
-        """What no other rule has."""
+        """A key that identifies the rule."""
         return self.policy.policy.kind, self.policy.policy.name, self.direction, self.rule.index
 
     @property
@@ -74,11 +73,11 @@ class AdministratorRule(msgspec.Struct, frozen=True):
 
 
 def administrator_rules(side: SideReason, asked: Traffic | None, action: Action) -> Iterator[AdministratorRule]:
-    """The rules of the administrators that allow, or deny, some of what is asked on a side, as the tiers are asked."""
+    """The administrators' rules that allow, or deny, some of the asked traffic on a side, in evaluation order."""
     undecided = ALL_TRAFFIC if asked is None else asked
     for policy in side.policies:
         if policy.tier == NETWORK_POLICY_TIER:
-            return  # it isolates the subject, so it decides about all that is left
+            return  # it isolates the subject, so it decides about all remaining traffic
         for rule in policy.rules:
             meant = undecided & rule.traffic if rule.selects else None
             if meant:
@@ -105,7 +104,7 @@ def is_final(ruling: AdministratorRule) -> bool:
 def administrator_edits(
     state: State, side: SideReason, asked: Traffic | None, ruling: AdministratorRule, name: str
 ) -> Iterator[Edit]:
-    """Candidates to reverse a ruling; `name` is free for a new policy. The most narrow come first."""
+    """Candidates that may reverse a ruling, the narrowest first; `name` is a free name for a new policy."""
     action = Action.ALLOW if ruling.rule.action is Action.DENY else Action.DENY
     traffic = None if asked is None or asked == ALL_TRAFFIC else asked
     policy: ClusterPolicy = ruling.policy.policy.policy
@@ -158,7 +157,7 @@ def _without_rules(policy: ClusterPolicy) -> ClusterPolicy:
 
 
 def _free_priority_before(state: State, ruling: AdministratorRule) -> int | None:
-    """The last priority before that of a policy which none of its tier has; None if there is none.
+    """The highest unused priority number below that of the policy, in its tier; None if there is none.
 
     A BaselineAdminNetworkPolicy has no priority, and a cluster only one of them.
     """
@@ -196,7 +195,7 @@ def _rule(
 
 
 def _peers_for(end: End, policy: ClusterPolicy, direction: Direction) -> Iterator[WorkloadPeer]:
-    """Peers that select `end`, each a way to do it. A hostNetwork pod and addresses are selected by networks."""
+    """Alternative peers that select `end`. A hostNetwork pod and addresses are selected by networks."""
     make = WorkloadPeer if direction is Direction.INGRESS else _destination(policy)
     if isinstance(end, Member) and not end.host_network:
         for labels in selectors_for(end):

@@ -1,4 +1,4 @@
-"""Edits that may allow what a side denies: the least that is missing in a rule, or a rule or a policy of its own."""
+"""Edits that may allow what a side denies: an addition to a rule, a new rule, or a new policy."""
 
 from collections.abc import Iterator
 
@@ -32,9 +32,9 @@ _replace = msgspec.structs.replace
 
 
 def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterator[Edit]:
-    """Candidates to let the peer in at an isolated side; `name` is free for a new policy.
+    """Candidates that may allow the peer at an isolated side; `name` is a free name for a new policy.
 
-    The most narrow come first, so that what they change for others soon bounds the search.
+    The narrowest come first, so that the search soon has a low bound for what a candidate may change for others.
     """
     ports = ports_for(asked) if asked else ()
     yield from _policies_of_their_own(side, ports, name)
@@ -44,7 +44,7 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
             added = rule_of(side.direction, peers, ports)
             after = with_rules(policy.policy.policy, side.direction, (*rules, added))
             yield adding(policy, f"spec.{side.direction.field}", [added], after)
-        # A rule beyond those that are written stands for a family that a network plugin does not restrict.
+        # The rules after the written ones stand for an address family that the network plugin does not restrict.
         for rule in policy.rules[: len(rules)]:
             if rule.carries:
                 yield from _with_peer(side, policy, rule)
@@ -56,7 +56,7 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
 
 
 def peers_for(end: End, namespace: str) -> Iterator[tuple[NetworkPolicyPeer, ...]]:
-    """Peers that select `end`, seen from a policy in `namespace`: ways to do it, each of one or several peers.
+    """Alternatives, each of one or several peers, that select `end` in a policy in `namespace`.
 
     A hostNetwork pod is selected by its addresses.
     """
@@ -73,7 +73,7 @@ def peers_for(end: End, namespace: str) -> Iterator[tuple[NetworkPolicyPeer, ...
 
 
 def _policies_of_their_own(side: SideReason, ports: tuple[NetworkPolicyPort, ...], name: str) -> Iterator[Edit]:
-    """New policies, which select the subject and allow nothing but what is missing."""
+    """New policies that select the subject and allow only the missing traffic."""
     if not isinstance(side.subject, Member):
         return
     namespace = side.subject.namespace
@@ -92,7 +92,7 @@ def _with_ports(side: SideReason, policy: PolicyReason, rule: RuleReason, ports:
 
 
 def _with_protocol(side: SideReason, policy: PolicyReason, rule: RuleReason, asked: Traffic) -> Iterator[Edit]:
-    """A rule that names a port of the destination under a protocol that it does not have, with that of the port."""
+    """Corrects the protocol of an entry that names a port of the destination which has another protocol."""
     destination = side.subject if side.direction is Direction.INGRESS else side.peer
     written = rules_of(policy.policy.policy, side.direction)[rule.index]
     if not isinstance(destination, Member):
@@ -117,7 +117,7 @@ def _with_peer(side: SideReason, policy: PolicyReason, rule: RuleReason) -> Iter
 
 
 def _without_exceptions(side: SideReason, policy: PolicyReason, rule: RuleReason) -> Iterator[Edit]:
-    """A rule whose block excepts the addresses, less these exceptions."""
+    """Removes the exceptions of a rule's block that contain the addresses."""
     if isinstance(side.peer, Member):
         return
     written = rules_of(policy.policy.policy, side.direction)[rule.index]

@@ -1,4 +1,4 @@
-"""Policies with one thing changed: what to do and where, the lines to write, and the policy afterwards."""
+"""Edits of policies: the action, its place, the lines to write, and the policy afterwards."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,11 +32,11 @@ _TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name", "role", "
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """One change to one policy: what to do and where, the lines to write, and the policy `after` it.
+    """One change of one policy: the action and its place, the lines to write, and the policy `after` it.
 
-    `size` is the number of lines to write, and one for each entry to remove, however long it is. `corrects` says that
-    it corrects a slip, so that a rule does what it says. `by_administrator` says that the policy is one of the
-    administrators', which those who own a namespace cannot change.
+    `size` is the number of lines to write, and 1 for each entry to remove. `corrects` says that it corrects a slip, so
+    that a rule does what it says. `by_administrator` says that the policy belongs to the administrators: the owners of
+    a namespace cannot change it.
     """
 
     action: str
@@ -55,7 +55,7 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 def network_policies_of(side: SideReason) -> list[PolicyReason]:
-    """The policies of a side that those who own its namespace may change."""
+    """The policies of a side that the owners of its namespace may change."""
     return [policy for policy in side.policies if isinstance(policy.policy.policy, NetworkPolicy)]
 
 
@@ -76,13 +76,13 @@ def adding(policy: PolicyReason, path: str, added: Sequence[Any], after: Network
 
 
 def replacing(policy: PolicyReason, path: str, new: Sequence[Any], after: NetworkPolicy) -> Edit:
-    """An edit that puts other entries in place of some."""
+    """An edit that replaces entries of a list."""
     lines = tuple(yaml_lines([plain(one) for one in new]))
     return Edit(f"{_in(policy)}, replace {path} by", _place(policy, path), lines, defaulted(after), len(lines) + 1)
 
 
 def correcting(policy: PolicyReason, path: str, new: Any, after: NetworkPolicy) -> Edit:
-    """An edit that corrects one line of an entry, which is shown as a whole."""
+    """An edit that corrects one line of an entry. The whole entry is shown."""
     return _replace(replacing(policy, path, [new], after), size=1, corrects=True)
 
 
@@ -132,7 +132,7 @@ def policy_for(name: str, namespace: str, selector: LabelSelector, direction: Di
 
 
 def ports_for(traffic: Traffic) -> tuple[NetworkPolicyPort, ...]:
-    """Port entries that stand for this traffic; a protocol as a whole has no number."""
+    """Port entries that match this traffic; an entry for all ports of a protocol has no number."""
     return tuple(
         NetworkPolicyPort(protocol)
         if (low, high) == (1, 65535)
@@ -143,9 +143,9 @@ def ports_for(traffic: Traffic) -> tuple[NetworkPolicyPort, ...]:
 
 
 def selectors_for(member: Member) -> list[dict[str, str]]:
-    """Labels by which to select a pod: all that a person would use together, and then one by one, most telling first.
+    """Labels by which to select a pod: the suitable ones one by one, the most telling first, then all of them together.
 
-    A single empty entry if the pod has none.
+    A single empty entry if the pod has no suitable label.
     """
     keys = labels_to_select_by(member)
     single = [{key: member.labels[key]} for key in keys[:_MOST_LABELS]]
@@ -153,7 +153,10 @@ def selectors_for(member: Member) -> list[dict[str, str]]:
 
 
 def labels_to_select_by(member: Member) -> list[str]:
-    """The keys of its labels that a policy can and should select by, the most telling first."""
+    """The keys of a pod's labels that are suitable for selectors, the most telling first.
+
+    Left out are labels that controllers generate, such as `pod-template-hash`, and labels that are not valid.
+    """
     return [
         key
         for key in dict.fromkeys((*_TELLING_LABELS, *sorted(member.labels)))

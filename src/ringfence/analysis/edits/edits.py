@@ -1,16 +1,16 @@
-"""The edit that would reverse an answer and changes the least for others.
+"""Finds the edit that reverses an answer and changes the least for others.
 
-Candidates are made from the reasons of the answer (`allowing_edits`, `forbidding_edits`). Each is put into the engine
-and the question is asked again: only an edit that is valid and reverses the answer counts. Of these it is the one that
-changes the fewest other answers (`side_effects.weight`), and of those that change equally many, the one with the fewest
-lines. One that corrects a slip (a port name under the wrong protocol) comes before all others: what it opens for others
-is what the rule says.
+Candidates are derived from the reasons of the answer (`allowing_edits`, `forbidding_edits`). Each is applied in the
+engine and the question is asked again: only an edit that is valid and reverses the answer counts. The result is the one
+that changes the fewest other answers (`policy_effects.weight`), and of equal ones the one with the fewest lines. An
+edit that corrects a slip (a port name with the wrong protocol) comes before all others: what it opens for others is
+what the rule says.
 
 Policies of administrators (`administrator_edits`) are changed only where no change of NetworkPolicies reverses the
 answer, and the proposal says so.
 
-The search is bounded for large clusters: a side has at most `_MOST_CANDIDATES` candidates, the narrow ones come first,
-and a candidate is given up as soon as it changes more than the best one so far.
+The search is bounded for large clusters: a side has at most `_MOST_CANDIDATES` candidates, the narrowest first, and a
+candidate is dropped as soon as it changes more than the best one so far.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -46,18 +46,20 @@ from ringfence.model.server_versions import NEWEST
 from ringfence.model.validation import cluster_policy_errors, network_policy_errors
 
 _MOST_STEPS = 12
+"""The most pairs of an answer that are reversed one after another. Beyond that, no small edit reverses the answer."""
 _MOST_CANDIDATES = 96
 _MOST_OF_A_SIDE = 16
-"""Where both sides must change, each candidate of one is tried with each of the other."""
+"""If both sides must change, each of so many candidates of one is tried with each of the other."""
 _LONGEST_NAME = 240  # of the 253 characters that a name may have, less some for a number
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """The edits that together reverse an answer, checked by the engine, and what else they open and close.
+    """The edits that together reverse an answer, as the engine confirmed, and what else they open and close.
 
-    No edits if no small one reverses it. `administrator_rules` are the rules that only an administrator can change, if
-    the answer cannot be reversed without that; then some of the edits are his. `overridden_rules` are rules of the
-    Baseline tier that an edit of NetworkPolicies makes pointless: policies that isolate a subject come before them.
+    `edits` is empty if no small edit reverses it. `administrator_rules` are rules that only an administrator can
+    change, if the answer cannot be reversed otherwise; then some of the edits are for the administrator.
+    `overridden_rules` are rules of the Baseline tier that an edit of NetworkPolicies overrides: policies that isolate a
+    subject come before them.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -67,7 +69,7 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 def smallest_edit(state: State, answer: Answer) -> Proposal:
-    """What to change so that the answer is the other one."""
+    """The edit that reverses an answer, with its side effects."""
     proposal = _proposal(state, answer)
     if not proposal.edits:
         return Proposal(administrator_rules=proposal.administrator_rules)
@@ -76,7 +78,7 @@ def smallest_edit(state: State, answer: Answer) -> Proposal:
 
 
 def _proposal(state: State, answer: Answer) -> Proposal:
-    """The edits, one step for each pair that is not yet as wanted, without their side effects."""
+    """The edits without their side effects: one step for each pair whose answer is not yet the wanted one."""
     edits: list[Edit] = []
     of_administrators: dict[RuleKey, AdministratorRule] = {}
     overridden: dict[RuleKey, AdministratorRule] = {}
@@ -105,7 +107,10 @@ def _proposal(state: State, answer: Answer) -> Proposal:
 
 
 def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
-    """A pair for which the answer is not yet as wanted; None if it is as wanted for all."""
+    """A pair whose answer is not yet the wanted one; None if there is none.
+
+    To allow, all pairs must be allowed. To forbid, it suffices that one is denied: then not everything is allowed.
+    """
     reasons = (explain(state, pair.source, pair.destination, pair.asked, pair.over) for pair in answer.pairs)
     denied = next((reason for reason in reasons if not reason.allowed), None)
     if wanted:
@@ -115,7 +120,7 @@ def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
 
 
 def candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
-    """Edits, each a few that belong together, of which some may reverse the answer for one pair."""
+    """Candidates that may reverse the answer for one pair, each of one or several edits."""
     sides = (reason.egress, reason.ingress)
     if reason.allowed:
         ways = [
@@ -136,7 +141,7 @@ def candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
 
 
 def administrator_candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
-    """Edits of the administrators' policies, where they decide, and of NetworkPolicies where those do."""
+    """Candidates that edit administrators' policies on sides where these decide, and NetworkPolicies elsewhere."""
     sides = (reason.egress, reason.ingress)
     if reason.allowed:
         for side in sides:
@@ -153,7 +158,7 @@ def administrator_candidates(state: State, reason: PairReason) -> Iterator[tuple
 
 
 def _together(openings: Sequence[Iterator[Edit]]) -> Iterator[tuple[Edit, ...]]:
-    """Candidates for the side that is to be opened, or for both."""
+    """Candidates that open the one side that denies, or both sides."""
     if len(openings) == 1:
         yield from ((edit,) for edit in islice(openings[0], _MOST_CANDIDATES))
     elif openings:
@@ -162,17 +167,17 @@ def _together(openings: Sequence[Iterator[Edit]]) -> Iterator[tuple[Edit, ...]]:
 
 
 def _deciding(reason: PairReason) -> list[AdministratorRule]:
-    """The rules of the administrators that allow, or deny, what the answer says, on both sides."""
+    """The administrators' rules that cause the answer, on both sides."""
     action = Action.ALLOW if reason.allowed else Action.DENY
     sides = [side for side in (reason.egress, reason.ingress) if reason.allowed or not side.allowed]
     return [rule for side in sides for rule in administrator_rules(side, reason.asked, action)]
 
 
 def _overridden(reason: PairReason, step: Sequence[Edit]) -> list[AdministratorRule]:
-    """The rules of the Baseline tier that edits of NetworkPolicies make pointless.
+    """The rules of the Baseline tier that edits of NetworkPolicies override.
 
-    To allow, those that deny what is asked. To forbid, all that deny anything to a subject that becomes isolated:
-    what else they deny, the new policy decides.
+    If the edits allow, these are the rules that deny the asked traffic. If they forbid, these are all denying rules for
+    a subject that becomes isolated: the new policy decides about their other traffic, too.
     """
     if not reason.allowed:
         return _deciding(reason)
@@ -188,7 +193,7 @@ def _overridden(reason: PairReason, step: Sequence[Edit]) -> list[AdministratorR
 
 
 def _of_administrators(state: State, side: SideReason, reason: PairReason) -> Iterator[Edit]:
-    """Candidates to reverse the first rule of the administrators that decides on a side."""
+    """Candidates that may reverse the first of the administrators' rules that decide on a side."""
     action = Action.ALLOW if reason.allowed else Action.DENY
     rule = next(administrator_rules(side, reason.asked, action), None)
     if rule is not None:
@@ -199,7 +204,7 @@ def _of_administrators(state: State, side: SideReason, reason: PairReason) -> It
 
 
 def _free_name(state: State, side: SideReason, prefix: str) -> str:
-    """A name for a new policy of the subject, which no policy of its namespace has."""
+    """A name for a new policy that selects the subject; no policy of its namespace has this name."""
     if not isinstance(side.subject, Member):
         return prefix
     taken = {one.name for one in state.policies.network_policies.policies(side.subject.namespace)}
@@ -207,7 +212,7 @@ def _free_name(state: State, side: SideReason, prefix: str) -> str:
 
 
 def _wished_name(side: SideReason, prefix: str) -> str:
-    """A name with that of the subject in it, if that makes a valid one."""
+    """A name that contains the name of the subject, if it is valid."""
     if not isinstance(side.subject, Member):
         return prefix
     name = f"{prefix}-{side.subject.name}"[:_LONGEST_NAME].rstrip("-.")
@@ -223,7 +228,7 @@ def _free(taken: Collection[str], name: str) -> str:
 def _best(
     state: State, reason: PairReason, ways: Iterator[tuple[Edit, ...]], pairs: Sequence[Pair]
 ) -> tuple[Edit, ...]:
-    """The candidate that reverses the answer and changes the least for others; nothing if none reverses it."""
+    """The candidate that reverses the answer and changes the least for others; empty if none reverses it."""
     best: tuple[Edit, ...] = ()
     best_weight: int | None = None
     for way in ways:
@@ -245,7 +250,7 @@ def _errors(policy: Policy) -> list[FieldError]:
 
 
 def _after_both(egress: Edit, ingress: Edit) -> Edit:
-    """The edit of one side, made after that of the other, where both sides are of one policy."""
+    """The ingress edit; if both edits are of the same policy, its result includes the egress edit."""
     first, second = egress.after, ingress.after
     if any(key(first) != key(second) for key in (kind_of, namespace_of, lambda one: one.metadata.name)):
         return ingress

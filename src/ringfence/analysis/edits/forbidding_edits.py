@@ -1,7 +1,7 @@
-"""Edits that may forbid what a side allows: ports, exceptions, peers or rules taken out, or a policy that isolates.
+"""Edits that may forbid what a side allows: they remove ports, peers or rules, add exceptions, or isolate the subject.
 
-A rule allows some peers some ports. To take one peer's port out of it and nothing else, it may have to be written as
-two: all ports for the other peers, and the other ports for all peers.
+A rule allows a product of peers and ports. To remove one port of one peer only, the rule may have to become two: all
+ports for the other peers, and the other ports for all peers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,11 +35,11 @@ from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 _replace = msgspec.structs.replace
 _MOST_COMBINATIONS = 64
-"""Of the ways to change each of several rules that allow the same: the combinations that are tried."""
+"""If several rules allow the traffic, the most combinations of ways to change each of them that are tried."""
 
 
 class _Way(msgspec.Struct, frozen=True):
-    """One way to change a rule: what it is replaced by, and how that is written: parts removed, added or replaced."""
+    """One way to change a rule: the rules that replace it, and the entries to remove, add or replace at `path`."""
 
     rules: tuple[Rule, ...]
     path: str = ""
@@ -49,7 +49,7 @@ class _Way(msgspec.Struct, frozen=True):
 
 
 def forbidding_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterator[tuple[Edit, ...]]:
-    """Candidates to keep the peer out at one side; `name` is free for a new policy."""
+    """Candidates that may deny the peer at one side; `name` is a free name for a new policy."""
     if not isinstance(side.subject, Member) or side.exempt:
         return
     if not side.isolated:
@@ -62,18 +62,18 @@ def forbidding_edits(side: SideReason, asked: Traffic | None, name: str) -> Iter
         if rule.allows_any(asked)
     ]
     if any(rule.index >= len(rules_of(one.policy.policy, side.direction)) for one, rule in allowing):
-        return  # a network plugin does not restrict the family: no edit of a policy does
+        return  # the network plugin does not restrict this address family, so no edit of a policy can
     ways = [list(_ways(side, policy, rule, asked)) for policy, rule in allowing]
     for chosen in islice(product(*ways), _MOST_COMBINATIONS):
         yield tuple(_edits(side.direction, allowing, chosen))
-    # Beyond the combinations that are tried: the whole of every rule.
+    # The last resort, which the limit above may have cut off: remove every rule as a whole.
     yield tuple(_edits(side.direction, allowing, [one[-1] for one in ways]))
 
 
 def _edits(
     direction: Direction, allowing: Sequence[tuple[PolicyReason, RuleReason]], ways: Sequence[_Way]
 ) -> Iterator[Edit]:
-    """The edits of each policy, from its last rule to its first: those before keep their numbers."""
+    """The edits of each policy, from its last rule to its first, so that the numbers of earlier rules stay valid."""
     for policy in dict.fromkeys(id(policy) for policy, _ in allowing):
         chosen = [
             (reason, rule, way) for (reason, rule), way in zip(allowing, ways, strict=True) if id(reason) == policy
@@ -98,7 +98,7 @@ def _edits(
 
 
 def _ways(side: SideReason, policy: PolicyReason, reason: RuleReason, asked: Traffic | None) -> Iterator[_Way]:
-    """Ways to take the peer, the ports, or both out of a rule; the most narrow first, the whole rule last."""
+    """Ways to remove the peer, the ports, or both from a rule, the narrowest first and the whole rule last."""
     rule = rules_of(policy.policy.policy, side.direction)[reason.index]
     path = f"{side.direction.field}[{reason.index}]"
     peers = list(_less_peer(side, policy, reason, rule))
@@ -139,7 +139,7 @@ def _peers_way(side: SideReason, rule: Rule, peers: tuple[NetworkPolicyPeer, ...
 
 
 def _less_ports(side: SideReason, rule: Rule, asked: Traffic | None) -> tuple[NetworkPolicyPort, ...]:
-    """The ports of a rule without those in question; nothing where none is left."""
+    """The ports of a rule without the asked ones; empty if none is left."""
     if asked is None:
         return ()
     if not rule.ports:
@@ -155,7 +155,7 @@ def _less_ports(side: SideReason, rule: Rule, asked: Traffic | None) -> tuple[Ne
 
 
 def _traffic(port: NetworkPolicyPort, destination: End) -> Traffic:
-    """What a port entry stands for at a destination."""
+    """The traffic that a port entry matches at a destination."""
     protocol = port.protocol or DEFAULT_PROTOCOL
     if port.port is None:
         return Traffic.of(protocol, ALL_PORTS)
@@ -169,9 +169,9 @@ def _traffic(port: NetworkPolicyPort, destination: End) -> Traffic:
 def _less_peer(
     side: SideReason, policy: PolicyReason, reason: RuleReason, rule: Rule
 ) -> Iterator[tuple[NetworkPolicyPeer, ...]]:
-    """The peers of a rule without the one in question: with exceptions or narrower selectors, or less those that match.
+    """Alternative peers of a rule without the asked end: with exceptions, narrower selectors, or fewer peers.
 
-    Nothing is left where the rule is for this peer alone.
+    Yields nothing if the rule has no other peer.
     """
     if not rule.peers:
         yield from _all_but(side.peer, policy.policy.namespace)
@@ -191,9 +191,9 @@ def _less_peer(
 
 
 def _narrowed(peer: NetworkPolicyPeer, end: End, in_every_namespace: bool) -> list[NetworkPolicyPeer]:
-    """A peer less one end; nothing if it cannot be distinguished from the rest of what the peer selects.
+    """A peer without one end; empty if selectors cannot exclude the end without all others that the peer selects.
 
-    A pod is taken out in its own namespace only, or, which is shorter, by its labels `in_every_namespace`.
+    A pod is excluded in its own namespace only, or, which is shorter to write, by its labels `in_every_namespace`.
     """
     if isinstance(end, Member):
         return [] if end.host_network or peer.ip_block else _less_pod(peer, end, in_every_namespace)
@@ -208,9 +208,9 @@ def _narrowed(peer: NetworkPolicyPeer, end: End, in_every_namespace: bool) -> li
 
 
 def _less_pod(peer: NetworkPolicyPeer, pod: Member, in_every_namespace: bool = False) -> list[NetworkPolicyPeer]:
-    """A peer without the pods of one namespace that have all the labels of `pod` by which a person would select it.
+    """A peer without the pods of one namespace that have all labels of `pod` that are suitable for selectors.
 
-    A label that the peer itself requires cannot exclude the pod: the peer would select no pods at all.
+    A label that the peer itself requires cannot exclude the pod: the peer would then select no pods at all.
     """
     pods = peer.pod_selector or LabelSelector()
     spaces = peer.namespace_selector
@@ -236,9 +236,10 @@ def _with_term(selector: LabelSelector, key: str, operator: str, value: str) -> 
 
 
 def _all_but(end: End, namespace: str) -> Iterator[tuple[NetworkPolicyPeer, ...]]:
-    """Peers that select everything but `end`, as far as selectors and blocks can say that.
+    """Peers that select everything but `end`, as far as selectors and blocks can express that.
 
-    A block of all addresses would let pods in as well. So where `end` is a pod, addresses outside the cluster are out.
+    A block of all addresses would match pods as well. So if `end` is a pod, addresses outside the cluster are excluded,
+    too.
     """
     everything = NetworkPolicyPeer(LabelSelector(), LabelSelector())
     if isinstance(end, Member):
@@ -260,7 +261,7 @@ _WHOLE = dict(zip(FAMILIES, ("0.0.0.0/0", "::/0"), strict=True))
 
 
 def _isolating(side: SideReason, subject: Member, asked: Traffic | None, name: str) -> Iterator[tuple[Edit, ...]]:
-    """New policies for a subject that is not isolated: they allow all but what is in question, or nothing."""
+    """New policies for a subject that is not isolated: they allow everything but the asked traffic, or nothing."""
     direction, namespace = side.direction, subject.namespace
     others: list[Rule] = [rule_of(direction, [], ports_for(ALL_TRAFFIC - asked))] if asked else []
     for labels in reversed(selectors_for(subject)):

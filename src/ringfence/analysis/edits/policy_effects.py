@@ -1,8 +1,8 @@
-"""What a change of policies does to others: every connection that it opens or closes besides those in question.
+"""The side effects of a change of policies: every connection that it opens or closes besides the asked ones.
 
-Exact, over all pods, all addresses outside the cluster and all ports. Only the pods that the changed policies select
-are looked at, as identities; those that share their policies are computed once; and a peer is looked at only where the
-side of the selected pods changes. So the work depends on what changes, and not on the size of the cluster squared.
+The result is exact, over all pods, all addresses outside the cluster and all ports. Only identities that the changed
+policies select are looked at; identities with the same policies are computed once; and a peer is looked at only where
+the side of the selected pods changes. So the work depends on the size of the change, not on the square of the cluster.
 """
 
 from collections import Counter, defaultdict
@@ -29,7 +29,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
 
 class SideEffects(msgspec.Struct, frozen=True):
-    """The connections that a change opens and closes besides those in question."""
+    """The connections that a change opens and closes besides the asked ones."""
 
     opens: tuple[Connection, ...] = ()
     closes: tuple[Connection, ...] = ()
@@ -39,10 +39,10 @@ class SideEffects(msgspec.Struct, frozen=True):
 
 
 def weight(state: State, policies: Iterable[Policy], pairs: Sequence[Pair], limit: int | None) -> int | None:
-    """How many other questions these policies, once in force, answer differently; None if more than `limit`.
+    """How many other questions have another answer with these policies in force; None if more than `limit`.
 
-    A question is one pod or address, one destination, and one protocol with one port; all protocols without ports count
-    as one. `pairs` are those in question.
+    A question is one source, one destination, one protocol and one port; all protocols without ports count as one.
+    `pairs` are the asked ones, which do not count.
     """
     found = 0
     with _comparing(state, policies, pairs) as changes:
@@ -54,7 +54,7 @@ def weight(state: State, policies: Iterable[Policy], pairs: Sequence[Pair], limi
 
 
 class Omissions:
-    """Finds whether anything changes without parts of policies, one omission after another; none is put in force.
+    """Decides whether leaving out parts of policies changes anything, without changing the policies in force.
 
     While it is used, pods must be told apart by all policies that are asked about (`State.telling_apart`).
     """
@@ -65,9 +65,10 @@ class Omissions:
         self._version = -1
 
     def change_nothing(self, policy: Policy, less: Policy | None, step: Step = no_limit) -> bool:
-        """Whether every question is answered as before with a policy that says `less` in its place, or with none.
+        """Whether every answer stays the same with the policy `less` in place of `policy`, or with none if it is None.
 
-        `step` gets the number of pairs of pods, or of what they may do, that are looked at.
+        `step` is called with the number of steps done: looked-at pairs of pods, or stacks of policies. It may raise
+        Undecided.
         """
         old = self._state.policies.present(policy)
         assert old is not None
@@ -79,7 +80,7 @@ class Omissions:
     def _changes(self, old: CompiledPolicy[Any], new: CompiledPolicy[Any] | None, step: Step) -> Iterator["_Change"]:
         state = self._state
         if self._version != state.population.version:
-            # What was found is about identities that are not there any more.
+            # The known results are about identities that no longer exist.
             self._version, self._before = state.population.version, Moment(state, {})
         subjects = list(state.population.identities(state.selected(old.subject)))
         stacks = {
@@ -94,16 +95,16 @@ class Omissions:
 def side_effects(
     state: State, policies: Iterable[Policy], pairs: Sequence[Pair] = (), removed: Iterable[Policy] = ()
 ) -> SideEffects:
-    """The connections that these policies, once in force, open and close, by workload where all its pods do.
+    """The connections that these policies open and close once they are in force, by workload where all its pods agree.
 
-    Without those of `pairs`, the ones in question. Policies that are `removed` are in force now, and not then.
+    The asked `pairs` are left out. `removed` are policies that are in force now and are taken out.
     """
     sizes: Counter[Reference] = Counter()
     opens: list[Connection] = []
     closes: list[Connection] = []
     with _comparing(state, policies, pairs, removed) as changes:
         for change in changes:
-            sizes = sizes or _sizes(state)  # a pass over all pods, which an edit that changes nothing does not need
+            sizes = sizes or _sizes(state)  # it takes a pass over all pods, so only if something changes
             for ends in change.ends(state, sizes):
                 if change.opens:
                     opens.append(Connection(*ends, change.opens))
@@ -113,9 +114,9 @@ def side_effects(
 
 
 class _Change(NamedTuple):
-    """Pods or addresses between which other traffic passes than before. A pod's way to itself never changes.
+    """Pods or addresses whose traffic changes. The traffic of a pod to itself never changes.
 
-    The pairs are those of the list of connections: a template of which several pods are made has a way to itself.
+    The pairs are those of the list of connections: a template for several pods stands for traffic between two of them.
     """
 
     sources: Collection[Member] | Addresses
@@ -132,7 +133,7 @@ class _Change(NamedTuple):
     def ends(
         self, state: State, sizes: Counter[Reference]
     ) -> Iterator[tuple[Reference | Addresses, Reference | Addresses]]:
-        """The two ends, named: by workload where it is about all pods of it."""
+        """The names of both ends: the workload if all its pods are among them, else the pods."""
         for source in _named(state, self.sources, sizes):
             for destination in _named(state, self.destinations, sizes):
                 if source != destination or sizes[source] > 1:  # type: ignore[index]  # addresses are on one side only
@@ -178,7 +179,7 @@ def _size(member: Member) -> int:
 
 
 def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
-    """The connections with all traffic of two ends together, and all addresses with the same traffic together."""
+    """The connections with the traffic of the same two ends joined, and addresses with the same traffic joined."""
     traffics: dict[tuple[Reference | Addresses, Reference | Addresses], Traffic] = {}
     for one in connections:
         ends = one.source, one.destination
@@ -251,11 +252,11 @@ def _changes(
                 yield from asked.less_addresses(subject, direction, extent, now - was, was - now)
 
 
-# --- less what is in question, and what no policy decides -------------------------------------------------------------
+# --- without the asked pairs ------------------------------------------------------------------------------------------
 
 
 class _Asked:
-    """The pairs in question, by identity."""
+    """The asked pairs, by identity."""
 
     def __init__(self, state: State, pairs: Iterable[Pair]) -> None:
         self._state = state
@@ -300,7 +301,7 @@ class _Asked:
     ) -> Iterator[_Change]:
         by_node: defaultdict[Addresses, list[Member]] = defaultdict(list)
         for member in subject.pods():
-            # A node always reaches the pods on it.
+            # A node always reaches the pods that run on it.
             node = exempt_addresses(self._state, member, direction)
             if (member, direction) not in self._outside:
                 by_node[node].append(member)

@@ -1,4 +1,4 @@
-"""Where a question finds no pod: pods that exist and take no part, and those that the input need not have."""
+"""Texts for questions that match no pod: they name pods that take no part, and pods that an operator creates."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,7 +6,7 @@ from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 
 _MOST_NAMED = 3
-"""Pods that a message names; of more it says how many there are."""
+"""The most pods that a message names; of the others it gives the number."""
 
 
 def absent_pods(state: State, matches: Callable[[Member], bool]) -> str:
@@ -23,9 +23,9 @@ def absent_pods_of(state: State, reference: Reference) -> str:
 
 
 def operated_objects(state: State, namespace: str | None) -> str:
-    """The end of a message that names custom resources whose pods may be what is asked for; empty if there are none.
+    """The end of a message that names custom resources whose pods the question may mean; empty if there are none.
 
-    Those of one namespace, or of all (None).
+    These are the custom resources of one namespace, or of all (None).
     """
     found = [str(one) for one in state.operated if namespace in (None, one.namespace)]
     named = "".join(f"; an operator makes pods of {one}, which are not in the input" for one in found[:_MOST_NAMED])

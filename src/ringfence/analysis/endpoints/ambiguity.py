@@ -1,4 +1,4 @@
-"""Names that fit several objects, such as a pod and a Deployment: they are refused only if the answers differ."""
+"""Names that match several objects, such as a pod and a Deployment: they are refused only if the answers differ."""
 
 from collections.abc import Callable, Sequence
 from itertools import product

@@ -1,9 +1,9 @@
-"""What an answer assumes about a connection to an address or a port that is rewritten on its way.
+"""The assumptions of an answer about a connection whose destination address or port is rewritten.
 
-Upstream leaves open whether policies apply before or after the rewriting, and which source address a pod sees then. In
-practice the destination is rewritten first; so the engine takes it. An assumption is named only where the answer could
-be another one: a rule names the address that is rewritten; the rewriting happens on another node than that of the
-source; or a node's address may replace that of the client.
+Upstream does not define whether policies apply before or after the rewriting, nor which source address a pod sees then.
+In practice the destination is rewritten first, and the engine assumes that. An assumption is named only if the answer
+could differ: a rule names the address that is rewritten; the rewriting happens on another node than that of the source;
+or a node's address may replace that of the client.
 
 Source: Kubernetes documentation, "Network Policies", "Behavior of to and from selectors"; "Using Source IP".
 """
@@ -20,7 +20,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 def translation_assumptions(state: State, via: Translation | None, reason: PairReason) -> Iterator[str]:
-    """What the answer about one pair assumes because of the translation through which it connects, if any."""
+    """The assumptions about the translation through which one pair connects, if there is one."""
     if via is None:
         return
     if is_one_pod(reason.source, reason.destination):
@@ -28,7 +28,7 @@ def translation_assumptions(state: State, via: Translation | None, reason: PairR
         return
     order = list(_about_order(state, via, reason))
     yield from order
-    # A source that surely may not open the connection makes it pointless how the connection would arrive.
+    # If the source is certainly denied, it does not matter with which address the connection would arrive.
     if reason.egress.allowed or order or reason.egress.assumptions:
         yield from _about_source(state, via, reason)
 
@@ -43,13 +43,13 @@ def _about_order(state: State, via: Translation, reason: PairReason) -> Iterator
     )
     after = reason.egress.allowed
     elsewhere = via.is_proxied or (via.is_at_node and via.node != source.node)
-    # Where the source's node rewrites it, rules that select the pods behind it are known to work everywhere.
+    # If the source's own node rewrites the address, all plugins apply rules that select the pods behind it.
     if before is after or (after and not elsewhere and isinstance(destination, Member)):
         return
     where = f" on node {via.node}" if via.is_at_node and via.node else ""
     yield (
-        f"{via} is rewritten to {end_text(destination)}{where}: the egress policies of {source} are taken to apply "
-        "to the rewritten destination; Kubernetes leaves the order open"
+        f"{via} is rewritten to {end_text(destination)}{where}: the egress policies of {source} are assumed to apply "
+        "to the rewritten destination; Kubernetes does not define the order"
     )
 
 
@@ -66,13 +66,13 @@ def _about_source(state: State, via: Translation, reason: PairReason) -> Iterato
     whose = "the load balancer's address" if via.is_proxied else "a node's address"
     why = "connections go through the load balancer" if via.is_proxied else "externalTrafficPolicy is not Local"
     yield (
-        f"{destination} is taken to see the address of {end_text(source)}; through {via} it may see {whose}, because "
-        f"{why}"
+        f"{destination} is assumed to see the address of {end_text(source)}; through {via} it may see {whose}, "
+        f"because {why}"
     )
 
 
 def _may_replace_source(via: Translation, reason: PairReason) -> bool:
-    """Whether the client's address may be replaced: of pods it is not, if they use an address inside the cluster."""
+    """Whether the client's address may be replaced. A pod keeps its address when it connects to a ClusterIP."""
     from_outside = not isinstance(reason.source, Member) or reason.source.host_network
     return from_outside or via.front not in (Front.SERVICE, Front.CLUSTER_IP)
 
@@ -84,8 +84,8 @@ def _about_hairpin(state: State, via: Translation, reason: PairReason) -> Iterat
         _passes(reason.asked, side_traffic(state, pod, direction, pod, reason.over)) for direction in Direction
     ):
         yield (
-            f"{pod} may reach itself through {via}: that is taken to be allowed, as all that a pod sends to itself; "
-            "network plugins differ"
+            f"{pod} may reach itself through {via}: this is assumed to be allowed, like all traffic of a pod to "
+            "itself; network plugins differ"
         )
 
 

@@ -1,8 +1,8 @@
-"""Targets: what a question asks of each pod or address of a destination, with a Service's ports translated.
+"""Targets: the pods and addresses of a destination with the traffic that is asked about each, Service ports translated.
 
-Ports given by name are looked up at each destination by itself: at a Service among its own ports, elsewhere among those
-of the pod. A name that no destination has is an error, and so is a port that a Service does not have: either may be a
-spelling mistake, which must not look like "no".
+A port name is resolved for each destination: for a Service among the ports of the Service, else among those of the pod.
+A name that no destination has is an error, and so is a port that a Service does not have: either may be a spelling
+mistake, and a spelling mistake must not look like the answer "no".
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +24,10 @@ from ringfence.sets.traffic import Traffic
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One pod or address of a destination, and what is asked about it: None stands for all traffic.
+    """One pod or address of a destination, and the traffic asked about it; None stands for all traffic.
 
-    `service_port` is the port that leads to the one that is asked about, if a Service or a node translates it, and
-    `via` how. `over` are the address families over which a pod is reached.
+    If a Service or a node translates the port, `service_port` is the port that the client connects to, and `via` the
+    translation. `over` are the address families over which a pod is reached.
     """
 
     end: End
@@ -38,14 +38,14 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Targets(msgspec.Struct, frozen=True):
-    """All targets of a destination; `unnamed` are the pods that are left out because they lack a port of a name."""
+    """All targets of a destination; `unnamed` are pods that are left out because they lack a port with the name."""
 
     found: tuple[Target, ...]
     unnamed: tuple[tuple[Member, PortName], ...] = ()
 
 
 def targets(state: State, destination: Endpoint, ports: AskedPorts) -> Targets:
-    """What a question about `ports` of `destination` asks.
+    """The targets of a question about `ports` of `destination`.
 
     Raises EndpointError for a port that the destination does not have.
     """
@@ -70,7 +70,7 @@ def _behind(service: Service, backend: Backend) -> Target:
 
 
 def plain_targets(text: str, ends: Sequence[End], ports: AskedPorts, over: Families = FAMILIES) -> Targets:
-    """The targets where clients connect to the ports of pods and addresses themselves."""
+    """The targets if clients connect directly to ports of pods and addresses."""
     if ports.is_everything:
         return Targets(tuple(Target(end, None, over=over) for end in ends))
     unnamed = tuple(_unnamed(text, ends, ports.names))
@@ -94,7 +94,7 @@ def _unnamed(text: str, ends: Sequence[End], names: Sequence[PortName]) -> Itera
 
 
 def _service_ports(service: Service, ports: AskedPorts) -> Iterator[tuple[str, int | None]]:
-    """The protocol and number of each port of a Service that is asked about; the number None stands for all."""
+    """The protocol and number of each port of a Service that is asked about; the number None stands for all ports."""
     if ports.is_everything:
         yield "TCP", None
         return

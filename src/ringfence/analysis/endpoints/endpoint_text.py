@@ -1,4 +1,4 @@
-"""Endpoints as text: the grammar of what a question can name. What a text names is found by `analysis.endpoints`.
+"""Endpoints as text: the grammar of endpoints. `analysis.endpoints` resolves them in a cluster.
 
     [NAMESPACE/][KIND/]NAME          a pod, a workload or a Service
     [NAMESPACE/]SELECTOR             the pods that a label selector matches: app=web,tier!=db,env in (ci,dev); it may
@@ -11,8 +11,8 @@
     any-pod:[NAMESPACES/]SELECTOR    every pod that could exist with labels that a selector matches; NAMESPACES is the
                                      name of a namespace, a selector of namespaces, or * for all
 
-Names have none of the characters that make a selector (`=`, `!`, `,`, parentheses, spaces), and namespaces have no
-dots. So one text can be read in one way only, whatever is in the cluster.
+Names contain none of the characters of selectors (`=`, `!`, `,`, parentheses, spaces), and namespaces contain no dots.
+So the grammar is unambiguous, whatever is in the cluster.
 """
 
 import re
@@ -60,7 +60,7 @@ FORMS: Final = (
 _POSSIBLE: Final = "pod:"
 _ANY_POSSIBLE: Final = "any-pod:"
 _PREFIX_OF_KEY: Final = re.compile(r"(?:.*[,!])? *[^/=!<>(), ]*\.[^/=!<>(), ]*", re.DOTALL)
-"""A text that ends with the DNS name of a label key, which has a dot: the slash behind it belongs to the key."""
+"""A text that ends with the DNS prefix of a label key, which contains a dot: a slash after it belongs to the key."""
 _MAY_BE_ADDRESS: Final = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
 """A quick test before `ip_network`, which is slow to fail. It accepts some names that are not addresses."""
 _IN_SELECTORS_ONLY: Final = re.compile(r"[=!<>,() ]")
@@ -73,7 +73,8 @@ _PORTS_OF_SCHEMES: Final = {"http": 80, "https": 443}
 class NamedObject(msgspec.Struct, frozen=True):
     """`[NAMESPACE/][KIND/]NAME`: `kind` is empty if none is written.
 
-    `doubt` says what else was probably meant, for the case that nothing has this name: host names are valid names.
+    `doubt` says what else was probably meant, for the case that nothing has this name: a host name is a valid name,
+    too.
     """
 
     namespace: str
@@ -83,7 +84,7 @@ class NamedObject(msgspec.Struct, frozen=True):
 
 
 class LabelledPods(msgspec.Struct, frozen=True):
-    """`NAMESPACE/SELECTOR`: the pods that `selector`, written as `written`, matches; without a namespace, in all."""
+    """`NAMESPACE/SELECTOR`: the pods that `selector` (as text `written`) matches; without a namespace, in all."""
 
     namespace: str | None
     written: str
@@ -119,11 +120,11 @@ class Internet(msgspec.Struct, frozen=True):
 
 
 EndpointText = NamedObject | LabelledPods | PossiblePod | AnyPossiblePod | AddressBlock | Internet
-"""What one text says."""
+"""A parsed endpoint."""
 
 
 def parse_endpoint(text: str, namespace: str) -> EndpointText:
-    """What `text` says; `namespace` is that of names without one. Raises EndpointError if it is not an endpoint."""
+    """Parse `text`; `namespace` is the default for names without one. Raises EndpointError for an invalid endpoint."""
     if not text.strip():
         raise EndpointError(f"{text!r} is not a valid endpoint, perhaps because of an unset variable: use {FORMS}")
     if text != text.strip():
@@ -144,7 +145,7 @@ def parse_endpoint(text: str, namespace: str) -> EndpointText:
 
 
 def similar(name: str, known: Iterable[str], written: str = "{}") -> str:
-    """The end of a message that proposes the most similar of the known names, in a form; empty if none is similar."""
+    """The end of a message that proposes the most similar known name in the format `written`; may be empty."""
     small = {one.lower(): one for one in sorted(known)}
     close = get_close_matches(name.lower(), small, n=1)
     return f"; did you mean {written.format(small[close[0]])}?" if close else ""
@@ -232,13 +233,13 @@ def _kind(text: str, kind: str, name: str) -> str:
 
 
 def _doubt(name: str) -> str:
-    """What a name probably is, if it is that of no object."""
+    """What was probably meant by a name that no object has."""
     if re.fullmatch(r"[0-9.]*\.[0-9.]*", name):
         return f"{name} is not a valid IP address: IPv4 addresses are four numbers from 0 to 255 without leading zeros"
     if found := _SERVICE_DNS.fullmatch(name):
         return f"{name} is the DNS name of a Service: use {found['namespace']}/svc/{found['name']}"
     if _HOST_NAME.fullmatch(name):
-        return f"{name} looks like a host name, which policies do not know: use an address that it resolves to"
+        return f"{name} looks like a host name, which policies cannot match: use an address that it resolves to"
     return ""
 
 
@@ -287,7 +288,7 @@ def _any_possible_pod(text: str, namespace: str) -> AnyPossiblePod:
 
 
 def _split_after_namespaces(written: str) -> tuple[str, str, str]:
-    """What stands before and behind the slash that ends the namespaces: the first that belongs to no label key."""
+    """The text before and after the slash that ends the namespaces: the first slash that is not part of a label key."""
     position = -1
     while (position := written.find("/", position + 1)) >= 0:
         if not _PREFIX_OF_KEY.fullmatch(written[:position]):
@@ -314,9 +315,9 @@ def _network(text: str) -> Network | None:
     if not _MAY_BE_ADDRESS.fullmatch(text):
         return None
     if "%" in text and _is_network(text.partition("%")[0]):
-        raise EndpointError(f"{text}: policies do not know zones: use {text.partition('%')[0]}")
+        raise EndpointError(f"{text}: policies cannot match address zones: use {text.partition('%')[0]}")
     try:
-        return parse_cidr(str(ip_network(text)))  # which takes an IPv4 address in IPv6 for what it is
+        return parse_cidr(str(ip_network(text)))  # it maps an IPv4-mapped IPv6 address to IPv4
     except ValueError as error:
         address, slash, _ = text.partition("/")
         if "host bits" in str(error):
@@ -357,5 +358,5 @@ def _instead_of_url(text: str) -> str:
         host, port = url.hostname or "", url.port or _PORTS_OF_SCHEMES.get(url.scheme)
         ip_address(host)
     except ValueError:
-        return "policies know addresses, not host names: use an address that it resolves to, or a pod or Service"
+        return "policies match addresses, not host names: use an address that it resolves to, or a pod or Service"
     return f"use {host}" + (f" with -p {port}" if port else "")

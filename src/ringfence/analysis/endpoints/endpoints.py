@@ -1,7 +1,7 @@
-"""Endpoints: the pods, workloads, Services and addresses that a question can name, and what they are in a cluster.
+"""Resolves endpoints in a cluster: pods, workloads, Services and addresses that a question can name.
 
-How they are written is in `endpoint_text`. An endpoint that matches nothing is an error, never an answer: a spelling
-mistake must not look like "no".
+`endpoint_text` has the grammar. An endpoint that matches nothing is an error, never an answer: a spelling mistake must
+not look like the answer "no".
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,16 +43,16 @@ _POSSIBLE_PODS: Final = "for a pod that does not exist yet, use"
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """What a text names: pods or addresses, and the Service in front of them if it names one.
+    """A resolved endpoint: pods or addresses, and the Service in front of them if the text names one.
 
-    `reference` is the object that it names, if it names a single object. `addresses` are the addresses that it is
-    written as, if it is: `ends` are then the pods that have some of them, and the other addresses.
+    `reference` is the named object, if the text names a single one. `addresses` are set if the text is an address or a
+    CIDR: `ends` are then the pods that have some of these addresses, and the remaining addresses.
 
-    `possible` are all pods that could exist with some labels, if it names these. There are no `ends` then, until
-    `representatives` finds parts of them that policies treat alike: an example of each is an end, in a namespace that
-    exists or that has the labels in `spaces`. `parts` are what the ends stand for, each with the example.
+    `possible` is set if the text names all pods that could exist with some labels. There are no `ends` then, until
+    `representatives` divides them into parts that policies treat alike: one example of each part is an end, in a
+    namespace that exists or that has the labels in `spaces`. `parts` are the parts, each with its example.
 
-    `labelled` is the selector by which it names its pods, if it does.
+    `labelled` is the selector, if the text names its pods by one.
     """
 
     text: str
@@ -67,14 +67,14 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     @property
     def families(self) -> Families:
-        """The address families that a question is about: an address is that address, and not its pod's other one."""
+        """The address families that a question is about: for an address only its own, even if its pod has both."""
         return FAMILIES if self.addresses is None else self.addresses.families
 
     def openers(self) -> tuple[End, ...]:
         """The pods or addresses that may open a connection, if this endpoint is the source.
 
-        Nobody opens one from a loopback address but the pod that it belongs to. Raises EndpointError if no other
-        address is left.
+        Only the pod itself can open connections from its loopback address, so loopback addresses are left out. Raises
+        EndpointError if no other address is left.
         """
         if not any(isinstance(end, Addresses) and end & LOOPBACK for end in self.ends):
             return self.ends
@@ -91,7 +91,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endpoint:
-    """What `text` names; names without a namespace are looked up in `namespace`.
+    """Resolve `text`; names without a namespace are looked up in `namespace`.
 
     Raises EndpointError if it matches nothing or is ambiguous.
     """
@@ -102,11 +102,11 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
 
 
 def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> tuple[Endpoint, ...]:
-    """All that `text` may name: one endpoint, or a pod and workloads that have the same name, or several workloads.
+    """All endpoints that `text` may name: one, or a pod and workloads of the same name, or several workloads.
 
     Raises EndpointError if it matches nothing.
     """
-    if not isinstance(text, str):  # from a program without type checks
+    if not isinstance(text, str):  # the caller may be a program without type checks
         raise EndpointError(f'{text!r} is not an endpoint: use a text such as "prod/web"')
     if pod := _plain_pod(state, text):
         return (Endpoint(text, (pod,), pod.reference),)
@@ -131,7 +131,7 @@ def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) ->
 
 
 def ambiguous(endpoints: Sequence[Endpoint]) -> EndpointError:
-    """The error that one text names several objects; it has a spelling for each of them."""
+    """The error that one text names several objects; it lists an unambiguous spelling for each."""
     references = list(dict.fromkeys(endpoint.reference for endpoint in endpoints if endpoint.reference))
     kinds = " and a ".join(one.kind for one in references)
     ways = " or ".join(f"{one.namespace}/{one.kind.lower()}/{one.name}" for one in references)
@@ -139,14 +139,17 @@ def ambiguous(endpoints: Sequence[Endpoint]) -> EndpointError:
 
 
 def check_namespace(state: State, namespace: str) -> None:
-    """Raise EndpointError for a namespace that is in no object: a misspelt one must not look like an empty one."""
+    """Raise EndpointError for a namespace that no object mentions: a misspelt one must not look like an empty one."""
     if not state.namespaces.exists(namespace):
         known = state.namespaces.names()
         raise EndpointError(f"there is no namespace {namespace}{similar(namespace, known)}")
 
 
 def _check_was_read(state: State, text: str, parsed: EndpointText) -> None:
-    """Raise EndpointError for pods of a namespace that could not be read: it must not look like an empty one."""
+    """Raise EndpointError for pods of a namespace that could not be read: it must not look like an empty one.
+
+    An account that may list one namespace only reads only that (`State.only_namespace`).
+    """
     only = state.only_namespace
     if (
         only
@@ -158,9 +161,9 @@ def _check_was_read(state: State, text: str, parsed: EndpointText) -> None:
 
 
 def _plain_pod(state: State, text: str) -> Member | None:
-    """The pod that a text names, if it is just NAMESPACE/NAME, not a kind and a name, or a CIDR, and not ambiguous.
+    """The pod that a text names, if it is a plain and unambiguous NAMESPACE/NAME, and not KIND/NAME or a CIDR.
 
-    Programs that ask many questions write endpoints like this, so they take the shortest path.
+    Programs that ask many questions use this form, so it is looked up without parsing.
     """
     space, _, name = text.partition("/")
     pod = state.pod(space, name)
@@ -266,13 +269,13 @@ def _named(state: State, text: str, named: NamedObject) -> tuple[Endpoint, ...]:
 
 
 def _of_another_kind(state: State, space: str, name: str, asked_in: str) -> str:
-    """How to name what is called like this: by its kind, if it is in the namespace that was asked about."""
+    """An unambiguous spelling of a name: with its kind, if it is in the namespace that was asked about."""
     kinds = (str(reference) for kind in WORKLOAD_KINDS if _owned(state, reference := Reference(space, kind, name)))
     return next(kinds, f"{space}/{name}") if space == asked_in else f"{space}/{name}"
 
 
 def _owned(state: State, reference: Reference) -> list[Member]:
-    """The pod itself; of a workload its pods, directly or through other workloads that it owns."""
+    """The pod itself, or all pods that a workload owns directly or through other workloads."""
     if pod_or_template := state.member(reference):
         return [pod_or_template]
     if not state.workloads.may_have_named(reference.namespace, reference.name):

@@ -1,7 +1,7 @@
 """The internet: the addresses that belong to no pod, node, Service or private range.
 
-Sources: IANA IPv4 Special-Purpose Address Registry, the ranges that are not globally reachable, except those for
-documentation, which stand for the internet in examples; RFC 4291, section 2.4, for IPv6.
+Sources: IANA IPv4 Special-Purpose Address Registry, the ranges that are not globally reachable. The ranges for
+documentation count as internet, because examples use them in this role. RFC 4291, section 2.4, for IPv6.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def internet_addresses(state: State) -> Addresses:
     """The addresses of the internet, less those of pods, nodes and Services that are known."""
     known: dict[Family, list[Interval]] = {family: [] for family in FAMILIES}
     for family, number in _known_addresses(state):
-        # Most are private, and sets of few ranges are fast.
+        # Most known addresses are private. Without them, the sets have few ranges and stay fast.
         if _PUBLIC.contains(family, number):
             known[family].append((number, number))
     return _PUBLIC - Addresses(*(intervals.normalise(known[family]) for family in FAMILIES))

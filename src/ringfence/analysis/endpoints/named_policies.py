@@ -1,7 +1,7 @@
-"""Policies by the text that people name them with: `prod/db-policy`, or `cnp/tenant-guard` for one of administrators.
+"""Looks up policies by name: `prod/db-policy`, or `cnp/tenant-guard` for a cluster-scoped policy.
 
-The words for kinds are those of kubectl: the short name, the singular and the plural, and these with the group, which
-tells AWS's ClusterNetworkPolicy from that of SIG Network.
+The words for kinds are those of kubectl: the short name, the singular and the plural, also with the group, which
+distinguishes AWS's ClusterNetworkPolicy from that of SIG Network.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from ringfence.model.kinds import KINDS, Kind
 def named_policy(state: State, text: str, namespace: str) -> Reference:
     """The policy that a text names; a name alone is a NetworkPolicy in `namespace`. Raises InputError if there is none.
 
-    Where a namespace is called as a kind is (`cnp`), a policy of the kind comes first.
+    If a namespace has the name of a kind (`cnp`), a policy of the kind takes precedence.
     """
     space, slash, name = text.rpartition("/")
     kinds = list(_kinds(space)) if slash else []
@@ -38,7 +38,7 @@ def named_policy(state: State, text: str, namespace: str) -> Reference:
 
 
 def policy_names(state: State) -> Iterator[str]:
-    """The texts that name the policies in force."""
+    """The names of all policies in force, as `named_policy` accepts them."""
     for policy in state.tiers.policies():
         kind = KINDS.keyed(policy.kind)
         assert kind is not None
@@ -46,7 +46,7 @@ def policy_names(state: State) -> Iterator[str]:
 
 
 def _kinds(word: str) -> Iterator[Kind]:
-    """The kinds of administrators' policies that a word means."""
+    """The cluster-scoped kinds of policies that a word means."""
     for kind in KINDS.policies():
         words = (kind.short_name, kind.name.lower(), kind.plural, f"{kind.plural}.{kind.group}")
         if not kind.is_namespaced and word.lower() in words:

@@ -5,8 +5,8 @@
     metrics, dns/UDP    the port that a destination gives this name; without a protocol, of any
     all                 all traffic, with protocols that have no ports
 
-A name is resolved for each destination by itself: two pods may give it to different numbers. On an address outside the
-cluster it means nothing.
+A name is resolved for each destination: two pods may give it to different numbers. It has no meaning for an address
+outside the cluster.
 """
 
 import re
@@ -25,8 +25,8 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 ALL: Final = "all"
 _FORMS: Final = "use 3306, 53/UDP, 8000-8080, the name of a port, or all"
 _NUMBERS: Final = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")  # `int` would accept the digits of every script
-_TURNED: Final = re.compile("(tcp|udp|sctp)[/: ]?([0-9]+)", re.IGNORECASE)
-"""A port as other programs write it, with the protocol in front."""
+_PROTOCOL_FIRST: Final = re.compile("(tcp|udp|sctp)[/: ]?([0-9]+)", re.IGNORECASE)
+"""A port in the notation of other programs, with the protocol first."""
 _DEFAULT_PROTOCOL: Final = "TCP"
 
 
@@ -40,7 +40,7 @@ class PortName(msgspec.Struct, frozen=True):
         return self.name if self.protocol is None else f"{self.name}/{self.protocol}"
 
     def at(self, pod: Member) -> Traffic:
-        """The traffic that the name stands for at a pod; none if the pod has no such port."""
+        """The traffic to the port with this name at a pod; none if the pod has no such port."""
         named = (
             Traffic.of(one.protocol, ((one.port, one.port),))
             for one in pod.named_ports
@@ -49,7 +49,7 @@ class PortName(msgspec.Struct, frozen=True):
         return reduce(or_, named, NO_TRAFFIC)
 
     def names(self, name: str, protocol: str) -> bool:
-        """Whether it is about a port that has this name and protocol."""
+        """Whether a port with this name and protocol is meant."""
         return self.name == name and self.protocol in (None, protocol)
 
 
@@ -58,7 +58,7 @@ PortEntry = Traffic | PortName
 
 
 class AskedPorts(msgspec.Struct, frozen=True, dict=True):
-    """All ports that a question is about; without entries, and with all traffic among them, it is about all traffic."""
+    """All ports that a question is about; without entries, or if an entry is all traffic, it is about all traffic."""
 
     entries: tuple[PortEntry, ...] = ()
 
@@ -83,7 +83,7 @@ class AskedPorts(msgspec.Struct, frozen=True, dict=True):
         return None if self.names else self.numbers.single
 
     def known_at(self, pods: Iterable[Member]) -> "AskedPorts | None":
-        """The question without the names that none of the pods has; None if nothing is left of it."""
+        """The question without the names that none of the pods has; None if nothing is left."""
         if self.is_everything:
             return self
         there = list(pods)
@@ -92,14 +92,14 @@ class AskedPorts(msgspec.Struct, frozen=True, dict=True):
         return AskedPorts((*numbers, *names)) if numbers or names else None
 
     def ask_about(self, name: str, protocol: str, number: int) -> bool:
-        """Whether the question is about a port that has this name, or none."""
+        """Whether the question is about a port with this number and name; `name` is empty for a port without one."""
         return self.is_everything or any(
             one.contains(protocol, number) if isinstance(one, Traffic) else bool(name) and one.names(name, protocol)
             for one in self.entries
         )
 
     def at(self, pod: Member) -> Traffic:
-        """The traffic that the question is about at one pod, with the ports that it gives the names."""
+        """The traffic that the question is about at one pod; names are resolved to this pod's ports."""
         if self.is_everything:
             return ALL_TRAFFIC
         if not self.names:
@@ -114,18 +114,18 @@ class AskedPorts(msgspec.Struct, frozen=True, dict=True):
 
 
 PortArgument = int | str | range | Iterable[int | str | range] | AskedPorts | None
-"""How a program names ports (`asked_ports`); None stands for all traffic."""
+"""Ports in the Python API (`asked_ports`); None stands for all traffic."""
 
 
 def parse_port(text: str, protocol: str | None = None) -> PortEntry:
     """The ports that `text` names; `protocol` is that of a text without one. Raises InputError for anything else."""
     if text == ALL and protocol is None:
         return ALL_TRAFFIC
-    if turned := _TURNED.fullmatch(text):
-        raise InputError(f"{text!r} is not a valid port: use {turned[2]}/{turned[1].upper()}")
+    if reversed_form := _PROTOCOL_FIRST.fullmatch(text):
+        raise InputError(f"{text!r} is not a valid port: use {reversed_form[2]}/{reversed_form[1].upper()}")
     if "," in text:
         several = " ".join(f"-p {one}" for one in text.split(",") if one)
-        raise InputError(f"{text!r} is not a valid port: give each by itself: {several}")
+        raise InputError(f"{text!r} is not a valid port: give each port separately: {several}")
     name, _, written = text.partition("/")
     if written and protocol and written.upper() != protocol:
         raise InputError(f"{text!r} contradicts the protocol {protocol}: give the protocol once")
@@ -145,11 +145,10 @@ def parse_port(text: str, protocol: str | None = None) -> PortEntry:
 
 
 def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
-    """The ports in a question of a program: a number, a text as in `parse_port`, a `range`, or several of these.
+    """The ports of a question in the Python API: a number, a text as in `parse_port`, a `range`, or several of these.
 
-    Ports that have been read already are taken as they are.
-    `protocol` is that of all of them, by default TCP for numbers, and any for names. Raises InputError for everything
-    that is not a port or a protocol.
+    Parsed ports (`AskedPorts`) are returned unchanged. `protocol` applies to all of them; the default is TCP for
+    numbers and any protocol for names. Raises InputError for an invalid port or protocol.
     """
     if type(port) is int and protocol is None:
         return _one_port(port)
@@ -169,7 +168,7 @@ def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
 
 @lru_cache(maxsize=1024)
 def _one_port(number: int) -> AskedPorts:
-    """A TCP port. Programs ask millions of questions about few ports, so what is known of these is kept."""
+    """A TCP port. Programs ask millions of questions about few ports, so the values are cached."""
     return AskedPorts((_range(number, number, _DEFAULT_PROTOCOL, number),))
 
 

@@ -1,7 +1,7 @@
-"""Endpoints that are all pods which could exist with some labels: divided into parts that policies treat alike.
+"""Divides the possible pods of an `any-pod:` endpoint into parts that policies treat alike.
 
-The pods of a part get the same answer, so one of them stands for all: it is put into the engine as any pod that does
-not exist yet, and asked about. A part has the text of an endpoint of its own: `any-pod:prod/app=web,tier!=db`.
+All pods of a part get the same answer, so one example stands for them: it takes part in the engine like any pod that
+does not exist yet. Each part can be written as an endpoint itself: `any-pod:prod/app=web,tier!=db`.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -35,11 +35,11 @@ from ringfence.sets.partitions import Partition, changed_within, combined, merge
 from ringfence.sets.regions import Region
 
 _Parts = Partition[Region, Hashable]
-"""Some possible pods, divided: those of a part have the same value."""
+"""Possible pods divided into parts; the value is what the pods of a part have in common."""
 
 
 def represented(state: State, source: Endpoint, destination: Endpoint) -> tuple[Endpoint, Endpoint]:
-    """The ends of a question, with examples for possible pods: of each part that may open something else, or accept it.
+    """The ends of a question, with an example for each part of possible pods that the policies treat differently.
 
     Raises Undecided where selectors overlap in too many ways, and EndpointError for labels that no pod could have.
     """
@@ -62,7 +62,7 @@ def _single_possible(endpoint: Endpoint) -> list[Member]:
 
 
 def represented_alone(state: State, endpoint: Endpoint) -> Endpoint:
-    """An endpoint with examples for possible pods: of each part that any policy tells apart, for either direction."""
+    """An endpoint with an example for each part of possible pods that any policy distinguishes, in either direction."""
     if endpoint.possible is None:
         return endpoint
     division = _PossiblePodsDivision(state, endpoint)
@@ -84,10 +84,10 @@ class _PossiblePodsDivision:
         self._counterparts: dict[Direction, Counterparts] = {}
 
     def of_both(self, source: Endpoint, destination: Endpoint) -> tuple[Endpoint, Endpoint]:
-        """The possible pods of both ends of a question, by what passes between them.
+        """The possible pods of both ends of a question, divided by the traffic between them.
 
-        Those of the source are first told apart by all that any policy may read of them, and an example of each is
-        asked about. Those of which the examples get equal answers are then together again.
+        The pods of the source are first divided by everything that any policy reads of them, and an example of each
+        part is asked about. Parts whose examples get equal answers are then joined again.
         """
         parts = self.finest(source, Direction.EGRESS)
         openers = [self._member(self._smallest.describe(region)[0])[0] for region, _ in parts]
@@ -104,7 +104,7 @@ class _PossiblePodsDivision:
         return self.endpoint(source, self._by_doubts(merged(alike))), accepting
 
     def towards(self, endpoint: Endpoint, others: Sequence[End], direction: Direction) -> Endpoint:
-        """The possible pods of an endpoint, by what passes between them and each of some others.
+        """The possible pods of an endpoint, divided by the traffic between them and each of `others`.
 
         With ingress, they open connections to the others; with egress, the others open connections to them.
         """
@@ -118,9 +118,9 @@ class _PossiblePodsDivision:
         return self.endpoint(endpoint, self._by_doubts(merged(parts)))
 
     def finest(self, endpoint: Endpoint, *directions: Direction) -> _Parts:
-        """The possible pods of an endpoint, by the policies that would select them, and the peers that would match.
+        """The possible pods of an endpoint, divided by the policies that select them and by the peers that match them.
 
-        `directions` are those of the policies that would select them.
+        `directions` are the directions of the policies that select them.
         """
         universe, tiers = self._universe, self._state.tiers
         parts: _Parts = [(self._region(endpoint), ())]
@@ -140,7 +140,7 @@ class _PossiblePodsDivision:
         return self._by_doubts(parts)
 
     def _by_doubts(self, parts: _Parts) -> _Parts:
-        """Parts, divided by the policies that are not read: an answer names those that may select any of its pods."""
+        """The parts, divided further by policies of unsupported kinds: answers name those that may select a pod."""
         universe = self._universe
         for policy in self._state.doubts:
             for one in chain.from_iterable(policy.bounds.subjects.values()):
@@ -151,7 +151,7 @@ class _PossiblePodsDivision:
         return parts
 
     def _passing(self, pod: Member, direction: Direction) -> ByTraffic:
-        """The possible pods, by what passes between them and a pod."""
+        """The possible pods, divided by the traffic between them and a pod."""
         found = self._counterparts.get(direction)
         if found is None:
             state = self._state
@@ -160,7 +160,7 @@ class _PossiblePodsDivision:
         return found.of(self._state.identity(pod))
 
     def _with_addresses(self, addresses: Addresses, direction: Direction) -> _Parts:
-        """The possible pods, by what their own policies allow with addresses outside the cluster."""
+        """The possible pods, divided by the traffic that their own policies allow with outside addresses."""
         own = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
         tiers = self._state.tiers
         stacks = subjects_everywhere(tiers, self._universe, own, self.budget)
@@ -175,7 +175,7 @@ class _PossiblePodsDivision:
         return region
 
     def _divided(self, parts: _Parts, by: _Parts) -> _Parts:
-        """Parts, divided further; what is in no part of `by` has the value None there."""
+        """The parts, divided further by the parts `by`; pods that are in no part of `by` get the value None for it."""
         divided = combined(parts, by, lambda value, more: (value, more))
         regions = self._universe.regions
         rest = regions.everything
@@ -185,7 +185,7 @@ class _PossiblePodsDivision:
         return [*divided, *left]
 
     def endpoint(self, endpoint: Endpoint, parts: Iterable[tuple[Region, Hashable]]) -> Endpoint:
-        """The endpoint with an example for each selector that describes a part."""
+        """The endpoint, with an example for each selector that describes one of the parts."""
         described = [pods for region, _ in parts for pods in self._smallest.describe(region)]
         described.sort(key=lambda pods: pods.order)
         found = [self._member(pods) for pods in described]
@@ -210,7 +210,7 @@ class _PossiblePodsDivision:
 
 
 def possible_pods_endpoint(pods: PossiblePods) -> str:
-    """Possible pods as the text of an endpoint: `any-pod:prod/app=web`, `any-pod:team=shop/*`."""
+    """The endpoint text for possible pods: `any-pod:prod/app=web`, `any-pod:team=shop/*`."""
     match pods.namespaces.terms:
         case ():
             space = "*"
@@ -231,7 +231,7 @@ def _selector_text(terms: Sequence[Term]) -> str:
 
 
 def selection_of(endpoint: Endpoint) -> PodSelection | None:
-    """The pods, existing or to come, that an endpoint names by their labels; None if it does not.
+    """The selection of pods, existing or possible, that an endpoint names by labels; None if it names none by labels.
 
     Raises EndpointError for a comparison of numbers, which no selector of policies can express.
     """
@@ -243,7 +243,7 @@ def selection_of(endpoint: Endpoint) -> PodSelection | None:
     terms = [term for term in labelled.selector.terms if isinstance(term, Term)]
     if len(terms) < len(labelled.selector.terms):
         raise EndpointError(
-            f"{endpoint.text}: pods that do not exist yet are not selected by numbers: use other labels"
+            f"{endpoint.text}: pods that do not exist yet cannot be selected by numeric comparisons: use other labels"
         )
     pods = Selector(tuple(terms))
     if labelled.namespace is not None:

@@ -1,4 +1,4 @@
-"""Workloads scaled to zero: named where a question finds no pod, because theirs would have been found."""
+"""Texts that name workloads scaled to zero, for questions that match no pod and would match theirs."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ _MOST_NAMED = 3
 
 
 def scaled_to_zero(state: State, namespace: str | None, matches: Callable[[Labels], bool]) -> str:
-    """Which workloads without pods have a template that `matches`, in a namespace or (None) in all; empty if none.
+    """The end of a message that names workloads without pods whose template `matches`, in a namespace or (None) in all.
 
     `; data/Deployment/web would have such pods, but spec.replicas is 0`
     """

@@ -1,7 +1,7 @@
 """The endpoints of a Service: the pods or addresses to which it leads, and their ports.
 
-Policies do not see Services: kube-proxy rewrites the destination of a connection first, so policies apply to the pod
-and its target port. Source: Kubernetes documentation, "Service", "EndpointSlices".
+Policies do not refer to Services: kube-proxy rewrites the destination of a connection first, so policies apply to the
+pod and its target port. Source: Kubernetes documentation, "Service", "EndpointSlices".
 """
 
 from collections.abc import Iterator
@@ -57,9 +57,9 @@ def families_of(service: Service) -> Families:
 
 
 def selected_members(state: State, service: Service) -> list[Member]:
-    """The pods that a Service's selector selects; none if it has no selector.
+    """The pods that a Service's selector matches; none if it has no selector.
 
-    A Service for one replica of a StatefulSet selects the template that stands for all of them.
+    A Service for a single replica of a StatefulSet selects the template that stands for all replicas.
     """
     selector = service.spec.selector
     if not selector:

@@ -1,8 +1,8 @@
-"""The targets of a question about addresses: each pod that has one, what translated ports lead to, and the rest.
+"""The targets of a question about addresses: the pods that have them, the targets of translated ports, and the rest.
 
-An address is that address. A pod is asked about over the family of the address only. A port that a node rewrites leads
-to what it is rewritten to; the other ports of a node are the node's own, and at other addresses of Services nobody
-answers but the Services.
+A pod is asked about only over the family of its address. A port that a node rewrites leads to the rewritten
+destination; the other ports of a node's address belong to the node. At an address of a Service that is not a node's,
+only the ports of the Service answer.
 """
 
 from collections import defaultdict
@@ -20,15 +20,15 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 def address_targets(state: State, destination: Endpoint, addresses: Addresses, ports: AskedPorts) -> Targets:
-    """What a question about `ports` of some addresses asks.
+    """The targets of a question about `ports` of some addresses.
 
-    Raises EndpointError if nothing can be connected to there.
+    Raises EndpointError if no connection to them is possible.
     """
     found: list[Target] = []
     rewritten: defaultdict[Addresses, Traffic] = defaultdict(lambda: NO_TRAFFIC)
     for one in translations_at(state, addresses):
         traffic = Traffic.of(one.protocol, ((one.port, one.port),))
-        if not traffic & rewritten[one.addresses]:  # of several translations of a port the first is in force
+        if not traffic & rewritten[one.addresses]:  # if several translate one port, the first one applies
             rewritten[one.addresses] |= traffic
             if ports.ask_about(one.name, one.protocol, one.port):
                 found += _behind(one)
@@ -53,7 +53,7 @@ def _behind(via: Translation) -> list[Target]:
 
 
 def _others(state: State, destination: Endpoint, rewritten: dict[Addresses, Traffic]) -> Addresses:
-    """The addresses of a destination that belong to no pod, and not to Services alone."""
+    """The addresses of a destination that belong neither to a pod nor only to Services."""
     others = next((end for end in destination.ends if isinstance(end, Addresses)), NO_ADDRESSES)
     if destination.service is not None:
         return NO_ADDRESSES

@@ -1,4 +1,4 @@
-"""Translations: the addresses and ports that are rewritten to those of a pod before a connection reaches it.
+"""Translations: addresses and ports that are rewritten to those of a pod on the way of a connection.
 
 A node rewrites the ClusterIPs, external IPs and load-balancer addresses of Services wherever a connection starts, and
 node ports and host ports at its own addresses. A load balancer with the `ipMode` `Proxy` is not rewritten by nodes; it
@@ -24,7 +24,7 @@ from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family, 
 
 
 class Front(StrEnum):
-    """What a client connects to, instead of a pod. `SERVICE` is a Service by its name."""
+    """The kind of address that a client connects to instead of a pod's. `SERVICE` is a Service by its name."""
 
     SERVICE = "Service"
     CLUSTER_IP = "ClusterIP"
@@ -35,11 +35,11 @@ class Front(StrEnum):
 
 
 OF_NODES: Final = frozenset({Front.NODE_PORT, Front.HOST_PORT})
-"""The fronts with addresses of nodes, on which nodes answer as well. At those of others nothing but Services does."""
+"""The fronts at node addresses, where the node itself answers, too. At other fronts only Services answer."""
 
 
 class Translation(msgspec.Struct, frozen=True):
-    """One port of a front that leads elsewhere: to all `backends`, none if nothing is behind it.
+    """One port of a front that leads to `backends`; these are empty if nothing is behind it.
 
     `addresses` are those of the front, as far as they are known; `name` is the name of the port, `owner` the Service or
     the pod that it belongs to, `node` the node of the address if it is one's. `keeps_source` says that connections from
@@ -72,7 +72,7 @@ class Translation(msgspec.Struct, frozen=True):
 
 
 def translations_at(state: State, addresses: Addresses) -> Iterator[Translation]:
-    """The translations at these addresses, one for each address and port. Of several of the same, the first counts."""
+    """The translations at these addresses, one for each address and port. If a port has two, the first applies."""
     of_nodes = {name: addresses_of(node) & addresses for name, node in state.nodes.items()}
     services = [service for service in state.services.values() if not is_headless(service)]
     for service in services:
@@ -85,7 +85,7 @@ def translations_at(state: State, addresses: Addresses) -> Iterator[Translation]
 
 
 def by_name(service: Service, protocol: str, port: int) -> Translation:
-    """The translation of a port of a Service that a client knows by its name: it connects to the ClusterIPs."""
+    """The translation of a Service port for clients that use the Service's name: they connect to the ClusterIPs."""
     found = NO_ADDRESSES
     for text in service.spec.virtual_addresses():
         found |= _address(text)
@@ -95,7 +95,7 @@ def by_name(service: Service, protocol: str, port: int) -> Translation:
 
 
 def virtual_addresses(service: Service) -> Addresses:
-    """The addresses of a Service that belong to no machine."""
+    """The addresses of a Service that belong to no host: ClusterIPs, external IPs and load-balancer addresses."""
     found = NO_ADDRESSES
     for _, address, _ in _fronts(service):
         found |= address
@@ -103,7 +103,7 @@ def virtual_addresses(service: Service) -> Addresses:
 
 
 def _fronts(service: Service) -> Iterator[tuple[Front, Addresses, bool]]:
-    """The addresses of a Service, and whether a load balancer behind one opens connections of its own."""
+    """The addresses of a Service, each with whether its load balancer opens connections of its own."""
     for text in service.spec.virtual_addresses():
         yield Front.CLUSTER_IP, _address(text), False
     for text in service.spec.external_ips or ():
@@ -153,7 +153,7 @@ def _translation(
 def _host_ports(pod: Member, own: Addresses) -> Iterator[Translation]:
     for port in pod.container_ports:
         for address in _each(own) if port.host_port else ():
-            if port.host_ip in ("", "0.0.0.0", "::", *_texts(address)):  # the addresses that mean all
+            if port.host_ip in ("", "0.0.0.0", "::", *_texts(address)):  # the first three mean all addresses
                 backend = Backend(pod, port.protocol, port.port, port.host_port)
                 yield Translation(
                     Front.HOST_PORT,
@@ -169,7 +169,7 @@ def _host_ports(pod: Member, own: Addresses) -> Iterator[Translation]:
 
 
 def _behind(state: State, service: Service, port: ServicePort, address: Addresses, number: int) -> tuple[Backend, ...]:
-    """The backends of a port that an address leads to: those with addresses of its family."""
+    """The backends to which a port of an address leads: those that have an address of the same family."""
     try:
         found = backends(state, service, port.protocol, port.port)
     except EndpointError:  # nothing is behind it
@@ -188,7 +188,7 @@ def _keeps_source(service: Service) -> bool:
 
 
 def _address(text: str) -> Addresses:
-    """One address; none for text that is not one, which manifests may have, and for a load balancer with a name."""
+    """The address in `text`; none for an invalid one in a manifest, or a load balancer that only has a host name."""
     try:
         family, number = parse_address(text)
     except ValueError:
@@ -197,7 +197,7 @@ def _address(text: str) -> Addresses:
 
 
 def _each(addresses: Addresses) -> Iterator[Addresses]:
-    """Every single address of a set of few."""
+    """Every single address of a small set."""
     for family in FAMILIES:
         for low, high in addresses.ranges(family):
             for number in range(low, high + 1):

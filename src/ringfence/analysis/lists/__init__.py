@@ -1,4 +1,4 @@
-"""Lists of what is allowed: connections, who reaches whom, and which policies isolate whom."""
+"""Lists of a cluster: allowed connections, sources and destinations of a pod, exposure, and isolation."""
 
 from ringfence.analysis.lists.arrows import Arrow, ArrowMark, Arrows, Group, Passing, folded_arrows
 from ringfence.analysis.lists.connection_filters import (

@@ -1,9 +1,9 @@
-"""Connections as few arrows: what everybody may do is a mark, and what a whole namespace may do is one arrow.
+"""Connections as few arrows: traffic with nearly all others is a mark, and traffic with a whole namespace is one arrow.
 
-A picture of every connection is unreadable: where 100 workloads may ask for names, 100 arrows lead to the name
-servers. Here each connection is part of a mark ("everyone may open UDP 53 to coredns, but for one"), of an arrow from
-or to all of a namespace, or of an arrow between two classes of equal pods. Together they are exactly the connections
-of the list: nothing is left out, and nothing is there twice.
+A picture of every connection is unreadable: if 100 workloads may query DNS, 100 arrows lead to the DNS servers. Here
+each connection is part of a mark ("everyone may open UDP 53 to coredns, but for one"), of an arrow from or to all of a
+namespace, or of an arrow between two classes of equal pods. Together they represent exactly the connections of the
+list, each once.
 """
 
 from collections import Counter, defaultdict
@@ -18,12 +18,12 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import Traffic
 
 _LEAST: Final = 4
-"""Classes from which on a mark says what each has: of fewer, arrows are as clear."""
+"""The number of other classes from which on marks are used. With fewer, arrows are as clear."""
 _MOST_EXCEPTIONS: Final = 3
 
 
 class Passing(msgspec.Struct, frozen=True):
-    """Traffic, and whether it is allowed for some of the pods only."""
+    """Allowed traffic, and whether it is allowed for some of the pods only."""
 
     traffic: Traffic
     is_partial: bool = False
@@ -33,7 +33,7 @@ class Passing(msgspec.Struct, frozen=True):
 
 
 class ArrowMark(msgspec.Struct, frozen=True):
-    """What a class has with every other class, but for a few: `others` are their positions."""
+    """Traffic of the class at `place` with every other class, except those at the positions `exceptions`."""
 
     place: int
     passing: Passing
@@ -45,7 +45,7 @@ Group = int | str | Addresses
 
 
 class Arrow(msgspec.Struct, frozen=True):
-    """What passes from each class of a group to each of another, but for a class to itself."""
+    """Traffic from each class of a group to each class of another, without traffic of a class to itself."""
 
     source: Group
     destination: Group
@@ -55,8 +55,8 @@ class Arrow(msgspec.Struct, frozen=True):
 class Arrows(msgspec.Struct, frozen=True):
     """All connections between the classes of a list, and between these and the outside of the cluster.
 
-    `from_everyone` are marks at destinations, `to_everyone` at sources, and `within` is what passes between the
-    members of a class. `from_any_address` and `to_any_address` are about all addresses outside the cluster.
+    `from_everyone` are marks at destinations, `to_everyone` at sources, and `within` is the traffic between the members
+    of a class. `from_any_address` and `to_any_address` are about all addresses outside the cluster.
     """
 
     from_everyone: tuple[ArrowMark, ...]
@@ -109,7 +109,7 @@ def _passing(one: Connection) -> Passing:
 
 
 def _marks(cells: _Cells, places: Sequence[int], others: Sequence[int], *, at_source: bool) -> Iterator[ArrowMark]:
-    """The marks at classes. What they say is taken out of the cells."""
+    """The marks at classes. Their traffic is removed from the cells."""
     for place in places:
         pairs: dict[int, tuple[Group, Group]] = {
             other: (place, other) if at_source else (other, place) for other in others if other != place
@@ -130,7 +130,7 @@ def _marks(cells: _Cells, places: Sequence[int], others: Sequence[int], *, at_so
 
 
 def _includes(passing: Passing, common: Passing) -> bool:
-    """Whether `common` can be taken out of `passing`, and the rest still says what it said."""
+    """Whether `common` can be subtracted from `passing` without changing what the rest says."""
     if common.is_partial or passing.is_partial:
         return passing == common
     return not common.traffic - passing.traffic
@@ -145,7 +145,7 @@ def _take(cells: _Cells, pair: tuple[Group, Group], common: Passing) -> None:
 
 
 def _arrows(cells: _Cells, found: FoldedList) -> Iterator[Arrow]:
-    """What is left, as arrows: first those to all of a namespace, and of what is then equal those from all of one."""
+    """The remaining cells as arrows: joined first by the namespace of the sources, then by that of the destinations."""
     sources, destinations = (_by_namespace(found, places) for places in (found.sources, found.destinations))
     reached: defaultdict[Group, dict[Group, Passing]] = defaultdict(dict)
     for (source, destination), passing in cells.items():
@@ -169,7 +169,7 @@ def _by_namespace(found: FoldedList, places: Iterable[int]) -> dict[str, list[in
 def _gathered(
     passing: Mapping[Group, Passing], namespaces: Mapping[str, Sequence[int]], other: Group
 ) -> dict[Group, Passing]:
-    """`passing` with one entry for all classes of a namespace, where they have the same. `other` is the other end."""
+    """`passing` with one entry for a namespace whose classes all have the same traffic. `other` is the other end."""
     made = dict(passing)
     for namespace, places in namespaces.items():
         members = [place for place in places if place != other]

@@ -1,7 +1,7 @@
-"""Examples of possible pods, each judged by an ordinary engine: it is put in like a pod that exists, and asked.
+"""Checks claims about possible pods with examples, which take part in the engine like existing pods.
 
-An answer about pods that do not exist yet is computed with selectors. That an example may do what the answer says is
-found out without them, by the engine that answers about pods that exist.
+An answer about possible pods is computed with selectors. The check of an example does not use these: the engine that
+answers questions about existing pods computes its traffic.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from ringfence.model.policies import Direction
 
 
 class SaidOfPods(msgspec.Struct, frozen=True):
-    """What is said of possible pods: `traffic` passes between each of them and a pod that exists."""
+    """The claim that `traffic` is allowed between each of some possible pods and an existing pod."""
 
     pod: Member
     direction: Direction
@@ -26,7 +26,7 @@ class SaidOfPods(msgspec.Struct, frozen=True):
 
 
 def checked_examples(state: State, claims: Iterable[SaidOfPods]) -> list[ExamplePod]:
-    """An example for each claim, which holds for it. Raises AssertionError for one that does not: a defect."""
+    """An example for each claim. Raises AssertionError if a claim does not hold for its example: a defect."""
     listed = list(claims)
     found: dict[PossiblePods, ExamplePod] = {}
     waiting = dict.fromkeys(claim.pods for claim in listed)
@@ -42,7 +42,7 @@ def checked_examples(state: State, claims: Iterable[SaidOfPods]) -> list[Example
 def _examples(
     state: State, waiting: Iterable[PossiblePods], spaces: dict[str, Labels]
 ) -> dict[PossiblePods, ExamplePod]:
-    """Examples that can exist at the same time: no two give a namespace other labels. `spaces` gets the namespaces."""
+    """Examples that can exist at the same time: no two need different labels of a namespace. `spaces` gets these."""
     found: dict[PossiblePods, ExamplePod] = {}
     for pods in waiting:
         try:
@@ -67,7 +67,7 @@ def _check_all(
 
 
 def _members(claim: SaidOfPods, one: ExamplePod) -> list[tuple[Member, tuple[PortName, ...]]]:
-    """The example as pods of the engine: without names of ports, and with some, where these matter."""
+    """The example as pods of the engine: one without port names, and one for each set of port names that matters."""
     plain = possible_pod(one.namespace, one.labels)
     found: list[tuple[Member, tuple[PortName, ...]]] = [(plain, ())]
     for number, names in enumerate(_different_names(claim.traffic)):
@@ -78,7 +78,7 @@ def _members(claim: SaidOfPods, one: ExamplePod) -> list[tuple[Member, tuple[Por
 
 
 _NUMBER = 1
-"""The number of the ports that are named in examples: that of no rule, as a rule, and of no pod."""
+"""The number of named ports in examples. Rules and pods rarely use port 1."""
 
 
 def _different_names(traffic: PossibleTraffic) -> Iterator[tuple[PortName, ...]]:

@@ -1,7 +1,7 @@
-"""Which connections a list is about: from and to which endpoints, to which ports, and in which part of the cluster.
+"""Filters of lists: the endpoints from and to which, the ports, and the part of the cluster.
 
 A Service as a destination stands for its pods and their target ports. The part of the cluster (a namespace, a label
-selector) is about either end: a connection counts if one of its ends is in it.
+selector) applies to either end: a connection is listed if one of its ends is in it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,9 +43,9 @@ _ALL_PORTS: Final = AskedPorts()
 
 
 class ListedSide(msgspec.Struct, frozen=True):
-    """What one side of a list is about: all pods and addresses and the same `ports` of them, or those that are given.
+    """The filter of one side of a list: the given `pods` and `addresses`, each with the traffic asked about.
 
-    These are given with the traffic that is asked about at each of them.
+    If they are None, all pods and addresses are listed, with the same `ports` of each.
     """
 
     ports: AskedPorts = AskedPorts()
@@ -53,7 +53,7 @@ class ListedSide(msgspec.Struct, frozen=True):
     addresses: tuple[tuple[Addresses, Traffic], ...] | None = None
 
     def asked(self, pod: Member) -> Traffic:
-        """The traffic that the list is about at a pod."""
+        """The traffic at a pod that the list is about."""
         return self.ports.at(pod) if self.pods is None else self.pods.get(pod, NO_TRAFFIC)
 
     @property
@@ -64,7 +64,7 @@ class ListedSide(msgspec.Struct, frozen=True):
         return reduce(or_, (within for within, _ in self.addresses), NO_ADDRESSES)
 
     def parts(self, found: Partition[Addresses, Traffic]) -> Iterator[tuple[Addresses, Traffic]]:
-        """Of the traffic by addresses outside the cluster, the part that the list is about."""
+        """The part of a division of outside addresses by traffic that the list is about."""
         about = self.addresses
         if about is None:
             about = ((ALL_ADDRESSES, ALL_TRAFFIC if self.ports.is_everything else self.ports.numbers),)
@@ -89,7 +89,7 @@ ALL_CONNECTIONS: Final = ConnectionFilter()
 
 
 def list_selector(text: str) -> ListSelector:
-    """The label selector that `text` writes down, as kubectl's `-l`. Raises InputError for text that is none."""
+    """The label selector in `text`, in the notation of kubectl's `-l`. Raises InputError for an invalid selector."""
     try:
         return parse_list_selector(text)
     except ValueError as error:
@@ -104,7 +104,7 @@ def connection_filter(
     ports: AskedPorts = _ALL_PORTS,
     part: ClusterPart = WHOLE_CLUSTER,
 ) -> ConnectionFilter:
-    """The filter for endpoints as people write them; names without a namespace are looked up in `namespace`.
+    """The filter for endpoints given as text; names without a namespace are looked up in `namespace`.
 
     Raises EndpointError for an endpoint that matches nothing, and for a port that no destination has.
     """
@@ -124,7 +124,9 @@ def connection_filter(
 
 def _existing(endpoint: Endpoint) -> Endpoint:
     if endpoint.possible is not None:
-        raise EndpointError(f"{endpoint.text} need not exist, and lists are about pods that do: use `ringfence can`")
+        raise EndpointError(
+            f"{endpoint.text} need not exist, and lists contain existing pods only: use `ringfence can`"
+        )
     return endpoint
 
 
@@ -135,7 +137,7 @@ def _side(ends: Sequence[tuple[End, Traffic]]) -> ListedSide:
         if isinstance(end, Addresses):
             addresses = changed_within(addresses, end, asked.__or__)
         elif end.is_possible:
-            raise EndpointError(f"{end} does not exist, and lists are about pods that do: use `ringfence can`")
+            raise EndpointError(f"{end} does not exist, and lists contain existing pods only: use `ringfence can`")
         else:
             pods[end] = pods.get(end, NO_TRAFFIC) | asked
     return ListedSide(AskedPorts(), pods, tuple((within, asked) for within, asked in merged(addresses) if asked))

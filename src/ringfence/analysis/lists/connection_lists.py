@@ -1,4 +1,4 @@
-"""Lists of connections by what is listed as one: a namespace, a workload or a pod."""
+"""Lists of connections by namespace, by workload or by pod."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from ringfence.errors import InputError
 
 
 def list_connections(state: State, wanted: ConnectionFilter, by: str) -> Iterator[Connection]:
-    """The connections that are wanted, by `namespace`, `workload` or `pod`, streamed. Raises InputError for others."""
+    """The connections that a filter selects, by `namespace`, `workload` or `pod`, streamed. Raises InputError."""
     match by:
         case "namespace":
             return namespace_connections(state, wanted)
@@ -20,7 +20,7 @@ def list_connections(state: State, wanted: ConnectionFilter, by: str) -> Iterato
 
 
 def list_rows(state: State, wanted: ConnectionFilter, by: str) -> Iterator[ConnectionRow | Connection]:
-    """The same as `list_connections`, with all that one pod or workload opens to others of the cluster at once."""
+    """The same as `list_connections`, but one row has all connections of a pod or workload inside the cluster."""
     if by in ("workload", "pod"):
         return connection_rows(state, wanted, pods=by == "pod")
     return list_connections(state, wanted, by)

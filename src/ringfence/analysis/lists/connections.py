@@ -1,9 +1,9 @@
 """Every allowed connection, by workload or by pod, with the addresses outside the cluster.
 
-A workload is listed as one if no policy can tell its pods apart; otherwise its pods are listed one by one. Connections
-of a pod to itself are always allowed and not listed. From a workload to itself are those between two different pods of
-it, so one that can only have one pod has none. A node always reaches the pods on it; this is listed for single
-pods only, because the pods of a workload may be on different nodes.
+A workload is one entry if no policy distinguishes its pods; otherwise its pods are listed one by one. Connections of a
+pod to itself are always allowed and not listed. A connection from a workload to itself is between two different pods of
+it, so a workload that can only have one pod has none. A node always reaches the pods that run on it; this is listed for
+single pods only, because the pods of a workload may run on different nodes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class ConnectionRow(msgspec.Struct, frozen=True):
-    """What is allowed from a source to each of the `destinations` of a list, and None where nothing is."""
+    """The traffic allowed from a source to each of the `destinations` of a list; None where there is none."""
 
     source: Reference
     destinations: Sequence[Reference]
@@ -69,7 +69,7 @@ class ConnectionRow(msgspec.Struct, frozen=True):
 def connections(
     state: State, wanted: ConnectionFilter = ALL_CONNECTIONS, *, pods: bool = False
 ) -> Iterator[Connection]:
-    """Every allowed connection that is wanted, streamed in alphabetical order of sources, then destinations.
+    """Every allowed connection that the filter selects, streamed in alphabetical order of sources, then destinations.
 
     Addresses outside the cluster come after pods and workloads. A few rows of the connectivity are held at a time.
     """
@@ -83,7 +83,7 @@ def connections(
 def connection_rows(
     state: State, wanted: ConnectionFilter = ALL_CONNECTIONS, *, pods: bool = False
 ) -> Iterator[ConnectionRow | Connection]:
-    """The same as `connections`, with all that one source opens to others of the cluster at once."""
+    """The same as `connections`, but one row has all connections of a source inside the cluster."""
     sources = pod_groups(state, wanted.sources, wanted.part, pods=pods)
     destinations = pod_groups(state, wanted.destinations, wanted.part, pods=pods)
     reached = _Reached(state, destinations)
@@ -107,7 +107,7 @@ def connection_rows(
 def _with_own_node(
     state: State, group: PodGroup, direction: Direction, allowed: Partition[Addresses, Traffic]
 ) -> Partition[Addresses, Traffic]:
-    """The traffic that a group may have with outside addresses: all traffic from the node of a single pod."""
+    """The traffic of a group with outside addresses, with all traffic of the node of a single pod added."""
     node = exempt_addresses(state, group.pod, direction) if group.pod else NO_ADDRESSES
     if not node:
         return allowed
@@ -125,7 +125,7 @@ class _Reached:
         self._destinations = destinations
         self._special = [place for place, one in enumerate(destinations) if one.asked != ALL_TRAFFIC or not one.in_part]
         self._pods = {one.pod: place for place, one in enumerate(destinations) if one.pod and not one.is_several}
-        # Most identities are those of one group: its place is found by position, and of the others it is copied.
+        # Most identities belong to one group, whose place `selected` finds by position. Further groups copy its value.
         first: dict[int, int] = {}
         self._copies = []
         for place, one in enumerate(destinations):
@@ -135,7 +135,7 @@ class _Reached:
         self._places = [first.get(bit, self._nowhere) for bit in range(max(first, default=-1) + 1)]
 
     def by(self, source: PodGroup, row: ConnectivityRow) -> list[Traffic | None]:
-        """What of the asked traffic passes from a source to each destination; None for nothing, and for itself."""
+        """The part of the asked traffic allowed from a source to each destination; None for none, and for itself."""
         passing: list[Traffic | None] = [None] * (self._nowhere + 1)
         for peers, traffic in row:
             if traffic:
@@ -157,7 +157,7 @@ class _Reached:
         return passing
 
     def _exempt(self, source: PodGroup) -> Iterator[int]:
-        """The pods that a pod reaches whatever policies say, because one of both is the node of the other."""
+        """The pods that a pod reaches regardless of policies, because one end is the node of the other."""
         may_be = source.pod and (source.pod.host_network or self._state.traits.own_node is OwnNode.ALWAYS)
         if source.pod is None or not may_be:
             return

@@ -1,8 +1,8 @@
-"""Exposure: which pods that do not exist yet could reach each workload, and which each workload could reach.
+"""Exposure: the possible pods that could reach each workload, and those that each workload could reach.
 
-What a pod to come may do depends on its labels and on those of its namespace, and on nothing else: so the answer is
-selectors of them, disjoint, and a pod that they describe may do exactly what stands beside them. Its address is not
-known; what an ipBlock allows is listed as addresses, apart.
+The traffic of a possible pod depends only on its labels and on those of its namespace. So the answer consists of
+disjoint selectors, each with the traffic that every pod which it describes may exchange with the workload. The address
+of a possible pod is not known; what an ipBlock allows is listed separately, by addresses.
 """
 
 from collections import defaultdict
@@ -57,9 +57,9 @@ def _opposite(direction: Direction) -> Direction:
 
 
 class ExposedTo(msgspec.Struct, frozen=True):
-    """Pods that do not exist yet, and the traffic that passes between each of them and a workload.
+    """Possible pods, and the traffic allowed between each of them and a workload.
 
-    `example` is one of them, of which an ordinary engine says the same.
+    `example` is one of them; the engine for existing pods was asked about it and says the same.
     """
 
     pods: PossiblePods
@@ -70,9 +70,9 @@ class ExposedTo(msgspec.Struct, frozen=True):
 class Exposure(msgspec.Struct, frozen=True, cache_hash=True):
     """What could reach some workloads (ingress), or what they could reach (egress): the same for each of them.
 
-    `pods` are disjoint, and so are `addresses`. `whole_cluster` is what passes between a workload and every pod that
-    could come to any namespace, `internet` what passes between it and every address of the internet. `exempt` says why
-    no policy applies to the workloads.
+    `pods` are disjoint, and so are `addresses`. `whole_cluster` is the traffic allowed with every possible pod of any
+    namespace, `internet` the traffic allowed with every address of the internet. `exempt` says why no policy applies to
+    the workloads.
     """
 
     workloads: tuple[Reference, ...]
@@ -86,7 +86,7 @@ class Exposure(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class ExposureList(msgspec.Struct, frozen=True):
-    """The exposure of workloads, equal ones as one, and the namespaces that exist."""
+    """The exposure of workloads, those with equal exposure in one row, and the existing namespaces."""
 
     rows: tuple[Exposure, ...]
     namespaces: tuple[str, ...]
@@ -107,9 +107,9 @@ def _passes(row: ExposedTo) -> bool:
 
 
 def exposure(state: State, *, namespace: str | None = None, examples: bool = False) -> ExposureList:
-    """The exposure of everything that runs in a namespace, or in all, with or without an example in each row.
+    """The exposure of all workloads of a namespace, or of all, with or without an example in each row.
 
-    Raises Undecided where selectors overlap in too many ways.
+    Raises Undecided if selectors overlap in too many ways.
     """
     members = list(state.members() if namespace is None else state.members_in(namespace))
     budget = Budget(MOST_STEPS)
@@ -117,10 +117,11 @@ def exposure(state: State, *, namespace: str | None = None, examples: bool = Fal
 
 
 def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool = False) -> ExposureList:
-    """The exposure of the pods of endpoints; of all pods that could exist with some labels, of each part of them.
+    """The exposure of the pods of endpoints; for an `any-pod:` endpoint, the exposure of each part of its possible
+    pods.
 
-    Parts are told apart by all that policies read of them, so every pod of one part is exposed alike. Raises
-    EndpointError for an endpoint that leads outside the cluster.
+    Parts are divided by everything that policies read of them, so all pods of a part have the same exposure. Raises
+    EndpointError for an endpoint outside the cluster.
     """
     members: list[Member] = []
     spaces: dict[str, Labels] = {}
@@ -131,7 +132,7 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
             members.append(end)
         spaces |= endpoint.spaces
     budget = Budget(MOST_STEPS)
-    # To other pods, the namespace of an example is still one of those to come, unless the question names it.
+    # For all other pods, the namespace of an example does not exist yet, unless the question names it.
     named = {one.possible.namespace for one in endpoints if one.possible and one.possible.namespace}
     asked = [pod.namespace for pod in members if pod.namespace not in spaces or pod.namespace in named]
     supposed = {name: state.namespaces.labels(name) for name in asked}
@@ -176,7 +177,7 @@ def _with_examples(state: State, pods: Mapping[Exposure, Member]) -> list[Exposu
 def _by_workload(
     state: State, members: Iterable[Member], exposed: "_Exposed", direction: Direction
 ) -> Iterator[tuple[Exposure, Reference, Member]]:
-    """The exposure of each workload whose pods are all exposed alike, otherwise of each of its pods; with a pod."""
+    """The exposure of each workload whose pods all have the same, otherwise of each of its pods; with a pod."""
     of_workloads: defaultdict[Reference, dict[Member, Exposure]] = defaultdict(dict)
     for member in members:
         of_workloads[state.workload(member)][member] = exposed.of(member, direction)
@@ -189,7 +190,7 @@ def _by_workload(
 
 
 class _Exposed:
-    """Finds the exposure of pods, once for all that no policy can tell apart."""
+    """Computes the exposure of pods, once for all pods that no policy distinguishes."""
 
     def __init__(self, state: State, universe: Universe, budget: Budget) -> None:
         self._state = state
@@ -215,9 +216,9 @@ class _Exposed:
         return found
 
     def priorities(self, members: Sequence[Member]) -> Iterator[str]:
-        """The sentences about policies with the same priority whose order decides about some of the pods.
+        """Sentences about policies with the same priority whose order decides about some of the pods.
 
-        The other side is not looked at: it may deny what these policies disagree about.
+        The other side of the connections is not looked at, although it may deny what these policies disagree about.
         """
         return map(str, assumed_orders(self._undefined_orders(members)))
 
@@ -256,7 +257,7 @@ class _Exposed:
         )
 
     def _addresses(self, stack: Stack, own: OwnPorts) -> tuple[tuple[tuple[Addresses, Traffic], ...], Traffic]:
-        """What passes with addresses, and what with all of the internet: the same for all pods with these policies."""
+        """The traffic with addresses, and with all of the internet: the same for all pods with these policies."""
         found = self._outside.get((stack, own))
         if found is None:
             cells = self._state.tiers.addresses_of(stack, own)
@@ -266,7 +267,7 @@ class _Exposed:
         return found
 
     def _pods(self, found: ByNamespace) -> tuple[tuple[ExposedTo, ...], PossibleTraffic]:
-        """The rows of what passes with possible pods, and what passes with every one of them."""
+        """The rows of possible pods, and the traffic that is allowed with every one of them."""
         known = self._rows.get(found)
         if known is None:
             existing = {name: self._of_labels(cells) for name, cells in found.existing}
@@ -274,7 +275,8 @@ class _Exposed:
             by_pods = united(self._universe, existing, to_come)
             rows = [ExposedTo(pods, traffic) for region, traffic in by_pods for pods in self._smallest.describe(region)]
             rows.sort(key=lambda row: row.pods.order)
-            # Nearly always nothing passes with some pods of namespaces to come: then no others are looked at.
+            # Nearly always some pods of namespaces that do not exist yet have no traffic. Then the rest need not be
+            # compared.
             is_everything = (
                 self._united(to_come) is self._universe.to_come
                 and len(existing) == len(self._universe.existing)
@@ -285,7 +287,7 @@ class _Exposed:
         return known
 
     def _of_labels(self, cells: ByTraffic) -> Partition[Region, PossibleTraffic]:
-        """A partition by traffic as one by labels alone. Most namespaces have one of a few."""
+        """A partition by traffic as one by labels alone, cached because most namespaces share a few partitions."""
         found = self._by_labels.get(cells)
         if found is None:
             found = self._by_labels[cells] = by_labels(self._universe, cells)
@@ -296,15 +298,15 @@ class _Exposed:
 
 
 def _in_all(some: Sequence[PossibleTraffic]) -> PossibleTraffic:
-    """What is in all of some traffic: one that is the only one, or what passes by number."""
+    """The traffic that is in all of `some`. Of several, traffic by port name is left out: names rarely agree."""
     return some[0] if len(some) == 1 else PossibleTraffic(reduce(and_, (one.by_number for one in some)))
 
 
 def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> tuple[str, ...]:
-    """What the list depends on.
+    """The assumptions of the list.
 
-    Policies that are not read may select pods to come, the order of policies with the same priority is not defined, and
-    labels may not be known.
+    Policies of unsupported kinds may select possible pods, the order of policies with the same priority is not defined,
+    and values of labels may be unknown.
     """
     doubts = (doubt_text(policy, direction) for policy in state.doubts for direction in policy.directions())
     return tuple(dict.fromkeys((*doubts, *exposed.priorities(members), *label_assumptions(state, list(members)))))

@@ -1,10 +1,10 @@
-"""Connections with equal pods written once: pods and workloads that reach the same and are reached by the same.
+"""Folds a list of connections: pods and workloads with equal connections become one class.
 
 Two are equal if swapping them changes no connection: each has the same connections with every third one and with the
-outside, and what passes from one to the other is what passes back, and, for a workload of several pods, between its
-own. Equality is therefore transitive, and a class has one answer for any two different members of it.
+outside, and the traffic is the same in both directions between them and, for a workload of several pods, between its
+own pods. Equality is therefore transitive, and any two different members of a class have the same traffic.
 
-The connections are held as numbers, a row of them for each source: 2,000 unlike pods take 16 MB.
+The connections are stored as a matrix of numbers, one for each distinct traffic: 2,000 different pods take 16 MB.
 """
 
 from array import array
@@ -54,9 +54,10 @@ class FoldedList:
         ]
 
     def reached(self, destinations: Sequence[int]) -> Callable[[int], set[Connection | None]]:
-        """What passes from a class to any of some others, each connection once; with None where nothing does.
+        """A function that gives the set of connections from a class to some others, with None if there is none to one
+        of them.
 
-        The answer is a function of the class, because the work to find the others in a row is done once.
+        It is a function of the class because the positions of the others in a row are looked up only once.
         """
         cells = itemgetter(*(self._ends[place][1] for place in destinations), self._ends[destinations[0]][1])
 
@@ -67,16 +68,16 @@ class FoldedList:
         return passing
 
     def between(self, source: int, destination: int) -> Connection | None:
-        """A connection with the traffic that passes from one class to another, if any does.
+        """A connection with the traffic allowed from one class to another, if there is any.
 
         Within a class it is between two different members, or two pods of a workload.
         """
         return self._table.connection(self._ends[source][0], self._ends[destination][1])
 
     def row(self, source: int) -> tuple[int, ...]:
-        """What passes from a class to each of the `destinations`, as numbers: 0 for nothing, and others as `passing`.
+        """The traffic from a class to each of the `destinations`, as numbers: 0 for none, others as in `passing`.
 
-        Of thousands of classes, `between` would take a second for all pairs.
+        For thousands of classes, calling `between` for all pairs would take a second.
         """
         return self._cells_of_destinations(self._table.row(self._ends[source][0]))
 
@@ -88,7 +89,7 @@ class FoldedList:
         return itemgetter(*places)
 
     def passing(self, number: int) -> Connection | None:
-        """What a number of a row stands for; only its traffic is about the ends."""
+        """The connection that a number of a row stands for. Only its traffic is valid; the ends are an example."""
         return self._table.passing(number)
 
     def outgoing(self, source: int) -> Sequence[Connection]:
@@ -112,9 +113,10 @@ def folded(
 ) -> FoldedList:
     """The connections between `sources` and `destinations`, and between these and the outside, by classes.
 
-    Those among `several` are more than one pod, which may have connections to one another. Fewer than `least` are
-    each a class of their own. With `within_namespaces`, only members of one namespace are in a class. `alike` has
-    others of the same namespace that are known to be equal to a source or destination, and are not in `connections`.
+    The references in `several` stand for more than one pod, which may have connections to one another. If there are
+    fewer than `least`, each is a class of its own. With `within_namespaces`, only members of one namespace are in a
+    class. `alike` maps a source or destination to others of the same namespace that are known to be equal to it and are
+    not in `connections`.
     """
     table = _Table(sources, destinations, connections, alike)
     if len(table.references) < least:
@@ -123,7 +125,7 @@ def folded(
 
 
 class _Table:
-    """All connections as numbers: row s holds what passes from reference s to each."""
+    """All connections as numbers: row s holds the traffic from reference s to each other."""
 
     def __init__(
         self,
@@ -155,12 +157,13 @@ class _Table:
     def _add_row(self, row: ConnectionRow) -> None:
         if (source := self._places.get(row.source)) is None:
             return
-        if self._listed is not row.destinations:  # the rows of a list have them in common
+        if self._listed is not row.destinations:  # all rows of a list share this object
             self._listed = row.destinations
             self._columns = [self._places.get(destination) for destination in row.destinations]
         start = source * len(self.references)
         passing = [(place, one) for place, one in zip(self._columns, row.traffic, strict=True) if one is not None]
-        # What is left is the same few objects many times: to compare them by what they say takes longest of all.
+        # A row holds few distinct objects many times. They are compared by identity: comparing traffic by value takes
+        # most of the time.
         different = {id(traffic): traffic for _, traffic in passing}
         numbers = {key: self._number(Connection(row.source, row.source, one)) for key, one in different.items()}
         for place, traffic in passing:
@@ -179,36 +182,36 @@ class _Table:
             self.incoming[destination].append(one)
 
     def _number(self, one: Connection) -> int:
-        """The number of what passes; 0 stands for nothing."""
+        """The number for the traffic of a connection; 0 stands for none."""
         number = self._numbers.setdefault((one.traffic, one.is_partial), len(self._passing))
         if number == len(self._passing):
             self._passing.append(one)
         return number
 
     def members_of(self, places: Iterable[int]) -> list[Reference]:
-        """All that are at some places, in alphabetical order."""
+        """All references at some places, with those known to be equal, in alphabetical order."""
         references = [self.references[place] for place in places]
         return sorted([*references, *(other for one in references for other in self._alike.get(one, ()))])
 
     def connection(self, source: int, destination: int) -> Connection | None:
-        """What passes from one to another, if anything does; only its traffic is about these two."""
+        """The connection from one to another, if there is any. Only its traffic is valid; the ends are an example."""
         return self.passing(self.cells[source * len(self.references) + destination])
 
     def passing(self, number: int) -> Connection | None:
-        """What a number in the table stands for."""
+        """The connection that a number in the table stands for."""
         return self._passing[number]
 
     def row(self, source: int) -> "array[int]":
-        """What passes from one to each."""
+        """The numbers for the traffic from one to each."""
         size = len(self.references)
         return self.cells[source * size : (source + 1) * size]
 
     def column(self, destination: int) -> "array[int]":
-        """What passes from each to one."""
+        """The numbers for the traffic from each to one."""
         return self.cells[destination :: len(self.references)]
 
     def with_outside(self, place: int) -> Hashable:
-        """What passes between one and addresses outside the cluster."""
+        """The traffic between one and addresses outside the cluster, as a key."""
         outgoing = frozenset((one.destination, one.traffic, one.is_partial) for one in self.outgoing[place])
         incoming = frozenset((one.source, one.traffic, one.is_partial) for one in self.incoming[place])
         return outgoing, incoming
@@ -233,9 +236,10 @@ def _classes(table: _Table, several: Collection[Reference], *, within_namespaces
 
 
 def _keys(table: _Table, place: int, *, is_one_pod: bool) -> Iterator[Hashable]:
-    """For each number that may pass among the members of a class: what all members have in common then.
+    """The keys of the classes to which a reference could belong, one for each traffic between members of the class.
 
-    A single pod has no connections with itself, so it may be in a class with any; a workload only in one with its own.
+    A single pod has no connections with itself, so any traffic is possible; a workload fits only the class with its
+    own.
     """
     row, column = table.row(place), table.column(place)
     for number in sorted({*row, *column}) if is_one_pod else [row[place]]:

@@ -1,4 +1,4 @@
-"""All that is allowed at a glance: what a matrix, a graph or a map shows of a list of connections."""
+"""The data of overviews: what a matrix, a graph or a map shows of a list of connections."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -19,20 +19,23 @@ BY_WORKLOAD: Final = "workload"
 BY_POD: Final = "pod"
 
 _FOLDED_FROM: Final = 10
-"""Rows of a matrix from which on equal ones are written once: of fewer, everybody wants to see each."""
+"""The number of rows of a matrix from which on equal ones are folded. A smaller matrix shows each row."""
 _MANY: Final = 100
-"""Pods and workloads from which on those that no policy tells apart are listed once: all pairs of 2,000 take 1 s."""
+"""The number of pods and workloads from which on those that no policy distinguishes are listed once.
+
+All pairs of 2,000 take 1 s.
+"""
 
 
 _NO_SIZES: Final[Mapping[Reference, int]] = {}
 
 
 class FoldedView(msgspec.Struct, frozen=True):
-    """Folded connections, with what it takes to show them.
+    """Folded connections, with the data that is needed to show them.
 
-    `several` are more than one pod. `shown` are those to be shown even if nothing passes from them or to them.
-    `from_outside` and `to_outside` say whether the list is about addresses outside the cluster. `sizes` has the number
-    of workloads of each namespace, where these are listed.
+    `several` stand for more than one pod. `shown` are shown even if they have no connections. `from_outside` and
+    `to_outside` say whether the list is about addresses outside the cluster. `sizes` has the number of workloads of
+    each namespace, where these are listed.
     """
 
     found: FoldedList
@@ -44,7 +47,7 @@ class FoldedView(msgspec.Struct, frozen=True):
 
 
 def matrix_view(state: State, listed: ConnectionFilter, by: str, *, within_namespaces: bool = False) -> FoldedView:
-    """What a matrix shows. A side without endpoints is limited to the part of the cluster that is listed."""
+    """The view of a matrix. A side without endpoints is limited to the part of the cluster that is listed."""
     sides = matrix_sides(state, listed, by)
     return _view(state, listed, by, sides, least=_FOLDED_FROM, within_namespaces=within_namespaces)
 
@@ -58,7 +61,7 @@ def matrix_sides(state: State, listed: ConnectionFilter, by: str = BY_WORKLOAD) 
 
 
 def graph_view(state: State, listed: ConnectionFilter, by: str) -> FoldedView:
-    """What a graph or a map shows: by namespaces, unless it is of namespaces.
+    """The view of a graph or a map; classes are within namespaces, unless namespaces are listed.
 
     Pods without connections are shown, too: all that are listed, or those that --from and --to name.
     """
@@ -100,7 +103,7 @@ def _view(
 
 
 def _sizes(groups: Iterable[PodGroup]) -> Counter[Reference]:
-    """How many workloads each namespace has among some."""
+    """How many workloads of each namespace are among some groups."""
     workloads = {group.reference for group in groups}
     return Counter(Reference("", "Namespace", one.namespace) for one in workloads)
 
@@ -108,7 +111,7 @@ def _sizes(groups: Iterable[PodGroup]) -> Counter[Reference]:
 def _without(
     state: State, listed: ConnectionFilter, sides: list[list[PodGroup]], others: Set[Reference]
 ) -> ConnectionFilter:
-    """The filter of a list, for all groups but some."""
+    """The filter of a list, without the groups `others`."""
     if not others:
         return listed
     sources, destinations = (
@@ -132,7 +135,7 @@ def _sides(state: State, listed: ConnectionFilter, by: str) -> Iterator[tuple[Li
 
 
 def _references(groups: Iterable[PodGroup], by: str) -> frozenset[Reference]:
-    """What groups are called in a list."""
+    """The names of groups in a list."""
     if by == BY_NAMESPACE:
         return frozenset(Reference("", "Namespace", group.reference.namespace) for group in groups)
     return frozenset(group.reference for group in groups)

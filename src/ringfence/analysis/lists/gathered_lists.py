@@ -1,7 +1,7 @@
-"""Classes of a folded list, put together where there are too many to look at: by namespace, or the rest of each.
+"""Reduces a folded list with too many classes: joins them by namespace, or joins the rest of each namespace.
 
-What passes between two groups of classes is what passes between any of their members; it is partial unless the same
-passes between all of them.
+The traffic between two groups of classes is the union of the traffic between their members; it is partial unless all
+members have the same.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from ringfence.sets.traffic import Traffic
 
 
 class LimitedList(msgspec.Struct, frozen=True):
-    """A list of few classes. Those at `rests` are several classes that are not equal, and have no place of their own.
+    """A list of few classes. Those at the positions `rests` are joined from several classes that are not equal.
 
     `left_out` is the number of classes in them.
     """
@@ -33,7 +33,7 @@ class LimitedList(msgspec.Struct, frozen=True):
 
 
 class _ClassGroup(msgspec.Struct, frozen=True):
-    """Some classes by their positions, and what they are called together."""
+    """The positions of some classes, and the name of the group."""
 
     name: Reference
     places: Sequence[int]
@@ -57,9 +57,9 @@ def _namespace(name: str) -> Reference:
 
 
 def limited(view: FoldedView, most: int) -> LimitedList:
-    """The list of at most so many classes: those with the most connections, and the rest of each namespace as one.
+    """The list with at most `most` classes: those with the most connections, and one for the rest of each namespace.
 
-    Where more than half of them would be rests, the rest of all namespaces is one.
+    If more than half of them would be rests, there is a single rest for all namespaces.
     """
     found = view.found
     if len(found.classes) <= most:
@@ -84,7 +84,7 @@ def limited(view: FoldedView, most: int) -> LimitedList:
 
 
 def _parts(found: FoldedList, ranked: Sequence[int], most: int) -> list[list[int]]:
-    """The first of the classes each alone, as many as there is room for, and the others together."""
+    """The first classes each alone, as many as fit, and the others grouped."""
     rests: defaultdict[str, list[int]] = defaultdict(list)
     for kept in range(len(ranked) - 1, most // 2 - 1, -1):
         rests[found.classes[ranked[kept]][0].namespace].append(ranked[kept])
@@ -124,7 +124,7 @@ def _gathered(view: FoldedView, groups: Sequence[_ClassGroup]) -> Iterator[Conne
 def _between(
     found: FoldedList, sources: Iterable[int], destinations: Sequence[int], alone: Collection[int]
 ) -> set[Connection | None]:
-    """What passes between any of some classes and any of others; a single pod is not a pair with itself."""
+    """The connections between any of some classes and any of others; a single pod is not paired with itself."""
     among = set(destinations)
     reached = found.reached(destinations)
     passing: set[Connection | None] = set()
@@ -143,7 +143,7 @@ def _connection(source: Reference, destination: Reference, passing: Collection[C
 
 
 def _with_outside(name: Reference, lists: Iterable[Sequence[Connection]], *, is_source: bool) -> Iterator[Connection]:
-    """The connections of a group with addresses, of which `lists` has those of each member."""
+    """The connections of a group with addresses; `lists` has the connections of each member."""
     different: dict[tuple[tuple[Addresses, Traffic], ...], None] = {}
     is_partial = False
     for connections in lists:

@@ -1,4 +1,4 @@
-"""Pods that are listed as one: a workload, if no policy and no option of the list tells its pods apart."""
+"""Groups the pods of a list: a workload is one entry if no policy and no option of the list distinguishes its pods."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -14,7 +14,7 @@ from ringfence.sets.traffic import Traffic
 class PodGroup(msgspec.Struct, frozen=True):
     """A workload whose pods are listed as one, or the single member `pod`.
 
-    `asked` is the traffic that the list is about at these pods. `in_part` says whether they are in the part of the
+    `asked` is the traffic at these pods that the list is about. `in_part` says whether they are in the part of the
     cluster that the list is about.
     """
 
@@ -26,7 +26,7 @@ class PodGroup(msgspec.Struct, frozen=True):
 
     @property
     def is_several(self) -> bool:
-        """Whether it is more than one pod: then there are two different ones, between which something may pass."""
+        """Whether it stands for more than one pod, so that there can be connections between its pods."""
         return self.pod is None or self.pod.is_several
 
     def is_one_pod(self, other: "PodGroup") -> bool:
@@ -35,7 +35,7 @@ class PodGroup(msgspec.Struct, frozen=True):
 
 
 _Alike = tuple[Identity, Traffic, bool]
-"""What pods must have in common to be listed as one."""
+"""What pods must have in common to be one entry: identity, asked traffic, and whether they are in the part."""
 
 
 def pod_groups(
@@ -60,11 +60,11 @@ def pod_groups(
 
 
 def alike_groups(sides: Iterable[Sequence[PodGroup]]) -> dict[Reference, list[Reference]]:
-    """Groups that no policy tells apart, and that are listed alike at both sides: for one of them, the others.
+    """Maps a group to others that no policy distinguishes from it and that are listed in the same way on both sides.
 
-    Such groups have the same connections with every third one and with addresses. Between them and within them passes
-    the same, so of those that are single pods two are kept, unless a group of several pods shows what that is. Where a
-    node is known it reaches the pods on it, whatever policies say: these pods are not alike.
+    Such groups have the same connections with every third one and with addresses, and the same traffic between them and
+    within them. So two single pods are kept to show the traffic between them, or one group of several pods. Pods whose
+    node is known are left out: their node reaches them regardless of policies.
     """
     places: defaultdict[Reference, list[Hashable]] = defaultdict(list)
     known: dict[Reference, PodGroup] = {}

@@ -1,8 +1,9 @@
-"""Isolation: which policies select each workload in each direction, so that nothing passes but what their rules allow.
+"""Isolation: the policies that select each workload for each direction, so that only what their rules allow is allowed.
 
 A pod that no NetworkPolicy selects for a direction is not isolated in it: everything is allowed, unless a policy of the
-administrators denies it. Those isolate nobody, so they are listed apart, with what their rules do. Sources: Kubernetes
-documentation, "Network Policies", "The two sorts of pod isolation"; network-policy-api, "Evaluation order".
+administrators denies it. Policies of administrators do not isolate, so they are listed separately, with the actions of
+their rules. Sources: Kubernetes documentation, "Network Policies", "The two sorts of pod isolation";
+network-policy-api, "Evaluation order".
 """
 
 from collections import defaultdict
@@ -23,7 +24,7 @@ from ringfence.model.policies import Direction
 
 
 class NamedPolicy(msgspec.Struct, frozen=True, cache_hash=True):
-    """A policy by its kind and name, and where it is written; one of the whole cluster has an empty `namespace`."""
+    """A policy by its kind and name, and its place; a cluster-scoped policy has an empty `namespace`."""
 
     namespace: str
     name: str
@@ -35,9 +36,9 @@ class NamedPolicy(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class TierPolicy(msgspec.Struct, frozen=True, cache_hash=True):
-    """A policy of the administrators that selects a workload for a direction, with what its rules do, in their order.
+    """A policy of the administrators that selects a workload for a direction, with the actions of its rules, in order.
 
-    Whom its rules are about does not matter here: any of its actions is about some peers and some traffic.
+    Each action applies to some peers and some traffic, which are not listed here.
     """
 
     policy: NamedPolicy
@@ -49,8 +50,8 @@ class TierPolicy(msgspec.Struct, frozen=True, cache_hash=True):
 class Isolated(msgspec.Struct, frozen=True):
     """The policies that isolate a workload, or a pod, for ingress and for egress: without any, everything is allowed.
 
-    `ingress_tiers` and `egress_tiers` are the policies of the administrators that select it, by tier and priority. Of
-    the Baseline tier, none is asked where it is isolated. `exempt` says why no policy selects it.
+    `ingress_tiers` and `egress_tiers` are the policies of the administrators that select it, by tier and priority. If
+    it is isolated, the Baseline tier has no effect. `exempt` says why no policy selects it.
     """
 
     reference: Reference
@@ -72,7 +73,7 @@ class Isolated(msgspec.Struct, frozen=True):
 
 
 class IsolationList(msgspec.Struct, frozen=True):
-    """Workloads and pods with what isolates them, in alphabetical order, and the policies that select nobody."""
+    """Workloads and pods in alphabetical order with the policies that isolate them, and policies without pods."""
 
     rows: tuple[Isolated, ...]
     idle: tuple[NamedPolicy, ...] = ()
@@ -83,7 +84,7 @@ class IsolationList(msgspec.Struct, frozen=True):
 
 
 def isolation(state: State, *, namespace: str | None = None) -> IsolationList:
-    """The isolation of everything that runs in a namespace, or in all, and its policies that select nobody."""
+    """The isolation of all workloads of a namespace, or of all, and the policies that select no pod."""
     members = list(state.members() if namespace is None else state.members_in(namespace))
     idle = (
         _named(policy)
@@ -106,7 +107,7 @@ def isolation_of(state: State, endpoints: Sequence[Endpoint]) -> IsolationList:
 
 
 def _rows(state: State, members: Iterable[Member]) -> tuple[Isolated, ...]:
-    """A row for each workload whose pods are all isolated alike, otherwise for each of its pods."""
+    """A row for each workload whose pods all have the same isolation, otherwise for each of its pods."""
     of_workloads: defaultdict[Reference, list[Isolated]] = defaultdict(list)
     selecting = _Selecting(state)
     for member in members:
@@ -126,7 +127,7 @@ def _isolated(selecting: "_Selecting", member: Member) -> Isolated:
 
 
 class _Selecting:
-    """Finds the policies that select pods; those that the same policies select share their lists."""
+    """Finds the policies that select pods; pods that the same policies select share the result."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -171,7 +172,7 @@ def _assumptions(state: State, members: list[Member]) -> tuple[str, ...]:
 
 
 def label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
-    """The labels with an unknown value by which policies of their namespace select pods."""
+    """Sentences about labels with an unknown value by which policies of their namespace select pods."""
     for member in members:
         if not member.unknown_labels:
             continue

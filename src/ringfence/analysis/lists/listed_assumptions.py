@@ -1,4 +1,4 @@
-"""What a list of connections assumes: as values that can be compared, and as sentences."""
+"""The assumptions of a list of connections, as values that can be compared and as sentences."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial, reduce
@@ -30,16 +30,16 @@ from ringfence.sets.addresses import ALL_ADDRESSES
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 Doubted = tuple[UnreadPolicy, Direction]
-"""A policy that is not read, and a direction in which it may change what some pods may do."""
+"""A policy of an unsupported kind, and a direction in which it may change the traffic of some pods."""
 
 
 class ListAssumptions(msgspec.Struct, frozen=True):
-    """What a list of connections assumes.
+    """The assumptions of a list of connections.
 
-    `doubts` are about policies that are not read, `labels` about those of which selectors name values, `matches` about
-    the pods that the peers of rules match, and about hostNetwork pods, `priorities` about policies whose order is not
-    defined. Of a list about subjects, `facts` are equal at two moments if no policy of theirs assumes anything else of
-    any peer.
+    `doubts` are about policies of unsupported kinds, `labels` about labels with unknown values that selectors name,
+    `matches` about the pods that the peers of rules match and about hostNetwork pods, `priorities` about policies whose
+    order is not defined. For a list about subjects, equal `facts` at two times mean that their policies make the same
+    assumptions about every peer.
     """
 
     general: tuple[str, ...]
@@ -50,13 +50,13 @@ class ListAssumptions(msgspec.Struct, frozen=True):
     facts: frozenset[object] = frozenset()
 
     def sentences(self) -> tuple[str, ...]:
-        """What is assumed, in words, each once."""
+        """The assumptions as sentences, each once."""
         doubts = (doubt_text(policy, direction) for policy, direction in self.doubts)
         about_pods = (*map(str, self.labels), *self.matches.sentences())
         return tuple(dict.fromkeys((*self.general, *doubts, *about_pods, *map(str, self.priorities))))
 
     def in_general(self) -> frozenset[str]:
-        """What is assumed, in words that change neither with the pods nor with the files that policies are in."""
+        """The assumptions as sentences that depend neither on the pods nor on the files of the policies."""
         doubts = (doubt_text(policy, direction, with_place=False) for policy, direction in self.doubts)
         labels = (text for one in self.labels for text in one.in_general())
         return frozenset((*self.general, *doubts, *labels, *self.matches.in_general(), *map(str, self.priorities)))
@@ -65,11 +65,12 @@ class ListAssumptions(msgspec.Struct, frozen=True):
 def connection_assumptions(
     state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
 ) -> tuple[str, ...]:
-    """What a list of connections assumes: which policies are not read that may select its pods, which labels that
-    policies name have an unknown value, what holds between pods and their nodes, and whom the peers of rules match.
+    """The assumptions of a list of connections, as sentences.
 
-    With a `namespace`, only what is about the pods of this namespace. What is assumed about the peers of rules is that
-    of the connections that are `wanted`; by default, of all with an end in the namespace.
+    They are about policies of unsupported kinds that may select its pods, labels with unknown values that policies
+    name, pods and their nodes, and the pods that peers of rules match. With a `namespace`, only those about pods of
+    this namespace. Those about peers are limited to the connections that are `wanted`; by default, all with an end in
+    the namespace.
     """
     return list_assumptions(state, namespace, wanted).sentences()
 
@@ -77,7 +78,7 @@ def connection_assumptions(
 def list_assumptions(
     state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
 ) -> ListAssumptions:
-    """What a list of connections assumes, as values: as `connection_assumptions`."""
+    """The assumptions of a list of connections, as values (`connection_assumptions`)."""
     pods = list(state.members() if namespace is None else state.members_in(namespace))
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
     matches = list_matches(state, _pairs(state, listed), _asked(state, listed))
@@ -91,9 +92,10 @@ def list_assumptions(
 
 
 def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumptions:
-    """What is assumed of all connections of some pods by the policies that select them, apart from those of the peers.
+    """The assumptions that the policies of some pods make about their connections; those of the peers' policies are
+    left out.
 
-    Labels with an unknown value are those of all pods: whichever has it may be a peer.
+    Labels with an unknown value are included for all pods, because any of them may be a peer.
     """
     everyone = list(state.members())
     outside = assumed_orders(
@@ -119,7 +121,7 @@ def _limits(state: State) -> Iterator[str]:
 
 
 def _unknown_labels(state: State, pods: Iterable[Member]) -> Iterator[AssumedLabel]:
-    """What is assumed of the labels of pods whose values are not known and that policies name."""
+    """The assumptions about labels of pods whose values are not known and that policies name."""
     named = cache(partial(values_named, state))
     for pod in pods:
         for label in pod.unknown_labels:
@@ -128,7 +130,7 @@ def _unknown_labels(state: State, pods: Iterable[Member]) -> Iterator[AssumedLab
 
 
 def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
-    """The pairs of pods that a list is about: those of which one is in its part of the cluster."""
+    """The pairs of pods that a list is about: one of both is in the listed part of the cluster."""
     sources, destinations = (
         list(state.members() if side.pods is None else side.pods) for side in (wanted.sources, wanted.destinations)
     )
@@ -140,7 +142,7 @@ def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
 
 
 def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[UndefinedOrder]:
-    """The policies with the same priority whose order is assumed, about the addresses outside the cluster of a list."""
+    """Policies with the same priority whose order decides about outside addresses of a list."""
     asked = _asked(state, wanted)
     for direction, side, other in (
         (Direction.EGRESS, wanted.sources, wanted.destinations),

@@ -1,7 +1,7 @@
-"""Every allowed connection by namespace: the traffic that passes between any of their pods, and whether between all.
+"""Every allowed connection by namespace: the traffic between any of their pods, and whether it is between all.
 
-Computed from the list by workload, without ever holding it: for each two namespaces the traffic and the number of pairs
-of pods or workloads is kept, for each pod or workload what it may exchange with addresses outside.
+It is computed from the list by workload as a stream: for each two namespaces, only the traffic and the number of pairs
+are kept, and for each pod or workload the traffic with addresses outside.
 """
 
 from collections import Counter, defaultdict
@@ -19,9 +19,9 @@ from ringfence.sets.partitions import Partition, combined, merged
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 AddressParts = tuple[tuple[Addresses, Traffic], ...]
-"""What may be exchanged with which addresses."""
+"""Traffic with addresses, by disjoint sets of addresses."""
 AnyAndAll = tuple[Traffic, Traffic]
-"""What passes for any pod, and what passes for all of them."""
+"""The traffic that any pod has, and the traffic that all pods have."""
 
 
 def namespace_connections(state: State, wanted: ConnectionFilter = ALL_CONNECTIONS) -> Iterator[Connection]:
@@ -55,7 +55,7 @@ def namespace_connections(state: State, wanted: ConnectionFilter = ALL_CONNECTIO
 
 
 def _pairs(sources: Iterable[PodGroup], destinations: Iterable[PodGroup]) -> Counter[tuple[str, str]]:
-    """The number of pairs of each two namespaces that the list is about: one end in its part, and not one pod alone."""
+    """The number of listed pairs of each two namespaces: one end is in the listed part, and no pod is its own peer."""
     opening = Counter((group.reference.namespace, group.in_part) for group in sources)
     reached = Counter((group.reference.namespace, group.in_part) for group in destinations)
     pairs: Counter[tuple[str, str]] = Counter()
@@ -73,7 +73,7 @@ def _pairs(sources: Iterable[PodGroup], destinations: Iterable[PodGroup]) -> Cou
 def _by_namespace(
     groups: Iterable[PodGroup], parts_of: dict[Reference, list[tuple[Addresses, Traffic]]]
 ) -> dict[str, Partition[Addresses, AnyAndAll]]:
-    """What the groups of each namespace may exchange with addresses outside; groups are in alphabetical order."""
+    """The traffic of the groups of each namespace with addresses outside; groups are in alphabetical order."""
     different: defaultdict[str, dict[AddressParts, None]] = defaultdict(dict)
     for group in groups:
         if group.in_part:
@@ -82,7 +82,7 @@ def _by_namespace(
 
 
 def any_and_all(of_groups: Sequence[AddressParts]) -> Partition[Addresses, AnyAndAll]:
-    """For addresses what any group, and what all groups may exchange with them; `of_groups` has what each may."""
+    """For addresses, the traffic that any group and the traffic that all groups have with them."""
     first, *rest = map(_complete, of_groups)
     found: Partition[Addresses, AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in first]
     for parts in rest:
@@ -92,7 +92,7 @@ def any_and_all(of_groups: Sequence[AddressParts]) -> Partition[Addresses, AnyAn
 
 
 def _complete(parts: AddressParts) -> Partition[Addresses, Traffic]:
-    """The parts and all other addresses, with which nothing may be exchanged."""
+    """The parts, completed by all other addresses without traffic."""
     rest = ALL_ADDRESSES
     for addresses, _ in parts:
         rest -= addresses

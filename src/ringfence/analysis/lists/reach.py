@@ -1,7 +1,7 @@
-"""Who can reach an endpoint, and what it can reach.
+"""The sources that can reach an endpoint, and the destinations that it can reach.
 
-The pods for one port come from bitsets of identities, never pod by pod; what passes with whom, and by which rules, is
-in `analysis.lists.reach_rows`.
+The pods for one port are computed with bitsets of identities, never pod by pod. `analysis.lists.reach_rows` computes
+the traffic and the rules of each row.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from ringfence.sets.bitsets import Bitset
 
 
 class Pods(NamedTuple):
-    """The pods of some identities, a few more and a few less."""
+    """The pods of some identities, with `more` added and `less` removed."""
 
     identities: Bitset
     more: Iterable[Member]
@@ -33,20 +33,20 @@ class Pods(NamedTuple):
 
 
 class PodCollection(Collection[Member]):
-    """A set of pods: all pods of some identities, a few more and a few less.
+    """A set of pods: all pods of some identities, with a few added and a few removed.
 
-    Pods are listed only when the set is iterated, so the cost of an answer depends on identities, not on pods. `ask`
-    gives the pods, and is asked again if identities have changed.
+    Pods are enumerated only when the set is iterated, so the cost of an answer depends on identities, not on pods.
+    `find` computes the pods; it is called again if identities have changed.
     """
 
-    def __init__(self, state: State, ask: Callable[[], Pods]) -> None:
+    def __init__(self, state: State, find: Callable[[], Pods]) -> None:
         self._state = state
         self._revision = state.revision
-        self._ask = ask
+        self._find = find
         self._read()
 
     def _read(self) -> None:
-        self._identities, more, less = self._ask()
+        self._identities, more, less = self._find()
         self._version = self._state.population.version
         self._more = {pod for pod in more if not self._covers(pod)}
         self._less = {pod for pod in less if self._covers(pod)}
@@ -72,7 +72,7 @@ class PodCollection(Collection[Member]):
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
         if self._version != self._state.population.version:
-            # The search for an edit has told pods apart for a while: the same pods may have other identities now.
+            # The search for an edit divides identities for a while, so the same pods may have other identities now.
             self._read()
 
     def _covers(self, pod: Member) -> bool:
@@ -80,12 +80,11 @@ class PodCollection(Collection[Member]):
 
 
 class Reach(PodCollection):
-    """Who can reach an endpoint, or what it can reach: a collection of pods, with the addresses outside the cluster.
+    """The sources of an endpoint, or its destinations: a collection of pods, with the addresses outside the cluster.
 
-    With one port, the pods are those between which and every other pod of the endpoint a connection to it is allowed;
-    with several, or without, those between which something of it is. `rows` also has what only some pods of the
-    endpoint allow, and the policies and rules that let it. Rows are computed when they are first read, because that
-    takes longer.
+    For one port, it contains the pods for which the connection with every pod of the endpoint is allowed; for several
+    ports, or for all traffic, those for which some common traffic is. `rows` also has traffic that only some pods of
+    the endpoint allow, and the rules that allow it. Rows take longer, so they are computed when they are first read.
     """
 
     def __init__(self, question: ReachQuestion) -> None:
@@ -98,18 +97,18 @@ class Reach(PodCollection):
 
     @cached_property
     def rows(self) -> tuple[ReachRow, ...]:
-        """The workloads, pods and addresses with which something passes: pods in alphabetical order, then addresses."""
+        """The workloads, pods and addresses with allowed traffic: pods in alphabetical order, then addresses."""
         found = [row for one in self._answers for row in one.rows]
         return (*sorted(found, key=lambda row: str(row.end)), *self._outside.rows)
 
     @property
     def addresses(self) -> Addresses:
-        """The addresses outside the cluster with which every pod of the endpoint is allowed what is asked."""
+        """The outside addresses for which every pod of the endpoint is allowed some of the asked traffic."""
         return reduce(or_, (row.addresses for row in self._outside.rows if row.traffic), NO_ADDRESSES)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the rows, and those that are missing, assume because the input does not say it."""
+        """The assumptions of the rows, and of the absence of others."""
         of_pods = (assumption for one in self._answers for assumption in one.answer.assumptions)
         return tuple(dict.fromkeys((*of_pods, *self._outside.assumptions)))
 
@@ -131,7 +130,7 @@ class Reach(PodCollection):
 
 
 def _check_names(question: ReachQuestion) -> None:
-    """Raise EndpointError for a port name that no pod has, of those that may be reached."""
+    """Raise EndpointError for a port name that no pod has."""
     if not question.is_named:
         return
     pods = list(question.state.members())
@@ -146,13 +145,13 @@ def _pods_by_answers(answers: Iterable[PodRows]) -> Pods:
 
 
 def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
-    """The pods for one port, without looking at any pod; None for other questions: without a port, about addresses."""
+    """The pods for one port, without a loop over pods; None for other questions: without a port, or about addresses."""
     possible = question.possible_pods
     if not possible:
         return _allowed_on_port(question)
     with question.state.supposing_pods(possible, question.endpoint.spaces):
         pods = _allowed_on_port(question)
-    # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
+    # A possible pod is not part of the collection, and neither is an identity that only it had.
     if pods is None:
         return None
     more, less = ([pod for pod in some if not pod.is_possible] for some in (pods.more, pods.less))
@@ -177,7 +176,7 @@ def _allowed_on_port(question: ReachQuestion) -> Pods | None:
 
 
 def _is_of_one_family(question: ReachQuestion) -> bool:
-    """Whether it is about one address family where the other gives other answers: the bitsets are about both."""
+    """Whether the question is about one of two families with different answers: the bitsets are about both families."""
     over = question.endpoint.families
     if question.endpoint.service is not None and question.direction is Direction.INGRESS and over is FAMILIES:
         over = families_of(question.endpoint.service)
@@ -185,9 +184,9 @@ def _is_of_one_family(question: ReachQuestion) -> bool:
 
 
 def _with_all_others(state: State, pods: Sequence[Member], bits: Sequence[Bitset]) -> set[Member]:
-    """Those of `pods` that may connect with all others of them; `bits` are the identities that each may connect with.
+    """The `pods` that may connect with all others of them; `bits` are the identities with which each may connect.
 
-    A template of which several pods are made is among its own others.
+    A template for several pods is its own peer, too. The running intersections from both ends make this linear.
     """
     everyone = state.population.everyone
     before = list(accumulate(bits, and_, initial=everyone))
@@ -209,7 +208,7 @@ def _numbered_ends(question: ReachQuestion, protocol: str, port: int) -> list[tu
 
 
 def _exempt(question: ReachQuestion, own: Sequence[Member]) -> list[Member]:
-    """The pods that policies cannot forbid to connect, because one of the two ends is the other's node."""
+    """The pods whose connections policies cannot forbid, because one of the two ends is the other's node."""
     state = question.state
     is_open = state.traits.own_node is OwnNode.ALWAYS
     if question.direction is Direction.INGRESS:
@@ -221,7 +220,7 @@ def _exempt(question: ReachQuestion, own: Sequence[Member]) -> list[Member]:
 
 
 def _others(pods: Iterable[Member], own: Sequence[Member]) -> Iterator[Member]:
-    """Pods without those that reach themselves: nobody asks for that."""
+    """The pods without those that are `own` pods of the endpoint: a pod always reaches itself."""
     return (pod for pod in pods if not any(is_one_pod(pod, one) for one in own))
 
 
@@ -234,7 +233,7 @@ def peers_allowed(state: State, pod: Member, direction: Direction, protocol: str
         return over & reduce(or_, map(population.in_family, identity.families))
     bits = population.everyone
     for family in families:
-        # Two pods must be allowed over every family that both have. A family that an identity lacks does not matter.
+        # Two pods must be allowed over every family that both have. A family that an identity lacks is ignored.
         bits &= _peers_allowed_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
     return bits
 

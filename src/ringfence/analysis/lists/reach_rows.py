@@ -1,7 +1,7 @@
-"""Who can reach an endpoint, and what it can reach, row by row: with what traffic, and by which rules.
+"""The sources and destinations of an endpoint row by row, with the traffic and the rules that allow it.
 
-Each row is the answer to a question of its own (`analysis.questions`), asked once for all workloads that no policy can
-tell apart. So a list never contradicts the answer about one of its rows.
+Each row is the answer to a separate question (`analysis.questions`), asked once for all workloads that no policy
+distinguishes. So a list never contradicts the answer about one of its rows.
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +33,7 @@ from ringfence.sets.partitions import Partition, changed_within, combined, merge
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 _EverySome = tuple[Traffic, Traffic]
-"""What passes for every pod of an endpoint, and what for at least one."""
+"""The traffic that every pod of an endpoint has, and the traffic that at least one has."""
 
 _Cells = Partition[Addresses, _EverySome]
 
@@ -55,9 +55,9 @@ class AllowingRule(msgspec.Struct, frozen=True):
 
 
 class Permission(msgspec.Struct, frozen=True):
-    """What lets the traffic of a row pass on one side: rules, or that no policy isolates it, or that none counts.
+    """Why one side allows the traffic of a row: by rules, because no policy isolates it, or because none applies.
 
-    `exempt` says why no policy counts. `is_open` says that something passes because no rule decides about it.
+    `exempt` says why no policy applies. `is_open` says that some traffic is allowed because no rule decides about it.
     """
 
     isolated: bool
@@ -67,9 +67,9 @@ class Permission(msgspec.Struct, frozen=True):
 
 
 class ReachRow(msgspec.Struct, frozen=True):
-    """A workload, a pod, or addresses: what passes between it and an endpoint, and what lets it.
+    """A workload, a pod, or addresses, with the traffic between it and an endpoint, and why it is allowed.
 
-    `traffic` passes for every pod and address of the endpoint, `partly` for at least one of them, if that is more.
+    `traffic` is allowed for every pod and address of the endpoint, `partly` for at least one of them, if that is more.
     """
 
     end: Reference | Addresses
@@ -88,14 +88,14 @@ class ReachRow(msgspec.Struct, frozen=True):
 
     @property
     def traffic_text(self) -> str:
-        """What passes: `TCP 80`, or `TCP 80; partly TCP 80-90` where more passes for a part of the endpoint."""
+        """The traffic: `TCP 80`, or `TCP 80; partly TCP 80-90` if more is allowed for a part of the endpoint."""
         every = [str(self.traffic)] if self.traffic else []
         some = [f"partly {self.partly}"] if self.partly else []
         return "; ".join([*every, *some])
 
 
 class ReachQuestion(msgspec.Struct, frozen=True):
-    """Which others can reach `endpoint` (`direction` is ingress) or be reached by it (egress), on a port or on any."""
+    """Which others can reach `endpoint` (`direction` is ingress) or be reached by it (egress), on given ports."""
 
     state: State
     endpoint: Endpoint
@@ -115,16 +115,16 @@ class ReachQuestion(msgspec.Struct, frozen=True):
 
     @property
     def is_named(self) -> bool:
-        """Whether it is about ports that each of the others may give to another number."""
+        """Whether it asks for port names of the others, each of which may give them to other numbers."""
         return self.direction is Direction.EGRESS and bool(self.ports.names)
 
     @property
     def has_named_targets(self) -> bool:
-        """Whether pods of the endpoint that no policy tells apart may be asked about different ports."""
+        """Whether pods of the endpoint that no policy distinguishes may be asked about different ports."""
         return self.endpoint.service is not None or bool(self.ports.names)
 
     def answer(self, other: Endpoint, endpoint: Endpoint) -> Answer | None:
-        """The answer about one other end, and the endpoint or the pods of it that stand for all.
+        """The answer about one other end and the endpoint, or the pods of it that stand for all.
 
         None if the other end has none of the ports that are asked for by name.
         """
@@ -143,7 +143,7 @@ class PodRows(msgspec.Struct, frozen=True):
 
 
 def pod_rows(question: ReachQuestion) -> list[PodRows]:
-    """The answers about all other pods, each with its rows; without rows if nothing passes."""
+    """The answers about all other pods, each with its rows; without rows if no traffic is allowed."""
     groups = _groups(question.state)
     with question.state.supposing_pods(question.possible_pods, question.endpoint.spaces):
         own = _own_pods(question)
@@ -151,14 +151,14 @@ def pod_rows(question: ReachQuestion) -> list[PodRows]:
 
 
 class OutsideRows(msgspec.Struct, frozen=True):
-    """The rows of addresses outside the cluster, and what they, and those that are missing, assume."""
+    """The rows of addresses outside the cluster, and the assumptions of these rows and of the absence of others."""
 
     rows: tuple[ReachRow, ...] = ()
     assumptions: tuple[str, ...] = ()
 
 
 def outside_rows(question: ReachQuestion) -> OutsideRows:
-    """The rows of the addresses outside the cluster; none for an endpoint that is outside itself."""
+    """The rows of addresses outside the cluster; none for an endpoint that is outside itself."""
     if not any(isinstance(end, Member) for end in question.endpoint.ends):
         return OutsideRows()
     with question.state.supposing_pods(question.possible_pods, question.endpoint.spaces):
@@ -170,7 +170,7 @@ def outside_rows(question: ReachQuestion) -> OutsideRows:
 
 
 class _ListedPods(msgspec.Struct, frozen=True):
-    """Pods that are listed as one."""
+    """Pods that are one entry of a list."""
 
     reference: Reference
     members: tuple[Member, ...]
@@ -200,9 +200,11 @@ class _OwnPods(msgspec.Struct, frozen=True):
 
 
 def _own_pods(question: ReachQuestion) -> _OwnPods:
-    """Of each identity two pods stand for all: pods of it may also be on the other side, and are asked about in pairs.
+    """Two pods of each identity stand for all of its pods; two, because they may also be on the other side of a
+    question.
 
-    All stand for themselves in a Service and where a port is named: pods of one identity may give it other numbers.
+    Behind a Service, and if a port is named, every pod is kept: pods of one identity may give the name to other
+    numbers.
     """
     endpoint = question.endpoint
     of_identity: Counter[int] = Counter()
@@ -221,11 +223,11 @@ def _own_pods(question: ReachQuestion) -> _OwnPods:
 def _asked_at_once(
     question: ReachQuestion, own: _OwnPods, groups: Iterable[_ListedPods]
 ) -> Iterator[list[_ListedPods]]:
-    """The groups, together where one answer is true of all of them.
+    """The groups, those with the same answer together.
 
-    They are asked about one by one where it is not: a pod on its node's network may do more with the pods of its node
-    than others; the only pod of its identity in the endpoint is not asked about itself; and pods that no policy tells
-    apart may give a port name to other numbers.
+    A group is asked about alone if its answer may differ: a hostNetwork pod may have more traffic with the pods of its
+    node; the only pod of its identity in the endpoint is not asked about itself; and pods that no policy distinguishes
+    may give a port name to other numbers.
     """
     together: defaultdict[int, list[_ListedPods]] = defaultdict(list)
     for group in groups:
@@ -245,7 +247,7 @@ def _depends_on_nodes(question: ReachQuestion, group: _ListedPods) -> bool:
 
 
 def _pod_rows(question: ReachQuestion, own: _OwnPods, groups: list[_ListedPods]) -> PodRows | None:
-    """The answer about groups, and a row for each; None if there is nothing to ask: a pod and itself."""
+    """The answer about groups, and a row for each; None if there is nothing to ask, as for a pod and itself."""
     first = groups[0]
     if question.is_named or _depends_on_nodes(question, first):
         asked, endpoint = first.members, question.endpoint
@@ -265,7 +267,7 @@ def _pod_rows(question: ReachQuestion, own: _OwnPods, groups: list[_ListedPods])
 
 
 def _cells(question: ReachQuestion, pairs: Iterable[Pair]) -> list[tuple[Addresses, Traffic, Traffic]]:
-    """The outside addresses by what passes between them and every pod of the endpoint, and at least one of its pods."""
+    """The outside addresses by the traffic with every pod of the endpoint, and with at least one of its pods."""
     by_port: defaultdict[tuple[str | None, int | None], list[_Cells]] = defaultdict(list)
     for pair in pairs:
         if isinstance(pod := _own_end(question, pair), Member):
@@ -285,7 +287,7 @@ def _either(a: _EverySome, b: _EverySome) -> _EverySome:
 
 
 def _cells_of_pod(question: ReachQuestion, pod: Member, pair: Pair) -> _Cells:
-    """All addresses by what of the asked traffic passes between them and one pod; from its own node all does."""
+    """All addresses by the part of the asked traffic that one pod has with them; its own node may send everything."""
     state, direction = question.state, question.direction
     node = exempt_addresses(state, pod, direction)
     allowed = state.tiers.allowed_addresses(state.identity(pod), direction)
@@ -313,7 +315,7 @@ def _outside_row(question: ReachQuestion, pairs: Iterable[Pair], cell: tuple[Add
 
 
 def _permissions(reasons: Iterable[PairReason]) -> tuple[Permission, Permission]:
-    """What lets traffic pass on each side, egress and ingress, between the pairs between which something does."""
+    """Why each side, egress and ingress, allows the traffic of the pairs that have any."""
     passing = [(reason, found) for reason in reasons if (found := _passing(reason))]
     return (
         _permission([(reason.egress, found) for reason, found in passing]),

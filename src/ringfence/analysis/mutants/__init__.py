@@ -1,4 +1,4 @@
-"""Policies with one thing changed, to find out what tests would notice: which there are, and what each changes."""
+"""Mutants: policies with one change, to find out which mistakes tests would notice, and what each mutant changes."""
 
 from ringfence.analysis.mutants.changed_sides import ChangedSides, changed_sides
 from ringfence.analysis.mutants.cluster_policy_mutants import mutants_of_cluster_policy

@@ -1,7 +1,6 @@
-"""What a mutant changes for the pods of a state, while it is in force: whose side allows other traffic, with whom.
+"""The pods whose side allows other traffic while a mutant is in force, and with which peers.
 
-A question whose ends are not among them has the same answer as before, so a test that asks only such questions need not
-be run again.
+A question with other ends has the same answer as before, so a test that asks only such questions need not be run again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,21 +20,21 @@ _Pods = frozenset[Member]
 class ChangedSides(msgspec.Struct, frozen=True):
     """The pods whose own side allows other traffic in a direction, and with which pods, or with addresses.
 
-    `subjects` are the pods that other policies select than before, or the same policies with other rules, in either
-    direction: the reasons of answers about them may have changed.
+    `subjects` are the pods whose selecting policies have changed, or the rules of these, in either direction: the
+    reasons of answers about them may have changed.
     """
 
     subjects: _Pods
     sides: tuple[tuple[Direction, _Pods, _Pods, bool], ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether the answer to any question may be another one."""
+        """Whether the answer to any question may have changed."""
         return bool(self.sides)
 
     def may_concern(self, sources: _Pods | None, destinations: _Pods | None, *, addresses: bool = True) -> bool:
-        """Whether a connection from any of some pods to any of others may be decided otherwise.
+        """Whether the answer about a connection from any of `sources` to any of `destinations` may have changed.
 
-        None are all pods. `addresses` says whether addresses are among the sources or destinations.
+        None stands for all pods. `addresses` says whether addresses are among the sources or destinations.
         """
         for direction, subjects, peers, with_addresses in self.sides:
             own, others = (sources, destinations) if direction is Direction.EGRESS else (destinations, sources)
@@ -46,13 +45,13 @@ class ChangedSides(msgspec.Struct, frozen=True):
         return False
 
     def may_give_reasons(self, pods: _Pods | None) -> bool:
-        """Whether the policies that decide about any of some pods may have changed; None are all pods."""
+        """Whether the policies that decide about any of some pods may have changed; None stands for all pods."""
         return bool(self.subjects) if pods is None else not pods.isdisjoint(self.subjects)
 
 
 @contextmanager
 def changed_sides(state: State, mutant: Mutant) -> Iterator[ChangedSides]:
-    """Until the context ends, a mutant is in force in place of its policy; yields what that changes."""
+    """Put a mutant in force in place of its policy until the context ends; yields what this changes."""
     policy = mutant.policy.policy
     with state.policies.telling_apart([policy if mutant.after is None else mutant.after]) as subjects:
         before = Moment(state, stacks_of(state, subjects))

@@ -19,7 +19,7 @@ _SELECTORS: Final = (
     ("pods", "namespace_selector"),
     ("pods", "pod_selector"),
 )
-"""Where peers and subjects have selectors: in a field, or in a field of it."""
+"""The selectors of peers and subjects: a field, or a field and a field inside it."""
 
 _SHOWN: Final = {"namespace_selector": "namespaceSelector", "pod_selector": "podSelector"}
 
@@ -81,7 +81,7 @@ def _of_rule(policy: CompiledPolicy[ClusterPolicy], direction: Direction, number
 
 
 def _opposite(policy: ClusterPolicy, rule: Any) -> RuleAction | None:
-    """The opposite of what a rule does; None for one with names of domains, which only an allowing rule may have."""
+    """The opposite action of a rule; None for a rule with domain names, which only an allowing rule may have."""
     if rule.action != RuleAction.DENY:
         has_names = any(getattr(peer, "domain_names", ()) for peer in rule.peers)
         return None if has_names else RuleAction.DENY
@@ -90,7 +90,7 @@ def _opposite(policy: ClusterPolicy, rule: Any) -> RuleAction | None:
 
 
 def _wider(end: Any) -> Iterator[tuple[str, str, Any]]:
-    """A subject or a peer with each of the requirements of its selectors left out."""
+    """A subject or a peer without each requirement of its selectors: the field, the requirement, what is left."""
     for field, inner in _SELECTORS:
         outer = getattr(end, field, None)
         if outer is None:

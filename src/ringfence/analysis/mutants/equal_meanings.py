@@ -1,7 +1,7 @@
-"""Whether a mutant means the same as its policy, beside all other policies, in every cluster that could be.
+"""Whether a mutant has the same effect as its policy, together with all other policies, in every possible cluster.
 
 A side of a connection depends only on the policies of its own namespace and on those of administrators. So a change
-that makes no difference to any of these meanings makes none at all; only if one differs, all policies are compared.
+that makes no difference to these makes none at all; all policies are compared only if it does make one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,11 +22,11 @@ from ringfence.model.policies import Direction
 from ringfence.sets.boxes import EVERYTHING
 
 _STEPS: Final = 200_000
-"""Boxes that are looked at for one mutant: a fifth of a second at most. Most take some hundred."""
+"""The bound for one mutant, some 0.2 s. Most mutants take some hundred steps."""
 
 
 class EqualMeanings:
-    """Decides for the mutants of some policies whether they mean the same."""
+    """Decides for mutants of some policies whether they have the same effect."""
 
     def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
         self._policies = {_key(one): compile_in_any_cluster(one.policy, one.origin) for one in policies}
@@ -34,7 +34,7 @@ class EqualMeanings:
         self._near: dict[tuple[str, Direction], DirectionMeaning] = {}
 
     def is_equal(self, mutant: Mutant) -> bool:
-        """Whether a mutant means the same. False also if that would take too long to find out."""
+        """Whether a mutant has the same effect. False also if this would take too long to decide."""
         before = self._policies[_key(mutant.policy)]
         after = None if mutant.after is None else compile_in_any_cluster(mutant.after, before.origin)
         budget = Budget(_STEPS)
@@ -51,7 +51,7 @@ class EqualMeanings:
         after: CompiledPolicy[Any] | None,
         budget: Budget,
     ) -> bool:
-        """Whether some connection is allowed in one case only, because of one direction."""
+        """Whether some connection is allowed in one of the two cases only, because of one direction."""
         if _side(before, direction) == _side(after, direction):
             return False
         other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
@@ -66,7 +66,7 @@ class EqualMeanings:
     def _other_side(
         self, direction: Direction, place: int, before: CompiledPolicy[Any], after: CompiledPolicy[Any] | None
     ) -> DirectionMeaning:
-        """What all policies say in the other direction of a connection, before (0) or after (1)."""
+        """The meaning of all policies for the other direction of a connection, before (0) or after (1)."""
         if place == 0 or _side(before, direction) == _side(after, direction):
             if direction not in self._whole:
                 self._whole[direction] = direction_meaning(self._policies.values(), direction)
@@ -85,7 +85,7 @@ class EqualMeanings:
         return direction_meaning(_instead(self._near_policies(before.namespace), before, after), direction)
 
     def _near_policies(self, namespace: str) -> Iterable[CompiledPolicy[Any]]:
-        """The policies on which a side of the pods of a namespace may depend; with an empty name, of all pods."""
+        """The policies on which a side of pods of a namespace may depend; all policies for an empty name."""
         return [one for one in self._policies.values() if not namespace or one.namespace in ("", namespace)]
 
 
@@ -101,10 +101,10 @@ def _instead(
 
 
 def _side(policy: CompiledPolicy[Any] | None, direction: Direction) -> object:
-    """What a policy says in one direction, as it is written; None if it does not touch it."""
+    """The subject and the written rules of a policy for a direction; None if it does not affect the direction."""
     if policy is None or direction not in policy.rules:
         return None
-    # Not the compiled rules: they do not have the labels of nodes, which are of a cluster.
+    # Compiled rules cannot be compared: the node labels in them depend on the cluster.
     return policy.subject, getattr(policy.policy.spec, direction.field)
 
 

@@ -1,7 +1,7 @@
-"""Mutants: a policy with one small change, as people make them by mistake.
+"""Mutants: policies with one small change, such as a mistake of their author.
 
-A test that fails with a mutant would notice that mistake. A mutant that means the same as the policy can be noticed by
-no test (`equal_meanings`).
+A test that fails with a mutant would notice this mistake. No test can notice a mutant that has the same effect as the
+policy (`equal_meanings`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,9 +30,9 @@ class Mutation(StrEnum):
     ALL_PORTS = "all-ports"
     WIDER_SELECTOR = "wider-selector"
     JOINED_PEERS = "joined-peers"
-    """Two entries of a list are one: a dash is missing, and OR becomes AND."""
+    """Two entries of a list become one: a dash is missing, and OR becomes AND."""
     DIVIDED_PEER = "divided-peer"
-    """The two selectors of a peer are two entries: there is a dash too many, and AND becomes OR."""
+    """The two selectors of a peer become two entries: there is a dash too many, and AND becomes OR."""
     NO_END_PORT = "no-end-port"
     WIDER_BLOCK = "wider-block"
     NO_EXCEPTION = "no-exception"
@@ -41,7 +41,7 @@ class Mutation(StrEnum):
 
 
 class MutatedPart(StrEnum):
-    """What of a policy is changed, to count how much of each is tested."""
+    """The kind of part that is changed, to count how many parts of each kind are tested."""
 
     POLICY = "policies"
     RULE = "rules"
@@ -53,7 +53,7 @@ class Mutant(msgspec.Struct, frozen=True, eq=False):
     """A policy with one change.
 
     `path` is the field that is changed, and `part_path` that of the `part` of the policy in which it is; both are empty
-    for the whole policy. `after` is the policy with the change, None if it is removed. `text` says what is different:
+    for the whole policy. `after` is the policy with the change; None if it is removed. `text` describes the change:
     `without the rule`.
     """
 
@@ -75,7 +75,7 @@ class Mutant(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def may_change_isolation(self) -> bool:
-        """Whether other pods may be isolated, or in other directions, rather than the same pods differently."""
+        """Whether the change can make other pods isolated, or isolated in other directions."""
         return self.mutation in (Mutation.NO_POLICY, Mutation.NO_DIRECTION) or self.path.startswith(_SUBJECTS)
 
     def __str__(self) -> str:
@@ -92,7 +92,7 @@ def without(entries: Sequence[Any], number: int) -> tuple[Any, ...]:
 
 
 def with_entry(entries: Sequence[Any], number: int, *new: Any) -> tuple[Any, ...]:
-    """A list with others in place of one of its entries."""
+    """A list in which other entries replace one."""
     return (*entries[:number], *new, *entries[number + 1 :])
 
 

@@ -17,10 +17,10 @@ _WHOLE: Final = {4: "0.0.0.0/0", 6: "::/0"}
 
 
 def mutants_of_network_policy(policy: CompiledPolicy[NetworkPolicy]) -> Iterator[Mutant]:
-    """Every mutant of a policy: of the whole, of its subject, and of the rules of the directions that it is for.
+    """Every mutant of a policy: of the whole, of its subject, and of the rules of its directions.
 
-    A peer or a port that is the only one of its rule is not removed, because the rule would mean all; that is a mutant
-    of the rule.
+    The only peer or the only port of a rule is not removed, because the rule would then match all; that is a mutant of
+    the rule.
     """
     written = policy.policy
     yield Mutant(Mutation.NO_POLICY, policy, MutatedPart.POLICY, "", "", None, "without the policy")
@@ -105,7 +105,7 @@ def _of_peer(peers: tuple[NetworkPolicyPeer, ...], number: int, peer: NetworkPol
 
 
 def _joined(first: NetworkPolicyPeer, second: NetworkPolicyPeer) -> NetworkPolicyPeer | None:
-    """Two peers as one, if one has only a selector of namespaces, and the other only one of pods."""
+    """Two peers as one, if one has only a namespaceSelector and the other only a podSelector."""
     if first.ip_block or second.ip_block:
         return None
     pods = [one.pod_selector for one in (first, second) if one.namespace_selector is None]

@@ -1,4 +1,4 @@
-"""Questions about all pods that could be, whatever cluster the policies are applied to."""
+"""Questions about all possible pods, in whatever cluster the policies are applied."""
 
 from ringfence.analysis.possible.comparison import Comparison, Counterexample, Outcome, Relation, compare
 from ringfence.analysis.possible.counterexamples import end_name, objects_of

@@ -1,4 +1,4 @@
-"""Whether two sets of policies mean the same in any cluster, or whether one allows at most what the other does."""
+"""Whether two sets of policies are equivalent in any cluster, or whether one allows at most what the other does."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -23,11 +23,11 @@ from ringfence.engine.possible import (
 )
 
 _MOST_COMPARED: Final = 1_000
-"""Differences of which the smallest counterexample is taken. There may be many thousands."""
+"""The most differences among which the smallest counterexample is sought. There may be many thousands."""
 
 
 class Relation(StrEnum):
-    """What is claimed of two sets of policies."""
+    """The claim about two sets of policies."""
 
     EQUIVALENT = "equivalent"
     """They allow the same connections."""
@@ -42,17 +42,17 @@ class Outcome(StrEnum):
     FAILS = "fails"
     """There is a counterexample."""
     UNKNOWN = "unknown"
-    """It depends on what is not read or cannot be known, or would take too long to find out."""
+    """It depends on policies that are not read or on unknown facts, or it would take too long to decide."""
 
 
 class Counterexample(msgspec.Struct, frozen=True):
-    """A connection that one set of policies allows and the other denies, as an ordinary engine has confirmed."""
+    """A connection that one set of policies allows and the other denies, as the engine for existing pods confirmed."""
 
     connection: PossibleConnection
     first: Answer
-    """What the first set says, and why."""
+    """The answer with the first set, and its reasons."""
     second: Answer
-    """What the second set says, and why."""
+    """The answer with the second set, and its reasons."""
 
     @property
     def allowed_by_first(self) -> bool:
@@ -63,7 +63,7 @@ class Counterexample(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """Whether a claim about two sets of policies holds; true if it does.
 
-    `unknown` says what the outcome depends on, if it is unknown. A counterexample may then be given all the same, which
+    `unknown` says what the outcome depends on, if it is unknown. There may still be a counterexample then, which
     policies that are not read might remove.
     """
 
@@ -73,7 +73,7 @@ class Comparison(msgspec.Struct, frozen=True):
     counterexample: Counterexample | None = None
     unknown: tuple[str, ...] = ()
     is_proven: bool = False
-    """Whether the kernel has said the same of the counterexample in a laboratory."""
+    """Whether the kernel confirmed the counterexample in a laboratory."""
 
     @property
     def outcome(self) -> Outcome:
@@ -93,10 +93,10 @@ def compare(
     budget: Budget | None = None,
     meanings: tuple[Meaning, Meaning] | None = None,
 ) -> Comparison:
-    """Decide a claim about two sets of policies for all clusters that could be, whatever pods and namespaces they have.
+    """Decide a claim about two sets of policies for all possible clusters, whatever pods and namespaces they have.
 
-    A counterexample has as few labels as possible. `meanings` are those of the two sets, if they are known: then they
-    can share what is the same in both.
+    A counterexample has as few labels as possible. `meanings` are those of the two sets, if they are known: they can
+    share what is the same in both.
     """
     budget = budget or Budget()
     unknown = [f"{one} in {these.name} is not read" for these in (first, second) for one in these.unread]
@@ -122,8 +122,8 @@ def _counterexamples(
 ) -> Iterator[PossibleConnection]:
     """The smallest of the first connections that one set allows and another denies; none if there is none.
 
-    The domain names on which a difference depends are added to `resolved`, and no counterexample made of it: whether it
-    exists depends on what they resolve to. Raises Undecided if the budget ends before there is any.
+    A difference that depends on domain names is not a counterexample, because the addresses of these are not known; the
+    names are added to `resolved`. Raises Undecided if the budget ends before any connection is found.
     """
     axes = allowing.axes | denying.axes
     of_one = Budget()
@@ -156,7 +156,7 @@ def _real(found: Iterator[PossibleConnection | None], resolved: set[str]) -> Ite
 
 
 def _confirmed(first: PolicySet, second: PolicySet, connection: PossibleConnection) -> Counterexample:
-    """The counterexample, after an ordinary engine has been asked about it on both sides."""
+    """The counterexample with the answers of the engine for existing pods. Raises AssertionError if they agree."""
     found = Counterexample(connection, judged(first, connection), judged(second, connection))
     if allows(found.first, connection) == allows(found.second, connection):
         raise AssertionError(f"the engine sees no difference in {connection}: please report this defect")

@@ -1,7 +1,7 @@
-"""Counterexamples: one connection as objects of a cluster, and what an ordinary engine says of it.
+"""Counterexamples: one connection as objects of a cluster, and the answer of the engine for existing pods.
 
-Nothing that is printed rests on the arithmetic of boxes alone: pods as the counterexample needs them are put into a
-state of their own, and the question is asked there.
+No printed counterexample relies on the arithmetic of boxes alone: its pods are added to a state of their own, and the
+question is asked there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +55,7 @@ def _pod(connection: PossibleConnection, role: Role, end: ExactPod) -> Pod:
     if role is Role.DESTINATION and connection.protocol and not declared:
         declared = [ContainerPort(connection.port, protocol=connection.protocol)]
     text = address_text(*end.address)
-    # About a pod and its own node, policies do not decide.
+    # Policies do not decide about a pod and its own node, so the pod runs on another one.
     has_node = isinstance(other := connection.end(role.other), ExactAddress) and other.node_labels is not None
     return Pod(
         ObjectMeta(name=str(role), namespace=end.namespace, labels=dict(end.labels)),
@@ -65,7 +65,7 @@ def _pod(connection: PossibleConnection, role: Role, end: ExactPod) -> Pod:
 
 
 def end_name(connection: PossibleConnection, role: Role) -> str:
-    """How a question names an end among the `objects_of` a connection."""
+    """The endpoint text for one end among the `objects_of` a connection."""
     end = connection.end(role)
     return f"{end.namespace}/{role}" if isinstance(end, ExactPod) else address_text(*end.address)
 
@@ -76,9 +76,9 @@ def asked(connection: PossibleConnection) -> AskedPorts:
 
 
 def judged(policies: PolicySet, connection: PossibleConnection) -> Answer:
-    """The answer of an ordinary engine that has some policies and the `objects_of` a connection, and nothing else.
+    """The answer of an engine that contains only some policies and the `objects_of` a connection.
 
-    NetworkPolicies of namespaces in which neither end is select neither: they are left out.
+    NetworkPolicies of namespaces without an end are left out, because they select neither.
     """
     state = State()
     ends = (connection.end(role) for role in Role)
@@ -101,9 +101,9 @@ def allows(answer: Answer, connection: PossibleConnection) -> bool:
 
 
 def size_of(connection: PossibleConnection) -> tuple[int, int]:
-    """How much there is to read in a connection: labels, names of ports, addresses of a node beside the first.
+    """The size of a connection for a reader: labels, port names, further addresses of a node; then the number of pods.
 
-    Every pod has a namespace with a name, which does not count; of equal connections, that with fewer pods is less.
+    The name of a namespace does not count, because every pod has one.
     """
     ends = [connection.end(role) for role in Role]
     pods = [end for end in ends if isinstance(end, ExactPod)]
@@ -115,7 +115,7 @@ def size_of(connection: PossibleConnection) -> tuple[int, int]:
 
 
 def smallest(connection: PossibleConnection, shows: Callable[[PossibleConnection], bool]) -> PossibleConnection:
-    """The connection without the labels and names that it does not need to show what it `shows`."""
+    """The connection without the labels and names that are not needed for `shows` to be true."""
     left = connection
     while True:
         smaller = next((one for one in _without_one(left) if shows(one)), None)
@@ -125,7 +125,7 @@ def smallest(connection: PossibleConnection, shows: Callable[[PossibleConnection
 
 
 def _without_one(connection: PossibleConnection) -> Iterator[PossibleConnection]:
-    """The connection without one label or name; the labels of a namespace that both ends share are one thing."""
+    """The connection without one label or name; a namespace of both ends loses a label on both sides."""
     for name in connection.port_names:
         yield _replace(connection, port_names=tuple(other for other in connection.port_names if other != name))
     for role in Role:

@@ -21,11 +21,11 @@ _replace = msgspec.structs.replace
 
 _STEPS_OF_AN_ENTRY: Final = 5
 _STEPS_OF_EXCEPTIONS: Final = 35
-"""An ipBlock with exceptions is a box of its own, which may overlap all others (`sets.host_addresses`)."""
+"""An ipBlock with exceptions is a box of its own, which may overlap with all others (`sets.host_addresses`)."""
 
 
 class PartKind(StrEnum):
-    """What of a policy a part is."""
+    """The kind of a part of a policy."""
 
     POLICY = "policy"
     RULE = "rule"
@@ -48,11 +48,11 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
     rule: CompiledRule | None = None
     entry: Entry | None = None
     work: int = 0
-    """The steps (`Budget`) that it takes to compile what is left of its rule, and to compare it with the rule."""
+    """The number of steps (`Budget`) to compile the remaining rule and to compare it with the original."""
 
     @cached_property
     def removal(self) -> Removal:
-        """What is removed with it. For an entry, its rule is compiled again, which can have thousands of them."""
+        """The removal of the part. For an entry, its rule is compiled again, so it is computed only when needed."""
         return self.find_removal()
 
     @cached_property
@@ -91,7 +91,8 @@ def ask_about_parts(policies: Iterable[CompiledPolicy[Any]], is_redundant: Calla
 def whole_policy(policy: CompiledPolicy[Any]) -> RemovablePart:
     """A policy as a part."""
     sides = frozenset((policy, direction) for direction in policy.rules)
-    # Not of `sides`, a set, which has another order in each process: what covers the policy is listed in this order.
+    # Iterate over the rules, not over `sides`: the order of a set differs between processes, and covers are listed in
+    # this order.
     regions = [(one, box) for one in policy.rules if (box := subject_box(policy, one)) is not None]
     return RemovablePart(PartKind.POLICY, policy, "", lambda: Removal(sides), partial(iter, regions))
 
@@ -100,7 +101,8 @@ def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
     """The rules of a policy that are in force."""
     for direction, rules in policy.rules.items():
         for rule in rules:
-            # Without its last egress rule, a policy that does not write policyTypes would not touch egress.
+            # A policy without policyTypes is for egress only because of its egress rules: without the last one it no
+            # longer isolates egress.
             if len(rules) == 1 and _direction_is_implied(policy, direction):
                 box = subject_box(policy, direction)
                 regions: list[tuple[Direction, Box]] = [] if box is None else [(direction, box)]
@@ -113,7 +115,7 @@ def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
 
 
 def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
-    """The peers and the port entries of a rule. A single one is not a part: without it, the rule would mean all."""
+    """The peers and the port entries of a rule. A single one is not a part: without it, the rule would match all."""
     policy, rule, direction = part.policy, part.rule, part.direction
     assert rule is not None
     written = _written_rules(policy, direction)[rule.index]
@@ -157,7 +159,7 @@ def _has_exceptions(peer: NetworkPolicyPeer) -> bool:
 
 
 def without_entries(part: RemovablePart, entries: Iterable[Entry]) -> Removal | None:
-    """The removal of some entries of a rule; None if no peer or no port would be left, and it would mean all."""
+    """The removal of some entries of a rule; None if no peer or no port were left, because it would then match all."""
     assert part.rule is not None
     written = _less(_written_rules(part.policy, part.direction)[part.rule.index], entries)
     if written is None:
@@ -166,7 +168,7 @@ def without_entries(part: RemovablePart, entries: Iterable[Entry]) -> Removal | 
 
 
 def without_parts(policy: CompiledPolicy[Any], parts: Iterable[RemovablePart]) -> Policy | None:
-    """A policy without some of its rules, peers and port entries; None if a rule were left that would mean all."""
+    """A policy without some of its rules, peers and port entries; None if a remaining rule would then match all."""
     removed: dict[Direction, dict[int, list[Entry]]] = {direction: {} for direction in Direction}
     gone: set[tuple[Direction, int]] = set()
     for part in parts:
@@ -190,9 +192,9 @@ def without_parts(policy: CompiledPolicy[Any], parts: Iterable[RemovablePart]) -
 
 
 def keeps_direction(part: RemovablePart, gone: Collection[CompiledRule]) -> bool:
-    """Whether a part is the rule for which alone a policy is still for egress, once other rules are gone.
+    """Whether a part is the last rule that makes a policy apply to egress, once the rules `gone` are removed.
 
-    A single rule never is: its removal is that of the direction.
+    False for the only rule of a policy: its removal includes the direction.
     """
     if part.kind is not PartKind.RULE or not part.removal.rules:
         return False
@@ -201,7 +203,7 @@ def keeps_direction(part: RemovablePart, gone: Collection[CompiledRule]) -> bool
 
 
 def peers_alone(part: RemovablePart) -> Peers | None:
-    """The peers that a rule or a peer is about; None for other parts."""
+    """The peers of a rule, or a single peer; None for other parts."""
     if part.kind not in (PartKind.RULE, PartKind.PEER):
         return None
     alone = compile_in_any_cluster(part_alone(part))
@@ -209,7 +211,7 @@ def peers_alone(part: RemovablePart) -> Peers | None:
 
 
 def part_alone(part: RemovablePart) -> Policy:
-    """A policy that has a rule, or what is left of it with one entry of its peers or ports, and no other."""
+    """A policy with one rule only; for a peer or a port entry, the rule has only this entry in the list."""
     assert part.rule is not None
     written = _written_rules(part.policy, part.direction)[part.rule.index]
     if part.entry is not None:
@@ -219,7 +221,7 @@ def part_alone(part: RemovablePart) -> Policy:
 
 
 def _less(written: Any, entries: Iterable[Entry]) -> Any:
-    """A rule without some of its entries; None if no peer or no port would be left, and it would mean all."""
+    """A rule without some of its entries; None if no peer or no port were left, because it would then match all."""
     removed = set(entries)
     for field in {field for field, _ in removed}:
         some = getattr(written, field)

@@ -1,4 +1,4 @@
-"""A set of policies, apart from the cluster that it was read with: what questions about any cluster are about."""
+"""A set of policies without the cluster that it was read with, for questions about any cluster."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from ringfence.model.unread_policies import Doubt
 
 
 class PolicySet(msgspec.Struct, frozen=True):
-    """Some policies, under the name by which answers call them, such as the folder that they were read from.
+    """Some policies with a name for answers, such as the folder from which they were read.
 
-    `unread` names the policies of kinds that are not read: whatever they do is not part of the meaning.
+    `unread` names the policies of unsupported kinds: their effect is not part of the meaning.
     """
 
     name: str
@@ -28,15 +28,15 @@ class PolicySet(msgspec.Struct, frozen=True):
 
 
 def policy_set(name: str, state: State) -> PolicySet:
-    """The policies of a state. Pods, namespaces, nodes and all else in it are left out."""
+    """The policies of a state, without its pods, namespaces, nodes and other objects."""
     unread = (one for one in state.doubts if one.doubt is not Doubt.INERT)
     return set_of_policies(name, state.tiers.policies(), [f"{one} ({one.place})" for one in unread])
 
 
 def set_of_policies(name: str, policies: Iterable[CompiledPolicy[Any]], unread: Sequence[str] = ()) -> PolicySet:
-    """Some policies of any state, and the names of those that are not read."""
+    """Some policies of any state, and the names of those of unsupported kinds."""
     compiled = tuple(
-        # Without blocks, a policy means the same whatever nodes there are.
+        # Nodes matter only to policies with blocks: these are compiled again without the nodes of their cluster.
         one if one.namespace and not one.blocks else compile_in_any_cluster(one.policy, one.origin)
         for one in policies
     )

@@ -1,7 +1,7 @@
-"""What could be removed from policies without any change, in every cluster that could be.
+"""The parts of policies that could be removed without any change, in every possible cluster.
 
-A part is redundant if no connection between any pods that could be, and no one with an address, is decided otherwise
-without it. Of a redundant policy the rules are not listed, and of a redundant rule not the peers and ports.
+A part is redundant if its removal changes the answer about no connection between possible pods, or between these and
+addresses. The rules of a redundant policy are not listed, nor the peers and ports of a redundant rule.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,22 +39,22 @@ _STEPS_OF_ONE: Final = 500_000
 """The bound for one part: about half a second."""
 
 _STEPS_OF_A_POLICY: Final = 1_000
-"""How much the bound for all parts grows with each policy. Most parts take some hundred steps."""
+"""The increase of the bound for all parts with each policy. Most parts take some hundred steps."""
 
 _MOST_COVERS: Final = 64
-"""Boxes among which those that are needed are looked for."""
+"""The most boxes among which a minimal cover is sought."""
 
 Cover = RulePlace | CompiledPolicy[Any]
-"""What makes a part redundant: a rule, or a policy that isolates the same pods."""
+"""A rule that decides what a redundant part decides, or a policy that isolates the same pods."""
 
 
 class RedundantPart(msgspec.Struct, frozen=True, eq=False):
-    """A part without which nothing changes, and what covers it.
+    """A redundant part, and its covers.
 
-    Without `covers`, `reason` says why it has no effect. `goes` is false if it must stay once those before it in the
-    list that go are removed: two parts that cover each other cannot both go. `is_covered` is false if something that
-    the part does has no effect for another reason: of a policy, another one may isolate the same pods, and the other
-    end may refuse what its rules allow.
+    Without `covers`, `reason` says why it has no effect. `goes` says whether it can be removed together with those
+    before it in the list that go: of two parts that cover each other, only one can. `is_covered` is false if a part of
+    its effect is not covered but without effect for another reason: for example, another policy isolates the same pods,
+    and the other end denies what its rules allow.
     """
 
     part: RemovablePart
@@ -65,9 +65,9 @@ class RedundantPart(msgspec.Struct, frozen=True, eq=False):
 
 
 class Redundancy(msgspec.Struct, frozen=True):
-    """The redundant parts of some policies, and those of which it is not known, with the reason.
+    """The redundant parts of some policies, and the undecided parts with the reason.
 
-    `unread` names the policies of kinds that are not read: what they do is not taken into account.
+    `unread` names the policies of unsupported kinds: their effect is not taken into account.
     """
 
     parts: tuple[RedundantPart, ...]
@@ -88,7 +88,7 @@ def redundancy(policies: PolicySet, budget: Budget | None = None) -> Redundancy:
 
 
 class _Search:
-    """One part after another is removed, and what is left is compared with the whole where the part has an effect."""
+    """Removes one part after another and compares the rest with the whole in the regions of the part."""
 
     def __init__(self, policies: PolicySet, budget: Budget) -> None:
         self._policies = policies
@@ -96,10 +96,10 @@ class _Search:
         self._removals = Removals(self._meaning)
         self._budget = budget
         self._left = self._meaning
-        """What is left if all parts go that were found and may go. It means the same."""
+        """The meaning of what is left without the parts found so far that go. It is equivalent to the whole."""
         self._entries: dict[object, tuple[Entry, ...]] = {}
         self._rules: set[CompiledRule] = set()
-        """The entries of each rule that go, and the rules that do."""
+        """The entries of each rule that go (`_entries`), and the rules that go."""
         self._parts: list[RedundantPart] = []
         self._undecided: list[tuple[RemovablePart, str]] = []
 
@@ -108,7 +108,7 @@ class _Search:
         return Redundancy(tuple(self._parts), tuple(self._undecided), self._policies.unread)
 
     def _is_redundant(self, part: RemovablePart) -> bool:
-        """Whether nothing changes without a part; then it is noted."""
+        """Whether nothing changes without a part; if so, it is added to the result."""
         budget = Budget(min(self._budget.left, _STEPS_OF_ONE))
         before = budget.left
         try:
@@ -127,12 +127,12 @@ class _Search:
         return True
 
     def _may_go(self, part: RemovablePart, budget: Budget) -> bool:
-        """Whether nothing changes either if all parts go that were found before and may; then this one goes, too."""
+        """Whether nothing changes if a part is removed together with all parts before it that go; then it goes, too."""
         removal: Removal | None = part.removal
         if part.entry is not None:
             entries = (*self._entries.get(part.rule, ()), part.entry)
             removal = without_entries(part, entries)
-        # With the last of the rules that imply a direction, the direction itself would go.
+        # Without the last of the rules that imply a direction, the policy would no longer apply to the direction.
         if removal is None or keeps_direction(part, self._rules):
             return False
         left = self._removals.without(removal, self._left)
@@ -147,7 +147,7 @@ class _Search:
 
 
 def _differ(before: Meaning, after: Meaning, part: RemovablePart, budget: Budget) -> bool:
-    """Whether any connection that a part is about is decided otherwise afterwards."""
+    """Whether the answer about any connection in the regions of a part differs."""
     pairs = ((before, after), (after, before))
     return any(
         next(allowed_only_by(mine, theirs, budget, box), None) is not None
@@ -162,7 +162,7 @@ def _differ(before: Meaning, after: Meaning, part: RemovablePart, budget: Budget
 def _covers(left: Meaning, part: RemovablePart, budget: Budget) -> tuple[tuple[Cover, ...], bool]:
     """The rules and policies, of those that are left, that do what a redundant part does, each once; whether all of it.
 
-    What only the other end makes idle is not covered.
+    An effect that is void only because of the other end is not covered.
     """
     found: dict[int, Cover] = {}
     whole = True
@@ -189,7 +189,7 @@ def _covers_of(
 
 
 def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:
-    """The rules that decide in a box before a part, or as it does."""
+    """The rules that decide in a box in an earlier tier than a part, or in the same one."""
     yield from left.admin.rules.overlapping(box)
     yield from left.isolation.rules.overlapping(box)
     if not isinstance(part.policy.policy, NetworkPolicy):
@@ -226,7 +226,7 @@ def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None
 
 
 def _reason(part: RemovablePart) -> str:
-    """Why a part that nothing covers has no effect."""
+    """Why a part without covers has no effect."""
     if not part.regions:
         return "it matches nothing: its selectors contradict each other, or name values that no label can have"
-    return "no connection depends on it: what it decides, other tiers or the other end decide anyway"
+    return "no connection depends on it: other tiers or the other end decide the same traffic"

@@ -1,4 +1,4 @@
-"""What the probes of a laboratory found, and what it holds, as values to be printed."""
+"""The results of a laboratory's probes, and its contents, as values to be printed."""
 
 from ringfence.analysis.probes.laboratory_network import LaboratoryNetwork
 from ringfence.analysis.probes.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary

@@ -1,11 +1,11 @@
-"""The network that a laboratory was built with, in the words of its options."""
+"""The network of a laboratory, in the terms of its options."""
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 
 class LaboratoryNetwork(msgspec.Struct, frozen=True, rename="camel"):
-    """The pod network, the nodes' reverse path filter and, where there are bridges, whether these are filtered."""
+    """The pod network, the nodes' reverse path filter and, if there are bridges, whether their traffic is filtered."""
 
     pod_network: str = "routed"
     rp_filter: str = "off"

@@ -1,4 +1,4 @@
-"""What a running laboratory holds, as plain values for `render` and for the protocol of laboratory sessions."""
+"""The contents of a running laboratory, as plain values for `render` and for the protocol of laboratory sessions."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ class NodeSummary(msgspec.Struct, frozen=True):
 class PodSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """A pod of a laboratory; ports are written `80/TCP`.
 
-    `workload` is what it stands for together with another pod, as `NAMESPACE/NAME`, else empty.
+    `workload` is the workload, as `NAMESPACE/NAME`, if this pod and another one stand for all of its pods; else empty.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ServiceSummary(msgspec.Struct, frozen=True):
 
 
 class LaboratoryStatus(msgspec.Struct, frozen=True):
-    """What a laboratory holds.
+    """The contents of a laboratory.
 
     `outside` are the addresses of hosts outside the cluster, `policies` the policies in force as `NAMESPACE/NAME`.
     `problems` are those of the input: objects with an error are not in the laboratory.

@@ -1,7 +1,7 @@
-"""The result of probing: for each probe what the engine expects and the kernel did, and the policies that deny it.
+"""The result of probing: for each probe the expectation of the engine, the observation, and the denying policies.
 
-Plain values. The laboratory fills them in, `render` writes them, and a laboratory in the background sends them to the
-command that asked.
+These are plain values. The laboratory fills them in, `render` writes them, and a laboratory in the background sends
+them to the command that asked.
 """
 
 from functools import cached_property
@@ -68,7 +68,7 @@ class RefusedProgram(msgspec.Struct, frozen=True):
 
 
 class ProbeReport(msgspec.Struct, frozen=True, dict=True):
-    """All probes of one run, what the kernel refused to enforce while they were sent, and what the engine assumes."""
+    """All probes of one run, the programs that the kernel refused meanwhile, and the assumptions of the engine."""
 
     results: tuple[ProbeResult, ...]
     refused: tuple[RefusedProgram, ...] = ()
@@ -82,5 +82,5 @@ class ProbeReport(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def is_proof(self) -> bool:
-        """Whether the kernel enforces all policies and every probe had the result that the engine says."""
+        """Whether the kernel enforces all policies and every probe had the result that the engine expects."""
         return not self.disagreements and not self.refused

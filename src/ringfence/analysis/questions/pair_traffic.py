@@ -1,4 +1,4 @@
-"""What passes between the ends of one pair, and why."""
+"""The traffic allowed between the ends of one pair, and the reasons."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ from ringfence.sets.traffic import Traffic
 
 
 def passes(state: State, pair: Pair) -> bool:
-    """Whether all passes that is asked."""
+    """Whether all asked traffic is allowed."""
     on_one_port = passes_on_one_port(state, pair)
     if on_one_port is not None:
         return on_one_port
@@ -27,8 +27,8 @@ def passes(state: State, pair: Pair) -> bool:
 
 
 def passes_partly(state: State, pair: Pair) -> bool:
-    """Whether anything passes of what is asked, for any of its addresses."""
-    # Between two pods one port passes or does not. To divide all traffic for it took four times as long.
+    """Whether any of the asked traffic is allowed, for any of its addresses."""
+    # One port between two pods is allowed or not. Dividing all traffic for it took four times as long.
     on_one_port = passes_on_one_port(state, pair)
     if on_one_port is not None:
         return on_one_port
@@ -36,7 +36,7 @@ def passes_partly(state: State, pair: Pair) -> bool:
 
 
 def passes_on_one_port(state: State, pair: Pair) -> bool | None:
-    """Whether a question about one port of two pods is answered with yes; None for any other question."""
+    """The answer to a question about one port between two pods; None for any other question."""
     source, destination = pair.source, pair.destination
     single = pair.asked.single if pair.asked and not _led_port(state, pair) else None
     if single and isinstance(source, Member) and isinstance(destination, Member):
@@ -45,7 +45,7 @@ def passes_on_one_port(state: State, pair: Pair) -> bool | None:
 
 
 def _led_port(state: State, pair: Pair) -> LedPort | None:
-    """The ports between which a Service leads, if the policies of the source see its own port."""
+    """The Service port and the target port, if a plugin applies the source's policies to the Service port."""
     single = pair.asked.single if pair.asked else None
     if not state.traits.service_ports or pair.service_port is None or single is None:
         return None
@@ -53,24 +53,24 @@ def _led_port(state: State, pair: Pair) -> LedPort | None:
 
 
 def allowed_between(state: State, pair: Pair) -> Traffic:
-    """All traffic that passes between a pair, to the ports of the destination."""
+    """All traffic allowed between a pair, to the ports of the destination."""
     if (led := _led_port(state, pair)) and isinstance(pair.source, Member) and isinstance(pair.destination, Member):
         return traffic_through_service(state, pair.source, pair.destination, pair.over, led)
     return traffic_between(state, pair.source, pair.destination, pair.over)
 
 
 def divided(state: State, pair: Pair) -> list[tuple[End, End, Traffic]]:
-    """What passes between two pods, or between a pod and each part of the addresses that are treated alike."""
+    """The traffic allowed between two pods, or between a pod and each set of addresses that policies treat alike."""
     if _led_port(state, pair) and isinstance(pair.source, Member) and isinstance(pair.destination, Member):
         return [(pair.source, pair.destination, allowed_between(state, pair))]
     return traffic_by_part(state, pair.source, pair.destination, pair.over)
 
 
 def explained_pairs(state: State, pair: Pair) -> list[ExplainedPair]:
-    """Why a pair is allowed or denied: for all that is asked, or for each part of it that other rules decide."""
+    """Why a pair is allowed or denied: for all asked traffic, or for each part of it that other rules decide."""
     reason = explain(state, pair.source, pair.destination, pair.asked, pair.over, _led_port(state, pair))
     pieces = _pieces(reason)
-    if len(pieces) < 2:  # so it is for a single port, to which a Service may lead
+    if len(pieces) < 2:  # a single port always ends here; only for one may a Service port apply
         return [ExplainedPair(pair, reason)]
     pairs = [msgspec.structs.replace(pair, asked=piece) for piece in pieces]
     found = [
@@ -81,7 +81,7 @@ def explained_pairs(state: State, pair: Pair) -> list[ExplainedPair]:
 
 
 def _pieces(reason: PairReason) -> list[Traffic]:
-    """The asked traffic, divided so that each rule that is about the pair carries a piece whole or not at all."""
+    """The asked traffic, divided so that each rule that selects the pair matches all of a piece or nothing of it."""
     pieces = [reason.asked] if reason.asked else []
     for side in (reason.egress, reason.ingress):
         for policy in side.policies:

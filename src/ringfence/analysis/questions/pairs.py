@@ -1,4 +1,4 @@
-"""The pairs of a source and a destination that a question is about, and what is found about each."""
+"""The pairs of a source and a destination of a question, and the results about each."""
 
 import msgspec
 
@@ -21,8 +21,9 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 class Pair(msgspec.Struct, frozen=True):
     """One source and one destination of a question, and the traffic that it is about, to the destination's own ports.
 
-    It is None if the question is which traffic passes. `service_port` is the port that leads to the destination's, if a
-    Service or a node translates it, and `via` how. Two pods are to meet over the families `over`.
+    `asked` is None if the question is which traffic is allowed. If a Service or a node translates the port,
+    `service_port` is the port that the client connects to, and `via` the translation. `over` are the address families
+    of the connection.
     """
 
     source: End
@@ -53,16 +54,16 @@ class Pair(msgspec.Struct, frozen=True):
         return self.asked.single[1] if self.asked and self.asked.single else None
 
     def as_asked(self, traffic: Traffic) -> Traffic:
-        """Traffic to the target port as the client sees it: to the port of the Service."""
+        """Traffic to the target port as the client sees it, which is traffic to the port of the Service."""
         if self.service_port is None or self.protocol is None or not traffic:
             return traffic
         return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A pair, or the addresses of it that are treated alike: what of the asked traffic passes between them.
+    """A pair, or a set of its addresses that policies treat alike, and the asked traffic allowed between them.
 
-    Ports are those that a client connects to: of a Service, its own.
+    Ports are those that a client connects to: for a Service, its own ports.
     """
 
     source: End
@@ -72,7 +73,7 @@ class Part(msgspec.Struct, frozen=True):
 
     @property
     def refused(self) -> Traffic:
-        """What of the asked traffic does not pass."""
+        """The asked traffic that is denied."""
         return self.asked - self.passing
 
     def __str__(self) -> str:
@@ -91,7 +92,7 @@ class ExplainedPair(msgspec.Struct, frozen=True):
 
 
 def pairs_of(source: Endpoint, destination: Endpoint, found: Targets) -> tuple[Pair, ...]:
-    """Each source with each of the targets that a destination leads to.
+    """Each source with each of the targets of a destination.
 
     Raises EndpointError if all are addresses outside the cluster.
     """
@@ -99,7 +100,8 @@ def pairs_of(source: Endpoint, destination: Endpoint, found: Targets) -> tuple[P
         Pair(start, target.end, target.asked, target.service_port, _in_both(source.families, target.over), target.via)
         for start in source.openers()
         for target in found.found
-        if isinstance(start, Member) or isinstance(target.end, Member)  # of two addresses outside no policy decides
+        if isinstance(start, Member)
+        or isinstance(target.end, Member)  # no policy applies between two outside addresses
     )
     if not pairs:
         raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
@@ -107,7 +109,7 @@ def pairs_of(source: Endpoint, destination: Endpoint, found: Targets) -> tuple[P
 
 
 def asked_targets(state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Targets:
-    """What a destination leads to. Raises EndpointError if it has no address of a family that the source has."""
+    """The targets of a destination. Raises EndpointError if it shares no address family with the source."""
     if not _in_both(source.families, destination.families):
         families = " and ".join(str(*one.families) for one in (source, destination))
         raise EndpointError(

@@ -1,7 +1,7 @@
-"""Pods that are on both sides of a question: what it is about then.
+"""Notes for questions whose source and destination share pods.
 
-A workload towards itself is two different pods of it, since what a pod sends to itself is always allowed. One that has
-only one pod has no two; the answer says so.
+A workload towards itself means two different pods of it, because traffic of a pod to itself is always allowed. If it
+has only one pod, the answer says so.
 """
 
 from ringfence.analysis.endpoints import Endpoint
@@ -13,15 +13,16 @@ from ringfence.sets.traffic import Traffic
 
 
 def note_on_two_pods(source: Endpoint, destination: Endpoint) -> str:
-    """What a question about pairs of different pods is about, if both endpoints are one workload; else empty."""
+    """The note for a question about different pods, if both endpoints are the same workload; else empty."""
     workload = _workload(source, destination)
     return f"between two different pods of {workload}" if workload else ""
 
 
 def note_on_one_pod(state: State, source: Endpoint, destination: Endpoint, pod: Member, asked: Traffic) -> str:
-    """What a question is about whose endpoints are one and the same pod.
+    """The note for a question whose endpoints are one and the same pod.
 
-    Of a workload's pod, it also says if what is asked would not pass between two: the workload may be scaled up.
+    For the pod of a workload, it also says if the asked traffic would be denied between two: the workload may be scaled
+    up.
 
     `x/ReplicaSet/r has one pod (spec.replicas is 1), and a pod always reaches itself; between two, nothing would pass`
     """
@@ -34,7 +35,7 @@ def note_on_one_pod(state: State, source: Endpoint, destination: Endpoint, pod: 
 
 
 def _workload(source: Endpoint, destination: Endpoint) -> Reference | None:
-    """The workload that both endpoints are, if they are one."""
+    """The workload that both endpoints name; None if they name different ones or none."""
     workload = source.reference
     is_same = workload is not None and workload == destination.reference and workload.kind in WORKLOAD_KINDS
     return workload if is_same else None

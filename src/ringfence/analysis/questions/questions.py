@@ -1,11 +1,11 @@
 """Questions and answers: may a source open a connection to a destination?
 
 A question names two endpoints. Each may be several pods or addresses, and behind a Service are pods with target ports
-of their own. There are three results: all that is asked passes between every pair of a source and a destination, some
-of it passes, or none of it.
+of their own. There are three results: all asked traffic is allowed between every pair of a source and a destination,
+some of it, or none.
 
-Pods that are on both sides are asked about in pairs of two different ones: what a pod sends to itself is always
-allowed. Only where both sides are one and the same pod is the question about that.
+Pods on both sides are asked about in pairs of two different pods, because traffic of a pod to itself is always allowed.
+Only if both sides are one and the same pod is the question about this pod and itself.
 """
 
 from collections import defaultdict
@@ -54,7 +54,7 @@ Result = TypeVar("Result")
 
 
 def with_possible_pods(method: Callable[[AnswerT], Result]) -> Callable[[AnswerT], Result]:
-    """The method of an answer, during which the pods of the question that do not exist yet take part."""
+    """Decorator for methods of an answer: while they run, the possible pods of the question take part in the state."""
 
     @wraps(method)
     def supposing(answer: AnswerT) -> Result:
@@ -67,7 +67,7 @@ def with_possible_pods(method: Callable[[AnswerT], Result]) -> Callable[[AnswerT
 
 
 class Answer:
-    """The answer to one question, with its reasons: `all`, some (`any`) or `none` of what is asked passes.
+    """The answer to one question, with its reasons: `all`, some (`any`) or `none` of the asked traffic is allowed.
 
     It is true if all passes: between every pair, for every address and every port. Without a port, the question is
     about all traffic, and `traffic` is what passes between every pair. Nothing passes if `none` is true; an answer that
@@ -111,7 +111,7 @@ class Answer:
 
     @property
     def none(self) -> bool:
-        """Whether nothing of what is asked passes, between any pair."""
+        """Whether none of the asked traffic is allowed, between any pair."""
         return not self.any
 
     @property
@@ -144,7 +144,7 @@ class Answer:
     @cached_property
     @with_possible_pods
     def traffic(self) -> Traffic:
-        """The traffic that passes between every pair, of that which the question is about; for a Service, by its ports.
+        """The asked traffic that is allowed between every pair; for a Service, with the ports of the Service.
 
         A connection to one port of a Service may reach any pod behind that port, so every pair of the port must allow
         it. Different ports are independent.
@@ -159,23 +159,23 @@ class Answer:
 
     @cached_property
     def passes_everywhere(self) -> bool:
-        """Whether all that is asked passes; without a port, whether something passes that is the same for every pair.
+        """Whether all asked traffic is allowed; without a port, whether some traffic is allowed between every pair.
 
-        An edit that reverses the answer forbids if it does, and otherwise allows.
+        An edit that reverses the answer must forbid if this is true, and allow otherwise.
         """
         return bool(self.traffic) if self.ports.is_everything else self.all
 
     @cached_property
     @with_possible_pods
     def denied(self) -> tuple[Pair, ...]:
-        """The pairs between which not all passes that is asked."""
+        """The pairs between which some of the asked traffic is denied."""
         self._check_unchanged()
         return tuple(pair for pair in self.pairs if not passes(self._state, pair))
 
     @cached_property
     @with_possible_pods
     def parts(self) -> tuple[Part, ...]:
-        """What passes and what does not: one part for two pods, and one for all addresses that are treated alike."""
+        """Allowed and denied traffic: one part for two pods, or for each set of addresses that policies treat alike."""
         self._check_unchanged()
         asked: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
         passing: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
@@ -188,7 +188,8 @@ class Answer:
     @cached_property
     @with_possible_pods
     def explanations(self) -> tuple[ExplainedPair, ...]:
-        """Why each pair is allowed or denied: first the pairs that are denied everything, last those allowed all.
+        """Why each pair is allowed or denied: first the pairs that are denied everything, last those that are allowed
+        all.
 
         A pair that is asked about several ports is divided into the ports that are allowed or denied by the same rules.
         """
@@ -210,7 +211,7 @@ class Answer:
     @cached_property
     @with_possible_pods
     def assumptions(self) -> tuple[str, ...]:
-        """What the answer assumes, because the input does not say it or upstream leaves it open."""
+        """What the answer assumes because the input does not say it or upstream does not define it."""
         self._check_unchanged()
         found: dict[str, None] = {}
         for explained in self.explanations:
@@ -223,12 +224,12 @@ class Answer:
 
     @property
     def plugin(self) -> PluginTraits | None:
-        """The network plugin that is taken to enforce the policies; None if they mean what upstream says."""
+        """The network plugin that is assumed to enforce the policies; None for upstream's meaning."""
         return self._state.enforced_by
 
     @property
     def traits(self) -> tuple[ChosenTrait, ...]:
-        """The traits of the plugin that decide: without one of them, the answer would be another one."""
+        """The traits of the plugin that decide: without one of them, the answer would differ."""
         return self._trait_effects.deciding
 
     @cached_property
@@ -238,7 +239,7 @@ class Answer:
         return trait_effects(self._state, self._passing)
 
     def _passing(self) -> Hashable:
-        """What passes of what is asked, between the ends of each pair."""
+        """The asked traffic that is allowed between the ends of each pair."""
         return tuple(
             [
                 frozenset(

@@ -1,7 +1,7 @@
-"""Pairs of a question that are allowed or denied for equal reasons: an explanation names the reasons once for all.
+"""Groups pairs of a question that are allowed or denied for equal reasons, so that an explanation names these once.
 
-Reasons are equal if the same policies, rules and peers match or do not, and by the same field. The words may differ in
-the names of the pods and in the values of their labels.
+Reasons are equal if the same policies, rules and peers match or do not match, by the same field. Names of pods and
+values of their labels may differ.
 """
 
 from collections import Counter
@@ -16,14 +16,14 @@ from ringfence.sets.addresses import Addresses
 
 
 class PodsOf(msgspec.Struct, frozen=True):
-    """Pods or addresses of some pairs: so many pods of a workload, a single pod, or addresses."""
+    """Pods or addresses of some pairs: a number of pods of a workload, a single pod, or addresses."""
 
     end: Reference | Addresses
     pods: int
 
 
 class ReasonGroup(msgspec.Struct, frozen=True):
-    """Pairs with equal reasons, those of the first of them, and who is on either side."""
+    """Pairs with equal reasons: the reason of the first, the number of pairs, and the pods on either side."""
 
     first: PairReason
     pairs: int
@@ -49,7 +49,7 @@ def reason_groups(state: State, reasons: Iterable[PairReason]) -> tuple[ReasonGr
 
 
 def _key(side: SideReason) -> Hashable:
-    """What is equal for all pairs of a group. Places tell apart which field of a peer does not match."""
+    """The key of a group. Places are part of it, because they identify the field of a peer that does not match."""
     return (
         *(side.isolated, side.allowed, side.traffic, side.denied_over, side.denied_for),
         *(bool(side.exempt), isinstance(side.subject, Member), isinstance(side.peer, Member)),

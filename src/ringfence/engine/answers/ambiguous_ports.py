@@ -35,6 +35,6 @@ def port_name_assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         meant = Traffic.of(name[1], [(port, port) for port in ports])
         if (side.asked or ALL_TRAFFIC) & meant - certain:
             yield (
-                f"containers of {side.destination} give the name {name[0]} to {meant}: a rule that names it is taken "
+                f"containers of {side.destination} give the name {name[0]} to {meant}: a rule that names it is assumed "
                 "to mean all of these ports; network plugins differ"
             )

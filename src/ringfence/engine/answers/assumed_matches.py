@@ -1,7 +1,7 @@
 """What a list of answers assumes about pods: as values that can be compared, and as sentences.
 
 Several pods about which the same is assumed are one sentence, in which they are counted and one of them is named. So
-are several policies that are taken not to apply to the same hostNetwork pods.
+are several policies that are assumed not to apply to the same hostNetwork pods.
 """
 
 from collections import defaultdict
@@ -35,7 +35,7 @@ class AssumedMatches(msgspec.Struct, frozen=True):
         """What is assumed, in words that do not change with the pods."""
         yield from (assumption.of(_SOME_PODS, several=True) for assumption in self.about)
         for policy in self.unapplied:
-            yield f"{_SOME_PODS} use their nodes' network: {policy} is taken not to apply to them"
+            yield f"{_SOME_PODS} use their nodes' network: {policy} is assumed not to apply to them"
 
     def sentences(self) -> Iterator[str]:
         """What is assumed, in words."""
@@ -51,7 +51,7 @@ class AssumedMatches(msgspec.Struct, frozen=True):
 
 
 def _unapplied_sentences(unapplied: Mapping[str, frozenset[Member]]) -> Iterator[str]:
-    """The policies that are taken not to apply to hostNetwork pods; those about the same pods together."""
+    """The policies that are assumed not to apply to hostNetwork pods; those about the same pods together."""
     by_hosts: defaultdict[frozenset[Member], list[str]] = defaultdict(list)
     for policy in sorted(unapplied):
         by_hosts[unapplied[policy]].append(policy)
@@ -59,4 +59,4 @@ def _unapplied_sentences(unapplied: Mapping[str, frozenset[Member]]) -> Iterator
         use, them = ("use their nodes'", "them") if len(hosts) > 1 else ("uses its node's", "it")
         named = ", ".join(policies[:_MOST_POLICIES]) + (" ..." if len(policies) > _MOST_POLICIES else "")
         are = "are" if len(policies) > 1 else "is"
-        yield f"{pods_text(hosts)} {use} network: {named} {are} taken not to apply to {them}"
+        yield f"{pods_text(hosts)} {use} network: {named} {are} assumed not to apply to {them}"

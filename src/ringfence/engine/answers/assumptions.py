@@ -25,7 +25,7 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
             yield doubt_text(policy, side.direction)
     if side.state.only_namespace and not isinstance(side.peer, Member):
         only = side.state.only_namespace
-        yield f"only namespace {only} could be read: addresses are taken to belong to no pod of another namespace"
+        yield f"only namespace {only} could be read: addresses are assumed to belong to no pod of another namespace"
     if side.subject.host_network:
         yield from _host_network_assumptions(side)
         return
@@ -54,17 +54,17 @@ def _surely_selects(rule: RuleReason) -> bool:
 
 
 def _assumed_ports(side: Side, reason: SideReason, rules: list[RuleReason]) -> Iterator[str]:
-    """The port names that a destination which does not exist yet is taken not to have, where one might allow more."""
+    """The port names that a destination which does not exist yet is assumed not to have, where one might allow more."""
     if reason.traffic == ALL_TRAFFIC or (reason.allowed and side.asked is not None):
         return
     for rule in rules:
         carries_all = rule.carries and side.asked is not None
         if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
             for name in rule.unknown_ports:
-                yield f"the ports of {end_text(side.destination)} are not known: it is taken to have no port {name}"
+                yield f"the ports of {end_text(side.destination)} are not known: it is assumed to have no port {name}"
 
 
 def _host_network_assumptions(side: Side) -> Iterator[str]:
     """The policies that would select the subject if it had a network of its own: plugins may apply them."""
     for policy in unapplied_policies(side.state, side.subject, side.direction):
-        yield f"{side.subject} uses its node's network: {policy} is taken not to apply to it"
+        yield f"{side.subject} uses its node's network: {policy} is assumed not to apply to it"

@@ -43,9 +43,9 @@ class UndefinedOrder(NamedTuple):
             named = ", ".join(f"{one.kind_name} {one}" for one in self.many[:_MOST_NAMED])
             return (
                 f"{len(self.many)} policies have {same}: {named} and {len(self.many) - _MOST_NAMED} more: which one "
-                f"decides is not defined, and they are taken by their names; {both} disagree, and others may"
+                f"decides is not defined, and the order of their names is assumed; {both} disagree, and others may"
             )
-        taken = f"which one decides is not defined, and {self.first} is taken to come first, by its name"
+        taken = f"which one decides is not defined, and {self.first} is assumed to come first, by its name"
         return f"{both} have {same}: {taken}"
 
 

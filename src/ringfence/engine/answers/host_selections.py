@@ -13,7 +13,7 @@ from ringfence.model.policies import Direction
 
 
 def unapplied_policies(state: State, host: Member, direction: Direction) -> Iterator[CompiledPolicy[Any]]:
-    """The policies that would select a hostNetwork pod for a direction, and are taken not to apply to it."""
+    """The policies that would select a hostNetwork pod for a direction, and are assumed not to apply to it."""
     for policy in state.tiers.policies_in(host.namespace):
         if direction in policy.rules and would_select(state, policy.subject, host):
             yield policy

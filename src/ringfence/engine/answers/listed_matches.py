@@ -1,9 +1,9 @@
-"""What a list assumes about whom the peers of rules match: the assumptions of all its answers, each named once.
+"""The assumptions of a list about the pods that peers of rules match: those of all its answers, each named once.
 
-An answer about one pair names a fact that is missing (`policies.matching`) where a rule's match depends on it, unless
-rules that surely match allow all that the rule does. Here the same is found for all pairs at once, with bitsets of
+An answer about one pair names a missing fact (`policies.matching`) if a rule's match depends on it, unless rules that
+certainly match allow all traffic of the rule. Here the same is computed for all pairs at once, with bitsets of
 identities: for subjects that the same policies select, and for each rule, the identities about which the fact is
-missing, less those with which the traffic of the rule is surely allowed anyway.
+missing, without those with which the traffic of the rule is certainly allowed by other rules.
 """
 
 from collections import defaultdict
@@ -48,21 +48,22 @@ ListedPairs = tuple[Collection[Member], Collection[Member]]
 
 
 def list_matches(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> AssumedMatches:
-    """The facts that are missing about namespaces, addresses and hostNetwork pods on which a list depends, and the
-    policies with the same priority whose order decides.
+    """The missing facts about namespaces, addresses and hostNetwork pods on which a list depends, and the policies with
+    the same priority whose order decides.
 
-    The list is about `pairs` of pods, the traffic `asked` between them, and their connections with addresses. Exactly
-    that is named which the answer about all traffic between such a pair assumes: that of one side, unless the other
-    side surely denies everything. Where a policy is not read or a label has an unknown value, the other side is not
-    looked at.
+    The list is about `pairs` of pods, the traffic `asked` between them, and their connections with addresses. The
+    result names exactly what the answers about all traffic between such pairs assume: the assumptions of one side,
+    unless the other side certainly denies everything. If a policy is not read or a label has an unknown value, nothing
+    counts as certainly denied.
     """
     return _assumed(state, _both_sides(state, pairs, asked))
 
 
 class SubjectMatches(NamedTuple):
-    """What the policies of some subjects assume, and `facts` that are equal at two moments if nothing has changed.
+    """The assumptions of the policies of some subjects, and `facts` that are equal at two times if these have not
+    changed.
 
-    Facts say which subject assumes what about which peers. They can be compared only while pods have the same
+    A fact says which subject makes which assumption about which peers. Facts can be compared only while pods keep their
     identities.
     """
 
@@ -73,9 +74,10 @@ class SubjectMatches(NamedTuple):
 def subject_matches(
     state: State, directions: Iterable[Direction], subjects: Collection[Member], peers: Collection[Member]
 ) -> SubjectMatches:
-    """What the policies of some subjects for some directions assume about their connections with some peers.
+    """The assumptions of the policies of some subjects, for some directions, about their connections with some peers.
 
-    As `list_matches`, which has less: nothing where the policies of the peers surely deny everything.
+    Unlike `list_matches`, this includes assumptions about pairs for which the policies of the peers certainly deny
+    everything.
     """
     listed = ListedPeers(state, peers)
     sides = [_ListedSide(state, direction, subjects, listed, ALL_TRAFFIC) for direction in directions]
@@ -90,7 +92,7 @@ def subject_matches(
 
 
 _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
-"""Sides, each with the side of the other ends; without one, that is taken to allow everything."""
+"""Sides, each with the side of the other ends; None stands for one that allows everything."""
 
 
 def _both_sides(state: State, pairs: Iterable[ListedPairs], asked: Traffic) -> _Sides:
@@ -124,7 +126,7 @@ class _PlacedRule(NamedTuple):
 
 
 class _Uncertain(NamedTuple):
-    """What is assumed about some identities; of hostNetwork pods, only about `hosts`."""
+    """An assumption about some identities; of the hostNetwork pods among them, only about `hosts`."""
 
     assumption: Assumption
     bits: Bitset
@@ -132,14 +134,14 @@ class _Uncertain(NamedTuple):
 
 
 class _Found(msgspec.Struct):
-    """The pods about which the same is assumed: those of some identities, and others one by one."""
+    """The pods about which an assumption is made: all pods of some identities, and single pods."""
 
     bits: Bitset = 0
     pods: set[Member] = msgspec.field(default_factory=set)
 
 
 class _ListedSide:
-    """The policies of some subjects for one direction, and what they assume about some peers."""
+    """The policies of some subjects for one direction, and their assumptions about some peers."""
 
     def __init__(
         self,
@@ -160,9 +162,9 @@ class _ListedSide:
         self._found: defaultdict[Assumption, _Found] = defaultdict(_Found)
 
     def assumed(self, other: "_ListedSide | None") -> Iterator[tuple[Assumption, frozenset[Member]]]:
-        """What is assumed in the answers about any of the subjects and any other peer, and of which peers.
+        """The assumptions of the answers about any subject and any peer, each with the peers that it is about.
 
-        Where the other side of a pair surely denies everything, the answer does not depend on it.
+        If the other side of a pair certainly denies everything, the answer does not depend on assumptions of this side.
         """
         for group, uncertain in self.by_group:
             if uncertain:
@@ -178,16 +180,16 @@ class _ListedSide:
 
     @cached_property
     def by_group(self) -> list[tuple[ListedSubjects, list[_Uncertain]]]:
-        """The subjects by the policies that isolate them, with what these assume about which peers."""
+        """The subjects by the policies that select them, with the assumptions of these."""
         groups = subjects_by_policies(self._state, self.direction, self.subjects)
         return [(group, list(self._uncertain(group))) for group in groups]
 
     @cached_property
     def _admitting(self) -> list[tuple[ListedSubjects, Bitset, Bitset]]:
-        """The subjects that policies isolate, their bits, and the peers to which they do not surely deny everything.
+        """The selected subjects, their bits, and the peers to which they do not certainly deny everything.
 
-        Other assumptions may be about the policies that are not read, and about labels with unknown values; where there
-        is any, nothing counts as sure.
+        If there is an assumption about a policy that is not read or a label with an unknown value, nothing counts as
+        certain.
         """
         found = []
         for group, uncertain in self.by_group:
@@ -209,11 +211,11 @@ class _ListedSide:
         return doubted or has_unknown_labels(self._state, subject)
 
     def closed_to(self, peers: Bitset) -> Bitset:
-        """The subjects that surely deny everything to all of some peers."""
+        """The subjects that certainly deny everything to all of some peers."""
         return reduce(or_, (bits for _, bits, admitted in self._admitting if not admitted & peers), 0)
 
     def _uncertain(self, group: ListedSubjects) -> Iterator[_Uncertain]:
-        """What the policies of a group assume, and about which peers."""
+        """The assumptions of the policies of a group, each with the peers that it is about."""
         meeting = reduce(or_, map(self._state.population.in_family, group.families))
         for assumption, bits in self._priorities.deciding(group):
             yield _Uncertain(assumption, bits & meeting, self.peers.hosts)
@@ -240,9 +242,9 @@ class _ListedSide:
                     yield _Uncertain(assumption, unsure, hosts)
 
     def _note(self, group: ListedSubjects, uncertain: Iterable[_Uncertain], other: "_ListedSide | None") -> None:
-        """Note of which peers a group assumes something, with which it has anything to do.
+        """Add the peers about which a group makes assumptions, if its policies apply to them.
 
-        About a pod and itself, and about a pod and its own node, policies do not decide.
+        Policies do not apply to a pod and itself, nor to a pod and its own node.
         """
         subjects = bits_of(group.pods)
         selectable = self._state.population.selectable
@@ -267,18 +269,18 @@ class _ListedSide:
             found.bits |= noted
 
     def admits_others(self, identity: Identity, peers: Bitset) -> bool:
-        """Whether the pods of an identity do not surely deny everything to all peers that are of another."""
+        """Whether the pods of an identity may allow something to a peer of another identity."""
         others = peers & ~(1 << identity.bit)
         return bool(self._admitted_by.get(identity, self._state.population.everyone) & others)
 
     def _is_policed(self, group: ListedSubjects, host: Member) -> bool:
-        """Whether the policies of some subject decide about a hostNetwork pod: a node always reaches its own pods."""
+        """Whether the policies of some subject apply to a hostNetwork pod. They do not on the subject's own node."""
         if self.direction is Direction.EGRESS or not host.node:
             return True
         return any(pod.node != host.node for pod in group.members())
 
     def _doubts(self, placed: _PlacedRule) -> list[tuple[Assumption, Bitset]]:
-        """What is assumed about which identities so that a rule matches them, or does not."""
+        """The assumptions on which the match of a rule depends, each with the identities that it is about."""
         if placed.rule not in self._doubtful:
             self._doubtful[placed.rule] = [
                 (assumption, within)
@@ -295,7 +297,7 @@ class _ListedSide:
     def _about_addresses(self, placed: _PlacedRule) -> Iterator[tuple[Assumption, Bitset]]:
         if not self.peers.without_address or not placed.rule.peers.block:
             return
-        # What a block is taken to contain is the same for all pods without an address.
+        # Whether a block is assumed to contain a pod is the same for all pods without an address.
         context = RuleContext(
             placed.policy,
             self.direction,
@@ -311,14 +313,14 @@ class _ListedSide:
                 yield msgspec.structs.replace(one.match.assumption, pod=None), bits_of(self.peers.without_address)
 
     def _unsettled(self, selection: PodSelection) -> Iterator[tuple[str, Assumption]]:
-        """The namespaces about whose labels something is assumed, because a selection reads them."""
+        """The namespaces with unknown labels that a selection reads, each with the assumption about it."""
         if selection.namespaces is not None:
             for name in self.peers.undefined_namespaces:
                 if assumption := namespace_assumption(selection.namespaces, name, self._state.namespaces):
                     yield name, assumption
 
     def _hosts_selected(self, rule: CompiledRule) -> Iterator[list[Member]]:
-        """The hostNetwork pods that a rule would select by their labels: those of one namespace with equal labels."""
+        """The hostNetwork pods that a rule would select by labels, grouped by namespace and labels."""
         for hosts in self.peers.hosts_alike.values():
             if any(would_select(self._state, selection, hosts[0]) for selection in rule.peers.selections):
                 yield hosts
@@ -326,7 +328,7 @@ class _ListedSide:
     def _unsure(
         self, group: ListedSubjects, rule: CompiledRule, bits: Bitset, allowed: Partition[Bitset, Traffic]
     ) -> Bitset:
-        """Of some identities, those with which not all traffic of a rule is surely allowed."""
+        """The identities of `bits` with which some traffic of a rule is not certainly allowed."""
         unsure = 0
         for extent, traffic in self._traffic(rule, bits, group):
             asked = traffic & self._asked
@@ -336,9 +338,10 @@ class _ListedSide:
         return unsure
 
     def _surely_allowed(self, group: ListedSubjects, rules: Sequence[_PlacedRule]) -> Partition[Bitset, Traffic]:
-        """The traffic that rules which surely match allow, for all peers about which something is assumed.
+        """The traffic that rules which certainly match allow, for all peers about which there are assumptions.
 
-        Where not all rules allow, what comes first matters, and none makes another pointless.
+        If some rule denies or passes, the order of rules matters, so no rule makes another one irrelevant: nothing is
+        certain.
         """
         allowed: Partition[Bitset, Traffic] = [(self.peers.doubtful, NO_TRAFFIC)]
         if all(one.rule.action is Action.ALLOW for one in rules):
@@ -377,7 +380,7 @@ class _ListedSide:
 
 
 def _single(group: ListedSubjects) -> Iterator[tuple[Identity, Member]]:
-    """The identities of which a group has one pod only, with that pod."""
+    """The identities of which a group contains a single pod, with this pod."""
     for identity, pods in group.pods.items():
         if len(pods) == 1 and not pods[0].is_several:
             yield identity, pods[0]

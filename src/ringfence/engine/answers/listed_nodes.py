@@ -1,4 +1,4 @@
-"""What a list of connections assumes about pods and their nodes: the assumptions of `own_nodes`, each named once."""
+"""The assumptions of a list of connections about pods and their nodes: those of `own_nodes`, each named once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -15,12 +15,12 @@ from ringfence.sets.traffic import ALL_TRAFFIC
 
 _ON_NO_SUCH_NODE: Final = (
     "",
-    " may run on the node of an isolated pod: taken not to, where a node is not known; "
+    " may run on the node of an isolated pod: assumed not to, if a node is not known; "
     f"{ALWAYS_REACHED[Direction.INGRESS]}",
 )
 _TAKEN_NOT_TO_BE_BESIDE: Final = Assumption(_ON_NO_SUCH_NODE, _ON_NO_SUCH_NODE)
 _NODES_DIFFER: Final = ALWAYS_REACHED[Direction.EGRESS]
-_AS_NODE: Final = "taken to be that of the node, which always reaches the pods that run on it; network plugins differ"
+_AS_NODE: Final = "assumed to be that of the node, which always reaches the pods that run on it; network plugins differ"
 _TAKEN_AS_NODE: Final = Assumption(
     ("", f" uses the network of its node: its traffic is {_AS_NODE}"),
     ("", f" use the network of their nodes: their traffic is {_AS_NODE}"),
@@ -30,9 +30,9 @@ _TAKEN_AS_NODE: Final = Assumption(
 def listed_node_assumptions(
     state: State, pods: Iterable[Member], destinations: Addresses = ALL_ADDRESSES
 ) -> Iterator[str]:
-    """What a list assumes about connections of some pods to their own nodes.
+    """The assumptions of a list about connections of some pods to their own nodes.
 
-    `destinations` are the addresses to which the list has connections: what holds for others is not assumed.
+    `destinations` are the addresses that the list includes; assumptions about others are left out.
     """
     if is_settled(state, Direction.EGRESS):
         return
@@ -44,15 +44,17 @@ def listed_node_assumptions(
         return Addresses.union_of(_addresses_of_node(state, pod, of_hosts) for pod in pods) & destinations
 
     if any(nodes([pod]) for pod in isolated):
-        yield f"isolated pods are taken to reach their own nodes only as policies allow: {_NODES_DIFFER}"
+        yield f"isolated pods are assumed to reach their own nodes only as policies allow: {_NODES_DIFFER}"
     if any(_is_denied_some(state, identity, nodes, members) for identity, members in by_identity.items()):
-        yield f"pods are taken to reach their own nodes only as cluster policies allow: {_NODES_DIFFER}"
+        yield f"pods are assumed to reach their own nodes only as cluster policies allow: {_NODES_DIFFER}"
 
 
 def assumed_of_hosts(state: State, pods: Iterable[Member]) -> Mapping[Assumption, frozenset[Member]]:
-    """What a list of connections to some pods assumes of hostNetwork pods, which may count as the nodes of these pods.
+    """The assumptions of a list of connections to some pods about hostNetwork pods, which may count as these pods'
+    nodes.
 
-    One that runs beside a pod, or may, is named only if the policies of the pod would deny it something.
+    A hostNetwork pod on a pod's node, known or possible, is named only if the policies of the pod would deny it
+    something.
     """
     every = list(state.host_network_members())
     if not every:
@@ -83,7 +85,7 @@ def _isolates(state: State, identity: Identity, direction: Direction) -> bool:
 
 
 def _maybe_beside(state: State, pods: _ByIdentity, hosts: Iterable[Member]) -> Iterator[Member]:
-    """The hosts that may run on the node of an isolated pod, as far as is known."""
+    """The hosts that may run on the node of an isolated pod, because one of the two nodes is not known."""
     isolated = [pod for one in pods if _isolates(state, one, Direction.INGRESS) for pod in pods[one]]
     anywhere = any(not pod.node for pod in isolated)
     return (host for host in hosts if isolated and (anywhere or not host.node))
@@ -99,12 +101,12 @@ def _denied_beside(state: State, pods: _ByIdentity, hosts: Iterable[Member]) -> 
         nodes = {pod.node for pod in members} & by_node.keys()
         denied = list(_denied(state, identity, {host for node in nodes for host in by_node[node]}))
         yield from denied
-        for host in denied:  # once is enough
+        for host in denied:  # each host is reported once
             by_node[host.node].discard(host)
 
 
 def _denied(state: State, identity: Identity, hosts: Collection[Member]) -> Iterator[Member]:
-    """The hosts to which policies of an identity deny anything, if these were others than its nodes."""
+    """The hosts to which policies of an identity would deny something if they were not its nodes."""
     if not hosts or not state.tiers.stack(identity, Direction.INGRESS):
         return
     isolated = _isolates(state, identity, Direction.INGRESS)
@@ -117,7 +119,7 @@ def _denied(state: State, identity: Identity, hosts: Collection[Member]) -> Iter
 
 
 def _addresses_of_hosts(state: State) -> dict[str, Addresses]:
-    """By node, the addresses that hostNetwork pods report: there may be no Node object."""
+    """By node, the addresses that hostNetwork pods report, because the input may lack Node objects."""
     found: defaultdict[str, list[Addresses]] = defaultdict(list)
     for host in state.host_network_members():
         if host.node:
@@ -126,14 +128,14 @@ def _addresses_of_hosts(state: State) -> dict[str, Addresses]:
 
 
 def _addresses_of_node(state: State, pod: Member, of_hosts: Mapping[str, Addresses]) -> Addresses:
-    """The addresses of a pod's node, as far as anything in the input contains them."""
+    """The addresses of a pod's node, as far as the input contains them."""
     return node_addresses(state, pod) | of_hosts.get(pod.node, NO_ADDRESSES)
 
 
 def _is_denied_some(
     state: State, identity: Identity, nodes: Callable[[Iterable[Member]], Addresses], members: Iterable[Member]
 ) -> bool:
-    """Whether policies that do not isolate the pods of an identity deny some of them anything to their nodes."""
+    """Whether policies that do not isolate an identity deny some of its pods something to their nodes."""
     stack = state.tiers.stack(identity, Direction.EGRESS)
     if not stack or _isolates(state, identity, Direction.EGRESS):
         return False

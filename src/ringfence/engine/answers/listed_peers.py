@@ -1,4 +1,4 @@
-"""The peers that a list is about, and which facts about them are missing, as bitsets of identities."""
+"""The peers of a list, and the missing facts about them, as bitsets of identities."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -12,7 +12,7 @@ from ringfence.sets.bitsets import Bitset
 
 
 class ListedPeers:
-    """Some pods at one end of a list. What is known of them is computed when it is first asked for."""
+    """Pods at one end of a list. Properties are computed when they are first read."""
 
     def __init__(self, state: State, pods: Collection[Member]) -> None:
         self._state = state
@@ -43,7 +43,7 @@ class ListedPeers:
 
     @cached_property
     def addressed(self) -> Bitset:
-        """The identities, of all pods, whose addresses are known."""
+        """The identities of all pods whose addresses are known."""
         return ~bits_of(one for one in self._state.population.identities() if not one.template.families)
 
     @cached_property
@@ -67,7 +67,7 @@ class ListedPeers:
 
     @cached_property
     def with_unknown_labels(self) -> Bitset:
-        """The identities of pods that may have other labels than they are taken to have."""
+        """The identities of pods with a label whose value is not known and that policies read."""
         return bits_of({self._state.identity(pod) for pod in self.pods if has_unknown_labels(self._state, pod)})
 
 

@@ -1,11 +1,11 @@
 """Policies of one tier with the same priority, in lists: the pairs of them whose order decides, for all pairs of pods.
 
-An answer about one pair of pods tries both orders (`equal_priorities`). Of two policies that come before the others of
-their priority, the order matters only for traffic that both match, and that one of them lets pass and the other does
-not, where passing it on counts as what the later tiers say. What each of them does is found for all peers at once, as
-partitions of identities and of addresses, and once for all subjects that the same policies of its tier, and of those
-before, select; only then is it compared with what the later tiers say of each subject. So the work grows with the
-policies, not with the pods. If more than a few have the same priority, each is compared with all of them together
+An answer about one pair of pods tries both orders (`equal_priorities`). Suppose two policies come before the others of
+their priority. Their order matters only for traffic that both match and that one of them allows and the other denies;
+traffic passed on counts as what the later tiers decide. The effect of each policy is computed for all peers at once, as
+partitions of identities and of addresses, and once for all subjects that the same policies of its tier, and of earlier
+ones, select; only then is it compared with what the later tiers decide for each subject. So the work grows with the
+policies, not with the pods. If many policies have the same priority, each is compared with all of them together
 (`_Many`), and a list has one sentence about them.
 """
 
@@ -40,7 +40,7 @@ from ringfence.sets.partitions import E, Partition, combined, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 Evaluate = Callable[[Stack], Partition[E, Traffic]]
-"""What a stack allows, for all peers or all addresses."""
+"""Gives the traffic that a stack allows, for all peers or all addresses."""
 
 
 class EqualPriorities:
@@ -54,7 +54,7 @@ class EqualPriorities:
         self._folded = _Folded()
 
     def deciding(self, group: ListedSubjects) -> Iterator[tuple[Assumption, Bitset]]:
-        """What is assumed about such policies, and the peers for which their order decides."""
+        """The assumptions about such policies, each with the peers for which their order decides."""
         for equals in _equals(group.stack):
             for family in group.families:
                 for conflict in self._found(equals, group.own, family):
@@ -82,7 +82,7 @@ class EqualPriorities:
 def priorities_outside(
     state: State, subjects: Iterable[Member], direction: Direction, outside: Addresses, asked: Traffic
 ) -> Iterator[UndefinedOrder]:
-    """The policies whose order decides what some pods may with addresses outside the cluster."""
+    """The policies whose order decides about traffic of some pods with addresses outside the cluster."""
     known: defaultdict[OwnPorts, dict[object, list[_Conflict | _Many]]] = defaultdict(dict)
     for group in subjects_by_policies(state, direction, subjects):
         evaluate = partial(state.tiers.addresses_of, own=group.own, within=outside)
@@ -90,12 +90,12 @@ def priorities_outside(
 
 
 def assumed_orders(orders: Iterable[UndefinedOrder]) -> Iterator[Assumption]:
-    """What is assumed about the order of policies, each once: one for each priority that many policies have."""
+    """The assumptions about the order of policies, each once; a single one for a priority that many policies have."""
     yield from dict.fromkeys(map(_Folded().assumption, orders))
 
 
 class _Folded:
-    """Assumptions about the order of policies, the same about all that are among many of one priority of a tier."""
+    """Makes assumptions about the order of policies, with a single one for many policies of one priority and tier."""
 
     def __init__(self) -> None:
         self._about_many: dict[tuple[str, int], Assumption] = {}
@@ -117,10 +117,10 @@ def _assumption(order: UndefinedOrder) -> Assumption:
 def priorities_of_stack(
     stack: Stack, evaluate: Evaluate[E], asked: Traffic, known: "dict[object, list[_Conflict | _Many]] | None" = None
 ) -> Iterator[UndefinedOrder]:
-    """The policies whose order decides what a stack allows; `evaluate` says what any stack allows.
+    """The policies whose order decides what a stack allows; `evaluate` gives what any stack allows.
 
-    Its partitions are of all peers, also of those with which nothing is allowed. `known` is filled for other stacks
-    that are evaluated alike.
+    Its partitions must contain all peers, also those with which nothing is allowed. `known` is a cache for calls with
+    the same `evaluate`.
     """
     known = {} if known is None else known
     for equals in _equals(stack):
@@ -160,11 +160,11 @@ def _equals(stack: Stack) -> Iterator[_Equals]:
 
 
 class _Outcome(NamedTuple):
-    """What a policy does, alone of its priority, with extents of peers.
+    """The effect of a policy as the only one of its priority, by extents of peers.
 
-    `passing` is what passes, `not_denied` what it or an earlier policy does not deny: first if the later tiers deny all
-    that is passed on to them, then if they allow it. What earlier policies decide is in both or in neither, so it never
-    makes two policies disagree.
+    `passing` is the allowed traffic, `not_denied` the traffic that neither it nor an earlier policy denies. Each is
+    given twice: first if the later tiers deny all traffic passed on to them, then if they allow it. Traffic that
+    earlier policies decide is in both or in neither, so it never makes two policies disagree.
     """
 
     passing: tuple[Partition[Any, Traffic], Partition[Any, Traffic]]
@@ -173,15 +173,15 @@ class _Outcome(NamedTuple):
 
     @property
     def key(self) -> object:
-        """Equal for policies that do the same."""
+        """Equal for policies with the same effect."""
         return tuple(map(frozenset, (*self.passing, *self.not_denied))), self.passes_on
 
 
 class _Conflict(NamedTuple):
-    """Policies that disagree: the extents for which, and the traffic about which.
+    """Policies that disagree, with the extents of peers and the traffic.
 
-    About `sure` whatever the later tiers say; about the others, where one of the two passes it on, if the later tiers
-    deny it, or if they allow it.
+    They disagree about `sure` whatever the later tiers decide; about `if_denied` only if the later tiers deny it, and
+    about `if_allowed` only if they allow it, because one of the two passes it on.
     """
 
     policies: UndefinedOrder
@@ -199,7 +199,7 @@ class _Conflict(NamedTuple):
         return self.policies
 
     def extents(self, later: Partition[E, Traffic]) -> Iterator[E]:
-        """The extents for which the order decides; `later` is what the later tiers allow."""
+        """The extents for which the order decides; `later` is the traffic that the later tiers allow."""
         return _extents((self.sure, self.if_denied, self.if_allowed), later)
 
 
@@ -216,7 +216,7 @@ def _extents(disagreements: "_Disagreements", later: Partition[E, Traffic]) -> I
 
 
 class _Many:
-    """Many policies with the same priority: what each does is compared with what all of them do together."""
+    """Many policies with the same priority: the effect of each is compared with that of all of them together."""
 
     def __init__(self, equals: "_Equals", outcomes: "Sequence[_Outcome]", asked: Traffic) -> None:
         self._equals = equals
@@ -250,7 +250,7 @@ class _Many:
 
 
 def _together(outcomes: "Iterable[_Outcome]") -> "_Outcome":
-    """What any of some policies lets pass, and what none of them denies."""
+    """The traffic that any of some policies allows, and the traffic that none of them denies."""
     return reduce(_both, outcomes)
 
 
@@ -270,9 +270,9 @@ def _joined(
 
 
 def _conflicts(equals: _Equals, evaluate: Evaluate[E], asked: Traffic) -> "Iterator[_Conflict | _Many]":
-    """Each two policies that disagree about some of the traffic `asked`, or all, if there are many.
+    """Each two policies that disagree about some of the traffic `asked`; all of them in one value if there are many.
 
-    Policies that do the same are compared with others once.
+    Policies with the same effect are compared with others only once.
     """
     if len(equals.policies) > MOST_PAIRED:
         yield _Many(equals, [_outcome(equals, policy, evaluate) for policy in equals.policies], asked)
@@ -309,7 +309,7 @@ def _disagreements(one: _Outcome, other: _Outcome, asked: Traffic) -> _Disagreem
 
 
 def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: Evaluate[E]) -> _Outcome:
-    """What one of the policies does. What later tiers do matters only if it passes something on."""
+    """The effect of one of the policies. Later tiers matter only if it passes traffic on."""
     direction = equals.stack[-1].direction
     denied_later: Stack = (Profile(NETWORK_POLICY_TIER, direction, (), Action.DENY),)
     passing = evaluate(_alone(equals, policy, Action.DENY) + denied_later)
@@ -326,7 +326,7 @@ def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: Evaluate[E]
 def _disagreeing(
     one: _Outcome, other: _Outcome, passing: int, not_denied: int, asked: Traffic
 ) -> Partition[Any, Traffic]:
-    """The extents for which either policy lets pass what the other denies; the numbers are those in `_Outcome`."""
+    """The extents for which one policy allows what the other denies; the numbers index the pairs of `_Outcome`."""
     return [
         *_common(one.passing[passing], other.not_denied[not_denied], asked),
         *_common(other.passing[passing], one.not_denied[not_denied], asked),
@@ -334,7 +334,7 @@ def _disagreeing(
 
 
 def _common(passing: Partition[E, Traffic], not_denied: Partition[E, Traffic], asked: Traffic) -> Partition[E, Traffic]:
-    """The extents for which something of what passes is denied, and what."""
+    """The extents for which some of the allowed traffic is denied, with this traffic."""
     found = []
     for extent, some in passing:
         if wanted := some & asked:
@@ -345,7 +345,7 @@ def _common(passing: Partition[E, Traffic], not_denied: Partition[E, Traffic], a
 
 
 def _alone(equals: _Equals, policy: CompiledPolicy[Any], rest: Action) -> Stack:
-    """The stack with one policy in place of all of its priority, and nothing after it but `rest`."""
+    """The stack with one policy in place of all of its priority, followed only by a rule that does `rest` for all."""
     profile = equals.stack[-1]
     policies = (*profile.policies[: equals.first], policy, _EVERYTHING[rest])
     return (*equals.stack[:-1], Profile(profile.tier, profile.direction, policies, profile.otherwise))

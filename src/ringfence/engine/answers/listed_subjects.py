@@ -1,4 +1,4 @@
-"""The pods of a list, those together about which the same policies say the same."""
+"""The pods of a list, grouped by the policies that select them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ class ListedSubjects(NamedTuple):
 
 
 def subjects_by_policies(state: State, direction: Direction, subjects: Iterable[Member]) -> Iterable[ListedSubjects]:
-    """The subjects that policies isolate, those together about which the same rules say the same."""
+    """The subjects that policies select, grouped by these policies, their own ports and their address families."""
     by_identity: defaultdict[Identity, list[Member]] = defaultdict(list)
     for pod in subjects:
         if not pod.host_network:

@@ -1,6 +1,6 @@
-"""What each side allows at one time, to compare it with another time, between which policies have changed.
+"""The traffic that each side allows at one time, to compare two times between which policies have changed.
 
-Both times must be about the same identities (`PoliciesInForce.telling_apart`).
+Identities must be the same at both times (`PoliciesInForce.telling_apart`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,9 +19,9 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 class Moment:
-    """What each side allows at one time. `stacks` are the policies of those that have others then than now.
+    """The traffic that each side allows at one time. `stacks` are the policies of identities that have others now.
 
-    All others are as at an `earlier` time, if one is given, which remembers what it has found about them.
+    All others are the same as at the `earlier` time, if it is given, whose cached results are used for them.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class Moment:
         self._outside: dict[tuple[Stack, OwnPorts], Partition[Addresses, Traffic]] = {}
 
     def policies(self, subject: Identity, direction: Direction) -> tuple[Stack, OwnPorts]:
-        """All that the subject's side depends on."""
+        """Everything that the subject's side depends on."""
         stack = self._stacks.get((subject.bit, direction))
         if stack is None:
             stack = self._state.tiers.stack(subject, direction)
         return stack, own_ports(stack, subject)
 
     def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
-        """What the subject's side allows with every identity over one family."""
+        """The traffic that the subject's side allows with every identity over one family."""
         if self._earlier and (subject.bit, direction) not in self._stacks:
             return self._earlier.peers(subject, direction, family)
         stack, own = self.policies(subject, direction)
@@ -51,7 +51,7 @@ class Moment:
         return self._rows[key]
 
     def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
-        """What the subject's side allows with every address outside the cluster."""
+        """The traffic that the subject's side allows with every address outside the cluster."""
         if self._earlier and (subject.bit, direction) not in self._stacks:
             return self._earlier.addresses(subject, direction)
         key = self.policies(subject, direction)
@@ -60,7 +60,7 @@ class Moment:
         return self._outside[key]
 
     def traffic(self, source: Identity, destination: Identity) -> Traffic:
-        """What passes from the pods of one identity to those of another."""
+        """The traffic allowed from the pods of one identity to those of another."""
         families = [family for family in source.families if family in destination.families]
         if len(families) > 1:
             families = list(self._state.population.decisive_families())
@@ -77,7 +77,7 @@ def _at(row: Partition[Bitset, Traffic], identity: Identity) -> Traffic:
 
 
 def stacks_of(state: State, subjects: frozenset[Identity]) -> Mapping[tuple[int, Direction], Stack]:
-    """The policies of some subjects at present, for a `Moment` that outlasts them."""
+    """The policies of some subjects at present, for a `Moment` that is used after these have changed."""
     return {
         (subject.bit, direction): state.tiers.stack(subject, direction)
         for subject in subjects
@@ -88,7 +88,7 @@ def stacks_of(state: State, subjects: frozenset[Identity]) -> Mapping[tuple[int,
 def changed_peers(
     state: State, subject: Identity, direction: Direction, before: Moment, after: Moment, step: Step = no_limit
 ) -> Bitset:
-    """The peers with which the subject's own side allows other traffic than before; `step` counts what is compared."""
+    """The peers for which the traffic that the subject's own side allows has changed; `step` counts comparisons."""
     changed: Bitset = 0
     for family in {*state.population.decisive_families(), *subject.families}:
         for peers, was in before.peers(subject, direction, family):
@@ -102,7 +102,7 @@ def changed_peers(
 def changed_addresses(
     subject: Identity, direction: Direction, before: Moment, after: Moment
 ) -> Iterator[tuple[Addresses, Traffic, Traffic]]:
-    """The addresses outside the cluster with which the subject's side allows other traffic: what was, and what is."""
+    """The outside addresses for which the traffic that the subject's side allows has changed, before and after."""
     for extent, was in before.addresses(subject, direction):
         for other, now in after.addresses(subject, direction):
             if was != now and (common := extent & other):

@@ -1,9 +1,9 @@
-"""Pods and their own nodes: what an answer assumes about traffic between them, which network plugins treat differently.
+"""Assumptions about traffic between a pod and its own node, which network plugins treat differently.
 
-Upstream allows all traffic between a pod and the node on which it runs. From the node this is certain: probes depend on
-it. To the node many plugins apply the egress policies of the pod, and so does the engine. Whether a hostNetwork pod
-counts as its node is open as well, and manifests seldom say on which node a pod runs. An assumption is named only where
-the answer could be another one.
+Upstream allows all traffic between a pod and the node on which it runs. From the node this is certain, because the
+probes of the kubelet depend on it. For traffic to the node, many plugins apply the egress policies of the pod, and so
+does the engine. Upstream does not define either whether a hostNetwork pod counts as its node, and manifests seldom say
+on which node a pod runs. An assumption is named only if the answer could differ.
 
 Source: Kubernetes documentation, "Network Policies", "NetworkPolicy and hostNetwork pods".
 """
@@ -30,7 +30,7 @@ ALWAYS_REACHED: Final = {
 
 
 def own_node_assumptions(side: Side) -> Iterator[str]:
-    """What a side that denies something assumes about the node on which its subject runs."""
+    """The assumptions of a side that denies something about the node of its subject."""
     if side.subject.host_network or is_settled(side.state, side.direction):
         return
     if isinstance(side.peer, Addresses):
@@ -40,12 +40,12 @@ def own_node_assumptions(side: Side) -> Iterator[str]:
 
 
 def is_settled(state: State, direction: Direction) -> bool:
-    """Whether the network plugin is known to treat the node of a pod as any other end, which upstream leaves open."""
+    """Whether the network plugin is known to treat the node of a pod as any other end. Upstream does not define it."""
     return direction is Direction.EGRESS and state.traits.own_node is OwnNode.POLICY
 
 
 def assumed_about_own_node(reason: SideReason, state: State, asked: Traffic | None) -> tuple[str, ...]:
-    """Those of the assumptions of a side that are about the node on which its subject runs, and nothing else."""
+    """The assumptions of a side that are about the node of its subject."""
     if not isinstance(reason.subject, Member):
         return ()
     side = Side(state, reason.subject, reason.direction, reason.peer, asked)
@@ -53,13 +53,13 @@ def assumed_about_own_node(reason: SideReason, state: State, asked: Traffic | No
 
 
 def host_as_node_assumptions(side: Side) -> Iterator[str]:
-    """What is assumed of a hostNetwork pod that reaches the subject, a pod of its node, whatever its policies say."""
+    """The assumption about a hostNetwork pod that reaches the subject, a pod of its node, regardless of policies."""
     if not isinstance(side.peer, Member) or side.peer is side.subject or side.subject.host_network:
         return
     if _denies(side):
         yield (
-            f"{side.peer} uses the network of the node of {side.subject}: its traffic is taken to be that of the node, "
-            "which always reaches the pods that run on it; network plugins differ"
+            f"{side.peer} uses the network of the node of {side.subject}: its traffic is assumed to be that of the "
+            "node, which always reaches the pods that run on it; network plugins differ"
         )
 
 
@@ -69,10 +69,10 @@ def _about_host(side: Side, host: Member) -> Iterator[str]:
         return
     if not _denies(side):
         return
-    taken = "may run on the node of {}: it is taken not to"
+    assumed = f"may run on the node of {subject}: it is assumed not to"
     if subject.node == host.node != "":
-        taken = "uses the network of the node of {}: policies are taken to apply"
-    yield f"{host} {taken.format(subject)}; {ALWAYS_REACHED[side.direction]}"
+        assumed = f"uses the network of the node of {subject}: policies are assumed to apply"
+    yield f"{host} {assumed}; {ALWAYS_REACHED[side.direction]}"
 
 
 def _about_addresses(side: Side, peer: Addresses) -> Iterator[str]:
@@ -80,12 +80,13 @@ def _about_addresses(side: Side, peer: Addresses) -> Iterator[str]:
     denied = _denied(side, peer)
     own = node_addresses(side.state, subject) & denied
     if own:
-        yield f"{end_text(own)} is the node of {subject}: policies are taken to apply; {ALWAYS_REACHED[side.direction]}"
+        reached = ALWAYS_REACHED[side.direction]
+        yield f"{end_text(own)} is the node of {subject}: policies are assumed to apply; {reached}"
     if denied and not subject.node:
         possible = [name for name, node in side.state.nodes.items() if addresses_of(node) & (denied - own)]
         if possible:
             which = f"node {possible[0]}" if len(possible) == 1 else f"one of the nodes {_listed(possible)}"
-            yield f"{subject} may run on {which}: it is taken not to; {ALWAYS_REACHED[side.direction]}"
+            yield f"{subject} may run on {which}: it is assumed not to; {ALWAYS_REACHED[side.direction]}"
 
 
 def _denies(side: Side) -> bool:
@@ -94,7 +95,7 @@ def _denies(side: Side) -> bool:
 
 
 def _denied(side: Side, peer: Addresses) -> Addresses:
-    """The addresses with which not all passes that was asked."""
+    """The addresses for which some of the asked traffic is denied."""
     ends = (side.subject, peer) if side.direction is Direction.EGRESS else (peer, side.subject)
     denied = NO_ADDRESSES
     for source, destination, traffic in traffic_by_part(side.state, *ends):

@@ -1,4 +1,4 @@
-"""Reasons: what an explanation consists of, from both sides of a connection down to one peer of one rule."""
+"""Reasons: the parts of an explanation, from both sides of a connection down to one peer of one rule."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ class PeerReason(msgspec.Struct, frozen=True):
 
 
 class RuleReason(msgspec.Struct, frozen=True):
-    """Whether one rule matches what was asked, and why (not); `action` is what it does with what it matches.
+    """Whether one rule matches the asked traffic, and why (not); `action` is the action of the rule.
 
-    `selects` and `carries` are its two halves: peers and ports. `traffic` is what its ports stand for at this
-    destination; `hints` are likely misunderstandings behind a no. `unknown_ports` are the port names of which it is not
-    known what they stand for, because the destination does not exist yet. `name` is the one that its author gave it.
+    `selects` says whether a peer matches, `carries` whether the ports do. `traffic` is what its ports mean at this
+    destination; `hints` are likely misunderstandings behind a denial. `unknown_ports` are port names whose numbers are
+    not known, because the destination does not exist yet. `name` is the name of the rule, if it has one.
     """
 
     index: int
@@ -55,11 +55,11 @@ class RuleReason(msgspec.Struct, frozen=True):
 
     @property
     def allows(self) -> bool:
-        """Whether it matches and allows, as every rule of a NetworkPolicy does that matches."""
+        """Whether it matches and allows. Every matching rule of a NetworkPolicy allows."""
         return self.matches and self.action is Action.ALLOW
 
     def allows_any(self, asked: Traffic | None) -> bool:
-        """Whether it allows some of what was asked: of several ports, at least one."""
+        """Whether it allows some of the asked traffic, such as one of several ports."""
         some = self.traffic if asked is None else self.traffic & asked
         return self.selects and bool(some) and self.action is Action.ALLOW
 
@@ -74,7 +74,7 @@ class PolicyReason(msgspec.Struct, frozen=True):
 
 
 class Bystander(msgspec.Struct, frozen=True):
-    """A policy that does not isolate a side that none isolates, although it seems meant to, and why it does not."""
+    """A policy that seems meant to isolate a side that no policy isolates, and why it does not."""
 
     policy: CompiledPolicy[Any]
     place: Place | None
@@ -85,10 +85,11 @@ class SideReason(msgspec.Struct, frozen=True):
     """One side of a connection: the source's egress or the destination's ingress.
 
     `policies` are all that select the subject, in the order in which they are evaluated. `isolated` says whether some
-    of them deny whatever no rule allows, as NetworkPolicies do. `traffic` is all that the side allows, and `allowed`
-    says whether that is what was asked. `exempt` says why no policy counts, where none does. `denied_over` are the
-    address families that deny what another allows, `denied_for` those of several addresses that are denied what others
-    are allowed. `bystanders` are the policies that seem meant to isolate a side that none isolates.
+    of them deny everything that no rule allows, as NetworkPolicies do. `traffic` is all traffic that the side allows,
+    and `allowed` says whether it covers the asked traffic. `exempt` says why no policy applies, if none does. If the
+    answer differs between address families or between several addresses, `denied_over` are the families and
+    `denied_for` the addresses that are denied. `bystanders` are the policies that seem meant to isolate a side that
+    none isolates.
     """
 
     direction: Direction
@@ -108,7 +109,7 @@ class SideReason(msgspec.Struct, frozen=True):
 class PairReason(msgspec.Struct, frozen=True):
     """Both sides of a connection between two ends, and the facts missing in the input on which the answer depends.
 
-    `over` are the families over which two pods are to meet.
+    `over` are the address families of a connection between two pods.
     """
 
     source: End
@@ -120,12 +121,12 @@ class PairReason(msgspec.Struct, frozen=True):
 
     @property
     def allowed(self) -> bool:
-        """Whether what was asked passes; without a question, whether anything does."""
+        """Whether the asked traffic is allowed; without one, whether any traffic is."""
         return passes(self.egress.traffic & self.ingress.traffic, self.asked)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """The assumptions of both sides; one that surely denies makes those of the other pointless."""
+        """The assumptions of both sides; none if one side certainly denies, because the other does not matter then."""
         for side in (self.egress, self.ingress):
             if not side.allowed and not side.assumptions:
                 return ()
@@ -133,5 +134,5 @@ class PairReason(msgspec.Struct, frozen=True):
 
 
 def passes(allowed: Traffic, asked: Traffic | None) -> bool:
-    """Whether `allowed` is enough: all of what was asked, or anything where no particular traffic was."""
+    """Whether `allowed` covers all asked traffic; without asked traffic, whether it is not empty."""
     return not asked - allowed if asked else bool(allowed)

@@ -1,4 +1,4 @@
-"""Why one rule of a policy matches what was asked about, or does not."""
+"""Why one rule of a policy matches the asked traffic, or does not."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -16,7 +16,7 @@ from ringfence.model.policies import rules_of
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 KnownRules = Mapping[CompiledPolicy[Any], Sequence[RuleReason]]
-"""By policy, the reasons of its rules about the same two ends and other traffic: their peers are the same."""
+"""By policy, the reasons of its rules for the same two ends and other traffic, whose peers are reused."""
 
 
 def explain_profile(side: Side, profile: Profile, known: KnownRules = MappingProxyType({})) -> Iterator[PolicyReason]:
@@ -56,7 +56,9 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext, known: Rul
         reason = _why_not_matching(side, rule, traffic, selects=selects, carries=carries)
     policy = context.policy.policy
     if isinstance(policy, NetworkPolicy) and rule.index >= len(rules_of(policy, side.direction)):
-        reason = peers[0].reason  # it is not written: it stands for a family that is not restricted
+        reason = peers[
+            0
+        ].reason  # a rule that is not written stands for an address family that the plugin does not restrict
     return RuleReason(
         rule.index,
         rule.action,
@@ -84,18 +86,18 @@ def _explain_peers(side: Side, profile: Profile, context: RuleContext) -> Iterat
 
 
 def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:
-    """What the rule's port names stand for on the destination."""
+    """The traffic that the rule's port names mean at the destination."""
     named = (port for port in named_ports(destination) if (port.name, port.protocol) in rule.port_names)
     return reduce(or_, (Traffic.of(port.protocol, ((port.port, port.port),)) for port in named), NO_TRAFFIC)
 
 
 def _why_matching(side: Side, rule: CompiledRule, peers: tuple[PeerReason, ...], traffic: Traffic) -> str:
-    # Of a rule with peers that matches everyone, one peer has no known field: the rule fails closed.
+    # If a rule with peers matches everyone, one of its peers has no known field, and the rule fails closed.
     is_closed = rule.peers.everyone and bool(peers)
     index = next((one.index for one in peers if one.matches is not is_closed), 0)
     who = f"{side.direction.peers_field}[{index}]"
     if is_closed:
-        selected = f"{who} has no field that is known here, so the rule fails closed and denies every peer"
+        selected = f"{who} has no known field, so the rule fails closed and denies every peer"
     else:
         selected = "it has no peers, so it matches every peer" if rule.peers.everyone else f"{who} matches"
     ports = "on all ports" if traffic == ALL_TRAFFIC else f"on {traffic}"
@@ -107,7 +109,11 @@ def _why_not_matching(side: Side, rule: CompiledRule, traffic: Traffic, *, selec
     if not selects:
         reasons.append(f"no peer selects {end_text(side.peer)}")
     if not carries:
-        ports = "its ports mean nothing here" if side.asked is None else f"{side.asked} is not among its ports"
+        ports = (
+            "its ports match nothing at this destination"
+            if side.asked is None
+            else f"{side.asked} is not among its ports"
+        )
         reasons.append(ports + (f" ({traffic})" if traffic else "") + _unresolved(rule, side.destination))
     return ", and ".join(reasons)
 
@@ -120,7 +126,7 @@ def _unknown_ports(rule: CompiledRule, destination: End) -> tuple[str, ...]:
 
 
 def _unresolved(rule: CompiledRule, destination: End) -> str:
-    """The rule's port names that name nothing on the destination."""
+    """The end of a reason with the rule's port names that no port of the destination has."""
     known = {(port.name, port.protocol) for port in named_ports(destination)}
     names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names if (name, protocol) not in known)
     return f": it names {names}, and the destination has no port with that name" if names else ""

@@ -1,4 +1,4 @@
-"""One side of a question: the pod whose policies count, and everything that an explanation needs to know about it."""
+"""One side of a question: the pod whose policies apply, and the values that an explanation needs."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ from ringfence.sets.traffic import Traffic
 class Side(msgspec.Struct, frozen=True):
     """A question about the policies of `subject` in one direction and a `peer`.
 
-    `asked` None stands for all traffic; `over` are the families over which two pods are to meet.
+    `asked` None stands for all traffic; `over` are the address families of a connection between two pods.
     """
 
     state: State
@@ -38,7 +38,7 @@ class Side(msgspec.Struct, frozen=True):
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """The address families that make a difference; both, where the two ends do not decide it."""
+        """The address families that can make a difference; both if the two ends do not determine them."""
         if isinstance(self.peer, Member):
             return relevant_families(self.state, self.subject, self.peer, self.over) or FAMILIES
         return FAMILIES
@@ -52,5 +52,5 @@ class Side(msgspec.Struct, frozen=True):
 
 
 def named_ports(destination: End) -> Iterable[NamedPort]:
-    """The ports that have a name at a destination; none, if it is not a pod with a network of its own."""
+    """The named ports of a destination; none for addresses and hostNetwork pods."""
     return destination.named_ports if isinstance(destination, Member) and not destination.host_network else ()

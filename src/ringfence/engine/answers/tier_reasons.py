@@ -1,4 +1,4 @@
-"""Where the decision falls: the tiers of a side in the order in which they are asked, and what each of them decides."""
+"""The tiers of a side in the order of evaluation, and what each of them decides."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -18,11 +18,11 @@ class DecidingRule(msgspec.Struct, frozen=True):
 
 
 class TierReason(msgspec.Struct, frozen=True):
-    """One tier, with its policies that select the subject, and what it decides about all that was asked.
+    """One tier, with its policies that select the subject, and its decision about the asked traffic.
 
-    `decision` is `PASS` if the tier leaves it to the next one. It is None where it is not the same for all that was
-    asked, and where an earlier tier has decided, so that this one is not asked (`is_asked`). `by` is the rule that
-    decides; there is none if no rule matches.
+    `decision` is `PASS` if the tier leaves the decision to the next one. It is None if it differs within the asked
+    traffic, or if an earlier tier has decided and this one is not evaluated (`is_asked`). `by` is the rule that
+    decides, if one does.
     """
 
     name: str
@@ -44,10 +44,10 @@ def reasons_by_tier(side: SideReason, asked: Traffic | None) -> tuple[TierReason
 
 
 def allowing_rules(side: SideReason, passing: Traffic) -> tuple[tuple[DecidingRule, ...], Traffic]:
-    """The rules that let some of what passes on a side, and what of it no rule decides about.
+    """The rules that allow some of the traffic `passing` on a side, and the part of it that no rule decides about.
 
-    In the tiers of the administrators the first rule that matches decides; a later one that would allow the same lets
-    nothing pass, and nor does a rule of a tier that is not asked.
+    In the administrators' tiers the first matching rule decides; a later one that would allow the same traffic has no
+    effect, and neither has a rule of a tier that is not evaluated.
     """
     found: list[DecidingRule] = []
     undecided = passing
@@ -81,7 +81,7 @@ def _tier_reason(name: str, policies: tuple[PolicyReason, ...], asked: Traffic |
 
 
 def _union_of(policies: Iterable[PolicyReason], asked: Traffic | None) -> Action | None:
-    """What NetworkPolicies decide: any rule may allow, and what none allows is denied."""
+    """The decision of NetworkPolicies: any rule may allow, and traffic that none allows is denied."""
     rules = [rule for policy in policies for rule in policy.rules]
     if asked is not None and any(rule.allows and not _is_partial(rule) for rule in rules):
         return Action.ALLOW
@@ -89,7 +89,7 @@ def _union_of(policies: Iterable[PolicyReason], asked: Traffic | None) -> Action
 
 
 def _first(policies: Sequence[PolicyReason], asked: Traffic | None) -> DecidingRule | None:
-    """The first rule that is about anything asked, if it is about all of it; what is partial has no single one."""
+    """The first rule that matches any of the asked traffic, if it matches all of it; else no single rule decides."""
     for policy in policies:
         for rule in policy.rules:
             if _is_about(rule, asked):
@@ -103,7 +103,7 @@ def _is_about(rule: RuleReason, asked: Traffic | None) -> bool:
 
 
 def _is_partial(rule: RuleReason) -> bool:
-    """Whether some peer matches only some of the addresses in question, or only over one address family."""
+    """Whether some peer matches only some of the asked addresses, or only over one address family."""
     return any(peer.partial for peer in rule.peers)
 
 

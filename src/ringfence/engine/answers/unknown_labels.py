@@ -1,7 +1,7 @@
-"""Labels whose value is not known before a pod is created: whether the answer of one side depends on it.
+"""Labels whose value is not known before a pod is created: whether the answer of one side depends on them.
 
-A template's pods are taken to have none of the values that selectors name. Whether another value makes a difference is
-found by trying: a pod with the value takes the place of the template for one question.
+A template's pods are assumed to have none of the values that selectors name. Whether another value makes a difference
+is tried: a pod with the value replaces the template for one question.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ from ringfence.sets.partitions import merged
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _MOST_TRIALS = 64
-"""Of the combinations of values, those that are tried. Beyond, every label that a selector reads is named."""
+"""The most combinations of values that are tried. If there are more, every label that a selector reads is named."""
 
 
 _SideAnswer = dict[Traffic, Addresses]
-"""What passes, and with which addresses; these are empty if the peer is a pod."""
+"""The allowed traffic, with the addresses for which it is allowed; these are empty if the peer is a pod."""
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class AssumedLabel(msgspec.Struct, frozen=True):
-    """That a label of a template's pods has none of some `values`, of which selectors name each."""
+    """The assumption that a label of a template's pods has none of the `values`, each of which selectors name."""
 
     pod: Member
     label: UnknownLabel
@@ -45,17 +45,19 @@ class AssumedLabel(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         listed = " or ".join(self.values)
         if self.label.differs_by_pod:
-            return f"the label {self.label.key} differs between the pods of {self.pod}: it is taken not to be {listed}"
-        return f"the value of the label {self.label.key} of {self.pod} is not known: it is taken not to be {listed}"
+            return (
+                f"the label {self.label.key} differs between the pods of {self.pod}: it is assumed not to be {listed}"
+            )
+        return f"the value of the label {self.label.key} of {self.pod} is not known: it is assumed not to be {listed}"
 
     def in_general(self) -> Iterator[str]:
-        """What is assumed about each value, in words that do not change with the pods."""
+        """The assumption about each value, as sentences that do not depend on the pods."""
         for value in self.values:
-            yield f"the label {self.label.key} of some pods is not known: it is taken not to be {value}"
+            yield f"the label {self.label.key} of some pods is not known: it is assumed not to be {value}"
 
 
 def unknown_label_assumptions(side: Side) -> Iterator[str]:
-    """The labels of both ends that would make the answer of a side another, with the values that would."""
+    """The labels of both ends on which the answer of a side depends, with the values that would change it."""
     ends = [(True, side.subject), (False, side.peer)]
     pods = [(is_subject, end) for is_subject, end in ends if isinstance(end, Member) and not end.host_network]
     choices = [
@@ -75,12 +77,12 @@ def unknown_label_assumptions(side: Side) -> Iterator[str]:
 
 
 def values_named(state: State, label: UnknownLabel) -> list[str]:
-    """The values that selectors of policies in force name, and that a label could have."""
+    """The values that selectors of policies in force name and that a label could have."""
     return sorted(filter(label.may_be, state.population.values_read(label.key)))
 
 
 def _deciding(side: Side, choices: Sequence[Sequence[_Choice]]) -> Iterator[_Choice]:
-    """The choices that change the answer, alone or together with others that it takes as well."""
+    """The choices that change the answer, alone or in the smallest combinations that do."""
     if prod(len(of_label) + 1 for of_label in choices) > _MOST_TRIALS:
         yield from (choice for of_label in choices for choice in of_label)
         return
@@ -97,7 +99,7 @@ def _deciding(side: Side, choices: Sequence[Sequence[_Choice]]) -> Iterator[_Cho
 
 
 def _answer_with(side: Side, chosen: frozenset[_Choice]) -> _SideAnswer:
-    """The answer of a side whose pods have the values chosen."""
+    """The answer of a side whose pods have the chosen values."""
     subject = _with_values(side.subject, chosen, is_subject=True)
     peer = _with_values(side.peer, chosen, is_subject=False) if isinstance(side.peer, Member) else side.peer
     pods = [pod for pod in (subject, peer) if isinstance(pod, Member)]
@@ -120,7 +122,7 @@ def _can_be_together(side: Side, chosen: frozenset[_Choice]) -> bool:
 
 
 def _answer(side: Side) -> _SideAnswer:
-    """What passes of that which is asked; with which addresses, if the peer is outside the cluster."""
+    """The asked traffic that is allowed, by addresses if the peer is outside the cluster."""
     asked = ALL_TRAFFIC if side.asked is None else side.asked
     if isinstance(side.peer, Member):
         return {side_traffic(side.state, side.subject, side.direction, side.peer) & asked: NO_ADDRESSES}

@@ -1,7 +1,7 @@
-"""One source, one destination: what traffic passes.
+"""The traffic that is allowed from one source to one destination.
 
 A connection between two pods needs the source's egress and the destination's ingress; with an end outside the cluster,
-only the pod's side counts. Replies are free, so only the direction in which a connection is opened matters.
+only the pod's side counts. Replies are always allowed, so only the direction in which a connection is opened matters.
 
 Source: Kubernetes documentation, "Network Policies".
 """
@@ -33,7 +33,7 @@ class LedPort(NamedTuple):
         return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
 
     def seen_before(self, traffic: Traffic) -> Traffic:
-        """Traffic by the ports of the destination, of which this one passes if the port of the Service does."""
+        """Traffic by the ports of the destination, in which this port is allowed exactly if the Service port is."""
         target = Traffic.of(self.protocol, ((self.port, self.port),))
         is_allowed = traffic.contains(self.protocol, self.service_port)
         return traffic | target if is_allowed else traffic - target
@@ -62,10 +62,10 @@ def allows(
 
 
 def traffic_between(state: State, source: End, destination: End, over: Families = FAMILIES) -> Traffic:
-    """All traffic that `source` may open to `destination`, between two pods over the families `over`.
+    """All traffic that `source` may open to `destination`; between two pods, over the families `over`.
 
-    Two pods with several addresses must be allowed over each of these families that both have; two that have none of
-    them in common cannot meet. Between two ends outside the cluster no policy decides: all is allowed.
+    Two pods must be allowed over each of these families that both have; if they share none, nothing is allowed. No
+    policy applies between two ends outside the cluster: everything is allowed.
     """
     if is_exempt(state, source, destination):
         return ALL_TRAFFIC
@@ -81,7 +81,7 @@ def traffic_between(state: State, source: End, destination: End, over: Families 
 
 
 def traffic_through_service(state: State, source: Member, destination: Member, over: Families, led: LedPort) -> Traffic:
-    """`traffic_between`, where the egress policies of the source see the port of the Service, not the target port."""
+    """`traffic_between` for plugins that apply egress policies to the Service port, not to the target port."""
     if is_exempt(state, source, destination):
         return ALL_TRAFFIC
     egress = side_traffic(state, source, Direction.EGRESS, destination, over)
@@ -91,9 +91,9 @@ def traffic_through_service(state: State, source: Member, destination: Member, o
 def traffic_by_part(
     state: State, source: End, destination: End, over: Families = FAMILIES
 ) -> list[tuple[End, End, Traffic]]:
-    """A source and a destination, divided by the addresses between which the same traffic passes.
+    """A source and a destination, divided into parts with the same allowed traffic.
 
-    Two pods are one part. Of several addresses, some may be allowed what others are denied.
+    Two pods are one part. Addresses are divided where policies treat them differently.
     """
     if isinstance(source, Member) is isinstance(destination, Member) or is_exempt(state, source, destination):
         return [(source, destination, traffic_between(state, source, destination, over))]
@@ -105,7 +105,7 @@ def traffic_by_part(
 
 
 def _outside(state: State, subject: End, direction: Direction, peer: End) -> Partition[Addresses, Traffic]:
-    """The addresses of `peer`, by the traffic that a pod may have with them: its policies do not decide about all."""
+    """The addresses of `peer` by the allowed traffic of a pod with them; with exempt addresses, all is allowed."""
     assert isinstance(subject, Member)
     assert isinstance(peer, Addresses)
     policed = policed_addresses(state, subject, direction, peer)
@@ -115,9 +115,9 @@ def _outside(state: State, subject: End, direction: Direction, peer: End) -> Par
 
 
 def policed_addresses(state: State, subject: Member, direction: Direction, peer: Addresses) -> Addresses:
-    """The addresses of `peer` about which the policies of a pod decide.
+    """The addresses of `peer` to which the policies of a pod apply.
 
-    Not about its loopback addresses, which are the pod itself, and not about its node, which reaches every pod on it.
+    They do not apply to loopback addresses, which are the pod itself, nor to its node, which reaches every pod on it.
     """
     exempt = exempt_addresses(state, subject, direction)
     if direction is Direction.EGRESS:
@@ -126,7 +126,7 @@ def policed_addresses(state: State, subject: Member, direction: Direction, peer:
 
 
 def exempt_addresses(state: State, pod: Member, direction: Direction) -> Addresses:
-    """The addresses of its node about which the policies of a pod do not decide in a direction."""
+    """The addresses of a pod's node to which its policies do not apply in a direction."""
     if pod.host_network:
         return NO_ADDRESSES
     if direction is Direction.INGRESS:
@@ -135,7 +135,7 @@ def exempt_addresses(state: State, pod: Member, direction: Direction) -> Address
 
 
 def side_traffic(state: State, subject: Member, direction: Direction, peer: End, over: Families = FAMILIES) -> Traffic:
-    """What the policies of `subject` alone allow with a peer, in one direction."""
+    """The traffic that the policies of `subject` alone allow with a peer, in one direction."""
     if isinstance(peer, Member):
         families = relevant_families(state, subject, peer, over)
         return reduce(
@@ -149,18 +149,18 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End,
 
 
 def traffic_between_two(state: State, pod: Member) -> Traffic:
-    """What would pass between two pods, both of which are as `pod` is."""
+    """The traffic allowed between two pods that are both like `pod`."""
     egress = side_traffic(state, pod, Direction.EGRESS, pod)
     return egress & side_traffic(state, pod, Direction.INGRESS, pod)
 
 
 def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
-    """What the policies of `subject` alone allow with another pod that is reached over one address family."""
+    """The traffic that the policies of `subject` alone allow with another pod over one address family."""
     return state.tiers.allowed_with(state.identity(subject), direction, peer, family)
 
 
 def relevant_families(state: State, a: Member, b: Member, over: Families = FAMILIES) -> Families:
-    """The families, of those in `over`, over which two pods can meet, less those that cannot make a difference."""
+    """The families in `over` that two pods share, without those that cannot make a difference."""
     common, others = a.families, b.families
     if common != others or over is not FAMILIES:
         common = tuple(family for family in common if family in others and family in over)
@@ -170,10 +170,11 @@ def relevant_families(state: State, a: Member, b: Member, over: Families = FAMIL
 
 
 def is_exempt(state: State, source: End, destination: End) -> bool:
-    """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes).
+    """Whether no policy applies to a connection: a pod to itself, and a node to the pods that run on it (kubelet
+    probes).
 
-    The loopback addresses to which a pod connects are its own: they never leave its network namespace.
-    A hostNetwork pod is its node, so two of the same node always reach each other, whatever addresses they report.
+    A pod that connects to a loopback address connects to itself: this traffic never leaves its network namespace. A
+    hostNetwork pod is its node, so two of the same node always reach each other, whatever addresses they report.
     """
     if is_one_pod(source, destination):
         return True

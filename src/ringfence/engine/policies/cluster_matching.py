@@ -48,7 +48,7 @@ def match_cluster_peer(
     if names := domain_names_of(peer):
         return _match_domain_names(names, end)
     if not is_known_peer(peer):
-        return PeerMatch(False, "it has no field that is known here: a later version of the API may have written it")
+        return PeerMatch(False, "it has no known field: a later version of the API may have written it")
     if isinstance(end, Addresses):
         return PeerMatch(False, "selectors select pods only, never addresses outside the cluster")
     if end.host_network:
@@ -127,7 +127,7 @@ def _match_nodes(selector: Selector, end: End, families: tuple[Family, ...], con
     if match.matches or context.addresses_of_nodes(EVERYTHING) or not is_about_nodes:
         return match
     missing = "no Node object is in the input: "
-    taken = Assumption((f"{missing}{end_text(end)} is taken not to be an address of a node", ""))
+    taken = Assumption((f"{missing}{end_text(end)} is assumed not to be an address of a node", ""))
     return PeerMatch(False, match.reason, match.field, taken)
 
 
@@ -135,6 +135,6 @@ def _match_domain_names(names: Iterable[str], end: End) -> PeerMatch:
     written = f"domainNames {', '.join(names)}"
     if isinstance(end, Member):
         return PeerMatch(False, f"{written} are names of servers outside the cluster", "domainNames")
-    reason = f"the addresses of {written} are not known, so they are taken not to contain {end_text(end)}"
-    missing = f"the addresses that {', '.join(names)} resolve to are not known: they are taken not to contain"
+    reason = f"the addresses of {written} are not known, so they are assumed not to contain {end_text(end)}"
+    missing = f"the addresses that {', '.join(names)} resolve to are not known: they are assumed not to contain"
     return PeerMatch(False, reason, "domainNames", Assumption((f"{missing} {end_text(end)}", "")))

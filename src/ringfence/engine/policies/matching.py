@@ -49,7 +49,7 @@ class Assumption(msgspec.Struct, frozen=True):
 class OutsideOf(msgspec.Struct, frozen=True):
     """That no address of a pod is one of some `addresses`.
 
-    Where a peer stands for all addresses of some `families` but these, the pod is taken to have one of such a family.
+    Where a peer stands for all addresses of some `families` but these, the pod is assumed to have one of such a family.
     """
 
     addresses: Addresses
@@ -157,7 +157,7 @@ def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespa
     if settled or namespaces.is_defined(namespace):
         return None
     missing = f"no Namespace object for {namespace} is in the input"
-    return Assumption((f"{missing}: it is taken to have no label but {NAME_LABEL}={namespace}", ""))
+    return Assumption((f"{missing}: it is assumed to have no label but {NAME_LABEL}={namespace}", ""))
 
 
 def host_network_assumption(host: Member) -> Assumption:
@@ -226,7 +226,7 @@ def address_match(written: str, meant: Addresses, literally: Addresses, end: Add
 def unknown_address_match(
     written: str, meant: Addresses, covered: Sequence[Network], member: Member, field: str
 ) -> PeerMatch:
-    """Whether a peer that means some addresses is taken to match a pod whose address is not known.
+    """Whether a peer that means some addresses is assumed to match a pod whose address is not known.
 
     `covered` are the address families that the peer stands for, each as a network, apart from its exceptions.
     """
@@ -234,14 +234,14 @@ def unknown_address_match(
         reason = f"{written} covers a whole address family"
         outside = OutsideOf(Addresses.of(*covered) - meant, tuple(Family(one.version) for one in covered))
         return PeerMatch(True, reason, field, _address_assumption(member, f"to lie in {written}", outside))
-    reason = f"the address of {member} is not known, so {written} is taken not to contain it"
+    reason = f"the address of {member} is not known, so {written} is assumed not to contain it"
     return PeerMatch(False, reason, field, _address_assumption(member, f"not to lie in {written}", OutsideOf(meant)))
 
 
-def _address_assumption(member: Member, taken: str, outside: OutsideOf) -> Assumption:
+def _address_assumption(member: Member, assumed: str, outside: OutsideOf) -> Assumption:
     return Assumption(
-        ("the address of ", f" is not known: it is taken {taken}"),
-        ("the addresses of ", f" are not known: they are taken {taken}"),
+        ("the address of ", f" is not known: it is assumed {assumed}"),
+        ("the addresses of ", f" are not known: they are assumed {assumed}"),
         member,
         outside,
     )

@@ -36,7 +36,7 @@ class Block(msgspec.Struct, frozen=True, cache_hash=True):
     """The addresses that the ipBlocks of one rule cover together, with each `except` subtracted.
 
     That a pod's address of one family lies in it is a fact, one for each family. `covers_family` says that some block
-    covers all addresses of its family, less its `except`. Such a block is taken to match pods whose address is not
+    covers all addresses of its family, less its `except`. Such a block is assumed to match pods whose address is not
     known, too (docs/architecture.md, "Decisions"). `pods` and `nodes` say whether it matches pods with a network of
     their own, and hostNetwork pods: with some network plugins it does not (`plugins.traits`).
     """

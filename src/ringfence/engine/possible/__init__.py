@@ -1,10 +1,10 @@
-"""What policies mean for pods that do not exist yet: all possible connections, as boxes (`sets.boxes`).
+"""The meaning of policies for pods that do not exist yet: all possible connections, as boxes (`sets.boxes`).
 
-`meaning` gives the boxes of connections that some policies allow or deny, `axes` says what they are products of, and
+`meaning` computes the boxes of connections that some policies allow or deny, `axes` defines the axes of boxes, and
 `connections` finds a single connection in a box.
 
-Where one end is a pod that exists, `counterparts` says which possible pods it may connect with: as regions of one
-`universe` (`sets.regions`), of which `smallest` makes label selectors, and `examples` single pods.
+If one end is an existing pod, `counterparts` computes the possible pods with which it may connect, as regions of one
+`universe` (`sets.regions`). `smallest` turns regions into label selectors, and `examples` into single pods.
 """
 
 from ringfence.engine.possible.axes import (
@@ -15,11 +15,11 @@ from ringfence.engine.possible.axes import (
     KIND,
     TRAFFIC,
     YES,
+    EndProperty,
     LabelAxis,
     Labelled,
+    PropertyAxis,
     Role,
-    Trait,
-    TraitAxis,
     domain_name_axis,
     label_axis,
     name_axis,
@@ -65,6 +65,7 @@ __all__ = [
     "ByTraffic",
     "Counterparts",
     "DirectionMeaning",
+    "EndProperty",
     "ExactAddress",
     "ExactEnd",
     "ExactPod",
@@ -76,13 +77,12 @@ __all__ = [
     "PossibleConnection",
     "PossiblePods",
     "PossibleTraffic",
+    "PropertyAxis",
     "Removal",
     "Removals",
     "Role",
     "RulePlace",
     "Smallest",
-    "Trait",
-    "TraitAxis",
     "Undecided",
     "Universe",
     "allowed_only_by",

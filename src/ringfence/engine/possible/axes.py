@@ -1,22 +1,22 @@
-"""The space of all possible connections, as axes of boxes: two ends with all they could be, and the traffic.
+"""The space of all possible connections, as axes of boxes: the properties of two ends, and the traffic.
 
 Each end is a pod or an address outside the cluster (`kind_axis`). A pod has labels, the labels of its namespace, an
 address, and as a destination names of ports. An address outside the cluster may be that of a node, with the node's
-labels, and one that domain names resolve to. A box that limits an axis which only one kind of end has also limits the
-kind, so what the axis says of the other kind never matters.
+labels, and may be one that domain names resolve to. A box that limits an axis of only one kind of end also limits the
+kind, so the value of the axis for the other kind does not matter.
 
-A node may have several addresses. As a source, an ipBlock means all of them or none (`engine.policies.node_peers`): so
-a source is a host with one address or more (`sets.host_addresses`). It is enough to look at nodes whose addresses are
-all internal. Where one that has others, too, shows a difference, its internal ones and the one by which it is allowed
-show it as well. As a destination, each address is a place of its own.
+A node may have several addresses. An ipBlock matches a source node by all of its addresses or not at all
+(`engine.policies.node_peers`): so a source is a host with one or more addresses (`sets.host_addresses`). It suffices to
+look at nodes whose addresses are all internal: if a node with other addresses shows a difference, its internal ones and
+the one by which it is allowed show it as well. As a destination, each address is a separate value.
 
-What a label selector can meet is known of some labels:
+Some values of labels are impossible:
 
-- the value of a label has at most 63 characters of a certain form: others match nothing;
+- the value of a label has at most 63 characters of a certain form: a selector that names others matches nothing;
 - every namespace has the label `kubernetes.io/metadata.name`, and its value is a DNS label.
 
-Two ends share one space, but not all points of it exist: two pods of one namespace have the same namespace labels, and
-addresses of one family. `witness` knows.
+Not every point of the space is a possible connection: two pods of one namespace have the same namespace labels, and
+both ends have addresses of one family. `connections.connection_in` takes this into account.
 """
 
 from enum import StrEnum
@@ -55,7 +55,7 @@ def subject_role(direction: Direction) -> Role:
 
 
 class Labelled(StrEnum):
-    """Whose labels an axis is about, at one end."""
+    """The object of one end whose label an axis is about."""
 
     NAMESPACE = "namespace"
     POD = "pod"
@@ -63,7 +63,7 @@ class Labelled(StrEnum):
 
 
 class LabelAxis(msgspec.Struct, frozen=True, cache_hash=True):
-    """The value of one label at one end, or that it is absent."""
+    """The value of one label at one end; it may be absent."""
 
     role: Role
     labelled: Labelled
@@ -80,11 +80,11 @@ class LabelAxis(msgspec.Struct, frozen=True, cache_hash=True):
         return self.labelled is Labelled.NAMESPACE and self.key == NAME_LABEL
 
 
-class Trait(StrEnum):
-    """What is true or false of an end, beside its labels."""
+class EndProperty(StrEnum):
+    """A property of an end that is true or false."""
 
     PORT_NAME = "port name"
-    """The port that is connected to has this name and protocol at the destination."""
+    """The destination port of the connection has this name and protocol."""
     NODE = "node"
     """The address is that of a node."""
     DOMAIN_NAME = "domain name"
@@ -95,11 +95,11 @@ YES: Final = one_of("yes")
 _YES_OR_NO: Final = one_of("yes", ABSENT)
 
 
-class TraitAxis(msgspec.Struct, frozen=True, cache_hash=True):
-    """Whether something is true of an end: `YES`, or absent."""
+class PropertyAxis(msgspec.Struct, frozen=True, cache_hash=True):
+    """Whether an end has a property: `YES`, or absent."""
 
     role: Role
-    trait: Trait
+    about: EndProperty
     name: str = ""
 
     @property
@@ -134,13 +134,13 @@ _POSSIBLE_HOSTS: Final = HostAddresses.without(LOOPBACK)
 
 
 class AddressAxis(msgspec.Struct, frozen=True, cache_hash=True):
-    """The address of a destination, or all that a source has; pods have one. Loopback addresses are the pod itself."""
+    """The address of a destination, or all addresses of a source, of which a pod has one; without loopback."""
 
     role: Role
 
     @property
     def universe(self) -> Addresses | HostAddresses:
-        """All addresses but those of the loopback, about which policies do not decide."""
+        """All addresses but loopback addresses, to which policies do not apply."""
         return _POSSIBLE_HOSTS if self.role is Role.SOURCE else _POSSIBLE_ADDRESSES
 
 
@@ -155,11 +155,11 @@ class TrafficAxis(msgspec.Struct, frozen=True, cache_hash=True):
 
 KIND: Final = {role: KindAxis(role) for role in Role}
 ADDRESS: Final = {role: AddressAxis(role) for role in Role}
-IS_NODE: Final = {role: TraitAxis(role, Trait.NODE) for role in Role}
+IS_NODE: Final = {role: PropertyAxis(role, EndProperty.NODE) for role in Role}
 TRAFFIC: Final = TrafficAxis()
 
 
-# One object for each axis: a dict finds a key that is the same object without comparing it.
+# The cache returns one object for each axis: a dict finds an identical key without comparing it.
 @lru_cache(maxsize=1 << 16)
 def label_axis(role: Role, labelled: Labelled, key: str) -> LabelAxis:
     """The axis of one label at one end."""
@@ -172,20 +172,20 @@ def name_axis(role: Role) -> LabelAxis:
 
 
 @lru_cache(maxsize=1 << 16)
-def port_name_axis(name: str, protocol: str) -> TraitAxis:
-    """Whether the port that is connected to has a name: which number that is, is free for each destination."""
-    return TraitAxis(Role.DESTINATION, Trait.PORT_NAME, f"{name}/{protocol}")
+def port_name_axis(name: str, protocol: str) -> PropertyAxis:
+    """Whether the destination port of the connection has a name; each destination may give the name to any number."""
+    return PropertyAxis(Role.DESTINATION, EndProperty.PORT_NAME, f"{name}/{protocol}")
 
 
 @lru_cache(maxsize=1 << 16)
-def domain_name_axis(role: Role, name: str) -> TraitAxis:
+def domain_name_axis(role: Role, name: str) -> PropertyAxis:
     """Whether an address outside the cluster is one that a domain name, one of `resolved_names`, resolves to."""
-    return TraitAxis(role, Trait.DOMAIN_NAME, name)
+    return PropertyAxis(role, EndProperty.DOMAIN_NAME, name)
 
 
 @lru_cache(maxsize=1 << 16)
 def resolved_names(name: str) -> tuple[str, ...]:
-    """A domain name, and the wider ones that stand for its addresses, too: `*.example.com` for `www.example.com`.
+    """A domain name and the wildcards that match it, whose addresses include its own: `*.example.com`.
 
     Source: network-policy-api, type `DomainName`: a wildcard matches all labels in its place, but not none; upper and
     lower case and a dot at the end make no difference.
@@ -198,9 +198,9 @@ def resolved_names(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 16)
 def values_of(term: Term, *, of_name: bool = False) -> LabelValues:
-    """The values that meet one requirement of a selector, without those that no label can have.
+    """The values that meet one requirement of a selector, without invalid values of labels.
 
-    With `of_name`, those that no name of a namespace can be are left out, too.
+    With `of_name`, invalid names of namespaces are left out, too.
     """
     errors = dns_label_errors if of_name else label_value_errors
     match term.operator:
@@ -215,7 +215,7 @@ def values_of(term: Term, *, of_name: bool = False) -> LabelValues:
 
 
 def selector_limits(selector: Selector, role: Role, labelled: Labelled) -> list[tuple[Axis, AxisSet]]:
-    """The limits of a box of what a selector matches at one end."""
+    """The limits of the box that a selector matches at one end."""
     axes = [label_axis(role, labelled, term.key) for term in selector.terms]
     return [(axis, values_of(term, of_name=axis.is_name)) for axis, term in zip(axes, selector.terms, strict=True)]
 

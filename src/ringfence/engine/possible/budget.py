@@ -12,7 +12,7 @@ from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.errors import UndecidedError
 
 STEPS: Final = 2_000_000
-"""Boxes that are looked at: up to ten seconds. A comparison of 10,000 policies as people write them takes a fifth."""
+"""The default bound, up to 10 s. A comparison of 10,000 policies of the usual kind takes a fifth of it."""
 
 
 Place = RulePlace | CompiledPolicy[Any]
@@ -20,7 +20,7 @@ Place = RulePlace | CompiledPolicy[Any]
 
 
 class Undecided(UndecidedError):
-    """A question that takes more steps than its bound. `place` is where it has ended, if that is known."""
+    """A question that takes more steps than its bound; `place` is the last policy or rule that was looked at."""
 
     def __init__(self, place: Place | None) -> None:
         self.place = place

@@ -1,8 +1,8 @@
-"""What passes between possible pods and one that exists, of each namespace: as few regions as there are answers.
+"""The traffic between possible pods and an existing one, for each namespace separately.
 
-Policies name few namespaces, and the others, of which there can be hundreds, have one of a few answers. So what is
-found about the pods of one namespace is kept apart, and serves for all others with the same answer. As a single region,
-all of them would be looked at again for each workload.
+Policies name few namespaces, and the others, possibly hundreds, share a few answers. So the answer for the pods of one
+namespace is a value of its own, which all namespaces with the same answer share. As a single region, all of them would
+be looked at again for each workload.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from ringfence.sets.regions import OTHER, Region
 from ringfence.sets.traffic import Traffic
 
 ByTraffic = frozenset[tuple[Region, Traffic]]
-"""A partition by traffic, in one form: where nothing passes, there is no cell."""
+"""A partition by traffic, in a unique form: regions without traffic are left out."""
 
 NOTHING_PASSES: ByTraffic = frozenset()
 
@@ -26,9 +26,10 @@ V = TypeVar("V")
 
 
 class ByNamespace(msgspec.Struct, frozen=True, cache_hash=True):
-    """Possible pods by the traffic that passes: in each namespace that exists and in which any does, and to come.
+    """Possible pods by their traffic: for each existing namespace with any, and for all namespaces that do not exist
+    yet.
 
-    Regions of a namespace that exists do not ask for its name.
+    Regions of an existing namespace do not depend on its name.
     """
 
     existing: frozenset[tuple[str, ByTraffic]]
@@ -42,7 +43,7 @@ class ByNamespace(msgspec.Struct, frozen=True, cache_hash=True):
 def united(
     universe: Universe, existing: Mapping[str, Iterable[tuple[Region, V]]], to_come: Iterable[tuple[Region, V]]
 ) -> Partition[Region, V]:
-    """Partitions of the pods of namespaces that exist, by name, and of all to come, as one of all possible pods."""
+    """Joins partitions of the pods of existing namespaces, by name, and of all others to one of all possible pods."""
     regions = universe.regions
     inside: defaultdict[V, dict[LabelValue, Region]] = defaultdict(dict)
     for name, cells in existing.items():
@@ -53,7 +54,8 @@ def united(
     found: Partition[Region, V] = []
     for value in dict.fromkeys((*inside, *outside)):
         beyond = outside.get(value, regions.nothing)
-        # What is to come lists the namespaces that exist as empty, and may list others that policies name.
+        # A region of namespaces that do not exist yet lists the existing ones as empty, and may list others that
+        # policies name.
         named = beyond.listed if beyond.axis == NAME else {}
         listed = {**named, **none_existing, **inside[value]} if beyond else inside[value]
         found.append((regions.node(NAME, listed, regions.restricted(beyond, NAME, OTHER)), value))

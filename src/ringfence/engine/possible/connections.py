@@ -1,7 +1,7 @@
 """Single possible connections: the points of the space of boxes, and the smallest one in a box.
 
-Not every box has one: two pods of one namespace have the same namespace labels, two ends meet over one address family,
-no two ends have the same address, and what a domain name resolves to, wider names do, too.
+Not every box contains one: two pods of one namespace have the same namespace labels, both ends use one address family,
+no two ends have the same address, and addresses of a domain name are also addresses of its wildcards.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,11 +19,11 @@ from ringfence.engine.possible.axes import (
     KIND,
     TRAFFIC,
     YES,
+    EndProperty,
     LabelAxis,
     Labelled,
+    PropertyAxis,
     Role,
-    Trait,
-    TraitAxis,
     domain_name_axis,
     name_axis,
     port_name_axis,
@@ -40,7 +40,7 @@ Address = tuple[Family, int]
 
 
 class ExactPod(msgspec.Struct, frozen=True):
-    """A pod that could exist; `namespace_labels` has the name of the namespace, too."""
+    """A pod that could exist; `namespace_labels` includes the name of the namespace."""
 
     namespace_labels: Mapping[str, str]
     labels: Mapping[str, str]
@@ -53,10 +53,10 @@ class ExactPod(msgspec.Struct, frozen=True):
 
 
 class ExactAddress(msgspec.Struct, frozen=True):
-    """An address outside the cluster: that of a node if `node_labels` are given, one that domain names resolve to.
+    """An address outside the cluster: of a node if `node_labels` are given, and of `domain_names` if these are.
 
-    Wider names, such as `*.example.com` for `www.example.com`, are not written. A node that is a source may have
-    `other_addresses` of the same family.
+    Wildcards that match a name, such as `*.example.com`, are not listed. A source node may have `other_addresses` of
+    the same family.
     """
 
     address: Address
@@ -74,7 +74,7 @@ ExactEnd = ExactPod | ExactAddress
 
 
 class PossibleConnection(msgspec.Struct, frozen=True):
-    """One connection that could be opened. Without a protocol it is of one that has no ports, such as ICMP.
+    """One possible connection. An empty protocol stands for one without ports, such as ICMP.
 
     `port_names` are the names that the destination gives the port.
     """
@@ -99,14 +99,14 @@ class PossibleConnection(msgspec.Struct, frozen=True):
 
 
 def connection_box(connection: PossibleConnection, axes: Iterable[Axis]) -> Box:
-    """The box of one connection alone, as far as `axes` (`Meaning.axes`) can tell connections apart."""
+    """The box of one connection, limited on those `axes` that the policies read (`Meaning.axes`)."""
     read = list(axes)
     named = {port_name_axis(name, protocol) for name, protocol in connection.port_names}
     limits: list[tuple[Axis, AxisSet]] = [(TRAFFIC, connection.traffic)]
     for role in Role:
         limits += end_box(connection.end(role), role, read).items()
     for axis in read:
-        if isinstance(axis, TraitAxis) and axis.trait is Trait.PORT_NAME:
+        if isinstance(axis, PropertyAxis) and axis.about is EndProperty.PORT_NAME:
             limits.append((axis, YES if axis in named else one_of(ABSENT)))
     box = box_of(limits)
     assert box is not None
@@ -114,9 +114,9 @@ def connection_box(connection: PossibleConnection, axes: Iterable[Axis]) -> Box:
 
 
 def end_box(end: ExactEnd, role: Role, axes: Iterable[Axis]) -> Box:
-    """The connections with one end that is exactly `end`, as far as `axes` (`Meaning.axes`) can tell ends apart.
+    """The connections with exactly `end` at one end, limited on those `axes` that the policies read (`Meaning.axes`).
 
-    A label that the end does not have is absent. Which port of a pod has which name is left free.
+    A label that the end lacks is absent. Port names are not limited.
     """
     limits: list[tuple[Axis, AxisSet]] = [
         (KIND[role], A_POD if isinstance(end, ExactPod) else AN_ADDRESS),
@@ -130,7 +130,7 @@ def end_box(end: ExactEnd, role: Role, axes: Iterable[Axis]) -> Box:
         limits.append((IS_NODE[role], YES if end.node_labels is not None else one_of(ABSENT)))
         resolving = {domain_name_axis(role, one) for name in end.domain_names for one in resolved_names(name)}
         for axis in axes:
-            if isinstance(axis, TraitAxis) and axis.role is role and axis.trait is Trait.DOMAIN_NAME:
+            if isinstance(axis, PropertyAxis) and axis.role is role and axis.about is EndProperty.DOMAIN_NAME:
                 limits.append((axis, YES if axis in resolving else one_of(ABSENT)))
     box = box_of(limits)
     assert box is not None, f"{end} is not possible"
@@ -154,7 +154,7 @@ def _labels_of(end: ExactEnd) -> dict[Labelled, Mapping[str, str]]:
 # --- the smallest connection in a box ---------------------------------------------------------------------------------
 
 _KINDS: Final = ((A_POD, A_POD), (AN_ADDRESS, A_POD), (A_POD, AN_ADDRESS))
-"""What the source and the destination can be: policies say nothing of connections between two addresses."""
+"""The possible kinds of source and destination. Policies do not apply between two addresses."""
 
 
 def connection_in(box: Box) -> PossibleConnection | None:
@@ -178,19 +178,19 @@ def _port_in(traffic: Traffic) -> tuple[str, int]:
 
 
 _USUAL_PORTS: Final = (80, 443, 53)
-"""Ports that a reader knows; they are preferred where it does not matter."""
+"""Well-known ports, which are preferred if the box allows them."""
 
 
 def _port_names_in(box: Box, protocol: str) -> Iterator[PortName]:
     for axis, values in box.items():
-        if isinstance(axis, TraitAxis) and axis.trait is Trait.PORT_NAME and values == YES:
+        if isinstance(axis, PropertyAxis) and axis.about is EndProperty.PORT_NAME and values == YES:
             name, _, named_protocol = axis.name.rpartition("/")
             if named_protocol == protocol:
                 yield name, protocol
 
 
 def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[ExactEnd, ExactEnd] | None:
-    """The two ends; pods are in different namespaces where the box allows it, as nothing then ties them."""
+    """The two ends; pods are in different namespaces if possible, because their labels are then independent."""
     addresses = _addresses_in(box, source_is_pod, destination_is_pod)
     if addresses is None:
         return None
@@ -238,12 +238,15 @@ def _domain_names_in(box: Box, role: Role) -> list[str]:
     return [
         axis.name
         for axis, values in box.items()
-        if isinstance(axis, TraitAxis) and axis.role is role and axis.trait is Trait.DOMAIN_NAME and values == YES
+        if isinstance(axis, PropertyAxis)
+        and axis.role is role
+        and axis.about is EndProperty.DOMAIN_NAME
+        and values == YES
     ]
 
 
 def _has_wider_names(box: Box, role: Role) -> bool:
-    """Whether each name that resolves to an address has wider names that may do so, too."""
+    """Whether the box allows, for each domain name of an end, the wildcards that match it."""
     wider = (one for name in _domain_names_in(box, role) for one in resolved_names(name)[1:])
     return all(box.get(domain_name_axis(role, one), YES) & YES for one in wider)
 
@@ -258,7 +261,7 @@ def _labels_in(box: Box, role: Role, labelled: Labelled) -> dict[str, str]:
 
 
 def _names_in(box: Box, role: Role) -> list[str]:
-    """One or two names of namespaces that an end can be in."""
+    """One or two possible names of the namespace of an end."""
     left: LabelValues = box.get(name_axis(role), PRESENT)
     usual = "somewhere" if role is Role.SOURCE else "elsewhere"
     names: list[str] = []
@@ -271,7 +274,7 @@ def _names_in(box: Box, role: Role) -> list[str]:
 
 
 def _shared_labels_in(box: Box, name: str) -> dict[str, str] | None:
-    """The labels of a namespace in which both ends are; None if it would need two values of one label."""
+    """The labels of a namespace that contains both ends; None if it would need two values of one label."""
     limits: dict[str, LabelValues] = {}
     for axis, values in box.items():
         if isinstance(axis, LabelAxis) and axis.labelled is Labelled.NAMESPACE:
@@ -286,21 +289,21 @@ def _shared_labels_in(box: Box, name: str) -> dict[str, str] | None:
 
 _POD_RANGES: Final = {Family.IPV4: parse_address("10.0.0.1")[1], Family.IPV6: parse_address("fd00::1")[1]}
 _OUTSIDE: Final = {Family.IPV4: parse_address("203.0.113.1")[1], Family.IPV6: parse_address("2001:db8::1")[1]}
-"""Addresses that a reader takes for those of pods, and (RFC 5737, RFC 3849) for examples of others."""
+"""Typical pod addresses, and addresses for documentation (RFC 5737, RFC 3849) for others."""
 _EXAMPLES: Final = 253
-"""How many more addresses follow that are for examples."""
+"""How many more addresses for documentation follow the first one."""
 
 
 def _addresses_in(
     box: Box, source_is_pod: bool, destination_is_pod: bool
 ) -> tuple[tuple[Address, ...], Address] | None:
-    """All addresses of a source, and another address of the same family: of several, the first is what it uses."""
+    """All addresses of a source, of which it uses the first, and a destination address of the same family."""
     hosts: HostAddresses = box.get(ADDRESS[Role.SOURCE], ADDRESS[Role.SOURCE].universe)
     limits: Addresses = box.get(ADDRESS[Role.DESTINATION], ADDRESS[Role.DESTINATION].universe)
     usual = [_POD_RANGES if is_pod else _OUTSIDE for is_pod in (source_is_pod, destination_is_pod)]
     alone = hosts.alone
     for family in FAMILIES:
-        # Two of each are enough: one of them is not the other end's.
+        # Two candidates for each end suffice, because at most one of them equals that of the other end.
         sources, destinations = (
             list(islice(_members(some.ranges(family), near[family]), 2))
             for some, near in zip((alone, limits), usual, strict=True)
@@ -316,10 +319,10 @@ def _addresses_in(
 def _addresses_of_node_in(
     hosts: HostAddresses, limits: Addresses, usual: Mapping[Family, int]
 ) -> tuple[tuple[Address, ...], Address] | None:
-    """As `_addresses_in`, where the source must be a node with several addresses."""
+    """The same as `_addresses_in`, if the source must be a node with several addresses."""
     for family in FAMILIES:
         examples = ((_OUTSIDE[family], _OUTSIDE[family] + _EXAMPLES),)
-        # This ends soon: only a few addresses are such that each of the nodes has them.
+        # This ends soon: only few addresses are addresses of every possible node.
         for destination in _members(limits.ranges(family), usual[family]) if hosts.clauses(family) else ():
             own = Addresses.in_family(family, ((destination, destination),))
             host = (hosts & HostAddresses.without(own)).example(family, examples)
@@ -329,7 +332,7 @@ def _addresses_of_node_in(
 
 
 def _members(ranges: intervals.Intervals, near: int) -> Iterator[int]:
-    """All members: `near` and the next number first, if they are among them."""
+    """All numbers of the ranges, with `near` and its successor first, if they are among them."""
     preferred = intervals.intersection(ranges, ((near, near + 1),))
     yield from (number for low, high in preferred for number in range(low, high + 1))
     for low, high in intervals.difference(ranges, preferred):

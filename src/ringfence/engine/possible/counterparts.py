@@ -1,11 +1,11 @@
-"""What possible pods may open to a pod that exists, and it to them: a partition of the universe by traffic.
+"""The traffic between possible pods and an existing pod: a partition of the universe by traffic.
 
-Both sides decide, as between any two pods: the policies that select the pod that exists, and those that would select
-the one to come (`pods_to_come`). The former are asked once for all pods with the same profiles, the latter once for
-each namespace. Most existing pods are allowed the same, so only what differs is kept for each.
+Both sides decide, as between any two pods: the policies that select the existing pod, and those that would select the
+possible one (`possible_sides`). The former are evaluated once for all pods with the same profiles, the latter once for
+each namespace. Possible pods allow most existing pods the same, so only differences are stored for single pods.
 
-An address is not known of a pod to come: an ipBlock matches it if it covers all addresses of a family
-(`engine.policies.rulings`). It has the addresses of both families.
+The address of a possible pod is not known: an ipBlock matches it if it covers all addresses of a family
+(`engine.policies.rulings`). It has addresses of both families.
 """
 
 from collections import defaultdict
@@ -31,8 +31,8 @@ from ringfence.engine.policies import (
 from ringfence.engine.population import Identity, Population
 from ringfence.engine.possible.budget import Budget
 from ringfence.engine.possible.by_namespace import NOTHING_PASSES, ByNamespace, ByTraffic
-from ringfence.engine.possible.pods_to_come import PodsToCome, both_sides, by_traffic
 from ringfence.engine.possible.policy_boxes import RulePlace
+from ringfence.engine.possible.possible_sides import PossibleSides, both_sides, by_traffic
 from ringfence.engine.possible.universe import NAME, Universe
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -42,11 +42,11 @@ from ringfence.sets.regions import Region
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _Names = frozenset[str | None]
-"""Namespaces that exist, and with None all to come."""
+"""Names of existing namespaces; None stands for all namespaces that do not exist yet."""
 
 
 class _OwnSide(msgspec.Struct, frozen=True, eq=False):
-    """What the policies of a pod that exists allow: in some namespaces, in all others that exist, and to come."""
+    """What the policies of an existing pod allow: in listed, in all other existing, and in future namespaces."""
 
     listed: Mapping[str, ByTraffic]
     others: ByTraffic
@@ -54,7 +54,7 @@ class _OwnSide(msgspec.Struct, frozen=True, eq=False):
 
 
 class Counterparts:
-    """Answers for one direction of the pods that exist: ingress is what possible pods may open to them."""
+    """Answers for one direction of existing pods: ingress is traffic that possible pods open to them."""
 
     def __init__(
         self, tiers: Tiers, population: Population, universe: Universe, direction: Direction, budget: Budget
@@ -73,17 +73,18 @@ class Counterparts:
         self._found: dict[tuple[ByTraffic, _Names, frozenset[tuple[str | None, ByTraffic]]], ByNamespace] = {}
         self._united: dict[ByNamespace, ByTraffic] = {}
         self._all: _Names = frozenset((*universe.existing, None))
-        self._pods_to_come = PodsToCome(tiers, population, universe, _opposite(direction), budget)
+        self._possible_sides = PossibleSides(tiers, population, universe, _opposite(direction), budget)
         self._divided: set[_Names] = set()
         self._usual: dict[str | None, ByTraffic] = {}
         self._unusual: defaultdict[int, dict[str | None, ByTraffic]] = defaultdict(dict)
-        """What possible pods of each namespace allow most existing pods, and what they allow to single ones instead."""
+        """The traffic that possible pods of each namespace allow with most existing pods, and that with single ones."""
 
     def of(self, pod: Identity, names: _Names | None = None, stack: Stack | None = None) -> ByTraffic:
-        """The possible pods, by the traffic that passes between them and a pod that exists.
+        """The possible pods, by the traffic allowed between them and an existing pod.
 
-        With `names`, only those of some namespaces that exist, and with None among them of all to come: to answer about
-        few takes little time. `stack` is what decides about the pod, if it is not what does now.
+        With `names`, only pods of these namespaces are considered, which takes less time; None among the names stands
+        for all namespaces that do not exist yet. `stack` are the policies of the pod, if these are not the present
+        ones.
         """
         by_namespace = self.by_namespace(pod, names, stack)
         found = self._united.get(by_namespace)
@@ -92,14 +93,14 @@ class Counterparts:
         return found
 
     def by_namespace(self, pod: Identity, names: _Names | None = None, stack: Stack | None = None) -> ByNamespace:
-        """The same as `of`, each namespace by itself."""
+        """The same as `of`, for each namespace separately."""
         names = self._all if names is None else names
         own, unusual = self.own_side(pod, stack), self._unusual_of(pod, names)
         side = self._own_sides.get(own)
         if side is None:
             side = self._own_sides[own] = self._by_own_side(own)
         if not side.others:
-            # Of namespaces with which the own side allows nothing, it does not matter what they allow.
+            # If the own side allows nothing with a namespace, it does not matter what that namespace's side allows.
             unusual = {name: one for name, one in unusual.items() if name is None or name in side.listed}
         key = (own, names, frozenset(unusual.items()))
         found = self._found.get(key)
@@ -108,23 +109,23 @@ class Counterparts:
         return found
 
     def look_at(self, names: frozenset[str | None]) -> None:
-        """Find out what possible pods of some namespaces allow, by their policies as they are now."""
+        """Compute and cache what possible pods of some namespaces allow with the present policies."""
         if names not in self._divided:
             for name in sorted(names.difference(self._usual), key=str):
                 self._divide(name)
             self._divided.add(names)
 
     def other_sides(self, pod: Identity, names: frozenset[str | None]) -> dict[str | None, ByTraffic]:
-        """What possible pods of some namespaces allow with a pod that exists, each namespace by itself."""
+        """The traffic that possible pods of each of some namespaces allow with an existing pod."""
         unusual = self._unusual_of(pod, names)
         return {name: unusual.get(name, self._usual[name]) for name in names}
 
     def differ_from(
         self, other: "Counterparts", names: frozenset[str | None]
     ) -> "Callable[[Identity, Identity], bool]":
-        """Tells of a pod, by its identities here and there, if possible pods of some namespaces allow something else.
+        """A function that says, for the identities of a pod here and there, whether possible pods allow other traffic.
 
-        Most pods are allowed the same as all others, so what differs for all is found out once.
+        Most pods are allowed the same, so the common part is compared only once.
         """
         self.look_at(names)
         other.look_at(names)
@@ -132,7 +133,7 @@ class Counterparts:
             return lambda here, there: self.other_sides(here, names) != other.other_sides(there, names)
 
         def differs(here: Identity, there: Identity) -> bool:
-            # The pods of which neither has anything unusual are most of them.
+            # Most pods have nothing unusual in either cluster.
             if not (self._unusual.get(here.bit) or other._unusual.get(there.bit)):
                 return False
             return self.other_sides(here, names) != other.other_sides(there, names)
@@ -145,7 +146,7 @@ class Counterparts:
         return found if names is self._all else {name: one for name, one in found.items() if name in names}
 
     def _by_own_side(self, own: ByTraffic) -> _OwnSide:
-        """What the own side allows, divided by namespaces."""
+        """The traffic of the own side, divided by namespaces."""
         existing = self.universe.existing
         named = dict.fromkeys(name for region, _ in own if region.axis == NAME for name in region.listed)
         listed = {
@@ -161,7 +162,7 @@ class Counterparts:
         )
 
     def _both_sides(self, own: _OwnSide, unusual: Mapping[str | None, ByTraffic], names: _Names) -> ByNamespace:
-        """What both sides allow, namespace by namespace."""
+        """The traffic that both sides allow, for each namespace."""
         existing, usual = self.universe.existing, self._usual
         found = dict(self._usually(own.others, names)) if own.others else {}
         for name in dict.fromkeys((*own.listed, *unusual)):
@@ -173,10 +174,11 @@ class Counterparts:
         return ByNamespace(frozenset([one for one in found.items() if one[1]]), to_come)
 
     def _usually(self, own: ByTraffic, names: _Names) -> Mapping[str, ByTraffic]:
-        """What both sides allow in each existing namespace of `names`, where the own side allows the same in all.
+        """The traffic that both sides allow in each existing namespace of `names`, if the own side allows the same in
+        all.
 
-        Only for pods with which possible pods of none of these allow anything unusual. Most own sides name few
-        namespaces, and leave the same of all others.
+        It is valid for namespaces whose possible pods allow the pod nothing unusual. Most own sides name few namespaces
+        and treat all others the same, so the result is shared by many pods.
         """
         found = self._usual_everywhere.get((own, names))
         if found is None:
@@ -186,7 +188,7 @@ class Counterparts:
         return found
 
     def _both_in(self, own: ByTraffic, other: ByTraffic) -> ByTraffic:
-        """What both sides allow of one namespace. Most namespaces have one of a few others."""
+        """The traffic that both sides allow in one namespace, cached because namespaces share few values."""
         if not own or not other:
             return NOTHING_PASSES
         if other == self._everywhere or own == other:
@@ -196,10 +198,10 @@ class Counterparts:
             found = self._joined[own, other] = both_sides(own, other)
         return found
 
-    # --- the policies of the pod that exists --------------------------------------------------------------------------
+    # --- the policies of the existing pod -----------------------------------------------------------------------------
 
     def own_side(self, pod: Identity, stack: Stack | None = None) -> ByTraffic:
-        """What the policies of the pod that exists allow: the possible pods that these are about, by traffic."""
+        """The possible pods, by the traffic that the policies of the existing pod allow with them."""
         stack = self._tiers.stack(pod, self.direction) if stack is None else stack
         if not stack:
             return self._everywhere
@@ -220,9 +222,10 @@ class Counterparts:
         return by_traffic(self._within(whole, stack, own))
 
     def of_stack(self, stack: Stack, own: OwnPorts) -> Partition[Region, Traffic]:
-        """The possible pods, by what some profiles of a pod that exists allow with them, whatever the other side says.
+        """The possible pods, by the traffic that a stack of an existing pod allows with them, regardless of the other
+        side.
 
-        Unlike in `of`, pods with which nothing is allowed are among them.
+        Unlike in `of`, the partition includes pods with which nothing is allowed.
         """
         return self._within(self._everything, stack, own)
 
@@ -249,15 +252,15 @@ class Counterparts:
         return found
 
     def _named(self, rule: CompiledRule, peers: Region) -> Iterator[tuple[Region, Traffic]]:
-        """What a rule says of the ports of possible pods by name: the number is free."""
+        """The traffic of a rule's port names at possible pods, which may give a name to any number."""
         for name in rule.port_names:
             yield peers & self.universe.with_port_name(name), Traffic.of(name[1])
 
-    # --- the policies of the pods to come -----------------------------------------------------------------------------
+    # --- the policies of possible pods --------------------------------------------------------------------------------
 
     def _divide(self, name: str | None) -> None:
-        """Find out what possible pods of a namespace, or of all to come, allow existing pods."""
-        parts = self._pods_to_come.allow(name)
+        """Compute what possible pods of a namespace, or of all future ones (None), allow with existing pods."""
+        parts = self._possible_sides.allow(name)
         most, _ = max(parts, key=lambda part: part[0].bit_count())
         for pods, allowed in parts:
             if pods == most:

@@ -1,8 +1,8 @@
 """Where two sets of policies differ: the possible connections that one allows and the other denies.
 
-A connection passes if both directions allow it. So it passes with `mine` and not with `theirs` if both directions of
-`mine` allow it, and one direction of `theirs` denies it. Hence differences of one direction are looked for first, which
-two versions of the same policies have few of; whether a connection shows one depends on the other direction.
+A connection is allowed if both directions allow it. So `mine` allows and `theirs` denies it if both directions of
+`mine` allow it, and one direction of `theirs` denies it. Hence the search starts with differences in one direction, of
+which two versions of the same policies have few, and then checks the other direction of `mine`.
 """
 
 from collections.abc import Iterator
@@ -26,15 +26,16 @@ from ringfence.sets.box_index import BoxIndex
 from ringfence.sets.boxes import EVERYTHING, Box
 
 _Wanted = Action | None
-"""What a tier must do; None if a tier before it has decided already."""
+"""The required action of a tier; None if an earlier tier has decided."""
 
 
 def allowed_only_by(
     mine: Meaning, theirs: Meaning, budget: Budget | None = None, within: Box = EVERYTHING
 ) -> Iterator[Box]:
-    """The boxes of connections that `mine` allows and `theirs` denies; all of them, unless nobody could open any.
+    """The boxes of connections that `mine` allows and `theirs` denies.
 
-    They may overlap. Raises Undecided if this takes more steps than the budget has.
+    Together they contain all such connections, and they may overlap. Boxes without a possible connection are mostly
+    left out. Raises Undecided if this takes more steps than the budget has.
     """
     budget = budget or Budget()
     for direction in Direction:
@@ -50,7 +51,7 @@ def allowed_only_by(
 def side_allowed_only_by(
     mine: DirectionMeaning, theirs: DirectionMeaning, budget: Budget, within: Box = EVERYTHING
 ) -> Iterator[Box]:
-    """The boxes in which one direction of `mine` allows, and that of `theirs` denies."""
+    """The boxes that one direction of `mine` allows and the same direction of `theirs` denies."""
     if mine is theirs:
         return
     pairs = [
@@ -60,7 +61,7 @@ def side_allowed_only_by(
     ]
     if all(is_same for _, _, is_same in pairs):
         return
-    # A connection that no tier decides is allowed: as if by one more tier.
+    # A connection that no tier decides is allowed, as if by an additional tier at the end.
     for allowing in range(len(pairs) + 1):
         for denying in range(len(pairs)):
             constraints = _constraints(pairs, allowing, denying)
@@ -69,9 +70,9 @@ def side_allowed_only_by(
 
 
 def _constraints(pairs: list[tuple[Tier, Tier, bool]], allowing: int, denying: int) -> list[Constraint] | None:
-    """What must hold where one tier of mine allows and one of theirs denies. None if the tiers cannot do both.
+    """The constraints for tier `allowing` of mine to allow and tier `denying` of theirs to deny. None if impossible.
 
-    The tiers that must do different things come first: there is little where they do.
+    Constraints on tiers that must act differently come first, because they leave the fewest boxes.
     """
     different: list[Constraint] = []
     equal: list[Constraint] = []
@@ -89,7 +90,7 @@ def _constraints(pairs: list[tuple[Tier, Tier, bool]], allowing: int, denying: i
 
 
 def _wanted(number: int, deciding: int, action: Action) -> _Wanted:
-    """What a tier must do for another one, or itself, to decide."""
+    """The action that a tier must have so that tier `deciding` decides with `action`."""
     return Action.PASS if number < deciding else action if number == deciding else None
 
 
@@ -101,7 +102,7 @@ def _both(mine: Tier, theirs: Tier, first: _Wanted, second: _Wanted) -> list[Con
 
 
 def _both_isolation(mine: IsolationTier, theirs: IsolationTier, first: Action, second: Action) -> list[Constraint]:
-    """Rules and subjects that both tiers have need no look: what mine allows by such a rule, theirs allows, too."""
+    """The constraints without rules and subjects that both tiers have: they cannot make a difference."""
     match first, second:
         case Action.ALLOW, Action.DENY:
             only_mine = BoxIndex(mine.rules.not_in(theirs.rules))

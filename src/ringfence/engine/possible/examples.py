@@ -1,4 +1,4 @@
-"""A pod of those that selectors describe: the plainest, with no label that it does not need."""
+"""Example pods of a selector description: the simplest ones, without unnecessary labels."""
 
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -16,11 +16,11 @@ from ringfence.model.selectors import Selector
 from ringfence.sets.label_values import ANY_VALUE, PRESENT, LabelValues
 
 _NEW: Final = "new"
-"""The name of a namespace to come, or the beginning of it; the value of a label that may be any but some."""
+"""The name of a namespace that does not exist yet, or its prefix; the value of a label that excludes some values."""
 
 
 class ExamplePod(msgspec.Struct, frozen=True):
-    """A pod that could exist: its labels, and its namespace with the labels that this has or would have."""
+    """A possible pod: its labels, and its namespace with the labels that this has or would have."""
 
     namespace: str
     namespace_labels: Labels
@@ -28,10 +28,10 @@ class ExamplePod(msgspec.Struct, frozen=True):
 
 
 def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labels] = NO_LABELS_BY_NAME) -> ExamplePod:
-    """One of some possible pods: in a namespace that exists, if any is among theirs.
+    """One of some possible pods, in an existing namespace if that is possible.
 
-    `taken` are the labels of namespaces to come that other examples have, by name. Raises ValueError if the example
-    would have to be in one of them and give it other labels: a namespace that policies name.
+    `taken` are the labels of namespaces that other examples create, by name. Raises ValueError if the example would
+    need other labels for one of them, which can happen for a namespace that policies name.
     """
     labels = plainest_labels(pods.pods)
     for name in namespaces.names():
@@ -51,9 +51,9 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
 
 
 def plainest_labels(selector: Selector) -> Labels:
-    """The fewest labels that a selector matches, with the shortest values that it names.
+    """The smallest set of labels that a selector matches, with the shortest values that it names.
 
-    Raises ValueError for a selector that matches none.
+    Raises ValueError for a selector that matches nothing.
     """
     values: dict[str, LabelValues] = {}
     for term in selector.terms:

@@ -1,11 +1,11 @@
-"""What a set of policies means for all possible connections: for each direction, the tiers as boxes.
+"""The meaning of a set of policies for all possible connections: for each direction, the tiers as boxes.
 
-The order of evaluation is that of `engine.policies.tiers`: Admin, where the first rule that matches decides;
-NetworkPolicy, which denies what no rule allows of the pods that some policy isolates; Baseline, as Admin; and what no
-tier decides is allowed. A connection between two pods needs both directions; an end outside the cluster has no
-policies, so it allows its direction.
+The order of evaluation is that of `engine.policies.tiers`: Admin, where the first matching rule decides; NetworkPolicy,
+which for isolated pods denies everything that no rule allows; Baseline, like Admin; and everything that no tier decides
+is allowed. A connection between two pods needs both directions; an end outside the cluster has no policies, so it
+allows its direction.
 
-All methods take a box, and yield boxes inside it, one after another: a caller that needs one box computes no others.
+All methods take a box and yield boxes inside it lazily: a caller that needs one box computes no others.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -25,7 +25,7 @@ from ringfence.sets.box_index import Boxes, BoxIndex, ChangedIndex
 from ringfence.sets.boxes import EVERYTHING, Axis, Box, BoxKey, difference, intersection, key_of, overlaps, uncovered
 
 Constraint = Callable[[Box, Budget], Iterator[Box]]
-"""Yields the boxes inside a box in which something holds; they may overlap, and together are all of it."""
+"""Yields the boxes inside a box in which a condition holds. They may overlap; together they are all of it."""
 
 
 def narrowed(box: Box, constraints: Sequence[Constraint], budget: Budget) -> Iterator[Box]:
@@ -46,11 +46,11 @@ class IsolationTier(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_empty(self) -> bool:
-        """Whether no policy isolates anything: then all is passed on."""
+        """Whether no policy isolates anything, so that everything is passed on."""
         return not self.subjects
 
     def is_same(self, other: "IsolationTier") -> bool:
-        """Whether another tier consists of the same boxes: then it means the same."""
+        """Whether another tier consists of the same boxes, and therefore has the same meaning."""
         pairs = ((self.subjects, other.subjects), (self.rules, other.rules))
         return all(
             mine is theirs or not (mine.not_in(theirs) or theirs.not_in(mine))  # type: ignore[arg-type]
@@ -77,9 +77,9 @@ class IsolationTier(msgspec.Struct, frozen=True, eq=False):
         added: Iterable[CompiledPolicy[NetworkPolicy]],
         direction: Direction,
     ) -> "IsolationTier":
-        """The tier without some policies and with others; the same object if that changes nothing.
+        """The tier without the policies `gone` and with `added`; the same object if this changes nothing.
 
-        It shares the index of those that are in both.
+        It shares the index of the unchanged policies.
         """
         subjects, rules = _isolation_boxes(added, direction)
         without = (
@@ -125,14 +125,14 @@ class OrderedTier(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no rule: then all is passed on."""
+        """Whether there is no rule, so that everything is passed on."""
         return not self.rules
 
     def is_same(self, other: "OrderedTier") -> bool:
-        """Whether another tier consists of the same boxes in the same order: then it means the same."""
+        """Whether another tier consists of the same boxes in the same order, and therefore has the same meaning."""
         if self.rules is other.rules:
             return True
-        # A tier of which something was removed is not compared rule by rule: a removal that changes nothing is rare.
+        # A tier with a removal is not compared rule by rule, because it nearly always differs.
         is_changed = isinstance(self.rules, ChangedIndex) or isinstance(other.rules, ChangedIndex)
         return not is_changed and self._sequence() == other._sequence()
 
@@ -150,7 +150,7 @@ class OrderedTier(msgspec.Struct, frozen=True, eq=False):
     def with_changes(
         self, gone: Set[CompiledPolicy[Any]], added: Iterable[CompiledPolicy[Any]], direction: Direction
     ) -> "OrderedTier":
-        """The tier without some policies and with others; the same object if that changes nothing."""
+        """The tier without the policies `gone` and with `added`; the same object if this changes nothing."""
         entries = self.rules.entries
         kept = [entry for entry in entries if entry[1].policy not in gone]
         more = list(_ordered_boxes(added, direction))
@@ -176,7 +176,7 @@ def _ordered_boxes(policies: Iterable[CompiledPolicy[Any]], direction: Direction
 
 
 def _first_match(box: Box, rules: Sequence[tuple[Box, RulePlace]], action: Action, budget: Budget) -> Iterator[Box]:
-    """The boxes inside a box in which the first rule that matches has an action; no rule is as one that passes."""
+    """The boxes inside a box in which the first matching rule has an action; without a matching rule it is PASS."""
     waiting = [(box, 0)]
     while waiting:
         left, number = waiting.pop()
@@ -198,12 +198,12 @@ Tier = OrderedTier | IsolationTier
 
 
 def is_same_tier(mine: Tier, theirs: Tier) -> bool:
-    """Whether two tiers of one place in the order, which are of one kind, consist of the same boxes."""
+    """Whether two tiers at the same position, which have the same type, consist of the same boxes."""
     return mine.is_same(theirs)  # type: ignore[arg-type]
 
 
 class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
-    """What a set of policies decides in one direction, whatever the other direction says."""
+    """The decisions of a set of policies in one direction, regardless of the other direction."""
 
     direction: Direction
     admin: OrderedTier
@@ -212,15 +212,15 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
-        """The tiers in the order in which they are asked."""
+        """The tiers in the order of evaluation."""
         return self.admin, self.isolation, self.baseline
 
     def is_same(self, other: "DirectionMeaning") -> bool:
-        """Whether another one consists of the same boxes. If not, it may mean the same nevertheless."""
+        """Whether another one consists of the same boxes. If not, its meaning may still be the same."""
         return all(is_same_tier(mine, theirs) for mine, theirs in zip(self.tiers, other.tiers, strict=True))
 
     def with_changes(self, gone: Set[CompiledPolicy[Any]], added: Iterable[CompiledPolicy[Any]]) -> "DirectionMeaning":
-        """What is decided without some policies and with others."""
+        """The meaning without the policies `gone` and with `added`."""
         by_tier = _by_tier(added)
         return DirectionMeaning(
             self.direction,
@@ -230,16 +230,16 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
         )
 
     def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
-        """The boxes inside `within` in which this direction is allowed. They may overlap."""
+        """The boxes inside `within` that this direction allows. They may overlap."""
         budget = budget or Budget()
         tiers = self._deciding
-        # What no policy is about comes first: a caller that needs one box seldom has to look at rules.
+        # Connections that no policy decides come first: a caller that needs one box then rarely has to look at rules.
         yield from narrowed(within, [tier.where(Action.PASS) for tier in tiers], budget)
         for number in range(len(tiers)):
             yield from self._decided_by(tiers, number, Action.ALLOW, within, budget)
 
     def denied(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
-        """The boxes inside `within` in which this direction is denied. They may overlap."""
+        """The boxes inside `within` that this direction denies. They may overlap."""
         budget = budget or Budget()
         tiers = self._deciding
         for number in range(len(tiers)):
@@ -259,7 +259,7 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
 
 
 def direction_meaning(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> DirectionMeaning:
-    """What some policies decide in one direction."""
+    """The meaning of some policies in one direction."""
     by_tier = _by_tier(policies)
     return DirectionMeaning(
         direction,
@@ -279,13 +279,12 @@ def _by_tier(policies: Iterable[CompiledPolicy[Any]]) -> dict[PolicyTier | None,
 
 
 class Meaning:
-    """What a set of policies means in any cluster, as both directions together."""
+    """The meaning of a set of policies in any cluster, for both directions."""
 
     def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
         """The meaning of policies that were compiled by `compile_in_any_cluster`.
 
-        Objects of other kinds are not needed: pods, the labels of namespaces, nodes, and which port a name means are
-        free.
+        Other objects are not needed: pods, labels of namespaces, nodes and the numbers of named ports may be any.
         """
         listed = tuple(policies)
         self._directions: Mapping[Direction, DirectionMeaning] = {
@@ -293,9 +292,10 @@ class Meaning:
         }
 
     def with_changes(self, removed: Sequence[CompiledPolicy[Any]], added: Sequence[CompiledPolicy[Any]]) -> "Meaning":
-        """The meaning without some policies and with others.
+        """The meaning without the policies `removed` and with `added`.
 
-        What is in both is shared: it need not be compared. A direction that none of the policies is about is the same.
+        Unchanged parts are the same objects, so they need not be compared. A direction of none of the policies does not
+        change.
         """
         touched = {direction for policy in (*removed, *added) for direction in policy.rules}
         return self.with_directions({one: self.of(one).with_changes(frozenset(removed), added) for one in touched})
@@ -307,12 +307,12 @@ class Meaning:
         return changed
 
     def of(self, direction: Direction) -> DirectionMeaning:
-        """What the policies decide in one direction."""
+        """The meaning of the policies in one direction."""
         return self._directions[direction]
 
     @cached_property
     def axes(self) -> frozenset[Axis]:
-        """All that the policies can tell connections apart by."""
+        """The axes that the policies read."""
         return frozenset(
             axis
             for direction in self._directions.values()
@@ -327,13 +327,13 @@ class Meaning:
         )
 
     def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
-        """The boxes inside `within` of the connections that are allowed: both directions are. They may overlap."""
+        """The boxes inside `within` of connections that both directions allow. They may overlap."""
         budget = budget or Budget()
         egress, ingress = self.of(Direction.EGRESS), self.of(Direction.INGRESS)
         return narrowed(within, [egress.allowed, ingress.allowed], budget)
 
     def denied(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
-        """The boxes inside `within` of the connections that are denied: some direction is. They may overlap."""
+        """The boxes inside `within` of connections that some direction denies. They may overlap."""
         budget = budget or Budget()
         for direction in Direction:
             yield from self.of(direction).denied(within, budget)

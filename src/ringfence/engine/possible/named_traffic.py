@@ -1,4 +1,4 @@
-"""Traffic to a pod to come: by number, and by the names that the pod gives to its ports, whose numbers are free."""
+"""Traffic to a possible pod: by port number, and by the names that the pod may give to any of its ports."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
@@ -16,7 +16,7 @@ from ringfence.sets.regions import OTHER, OrderedAxis, Region, nodes_of
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 _MOST_NAMES: Final = 6
-"""Names of ports of which all combinations are tried, to say what each of them adds."""
+"""The most port names of which all combinations are tried, to find what each of them adds."""
 
 
 class NamedPorts(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class NamedPorts(msgspec.Struct, frozen=True):
 
 
 class PossibleTraffic(msgspec.Struct, frozen=True):
-    """The traffic to the ports of a pod to come: `by_number` whatever their names are, and more `by_name`."""
+    """The traffic to the ports of a possible pod: `by_number` regardless of names, and additional traffic `by_name`."""
 
     by_number: Traffic
     by_name: tuple[NamedPorts, ...] = ()
@@ -37,7 +37,7 @@ class PossibleTraffic(msgspec.Struct, frozen=True):
         return bool(self.by_number or self.by_name)
 
     def within(self, asked: Traffic) -> "PossibleTraffic":
-        """What of it is among some traffic."""
+        """The part that is in `asked`."""
         by_name = (msgspec.structs.replace(one, traffic=one.traffic & asked) for one in self.by_name)
         return PossibleTraffic(self.by_number & asked, tuple(one for one in by_name if one.traffic))
 
@@ -52,7 +52,7 @@ NO_POSSIBLE_TRAFFIC: Final = PossibleTraffic(NO_TRAFFIC)
 
 
 def by_labels(universe: Universe, cells: Iterable[tuple[Region, Traffic]]) -> Partition[Region, PossibleTraffic]:
-    """A partition by traffic that may depend on names of ports, as one by labels alone."""
+    """Converts a partition whose regions may depend on port names to one by labels alone."""
     listed = list(cells)
     if not any(is_about_ports(region.last) for region, _ in listed):
         return [(region, PossibleTraffic(traffic)) for region, traffic in listed]
@@ -64,7 +64,7 @@ def by_labels(universe: Universe, cells: Iterable[tuple[Region, Traffic]]) -> Pa
 
 
 def _by_ports(universe: Universe, region: Region, known: dict[Region, dict[Region, Region]]) -> dict[Region, Region]:
-    """The regions of names of ports in a region, each with the pods for which exactly these are in it."""
+    """The port-name regions inside a region, each with the pods for which exactly it is in the region."""
     regions = universe.regions
     if is_about_ports(region.axis):
         return {region: regions.everything}
@@ -82,7 +82,7 @@ def _by_ports(universe: Universe, region: Region, known: dict[Region, dict[Regio
 
 
 def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> PossibleTraffic:
-    """The traffic of disjoint regions of names of ports."""
+    """The traffic of disjoint port-name regions."""
     axes = sorted({node.axis for node in nodes_of(region for region, _ in cells)})
     if len(axes) <= _MOST_NAMES and (found := _by_single_names(universe, axes, cells)):
         return found
@@ -95,7 +95,7 @@ def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> Pos
         key=lambda part: (part.names, part.lacking),
     )
     always = [one for one in parts if not one.names and not one.lacking]
-    # Cells come in the order of a set, which is another one each time.
+    # Cells come from a set, whose order differs between processes.
     by_name = sorted((one for one in parts if one not in always), key=lambda one: (one.names, one.lacking))
     return PossibleTraffic(reduce(or_, (one.traffic for one in always), NO_TRAFFIC), tuple(by_name))
 
@@ -103,7 +103,7 @@ def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> Pos
 def _by_single_names(
     universe: Universe, axes: Sequence[OrderedAxis], cells: Sequence[tuple[Region, Traffic]]
 ) -> PossibleTraffic | None:
-    """What each name adds to what passes anyhow; None if some names together, or the lack of one, add more or less."""
+    """The traffic that each name adds to that by number; None if names in combination, or missing names, matter."""
 
     def traffic_at(names: Iterable[OrderedAxis]) -> Traffic:
         having = set(names)
@@ -127,7 +127,7 @@ def _by_single_names(
 def _paths(
     region: Region, names: tuple[OrderedAxis, ...], lacking: tuple[OrderedAxis, ...]
 ) -> Iterator[tuple[tuple[OrderedAxis, ...], tuple[OrderedAxis, ...]]]:
-    """Of each way through the names of ports: those that a port has, and those that it lacks."""
+    """For each path through the axes of port names, the names that a port has and those that it lacks."""
     if not region:
         return
     if not is_about_ports(region.axis):

@@ -1,4 +1,4 @@
-"""Policies as boxes of possible connections: whom a policy selects, and what each of its rules is about."""
+"""Policies as boxes of possible connections: those of their subjects, and those that each rule matches."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -57,9 +57,9 @@ class RulePlace(msgspec.Struct, frozen=True, eq=False):
 
 
 def compile_in_any_cluster(policy: NetworkPolicy | ClusterPolicy, origin: Origin | None = None) -> CompiledPolicy[Any]:
-    """Compile a policy, valid and with its defaults, for all clusters that could be.
+    """Compile a policy, valid and with its defaults, for all possible clusters.
 
-    Unlike in a cluster, its `nodes` mean no addresses: which ones they have is free (`axes.IS_NODE`).
+    Its `nodes` selectors do not become addresses, because nodes may have any (`axes.IS_NODE`).
     """
     if isinstance(policy, NetworkPolicy):
         return compile_policy(policy, origin)
@@ -67,7 +67,7 @@ def compile_in_any_cluster(policy: NetworkPolicy | ClusterPolicy, origin: Origin
 
 
 def subject_box(policy: CompiledPolicy[Any], direction: Direction) -> Box | None:
-    """The connections about which a policy may decide in a direction: those of its subjects."""
+    """The connections of the subjects of a policy in a direction; None if it can select no pod."""
     return selection_box(policy.subject, subject_role(direction))
 
 
@@ -102,7 +102,7 @@ def _peer_boxes(policy: CompiledPolicy[Any], direction: Direction, rule: Compile
                 if (box := box_of([(KIND[role], AN_ADDRESS), (IS_NODE[role], YES), *limits])) is not None:
                     yield box
             for name in domain_names_of(peer):
-                # What a name resolves to, wider names do, too: so its box lies inside theirs.
+                # Addresses of a name are also addresses of its wildcards, so its box lies inside theirs.
                 yield {KIND[role]: AN_ADDRESS, **{domain_name_axis(role, one): YES for one in resolved_names(name)}}
 
 
@@ -117,7 +117,7 @@ def _addresses_meant(policy: CompiledPolicy[Any], direction: Direction, rule: Co
     if not any(peer.ip_block and peer.ip_block.excepts for peer in written):
         yield HostAddresses.in_block(rule.peers.block.addresses, NO_ADDRESSES)
         return
-    # A source that one block leaves out, another one may contain. Those with the same exceptions are as one.
+    # An address that one block excepts may be in another block. Blocks with the same exceptions are joined.
     inside: defaultdict[Addresses, list[Addresses]] = defaultdict(list)
     for peer in written:
         if block := peer.ip_block:

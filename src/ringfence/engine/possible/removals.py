@@ -1,6 +1,7 @@
-"""What a set of policies means without some of its policies, rules, or parts of rules.
+"""The meaning of a set of policies without some of its policies, rules, or parts of rules.
 
-A removal costs as much as what is removed: the indexes of all others are shared. So thousands of removals can be tried.
+The cost of a removal depends on the size of what is removed, because the indexes of everything else are shared. So
+thousands of removals can be tried.
 """
 
 from collections import defaultdict
@@ -21,14 +22,14 @@ Side = tuple[CompiledPolicy[Any], Direction]
 
 
 class Removal(msgspec.Struct, frozen=True, eq=False):
-    """What is removed: the isolation and all rules of some sides of policies, and rules, of which boxes may be left."""
+    """What is removed: the isolation and all rules of some sides, and single rules, each with its remaining boxes."""
 
     sides: frozenset[Side] = frozenset()
     rules: Mapping[CompiledRule, tuple[Box, ...]] = {}
 
 
 class Removals:
-    """Finds what a meaning is without parts of its policies."""
+    """Computes meanings without parts of the policies."""
 
     def __init__(self, meaning: Meaning) -> None:
         self.meaning = meaning
@@ -41,7 +42,7 @@ class Removals:
             self._places[id(of.isolation.subjects)] = _numbers(of.isolation.subjects)
 
     def without(self, removal: Removal, left: Meaning | None = None) -> Meaning:
-        """The meaning without what is removed; with `left`, what that is which is left of it after other removals."""
+        """The meaning after a removal; `left` is the meaning after earlier removals, if there were any."""
         before = left or self.meaning
         changed = {direction: self._side(before.of(direction), removal) for direction in Direction}
         return before.with_directions(changed)
@@ -54,7 +55,7 @@ class Removals:
             for index in (before.isolation.rules, before.admin.rules, before.baseline.rules)
         )
         is_isolation_same = subjects is before.isolation.subjects and rules is before.isolation.rules
-        # A tier of which nothing was removed stays the same object: then it is not compared.
+        # An unchanged tier stays the same object, so it need not be compared.
         isolation = before.isolation if is_isolation_same else IsolationTier(subjects, rules)
         tiers = (
             before.admin if admin is before.admin.rules else OrderedTier(admin),
@@ -85,16 +86,16 @@ class Removals:
     def _left_of(
         self, rule: CompiledRule, base: BoxIndex[Any], numbers: Sequence[int], boxes: Iterable[Box]
     ) -> dict[int, tuple[tuple[Box, Any], ...]]:
-        """The boxes that are left of a rule, each at the number of a box of the whole rule that contains it."""
+        """The remaining boxes of a rule, each at the number of a box of the whole rule that contains it."""
         left: dict[int, tuple[tuple[Box, Any], ...]] = dict.fromkeys(numbers, ())
         if not numbers:
             return left
         if rule not in self._keys:
             self._keys[rule] = {key_of(base.entries[number][0]): number for number in numbers}
-        # Most are boxes of the whole rule: to look for each among all of them would take the square of their number.
+        # Most remaining boxes are boxes of the whole rule. They are looked up by key: a search would be quadratic.
         same = self._keys[rule]
         for box in boxes:
-            # The others are smaller than one of them: ranges of ports and ipBlocks are united.
+            # The others lie inside one of them, because port ranges and ipBlocks of a rule are joined.
             number = same.get(key_of(box))
             if number is None:
                 number = next(number for number in numbers if contains(base.entries[number][0], box))

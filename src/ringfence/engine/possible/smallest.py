@@ -1,11 +1,10 @@
-"""Possible pods as label selectors: a region as disjoint pairs of a namespace selector and a pod selector, and few.
+"""Describes regions of possible pods by few disjoint pairs of a namespace selector and a pod selector.
 
 A region is divided along one axis after another, each time along the one that leaves the fewest selectors; namespaces
-count as one axis, and come first where it makes no difference. A selector of namespaces is free to match labels that
-the name already rules out: a namespace that exists has the labels that it has. So one that is meant because of its
-labels is covered by the selector of these labels, and one that is not is left out by its name.
+count as one axis, which is preferred among equals. An existing namespace is included by a selector of its labels if
+possible, and excluded from such a selector by its name.
 
-To find the fewest of all would take exponential time; what is found is exact and disjoint.
+Finding the minimum would take exponential time; the result is exact and disjoint, but not always minimal.
 """
 
 from collections import defaultdict
@@ -23,22 +22,25 @@ from ringfence.sets.regions import OTHER, OrderedAxis, Region, Value, nodes_of
 
 _MOST_VALUES: Final = 12
 _MOST_AXES: Final = 5
-"""Beyond these, labels are asked for in alphabetical order: to try all takes time, and helps no reader."""
+"""With more values or axes, only the first label in alphabetical order is tried: trying all takes too long, and the
+result would not be readable either.
+"""
 
 _BEST: Final = 2
+"""The number of selectors with which the search ends (`_fewest`)."""
 
 Limits = Mapping[OrderedAxis, LabelValues]
 
 
 class PossiblePods(msgspec.Struct, frozen=True):
-    """Pods that do not exist yet: those that `pods` matches, in the namespaces that `namespaces` matches."""
+    """Possible pods: those that `pods` matches, in the namespaces that `namespaces` matches."""
 
     namespaces: Selector
     pods: Selector
 
     @property
     def order(self) -> tuple[bool, str, str]:
-        """The place in a list: namespaces that are named first, in alphabetical order, and all others last."""
+        """The sort key in a list: named namespaces first, in alphabetical order, and all others last."""
         is_named = any(term.key == NAME_LABEL and term.operator is Operator.IN for term in self.namespaces.terms)
         return (not is_named, str(self.namespaces), str(self.pods))
 
@@ -48,7 +50,7 @@ class PossiblePods(msgspec.Struct, frozen=True):
 
 
 class _DividedPods(msgspec.Struct, frozen=True):
-    """A part of a region: the limits on the labels of the pods, within some namespaces; all, if None is given."""
+    """A part of a region: limits on the labels of pods, in the selected namespaces; None stands for all."""
 
     namespaces: Selector | None
     limits: Limits
@@ -58,9 +60,9 @@ _Parts = tuple[_DividedPods, ...]
 
 
 class _WayToDivide(msgspec.Struct, frozen=True, eq=False):
-    """A way to divide a region. Of most, only the size is asked, so the parts are not made before.
+    """A way to divide a region. For most ways only the size is compared, so the parts are built on demand.
 
-    `selectors` is how many pairs of selectors the parts take, `labels` how many labels all parts ask for.
+    `selectors` is the number of pairs of selectors of the parts, `labels` the number of labels in them.
     """
 
     selectors: int
@@ -71,7 +73,7 @@ class _WayToDivide(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Namespaces(msgspec.Struct):
-    """Some namespaces: those that exist, by name; the labels of those to come that policies name; and of all others."""
+    """Namespaces: the names of existing ones; labels of future ones that policies name; and labels of all others."""
 
     existing: dict[str, None]
     named: dict[str, Region]
@@ -90,7 +92,7 @@ class Smallest:
         self._described: dict[Region, tuple[PossiblePods, ...]] = {}
 
     def describe(self, region: Region) -> tuple[PossiblePods, ...]:
-        """Disjoint selectors of the pods of a region, which must not depend on names of ports."""
+        """Disjoint selectors of the pods of a region, which must not depend on port names."""
         found = self._described.get(region)
         if found is None:
             pairs = (
@@ -116,7 +118,7 @@ class Smallest:
         return found
 
     def _divisions(self, region: Region) -> Iterator[_WayToDivide]:
-        """The ways to divide a region, the ones to prefer among equals first."""
+        """The ways to divide a region; among equals the first is preferred."""
         if not region:
             yield _WayToDivide(0, 0, 0, tuple)
             return
@@ -145,7 +147,7 @@ class Smallest:
     def _along(
         self, region: Region, axis: OrderedAxis, listed: Collection[LabelValue], fewest: int | None
     ) -> _WayToDivide | None:
-        """A region, divided by a label of the pods; None if that takes more than the `fewest` selectors so far."""
+        """A region, divided by a label of the pods; None if this needs more than the `fewest` selectors so far."""
         by_inside: dict[Region, list[Value]] = {}
         for value in (*sorted(listed, key=str), OTHER):
             inside = self._regions.restricted(region, axis, value)
@@ -172,7 +174,7 @@ class Smallest:
         )
 
     def _by_namespaces(self, region: Region) -> _WayToDivide:
-        """A region, divided by the namespaces that have the same pods in it."""
+        """A region, divided into groups of namespaces that have the same pods in it."""
         groups = self._groups_of_namespaces(region)
         pods_in = [(pods, list(self._namespace_selectors(some))) for pods, some in groups.items() if pods]
         divided = [(self._divided(pods), spaces) for pods, spaces in pods_in]
@@ -203,7 +205,7 @@ class Smallest:
         groups: defaultdict[Region, _Namespaces] = defaultdict(
             lambda: _Namespaces({}, dict.fromkeys(named, self._regions.nothing), self._regions.nothing)
         )
-        # Of hundreds of namespaces, a region lists few: all others have the same pods in it.
+        # A region lists few of possibly hundreds of namespaces. All others have the same pods in it.
         apart = {name: inside for name, inside in listed.items() if name in existing}
         for name, inside in apart.items():
             groups[inside].existing[str(name)] = None
@@ -279,7 +281,7 @@ class Smallest:
 
 
 def _fewest(divisions: Iterable[_WayToDivide]) -> _WayToDivide:
-    """The division with the fewest selectors; two cannot be improved on: a box takes one, however it is divided."""
+    """The division with the fewest selectors. The search ends at two: a single box has one in any division."""
     fewest: _WayToDivide | None = None
     for one in divisions:
         if fewest is None or (one.selectors, one.labels) < (fewest.selectors, fewest.labels):
@@ -291,7 +293,7 @@ def _fewest(divisions: Iterable[_WayToDivide]) -> _WayToDivide:
 
 
 def selectors_of(limits: Limits) -> Iterator[Selector]:
-    """The selectors of some limits: several where a label may be absent or have one of some values."""
+    """The selectors of some limits: several if a label may be absent or have one of some values."""
     some: list[tuple[Term, ...]] = [()]
     for axis in sorted(limits):
         some = [(*terms, *more) for more in _terms_of(axis.name, limits[axis]) for terms in some]
@@ -305,12 +307,12 @@ def _namespace_terms(limits: Limits, names: LabelValues) -> Iterator[Selector]:
 
 
 def _alternatives(values: LabelValues) -> int:
-    """How many selectors it takes to say that a label has one of some values (`_terms_of`)."""
+    """The number of selectors needed for a label to have one of some values (`_terms_of`)."""
     return 2 if not values.is_complement and len(values.listed) > 1 and ABSENT in values.listed else 1
 
 
 def _terms_of(key: str, values: LabelValues) -> list[tuple[Term, ...]]:
-    """The requirements on a label that together mean a set of values: alternatives, each of one or two."""
+    """The requirements on a label that express a set of values: alternatives, each of one or two terms."""
     named = frozenset(value for value in values.listed if value is not ABSENT)
     if values.is_complement:
         terms = [Term(key, Operator.NOT_IN, named)] if named else []
@@ -332,7 +334,7 @@ def _values_of(region: Region) -> dict[OrderedAxis, set[LabelValue]]:
 
 
 def _as_set(values: Iterable[Value], listed: Collection[LabelValue]) -> LabelValues:
-    """Some of the values that a node lists, and with `OTHER` all that it does not list."""
+    """Values that a node lists as a set; `OTHER` among them adds all values that it does not list."""
     some = list(values)
     named = [value for value in some if value is not OTHER]
     found = one_of(*(value for value in named if value is None or isinstance(value, str)))

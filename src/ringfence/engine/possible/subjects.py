@@ -1,4 +1,4 @@
-"""Possible pods by the policies that would select them: those of one part have the same profiles, once they come."""
+"""Divides possible pods by the policies that would select them: pods of one part have the same profiles."""
 
 from functools import partial
 from typing import Any
@@ -14,9 +14,9 @@ from ringfence.sets.regions import Region
 def subjects_in(
     tiers: Tiers, universe: Universe, name: str | None, direction: Direction, budget: Budget
 ) -> Partition[Region, Stack]:
-    """The possible pods of a namespace that exists, or of all to come (None), by their profiles for a direction.
+    """The possible pods of an existing namespace, or of all future ones (None), by their profiles for a direction.
 
-    Regions of the pods of one namespace do not ask for its name.
+    Regions of the pods of one namespace do not depend on its name.
     """
     selecting: Partition[Region, tuple[CompiledPolicy[Any], ...]]
     selecting = [(universe.to_come if name is None else universe.regions.everything, ())]
@@ -39,7 +39,7 @@ def subjects_everywhere(
 
 
 def subject_region(universe: Universe, policy: CompiledPolicy[Any], name: str | None) -> Region:
-    """The possible pods of a namespace, or of those to come, that a policy would select."""
+    """The possible pods of a namespace, or of all future ones (None), that a policy would select."""
     if policy.namespace:
         return universe.labelled(policy.subject.pods)
     region = universe.selected(policy.subject)

@@ -1,9 +1,9 @@
-"""The universe of pods that could exist, as regions of labels (`sets.regions`).
+"""The universe of possible pods, as regions of labels (`sets.regions`).
 
-A pod to come is in a namespace that exists, whose labels are known, or in one to come, with any labels and a name of
-its own. So a region asks first for the name of the namespace. Below the name of one that exists it never asks for
-labels of the namespace: they are known. Below all other names it does. Then come the labels of the pod, and last the
-names that the pod, as a destination, gives to the port that is connected to.
+A possible pod is in an existing namespace, whose labels are known, or in one that does not exist yet (`to_come`), with
+any labels and a new name. So the first axis of a region is the name of the namespace. Below an existing name, regions
+never depend on labels of the namespace, because they are known; below all other names they may. Then follow the labels
+of the pod, and last the names that the pod, as a destination, gives to the port of the connection.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _NAMESPACE_RANK, _POD_RANK, _PORT_RANK = 1, 2, 3
 
 
 def namespace_axis(key: str) -> OrderedAxis:
-    """The value of a label of a namespace to come."""
+    """The value of a label of a namespace that does not exist yet."""
     return OrderedAxis(_NAMESPACE_RANK, key)
 
 
@@ -39,7 +39,7 @@ def pod_axis(key: str) -> OrderedAxis:
 
 
 def port_axis(name: PortName) -> OrderedAxis:
-    """Whether the pod gives the port that is connected to this name, for its protocol: any value if it does."""
+    """Whether the pod gives the destination port this name, for its protocol: any value if it does."""
     return OrderedAxis(_PORT_RANK, "/".join(name))
 
 
@@ -59,10 +59,10 @@ def is_about_ports(axis: OrderedAxis) -> bool:
 
 
 class Universe:
-    """Makes the regions of one computation, of which each step counts.
+    """Creates the regions of one computation, whose steps are counted.
 
-    `supposed` are namespaces that no object mentions, with their labels: they are taken to exist. Universes of two
-    clusters that share `regions`, and in which the same namespaces exist, can be compared.
+    `supposed` are additional namespaces that count as existing, with their labels. Universes of two clusters can be
+    compared if they share `regions` and have the same existing namespaces.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class Universe:
         self.namespaces = namespaces
         self._supposed = {name: labels for name, labels in supposed.items() if not namespaces.exists(name)}
         self.existing = dict.fromkeys(sorted([*namespaces.names(), *self._supposed]))
-        """The names of the namespaces that exist, in alphabetical order."""
+        """The names of the existing namespaces, in alphabetical order."""
         nothing, everything = self.regions.nothing, self.regions.everything
         existing: dict[LabelValue, Region] = dict.fromkeys(self.existing, nothing)
         self.to_come = self.regions.node(NAME, existing, everything)
-        """The possible pods of namespaces to come."""
+        """The possible pods of namespaces that do not exist yet."""
         self._selected: dict[PodSelection, Region] = {}
         self._labelled: dict[Selector, Region] = {}
 
     def labels(self, name: str) -> Labels:
-        """The labels of a namespace that exists."""
+        """The labels of an existing namespace."""
         return self._supposed.get(name) or self.namespaces.labels(name)
 
     def selected(self, selection: PodSelection) -> Region:
@@ -101,7 +101,7 @@ class Universe:
         return region
 
     def labelled(self, selector: Selector) -> Region:
-        """The possible pods whose labels a selector matches, wherever they are."""
+        """The possible pods whose labels a selector matches, in any namespace."""
         region = self._labelled.get(selector)
         if region is None:
             region = self.regions.box((pod_axis(term.key), values_of(term)) for term in selector.terms)
@@ -109,11 +109,11 @@ class Universe:
         return region
 
     def in_namespace(self, name: str, pods: Region) -> Region:
-        """Some pods, as far as they are in the namespace of this name."""
+        """The pods of a region that are in the namespace with this name."""
         return self.regions.node(NAME, {name: pods}, self.regions.nothing)
 
     def in_namespaces(self, selector: Selector, pods: Region) -> Region:
-        """Some pods, as far as they are in namespaces, existing or to come, whose labels a selector matches."""
+        """The pods of a region that are in namespaces, existing or not, whose labels a selector matches."""
         names = reduce(LabelValues.__and__, map(_names_meeting, selector.terms), PRESENT)
         labels = [term for term in selector.terms if term.key != NAME_LABEL]
         to_come = self.regions.box((namespace_axis(term.key), values_of(term)) for term in labels) & pods
@@ -124,17 +124,17 @@ class Universe:
             if name is not None and name not in self.existing
         }
         listed |= dict.fromkeys(self.existing, nothing)
-        # A namespace that is only supposed to exist for now is still one to come.
+        # The namespaces of `State.supposing_pods` are temporary. For this universe they do not exist yet.
         matching = filter(self.existing.__contains__, self.namespaces.named(self.namespaces.select(selector)))
         supposed = (name for name, labels in self._supposed.items() if selector.matches(labels))
         listed |= dict.fromkeys(chain(matching, supposed), pods)
         return self.regions.node(NAME, listed, to_come if names.is_complement else nothing)
 
     def with_port_name(self, name: PortName) -> Region:
-        """Every pod that gives the port that is connected to this name."""
+        """Every possible pod that gives the destination port this name."""
         return self.regions.along(port_axis(name), PRESENT)
 
 
 def _names_meeting(term: Term) -> LabelValues:
-    """The names of namespaces that meet a requirement: all, if it is about another label."""
+    """The names of namespaces that meet a requirement; all names if it is about another label."""
     return values_of(term, of_name=True) if term.key == NAME_LABEL else PRESENT

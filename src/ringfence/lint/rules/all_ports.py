@@ -1,11 +1,11 @@
 """A rule that names its peers, and no ports.
 
 A rule without ports allows every port and every protocol, also those that a workload opens later. Rules without peers
-are left out: they are about everybody, which other rules find.
+are left out: they allow everybody, which other rules report.
 
 Remedy: list the ports that are needed.
 
-Fires, for api may connect to any port:
+Fires: api may connect to any port:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -17,7 +17,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: api}}}]
 ```
 
-Fires, for an empty list means the same:
+Fires: an empty list means the same:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -31,7 +31,7 @@ spec:
     ports: []
 ```
 
-Silent, for the port is named:
+Silent: the port is named:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -44,7 +44,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the policy has no direction for the rule:
+Silent: the policy has no direction for the rule:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

@@ -5,7 +5,7 @@ is often left over from a test.
 
 Remedy: remove it, or narrow its rule.
 
-Fires, for its rule has neither peers nor ports:
+Fires: its rule has neither peers nor ports:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -16,7 +16,7 @@ spec:
   ingress: [{}]
 ```
 
-Fires, for all addresses of both families are everything:
+Fires: all addresses of both families are everything:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -29,7 +29,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: "::/0"}}]
 ```
 
-Silent, for it is for some pods:
+Silent: it is for some pods:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -40,7 +40,7 @@ spec:
   ingress: [{}]
 ```
 
-Silent, for the rule has ports:
+Silent: the rule has ports:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -52,7 +52,7 @@ spec:
   - ports: [{port: 8080}]
 ```
 
-Silent, for selectors of pods mean no addresses:
+Silent: selectors of pods mean no addresses:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

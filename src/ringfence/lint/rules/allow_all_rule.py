@@ -1,11 +1,11 @@
 """A rule that allows everything, beside others for the same pods.
 
 Rules add up. A rule without peers and without ports, `{}`, allows all connections of its direction, so that every other
-rule for the same pods is for nothing: in the same policy, and in policies that select some of these pods.
+rule for the same pods has no effect: in the same policy, and in policies that select some of these pods.
 
 Remedy: remove the rule, or the others.
 
-Fires, for the list of peers limits nobody:
+Fires: the list of peers limits nobody:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -18,7 +18,7 @@ spec:
   - {}
 ```
 
-Fires, for the other policy is for some of the same pods:
+Fires: the other policy is for some of the same pods:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -39,7 +39,7 @@ spec:
   - to: [{podSelector: {matchLabels: {app: db}}}]
 ```
 
-Silent, for there is no other rule:
+Silent: there is no other rule:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -51,7 +51,7 @@ spec:
   egress: [{}]
 ```
 
-Silent, for the rule has ports:
+Silent: the rule has ports:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -64,7 +64,7 @@ spec:
   - ports: [{port: 443}]
 ```
 
-Silent, for the other policy is for other pods:
+Silent: the other policy is for other pods:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -105,7 +105,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _is_less(other: WrittenRule, rule: WrittenRule) -> bool:
-    """Whether a rule is for nothing beside one that allows everything; of two of these, the first one stays."""
+    """Whether a rule has no effect beside one that allows everything; of two of these, the first one stays."""
     if not allows_everything(other.compiled):
         return True
     return (other.policy.name, other.compiled.index) > (rule.policy.name, rule.compiled.index)

@@ -1,14 +1,15 @@
 """Pods of an Istio ambient mesh, and the port of its tunnels.
 
 In ambient mode (`istio.io/dataplane-mode: ambient` on the namespace or the pod), connections between pods of the mesh
-come through a tunnel to TCP 15008 of the destination, whatever port they are for. Policies see that port. A policy that
-admits only the ports of the application shuts all peers of the mesh out, which is an error. One that admits more pods
-to 15008 than to the ports of the application lets those reach every port, for the policy does not see which; it is a
-warning. One that admits pods to 15008 alone, and nobody to the ports of the application, leaves the ports to the mesh.
+come through a tunnel to TCP 15008 of the destination, whatever port they are for. Policies apply to that port. A policy
+that allows only the ports of the application denies all peers of the mesh, which is an error. A policy that allows more
+pods to connect to 15008 than to the ports of the application lets these pods reach every port, because it cannot
+distinguish ports inside the tunnel; this is a warning. A policy that allows pods only to 15008, and nobody to the ports
+of the application, leaves the ports to the policies of the mesh.
 
 Remedy: admit the same peers to TCP 15008 as to the port of the application, and limit ports by Istio's policies.
 
-Fires, for the tunnel does not end at 8080:
+Fires: the tunnel does not end at 8080:
 
 ```yaml
 apiVersion: v1
@@ -34,7 +35,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Fires as a warning, for other pods may use every port through the tunnel:
+Fires as a warning: other pods may use every port through the tunnel:
 
 ```yaml
 apiVersion: v1
@@ -73,7 +74,7 @@ spec:
     ports: [{port: 15008}]
 ```
 
-Silent, for the same peers may use the tunnel:
+Silent: the same peers may use the tunnel:
 
 ```yaml
 apiVersion: v1
@@ -99,7 +100,7 @@ spec:
     ports: [{port: 8080}, {port: 15008}]
 ```
 
-Silent, for all connections are to come through the tunnel, and policies of the mesh limit them:
+Silent: all connections are to come through the tunnel, and policies of the mesh limit them:
 
 ```yaml
 apiVersion: v1
@@ -124,7 +125,7 @@ spec:
   - ports: [{port: 15008}]
 ```
 
-Silent, for the namespace is not in the mesh:
+Silent: the namespace is not in the mesh:
 
 ```yaml
 apiVersion: v1
@@ -150,7 +151,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the pod opts out:
+Silent: the pod opts out:
 
 ```yaml
 apiVersion: v1
@@ -176,7 +177,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for nobody is admitted anyway:
+Silent: nobody is admitted anyway:
 
 ```yaml
 apiVersion: v1
@@ -227,8 +228,8 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
             premise = witness(linted, pods, Direction.INGRESS, is_refusal=True, is_between_pods=True)
             (pod,) = premise.pods
             message = (
-                f"no rule admits anybody to TCP {_TUNNEL} of {pod}, to which all connections of its ambient mesh come: "
-                "no pod of the mesh can connect to it"
+                f"no rule allows connections to TCP {_TUNNEL} of {pod}, where all connections of its ambient mesh "
+                "arrive: no pod of the mesh can connect to it"
             )
             remedy = f"admit the same peers to TCP {_TUNNEL}"
             edit = _edit(policy, rules[0]) if len(rules) == 1 else None
@@ -240,27 +241,27 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
                 f"{other} may connect to TCP {_TUNNEL} of {pod} and to none of its own ports: through the tunnel of "
                 "the ambient mesh it reaches all of them"
             )
-            remedy = f"admit to TCP {_TUNNEL} whom the ports admit"
+            remedy = f"allow TCP {_TUNNEL} only to the peers that may connect to its ports"
             level = FindingLevel.WARNING
             objects = ((linted.state.workload(other), "a workload that reaches it"),)
             yield Hit(policy, "spec.ingress", message, remedy, level, pods=(pod,), objects=objects, premises=(premise,))
 
 
 def _admitting(linted: Linted, pod: Identity) -> list[CompiledRule]:
-    """The rules that admit pods to a pod."""
+    """The rules that allow other pods to connect to a pod."""
     profiles = linted.state.tiers.profiles(pod, Direction.INGRESS)
     return [rule for profile in profiles for rule in profile.rules if _admits_pods(rule)]
 
 
 def _edit(policy: PolicyInForce, rule: CompiledRule) -> TextEdit | None:
-    """The tunnel added to the ports of the only rule that admits pods, if it is one of a policy."""
+    """The edit that adds the tunnel to the ports of a rule, if it belongs to the policy."""
     if rule not in policy.rules.get(Direction.INGRESS, ()):
         return None
     return add_item(policy.origin, f"spec.ingress[{rule.index}].ports", f"{{protocol: TCP, port: {_TUNNEL}}}")
 
 
 def _names_the_tunnel(linted: Linted) -> bool:
-    """Whether some rule is about the tunnel, so that there is a mesh, whatever labels the namespaces have."""
+    """Whether some rule names the port of the tunnel, so that there probably is a mesh."""
     entries = (entry for rule in rules_in_force(linted) for _, entry in rule.ports())
     return any(entry.port == _TUNNEL for entry in entries)
 
@@ -278,7 +279,7 @@ def _admits_pods(rule: CompiledRule) -> bool:
 def _more(linted: Linted, pod: Member) -> Member | None:
     """A pod of the mesh that may use the tunnel to another one, and none of the ports that this one declares.
 
-    None if no pod may use these ports: then all connections are to come through the tunnel.
+    None if no pod may use these ports: then all connections are meant to use the tunnel.
     """
     tiers, identity, family = linted.state.tiers, linted.state.identity(pod), pod.families[0]
     own = 0

@@ -1,12 +1,12 @@
-"""A CIDR that can be read in two ways.
+"""A CIDR with two possible meanings.
 
-`10.0.0.5/24` has bits behind its prefix, and `010.0.0.0/8` has a leading zero. Kubernetes takes them for 10.0.0.0/24
-and 10.0.0.0/8 and warns; a person may have meant the address 10.0.0.5, and other programs read the zero as octal. API
-servers from 1.36 refuse them; for older ones it is a warning. What is found is what `validate` finds.
+`10.0.0.5/24` has bits behind its prefix, and `010.0.0.0/8` has a leading zero. Kubernetes reads them as 10.0.0.0/24 and
+10.0.0.0/8 and warns. The author may have meant the address 10.0.0.5, and other programs read the zero as octal. API
+servers from 1.36 refuse them; for older ones it is a warning. `validate` reports the same.
 
 Remedy: write the canonical form.
 
-Fires, for it is a network or an address:
+Fires: it is a network or an address:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -18,7 +18,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.0.0.5/24}}]
 ```
 
-Fires, for IPv6 in except, too:
+Fires: also for IPv6 in except:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -30,7 +30,7 @@ spec:
   - from: [{ipBlock: {cidr: "2001:db8::/32", except: ["2001:db8:1::5/48"]}}]
 ```
 
-Silent, for it is canonical:
+Silent: it is canonical:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -42,7 +42,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.0.0.0/24}}]
 ```
 
-Silent, for it is one address:
+Silent: it is one address:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

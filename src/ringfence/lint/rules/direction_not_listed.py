@@ -5,7 +5,7 @@ pods are not isolated in it, and everything is allowed.
 
 Remedy: add the direction to `policyTypes`, or remove the rules.
 
-Fires, for egress is not listed:
+Fires: egress is not listed:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -18,7 +18,7 @@ spec:
   - to: [{podSelector: {matchLabels: {app: db}}}]
 ```
 
-Fires, for ingress is not listed:
+Fires: ingress is not listed:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -31,7 +31,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: db}}}]
 ```
 
-Silent, for without policyTypes egress rules count:
+Silent: without policyTypes egress rules count:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -43,7 +43,7 @@ spec:
   - to: [{podSelector: {matchLabels: {app: db}}}]
 ```
 
-Silent, for no rule in a direction that is listed denies everything in it:
+Silent: no rule in a direction that is listed denies everything in it:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

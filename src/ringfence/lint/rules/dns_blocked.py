@@ -1,13 +1,13 @@
-"""Pods whose egress is allowed to others by name, and not to the DNS server.
+"""Pods whose egress is allowed to other pods, but not to the DNS server.
 
-A pod whose egress is isolated needs a rule for the DNS server, too. Without one it resolves no name, and the other
-rules are of no use to clients that connect by name. It is found for policies with a rule to pods, if no rule at all
-allows UDP 53 (or 5353, the port of OpenShift's DNS pods) to anybody. Rules to addresses alone need no names. Workloads
-with `dnsPolicy: None` are left out: their resolver may be in the pod.
+A pod whose egress is isolated needs a rule for the DNS server, too. Without one it cannot resolve names, and the other
+rules do not help clients that connect by name. The rule applies to policies with a rule to pods, if no rule at all
+allows UDP 53 (or 5353, the port of OpenShift's DNS pods) to any peer. Rules that only name addresses do not need DNS.
+Workloads with `dnsPolicy: None` are left out: their resolver may be in the pod.
 
 Remedy: allow UDP and TCP 53 to the pods with `k8s-app: kube-dns` in `kube-system`, for all pods of the namespace.
 
-Fires, for web may open connections to api, and resolve no name:
+Fires: web may connect to api, but cannot resolve names:
 
 ```yaml
 apiVersion: v1
@@ -29,7 +29,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Fires, for TCP 53 is not what clients ask first:
+Fires: clients ask over UDP first:
 
 ```yaml
 apiVersion: v1
@@ -47,7 +47,7 @@ spec:
     ports: [{port: 53}, {port: 443}]
 ```
 
-Fires, for a rule that denies DNS is none that allows it:
+Fires: a rule that denies DNS does not allow it:
 
 ```yaml
 apiVersion: v1
@@ -76,7 +76,7 @@ spec:
     ports: [{port: 443}]
 ```
 
-Silent, for another policy allows it to all pods:
+Silent: another policy allows it to all pods:
 
 ```yaml
 apiVersion: v1
@@ -107,7 +107,7 @@ spec:
   - to: [{podSelector: {matchLabels: {app: api}}}]
 ```
 
-Silent, for a policy that denies everything leaves nothing that needs names:
+Silent: a policy that denies everything leaves nothing that needs names:
 
 ```yaml
 apiVersion: v1
@@ -122,7 +122,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Silent, for the resolver is a container of the pod:
+Silent: the resolver is a container of the pod:
 
 ```yaml
 apiVersion: apps/v1
@@ -148,7 +148,7 @@ spec:
     ports: [{port: 443}]
 ```
 
-Silent, for the cache on the node answers at this address:
+Silent: the cache on the node answers at this address:
 
 ```yaml
 apiVersion: v1
@@ -193,13 +193,13 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _may_ask(linted: Linted, pod: Identity) -> bool:
-    """Whether some rule of any policy that selects a pod allows it the port of a DNS server, to anybody."""
+    """Whether some rule of any policy that selects a pod allows it a port of DNS servers, to any peer."""
     profiles = linted.state.tiers.profiles(pod, Direction.EGRESS)
     return any(rule.action is Action.ALLOW and _is_for_dns(rule) for profile in profiles for rule in profile.rules)
 
 
 def _is_for_dns(rule: CompiledRule) -> bool:
-    """Whether a rule allows UDP 53; one with a name for a UDP port may, as the destination gives it a number."""
+    """Whether a rule allows UDP 53, or may do so because it names a UDP port."""
     return bool(rule.names_of("UDP")) or any(rule.traffic.contains("UDP", port) for port in _PORTS)
 
 

@@ -1,11 +1,11 @@
-"""DNS is allowed over UDP, and not over TCP.
+"""DNS is allowed over UDP, but not over TCP.
 
-Names are resolved over UDP first. An answer that does not fit into a packet is asked for again over TCP 53, so that
-some names, with many addresses or signatures, cannot be resolved.
+Clients resolve names over UDP first. If the answer does not fit into a packet, they ask again over TCP 53. Without it,
+some names with many addresses or signatures cannot be resolved.
 
 Remedy: add TCP 53 to the same rule.
 
-Fires, for TCP 53 is missing:
+Fires: TCP 53 is missing:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -21,7 +21,7 @@ spec:
     ports: [{protocol: UDP, port: 53}]
 ```
 
-Fires, for TCP 53 is allowed to another address only:
+Fires: TCP 53 is allowed to another address only:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -37,7 +37,7 @@ spec:
     ports: [{protocol: TCP, port: 53}]
 ```
 
-Silent, for both are there:
+Silent: both are there:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -51,7 +51,7 @@ spec:
     ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
 ```
 
-Silent, for another policy for the same pods allows TCP 53 to everybody:
+Silent: another policy for the same pods allows TCP 53 to everybody:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -74,7 +74,7 @@ spec:
   - ports: [{protocol: TCP}]
 ```
 
-Silent, for administrators allow TCP 53:
+Silent: administrators allow TCP 53:
 
 ```yaml
 apiVersion: v1
@@ -103,7 +103,7 @@ spec:
     ports: [{port: 53, protocol: UDP}]
 ```
 
-Silent, for the rule does not allow port 53:
+Silent: the rule does not allow port 53:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -140,7 +140,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
     for rule in rules_in_force(linted):
         traffic = rule.compiled.traffic
         is_for_dns = rule.direction is Direction.EGRESS and traffic.contains("UDP", _PORT)
-        # All ports of UDP are not about DNS.
+        # A rule for all UDP ports is not meant for DNS.
         if is_for_dns and not traffic.contains("TCP", _PORT) and not traffic.contains("UDP", _PORT + 1):
             others = [one.compiled for one in rules_for_all_its_pods(linted, rule)]
             is_allowed = _is_allowed(rule, [one for one in others if one.traffic.contains("TCP", _PORT)])
@@ -150,7 +150,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _without_others(linted: Linted, pods: list[Member]) -> list[Member]:
-    """The pods of some to which no policy of administrators allows TCP 53."""
+    """The pods to which no policy of administrators allows TCP 53."""
     return [pod for pod in pods if pod.is_possible or not _administrators_allow(linted, pod)]
 
 
@@ -162,7 +162,7 @@ def _administrators_allow(linted: Linted, pod: Member) -> bool:
 
 
 def _is_allowed(rule: WrittenRule, others: list[CompiledRule]) -> bool:
-    """Whether rules for the same pods are about all peers of a rule, whatever pods there are."""
+    """Whether rules for the same pods cover all peers of a rule, in any cluster."""
     if any(other.peers.everyone for other in others):
         return True
     peers = rule.compiled.peers
@@ -176,7 +176,7 @@ def _is_allowed(rule: WrittenRule, others: list[CompiledRule]) -> bool:
 
 
 def _covers(wider: PodSelection, selection: PodSelection) -> bool:
-    """Whether a selection has fewer terms, and so selects all that another one does."""
+    """Whether a selection has a subset of the terms of another one, so that it selects at least the same pods."""
     if wider.namespace != selection.namespace and wider.namespaces != EVERYTHING:
         return False
     spaces = _is_part(wider.namespaces, selection.namespaces) if wider.namespaces else True
@@ -188,7 +188,7 @@ def _is_part(fewer: Selector, more: Selector | None) -> bool:
 
 
 def _hit(rule: WrittenRule, premise: Premise) -> Hit:
-    message = "UDP 53 is allowed here and TCP 53 is not: answers that do not fit into a packet are asked for over TCP"
+    message = "UDP 53 is allowed here and TCP 53 is not: clients use TCP for answers that do not fit into a packet"
     edit = add_item(rule.policy.origin, f"{rule.path}.ports", "{protocol: TCP, port: 53}")
     remedy = "add protocol: TCP, port: 53 to the rule"
     return Hit(rule.policy, f"{rule.path}.ports", message, remedy, edit=edit, premises=(premise,))

@@ -1,13 +1,13 @@
-"""A peer means the DNS server, and selects pods of the policy's own namespace.
+"""A peer that is meant for the DNS server selects pods of the policy's own namespace.
 
-The pods of the cluster's DNS server are in `kube-system`, or where `dns` of the configuration says. A peer with
-`podSelector: {matchLabels: {k8s-app: kube-dns}}` alone means pods of the policy's own namespace, which has none, so
-names cannot be resolved.
+The pods of the cluster's DNS server are in `kube-system`, or in the namespace that `dns` of the configuration names. A
+peer with only `podSelector: {matchLabels: {k8s-app: kube-dns}}` selects pods of the policy's own namespace. If this has
+none, names cannot be resolved.
 
 Remedy: add `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}` to the same peer, without a
 dash.
 
-Fires, for the peer has no namespaceSelector:
+Fires: the peer has no namespaceSelector:
 
 ```yaml
 apiVersion: v1
@@ -25,7 +25,7 @@ spec:
     ports: [{protocol: UDP, port: 53}]
 ```
 
-Fires, for the other peer does not change what this one means:
+Fires: the other peer does not change what this one means:
 
 ```yaml
 apiVersion: v1
@@ -45,7 +45,7 @@ spec:
     ports: [{protocol: UDP, port: 53}]
 ```
 
-Silent, for both selectors are in one peer:
+Silent: both selectors are in one peer:
 
 ```yaml
 apiVersion: v1
@@ -65,7 +65,7 @@ spec:
     ports: [{protocol: UDP, port: 53}]
 ```
 
-Silent, for the namespace has a DNS server of its own:
+Silent: the namespace has a DNS server of its own:
 
 ```yaml
 apiVersion: v1
@@ -111,7 +111,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def meant_dns_server(linted: Linted, peer: WrittenPeer) -> DnsServer | None:
-    """The DNS server whose labels a peer has that has no namespaceSelector and is in another namespace."""
+    """The DNS server of another namespace whose labels a peer without a namespaceSelector has."""
     pods = peer.peer.pod_selector
     if pods is None or peer.peer.namespace_selector is not None:
         return None

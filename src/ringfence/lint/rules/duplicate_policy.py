@@ -1,11 +1,11 @@
-"""The same policy is there twice.
+"""The input contains the same policy twice.
 
-Two policies with the same kind, namespace and name are one: the API server keeps what is applied last, and the other
-one is lost without a word.
+Two policies with the same kind, namespace and name are one object: the API server keeps the one that is applied last,
+and the other one is lost silently.
 
 Remedy: give one of them another name, or remove it.
 
-Fires, for only the second one counts:
+Fires: only the second one counts:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -21,7 +21,7 @@ spec:
   podSelector: {matchLabels: {app: api}}
 ```
 
-Fires, for equal ones are one, too:
+Fires: equal ones are one, too:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -37,7 +37,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for the names differ:
+Silent: the names differ:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -53,7 +53,7 @@ spec:
   podSelector: {matchLabels: {app: api}}
 ```
 
-Silent, for the namespaces differ:
+Silent: the namespaces differ:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

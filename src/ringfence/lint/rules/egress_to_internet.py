@@ -1,11 +1,11 @@
 """An isolated workload that may connect to the whole internet.
 
-Its policies allow some traffic to all public addresses of a family, so that what breaks into it can load what it needs,
-and send away what it finds. DNS alone, on port 53, does not count. Workloads that are not isolated at all have RF202.
+Its policies allow some traffic to all public addresses of a family, so an attacker in the workload can download tools
+and upload data. DNS on port 53 alone does not count. RF202 reports workloads that are not isolated at all.
 
-Remedy: name the addresses that it needs, or let it go through a proxy.
+Remedy: name the addresses that it needs, or use a proxy.
 
-Fires, for all addresses are meant:
+Fires: all addresses are meant:
 
 ```yaml
 apiVersion: apps/v1
@@ -28,7 +28,7 @@ spec:
     ports: [{port: 443}]
 ```
 
-Fires, for the rule has no peers:
+Fires: the rule has no peers:
 
 ```yaml
 apiVersion: apps/v1
@@ -49,7 +49,7 @@ spec:
   egress: [{}]
 ```
 
-Silent, for it is DNS only:
+Silent: it is DNS only:
 
 ```yaml
 apiVersion: apps/v1
@@ -71,7 +71,7 @@ spec:
   - ports: [{port: 53}, {port: 53, protocol: UDP}]
 ```
 
-Silent, for it is one address:
+Silent: it is one address:
 
 ```yaml
 apiVersion: apps/v1

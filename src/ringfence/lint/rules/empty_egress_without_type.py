@@ -1,11 +1,11 @@
 """An empty list of egress rules, and no `policyTypes`.
 
-`egress: []` was meant to deny all egress. Without `policyTypes`, a policy is for egress only if it has an egress rule,
-so this one isolates the ingress of its pods and leaves their egress open.
+`egress: []` was meant to deny all egress. Without `policyTypes`, a policy applies to egress only if it has an egress
+rule. So this one isolates its pods for ingress and not for egress.
 
 Remedy: write `policyTypes: [Egress]`.
 
-Fires, for the policy denies ingress, not egress:
+Fires: the policy denies ingress, not egress:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -16,7 +16,7 @@ spec:
   egress: []
 ```
 
-Fires, for rules for ingress do not change that:
+Fires: rules for ingress do not change that:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -28,7 +28,7 @@ spec:
   egress: []
 ```
 
-Silent, for policyTypes lists egress:
+Silent: policyTypes lists egress:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -40,7 +40,7 @@ spec:
   egress: []
 ```
 
-Silent, for policyTypes says that the policy is not for egress:
+Silent: policyTypes says that the policy is not for egress:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -64,7 +64,7 @@ from ringfence.model.structure_edits import add_field
 
 def _check(linted: Linted) -> Iterator[Hit]:
     for policy in linted.policies:
-        # The engine has a policy with the defaults of the API server: only its places say what is written.
+        # The engine's policy has the defaults of the API server. Only its places show which fields are written.
         written = policy.origin.fields if policy.origin else {}
         is_empty = "spec.egress" in written and not policy.policy.spec.egress
         if is_empty and "spec.policyTypes" not in written:

@@ -1,13 +1,13 @@
-"""Addresses that `except` leaves out, and that another peer for the same pods allows.
+"""Addresses that `except` excludes, although another peer for the same pods allows them.
 
-Peers, rules and policies add up. What `except` leaves out of one peer is not denied: it is only not allowed by that
-peer. If another peer, rule or policy for the same pods allows all of it, `except` has no effect. A peer that allows
-only a part of it is not a finding: it is an exception that was meant. A node with several InternalIPs, of which two
-peers leave out different ones, is not looked at: an `except` with one of them leaves out the whole node as a source.
+Peers, rules and policies add up. Addresses under `except` are not denied: only this peer does not allow them. If
+another peer, rule or policy for the same pods allows all of them, `except` has no effect. A peer that allows only a
+part of them is not a finding: it is probably intended. A node with several InternalIPs, of which two peers exclude
+different ones, is not taken into account: an `except` with one of them excludes the whole node as a source.
 
 Remedy: write the same `except` in the other peer, or remove it here.
 
-Fires, for each of the two peers allows what the other one leaves out:
+Fires: each of the two peers allows what the other one leaves out:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -22,7 +22,7 @@ spec:
     - ipBlock: {cidr: 0.0.0.0/0, except: [192.168.0.0/16]}
 ```
 
-Fires, for another policy for all pods of the namespace allows everything:
+Fires: another policy for all pods of the namespace allows everything:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -43,7 +43,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}}]
 ```
 
-Silent, for the other rule allows one address of those that are left out:
+Silent: the other rule allows one address of those that are left out:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -57,7 +57,7 @@ spec:
   - to: [{ipBlock: {cidr: 10.1.2.3/32}}]
 ```
 
-Silent, for the other rule is about another port:
+Silent: the other rule is about another port:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -73,7 +73,7 @@ spec:
     ports: [{port: 53, protocol: UDP}]
 ```
 
-Silent, for the other policy is for other pods:
+Silent: the other policy is for other pods:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -121,7 +121,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _is_about_all_of(rule: WrittenRule, peer: WrittenPeer) -> bool:
-    """Whether a rule is for all pods of a peer's policy, in its direction, and about all traffic of the peer's rule."""
+    """Whether a rule applies to all pods of a peer's policy and matches all traffic of the peer's rule."""
     own, named = rule.compiled, peer.rule.compiled
     return (
         rule.direction is peer.rule.direction
@@ -132,7 +132,7 @@ def _is_about_all_of(rule: WrittenRule, peer: WrittenPeer) -> bool:
 
 
 def _allowed_by(rule: WrittenRule, peer: WrittenPeer) -> str:
-    """The path of what allows all addresses that a peer leaves out: of the rule, or one of its peers; else empty."""
+    """The path of the rule or of its peer that allows all addresses that a peer excludes; empty if none does."""
     assert peer.peer.ip_block is not None
     left_out = _left_out(peer.peer.ip_block)
     if rule.compiled.peers.everyone:

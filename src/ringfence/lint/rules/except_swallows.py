@@ -1,10 +1,10 @@
-"""An ipBlock of which `except` leaves nothing.
+"""An ipBlock whose `except` excludes all of its addresses.
 
-The blocks under `except` together cover the whole `cidr`, so the peer means no address.
+The blocks under `except` together cover the whole `cidr`, so the peer matches no address.
 
 Remedy: write a smaller block under `except`, or remove the peer.
 
-Fires, for two halves are the whole:
+Fires: two halves are the whole:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -16,7 +16,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/9, 10.128.0.0/9]}}]
 ```
 
-Fires, for IPv6 as well:
+Fires: also for IPv6:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -29,7 +29,7 @@ spec:
   - to: [{ipBlock: {cidr: "2001:db8::/32", except: ["2001:db8::/33", "2001:db8:8000::/33"]}}]
 ```
 
-Silent, for a quarter is left:
+Silent: a quarter is left:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -41,7 +41,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/9, 10.128.0.0/10]}}]
 ```
 
-Silent, for one address is left:
+Silent: one address is left:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

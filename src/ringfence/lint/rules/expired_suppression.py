@@ -1,11 +1,11 @@
 """A suppression whose last day is over.
 
-A suppression with `until` and a day is right up to that day. Afterwards it suppresses nothing, and what it was about is
-found again.
+A suppression with `until` and a day is valid up to that day. Afterwards it suppresses nothing, and the mistake is
+reported again.
 
-Remedy: correct the mistake, or say until when the suppression is right, and why.
+Remedy: correct the mistake, or set a new last day with a reason.
 
-Fires, for that day is over:
+Fires: that day is over:
 
 ```yaml
 apiVersion: v1
@@ -19,7 +19,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101] the pods come later, until 2026-01-31
 ```
 
-Fires, for an annotation may expire, too:
+Fires: an annotation may expire, too:
 
 ```yaml
 apiVersion: v1
@@ -33,7 +33,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}
 ```
 
-Silent, for that day is far away:
+Silent: that day is far away:
 
 ```yaml
 apiVersion: v1
@@ -47,7 +47,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101] the pods come later, until 9999-12-31
 ```
 
-Silent, for without a day it never expires:
+Silent: without a day it never expires:
 
 ```yaml
 apiVersion: v1

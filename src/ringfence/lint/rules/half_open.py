@@ -1,14 +1,14 @@
 """A peer that the policies of the other end refuse.
 
-A connection between two pods needs the egress of its source and the ingress of its destination. A peer that names pods
-by their labels was meant to let them connect. If their own policies refuse all of it, the connection is open at one end
-only. It is found if no connection that the peer allows passes, between any pods of the input. Peers without a
-`podSelector` that has labels are not looked at: they name nobody in particular. Of two ends that name each other, with
-different ports, RF142 says more.
+A connection between two pods needs the egress of its source and the ingress of its destination. A peer that selects
+pods by labels is meant to allow connections with them. If their own policies deny all of these, the connection is open
+at one end only. It is reported if none of the connections that the peer allows is possible between any pods of the
+input. Peers without a `podSelector` with labels are left out, because they do not name particular pods. If both ends
+name each other with different ports, RF142 reports it.
 
 Remedy: add a rule to a policy of the other end, or remove the peer. `ringfence explain` proposes the smallest edit.
 
-Fires, for the egress of web is isolated and does not allow it:
+Fires: the egress of web is isolated and does not allow it:
 
 ```yaml
 apiVersion: v1
@@ -36,7 +36,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Fires, for the policy of db admits others:
+Fires: the policy of db admits others:
 
 ```yaml
 apiVersion: v1
@@ -70,7 +70,7 @@ spec:
     ports: [{port: 5432}]
 ```
 
-Silent, for the other end allows it:
+Silent: the other end allows it:
 
 ```yaml
 apiVersion: v1
@@ -100,7 +100,7 @@ spec:
   - to: [{podSelector: {}}]
 ```
 
-Silent, for a peer that means all pods names none in particular:
+Silent: a peer that means all pods names none in particular:
 
 ```yaml
 apiVersion: v1

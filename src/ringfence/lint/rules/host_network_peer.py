@@ -1,11 +1,11 @@
 """A peer that matches only pods that use their node's network.
 
-A pod with `hostNetwork: true` is seen as its node: connections come from the address of the node and go there.
-Selectors do not match it in most network plugins, so that the peer means nobody.
+A pod with `hostNetwork: true` uses the address of its node. In most network plugins selectors do not match it, so the
+peer matches nobody.
 
 Remedy: write an `ipBlock` with the addresses of the nodes.
 
-Fires, for the agent is seen as its node:
+Fires: the agent is seen as its node:
 
 ```yaml
 apiVersion: apps/v1
@@ -30,7 +30,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: agent}}}]
 ```
 
-Fires, for all pods of that namespace use the node's network:
+Fires: all pods of that namespace use the node's network:
 
 ```yaml
 apiVersion: apps/v1
@@ -56,7 +56,7 @@ spec:
   - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: system}}}]
 ```
 
-Silent, for another pod has the label, too:
+Silent: another pod has the label, too:
 
 ```yaml
 apiVersion: apps/v1
@@ -85,7 +85,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: agent}}}]
 ```
 
-Silent, for the nodes are written:
+Silent: the nodes are written:
 
 ```yaml
 apiVersion: apps/v1
@@ -127,7 +127,9 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if selection is None or linted.state.selects_pods(selection) or linted.may_come(selection):
             continue
         if pods := _host_network_pods(linted, selection):
-            message = f"the peer matches only pods with hostNetwork, such as {pods[0]}, which are seen as their nodes"
+            message = (
+                f"the peer matches only pods with hostNetwork, such as {pods[0]}, which have their nodes' addresses"
+            )
             objects = ((linted.state.workload(pods[0]), "a workload with hostNetwork"),)
             remedy = "write an ipBlock with the addresses of the nodes"
             yield Hit(peer.policy, peer.path, message, remedy, objects=objects)

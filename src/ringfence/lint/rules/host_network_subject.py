@@ -1,12 +1,12 @@
 """A policy selects pods that use their node's network.
 
-A pod with `hostNetwork: true` has the address of its node, and Kubernetes leaves open whether policies apply to it.
-Most network plugins do not apply them, so that such a pod is not isolated although a policy selects it. A policy for
-all pods of its namespace is a note: it is for the others.
+A pod with `hostNetwork: true` has the address of its node, and Kubernetes does not define whether policies apply to it.
+Most network plugins do not apply them, so such a pod is not isolated although a policy selects it. For a policy that
+selects all pods of its namespace it is a note: it is meant for the others.
 
 Remedy: run the pods without `hostNetwork`, or protect the node.
 
-Fires, for the agent is not isolated:
+Fires: the agent is not isolated:
 
 ```yaml
 apiVersion: apps/v1
@@ -25,7 +25,7 @@ spec:
   podSelector: {matchLabels: {app: agent}}
 ```
 
-Fires as a note, for the policy is for all pods:
+Fires as a note: the policy is for all pods:
 
 ```yaml
 apiVersion: apps/v1
@@ -44,7 +44,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for the pods have a network of their own:
+Silent: the pods have a network of their own:
 
 ```yaml
 apiVersion: apps/v1
@@ -63,7 +63,7 @@ spec:
   podSelector: {matchLabels: {app: agent}}
 ```
 
-Silent, for the policy is for other pods:
+Silent: the policy is for other pods:
 
 ```yaml
 apiVersion: apps/v1

@@ -1,12 +1,12 @@
 """A workload whose pods use the network of their node.
 
 A pod with `hostNetwork: true` has the address of its node, and most network plugins apply no policy to it: nothing
-isolates it, and to other pods it looks like the node. The `system-namespaces` of the configuration are left out, for
-agents of the node need it.
+isolates it, and to other pods it looks like the node. The `system-namespaces` of the configuration are left out,
+because node agents need the host network.
 
 Remedy: run the pods without `hostNetwork`, or protect the node.
 
-Fires, for its pods are not isolated:
+Fires: its pods are not isolated:
 
 ```yaml
 apiVersion: apps/v1
@@ -19,7 +19,7 @@ spec:
     spec: {hostNetwork: true, containers: [{name: a, image: a}]}
 ```
 
-Fires, for a policy does not change that:
+Fires: a policy does not change that:
 
 ```yaml
 apiVersion: v1
@@ -34,7 +34,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for its pods have a network of their own:
+Silent: its pods have a network of their own:
 
 ```yaml
 apiVersion: apps/v1
@@ -47,7 +47,7 @@ spec:
     spec: {containers: [{name: a, image: a}]}
 ```
 
-Silent, for it is part of every cluster:
+Silent: it is part of every cluster:
 
 ```yaml
 apiVersion: apps/v1

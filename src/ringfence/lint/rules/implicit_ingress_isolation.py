@@ -1,12 +1,12 @@
 """Egress rules alone, without `policyTypes`, isolate ingress as well.
 
-Without `policyTypes`, a policy is for ingress, and for egress too if it has an egress rule. One that has egress rules
-and says nothing of ingress therefore denies all ingress of its pods, which is easily overlooked. Other systems, such as
-Calico, have another default for policies of their own.
+Without `policyTypes`, a policy applies to ingress, and to egress too if it has an egress rule. A policy with egress
+rules and without ingress rules therefore denies all ingress of its pods, which is easily overlooked. Calico's own
+policies have another default.
 
 Remedy: write `policyTypes: [Ingress, Egress]` if ingress is to be denied, and `policyTypes: [Egress]` if not.
 
-Fires, for nobody may connect to web any more:
+Fires: no pod may connect to web any more:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -18,7 +18,7 @@ spec:
   - to: [{podSelector: {matchLabels: {app: db}}}]
 ```
 
-Fires, for a rule that allows all egress implies ingress, too:
+Fires: a rule that allows all egress implies ingress, too:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -29,7 +29,7 @@ spec:
   egress: [{}]
 ```
 
-Silent, for policyTypes says it:
+Silent: policyTypes says it:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -42,7 +42,7 @@ spec:
   - to: [{podSelector: {matchLabels: {app: db}}}]
 ```
 
-Silent, for ingress is written, if only to deny it:
+Silent: ingress is written, if only to deny it:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -67,7 +67,7 @@ from ringfence.model.structure_edits import add_field
 
 def _check(linted: Linted) -> Iterator[Hit]:
     for policy in linted.policies:
-        # The engine has a policy with the defaults of the API server: only its places say what is written.
+        # The engine's policy has the defaults of the API server. Only its places show which fields are written.
         written = policy.origin.fields if policy.origin else {}
         is_implied = "spec.policyTypes" not in written and "spec.ingress" not in written
         if is_implied and "spec.egress" in written and policy.policy.spec.egress:

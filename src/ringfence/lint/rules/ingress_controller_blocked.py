@@ -1,13 +1,13 @@
 """A workload behind an Ingress or a route that no ingress controller can reach.
 
-An ingress controller is a pod of another namespace, or outside of the cluster. A policy that admits pods of its own
-namespace alone shuts it out. It is found where no rule admits pods of another namespace or addresses to the port behind
-the Service. Where the configuration names the namespaces of ingress controllers, it is found if none of their pods may
-connect.
+An ingress controller is a pod of another namespace, or outside of the cluster. A policy that allows only pods of its
+own namespace denies it. It is reported if no rule allows pods of another namespace or addresses to connect to the port
+behind the Service. If the configuration names the namespaces of ingress controllers, it is reported if none of their
+pods may connect.
 
 Remedy: add a rule with the port and a `namespaceSelector` for the namespace of the ingress controller.
 
-Fires, for only pods of shop are admitted:
+Fires: only pods of shop are admitted:
 
 ```yaml
 apiVersion: v1
@@ -36,7 +36,7 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
-Fires, for a route of the Gateway API leads there, too:
+Fires: a route of the Gateway API leads there, too:
 
 ```yaml
 apiVersion: v1
@@ -61,7 +61,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for the namespace of the controller is admitted:
+Silent: the namespace of the controller is admitted:
 
 ```yaml
 apiVersion: v1
@@ -99,7 +99,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for everybody is:
+Silent: all addresses and pods are admitted:
 
 ```yaml
 apiVersion: v1
@@ -128,7 +128,7 @@ spec:
   - ports: [{port: 8080}]
 ```
 
-Silent, for nothing isolates the pods:
+Silent: nothing isolates the pods:
 
 ```yaml
 apiVersion: v1
@@ -192,7 +192,7 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
 
 
 def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget) -> TextEdit | None:
-    """A rule that admits the namespaces of ingress controllers to the port, if the configuration names them."""
+    """The edit that adds a rule for the namespaces of ingress controllers, if the configuration names them."""
     named = linted.settings.ingress_namespaces
     if not named or not is_only_for(linted, policy, target.behind(linted)):
         return None
@@ -202,7 +202,7 @@ def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget) -> TextEdi
 
 
 def _shut_out(linted: Linted, target: NamedTarget) -> str:
-    """The pods of which none can reach a pod; empty if an ingress controller can, or might."""
+    """The subject of the message: the pods that cannot reach a pod; empty if an ingress controller can, or might."""
     named = linted.settings.ingress_namespaces
     controllers = [pod for namespace in named for pod in linted.state.members_in(namespace)]
     if controllers:
@@ -219,7 +219,7 @@ def _shut_out(linted: Linted, target: NamedTarget) -> str:
 
 
 def _admits_others(rule: CompiledRule, target: NamedTarget) -> bool:
-    """Whether a rule is about the port, and about pods of other namespaces, which the input need not have."""
+    """Whether a rule matches the port, and pods of other namespaces, which the input may lack."""
     is_named = any(
         port.port == target.port and (port.name, port.protocol) in rule.port_names for port in target.pod.named_ports
     )

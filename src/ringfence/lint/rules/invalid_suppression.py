@@ -4,7 +4,7 @@ It suppresses nothing. Without a reason, nobody can tell later whether it is sti
 
 Remedy: write `# ringfence: ignore[RF113] reason`, with `until 2026-12-31` in the reason if it is to expire.
 
-Fires, for it has no reason:
+Fires: it has no reason:
 
 ```yaml
 apiVersion: v1
@@ -18,7 +18,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101]
 ```
 
-Fires, for there is no such rule:
+Fires: there is no such rule:
 
 ```yaml
 apiVersion: v1
@@ -32,7 +32,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[select-nothing] the pods come later
 ```
 
-Fires, for there is no such day:
+Fires: there is no such day:
 
 ```yaml
 apiVersion: v1
@@ -46,7 +46,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101] the pods come later, until 2026-02-30
 ```
 
-Fires, for there is no such word:
+Fires: there is no such word:
 
 ```yaml
 apiVersion: v1
@@ -60,7 +60,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: disable RF101
 ```
 
-Silent, for it has a rule and a reason:
+Silent: it has a rule and a reason:
 
 ```yaml
 apiVersion: v1
@@ -74,7 +74,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101] the pods come with the next release
 ```
 
-Silent, for it is in a text, not in a comment:
+Silent: it is in a text, not in a comment:
 
 ```yaml
 apiVersion: v1

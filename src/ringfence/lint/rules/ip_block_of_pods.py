@@ -1,14 +1,14 @@
-"""An ipBlock means addresses of pods or of Services.
+"""An ipBlock contains addresses of pods or of Services.
 
 Blocks are for addresses outside the cluster. Those of pods change, and network plugins differ in whether a block
 matches a pod at all: Cilium never does. The address of a Service is rewritten to that of a pod before policies are
-asked, so that a block of it matches nothing. It is found for blocks that meet the ranges of pods of the nodes
+evaluated, so a block with it matches nothing. It is reported for blocks that overlap with the pod ranges of nodes
 (`podCIDRs`), the addresses of pods and Services of the input, or the ranges that the configuration names. A block of
-all addresses is meant as it is written.
+all addresses is not reported.
 
 Remedy: write a `podSelector`, with a `namespaceSelector` for pods of another namespace.
 
-Fires, for it is the range of a node:
+Fires: it is the range of a node:
 
 ```yaml
 apiVersion: v1
@@ -29,7 +29,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.244.0.0/16}}]
 ```
 
-Fires, for the address is that of a Service:
+Fires: the address is that of a Service:
 
 ```yaml
 apiVersion: v1
@@ -51,7 +51,7 @@ spec:
   - to: [{ipBlock: {cidr: 10.96.0.10/32}}]
 ```
 
-Silent, for it is outside:
+Silent: it is outside:
 
 ```yaml
 apiVersion: v1
@@ -72,7 +72,7 @@ spec:
   - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
 ```
 
-Silent, for all addresses are meant:
+Silent: all addresses are meant:
 
 ```yaml
 apiVersion: v1
@@ -93,7 +93,7 @@ spec:
   - from: [{ipBlock: {cidr: 0.0.0.0/0}}]
 ```
 
-Silent, for except leaves them out:
+Silent: except leaves them out:
 
 ```yaml
 apiVersion: v1
@@ -143,7 +143,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if common := peer.addresses & services:
             named = next((one for one, addresses in of_services.items() if addresses & common), None)
             what = f"of Service {named.namespace}/{named.name}" if named else "of a Service"
-            yield _hit(peer, common, f"{what}, which is rewritten before policies are asked", level, named)
+            yield _hit(peer, common, f"{what}, which is rewritten before policies are evaluated", level, named)
         elif common := peer.addresses & pods:
             yield _hit(peer, common, "of pods, which change, and which some network plugins never match", level)
 
@@ -154,7 +154,7 @@ def _is_everything(cidr: str) -> bool:
 
 
 def _of_pods(linted: Linted) -> Addresses:
-    """The ranges of pods, and the addresses of pods that have some of their own."""
+    """The pod ranges, and the addresses of pods without hostNetwork."""
     ranges = [cidr for node in linted.state.nodes.values() for cidr in node.spec.pod_cidrs or ()]
     known = Addresses.of(*map(parse_cidr, (*ranges, *linted.settings.pod_cidrs)))
     own = [pod for pod in linted.state.members() if not pod.host_network]

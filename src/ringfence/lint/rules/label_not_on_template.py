@@ -1,11 +1,11 @@
-"""A policy selects by labels that a workload has, and its pods do not.
+"""A policy selects by labels that a workload has and its pods do not have.
 
 `metadata.labels` of a Deployment are the labels of the Deployment. Its pods have those of
 `spec.template.metadata.labels`, and policies select pods. Such a policy selects nothing.
 
 Remedy: select by the labels of the template, or add the label to the template.
 
-Fires, for only the Deployment has the label:
+Fires: only the Deployment has the label:
 
 ```yaml
 apiVersion: apps/v1
@@ -22,7 +22,7 @@ spec:
   podSelector: {matchLabels: {tier: data}}
 ```
 
-Fires, for the template lacks one of two labels:
+Fires: the template lacks one of two labels:
 
 ```yaml
 apiVersion: apps/v1
@@ -39,7 +39,7 @@ spec:
   podSelector: {matchLabels: {app: db, tier: data}}
 ```
 
-Silent, for the template has the label, too:
+Silent: the template has the label, too:
 
 ```yaml
 apiVersion: apps/v1
@@ -56,7 +56,7 @@ spec:
   podSelector: {matchLabels: {tier: data}}
 ```
 
-Silent, for another pod has the label:
+Silent: another pod has the label:
 
 ```yaml
 apiVersion: apps/v1
@@ -102,7 +102,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def workloads_with_labels(linted: Linted, namespace: str, selector: Selector) -> list[Reference]:
-    """The workloads of a namespace whose own labels, those of their pods aside, a selector matches."""
+    """The workloads of a namespace whose own labels, not those of their pods, a selector matches."""
     return [
         reference
         for reference, workload in linted.workloads_in(namespace)

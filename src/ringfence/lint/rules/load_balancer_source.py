@@ -1,13 +1,13 @@
-"""Clients are limited by their address, and the Service hides it.
+"""A rule limits clients by address, but the Service hides their addresses.
 
 A Service of type `LoadBalancer` or `NodePort` leads to pods of any node. With `externalTrafficPolicy: Cluster`, which
-is the default, the node that a client comes to passes the connection on with its own address, so that the pod never
-sees that of the client, and an `ipBlock` of clients admits nobody. Load balancers of AWS that lead to the addresses of
-pods pass no node: nothing is said of them.
+is the default, the node that a client connects to forwards the connection with its own address. The pod never sees the
+client's address, and an `ipBlock` of clients allows nobody. AWS load balancers that lead to the addresses of pods do
+not forward through a node and are left out.
 
 Remedy: set `externalTrafficPolicy: Local` in the Service.
 
-Fires, for the source is a node:
+Fires: the source is a node:
 
 ```yaml
 apiVersion: v1
@@ -30,7 +30,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Fires, for a NodePort is the same:
+Fires: a NodePort is the same:
 
 ```yaml
 apiVersion: v1
@@ -53,7 +53,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the address of the client is kept:
+Silent: the address of the client is kept:
 
 ```yaml
 apiVersion: v1
@@ -76,7 +76,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the load balancer of AWS leads to the pods, and not to nodes:
+Silent: the load balancer of AWS leads to the pods, and not to nodes:
 
 ```yaml
 apiVersion: v1
@@ -102,7 +102,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the Service is for the cluster only:
+Silent: the Service is for the cluster only:
 
 ```yaml
 apiVersion: v1
@@ -125,7 +125,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for all addresses are admitted:
+Silent: all addresses are admitted:
 
 ```yaml
 apiVersion: v1
@@ -148,7 +148,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the rule is about another port:
+Silent: the rule is about another port:
 
 ```yaml
 apiVersion: v1
@@ -211,8 +211,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
             service, pod = found
             name = f"{namespace_of(service)}/{service.metadata.name}"
             message = (
-                f"clients of Service {name} come to {pod} with the address of a node, for its externalTrafficPolicy is "
-                "Cluster: a block of clients does not admit them"
+                f"clients of Service {name} reach {pod} with the address of a node, because its externalTrafficPolicy "
+                "is Cluster: a block of client addresses does not match them"
             )
             peer = next(one for one in rule.peers() if one.peer.ip_block)
             remedy = f"set externalTrafficPolicy: Local in Service {name}"
@@ -221,7 +221,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _behind(linted: Linted) -> _Behind:
-    """The pods behind Services that hide the addresses of their clients, with these Services and their ports."""
+    """The pods behind Services that hide client addresses, with these Services and their ports."""
     found: _Behind = defaultdict(list)
     for service in linted.services:
         spec = service.spec
@@ -238,7 +238,7 @@ def _leads_to_pods(service: Service) -> bool:
 
 
 def _first(linted: Linted, rule: WrittenRule, behind: _Behind) -> tuple[Service, Member] | None:
-    """The first Service that leads to a port which the rule is about, and a pod behind it."""
+    """The first Service that leads to a port of the rule, and a pod behind it."""
     for pod in linted.pods_of(rule.policy.subject):
         for service, port in behind.get(pod, ()):
             number = target_port(pod, port)

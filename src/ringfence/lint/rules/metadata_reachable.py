@@ -1,12 +1,12 @@
-"""A wider block allows the metadata server of the cloud.
+"""A wide block allows connections to the metadata server of the cloud.
 
-At 169.254.169.254 most clouds give the credentials of a machine to every program that runs on it. A rule for all
-addresses outside, such as `0.0.0.0/0`, allows that to pods, too. It is found if the pods may open TCP 80 there,
-whatever allows it besides; a block of that address alone is meant.
+At 169.254.169.254 most clouds serve the credentials of a machine to every program that runs on it. A rule for all
+outside addresses, such as `0.0.0.0/0`, allows pods to read them, too. It is reported if the pods may connect to TCP 80
+there. A block with only this address is not reported, because it is intended.
 
 Remedy: add `except: [169.254.169.254/32]` to the block.
 
-Fires, for the block has the address:
+Fires: the block has the address:
 
 ```yaml
 apiVersion: v1
@@ -23,7 +23,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
 ```
 
-Fires, for the block under except is another one:
+Fires: the block under except is another one:
 
 ```yaml
 apiVersion: v1
@@ -41,7 +41,7 @@ spec:
     ports: [{port: 80}]
 ```
 
-Silent, for except leaves it out:
+Silent: except leaves it out:
 
 ```yaml
 apiVersion: v1
@@ -58,7 +58,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.0.0/16]}}]
 ```
 
-Silent, for only TCP 443 is allowed:
+Silent: only TCP 443 is allowed:
 
 ```yaml
 apiVersion: v1
@@ -76,7 +76,7 @@ spec:
     ports: [{port: 443}]
 ```
 
-Silent, for the address alone is meant:
+Silent: the address alone is meant:
 
 ```yaml
 apiVersion: v1
@@ -127,7 +127,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _allowed(linted: Linted, policy: PolicyInForce) -> list[Member]:
-    """The pods that may connect to the server; without any, one to come, if this policy alone allows it."""
+    """The pods that may connect to the server; without any pods, a possible one, if this policy alone allows it."""
     tiers = linted.state.tiers
     identities = linted.identities_of(policy.subject)
     if not identities:
@@ -151,7 +151,7 @@ def _wider_blocks(rule: WrittenRule) -> Iterator[WrittenPeer]:
 
 def _hit(peer: WrittenPeer, premise: Premise) -> Hit:
     assert peer.peer.ip_block is not None
-    message = f"{peer.peer.ip_block.cidr} has 169.254.169.254, where clouds give away the credentials of the machine"
+    message = f"{peer.peer.ip_block.cidr} contains 169.254.169.254, where clouds serve the credentials of the machine"
     origin, path = peer.policy.origin, f"{peer.path}.ipBlock"
     if peer.peer.ip_block.excepts:
         edit = add_item(origin, f"{path}.except", _CIDR)

@@ -1,12 +1,12 @@
-"""A policy that names no namespace, among objects that do.
+"""A policy without a namespace, in an input whose objects are in other namespaces.
 
-A policy applies to one namespace. Without `metadata.namespace` it is that which `kubectl apply` is run with, so the
-same file can protect the wrong pods. It is found where other objects of the input are in another namespace. Helm and
-kustomize often set the namespace later; then it is as it should be.
+A policy applies to one namespace. Without `metadata.namespace`, it is the namespace with which `kubectl apply` is run,
+so the file can protect the wrong pods. It is reported if other objects of the input are in another namespace. Helm and
+kustomize often set the namespace later; then it is correct.
 
 Remedy: write `metadata.namespace`.
 
-Fires, for the pods are in shop and the policy in default:
+Fires: the pods are in shop and the policy in default:
 
 ```yaml
 apiVersion: v1
@@ -20,7 +20,7 @@ spec:
   podSelector: {matchLabels: {app: web}}
 ```
 
-Fires, for the other policy says where it belongs:
+Fires: the other policy says where it belongs:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -36,7 +36,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for all are in one namespace that is written:
+Silent: all are in one namespace that is written:
 
 ```yaml
 apiVersion: v1
@@ -50,7 +50,7 @@ spec:
   podSelector: {matchLabels: {app: web}}
 ```
 
-Silent, for no object names a namespace:
+Silent: no object names a namespace:
 
 ```yaml
 apiVersion: v1

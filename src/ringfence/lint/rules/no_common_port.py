@@ -1,13 +1,13 @@
-"""Two ends that name each other, and have no port in common.
+"""Two ends that name each other and have no port in common.
 
-The egress rule of a source and the ingress rule of a destination both name the other end by its labels, so that a
-connection was meant. But they name different ports or protocols, and nothing passes. It is found if no connection that
-the peer allows passes between any pods of the input. Of the two rules, the finding is at the one whose port the
-destination does not declare, or else at that of the source; the other one is a related place.
+The egress rule of a source and the ingress rule of a destination both name the other end by its labels, so a connection
+was intended. But they name different ports or protocols, and no traffic is allowed. It is reported if none of the
+connections that the peer allows is possible between any pods of the input. The finding is at the rule whose port the
+destination does not declare, or else at the rule of the source; the other one is a related place.
 
 Remedy: write the port on which the destination listens in both rules.
 
-Fires, for db listens on one of them at most:
+Fires: db listens on one of them at most:
 
 ```yaml
 apiVersion: v1
@@ -38,7 +38,7 @@ spec:
     ports: [{port: 5433}]
 ```
 
-Fires, for the protocols differ:
+Fires: the protocols differ:
 
 ```yaml
 apiVersion: v1
@@ -69,7 +69,7 @@ spec:
     ports: [{port: 5432, protocol: UDP}]
 ```
 
-Fires, for db declares the port that its own policy names, so that it is found at the other end:
+Fires: db declares the port that its own policy names, so that it is found at the other end:
 
 ```yaml
 apiVersion: v1
@@ -101,7 +101,7 @@ spec:
     ports: [{port: 3306}]
 ```
 
-Silent, for they agree:
+Silent: they agree:
 
 ```yaml
 apiVersion: v1
@@ -132,7 +132,7 @@ spec:
     ports: [{port: 5432}]
 ```
 
-Silent, for the range has the port:
+Silent: the range has the port:
 
 ```yaml
 apiVersion: v1
@@ -183,7 +183,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _one_of_two(linted: Linted, refused: Sequence[RefusedPeer]) -> Iterator[RefusedPeer]:
-    """The peers whose other end names them; of two rules that refuse each other, the one that is probably wrong."""
+    """The peers that the other end names, too; of two rules that refuse each other, the one that is probably wrong."""
     naming = [one for one in refused if one.naming]
     certain: dict[_Ends, bool] = {}
     for one in naming:

@@ -1,12 +1,12 @@
 """A namespace in which a new pod would not be isolated for egress.
 
-It is decided for a pod without any label, which does not exist yet: if no policy would isolate it for egress, nobody
-notices when a new workload comes without a policy. The policies need not have a certain form. Namespaces of which the
-input has nothing are not looked at, and neither are the `system-namespaces` of the configuration.
+The rule examines a possible pod without labels: if no policy would isolate it for egress, a new workload without a
+policy of its own is not isolated, and nobody notices. The policies need not have a certain form. Namespaces without
+objects in the input and the `system-namespaces` of the configuration are left out.
 
 Remedy: add a NetworkPolicy with `podSelector: {}` and `policyTypes: [Egress]` that has no rules.
 
-Fires, for the policy is for some pods:
+Fires: the policy is for some pods:
 
 ```yaml
 apiVersion: v1
@@ -21,7 +21,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Fires, for the policy is about ingress only:
+Fires: the policy is about ingress only:
 
 ```yaml
 apiVersion: v1
@@ -36,7 +36,7 @@ spec:
   policyTypes: [Ingress]
 ```
 
-Silent, for every pod is isolated:
+Silent: every pod is isolated:
 
 ```yaml
 apiVersion: v1
@@ -51,7 +51,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Silent, for a pod without labels is isolated, too:
+Silent: a pod without labels is isolated, too:
 
 ```yaml
 apiVersion: v1
@@ -66,7 +66,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Silent, for administrators deny what nobody allows:
+Silent: administrators deny what nobody allows:
 
 ```yaml
 apiVersion: v1

@@ -1,11 +1,11 @@
 """`NotIn` matches pods that lack the label.
 
-A term with `NotIn` is met by every pod whose label has another value, and by every pod without the label. It is found
-if such pods are selected beside others that have the label: then one seldom thinks of those without.
+A term with `NotIn` is met by every pod whose label has another value, and by every pod without the label. It is
+reported if the selector selects pods with the label and pods without it: the latter are easily forgotten.
 
 Remedy: add a term with `Exists` for the same key, or give the label to all pods.
 
-Fires, for web has no label env:
+Fires: web has no label env:
 
 ```yaml
 apiVersion: v1
@@ -23,7 +23,7 @@ spec:
   podSelector: {matchExpressions: [{key: env, operator: NotIn, values: [dev]}]}
 ```
 
-Fires, for in a peer, too:
+Fires: also in a peer:
 
 ```yaml
 apiVersion: v1
@@ -43,7 +43,7 @@ spec:
   - from: [{podSelector: {matchExpressions: [{key: env, operator: NotIn, values: [dev]}]}}]
 ```
 
-Silent, for all pods have the label:
+Silent: all pods have the label:
 
 ```yaml
 apiVersion: v1
@@ -61,7 +61,7 @@ spec:
   podSelector: {matchExpressions: [{key: env, operator: NotIn, values: [dev]}]}
 ```
 
-Silent, for Exists leaves them out:
+Silent: Exists leaves them out:
 
 ```yaml
 apiVersion: v1
@@ -79,7 +79,7 @@ spec:
   podSelector: {matchExpressions: [{key: env, operator: NotIn, values: [dev]}, {key: env, operator: Exists}]}
 ```
 
-Silent, for no pod has the label: those without it are meant:
+Silent: no pod has the label: those without it are meant:
 
 ```yaml
 apiVersion: v1

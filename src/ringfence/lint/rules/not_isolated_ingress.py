@@ -1,13 +1,13 @@
 """A workload that no policy isolates for ingress.
 
-A pod that no NetworkPolicy selects for ingress is not isolated: every pod and every address may connect to it.
-A policy of administrators that denies all pods of all namespaces isolates it, too. Pods that use their node's network
-are left out (RF210), and so are those of the `system-namespaces` of the configuration. A workload that a policy selects
-which is not read is not decided.
+A pod that no NetworkPolicy selects for ingress is not isolated: every pod and every address may connect to it. A policy
+of administrators that denies all pods of all namespaces isolates it, too. HostNetwork pods are left out (RF210), and so
+are pods of the `system-namespaces` of the configuration. If a policy of an unsupported kind selects a workload, it is
+not decided.
 
 Remedy: deny ingress by default in its namespace, and allow what it needs.
 
-Fires, for no policy selects it:
+Fires: no policy selects it:
 
 ```yaml
 apiVersion: apps/v1
@@ -27,7 +27,7 @@ spec:
   policyTypes: [Ingress]
 ```
 
-Fires, for the policy is about egress only:
+Fires: the policy is about egress only:
 
 ```yaml
 apiVersion: apps/v1
@@ -47,7 +47,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Silent, for a policy isolates it:
+Silent: a policy isolates it:
 
 ```yaml
 apiVersion: apps/v1
@@ -67,7 +67,7 @@ spec:
   policyTypes: [Ingress]
 ```
 
-Silent, for administrators deny what nobody allows:
+Silent: administrators deny what nobody allows:
 
 ```yaml
 apiVersion: apps/v1
@@ -91,7 +91,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Silent, for it is part of every cluster:
+Silent: it is part of every cluster:
 
 ```yaml
 apiVersion: apps/v1

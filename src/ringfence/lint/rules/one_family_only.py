@@ -1,11 +1,11 @@
-"""All addresses of one family are allowed, and none of the other one.
+"""All addresses of one family are allowed, but none of the other family.
 
-`0.0.0.0/0` means all IPv4 addresses and no IPv6 address. Pods that have addresses of both families reach, or are
-reached by, half of what was meant. It is found if the policy selects such a pod.
+`0.0.0.0/0` means all IPv4 addresses and no IPv6 address. For pods with addresses of both families, the rule allows only
+half of what was intended. It is reported if the policy selects such a pod.
 
 Remedy: add a peer with `::/0`, or with `0.0.0.0/0` beside `::/0`.
 
-Fires, for web has an IPv6 address:
+Fires: web has an IPv6 address:
 
 ```yaml
 apiVersion: v1
@@ -23,7 +23,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
 ```
 
-Fires, for the other family is missing:
+Fires: the other family is missing:
 
 ```yaml
 apiVersion: v1
@@ -41,7 +41,7 @@ spec:
     ports: [{port: 443}]
 ```
 
-Silent, for both are there:
+Silent: both are there:
 
 ```yaml
 apiVersion: v1
@@ -59,7 +59,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: "::/0"}}]
 ```
 
-Silent, for web has an IPv4 address only:
+Silent: web has an IPv4 address only:
 
 ```yaml
 apiVersion: v1
@@ -77,7 +77,7 @@ spec:
   - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
 ```
 
-Silent, for another rule for the same pods has the other family:
+Silent: another rule for the same pods has the other family:
 
 ```yaml
 apiVersion: v1
@@ -133,7 +133,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _family(peer: WrittenPeer) -> Family | None:
-    """The family of which a peer means all addresses, less exceptions."""
+    """The family all of whose addresses a peer matches, apart from exceptions."""
     return _WHOLE.get(peer.peer.ip_block.cidr) if peer.peer.ip_block else None
 
 
@@ -144,7 +144,7 @@ def _families(peers: Iterator[WrittenPeer]) -> set[Family | None]:
 def _hit(peer: WrittenPeer, other: Family, premise: Premise) -> Hit:
     assert peer.peer.ip_block is not None
     message = (
-        f"{peer.peer.ip_block.cidr} means no {other} address, and pods of this policy have addresses of both families"
+        f"{peer.peer.ip_block.cidr} matches no {other} address, and pods of this policy have addresses of both families"
     )
     edit = add_item(peer.policy.origin, peer.path.rpartition("[")[0], f'{{ipBlock: {{cidr: "{_CIDR[other]}"}}}}')
     remedy = f"add a peer with {_CIDR[other]}"

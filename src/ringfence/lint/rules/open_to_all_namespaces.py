@@ -1,12 +1,12 @@
 """An isolated workload that every pod of every namespace can reach.
 
-Its policies allow some traffic to all pods that could be, whatever their labels and their namespace are: as a rule
-without peers does, one with `namespaceSelector: {}`, or several rules together. Workloads that are not isolated at all
+Its policies allow some traffic from all possible pods, whatever their labels and their namespace are: a rule without
+peers does this, a rule with `namespaceSelector: {}`, or several rules together. Workloads that are not isolated at all
 are left out (RF201).
 
 Remedy: name the namespaces whose pods may connect.
 
-Fires, for every namespace is meant:
+Fires: every namespace is meant:
 
 ```yaml
 apiVersion: apps/v1
@@ -28,7 +28,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Fires, for the two peers together mean every pod:
+Fires: the two peers together mean every pod:
 
 ```yaml
 apiVersion: apps/v1
@@ -53,7 +53,7 @@ spec:
       podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}
 ```
 
-Silent, for pods without the label are shut out:
+Silent: pods without the label are shut out:
 
 ```yaml
 apiVersion: apps/v1
@@ -74,7 +74,7 @@ spec:
   - from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: scraper}}}]
 ```
 
-Silent, for only pods of its own namespace may connect:
+Silent: only pods of its own namespace may connect:
 
 ```yaml
 apiVersion: apps/v1
@@ -95,7 +95,7 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
-Silent, for administrators deny it:
+Silent: administrators deny it:
 
 ```yaml
 apiVersion: apps/v1

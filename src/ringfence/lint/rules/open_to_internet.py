@@ -1,12 +1,12 @@
 """An isolated workload that the whole internet can reach, without a Service that explains it.
 
-Its policies allow some traffic from all public addresses of a family: a rule without peers does, and an `ipBlock` of
-`0.0.0.0/0`. Workloads behind a Service of type `LoadBalancer` or `NodePort`, an Ingress or a route are meant to be
-reached, and those that are not isolated at all have RF201.
+Its policies allow some traffic from all public addresses of a family: a rule without peers does this, or an `ipBlock`
+of `0.0.0.0/0`. Workloads behind a Service of type `LoadBalancer` or `NodePort`, an Ingress or a route are left out,
+because they are meant to be reached. RF201 reports workloads that are not isolated at all.
 
 Remedy: name the pods that may connect, or the addresses.
 
-Fires, for all addresses are meant:
+Fires: all addresses are meant:
 
 ```yaml
 apiVersion: apps/v1
@@ -27,7 +27,7 @@ spec:
   - from: [{ipBlock: {cidr: 0.0.0.0/0}}]
 ```
 
-Fires, for a rule without peers means addresses, too:
+Fires: a rule without peers means addresses, too:
 
 ```yaml
 apiVersion: apps/v1
@@ -48,7 +48,7 @@ spec:
   - ports: [{port: 8080}]
 ```
 
-Silent, for the Service explains it:
+Silent: the Service explains it:
 
 ```yaml
 apiVersion: apps/v1
@@ -74,7 +74,7 @@ spec:
   - ports: [{port: 8080}]
 ```
 
-Silent, for only private addresses may connect:
+Silent: only private addresses may connect:
 
 ```yaml
 apiVersion: apps/v1
@@ -95,7 +95,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.0.0.0/8}}]
 ```
 
-Silent, for selectors of pods mean no addresses:
+Silent: selectors of pods mean no addresses:
 
 ```yaml
 apiVersion: apps/v1

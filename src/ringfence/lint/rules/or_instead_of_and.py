@@ -1,13 +1,14 @@
-"""Two items of a list of peers, of which one namespaceSelector and one podSelector were meant together.
+"""A namespaceSelector and a podSelector that were meant as one peer are two items of a list.
 
-The items of a list are alternatives. A `namespaceSelector` in one item and a `podSelector` in the next one admit all
-pods of those namespaces, or pods with these labels in the policy's own namespace. With one dash less they are one peer:
-pods with these labels in those namespaces. It is a warning if the policy's own namespace has no such pods and those
-namespaces have: then only one peer can have been meant. Otherwise both are sensible, and it is a note.
+The items of a list are alternatives. A `namespaceSelector` in one item and a `podSelector` in the next one match all
+pods of those namespaces, or pods with these labels in the policy's own namespace. Without the second dash they are one
+peer: pods with these labels in those namespaces. It is a warning if the policy's own namespace has no such pods and
+those namespaces have some: then only one peer can have been meant. Otherwise both meanings are possible, and it is a
+note.
 
 Remedy: remove the dash before `podSelector`, or put the `podSelector` first if two peers are meant.
 
-Fires, for there is no such pod in the namespace of the policy:
+Fires: there is no such pod in the namespace of the policy:
 
 ```yaml
 apiVersion: v1
@@ -37,7 +38,7 @@ spec:
     - podSelector: {matchLabels: {role: auditor}}
 ```
 
-Fires, for it does not matter that the other namespace has no other pods today:
+Fires: it does not matter that the other namespace has no other pods today:
 
 ```yaml
 apiVersion: v1
@@ -63,7 +64,7 @@ spec:
     - podSelector: {matchLabels: {app: prometheus}}
 ```
 
-Fires as a note, for both namespaces have such pods:
+Fires as a note: both namespaces have such pods:
 
 ```yaml
 apiVersion: v1
@@ -93,7 +94,7 @@ spec:
     - podSelector: {matchLabels: {role: auditor}}
 ```
 
-Silent, for they are one peer:
+Silent: they are one peer:
 
 ```yaml
 apiVersion: v1
@@ -115,7 +116,7 @@ spec:
       podSelector: {matchLabels: {role: auditor}}
 ```
 
-Silent, for those namespaces have no such pod, so they cannot have been meant together:
+Silent: those namespaces have no such pod, so they cannot have been meant together:
 
 ```yaml
 apiVersion: v1
@@ -141,7 +142,7 @@ spec:
     - podSelector: {matchLabels: {app: web}}
 ```
 
-Silent, for the namespaceSelector means every namespace, and the podSelector comes first:
+Silent: the namespaceSelector means every namespace, and the podSelector comes first:
 
 ```yaml
 apiVersion: v1
@@ -181,7 +182,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def joined_selection(first: WrittenPeer, second: WrittenPeer) -> PodSelection | None:
-    """What two peers would select as one; None unless one has a namespaceSelector alone and the next a podSelector."""
+    """What a peer with only a namespaceSelector and one with a podSelector would select as one; None for others."""
     spaces, pods = first.peer.namespace_selector, second.peer.pod_selector
     if spaces is None or pods is None or first.peer.pod_selector or second.peer.namespace_selector:
         return None
@@ -194,7 +195,7 @@ def _hit(linted: Linted, first: WrittenPeer, second: WrittenPeer, joined: PodSel
     namespace = first.policy.namespace
     meant, all_there = linted.state.selected(joined), linted.state.selected(first.selection)
     has_own = linted.may_select(second.selection)
-    # Where both selectors select something by themselves, two peers may be meant, unless one of them adds nothing.
+    # If both selectors select something on their own, two peers may be meant, unless one of them adds nothing.
     if not meant or (has_own and meant == all_there):
         return None
     pods = linted.pods_of(joined)

@@ -1,16 +1,16 @@
 """A peer selects no pod.
 
-A `podSelector` beside no `namespaceSelector` selects pods of the policy's own namespace only. A `namespaceSelector`
+A `podSelector` without a `namespaceSelector` selects only pods of the policy's own namespace. A `namespaceSelector`
 matches labels of namespaces, and the name of a namespace is its label `kubernetes.io/metadata.name`. A peer that
-matches no pod admits nobody. It is a warning if the namespaces are there and their pods have other labels, or if a
-namespace was named by the label `name`. It is a note where a namespace that is not in the input may match, unless
-`--complete` says that the input is all. Nothing is said of a namespace that is named and not in the input, and of the
-DNS server where the input does not hold its namespace.
+matches no pod allows nobody. It is a warning if the input contains the namespaces and their pods have other labels, or
+if the selector uses the label `name` for the name of a namespace. It is a note if a namespace that is not in the input
+may match, unless `--complete` says that the input is complete. A namespace that is named and not in the input is not
+reported, nor is the DNS server if the input does not contain its namespace.
 
 Remedy: write the labels of the pods' templates, and add a `namespaceSelector` for pods of another namespace: in the
 same item of the list, without a dash of its own.
 
-Fires, for the namespace has no pod with this label:
+Fires: the namespace has no pod with this label:
 
 ```yaml
 apiVersion: v1
@@ -26,7 +26,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: wbe}}}]
 ```
 
-Fires, for a namespace has no label `name` unless somebody gives it one:
+Fires: a namespace has no label `name` unless somebody gives it one:
 
 ```yaml
 apiVersion: v1
@@ -46,7 +46,7 @@ spec:
   - from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
 ```
 
-Fires, for the dash makes two peers, of which the second one means pods of shop:
+Fires: the dash makes two peers, of which the second one means pods of shop:
 
 ```yaml
 apiVersion: v1
@@ -64,7 +64,7 @@ spec:
     - podSelector: {matchLabels: {app.kubernetes.io/name: ingress-nginx}}
 ```
 
-Fires as a note, for no namespace of the input has this label:
+Fires as a note: no namespace of the input has this label:
 
 ```yaml
 apiVersion: v1
@@ -80,7 +80,7 @@ spec:
   - from: [{namespaceSelector: {matchLabels: {team: audit}}}]
 ```
 
-Fires as a note, for pods with this label may be in a namespace that the input does not hold:
+Fires as a note: pods with this label may be in a namespace that the input does not hold:
 
 ```yaml
 apiVersion: v1
@@ -96,7 +96,7 @@ spec:
   - from: [{namespaceSelector: {}, podSelector: {matchLabels: {scraper: prometheus}}}]
 ```
 
-Silent, for the namespace that is named is elsewhere:
+Silent: the namespace that is named is elsewhere:
 
 ```yaml
 apiVersion: v1
@@ -112,7 +112,7 @@ spec:
   - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}]
 ```
 
-Silent, for the DNS server is in a namespace that the input does not hold:
+Silent: the DNS server is in a namespace that the input does not hold:
 
 ```yaml
 apiVersion: v1
@@ -129,7 +129,7 @@ spec:
   - to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}]
 ```
 
-Silent, for an empty namespaceSelector matches every namespace:
+Silent: an empty namespaceSelector matches every namespace:
 
 ```yaml
 apiVersion: v1
@@ -145,7 +145,7 @@ spec:
   - from: [{namespaceSelector: {}}]
 ```
 
-Silent, for the pods with both labels are in the other namespace, and an ipBlock selects addresses:
+Silent: the pods with both labels are in the other namespace, and an ipBlock selects addresses:
 
 ```yaml
 apiVersion: v1
@@ -168,7 +168,7 @@ spec:
     - ipBlock: {cidr: 203.0.113.0/24}
 ```
 
-Silent, for the input holds no pod of that namespace:
+Silent: the input holds no pod of that namespace:
 
 ```yaml
 apiVersion: v1
@@ -221,7 +221,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _explained_by_another_rule(linted: Linted, rule: WrittenRule) -> Iterator[int]:
-    """The peers of which RF103 or RF116 says more."""
+    """The peers that RF103 or RF116 reports in more detail."""
     for first, second in pairwise(rule.peers()):
         joined = joined_selection(first, second)
         if joined and linted.state.selects_pods(joined):
@@ -242,13 +242,13 @@ def _is_dns_elsewhere(linted: Linted, selection: PodSelection) -> bool:
 
 
 def _names(selection: PodSelection) -> bool:
-    """Whether a peer is about namespaces that it names, and not about any with a label."""
+    """Whether a peer selects namespaces by name."""
     terms = selection.namespaces.terms if selection.namespaces else ()
     return any((term.key, term.operator) == (NAME_LABEL, Operator.IN) for term in terms)
 
 
 def _namespaces_before(rule: WrittenRule, peer: WrittenPeer) -> PodSelection | None:
-    """What a peer and the one before it would select without the dash between them, if only that one has namespaces."""
+    """What a peer and the one before it would select as one peer, if only the latter has a namespaceSelector."""
     before = next((other for other in rule.peers() if other.index == peer.index - 1), None)
     return joined_selection(before, peer) if before else None
 
@@ -289,7 +289,7 @@ def _elsewhere(linted: Linted, selection: PodSelection) -> str:
 
 
 def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) -> Iterator[Hit]:
-    """A finding about a namespaceSelector; none if it names namespaces that may well be elsewhere."""
+    """A finding about a namespaceSelector; none if it names namespaces that may exist outside the input."""
     known = linted.state.namespaces
     message = f"the peer selects no pod: no namespace of the input matches {selection.namespaces}"
     selector, path = peer.peer.namespace_selector, f"{peer.path}.namespaceSelector"

@@ -1,12 +1,12 @@
 """Policies in a cluster whose network plugin does not enforce them.
 
-The API server stores NetworkPolicies whether or not anything enforces them. It is found if the plugin is known: by
-`--plugin`, by `plugin` of the configuration, or from the cluster. `ringfence doctor` finds out which plugin a live
-cluster has, and proves by an experiment what it does.
+The API server stores NetworkPolicies whether or not anything enforces them. The rule needs to know the plugin: from
+`--plugin`, from `plugin` of the configuration, or from the cluster. `ringfence doctor` detects the plugin of a live
+cluster and tests by an experiment what it enforces.
 
 Remedy: use a network plugin that enforces policies, or the agent of ringfence beside this one.
 
-Fires with plugin none, for nothing enforces the policy:
+Fires with plugin none: nothing enforces the policy:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -16,7 +16,7 @@ spec:
   podSelector: {matchLabels: {app: web}}
 ```
 
-Fires with plugin flannel, for it has no enforcement:
+Fires with plugin flannel: it has no enforcement:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -26,7 +26,7 @@ spec:
   podSelector: {matchLabels: {app: web}}
 ```
 
-Silent with plugin calico, for it enforces policies:
+Silent with plugin calico: it enforces policies:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -36,7 +36,7 @@ spec:
   podSelector: {matchLabels: {app: web}}
 ```
 
-Silent, for the plugin is not known:
+Silent: the plugin is not known:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

@@ -1,11 +1,11 @@
-"""A port name that stands for different ports on different pods.
+"""A port name that means different ports on different pods.
 
-A name in `ports` stands for the number that the containers of each destination give it. Where two destinations give it
-different numbers, the rule allows another port on each, which may be what was meant: it is what names are for.
+A name in `ports` means the number that the containers of each destination give it. If two destinations give it
+different numbers, the rule allows a different port on each. This may be intended: names exist for this purpose.
 
 Remedy: none if it is meant; otherwise write the number.
 
-Fires, for http is 80 here and 8080 there:
+Fires: http is 80 here and 8080 there:
 
 ```yaml
 apiVersion: v1
@@ -27,7 +27,7 @@ spec:
   - ports: [{port: http}]
 ```
 
-Fires, for a rule for egress is about the ports of its peers:
+Fires: a rule for egress is about the ports of its peers:
 
 ```yaml
 apiVersion: v1
@@ -51,7 +51,7 @@ spec:
     ports: [{port: http}]
 ```
 
-Silent, for it is 80 everywhere:
+Silent: it is 80 everywhere:
 
 ```yaml
 apiVersion: v1
@@ -73,7 +73,7 @@ spec:
   - ports: [{port: http}]
 ```
 
-Silent, for the number is written:
+Silent: the number is written:
 
 ```yaml
 apiVersion: v1
@@ -117,7 +117,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 first = _first_with_each(destinations, entry.port, entry.protocol or DEFAULT_PROTOCOL)
                 if len(first) > 1:
                     numbers = listed(f"{number} at {pod}" for number, pod in sorted(first.items()))
-                    message = f"{entry.port} stands for different ports: {numbers}"
+                    message = f"{entry.port} means different ports: {numbers}"
                     remedy = "write the number if one of them is meant everywhere"
                     objects = tuple(
                         (linted.state.workload(pod), f"{number} here")

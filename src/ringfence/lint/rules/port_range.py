@@ -1,11 +1,11 @@
 """A range of ports that is larger than it looks, or that has only one port.
 
-A range of more than 1,000 ports, or one that has both ports below 1024 and ports above, admits services that nobody had
-in mind. With an `endPort` that equals `port` the entry is about one port.
+A range of more than 1,000 ports, or one that has both ports below 1024 and ports above, may allow services that nobody
+intended. If `endPort` equals `port`, the entry is a single port.
 
 Remedy: write the ports that are needed; drop an `endPort` that equals `port`.
 
-Fires, for these are 60,000 ports:
+Fires: these are 60,000 ports:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -17,7 +17,7 @@ spec:
   - ports: [{port: 5000, endPort: 65000}]
 ```
 
-Fires, for the range has system ports such as 1022:
+Fires: the range has system ports such as 1022:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -29,7 +29,7 @@ spec:
   - ports: [{port: 1000, endPort: 1100}]
 ```
 
-Fires, for it is one port:
+Fires: it is one port:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -41,7 +41,7 @@ spec:
   - ports: [{port: 8080, endPort: 8080}]
 ```
 
-Silent, for ten ports are a range:
+Silent: ten ports are a range:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -53,7 +53,7 @@ spec:
   - ports: [{port: 8000, endPort: 8009}]
 ```
 
-Silent, for an entry without an endPort is one port:
+Silent: an entry without an endPort is one port:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

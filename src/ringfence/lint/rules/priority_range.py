@@ -1,11 +1,11 @@
-"""A priority that OVN-Kubernetes does not have.
+"""A priority that OVN-Kubernetes does not support.
 
-An AdminNetworkPolicy has a priority from 0 to 1000, and OVN-Kubernetes takes those from 0 to 99 only: others are stored
-and never enforced. It is found where the configuration says `plugin: ovn-kubernetes`.
+An AdminNetworkPolicy has a priority from 0 to 1000, but OVN-Kubernetes supports only 0 to 99: others are stored and
+never enforced. The rule applies if the configuration says `plugin: ovn-kubernetes`.
 
 Remedy: write a priority from 0 to 99.
 
-Fires with plugin ovn-kubernetes, for 100 is one too many:
+Fires with plugin ovn-kubernetes: 100 is one too many:
 
 ```yaml
 apiVersion: policy.networking.k8s.io/v1alpha1
@@ -19,7 +19,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Fires with plugin ovn-kubernetes, for the API allows 1000:
+Fires with plugin ovn-kubernetes: the API allows 1000:
 
 ```yaml
 apiVersion: policy.networking.k8s.io/v1alpha1
@@ -33,7 +33,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Silent with plugin ovn-kubernetes, for it is the last one:
+Silent with plugin ovn-kubernetes: it is the last one:
 
 ```yaml
 apiVersion: policy.networking.k8s.io/v1alpha1
@@ -47,7 +47,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Silent, for another plugin enforces it:
+Silent: another plugin enforces it:
 
 ```yaml
 apiVersion: policy.networking.k8s.io/v1alpha1

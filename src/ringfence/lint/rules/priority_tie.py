@@ -1,11 +1,11 @@
 """Two policies of administrators with the same priority that disagree.
 
-Of two policies of a tier with the same `priority`, which one comes first is not defined: network plugins differ, and
-may change their minds. It is found if some pods of the input are allowed something else in the other order.
+For two policies of a tier with the same `priority`, the order is not defined: network plugins differ, and may change
+the order. It is reported if the other order would change what some pods of the input are allowed.
 
 Remedy: give them different priorities.
 
-Fires, for one allows what the other denies:
+Fires: one allows what the other denies:
 
 ```yaml
 apiVersion: v1
@@ -39,7 +39,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Fires, for to pass on is not to deny:
+Fires: a Pass rule denies nothing:
 
 ```yaml
 apiVersion: v1
@@ -80,7 +80,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Silent, for the priorities differ:
+Silent: the priorities differ:
 
 ```yaml
 apiVersion: v1
@@ -114,7 +114,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Silent, for they do the same:
+Silent: they do the same:
 
 ```yaml
 apiVersion: v1
@@ -148,7 +148,7 @@ spec:
     from: [{namespaces: {}}]
 ```
 
-Silent, for they are about different pods:
+Silent: they are about different pods:
 
 ```yaml
 apiVersion: v1
@@ -203,7 +203,7 @@ from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 _Deciding = dict[UndefinedOrder, dict[Direction, list[Identity]]]
-"""Policies whose order decides, and by direction the pods about which it does."""
+"""Policies whose order decides, with the affected pods by direction."""
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -229,7 +229,7 @@ def _equal(policies: list[CompiledPolicy[Any]]) -> bool:
 
 
 def _deciding(linted: Linted) -> _Deciding:
-    """The policies whose order decides what some pods may, and these pods."""
+    """The policies whose order decides about traffic of some pods, and these pods."""
     tiers = linted.state.tiers
     stacks: defaultdict[tuple[Direction, Stack, OwnPorts], list[Identity]] = defaultdict(list)
     for identity in linted.state.population.identities():

@@ -1,13 +1,13 @@
-"""A rule for probes, which need none.
+"""A rule for probes, which do not need one.
 
-The kubelet of a node always reaches the pods on it, so that probes pass whatever policies say. A rule that admits the
-nodes to the port of a probe is for nothing, unless the network plugin is one that also isolates pods from their own
-node. It is found where all peers are blocks of addresses of Nodes, all ports are those of probes of the workloads that
-the policy selects, and no Service opens one of these ports on the nodes.
+The kubelet of a node always reaches the pods on it, so probes work regardless of policies. A rule that allows the nodes
+to connect to the port of a probe has no effect, unless the network plugin also isolates pods from their own node. It is
+reported if all peers are blocks of node addresses, all ports are ports of probes of the workloads that the policy
+selects, and no Service exposes one of these ports on the nodes.
 
 Remedy: remove the rule.
 
-Fires, for the kubelet needs no rule:
+Fires: the kubelet needs no rule:
 
 ```yaml
 apiVersion: v1
@@ -34,7 +34,7 @@ spec:
     ports: [{port: 8081}]
 ```
 
-Fires, for one address of a node, too:
+Fires: also for one address of a node:
 
 ```yaml
 apiVersion: v1
@@ -61,7 +61,7 @@ spec:
     ports: [{port: 8081}]
 ```
 
-Silent, for the port is not that of a probe:
+Silent: the port is not that of a probe:
 
 ```yaml
 apiVersion: v1
@@ -88,7 +88,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for no node has such an address:
+Silent: no node has such an address:
 
 ```yaml
 apiVersion: v1
@@ -115,7 +115,7 @@ spec:
     ports: [{port: 8081}]
 ```
 
-Silent, for nodes pass connections to the Service on:
+Silent: nodes pass connections to the Service on:
 
 ```yaml
 apiVersion: v1
@@ -183,7 +183,7 @@ def _is_of_nodes(rule: WrittenRule, nodes: Addresses) -> bool:
 
 
 def _probed(linted: Linted, policy: PolicyInForce) -> Traffic:
-    """The ports of the probes of all workloads that a policy selects: those that each of them has."""
+    """The probe ports that all workloads of a policy have in common."""
     found = [
         Traffic.union_of([NO_TRAFFIC, *map(_of_probes, _containers(workload))])
         for _, workload in linted.workloads_in(policy.namespace)
@@ -212,7 +212,7 @@ def _of_probes(container: Container) -> Traffic:
 
 
 def _is_opened(linted: Linted, rule: WrittenRule) -> bool:
-    """Whether nodes pass connections on to a port of the rule, which then come from their addresses."""
+    """Whether nodes forward connections of a Service to a port of the rule; these come from node addresses."""
     subjects = set(linted.pods_of(rule.policy.subject))
     return any(
         (number := target_port(pod, port)) is not None and rule.compiled.traffic.contains(port.protocol, number)

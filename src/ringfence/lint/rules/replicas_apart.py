@@ -1,14 +1,14 @@
 """Replicas of a StatefulSet that cannot reach each other.
 
-Databases and brokers replicate between their pods. A policy that isolates them has to allow that, too, and often allows
-only clients. It is a warning for a StatefulSet of several pods that declare ports with names that replicas use between
-themselves (peer, cluster, gossip, raft, replication), if none of these passes between two pods. Without such names it
-is a note, if none of the ports passes that they declare: some replicas never talk. Replicas of other workloads count if
-a headless Service selects them and a port has such a name.
+Databases and brokers replicate between their pods. A policy that isolates them must allow this, too, and often allows
+only clients. It is a warning for a StatefulSet with several pods and ports whose names are typical of traffic between
+replicas (peer, cluster, gossip, raft, replication), if none of these ports is allowed between two pods. Without such
+names it is a note if none of the declared ports is allowed, because some replicas never communicate. Replicas of other
+workloads count if a headless Service selects them and a port has such a name.
 
 Remedy: add a rule whose peer is the `podSelector` of the policy itself.
 
-Fires, for only clients are admitted:
+Fires: only clients are admitted:
 
 ```yaml
 apiVersion: apps/v1
@@ -30,7 +30,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: web}}}]
 ```
 
-Fires, for everybody is admitted to the port for clients alone:
+Fires: everybody is admitted to the port for clients alone:
 
 ```yaml
 apiVersion: apps/v1
@@ -52,7 +52,7 @@ spec:
   - ports: [{port: 3306}]
 ```
 
-Fires as a note, for it may be that they never talk:
+Fires as a note: they may never connect to each other:
 
 ```yaml
 apiVersion: apps/v1
@@ -74,7 +74,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: web}}}]
 ```
 
-Fires, for the two pods of a running cluster, too:
+Fires: also the two pods of a running cluster:
 
 ```yaml
 apiVersion: apps/v1
@@ -111,7 +111,7 @@ spec:
   policyTypes: [Egress]
 ```
 
-Fires, for the pods of a Deployment find each other by a headless Service:
+Fires: the pods of a Deployment find each other by a headless Service:
 
 ```yaml
 apiVersion: apps/v1
@@ -138,7 +138,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: web}}}]
 ```
 
-Silent, for a headless Service alone does not say that the pods of a Deployment talk to each other:
+Silent: a headless Service alone does not say that the pods of a Deployment talk to each other:
 
 ```yaml
 apiVersion: apps/v1
@@ -165,7 +165,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: web}}}]
 ```
 
-Silent, for they are admitted:
+Silent: they are admitted:
 
 ```yaml
 apiVersion: apps/v1
@@ -188,7 +188,7 @@ spec:
     ports: [{port: peer}]
 ```
 
-Silent, for there is only one pod:
+Silent: there is only one pod:
 
 ```yaml
 apiVersion: apps/v1
@@ -231,7 +231,7 @@ _BETWEEN_REPLICAS: Final = (
     *("peer", "cluster", "gossip", "raft", "replication", "galera", "epmd", "internode", "intra-node", "mesh-tcp"),
 )
 _MOST_PODS: Final = 8
-"""So many replicas of a workload are compared, each with each other one, of those that policies can tell apart."""
+"""The most replicas of a workload, among those that policies distinguish, that are compared with each other."""
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
@@ -265,12 +265,12 @@ def _behind_headless_services(linted: Linted) -> set[Member]:
 
 
 def _named(pod: Member) -> list[DeclaredPort]:
-    """The ports of a pod whose names are those that replicas use between themselves."""
+    """The ports of a pod whose names are typical of traffic between replicas."""
     return [port for port in pod.container_ports if any(word in port.name for word in _BETWEEN_REPLICAS)]
 
 
 def _pairs(linted: Linted, pods: list[Member]) -> Iterator[tuple[Member, Member]]:
-    """Two pods each of those that policies can tell apart, as source and destination."""
+    """Pairs of source and destination, with at most two pods of those that policies do not distinguish."""
     alike: defaultdict[int, list[Member]] = defaultdict(list)
     for pod in pods:
         alike[linted.state.identity(pod).bit].append(pod)
@@ -280,7 +280,7 @@ def _pairs(linted: Linted, pods: list[Member]) -> Iterator[tuple[Member, Member]
 
 
 def _hit(linted: Linted, workload: Reference, pods: list[Member], source: Member, destination: Member) -> Hit | None:
-    """A finding if none of the ports that replicas use can be reached by another one, at the policy that refuses."""
+    """A finding, at the policy that denies, if one replica can reach none of the ports of another one."""
     named = _named(destination)
     ports = named or list(destination.container_ports)
     egress = side_traffic(linted.state, source, Direction.EGRESS, destination)
@@ -311,7 +311,7 @@ def _hit(linted: Linted, workload: Reference, pods: list[Member], source: Member
 
 
 def _passes(allowed: Traffic, ports: Iterable[DeclaredPort]) -> bool:
-    """Whether one of some ports is among the traffic that is allowed."""
+    """Whether one of some ports is in the allowed traffic."""
     return any(allowed.contains(one.protocol, one.port) for one in ports)
 
 

@@ -1,11 +1,11 @@
-"""Two policies that say the same.
+"""Two policies with the same meaning.
 
-Two policies of one namespace that select the same pods and have the same rules are one policy twice. Whoever changes
-one of them changes nothing.
+Two policies of one namespace that select the same pods and have the same rules are one policy twice. Removing something
+from only one of them has no effect.
 
 Remedy: remove one of them.
 
-Fires, for only the names differ:
+Fires: only the names differ:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -25,7 +25,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: api}}}]
 ```
 
-Fires, for the order and the spelling do not matter:
+Fires: the order and the spelling do not matter:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -47,7 +47,7 @@ spec:
   - from: [{ipBlock: {cidr: 10.0.0.0/8}}]
 ```
 
-Silent, for they select other pods:
+Silent: they select other pods:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -63,7 +63,7 @@ spec:
   podSelector: {matchLabels: {app: api}}
 ```
 
-Silent, for one is for egress as well:
+Silent: one is for egress as well:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -81,7 +81,7 @@ spec:
   policyTypes: [Ingress, Egress]
 ```
 
-Silent, for they are in different namespaces:
+Silent: they are in different namespaces:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -121,7 +121,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _meaning(policy: PolicyInForce) -> Hashable:
-    """What a policy means, apart from the order and the spelling: equal ones mean the same in every cluster."""
+    """A key for the meaning of a policy, without order and notation: equal keys mean the same in every cluster."""
     rules = frozenset((direction, frozenset(map(_meaning_of_rule, of))) for direction, of in policy.rules.items())
     return policy.namespace, frozenset(policy.subject.pods.terms), rules
 

@@ -1,13 +1,13 @@
 """A policy selects no pod.
 
-A policy whose `podSelector` matches no pod of its namespace isolates nobody, and nobody notices: the API server accepts
-it. It is found only in namespaces of which the input holds pods or workloads. Pods that are still to come count: those
-of workloads scaled to zero and of operators. So do labels whose values are not known before a pod is created, labels
-that only operators give (`cnpg.io/cluster`), and the `known-labels` of the configuration.
+A policy whose `podSelector` matches no pod of its namespace isolates nobody, and nobody notices, because the API server
+accepts it. It is reported only in namespaces of which the input contains pods or workloads. Pods that do not exist yet
+count: those of workloads scaled to zero and of operators. So do labels whose values are not known before a pod is
+created, labels that only operators give (`cnpg.io/cluster`), and the `known-labels` of the configuration.
 
 Remedy: write the labels of the pods, which are those of the template (`spec.template.metadata.labels`) of a workload.
 
-Fires, for no pod of the namespace has such a label:
+Fires: no pod of the namespace has such a label:
 
 ```yaml
 apiVersion: v1
@@ -21,7 +21,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}
 ```
 
-Fires, for the pod with these labels is in another namespace:
+Fires: the pod with these labels is in another namespace:
 
 ```yaml
 apiVersion: v1
@@ -39,7 +39,7 @@ spec:
   podSelector: {matchLabels: {app: db}}
 ```
 
-Silent, for an empty selector selects all pods:
+Silent: an empty selector selects all pods:
 
 ```yaml
 apiVersion: v1
@@ -53,7 +53,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for a CronJob makes such pods:
+Silent: a CronJob makes such pods:
 
 ```yaml
 apiVersion: batch/v1
@@ -75,7 +75,7 @@ spec:
     matchExpressions: [{key: app, operator: In, values: [backup, restore]}]
 ```
 
-Silent, for cert-manager makes such pods when it needs one:
+Silent: cert-manager makes such pods when it needs one:
 
 ```yaml
 apiVersion: v1
@@ -91,7 +91,7 @@ spec:
   - ports: [{port: 8089}]
 ```
 
-Silent, for the pods of the namespace are not in the input:
+Silent: the pods of the namespace are not in the input:
 
 ```yaml
 apiVersion: v1
@@ -105,7 +105,7 @@ spec:
   podSelector: {matchLabels: {app: db}}
 ```
 
-Silent, for each pod of a StatefulSet has a label with its name:
+Silent: each pod of a StatefulSet has a label with its name:
 
 ```yaml
 apiVersion: apps/v1

@@ -1,12 +1,12 @@
-"""A port of a database, or one for administrators, that pods of several namespaces can reach.
+"""A port of a database or for administration that pods of several namespaces can reach.
 
-It is about ports that a container of a pod declares, such as 5432 of PostgreSQL. It is found if pods of two or more
-other namespaces may connect, the `system-namespaces` of the configuration aside, or if all pods may that could be. Both
-ends count: the ingress of the pod, and the egress of the others.
+The rule examines ports that a container declares, such as 5432 of PostgreSQL. It is reported if pods of two or more
+other namespaces may connect, apart from the `system-namespaces` of the configuration, or if all possible pods may
+connect. Both ends count: the ingress of the pod and the egress of the others.
 
 Remedy: allow the port to the pods that need it.
 
-Fires, for pods of two namespaces may connect:
+Fires: pods of two namespaces may connect:
 
 ```yaml
 apiVersion: apps/v1
@@ -36,7 +36,7 @@ spec:
     - namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [shop, audit]}]}
 ```
 
-Fires, for nothing isolates it:
+Fires: nothing isolates it:
 
 ```yaml
 apiVersion: apps/v1
@@ -49,7 +49,7 @@ spec:
     spec: {containers: [{name: a, image: a, ports: [{containerPort: 5432}]}]}
 ```
 
-Silent, for pods of one namespace may connect:
+Silent: pods of one namespace may connect:
 
 ```yaml
 apiVersion: apps/v1
@@ -78,7 +78,7 @@ spec:
   - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}}]
 ```
 
-Silent, for the rule is about another port:
+Silent: the rule is about another port:
 
 ```yaml
 apiVersion: apps/v1
@@ -107,7 +107,7 @@ spec:
   - ports: [{port: 9187}]
 ```
 
-Silent, for no database listens there:
+Silent: no database listens there:
 
 ```yaml
 apiVersion: apps/v1
@@ -163,7 +163,7 @@ SENSITIVE_PORTS: Final = {
 """The ports that databases and administrators use, all TCP, and what is usually behind them."""
 
 _MOST: Final = 1
-"""So many other namespaces are one application and its database."""
+"""The most other namespaces that are not reported: an application and its database are often in two namespaces."""
 
 
 def _check(linted: Linted) -> Iterator[Hit | ObjectHit | Unknown]:
@@ -209,7 +209,7 @@ def _sensitive_ports(pod: Member) -> list[int]:
 
 
 def _who(linted: Linted, pod: Member, port: int, everybody: Traffic) -> _Who:
-    """Who may connect to a port. `everybody` is what all pods may that could be."""
+    """The pods that may connect to a port. `everybody` is the traffic allowed from all possible pods."""
     if everybody.contains("TCP", port):
         return _Who("every pod of every namespace")
     sources = {

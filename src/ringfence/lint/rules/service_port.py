@@ -1,11 +1,11 @@
-"""A rule names the port of a Service, and its pods listen on another one.
+"""A rule names the port of a Service, but its pods listen on another port.
 
-A Service is replaced by a pod behind it, and its port by the target port, before policies are looked at. A rule has to
-name the port of the pods. A rule with the port of the Service lets no connection through.
+The address of a Service is replaced by that of a pod, and its port by the target port, before policies are evaluated.
+So a rule must name the port of the pods. A rule with the port of the Service allows no connection.
 
 Remedy: write the target port of the Service.
 
-Fires, for the pods of the Service listen on 8080:
+Fires: the pods of the Service listen on 8080:
 
 ```yaml
 apiVersion: v1
@@ -28,7 +28,7 @@ spec:
     ports: [{port: 80}]
 ```
 
-Fires, for egress as well, and where the target port is a name:
+Fires: also for egress, and for a target port by name:
 
 ```yaml
 apiVersion: v1
@@ -56,7 +56,7 @@ spec:
     ports: [{port: 80}]
 ```
 
-Silent, for the rule names the port of the pods:
+Silent: the rule names the port of the pods:
 
 ```yaml
 apiVersion: v1
@@ -79,7 +79,7 @@ spec:
     ports: [{port: 80}, {port: 8080}]
 ```
 
-Silent, for the pods listen on both ports:
+Silent: the pods listen on both ports:
 
 ```yaml
 apiVersion: v1
@@ -102,7 +102,7 @@ spec:
     ports: [{port: 80}]
 ```
 
-Silent, for another rule admits the same sources to the port of the pods:
+Silent: another rule admits the same sources to the port of the pods:
 
 ```yaml
 apiVersion: v1
@@ -127,7 +127,7 @@ spec:
     ports: [{port: 8080}]
 ```
 
-Silent, for the rule is about the internet, too:
+Silent: the rule is about the internet, too:
 
 ```yaml
 apiVersion: v1
@@ -150,7 +150,7 @@ spec:
   - ports: [{port: 443}]
 ```
 
-Silent, for pods of namespaces that the input does not hold may listen there:
+Silent: pods of namespaces that the input does not hold may listen there:
 
 ```yaml
 apiVersion: v1
@@ -244,7 +244,7 @@ def _hits(
         listed = " or ".join(map(str, targets))
         message = (
             f"{number} is the port of Service {name}, and its pods listen on {protocol} {listed}: "
-            "policies see the port of the pods"
+            "policies apply to the port of the pods"
         )
         edit = None
         if len(targets) == 1 and rule.policy.origin:
@@ -267,7 +267,7 @@ def _hits(
 
 
 def _may_have_others(linted: Linted, rule: WrittenRule) -> bool:
-    """Whether a rule may mean others than pods behind a Service: addresses, or pods that the input does not hold."""
+    """Whether a rule may match more than pods behind a Service: addresses, or pods that are not in the input."""
     peers = rule.compiled.peers
     return rule.direction is Direction.EGRESS and (
         peers.everyone or peers.block is not None or any(map(linted.may_be_elsewhere, peers.selections))
@@ -279,7 +279,7 @@ def _declares(pod: Member, protocol: str, number: int) -> bool:
 
 
 def _refused(linted: Linted, rule: WrittenRule, destination: Member, protocol: str, number: int) -> list[Member]:
-    """The pods of a rule's policy whose own side refuses a port of a pod to a peer that the rule is about."""
+    """The pods of a rule's policy whose own side denies a port between them and a peer of the rule."""
     state = linted.state
     if rule.direction is Direction.EGRESS:
         return [

@@ -1,12 +1,12 @@
 """A rule, a peer or a port without which nothing changes for the pods of the input.
 
-Other rules cover it, for the pods that there are; those to come may need it. What is for nothing in every cluster is
-RF108. Peers that select no pod, and those that the other end refuses, are other rules' findings. Of policies of
-administrators, and of what these decide, it says nothing: they are for pods to come.
+Other rules cover it for the existing pods; pods that are created later may need it. RF108 reports parts that have no
+effect in any cluster. Other rules report peers that select no pod, and peers that the other end refuses. Policies of
+administrators, and parts that these decide about, are left out, because they are meant for future pods.
 
 Remedy: keep it if other pods are to come; otherwise remove it.
 
-Fires, for all pods that api selects have the label of the other peer:
+Fires: all pods that api selects have the label of the other peer:
 
 ```yaml
 apiVersion: v1
@@ -28,7 +28,7 @@ spec:
     - podSelector: {matchLabels: {tier: back}}
 ```
 
-Fires, for the only pod of web has the label of the other policy:
+Fires: the only pod of web has the label of the other policy:
 
 ```yaml
 apiVersion: v1
@@ -52,7 +52,7 @@ spec:
   - ports: [{port: 80}, {port: 443}]
 ```
 
-Silent, for another pod has only one of the labels:
+Silent: another pod has only one of the labels:
 
 ```yaml
 apiVersion: v1
@@ -78,7 +78,7 @@ spec:
     - podSelector: {matchLabels: {tier: back}}
 ```
 
-Silent, for it is for nothing in every cluster, which RF108 says:
+Silent: it has no effect in any cluster, which RF108 reports:
 
 ```yaml
 apiVersion: v1
@@ -118,9 +118,9 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
 
 
 def _covers(one: RedundantPart) -> list[RulePlace]:
-    """The rules that cover a part of a NetworkPolicy; none if RF107 says more, and of what administrators decide.
+    """The rules that cover a part of a NetworkPolicy; none if RF107 reports it, or if administrators' policies decide.
 
-    Whole policies are safety nets more often than mistakes.
+    Whole policies are left out: they are more often safety nets than mistakes.
     """
     covers = [cover for cover in one.covers if isinstance(cover, RulePlace)]
     is_another = one.part.kind is PartKind.POLICY or all(allows_everything(cover.rule) for cover in covers)

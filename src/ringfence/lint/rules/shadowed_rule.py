@@ -1,16 +1,17 @@
-"""A rule, a peer or a port without which nothing changes, in every cluster that could be.
+"""A rule, a peer or a port without which nothing changes, in any cluster.
 
-What other rules and policies allow anyway, whatever pods come, is shadowed. Readers take it for more than it is, and
-who removes the other rule one day is surprised. Pods that do not exist yet count, so nothing is reported that pods to
-come could need. It is the decision of `ringfence redundant`. A whole policy is a note: it may be there for its name.
+A part is shadowed if other rules and policies allow the same traffic for all possible pods. It misleads readers, and
+removing the other rule later has an unexpected effect. Pods that do not exist yet count, so nothing that future pods
+could need is reported. `ringfence redundant` decides the same. For a whole policy it is a note, because it may serve as
+documentation.
 
-What other tiers decide is not a mistake. A rule of administrators is there for the day on which a NetworkPolicy
-changes, so that it is found only if their own tier decides the same anyway. A rule of a NetworkPolicy that
-administrators allow or deny beforehand is a note: it takes effect when they change their policies.
+A part that other tiers cover is not a mistake. A rule of administrators must also hold after a NetworkPolicy changes,
+so it is reported only if other rules of its own tier decide the same. A rule of a NetworkPolicy that administrators'
+policies decide earlier is a note: it takes effect when these change.
 
-Remedy: remove it, or remove what is wider and covers it.
+Remedy: remove it, or remove the wider rule that covers it.
 
-Fires, for another peer of the rule means the same pods and more:
+Fires: another peer of the rule means the same pods and more:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -24,7 +25,7 @@ spec:
     - podSelector: {matchLabels: {app: web}}
 ```
 
-Fires, for a rule without peers admits everyone to this port:
+Fires: a rule without peers admits everyone to this port:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -38,7 +39,7 @@ spec:
     ports: [{port: 80}]
 ```
 
-Fires as a note, for the other policy isolates and allows the same and more:
+Fires as a note: the other policy isolates and allows the same and more:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -58,7 +59,7 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
-Fires as a note, for administrators deny it before the NetworkPolicy is asked:
+Fires as a note: administrators deny it before the NetworkPolicy is evaluated:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -80,7 +81,7 @@ spec:
   - {action: Deny, from: [{namespaces: {matchLabels: {team: blue}}}]}
 ```
 
-Fires, for the first rule of administrators denies the same and more:
+Fires: the first rule of administrators denies the same and more:
 
 ```yaml
 apiVersion: policy.networking.k8s.io/v1alpha2
@@ -95,7 +96,7 @@ spec:
   - {action: Deny, from: [{namespaces: {matchLabels: {team: blue}}}]}
 ```
 
-Silent, for administrators deny what NetworkPolicies do not allow today:
+Silent: administrators deny what NetworkPolicies do not allow today:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -118,7 +119,7 @@ spec:
   - {action: Deny, from: [{namespaces: {}}]}
 ```
 
-Silent, for the egress of api is denied, which RF113 says, and nothing else covers the rule:
+Silent: the egress of api is denied, which RF113 reports, and nothing else covers the rule:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -137,7 +138,7 @@ spec:
   - from: [{podSelector: {matchLabels: {app: api}}}]
 ```
 
-Silent, for pods of both kinds could come:
+Silent: pods of both kinds could come:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -151,7 +152,7 @@ spec:
     - podSelector: {matchLabels: {role: client}}
 ```
 
-Silent, for a policy that denies everything isolates pods that no other policy selects:
+Silent: a policy that denies everything isolates pods that no other policy selects:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -197,10 +198,10 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
 
 
 def _is_shadowed(one: RedundantPart) -> bool:
-    """Whether a part is for nothing because of what covers it, or by itself, and not because the other end refuses.
+    """Whether a part has no effect because it is covered, or on its own, and not because the other end denies.
 
-    That is half-open (RF113), and who writes the other end next makes it count. Of ipBlocks that mean nothing, RF118
-    says more, and of rules beside one that allows everything, RF107. A policy without rules is a safety net, which
+    The latter is half-open (RF113), and it takes effect when the other end is changed. RF118 reports ipBlocks that
+    match nothing, and RF107 rules beside one that allows everything. A policy without rules is a safety net, which
     others may cover.
     """
     policy, rule = one.part.policy, one.part.rule

@@ -1,11 +1,11 @@
-"""A field that does not exist, or a key that is there twice.
+"""A field that does not exist, or a duplicate key.
 
-Without strict decoding, the API server drops a field that it does not know, and kubectl the first of two equal keys. A
-rule without its misspelt `form:` admits everybody. What is found is what `validate` finds.
+Without strict decoding, the API server drops unknown fields, and kubectl drops the first of two equal keys. A rule with
+`from` misspelt as `form` then allows everybody. `validate` reports the same.
 
-Remedy: write the field as it is called, and each key once.
+Remedy: correct the name of the field, and write each key once.
 
-Fires, for without podSelector the policy selects all pods:
+Fires: without podSelector the policy selects all pods:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -15,7 +15,7 @@ spec:
   podSelektor: {matchLabels: {app: web}}
 ```
 
-Fires, for the first list of peers is lost:
+Fires: the first list of peers is lost:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -28,7 +28,7 @@ spec:
     from: [{podSelector: {matchLabels: {app: api}}}]
 ```
 
-Silent, for all fields are known:
+Silent: all fields are known:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -38,7 +38,7 @@ spec:
   podSelector: {matchLabels: {app: web}}
 ```
 
-Silent, for each key is there once:
+Silent: each key is there once:
 
 ```yaml
 apiVersion: networking.k8s.io/v1

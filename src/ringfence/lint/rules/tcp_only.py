@@ -1,11 +1,11 @@
 """A port entry without a protocol means TCP only.
 
-`ports: [{}]` reads like "all ports", and `port: 53` like "DNS". Both mean TCP alone: a port entry without a `protocol`
-has `TCP`. UDP, which DNS asks first, is not among them.
+`ports: [{}]` reads like "all ports", and `port: 53` like "DNS". Both mean TCP only: a port entry without a `protocol`
+has `TCP`. UDP, which DNS clients use first, is not included.
 
 Remedy: write the protocol. For all ports of all protocols leave `ports` out; for DNS write 53 twice, for UDP and TCP.
 
-Fires, for an empty entry means all TCP ports:
+Fires: an empty entry means all TCP ports:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -17,7 +17,7 @@ spec:
   - ports: [{}]
 ```
 
-Fires, for DNS needs UDP:
+Fires: DNS needs UDP:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -31,7 +31,7 @@ spec:
     ports: [{port: 53}]
 ```
 
-Silent, for the protocol is written:
+Silent: the protocol is written:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -43,7 +43,7 @@ spec:
   - ports: [{protocol: TCP}]
 ```
 
-Silent, for UDP is there, too:
+Silent: UDP is there, too:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -57,7 +57,7 @@ spec:
     ports: [{port: 53}, {port: 53, protocol: UDP}]
 ```
 
-Silent, for other ports are seldom meant for UDP:
+Silent: other ports are seldom meant for UDP:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -85,7 +85,7 @@ _DNS: Final = 53
 def _check(linted: Linted) -> Iterator[Hit]:
     for rule in rules_in_force(linted):
         origin = rule.policy.origin
-        # Policies in force have the protocol that the API server sets: only their places say what is written.
+        # Policies in force have the protocol that the API server sets. Only their places show which fields are written.
         if rule.written.ports and origin and origin.fields:
             yield from _hits(rule)
 
@@ -101,7 +101,7 @@ def _hits(rule: WrittenRule) -> Iterator[Hit]:
             message = "an entry without a port and a protocol means all TCP ports, not all traffic"
             remedy = "write protocol: TCP if that is meant, or leave ports out for all traffic"
         elif entry.port == _DNS and not has_udp:
-            message = "port 53 without a protocol is TCP 53, and DNS asks over UDP first"
+            message = "port 53 without a protocol is TCP 53, and DNS clients use UDP first"
             remedy = "write it twice, with protocol: UDP and with protocol: TCP"
         else:
             continue

@@ -1,12 +1,12 @@
 """A port name that no destination has.
 
-A name in `ports` stands for the port to which a container of the destination gives this name, of the same protocol.
-Pods that have no such port are not meant, and nobody says so. A rule for ingress is about the ports of the policy's own
-pods, one for egress about those of its peers. An entry without a protocol means TCP.
+A name in `ports` means the port to which a container of the destination gives this name, with the same protocol. The
+entry does not match pods without such a port, and no error is shown. An ingress rule refers to ports of the policy's
+own pods, an egress rule to those of its peers. An entry without a protocol means TCP.
 
 Remedy: write the name as the containers have it, the protocol that they give it, or the number.
 
-Fires, for the container calls its port web:
+Fires: the container calls its port web:
 
 ```yaml
 apiVersion: v1
@@ -23,7 +23,7 @@ spec:
   - ports: [{port: http}]
 ```
 
-Fires, for the port with this name is UDP, and an entry without a protocol means TCP:
+Fires: the port with this name is UDP, and an entry without a protocol means TCP:
 
 ```yaml
 apiVersion: v1
@@ -42,7 +42,7 @@ spec:
     ports: [{port: dns}]
 ```
 
-Silent, for the container has such a port:
+Silent: the container has such a port:
 
 ```yaml
 apiVersion: v1
@@ -59,7 +59,7 @@ spec:
   - ports: [{port: http}]
 ```
 
-Silent, for a sidecar has such a port:
+Silent: a sidecar has such a port:
 
 ```yaml
 apiVersion: v1
@@ -78,7 +78,7 @@ spec:
   - ports: [{port: metrics}]
 ```
 
-Silent, for no destination is known:
+Silent: no destination is known:
 
 ```yaml
 apiVersion: v1
@@ -96,7 +96,7 @@ spec:
     ports: [{port: http}]
 ```
 
-Silent, for pods of a namespace that the input does not hold may have the port:
+Silent: pods of a namespace that the input does not hold may have the port:
 
 ```yaml
 apiVersion: v1
@@ -119,7 +119,7 @@ spec:
   - {to: [{namespaceSelector: {}}], ports: [{port: dns, protocol: UDP}]}
 ```
 
-Silent, for the namespace that is named is elsewhere:
+Silent: the namespace that is named is elsewhere:
 
 ```yaml
 apiVersion: v1
@@ -171,9 +171,10 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
 
 def _may_have_others(linted: Linted, rule: WrittenRule) -> bool:
-    """Whether the rule may be about pods that the input does not have: those of operators, or with some address.
+    """Whether the rule may match pods that the input does not contain.
 
-    Or those of other namespaces, for which a rule for all pods of all namespaces is most often.
+    They are pods of operators, pods with addresses of a block, and pods of other namespaces, for which a rule for all
+    pods of all namespaces is usually meant.
     """
     if rule.direction is Direction.INGRESS:
         return linted.operators_make_pods(rule.policy.subject)

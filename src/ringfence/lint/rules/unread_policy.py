@@ -1,12 +1,12 @@
-"""A policy of a kind that is not read.
+"""A policy of an unsupported kind.
 
 ringfence reads NetworkPolicies and the administrators' policies of Kubernetes. Policies of network plugins and meshes
-may allow or deny what those do not. They are recognised, and answers about the pods that they select say so; what is
-found by other rules holds as far as these policies leave it.
+may allow or deny other traffic. ringfence recognises them, and answers about the pods that they select say so. Findings
+of other rules are valid only as far as these policies do not change the traffic.
 
-Remedy: none is needed; take the answers about these pods as what holds without the policy.
+Remedy: none is needed; treat answers about these pods as answers without the policy.
 
-Fires, for Cilium's policies are not read:
+Fires: Cilium's policies are not read:
 
 ```yaml
 apiVersion: cilium.io/v2
@@ -17,7 +17,7 @@ spec:
   ingress: [{}]
 ```
 
-Fires, for Calico's are not either:
+Fires: policies of Calico are not read either:
 
 ```yaml
 apiVersion: projectcalico.org/v3
@@ -28,7 +28,7 @@ spec:
   types: [Ingress]
 ```
 
-Silent, for it is read:
+Silent: it is read:
 
 ```yaml
 apiVersion: networking.k8s.io/v1
@@ -38,7 +38,7 @@ spec:
   podSelector: {}
 ```
 
-Silent, for a staged policy changes nothing:
+Silent: a staged policy changes nothing:
 
 ```yaml
 apiVersion: projectcalico.org/v3
@@ -65,7 +65,7 @@ def _check(linted: Linted) -> Iterator[ObjectHit]:
         what = "this policy is" if policy.name else f"policies of kind {policy.kind} cannot be listed, and are"
         directions = " and ".join(direction.field for direction in policy.directions())
         message = f"{what} not read: it may change the {directions} of the pods that it selects"
-        yield ObjectHit(str(policy), policy.place, message, "take what is said of these pods as what holds without it")
+        yield ObjectHit(str(policy), policy.place, message, "treat answers about these pods as answers without it")
 
 
 RULE = LintRule("RF137", "unread-policy", FindingLevel.WARNING, __doc__, _check, Needs.POLICIES)

@@ -1,11 +1,11 @@
 """A suppression that suppresses nothing.
 
-The mistake that it was about is not there any more. If it stays, it hides the next one of its kind. It is found only
-for rules that were applied and could be decided.
+The mistake no longer exists. If the suppression stays, it hides the next mistake of its kind. It is reported only for
+rules that were applied and could be decided.
 
 Remedy: remove it, or those of its rules that find nothing.
 
-Fires, for the policy selects a pod:
+Fires: the policy selects a pod:
 
 ```yaml
 apiVersion: v1
@@ -19,7 +19,7 @@ spec:
   podSelector: {matchLabels: {app: db}}  # ringfence: ignore[RF101] the pods come with the next release
 ```
 
-Fires, for the mistake is on another line:
+Fires: the mistake is on another line:
 
 ```yaml
 apiVersion: v1
@@ -33,7 +33,7 @@ spec:  # ringfence: ignore[RF101] this is the line of spec
   podSelector: {matchLabels: {app: dbs}}
 ```
 
-Fires, for an annotation suppresses nothing, either:
+Fires: an annotation suppresses nothing, either:
 
 ```yaml
 apiVersion: v1
@@ -47,7 +47,7 @@ spec:
   podSelector: {matchLabels: {app: db}}
 ```
 
-Silent, for the policy selects no pod:
+Silent: the policy selects no pod:
 
 ```yaml
 apiVersion: v1
@@ -61,7 +61,7 @@ spec:
   podSelector: {matchLabels: {app: dbs}}  # ringfence: ignore[RF101] the pods come with the next release
 ```
 
-Silent, for the rule is not known: that is another mistake:
+Silent: the rule is not known: that is another mistake:
 
 ```yaml
 apiVersion: v1
@@ -75,7 +75,7 @@ spec:
   podSelector: {matchLabels: {app: db}}  # ringfence: ignore[RF999] no such rule
 ```
 
-Silent, for it stands above the line:
+Silent: it stands above the line:
 
 ```yaml
 apiVersion: v1

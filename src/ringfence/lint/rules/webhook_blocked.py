@@ -1,13 +1,13 @@
 """A webhook, or an aggregated API, that the API server cannot reach.
 
-The API server calls webhooks and aggregated APIs from the nodes of the control plane. Selectors match no nodes: only a
-rule without peers or an `ipBlock` admits them. A policy that admits pods alone shuts them out: with `failurePolicy:
-Fail`, nothing can be created any more. It is found where no address may connect to the port of the pods behind the
-Service, or, if the input has Nodes of the control plane, none of theirs.
+The API server calls webhooks and aggregated APIs from the nodes of the control plane. Selectors do not match nodes:
+only a rule without peers or an `ipBlock` allows them. A policy that allows only pods denies the API server: with
+`failurePolicy: Fail`, no more objects can be created. It is reported if no address may connect to the port of the pods
+behind the Service, or, if the input has Nodes of the control plane, none of their addresses.
 
 Remedy: add a rule with the port and an `ipBlock` of the control plane, or without peers.
 
-Fires, for the policy admits pods only:
+Fires: the policy admits pods only:
 
 ```yaml
 apiVersion: v1
@@ -36,7 +36,7 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
-Fires, for an aggregated API is called from there, too:
+Fires: an aggregated API is called from there, too:
 
 ```yaml
 apiVersion: v1
@@ -63,7 +63,7 @@ spec:
   - from: [{podSelector: {}}]
 ```
 
-Fires, for the policy of these pods alone admits only pods, and is corrected with the address of the control plane:
+Fires: the policy of these pods alone admits only pods, and is corrected with the address of the control plane:
 
 ```yaml
 apiVersion: v1
@@ -96,7 +96,7 @@ spec:
   policyTypes: [Ingress]
 ```
 
-Silent, for the port is open to all:
+Silent: the port is open to all:
 
 ```yaml
 apiVersion: v1
@@ -133,7 +133,7 @@ spec:
   - ports: [{port: 9443}]
 ```
 
-Silent, for the control plane is admitted by its address:
+Silent: the control plane is admitted by its address:
 
 ```yaml
 apiVersion: v1
@@ -171,7 +171,7 @@ spec:
     ports: [{port: 9443}]
 ```
 
-Silent, for nothing isolates the pods:
+Silent: nothing isolates the pods:
 
 ```yaml
 apiVersion: v1
@@ -239,7 +239,7 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
 
 
 def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget, control_plane: Addresses) -> TextEdit | None:
-    """A rule that admits the control plane to the port; everybody, if its addresses are not known."""
+    """The edit that adds a rule for the control plane; without peers if its addresses are not known."""
     if not is_only_for(linted, policy, target.behind(linted)):
         return None
     peers = [{"ipBlock": {"cidr": cidr}} for cidr in control_plane.cidrs()]
@@ -248,7 +248,7 @@ def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget, control_pl
 
 
 def _control_plane(linted: Linted) -> Addresses:
-    """The addresses of the Nodes of the control plane; none, if the input has no such Node."""
+    """The addresses of the Nodes of the control plane; none if the input has no such Node."""
     labelled = (
         node
         for node in linted.state.nodes.values()

@@ -38,9 +38,9 @@ from ringfence.sets.traffic import Traffic
 
 
 class ComparedSide(msgspec.Struct, frozen=True):
-    """Where one of the two clusters comes from: its name in texts, and of a revision what it is and its commit.
+    """Where one of the two clusters comes from: its name in texts, and of a revision its name in git and its commit.
 
-    `plugin` is the network plugin that is taken to enforce its policies.
+    `plugin` is the network plugin that is assumed to enforce its policies.
     """
 
     name: str
@@ -190,7 +190,7 @@ def _ends_json(ends: Ends) -> list[Json]:
 
 
 def _traffic_json(traffic: Traffic) -> Json:
-    """Traffic with ports, and whether all protocols without ports are in it."""
+    """Traffic by ports, and whether it includes all protocols without ports."""
     return {"ports": traffic_json(traffic), "otherProtocols": traffic.other}
 
 

@@ -1,7 +1,7 @@
-"""Sentences that keep the texts of others apart from the words of ringfence, so that each format can quote them.
+"""Sentences that mark texts from manifests as quotations, so that each format can escape them.
 
 Names, labels, file names and revisions come from those who wrote the change. A review comment is read by those who
-judge it: nothing in it may become a link, an image or a mention of somebody because a manifest says so.
+judge the change: no text of a manifest may become a link, an image or a mention in it.
 """
 
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 
 _MOST_NAMES: Final = 3
-"""Names that a sentence lists; of more it says how many there are. JSON has all."""
+"""The largest number of names that a sentence lists; further ones are counted. JSON has all."""
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A text that ringfence has not written."""
+    """A text that comes from the input: a name, a label, a file name or a revision."""
 
     text: str
 
@@ -37,7 +37,7 @@ def plain(sentence: Phrase) -> str:
 
 
 def listed(names: Iterable[object], joint: str = ", ") -> Phrase:
-    """Some names, of many only the first and how many more there are."""
+    """Some names; of many the first ones and the number of the others."""
     texts = [str(name) for name in names]
     joined: list[str | Name] = []
     for text in texts[:_MOST_NAMES]:

@@ -1,8 +1,9 @@
 """What a change does as a comment for its review: Markdown as GitHub, GitLab and others show it.
 
-The verdict comes first, then what a reviewer must see; all else is folded. The first line is invisible and names the
-comparison, so that a program finds its comment again and updates it. The comment fits the limit of GitHub (65,536
-characters) with room to spare: what does not fit becomes a count, whole rows and whole sections, never a part of one.
+The verdict comes first, then the changes that a reviewer must see; everything else is folded. The first line is
+invisible and names the comparison, so that a program finds its comment again and updates it. The comment stays well
+below the limit of GitHub (65,536 characters): whole rows and whole sections that do not fit are replaced by their
+number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +17,10 @@ from ringfence.render.differences.sections import Row, Section, closing_sentence
 from ringfence.render.formats import markdown_code, markdown_text
 
 MOST_BYTES: Final = 60_000
-"""The size of the largest comment, in bytes of UTF-8: no place counts more of a text than these."""
+"""The size of the largest comment, in bytes of UTF-8. No service counts a text as longer than its bytes."""
 
 _MOST_CHARACTERS: Final = 300
-"""Of one name or text in a row. Names of objects are shorter; lists of addresses and messages may not be."""
+"""The largest length of a text in a row. Names of objects are shorter; lists of addresses may be longer."""
 
 _MOST_REASONS: Final = 3
 
@@ -29,7 +30,7 @@ def review_comment(
 ) -> str:
     """The comment. `key` tells comparisons of one change apart: letters, digits and hyphens.
 
-    `problems` are those of both inputs. Errors come first, because what they are about was not compared.
+    `problems` are those of both inputs. Errors come first, because objects with errors were not compared.
     """
     errors = [one for one in problems if one.problem.severity is Severity.ERROR]
     shown = [*_errors(errors), *difference_sections(found, first, second), *_assumptions(found)]
@@ -74,7 +75,7 @@ def _assumptions(found: ClusterDifference) -> Iterator[Section]:
 
 
 def _section(section: Section, room: int) -> str:
-    """The section in at most `room` bytes: whole, or the rows that fit of a dangerous one, or how many rows it has."""
+    """The section in at most `room` bytes: whole, or if dangerous the rows that fit, or the number of its rows."""
     whole = _written(section, section.rows)
     if _size(whole) <= room:
         return whole

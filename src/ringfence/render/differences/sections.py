@@ -1,4 +1,4 @@
-"""What a change does in sections, in the order in which a reviewer should read them, in the words of all formats."""
+"""What a change does, in sections in the order in which a reviewer should read them; all formats use these words."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -40,10 +40,10 @@ _EFFECTS: Final = {
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One change in a sentence, and why it is so.
+    """One change in a sentence, and its causes.
 
-    `cells` are what the columns of a section with columns say; a section without has none. `place` is where the cause
-    is written after the change, if it is.
+    `cells` are the texts of the columns, in a section with columns. `place` is where the cause is written after the
+    change, if it still is.
     """
 
     mark: str
@@ -54,7 +54,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """Changes of one kind. `heading` says how many there are; `is_dangerous` if a reviewer must see them at once."""
+    """Changes of one kind. `heading` has their number; `is_dangerous` says whether a reviewer must see them at once."""
 
     title: str
     heading: str
@@ -117,7 +117,7 @@ def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
 
 
 def closing_sentence(found: ClusterDifference) -> str:
-    """What is the same, where nothing has changed or something was written differently; empty for a change."""
+    """A sentence if nothing has changed, or only the way in which it is written; empty for a change."""
     if found or found.reviewed:
         return ""
     if found.unread:
@@ -216,9 +216,9 @@ def _service(one: ChangedService) -> Row:
 
 
 def _elsewhere(one: ChangedService | ChangedRoute) -> Phrase:
-    """What is behind it now, and what was before."""
+    """The workloads behind it now, and those before the change."""
     before, after = (listed(targets) if targets else ("nothing",) for targets in (one.before, one.after))
-    # "No longer" is for what is gone altogether.
+    # "No longer" is only for what is gone entirely.
     joint = ", and no longer to " if one.before and set(one.before).isdisjoint(one.after) else ", and before to "
     return phrase(after, joint, before)
 
@@ -255,7 +255,7 @@ def _exposure_heading(changes: Sequence[ChangedExposure]) -> str:
 
 
 def _exposure_example(found: ClusterDifference, first: str, second: str) -> Iterator[Row]:
-    """What is known about the exposure besides the rows: that it is not decided, or an example."""
+    """What is known about the exposure besides the rows: that it could not be decided, or an example."""
     if found.is_undecided:
         sentence = "whether pods that do not exist yet may connect as before is not decided"
         reasons = [*filter(None, [found.exposure_undecided]), *(found.meaning.unknown if found.meaning else ())]

@@ -17,14 +17,14 @@ from ringfence.render.differences.sections import closing_sentence, difference_s
 from ringfence.render.formats import one_line
 
 _MOST_REASONS: Final = 5
-"""Reasons that a row lists; of more it says how many there are. JSON has all."""
+"""The largest number of reasons that a row lists; further ones are counted. JSON has all."""
 
 _INDENT: Final = " " * 8
-"""What a line that was broken goes on with."""
+"""The indent of the continuation of a broken line."""
 
 
 def difference_text(found: ClusterDifference, first: str, second: str, width: int | None = None) -> str:
-    """The summary in one line, then what was opened, closed, and all else that changed, each with its causes.
+    """The summary in one line, then what was opened, what was closed and all other changes, each with its causes.
 
     With a `width`, lines are broken between words where they would be longer.
     """

@@ -1,4 +1,4 @@
-"""Formats: one writer for each, which knows how its format escapes, and nothing of what it writes."""
+"""Formats: one writer for each. A writer knows the syntax and the escapes of its format, and nothing about the data."""
 
 from ringfence.render.formats.ages import age
 from ringfence.render.formats.csv import csv_lines, csv_text

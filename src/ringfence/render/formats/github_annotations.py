@@ -13,7 +13,7 @@ from ringfence.model.origin import Range
 from ringfence.render.formats.terminal import one_line
 
 MOST_OF_A_LEVEL: Final = 10
-"""Annotations of each level that GitHub shows of a step. Others are dropped, without a word."""
+"""The largest number of annotations of each level that GitHub shows of a step. It drops others silently."""
 
 
 class Level(StrEnum):
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 
 class Annotation(msgspec.Struct, frozen=True):
-    """A message of some lines, and where it belongs: nowhere if `file` is empty, to the whole file if `line` is 0.
+    """A message of some lines, and its place: none if `file` is empty, the whole file if `line` is 0.
 
     `range` are the characters that it is about, if they are known.
     """
@@ -39,7 +39,7 @@ class Annotation(msgspec.Struct, frozen=True):
 
 
 def annotations_text(annotations: Iterable[Annotation]) -> str:
-    """The annotations of each level, in their order. The last one counts those that are too many."""
+    """The annotations of each level, in their order. Of too many, the last one shown says how many are missing."""
     by_level: dict[Level, list[Annotation]] = {level: [] for level in Level}
     for one in annotations:
         by_level[one.level].append(one)

@@ -1,8 +1,8 @@
 """JSONPath templates as kubectl prints them: `{.spec.podSelector}`, `{range .items[*]}{.metadata.name}{"\\n"}{end}`.
 
 kubectl's templates are a language of their own: text with paths in braces, which no library for JSONPath (RFC 9535)
-reads. What is here is all of it but two things: there is no union of paths in one pair of brackets (`[.a,.b]`), and a
-filter compares a path with a path or with a constant. A field that is missing prints nothing, as with kubectl.
+reads. Two things are not supported: a union of paths in one pair of brackets (`[.a,.b]`), and a filter with more than
+one comparison. A field that is missing prints nothing, as with kubectl.
 
 Source: kubernetes.io, "JSONPath Support"; `k8s.io/client-go/util/jsonpath`.
 """

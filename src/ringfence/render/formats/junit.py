@@ -15,7 +15,7 @@ from ringfence.render.formats.xml import xml_text
 
 
 class JUnitKind(StrEnum):
-    """How a case ended that did not pass: the value is the name of the element."""
+    """The outcome of a case that did not pass: the value is the name of the element."""
 
     FAILURE = "failure"
     ERROR = "error"
@@ -34,8 +34,8 @@ class JUnitProblem(msgspec.Struct, frozen=True):
 class JUnitCase(msgspec.Struct, frozen=True):
     """One test case, which passed if it has no problem.
 
-    `seconds` is how long it took, `file` and `line` where it is written, as far as they are to be there. `output` is a
-    text about it that servers show, whether it passed or not.
+    `seconds` is its duration, `file` and `line` are its place, if they are to be written. Servers show `output` whether
+    it passed or not.
     """
 
     class_name: str
@@ -55,7 +55,7 @@ class JUnitSuite(msgspec.Struct, frozen=True):
     timestamp: str = ""
 
     def count(self, kind: JUnitKind) -> int:
-        """How many cases ended in one way."""
+        """The number of cases with one outcome."""
         return sum(case.problem is not None and case.problem.kind is kind for case in self.cases)
 
 
@@ -83,7 +83,8 @@ def _add_suite(root: ElementTree.Element, suite: JUnitSuite) -> None:
     }
     attributes = {name: str(count) for name, count in counts.items()}
     if suite.timestamp:
-        # The schema demands a host name beside the time. Which machine it was means nothing, and is nobody's business.
+        # The schema demands a host name beside the time. The real name has no meaning here, and reports should not
+        # reveal it.
         seconds = sum(case.seconds or 0 for case in suite.cases)
         attributes |= {"time": f"{seconds:.3f}", "timestamp": suite.timestamp, "hostname": "localhost"}
     element = _element(root, "testsuite", {"name": suite.name, **attributes})
@@ -111,7 +112,7 @@ def _element(parent: ElementTree.Element, name: str, attributes: dict[str, str])
 
 
 def unique_names(names: Iterable[tuple[str, str]]) -> list[str]:
-    """Names with a longer form each: where a name is taken, the longer form, and where that is, too, with a number."""
+    """Unique names: the short form, or the long one if the short one is taken, or the long one with a number."""
     taken: set[str] = set()
     found = []
     for name, longer in names:

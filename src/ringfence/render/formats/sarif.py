@@ -26,7 +26,7 @@ _ROOT: Final = "%SRCROOT%"
 
 
 class SarifRule(msgspec.Struct, frozen=True):
-    """A rule: `help` is Markdown, `level` is `error`, `warning` or `note`, `precision` how seldom it is wrong.
+    """A rule: `help` is Markdown, `level` is `error`, `warning` or `note`, `precision` says how rarely it is wrong.
 
     `security_severity` is a number from 0.0 to 10.0.
     """
@@ -45,7 +45,7 @@ class SarifRule(msgspec.Struct, frozen=True):
 class SarifLocation(msgspec.Struct, frozen=True):
     """Where something is: in a file, relative to the root of the repository, and in an object such as a policy.
 
-    Either may be empty. Without a range, it is the file as a whole; `line` is then its line, or 0.
+    Either may be empty. Without a range, `line` is the line in the file, or 0 for the file as a whole.
     """
 
     file: str = ""
@@ -77,7 +77,7 @@ class SarifResult(msgspec.Struct, frozen=True):
 
 
 class SarifTool(msgspec.Struct, frozen=True):
-    """What has made the results, and the category that distinguishes its runs."""
+    """The tool that made the results, and the category that distinguishes its runs."""
 
     name: str
     version: str
@@ -156,7 +156,7 @@ def _result(one: SarifResult, index: int) -> Json:
 
 
 def _message(one: SarifResult) -> Json:
-    """The message with links to the related locations. What looks like a link in a name from a manifest is none."""
+    """The message with links to the related locations. Names from manifests are escaped, so none becomes a link."""
     links = (f"[{at.text}]({number})" for number, at in enumerate(one.related, 1) if at.text)
     return _text(" ".join([one.message.replace("](", "] ("), *links]))
 

@@ -1,8 +1,8 @@
 """SVG: a picture as elements, written as a document of its own.
 
-A document has its style inside and refers to nothing outside, so a browser draws it offline and a web page may show it
-as an image. Numbers are rounded, attributes keep their order, and nothing depends on the machine: equal pictures are
-equal bytes.
+A document contains its style and refers to no other file, so a browser draws it offline and a web page may show it as
+an image. Numbers are rounded, attributes keep their order, and nothing depends on the machine: equal pictures are equal
+bytes.
 
 Sources: SVG 2, chapters 5 (structure) and 11 (text); WAI-ARIA Graphics Module (the role `img`).
 """
@@ -21,7 +21,7 @@ Element = ElementTree.Element
 def element(tag: str, *children: Element, text: str = "", **attributes: str | float) -> Element:
     """An element. Numbers have one decimal; an underscore in the name of an attribute stands for a hyphen.
 
-    A trailing underscore keeps apart what Python reserves: `class_` is `class`.
+    A trailing underscore avoids the keywords of Python: `class_` is `class`.
     """
     values = {
         name.rstrip("_").replace("_", "-"): xml_text(value) if isinstance(value, str) else number(value)

@@ -1,4 +1,4 @@
-"""Text for terminals: every character is shown, and none is obeyed.
+"""Text for terminals: every character is shown, and none controls the terminal.
 
 Names, labels, annotations and file names come from manifests, and messages from API servers. Their authors must not
 move the cursor, change the window title, hide a line or reverse the order of letters on the reader's screen.
@@ -22,7 +22,7 @@ _INVISIBLE: Final = "\u00ad\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f"
 _SURROGATES: Final = "\ud800-\udfff"
 
 UNSAFE: Final = re.compile(f"[{_CONTROLS}{_BIDIRECTIONAL}{_LINE_SEPARATORS}{_INVISIBLE}{_SURROGATES}]")
-"""A character that a terminal obeys or hides, line feeds and tabs excepted."""
+"""A character that controls a terminal or is invisible in it, except line feeds and tabs."""
 
 _UNSAFE_IN_LINE: Final = re.compile(f"[\t\n{UNSAFE.pattern[1:]}")
 
@@ -33,7 +33,9 @@ def escape_as_kubectl(text: str) -> str:
 
 
 def escape_controls(text: str) -> str:
-    """`text`, which may have several lines, with every character that a terminal would obey or hide made visible."""
+    """`text`, which may have several lines, with every character made visible that would control a terminal or be
+    invisible in it.
+    """
     return UNSAFE.sub(_visible, text)
 
 

@@ -10,7 +10,7 @@ from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 
 
 def results_json(judged: JudgedTests, problems: Iterable[Problem] = (), plugin: Json | None = None) -> str:
-    """All outcomes; `problems` are those of the input, and `plugin` says as which network plugin they were judged."""
+    """All outcomes; `problems` are those of the input, and `plugin` is the network plugin that was assumed."""
     return document_json(
         {
             "passed": bool(judged),

@@ -1,7 +1,7 @@
 """The outcomes of tests as JUnit: a suite for each file, and a case for each test.
 
-What is wrong in a test file, or an error in the input, is a case that ended with an error: a report without it would
-look as if everything had been checked.
+A mistake in a test file, or an error in the input, is a case that ended with an error: without it the report would look
+as if everything had been checked.
 """
 
 from collections import defaultdict
@@ -111,7 +111,7 @@ def _problem_case(problem: Problem) -> tuple[JUnitCase, str]:
 
 
 def _type(outcome: JudgedTest) -> str:
-    """What was expected, in a word; of an error, which one it is."""
+    """The expectation in one word; for an error, its kind."""
     if outcome.status is Status.ERROR:
         return "assumption" if outcome.is_undecided else "unusable"
     return f"{_word(outcome.test.expectation)}-expected"

@@ -11,7 +11,7 @@ tests/shop.yaml
         nothing else changes
 2 tests: 1 passed, 1 failed
 
-Where a laboratory has tested them as well, each has two marks: `static`, by the engine, and `kernel`.
+If a laboratory has run the tests as well, each has two marks: `static`, by the engine, and `kernel`.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,9 @@ _HEAD: Final = "  static  kernel"
 _WORDS: Final = {Status.ERROR: ("error", "errors")}
 _MOST_REASONS: Final = 8
 _MOST_EDIT_LINES: Final = 8
-"""Lines of an explanation and of an edit, so that a failure has some fifteen: `ringfence explain` prints all."""
+"""The largest number of lines of an explanation and of an edit, so that a failure takes about fifteen lines: `ringfence
+explain` prints all.
+"""
 
 
 def results_text(judged: JudgedTests, *, quiet: bool = False) -> Iterator[str]:
@@ -68,7 +70,7 @@ def _marks(outcome: JudgedTest) -> str:
 
 
 def _not_tested(kernel: KernelOutcome) -> str:
-    """What the laboratory has left out of a test; empty if nothing."""
+    """The part of a test that the laboratory has left out; empty if none."""
     if kernel.status is ColumnStatus.UNTESTED:
         return f"not tested in the laboratory: {kernel.message}"
     return f"in the laboratory: {_connections(kernel.probes)} of more" if kernel.is_sample else ""
@@ -102,14 +104,14 @@ def detail_lines(outcome: JudgedTest) -> Iterator[str]:
     if outcome.is_undecided:
         yield from (one_line(f"  ? {assumption}") for assumption in outcome.assumptions)
     if outcome.explanation:
-        # The first line of the reasons says what the message says already.
+        # The first line of the reasons repeats the message.
         _, *reasons = outcome.explanation.reasons.splitlines()
         yield from _first([line for line in reasons if line], _MOST_REASONS)
         yield from _first(list(map(one_line, outcome.explanation.edits.splitlines())), _MOST_EDIT_LINES)
 
 
 def _is_told_by_both(columns: Columns) -> bool:
-    """Whether a test fails in both columns, and without a contradiction."""
+    """Whether a test fails in both columns, with the same result in both."""
     kernel = columns.kernel
     return columns.static is Status.FAILED and kernel.status is ColumnStatus.FAILED and not kernel.contradictions
 

@@ -14,7 +14,7 @@ _SEVERITIES: Final = {FindingLevel.ERROR: "major", FindingLevel.WARNING: "minor"
 
 
 def findings_code_quality(findings: LintFindings) -> str:
-    """The findings that count, as a list. What is in no file stands at the name of its object."""
+    """The findings that count, as a list. A finding in no file has the name of its object as its path."""
     paths = RepositoryPaths()
     return json_text([_entry(one, paths) for one in findings.found]) + "\n"
 

@@ -1,7 +1,7 @@
 """What `lint` finds as JUnit: a suite for each file, and a case for each finding.
 
-A case fails if the finding counts for the exit code; milder ones pass, and say in their output what was found. Those
-that are suppressed are skipped. Without any finding there is one case, which passes.
+A case fails if the finding counts for the exit code; the case of a milder finding passes and has the finding in its
+output. Those that are suppressed are skipped. Without any finding there is one case, which passes.
 """
 
 from collections import defaultdict

@@ -28,7 +28,8 @@ _SECURITY_SEVERITY: Final = {FindingLevel.ERROR: "7.0", FindingLevel.WARNING: "5
 
 
 def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: str) -> tuple[str, str]:
-    """The findings as a log, and what to say if GitHub would not show them all: it keeps the first 5,000 of 10 MB.
+    """The findings as a log, and a message if GitHub would not show all: it keeps the first 5,000 results, and refuses
+    10 MB.
 
     Those that count come before those that are suppressed, the worst first. `rules` are those that were applied, and
     `version` is that of ringfence.
@@ -56,7 +57,7 @@ def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: s
 
 
 def _too_large(text: str) -> str:
-    """What to say of a log that GitHub refuses for its size; empty if it takes it. It is compressed when it is sent."""
+    """A message for a log that is too large for GitHub after compression; empty if GitHub takes it."""
     data = text.encode()
     size = len(zlib.compress(data)) if len(data) > MOST_BYTES else 0
     if size <= MOST_BYTES:
@@ -82,7 +83,7 @@ def _rule(rule: LintRule) -> SarifRule:
 
 
 def _problem_rule(one: LintFinding) -> SarifRule:
-    """What is said of a problem of the input, which has a code and no page."""
+    """The description of a problem of the input, which has a code and no page."""
     summary = f"{one.name}: what the API server refuses, or takes for something else"
     help_text = f"`ringfence validate` lists these problems: {_PAGES}/formats.md"
     level = FindingLevel(one.level)

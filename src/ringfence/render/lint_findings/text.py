@@ -19,14 +19,14 @@ SourceLine = Callable[[str, int], str | None]
 """The line of a file, by its number; None if it cannot be read."""
 
 _WIDEST: Final = 120
-"""Characters of a line that are shown: a manifest in JSON can be one line."""
+"""The largest number of characters of a line that are shown: a manifest in JSON can be one line."""
 
 _BEFORE: Final = 20
-"""Characters of a longer line that are shown before the part that is marked."""
+"""The number of characters of a longer line that are shown before the marked part."""
 
 
 def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
-    """The findings, each with its line in the file, what was skipped, and how many there are of each level."""
+    """The findings, each with its line in the file, the skipped rules, and the number of findings of each level."""
     lines: list[str] = []
     for one in findings.found:
         lines += [_head(one), *_excerpt(one.place, source_line)]
@@ -51,7 +51,7 @@ def _head(one: LintFinding) -> str:
 
 
 def _excerpt(place: Place, source_line: SourceLine) -> Iterator[str]:
-    """The first line of the place, and a line that marks the part of it."""
+    """The first line of the place, and a second line that marks the part of it."""
     line = source_line(place.file, place.line) if place.column else None
     if line is None:
         return

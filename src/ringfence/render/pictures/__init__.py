@@ -1,7 +1,7 @@
 """Pictures: drawings of who may connect to whom, as SVG.
 
-A picture is drawn from the values that tables and graphs are written from; nothing is decided here. Meaning is never in
-colour alone: each colour goes with a word, a symbol or a pattern, so pictures can be read in black and white.
+A picture is drawn from the same values as tables and graphs; nothing is decided here. Colour alone never carries
+meaning: each colour goes with a word, a symbol or a pattern, so pictures can be read in black and white.
 """
 
 from ringfence.render.pictures.boxes import MOST_BOXES, Box

@@ -14,16 +14,16 @@ from ringfence.render.pictures.look import LINE, MARGIN, shortened
 from ringfence.sets.addresses import Addresses
 
 MOST_BOXES: Final = 150
-"""Boxes that one can look at."""
+"""The largest number of boxes in a picture; more would not be readable."""
 
 MOST_ARROWS: Final = 400
-"""Arrows that one can tell apart."""
+"""The largest number of arrows in a picture; more could not be told apart."""
 
 LONGEST_LINE: Final = 260
 """The width of the longest line in a box, in CSS pixels."""
 
 _MOST_LINES: Final = 8
-"""Lines in a box below its name; the pointer shows all that it stands for."""
+"""The largest number of lines in a box below its name; its tooltip lists all."""
 
 _HEAD: Final = 9.1
 """The length of the head of an arrow, in CSS pixels."""
@@ -31,7 +31,7 @@ _NO_STYLES: Final[Mapping[str, str]] = {}
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A box: its lane, its lines, its classes of the style sheet, and all that it stands for."""
+    """A box: its lane, its lines, its classes of the style sheet, and the text of its tooltip."""
 
     lane: str
     lines: tuple[str, ...]
@@ -54,7 +54,7 @@ def address_lines(addresses: Addresses) -> Iterator[str]:
 
 
 def few_lines(lines: Iterable[str]) -> list[str]:
-    """The first lines, as many as one can look at in a box, and how many more there are."""
+    """The first lines, as many as a box may have, and the number of the others."""
     found = list(lines)
     if len(found) > _MOST_LINES:
         found[_MOST_LINES - 1 :] = [f"and {len(found) - _MOST_LINES + 1} more"]
@@ -62,7 +62,7 @@ def few_lines(lines: Iterable[str]) -> list[str]:
 
 
 def arrowhead(name: str, style: str, line: float = 1.3) -> Element:
-    """The head of arrows whose line has a width; they refer to it by its name. It is as large for all widths."""
+    """The head of arrows, which refer to it by its name. It has the same size for lines of all widths."""
     return element(
         "defs",
         element(
@@ -80,7 +80,7 @@ def arrowhead(name: str, style: str, line: float = 1.3) -> Element:
 
 
 def drawn_lanes(lanes: Iterable[str], layout: LaneLayout) -> Iterator[Element]:
-    """The lanes with their names, which are namespaces, or stand for something else that has none."""
+    """The lanes with their names: namespaces, or other ends, which have no namespace."""
     for name, lane in zip(lanes, layout.lanes, strict=True):
         yield box(lane.x, lane.y, lane.width, lane.height, "lane", radius=6)
         title = shortened(one_line(name) or "namespaces", lane.width - 2 * MARGIN)

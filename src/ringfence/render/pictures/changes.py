@@ -1,10 +1,11 @@
-"""The map of a change: what it opens and closes between the workloads that it concerns, and what stays between them.
+"""The map of a change: what it opens and closes between the workloads that it affects, and what stays allowed between
+them.
 
-What was opened is strong and has a plus, what was closed is dashed and has a minus, and what stays is thin. Both sides
-of the change have the same places, so that nothing moves.
+Opened traffic is a strong line with a plus, closed traffic a dashed line with a minus, and the rest a thin line. Boxes
+have the same places before and after the change.
 """
 
-# Annotations are not evaluated: who draws a map of connections does not wait for what compares clusters.
+# Annotations are not evaluated: drawing a map of connections does not import the modules that compare clusters.
 from __future__ import annotations
 
 from collections import defaultdict
@@ -86,12 +87,12 @@ class DrawnChanges(msgspec.Struct, frozen=True):
     left_out: int
 
     def below(self, top: float) -> DrawnChanges:
-        """The same map below a height."""
+        """The same map, moved down to begin at a height."""
         return msgspec.structs.replace(self, layout=_layout(self.lanes, self.boxes, self.edges, top))
 
 
 def drawn_changes(found: ClusterDifference, drawn: ChangedArrows, top: float = 0) -> DrawnChanges:
-    """The places of the map of a change, below a height."""
+    """The places of the map of a change, which begins at a height."""
     boxes = _boxes(found, drawn)
     places = {end: number for number, end in enumerate(boxes)}
     lanes = sorted({one.lane for one in boxes.values()}, key=lambda lane: (lane != OUTSIDE, lane))
@@ -119,7 +120,7 @@ def _layout(lanes: Sequence[str], boxes: Mapping[Ends, Box], edges: Sequence[Lan
 
 
 def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: str, closing: str = "") -> Picture:
-    """The map of a change. `summary` says in one line how much has changed, and `closing` what is the same."""
+    """The map of a change. `summary` is one line about the size of the change, and `closing` says what is the same."""
     drawn = drawn_changes(found, changes)
     inner = max(_LEAST_WIDTH, drawn.layout.width + MARGIN)
     said, used = paragraphs([summary, *filter(None, [closing])], MARGIN + FONT_SIZE + LINE + 4, inner)
@@ -157,7 +158,7 @@ def _arrow_label(one: ChangedArrow) -> str:
 
 
 def _boxes(found: ClusterDifference, drawn: ChangedArrows) -> dict[Ends, Box]:
-    """The boxes of the ends but for "any address", which is a line in the boxes that it concerns."""
+    """The boxes of the ends, except "any address", which is a line in the boxes that it is connected with."""
     classes = [end for end in drawn.ends if not isinstance(end, Addresses)]
     names = ShortNames(classes, LONGEST_LINE)
     lines = _lines(found, drawn)
@@ -179,7 +180,7 @@ def _boxes(found: ClusterDifference, drawn: ChangedArrows) -> dict[Ends, Box]:
 
 
 def _lines(found: ClusterDifference, drawn: ChangedArrows) -> Mapping[Ends, Sequence[str]]:
-    """What stands in the boxes of classes: all that changes and has no arrow."""
+    """The lines in the boxes of classes: all changes that have no arrow."""
     lines: defaultdict[Ends, list[str]] = defaultdict(list)
     for one in drawn.arrows:
         text = f"{_SIGNS[one.kind]} ".lstrip(), passing_text(one.passing)
@@ -218,7 +219,7 @@ def _lines_of(found: ClusterDifference, workload: Reference) -> Iterator[str]:
 def _drawn_arrows(
     arrows: Sequence[ChangedArrow], edges: Sequence[LaneEdge], layout: LaneLayout, boxes: Mapping[Ends, Box]
 ) -> Iterator[Element]:
-    """The arrows, what stays below all others, and above them their labels."""
+    """The arrows, those of unchanged traffic below the others, and their labels above them."""
     drawn = sorted(zip(arrows, edges, layout.routes, strict=True), key=lambda one: one[0].kind != _KEPT)
     for arrow, _, route in drawn:
         ends = f"{boxes[arrow.source].tooltip} -> {boxes[arrow.destination].tooltip}"
@@ -231,7 +232,7 @@ def _drawn_arrows(
 
 
 def _legend(kinds: Iterable[str], y: float) -> Iterator[Element]:
-    """What the lines mean, of those that are there."""
+    """The legend of the kinds of lines that are in the picture."""
     x = float(MARGIN)
     present = set(kinds)
     for kind in _KINDS:
@@ -245,7 +246,7 @@ def _legend(kinds: Iterable[str], y: float) -> Iterator[Element]:
 
 
 def _notes(drawn: ChangedArrows, boxes: Mapping[Ends, Box]) -> Iterator[str]:
-    """What the signs mean, who the further members of a box are, and what is not drawn."""
+    """The notes: the meaning of the signs, the further members of boxes, and what is not drawn."""
     texts = [line for one in boxes.values() for line in one.lines[1:]]
     if any("pods to come" in line for line in texts):
         yield "pods to come: pods that do not exist yet; the text of the difference says which"

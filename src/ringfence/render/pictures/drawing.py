@@ -7,7 +7,7 @@ from ringfence.render.pictures.look import LINE, MARGIN, text_width, wrapped
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """An SVG document, and of how many boxes or rows the whole picture would be; `left_out` of them are not drawn."""
+    """An SVG document, and the number of boxes or rows of the whole picture; `left_out` of them are not drawn."""
 
     svg: str
     size: int
@@ -33,12 +33,12 @@ def box(x: float, y: float, width: float, height: float, style: str, *, radius: 
 
 
 def tooltip(text: str) -> Element:
-    """What a browser shows over an element, and a screen reader says of it."""
+    """The text that a browser shows as the tooltip of an element, and that a screen reader reads."""
     return element("title", text=one_line(text))
 
 
 def paragraphs(texts: list[str], y: float, width: float) -> tuple[list[Element], float]:
-    """Texts below one another from the left margin on, and the height that they take. Further lines are indented."""
+    """Texts, one below the other at the left margin, and their height. Continuation lines are indented."""
     made: list[Element] = []
     indent = text_width("  ")
     start = y

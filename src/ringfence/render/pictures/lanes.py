@@ -1,8 +1,8 @@
-"""Where the nodes of a layered graph stand: boxes in lanes, and edges in the gaps between columns.
+"""The places of the nodes of a layered graph: boxes in lanes, and edges in the gaps between columns.
 
 A lane is a strip over the whole width, with its title in a line of its own. Within a lane and a column, boxes keep
-their order and stand as near to the boxes that they are joined with as there is room. Edges turn in the gaps between
-the columns only, so they cross neither boxes nor the labels of other edges, which stand beside the arrowheads.
+their order and are placed as near to their neighbours in the graph as there is room. Edges turn in the gaps between the
+columns only, so they cross neither boxes nor the labels of other edges, which stand beside the arrowheads.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from ringfence.render.pictures.look import LINE, MARGIN, SMALL_FONT_SIZE, text_w
 _PORT: Final = 18
 """The distance between two edges that end at the same side of a box."""
 _BEND: Final = 10
-"""The height that is left free for an edge that passes a column."""
+"""The height kept free for an edge that passes a column."""
 _SPACE: Final = 12
 _PADDING: Final = 10
 _TURN: Final = 56
@@ -72,7 +72,7 @@ class LaneLayout(msgspec.Struct, frozen=True):
 
 
 def lane_layout(lanes: int, nodes: Sequence[LaneNode], edges: Sequence[LaneEdge], top: float) -> LaneLayout:
-    """The layout of nodes and edges in a number of lanes, below a height."""
+    """The layout of nodes and edges in a number of lanes, which begins at a height."""
     graph = layered(
         [node.lane for node in nodes], [(edge.start, edge.end) for edge in edges], [edge.strand for edge in edges]
     )
@@ -211,9 +211,10 @@ def _centres(
 def _stack(
     places: Sequence[int], heights: Mapping[int, float], room: tuple[float, float], wanted: Mapping[int, float]
 ) -> dict[int, float]:
-    """Centres in the order of `places` that are as near as possible to what is wanted, in the sense of squares.
+    """Centres in the order of `places`, with the least sum of squared distances from the wanted ones.
 
-    Boxes that would overlap are moved together (pool adjacent violators), and all of them into the room.
+    Boxes that would overlap are moved as one block (pool adjacent violators), and then all of them into the available
+    height.
     """
     offsets = list(accumulate((heights[place] + _SPACE for place in places), initial=0.0))
     pools: list[tuple[float, int]] = []

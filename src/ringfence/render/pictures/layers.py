@@ -30,7 +30,7 @@ class LayeredEdge(msgspec.Struct, frozen=True):
 
 
 class Layered(msgspec.Struct, frozen=True):
-    """Columns of places, from the left to the right, and in each the places by lane, from the top to the bottom.
+    """Columns of places from left to right, and in each the places by lane, from top to bottom.
 
     A place below the number of nodes is that node; any other is the bend of an edge.
     """
@@ -120,7 +120,7 @@ _Neighbours = Mapping[int, Sequence[int]]
 
 
 def _neighbours(routes: Iterable[LayeredEdge], column: Mapping[int, int]) -> tuple[_Neighbours, _Neighbours]:
-    """For each place, those that it is joined with in the column before and in the column behind."""
+    """For each place, its neighbours in the previous and in the next column."""
     before: defaultdict[int, list[int]] = defaultdict(list)
     behind: defaultdict[int, list[int]] = defaultdict(list)
     joined = {tuple(sorted(pair, key=column.__getitem__)) for route in routes for pair in pairwise(route.places)}

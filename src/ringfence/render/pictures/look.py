@@ -1,8 +1,8 @@
 """What pictures look like: their fonts, their colours in light and dark, and how much space text takes.
 
-Text is set in a monospaced font, because its width can be computed without the font: a picture is drawn here and shown
-elsewhere, with whatever font is there. Colours are from the palette of Okabe and Ito, which colour-blind readers can
-tell apart; text has a contrast of at least 4.5, and lines of at least 3 (WCAG 2.2, 1.4.3 and 1.4.11).
+Text is set in a monospaced font, because its width can be computed without the font: a picture is drawn on one machine
+and shown on another, with the fonts of that one. Colours are from the palette of Okabe and Ito, which colour-blind
+readers can tell apart; text has a contrast of at least 4.5, and lines of at least 3 (WCAG 2.2, 1.4.3 and 1.4.11).
 """
 
 from typing import Final
@@ -15,7 +15,8 @@ LINE: Final = 17
 MARGIN: Final = 16
 """The space around a picture, in CSS pixels."""
 
-# The widest of the fonts below are 0.602 em; one that a browser takes instead may be a little wider.
+# The characters of the widest of the fonts below are 0.602 em wide; a fallback font of the browser may be a little
+# wider.
 _EM: Final = 0.61
 
 STYLE: Final = """

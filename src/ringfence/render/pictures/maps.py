@@ -1,7 +1,7 @@
-"""The map: namespaces as lanes, pods and workloads as boxes, and arrows for what may pass.
+"""The map: namespaces as lanes, pods and workloads as boxes, and arrows for the allowed traffic.
 
-What everybody may do is a line in a box, and what all of a namespace may do is one arrow (`analysis.lists.arrows`):
-100 workloads that ask the same server for names are a line, not 100 arrows.
+Connections that all may open are a line in a box, and connections that a whole namespace may open are one arrow
+(`analysis.lists.arrows`): 100 workloads that use the same DNS server are one line, not 100 arrows.
 """
 
 from collections import defaultdict
@@ -55,15 +55,15 @@ class DrawnMap(msgspec.Struct, frozen=True):
     left_out: int
 
     def members(self, group: Group) -> Sequence[Reference]:
-        """The members of a class that has a box of its own; nobody for anything else that a box stands for."""
+        """The members of a class that has a box of its own; none for other boxes."""
         return self.classes[group] if isinstance(group, int) and group not in self.rests else ()
 
 
 def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
-    """The places of a map, below a height: of at most `MOST_BOXES` classes, those with the most connections.
+    """The places of a map, which begins at a height: at most `MOST_BOXES` classes, those with the most connections.
 
-    Others are a box for each namespace, which says how many they are. Of more than `MOST_ARROWS` arrows, fewer classes
-    have a box.
+    The others of each namespace are one box with their number. If there are more than `MOST_ARROWS` arrows, fewer
+    classes have a box.
     """
     most = MOST_BOXES
     shown = limited(view, most)
@@ -83,7 +83,7 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
         if one.source != one.destination  # it is a line in the box
     ]
     layout = lane_layout(len(lanes), [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()], edges, top)
-    # A class may be named without a box of its own: as one that a mark is not about.
+    # A class may be named without having a box: as an exception from a mark.
     marks = (*arrows.from_everyone, *arrows.to_everyone)
     named = {*(group for group in boxes if isinstance(group, int)), *(one for mark in marks for one in mark.exceptions)}
     notes = (*_legend(boxes.values(), edges), *names.notes(named))
@@ -149,13 +149,13 @@ def _lane(members: Sequence[Reference]) -> str:
 
 
 def _lanes(boxes: Iterable[Box]) -> list[str]:
-    """The lanes from the top to the bottom: what is outside, the namespaces, and what is left of these."""
+    """The lanes from top to bottom: what is outside the cluster, the namespaces, and the rest of a limited list."""
     names = {one.lane for one in boxes}
     return sorted(names, key=lambda lane: (lane != OUTSIDE, " " in lane, lane))
 
 
 def _mark_lines(view: FoldedView, shown: LimitedList, arrows: Arrows, names: ShortNames) -> Mapping[int, Sequence[str]]:
-    """What stands in the boxes of classes: their size, what they have with all others, and among themselves."""
+    """The lines in the boxes of classes: their size, their connections with all others, and those among themselves."""
     lines: defaultdict[int, list[str]] = defaultdict(list)
     for place, members in enumerate(shown.found.classes):
         if members[0] in view.sizes:
@@ -175,7 +175,7 @@ def _mark_lines(view: FoldedView, shown: LimitedList, arrows: Arrows, names: Sho
 
 
 def _exceptions(mark: ArrowMark, names: ShortNames) -> Iterator[str]:
-    """Those that a mark is not about, each on a line of its own."""
+    """The exceptions from a mark, each on a line of its own."""
     for place in mark.exceptions:
         yield f"  but {names.of(place)}"
 
@@ -190,7 +190,7 @@ def _drawn_edges(edges: Iterable[LaneEdge], layout: LaneLayout, boxes: list[Box]
 
 
 def _legend(boxes: Iterable[Box], edges: Iterable[LaneEdge]) -> Iterator[str]:
-    """What the signs and borders mean, of those that are there."""
+    """The legend of the signs and borders that are in the picture."""
     drawn = list(boxes)
     lines = [line for one in drawn for line in one.lines[1:]]
     texts = [*(line.rpartition(": ")[2] for line in lines), *(edge.label for edge in edges)]

@@ -1,7 +1,8 @@
-"""The matrix as a picture: sources down, destinations across, a band for each namespace.
+"""The matrix as a picture: a row for each source, a column for each destination, a band for each namespace.
 
-Pods and workloads of a namespace that are equal are one row and one column (`analysis.lists.folded`). In a good cluster
-little is allowed, so what is denied is pale, what is allowed is strong, and what any address may open is loud.
+Pods and workloads of a namespace that are equal are one row and one column (`analysis.lists.folded`). In a
+well-protected cluster little is allowed, so denied cells are pale, allowed ones strong, and those open to any address
+the most striking.
 """
 
 from collections import defaultdict
@@ -23,12 +24,12 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 MOST_ROWS: Final = 150
-"""Rows and columns that one can look at; of more, those with the fewest connections are counted."""
+"""The largest number of rows and of columns; of more, those with the fewest connections are counted."""
 
 _CELL: Final = 22
 _SMALL_CELL: Final = 16
 _FEW: Final = 30
-"""Columns up to which cells have room for ports."""
+"""The largest number of columns with which cells have room for ports."""
 _GAP: Final = 2
 _GAP_OF_NAME: Final = LINE + 6
 _MOST_TEXT: Final = 11
@@ -38,7 +39,7 @@ _OTHERS: Final = "other addresses"
 
 
 class CellKind(StrEnum):
-    """What a cell says. The values are classes of the style sheet."""
+    """The meaning of a cell. The values are classes of the style sheet."""
 
     NONE = "none"
     ITSELF = "itself"
@@ -59,7 +60,7 @@ _MEANINGS: Final = {
 
 
 class _Cell(msgspec.Struct, frozen=True):
-    """A cell: its short text, and the sentence that says all of it."""
+    """A cell: its short text, and a full sentence."""
 
     kind: CellKind
     text: str
@@ -243,7 +244,7 @@ def _members(names: ShortNames, place: int | None) -> str:
 
 
 def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[Element], float]:
-    """What the colours of the cells mean, in as many lines as it takes, and their height."""
+    """The legend of the colours of the cells, in as many lines as needed, and its height."""
     made: list[Element] = []
     x, start = float(MARGIN), y
     for kind in _MEANINGS:
@@ -261,7 +262,7 @@ def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[E
 def _notes(
     found: FoldedList, rows: Sequence[int | None], columns: Sequence[int | None], names: ShortNames
 ) -> Iterator[str]:
-    """What `some*` stands for: with which addresses, of all rows or columns that have the same."""
+    """The legend of `some*`: the addresses, with all rows or columns that have the same ones."""
     for places, lists, is_source in ((rows, found.outgoing, True), (columns, found.incoming, False)):
         if None not in (columns if is_source else rows):
             continue
@@ -277,7 +278,7 @@ def _notes(
 
 
 def _place_text(found: FoldedList, place: int, names: ShortNames) -> str:
-    """A class in a sentence: its member if it has one, and else its short name with its namespace."""
+    """A class in a sentence: its member if it has only one, otherwise its short name with its namespace."""
     members = found.classes[place]
     if len(members) == 1 or not members[0].namespace:
         return names.members(place)

@@ -1,8 +1,8 @@
-"""Short names of classes of pods: what stands beside a row, or in a box.
+"""Short names of classes of pods, for the head of a row or a box.
 
 In the band or box of its namespace, a pod or workload needs neither the namespace nor, if it is the only one of its
-name there, the kind. A class that is all that its namespace has in the picture is counted: its first member would say
-no more than any other.
+name there, the kind. If a class is all of its namespace in the picture, its name is the number of its members: the name
+of the first one would not distinguish it.
 """
 
 from collections import Counter
@@ -14,11 +14,11 @@ from ringfence.render.formats import one_line
 from ringfence.render.pictures.look import shortened, text_width
 
 _MOST_MEMBERS: Final = 40
-"""Members of a class that a picture lists; further ones are counted."""
+"""The largest number of members of a class that a picture lists; further ones are counted."""
 
 
 class ShortNames:
-    """The short names of the classes of a list. Those at `rests` are all that have no place of their own."""
+    """The short names of the classes of a list. Those at `rests` are the classes that are counted instead of drawn."""
 
     def __init__(self, classes: Sequence[Sequence[Reference]], width: float, rests: Collection[int] = ()) -> None:
         """Names take at most `width`, in CSS pixels."""
@@ -45,7 +45,7 @@ class ShortNames:
         return one_line(one.name if is_only else str(one).removeprefix(f"{one.namespace}/"))
 
     def members(self, place: int) -> str:
-        """The members of a class, with their namespaces: the first ones, and how many more there are."""
+        """The members of a class with their namespaces: the first ones, and the number of the others."""
         members = self._classes[place]
         if len(members) <= _MOST_MEMBERS:
             return ", ".join(map(str, members))
@@ -53,7 +53,7 @@ class ShortNames:
         return f"{first} and {len(members) - _MOST_MEMBERS + 1:,} more"
 
     def notes(self, places: Collection[int]) -> list[str]:
-        """Who the members of some classes are, of those that have several."""
+        """The members of each class that has several."""
         return [
             f"{self.of(place)}{_place_of(members)}: {self.members(place)}"
             for place, members in enumerate(self._classes)
@@ -62,7 +62,7 @@ class ShortNames:
 
 
 def _place_of(members: Sequence[Reference]) -> str:
-    """Where members are: of the namespaces themselves, nowhere."""
+    """The namespace of members; empty if they are namespaces themselves."""
     namespaces = {one.namespace for one in members} - {""}
     if len(namespaces) > 1:
         return f" in {len(namespaces)} namespaces"
@@ -70,6 +70,6 @@ def _place_of(members: Sequence[Reference]) -> str:
 
 
 def _noun(members: Sequence[Reference]) -> str:
-    """What members are called together."""
+    """The plural noun for members: the kind that they have in common."""
     kinds = {one.kind for one in members}
     return {"Pod": "pods", "Namespace": "namespaces"}.get(min(kinds), "workloads") if len(kinds) == 1 else "workloads"

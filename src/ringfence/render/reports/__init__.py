@@ -1,4 +1,4 @@
-"""Reports: all that is allowed in a cluster, and why, as one document of data and as one HTML file that shows it."""
+"""Reports: all allowed connections of a cluster and their reasons, as a JSON document and as an HTML file."""
 
 from ringfence.render.reports.compared import ReportedChange, workload_numbers
 from ringfence.render.reports.document import report_json

@@ -1,4 +1,4 @@
-"""What a change does, in the data of a report of the cluster after it: as rows of its workloads, and in words."""
+"""What a change does, in the data of a report about the cluster after it: as rows of its workloads, and in words."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ def change_json(
 
 
 def workload_numbers(state: State, references: Iterable[Reference]) -> dict[Reference, int]:
-    """The number of each workload, and of each pod that a difference may name: the report may not tell it apart."""
+    """The number of each workload, and of the workload of each pod: a difference may name pods of a workload."""
     numbers = {reference: number for number, reference in enumerate(references)}
     for member in state.members():
         if member.reference not in numbers and (number := numbers.get(state.workload(member))) is not None:

@@ -1,7 +1,7 @@
 """The document of a report: all data that its page shows (docs/formats.md, "The document of a report").
 
-What the page says of a connection is read from here, not decided there: who reaches whom is the engine's answer, and so
-is which rule has whom as a peer.
+The page only reads the document and decides nothing: the engine has answered which connections are allowed and which
+rule has which peers.
 """
 
 from collections.abc import Iterable
@@ -51,10 +51,10 @@ def report_json(
 ) -> dict[str, Any]:
     """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known.
 
-    Of the `mistakes`, the problems of the input are left out: they are the `problems`.
+    Of the `mistakes`, the problems of the input are left out: they are in `problems`.
 
     With a `change`, `state` is the cluster after it. `effects` are those of the plugin that enforces the policies of
-    `state`, if any does. The matrix first shows the rows and columns that `listed` is about.
+    `state`, if any does. The matrix first shows the rows and columns of `listed`.
     """
     view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
     subjects = ReportSubjects(state)

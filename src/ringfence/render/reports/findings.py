@@ -8,12 +8,12 @@ from ringfence.render.formats import Json
 from ringfence.render.problems import edit_json
 
 _MOST: Final = 300
-"""Findings that a report has: the worst, in the order of places. `ringfence lint` lists all."""
+"""The largest number of findings in a report: the worst, ordered by place. `ringfence lint` lists all."""
 _RULES: Final = frozenset(rule.identifier for rule in RULES)
 
 
 def findings_json(found: LintFindings, policies: Sequence[Mapping[str, Any]]) -> Json:
-    """What rules find, without the problems of the input, by the numbers of the policies in the report."""
+    """The findings of the rules, without the problems of the input, with the numbers of the policies in the report."""
     numbers = {(one["kind"], _full_name(one)): number for number, one in enumerate(policies)}
     mistakes = [one for one in found.found if one.rule in _RULES]
     order = list(FindingLevel)
@@ -33,7 +33,7 @@ def _with_policy(one: LintFinding, numbers: Mapping[tuple[str, str], int]) -> Js
 
 
 def finding_json(one: LintFinding) -> dict[str, Any]:
-    """A finding in a policy that is named around it."""
+    """A finding without the name of its policy, which the object around it has."""
     return {
         "rule": one.rule,
         "name": one.name,

@@ -15,7 +15,7 @@ _TOP: Final = 16
 
 
 def map_json(view: FoldedView, numbers: Mapping[Reference, int], namespaces: Sequence[str]) -> Json:
-    """The map by the numbers of the workloads; of more classes than one can look at, by those of the namespaces."""
+    """The map with the numbers of the workloads, or of the namespaces if there are too many classes for a picture."""
     is_large = len(view.found.classes) > MOST_BOXES
     drawn = drawn_map(by_namespace(view) if is_large else view, _TOP)
     places = {name: number for number, name in enumerate(namespaces)}
@@ -31,7 +31,7 @@ def map_json(view: FoldedView, numbers: Mapping[Reference, int], namespaces: Seq
 
 
 def change_map_json(found: ClusterDifference, changes: ChangedArrows, numbers: Mapping[Reference, int]) -> Json:
-    """The map of a change by the numbers of the workloads that are there after it."""
+    """The map of a change with the numbers of the workloads after it."""
     drawn = drawn_changes(found, changes, _TOP)
     ends = [{"outside": True} if isinstance(end, Addresses) else _members_json(end, numbers, {}) for end in drawn.boxes]
     made = _picture_json(drawn.lanes, drawn.boxes.values(), drawn.edges, drawn.layout, ends)
@@ -83,7 +83,7 @@ def _rectangle(place: Rectangle) -> dict[str, float]:
 def _members_json(
     members: Sequence[Reference], numbers: Mapping[Reference, int], namespaces: Mapping[str, int]
 ) -> Json:
-    """What a box stands for: a class by its first workload, or namespaces. A workload that is gone has no number."""
+    """The subject of a box: a class by its first workload, or namespaces. A workload that is gone has no number."""
     if not members:
         return {}
     if members[0].kind == "Namespace" and not members[0].namespace:

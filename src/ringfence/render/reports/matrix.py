@@ -1,4 +1,4 @@
-"""The matrix of a report: what passes between classes of equal workloads, and between these and the outside."""
+"""The matrix of a report: the traffic between classes of equal workloads, and with the outside of the cluster."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _NOTHING: Final = -1
-"""Stands for a traffic where nothing passes."""
+"""The number that stands for no traffic."""
 
 
 class MatrixData:
@@ -25,7 +25,7 @@ class MatrixData:
         self._addresses: dict[Addresses, int] = {}
 
     def json(self) -> Json:
-        """Of each class what it reaches and what reaches it, as numbers (docs/formats.md)."""
+        """For each class, the classes that it reaches and those that reach it, as numbers (docs/formats.md)."""
         found = self._found
         rows = [found.row(source) for source in found.sources]
         numbers = {0: _NOTHING}
@@ -69,14 +69,14 @@ class MatrixData:
 
 
 def _row(row: Sequence[int], common: Sequence[int], numbers: Mapping[int, int]) -> Json:
-    """A row by what differs from nothing, or from what most rows have, whichever is shorter."""
+    """A row as its differences from an empty row or from the most frequent row, whichever is shorter."""
     alone = _runs(row, numbers)
     beside = _different(row, common, numbers, len(alone))
     return {"cells": alone} if beside is None else {"cells": beside, "common": True}
 
 
 def _runs(row: Sequence[int], numbers: Mapping[int, int]) -> list[int]:
-    """Where a row has anything, as ranges: first, last and traffic in turn."""
+    """The cells of a row with traffic, as ranges: first, last and traffic in turn."""
     # Millions of cells are compared: `map` and `compress` do it without a step of Python for each.
     starts = [0, *compress(count(1), map(ne, row, islice(row, 1, None)))] if row else []
     runs: list[int] = []

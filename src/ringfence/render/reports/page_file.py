@@ -1,7 +1,7 @@
-"""The page of a report as one HTML file, which refers to nothing outside.
+"""The page of a report as one HTML file, which refers to no other file.
 
-The scripts of the page are ES modules, which a browser loads from a server only. In a file they are one script, in
-which each module is a function that returns what it exports, below those from which it imports.
+The scripts of the page are ES modules, which a browser loads from a server only. In the file they are one script: each
+module is a function that returns its exports, and follows the modules from which it imports.
 """
 
 import re

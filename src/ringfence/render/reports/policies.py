@@ -1,4 +1,4 @@
-"""The policies of a report: whom they select, their rules in words, and the YAML in which they are written."""
+"""The policies of a report: the pods that they select, their rules in words, and their YAML."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,10 +19,10 @@ from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 DocumentOf = Callable[[Any], dict[str, Any]]
-"""Gives a policy as the API has it."""
+"""A function that returns a policy in the form of the API."""
 
 _MOST_LINES: Final = 2_000
-"""Lines of one policy that a report shows; of more it shows the beginning."""
+"""The largest number of lines of one policy that a report shows; of a longer one it shows the beginning."""
 
 
 def all_policies(state: State) -> list[CompiledPolicy[Any]]:
@@ -80,7 +80,7 @@ def _lines(place: Place | None) -> Json:
 
 
 def _peers_text(rule: CompiledRule) -> str:
-    """Whom a rule is about: `pods with app=web of namespace prod, or 10.0.0.0/8`."""
+    """The peers of a rule: `pods with app=web of namespace prod, or 10.0.0.0/8`."""
     if rule.peers.everyone:
         return "everyone"
     parts = [_selection_text(selection) for selection in rule.peers.selections]
@@ -111,7 +111,7 @@ class _Texts:
         self._files: dict[str, list[str]] = {}
 
     def of(self, policy: CompiledPolicy[Any]) -> Json:
-        """The text of a policy and the number of its first line: as in its file, or else as the API has it."""
+        """The text of a policy and the number of its first line: as in its file, otherwise in the form of the API."""
         place = policy.origin.at() if policy.origin else None
         file = {"file": place.file} if place is not None else {}
         if place is not None and place.range is not None:
@@ -123,7 +123,7 @@ class _Texts:
         return {**file, "line": 1, "yaml": yaml_text(self._document_of(policy.policy)), "generated": True}
 
     def _lines_of(self, file: str) -> list[str]:
-        """The lines of a file; none if it cannot be read, as standard input and the output of a kustomization."""
+        """The lines of a file; none if it cannot be read, such as standard input and the output of a kustomization."""
         if file not in self._files:
             try:
                 self._files[file] = Path(file).read_text("utf-8", errors="replace").split("\n")

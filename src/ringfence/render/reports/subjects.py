@@ -1,7 +1,7 @@
-"""The pods of a report: workloads, and what policies can tell about them.
+"""The pods of a report: workloads, and their subjects.
 
-A *subject* of the document is what policies cannot tell apart (an identity of the engine): which policies act on it,
-and which rules have it as a peer, is written once for all its workloads.
+A *subject* of the document is a set of pods that policies cannot distinguish (an identity of the engine): the policies
+that act on it, and the rules that have it as a peer, are written once for all its workloads.
 """
 
 from collections.abc import Sequence, Set
@@ -21,7 +21,7 @@ from ringfence.sets.bitsets import Bitset
 
 
 class ReportSubjects:
-    """The subjects of a report by their numbers, in the order of the workloads that they first occur at."""
+    """The subjects of a report by their numbers, in the order of their first workloads."""
 
     def __init__(self, state: State) -> None:
         self.groups = pod_groups(state, ALL_CONNECTIONS.sources)
@@ -88,7 +88,7 @@ class ReportSubjects:
         ]
 
     def _labels_of(self, group: PodGroup) -> Labels:
-        """The labels of a group, without those whose values the control plane sets later."""
+        """The labels of a group, without the labels whose values the control plane sets later."""
         labels = self._labels[group.reference] if group.pod is None else group.pod.labels
         return {key: value for key, value in labels.items() if value != UNKNOWN_VALUE}
 

@@ -1,4 +1,4 @@
-// The network plugin that is taken to enforce the policies, and what it makes of them.
+// The network plugin that is assumed to enforce the policies, and what it makes of them.
 
 import { h } from "./elements.js";
 

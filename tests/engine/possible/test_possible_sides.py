@@ -1,4 +1,4 @@
-"""What pods to come allow with those that exist: as their profiles, once they are there, say of each pod."""
+"""The traffic between possible pods and existing ones: the same as their profiles give once they exist."""
 
 from functools import reduce
 from operator import and_
@@ -13,7 +13,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 
 from ringfence.engine.possible import Budget, Universe
-from ringfence.engine.possible.pods_to_come import PodsToCome
+from ringfence.engine.possible.possible_sides import PossibleSides
 from ringfence.engine.possible.subjects import subjects_in
 from ringfence.engine.possible.universe import is_about_ports
 from ringfence.model.policies import Direction
@@ -32,7 +32,7 @@ V = TypeVar("V")
 def test_pods_of_one_profile_allow_what_the_profile_says(world: list[Object], direction: Direction) -> None:
     state, budget = cluster_of(world).state, Budget()
     universe = Universe(state.namespaces, budget.step)
-    to_come = PodsToCome(state.tiers, state.population, universe, direction, budget)
+    to_come = PossibleSides(state.tiers, state.population, universe, direction, budget)
     for name in (*universe.existing, None):
         allowed = to_come.allow(name)
         for subjects, stack in subjects_in(state.tiers, universe, name, direction, budget):
@@ -48,7 +48,7 @@ def value_at(partition: Partition[Bitset, V], bit: int) -> V:
 
 
 def passing(universe: Universe, cells: frozenset[tuple[Region, Traffic]], subjects: Region) -> set[Traffic]:
-    """The traffic of some possible pods whose ports have none of the names that rules ask for."""
+    """The traffic of some possible pods whose ports have none of the names in rules."""
     found, left = set(), subjects
     for region, traffic in cells:
         for axis in sorted({node.axis for node in nodes_of([region]) if is_about_ports(node.axis)}):

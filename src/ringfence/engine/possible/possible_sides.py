@@ -1,8 +1,7 @@
-"""What pods to come allow with those that exist, by the policies that would select them.
+"""The side of possible pods: what the policies that would select them allow with existing pods.
 
-A pod that exists is in the peers of some rules of a namespace and not in others, and pods that are in the same ones are
-allowed the same. So the pods that exist are divided by these rules first, and of each part the possible pods are:
-where a rule's policy would select them, its traffic is allowed.
+Existing pods that are in the peers of the same rules of a namespace are allowed the same. So they are divided by these
+rules first. For each part, the possible pods are then divided by the policies that would select them.
 """
 
 from collections import defaultdict
@@ -28,14 +27,14 @@ from ringfence.sets.regions import Region
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _CELLS_OF_A_STEP = 16
-"""Cells of pods that exist, which are looked at in the time of one step with regions."""
+"""How many cells of existing pods are looked at in the time of one step with regions."""
 
 _Meant = tuple[CompiledRule, Region, Traffic]
-"""What a rule is about with some pods that exist: the possible pods that it selects, and the traffic."""
+"""A rule, the possible pods for which it applies to some existing pods, and its traffic."""
 
 
-class PodsToCome:
-    """Answers for the direction in which the policies of pods to come decide."""
+class PossibleSides:
+    """Answers for the direction in which the policies of possible pods decide."""
 
     def __init__(
         self, tiers: Tiers, population: Population, universe: Universe, direction: Direction, budget: Budget
@@ -47,10 +46,10 @@ class PodsToCome:
         self._budget = budget
         self._everywhere: ByTraffic = frozenset([(universe.regions.everything, ALL_TRAFFIC)])
         self._united: dict[tuple[Region, frozenset[tuple[Region, Traffic]]], Partition[Region, Traffic]] = {}
-        """What rules allow together, by all that they are about: most namespaces begin with the same policies."""
+        """A cache of what rules allow together: most namespaces have the same default policies."""
 
     def allow(self, name: str | None) -> Partition[Bitset, ByTraffic]:
-        """The existing pods, by what possible pods of a namespace, or of all to come (None), allow with them."""
+        """The existing pods, by what possible pods of a namespace, or of all future ones (None), allow with them."""
         families = self._population.decisive_families()
         over = [self._allow_over(name, family) for family in families]
         if len(families) > 1:
@@ -58,7 +57,7 @@ class PodsToCome:
         return merged(reduce(partial(combined, combine=both_sides), over))
 
     def _where_in_family(self, cells: Partition[Bitset, ByTraffic], family: Family) -> Partition[Bitset, ByTraffic]:
-        """A pod without an address of a family does not meet others over it, so the family does not matter."""
+        """The cells of a family; for pods without an address of it, the family does not restrict anything."""
         lacking = self._population.everyone & ~self._population.in_family(family)
         found = [(pods & ~lacking, allowed) for pods, allowed in cells] + [(lacking, self._everywhere)]
         return [cell for cell in found if cell[0]]
@@ -74,7 +73,7 @@ class PodsToCome:
         whole = universe.to_come if name is None else universe.regions.everything
         isolated = whole & reduce(or_, map(about.__getitem__, isolating), universe.regions.nothing)
         others = [policy for policy in about if not isinstance(policy.policy, NetworkPolicy)]
-        # A rule of a policy that does not select a pod matches none of its connections: so all may be in one stack.
+        # A rule of a policy that does not select a pod matches none of its connections, so one stack serves all parts.
         parts = [
             (isolated, tiers.stack_of(list(about), direction)),
             (whole ^ isolated, tiers.stack_of(others, direction)),
@@ -88,7 +87,7 @@ class PodsToCome:
     def _by_rules(
         self, policies: Iterable[tuple[CompiledPolicy[Any], Region]], family: Family
     ) -> Partition[Bitset, tuple[_Meant, ...]]:
-        """The existing pods, by what the rules of some policies are about with them."""
+        """The existing pods, by the rules of some policies whose peers they are."""
         by_peers: defaultdict[Bitset, list[_Meant]] = defaultdict(list)
         for policy, subjects in policies:
             for rule in policy.rules[self._direction] if subjects else ():
@@ -102,7 +101,7 @@ class PodsToCome:
         return divided
 
     def _meant(self, rule: CompiledRule, subjects: Region, family: Family) -> Iterator[tuple[Bitset, Region, Traffic]]:
-        """What a rule is about: existing pods, possible pods and traffic; a name is of a port of the destination."""
+        """The existing pods, possible pods and traffic that a rule matches; names refer to ports of the destination."""
         peers = self._tiers.peers(rule.peers, family)
         if self._direction is Direction.EGRESS:
             for pods, traffic in self._tiers.rule_traffic(rule, self._direction, peers, NO_OWN_PORTS):
@@ -113,7 +112,7 @@ class PodsToCome:
             yield peers, subjects & self._universe.with_port_name(name), Traffic.of(name[1])
 
     def _settled(self, part: Region, stack: Stack, meant: Sequence[_Meant]) -> Partition[Region, Traffic]:
-        """What is allowed with the possible pods of a part, by what the rules of all policies are about."""
+        """The traffic allowed with the possible pods of a part, given the matches of all rules."""
         if not stack:
             return [(part, ALL_TRAFFIC)]
         key = (part, frozenset((region, traffic) for _, region, traffic in meant)) if is_union(stack) else None
@@ -138,5 +137,5 @@ def by_traffic(cells: Iterable[tuple[Region, Traffic]]) -> ByTraffic:
 
 
 def both_sides(a: Iterable[tuple[Region, Traffic]], b: Iterable[tuple[Region, Traffic]]) -> ByTraffic:
-    """What both of two sides allow."""
+    """The traffic that both of two sides allow."""
     return by_traffic(combined(list(a), list(b), and_))
