@@ -66,7 +66,7 @@ def _review(what: str, kernel: Kernel, changed: Program) -> Iterator[Figure]:
     memory, began, slices = Peak(), time.perf_counter(), []
     while reviews.is_pending:
         slice_began = time.thread_time()
-        reviews.go_on()
+        reviews.advance()
         slices.append(time.thread_time() - slice_began)
     yield Figure(what, time.perf_counter() - began, "s")
     yield Figure("  processor time", sum(slices), "s")

@@ -18,10 +18,10 @@ from benchmarks.cluster_policies import RULES, cluster_policy
 from benchmarks.dataplane import Object, pod, policy, put
 from benchmarks.measuring import Figure
 from benchmarks.policies import NAME_LABEL
-from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
+from ringfence.dataplane.veth_pairs import VethPairReader
 from ringfence.engine.state import State
 from ringfence.netlink.codec import encode_message
 from ringfence.netlink.constants import NETLINK_NETFILTER, NLM_F_REQUEST
@@ -83,7 +83,7 @@ class Lane:
         self._conntrack = NetlinkSocket(NETLINK_NETFILTER)
         if state is not None:
             ports = PodPorts()
-            ports.cables = CableReader().read()
+            ports.veth_pairs = VethPairReader().read()
             locate = ports.locate if on_bridge else None
             compiler = Compiler(state, lambda member: member.node == "node-0", locate=locate)
             Kernel().apply(compiler.program())

@@ -22,7 +22,7 @@ from tests.semantics.objects import Object, admits, key_of, labelled, namespace,
 
 from ringfence.agent import local_policies
 from ringfence.agent.intake import Intake
-from ringfence.agent.spending import Spending
+from ringfence.agent.time_account import TimeAccount
 from ringfence.agent.view import View
 from ringfence.engine.answers import allows
 from ringfence.engine.answers.verdicts import side_traffic
@@ -42,7 +42,7 @@ class Node:
     def __init__(self, *written: Object) -> None:
         self.clock = Clock()
         self.view = View("here")
-        self.intake = Intake(self.view, Spending(self.clock, self.clock))
+        self.intake = Intake(self.view, TimeAccount(self.clock, self.clock))
         self.take(*listing(HERE, *written))
 
     def add(self, *events: Event) -> None:
@@ -195,9 +195,9 @@ class TestTurns:
     def test_a_pod_is_released_when_they_are_taken_in(self) -> None:
         here = Node(DB)
         here.add(upserted(cluster_policy("p", pods_of(app="db"), DENIED)))
-        assert not here.intake.has_taken_in("", here.clock.now)
+        assert not here.intake.has_applied("", here.clock.now)
         here.take()
-        assert here.intake.has_taken_in("", here.clock.now)
+        assert here.intake.has_applied("", here.clock.now)
 
 
 class TestWhatCannotBeEnforced:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.agent.event_causes import EventCause
 from ringfence.agent.event_objects import event_document, event_name
-from ringfence.agent.troubles import Trouble
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-ONE = Trouble(("NetworkPolicy", "prod", "db"), "1234", "NotEnforced", "spec: wrong")
+ONE = EventCause(("NetworkPolicy", "prod", "db"), "1234", "NotEnforced", "spec: wrong")
 
 
 def test_it_names_the_object_the_reason_and_the_node() -> None:
@@ -30,7 +30,7 @@ def test_it_names_the_object_the_reason_and_the_node() -> None:
 def test_about_an_object_of_the_whole_cluster_it_is_in_the_namespace_default() -> None:
     """The API server refuses it elsewhere."""
     kind = "ClusterNetworkPolicy.policy.networking.k8s.io"
-    document = event_document(Trouble((kind, "", "guard"), "1", "NotEnforced", "spec: wrong"), "a", 1, NOW)
+    document = event_document(EventCause((kind, "", "guard"), "1", "NotEnforced", "spec: wrong"), "a", 1, NOW)
     assert document["metadata"]["namespace"] == "default"
     assert document["involvedObject"] == {
         "apiVersion": "policy.networking.k8s.io/v1alpha2",

@@ -8,11 +8,11 @@ import pytest
 from tests.agent.running import eventually
 
 from ringfence.agent import event_writer
+from ringfence.agent.event_causes import EventCause, EventCauses
 from ringfence.agent.event_series import PATIENCE
 from ringfence.agent.event_writer import FAILURE_PAUSE, EventWriter, writing_events
 from ringfence.agent.log import logging_to
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.troubles import Trouble, Troubles
 from ringfence.sources.cluster import ApiServer
 
 KUBECONFIG = """
@@ -22,7 +22,7 @@ current-context: here
 contexts: [{name: here, context: {cluster: here}}]
 clusters: [{name: here, cluster: {server: "http://127.0.0.1:1"}}]
 """
-CLOSED = Trouble(("Pod", "x", "p"), "1", "PodClosed", "closed")
+CLOSED = EventCause(("Pod", "x", "p"), "1", "PodClosed", "closed")
 
 
 @pytest.fixture
@@ -43,15 +43,15 @@ def test_a_server_that_does_not_answer_is_logged_once_and_left_alone_for_a_while
 ) -> None:
     asked = 0
 
-    def ask() -> Troubles:
+    def ask() -> EventCauses:
         nonlocal asked
         asked += 1
-        return Troubles([CLOSED], 0)
+        return EventCauses([CLOSED], 0)
 
     metrics = Metrics()
     writer = EventWriter("n", nowhere, ask, metrics)
     for now in (0.0, PATIENCE, PATIENCE + 1, PATIENCE + FAILURE_PAUSE, PATIENCE + 3 * FAILURE_PAUSE):
-        writer.look(now)
+        writer.run_once(now)
     assert asked == 5
     assert stream.getvalue().count("events cannot be written: http://127.0.0.1:1: cannot be reached") == 1
     assert b"ringfence_written_events_total 0.0" in metrics.text()
@@ -60,22 +60,22 @@ def test_a_server_that_does_not_answer_is_logged_once_and_left_alone_for_a_while
 def test_what_is_beyond_the_limits_is_counted_once(nowhere: ApiServer) -> None:
     metrics = Metrics()
     others = iter((100, 100, 140, 20, 50))
-    writer = EventWriter("n", nowhere, lambda: Troubles([], next(others)), metrics)
+    writer = EventWriter("n", nowhere, lambda: EventCauses([], next(others)), metrics)
     for now in range(5):
-        writer.look(now)
+        writer.run_once(now)
     assert b"ringfence_dropped_events_total 170.0" in metrics.text()
 
 
 def test_a_loop_that_does_not_answer_changes_nothing(nowhere: ApiServer, stream: io.StringIO) -> None:
     writer = EventWriter("n", nowhere, lambda: None, Metrics())
-    writer.look(0.0)
+    writer.run_once(0.0)
     assert stream.getvalue() == ""
 
 
 def test_a_defect_does_not_end_the_thread(nowhere: ApiServer, stream: io.StringIO) -> None:
     asked = 0
 
-    def ask() -> Troubles | None:
+    def ask() -> EventCauses | None:
         nonlocal asked
         asked += 1
         raise KeyError("a defect")

@@ -52,9 +52,9 @@ def test_all_objects_that_came_after_the_first_view_are_traversed_from_time_to_t
     collections = Collections()
     collections.freeze(100.0)
     with collected() as generations:
-        collections.go_on(100.0 + COLLECTION_INTERVAL - 1)
+        collections.collect_if_due(100.0 + COLLECTION_INTERVAL - 1)
         assert 2 not in generations
-        collections.go_on(100.0 + COLLECTION_INTERVAL)
+        collections.collect_if_due(100.0 + COLLECTION_INTERVAL)
         assert generations.count(2) == 1
-        collections.go_on(100.0 + COLLECTION_INTERVAL + 1)
+        collections.collect_if_due(100.0 + COLLECTION_INTERVAL + 1)
         assert generations.count(2) == 1

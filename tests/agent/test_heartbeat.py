@@ -1,4 +1,4 @@
-"""How long the loop has not turned."""
+"""How long the loop has not run."""
 
 from tests.agent.running import Clock
 
@@ -20,4 +20,4 @@ def test_only_a_loop_that_hangs_is_to_be_restarted() -> None:
     clock.now += HANGS
     assert heartbeat.liveness_error() == ""
     clock.now += 1
-    assert heartbeat.liveness_error() == "the loop has not turned for 61 s"
+    assert heartbeat.liveness_error() == "the loop has not run for 61 s"

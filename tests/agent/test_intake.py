@@ -14,10 +14,10 @@ from tests.semantics.objects import admits, labelled, node, pod, policy, port
 
 from ringfence.agent import local_policies
 from ringfence.agent.inbox import Arrival, InboxItem
-from ringfence.agent.intake import LONGEST_TAKING_IN, PATIENCE, SHORT_TURN, Intake
+from ringfence.agent.intake import LONGEST_APPLYING, PATIENCE, SHORT_TURN, Intake
 from ringfence.agent.shares import SHARE
-from ringfence.agent.spending import Spending
-from ringfence.agent.view import Change, TakeIn, View, name_of_change
+from ringfence.agent.time_account import TimeAccount
+from ringfence.agent.view import ApplyStep, Change, View, name_of_change
 from ringfence.sources.cluster.events import Event, Listed, Page, Unreadable
 from ringfence.steps import Steps, finish
 
@@ -40,7 +40,7 @@ class SlowView(View):
         self._clock = clock
         self._seconds = seconds
 
-    def prepare_in_steps(self, change: Change) -> Steps[TakeIn]:
+    def prepare_in_steps(self, change: Change) -> Steps[ApplyStep]:
         _, owner, name = name_of_change(change)
         self.steps.append(f"prepare {owner}/{name}")
         take_in = finish(super().prepare_in_steps(change))
@@ -65,7 +65,7 @@ class Trial:
         self.clock = Clock()
         self.view = SlowView(self.clock, {path.replace("__", "/"): one for path, one in seconds.items()})
         self.arrived: list[InboxItem | None] = []
-        self.intake = Intake(self.view, Spending(self.clock, self.clock), lambda: self.arrived)
+        self.intake = Intake(self.view, TimeAccount(self.clock, self.clock), lambda: self.arrived)
 
     def add(self, *events: Event) -> None:
         for event in events:
@@ -436,7 +436,7 @@ class TestWhoseResultsAreKnownInPart:
         assert not trial.intake
 
     def test_so_are_those_that_take_too_long(self) -> None:
-        trial = self.taking_in(2 * LONGEST_TAKING_IN)
+        trial = self.taking_in(2 * LONGEST_APPLYING)
         assert trial.serve() == ["take in x/p"]
         assert trial.intake.overdue() == {"x"}
 
@@ -477,7 +477,7 @@ class Turns(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.view = SlowView(self.clock, {})
-        self.intake = Intake(self.view, Spending(self.clock, self.clock))
+        self.intake = Intake(self.view, TimeAccount(self.clock, self.clock))
         self.policies: dict[str, tuple[str, int]] = {}
         self.pods: dict[str, str] = {}
 

@@ -310,7 +310,7 @@ class TestHealth:
         clock.now += HANGS
         assert hanging.liveness_error() == ""
         clock.now += 1
-        assert hanging.liveness_error() == "the loop has not turned for 61 s"
+        assert hanging.liveness_error() == "the loop has not run for 61 s"
 
     @in_own_network
     def test_every_turn_is_a_heartbeat(self) -> None:

@@ -10,7 +10,7 @@ from tests.dataplane.network import BridgedNetwork, address, in_own_network
 from tests.semantics.objects import node
 
 from ringfence.agent import loop
-from ringfence.agent.inbox import Arrival, CablesChanged, CablesUnread, Inbox
+from ringfence.agent.inbox import Arrival, Inbox, VethPairsChanged, VethPairsUnread
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.readiness import CONDITIONS
@@ -51,7 +51,7 @@ def test_while_packets_on_a_bridge_bypass_packet_filters_it_is_not_ready() -> No
         assert "sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1" in error
         for tables in ("iptables", "ip6tables"):
             Path(f"/proc/sys/net/bridge/bridge-nf-call-{tables}").write_text("1")
-        agent.inbox.put(CablesChanged())
+        agent.inbox.put(VethPairsChanged())
         eventually(lambda: errors_of(agent) == {})
 
 
@@ -59,10 +59,10 @@ def test_while_packets_on_a_bridge_bypass_packet_filters_it_is_not_ready() -> No
 def test_nor_while_the_links_of_pods_cannot_be_read() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
-        agent.inbox.put(CablesUnread(OSError(12, "Cannot allocate memory")))
+        agent.inbox.put(VethPairsUnread(OSError(12, "Cannot allocate memory")))
         assert "Cannot allocate memory" in errors_of(agent)["links"]
         assert agent.metric("ringfence_failures_total", stage="links") == 1
-        agent.inbox.put(CablesChanged())
+        agent.inbox.put(VethPairsChanged())
         assert errors_of(agent) == {}
         assert "the links of pods are read again" in agent.log.getvalue()
 
@@ -155,7 +155,7 @@ class TestLag:
         clock.now += 6
         assert agent.loop.readiness_errors() == {}
         clock.now += 1
-        assert agent.loop.readiness_errors() == {"stuck": "the loop has not turned for 7 s"}
+        assert agent.loop.readiness_errors() == {"stuck": "the loop has not run for 7 s"}
         assert agent.loop.liveness_error() == "", "a restart would not help yet"
 
     @in_own_network

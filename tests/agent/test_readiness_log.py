@@ -39,7 +39,7 @@ def test_each_change_of_the_reasons_is_one_line(stream: io.StringIO) -> None:
 
 
 def test_a_thread_looks_again_and_again_also_after_a_defect(stream: io.StringIO) -> None:
-    results: list[dict[str, str]] = [{"stuck": "the loop has not turned for 7 s"}, {}]
+    results: list[dict[str, str]] = [{"stuck": "the loop has not run for 7 s"}, {}]
 
     def errors() -> dict[str, str]:
         return results.pop(0)
@@ -48,5 +48,5 @@ def test_a_thread_looks_again_and_again_also_after_a_defect(stream: io.StringIO)
         eventually(lambda: "a defect of ringfence (readiness)" in stream.getvalue())
         results.append({"lag": "6 s"})
         eventually(lambda: "not ready: 6 s" in stream.getvalue())
-    assert "not ready: the loop has not turned for 7 s" in stream.getvalue()
+    assert "not ready: the loop has not run for 7 s" in stream.getvalue()
     assert "ready: the policies" in stream.getvalue()

@@ -15,7 +15,7 @@ from ringfence.agent import loop, repair_thread
 from ringfence.agent.inbox import Arrival, Inbox, RepairAttempted, StandbyFailed
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.repair_thread import repairing
-from ringfence.agent.standing_by import StandbyEnded, StandbyProcess
+from ringfence.agent.standby_client import StandbyEnded, StandbyProcess
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.restoration import Restoration
 

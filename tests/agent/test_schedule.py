@@ -15,7 +15,7 @@ from tests.dataplane.network import in_own_network
 from ringfence.agent import intake, local_policies, schedule
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.shares import Shares
-from ringfence.agent.spending import Spending
+from ringfence.agent.time_account import TimeAccount
 
 
 class TestLag:
@@ -47,7 +47,7 @@ class TestNamespacesThatHaveUsedTheirShare:
             agent.enforce(*listing(*BOTH, HERE))
             patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
             waiting = [True, False]
-            patch.setattr(Spending, "is_expected_to_be_short", lambda spending, namespace: False)
+            patch.setattr(TimeAccount, "is_expected_to_be_short", lambda account, namespace: False)
             patch.setattr(AgentLoop, "_others_wait", lambda loop, namespace: waiting.pop(0) if waiting else False)
             agent.enforce(upserted(OPEN))
             agent.await_log("its pods are closed for now namespace=x")

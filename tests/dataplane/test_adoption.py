@@ -99,7 +99,7 @@ def test_what_nobody_can_tell_goes_on_if_policies_allow_either_side_to_open_it()
     allowed = udp_between_low_ports(network, CLIENT, Family.IPV4)
     with adopting(kernel, GUARDED) as adopted:
         assert says(network, allowed[1], allowed[0], b"meanwhile")
-    assert [(one.reversed, one.untold) for one in adopted] == [(1, 1)]
+    assert [(one.reversed, one.ambiguous) for one in adopted] == [(1, 1)]
     assert says(network, allowed[1], allowed[0], b"after")
 
 
@@ -109,7 +109,7 @@ def test_a_connection_that_was_opened_meanwhile_is_what_it_is() -> None:
     with adopting(kernel, GUARDED) as adopted, network.listener(CLIENT, EPHEMERAL) as listener:
         opened = network.connect(SERVER, CLIENT, EPHEMERAL)
         accepted, _ = listener.accept()
-    assert [(one.reversed, one.untold) for one in adopted] == [(0, 0)]
+    assert [(one.reversed, one.ambiguous) for one in adopted] == [(0, 0)]
     opened.sendall(b"after")
     assert network.delivered(accepted) is None
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.dataplane.cables import Cable, NodeCables
 from ringfence.dataplane.compile import Address, PodPort
 from ringfence.dataplane.pod_ports import PodAddresses, PodPorts, place
+from ringfence.dataplane.veth_pairs import NodeVethPairs, VethPair
 from ringfence.netlink.veth import NodeLinks, RemoteInterface, Veth
 from ringfence.sets.addresses import Addresses, Family, parse_address
 
@@ -26,72 +26,72 @@ def veth(number: int, bridge: int = BRIDGE, name: str = "") -> Veth:
     return Veth(number, name or f"veth{number}", bridge, RemoteInterface(number, 2))
 
 
-def cable(
+def pair(
     number: int, *addresses: Address, first: PodAddresses | None = None, certain: bool = True, bridge: int = BRIDGE
-) -> Cable:
+) -> VethPair:
     found = frozenset(addresses)
-    return Cable(veth(number, bridge), found if first is None else first, found, is_certain=certain)
+    return VethPair(veth(number, bridge), found if first is None else first, found, is_certain=certain)
 
 
-def numbered(*cables: Cable) -> dict[int, Cable]:
-    return {one.veth.number: one for one in cables}
+def numbered(*pairs: VethPair) -> dict[int, VethPair]:
+    return {one.veth.number: one for one in pairs}
 
 
 def placed(
-    cables: Mapping[int, Cable], *pods: PodAddresses, before: Mapping[PodAddresses, Veth] | None = None
+    pairs: Mapping[int, VethPair], *pods: PodAddresses, before: Mapping[PodAddresses, Veth] | None = None
 ) -> object:
-    found = place(cables, pods, before or {})
+    found = place(pairs, pods, before or {})
     return {pod: one.number for pod, one in found.ports.items()}, set(found.contested)
 
 
-def test_a_pod_is_at_the_port_whose_cable_has_all_its_addresses() -> None:
-    cables = numbered(cable(7, WEB, WEB6), cable(8, DB), cable(9))
-    assert placed(cables, WEB_POD, DB_POD) == ({WEB_POD: 7}, set())
+def test_a_pod_is_at_the_port_whose_veth_pair_has_all_its_addresses() -> None:
+    pairs = numbered(pair(7, WEB, WEB6), pair(8, DB), pair(9))
+    assert placed(pairs, WEB_POD, DB_POD) == ({WEB_POD: 7}, set())
 
 
 def test_a_pod_that_takes_an_address_as_well_gets_nothing_by_it() -> None:
     """It has its own port, so the other one is left for the owner of the address."""
-    cables = numbered(cable(7, WEB, WEB6), cable(8, DB, DB6, WEB, WEB6))
-    assert placed(cables, WEB_POD, DB_POD) == ({WEB_POD: 7, DB_POD: 8}, set())
+    pairs = numbered(pair(7, WEB, WEB6), pair(8, DB, DB6, WEB, WEB6))
+    assert placed(pairs, WEB_POD, DB_POD) == ({WEB_POD: 7, DB_POD: 8}, set())
 
 
 def test_nor_one_that_takes_an_address_in_place_of_its_own() -> None:
-    cables = numbered(cable(7, WEB, WEB6), cable(8, WEB, WEB6, first=DB_POD))
-    assert placed(cables, WEB_POD) == ({WEB_POD: 7}, set())
+    pairs = numbered(pair(7, WEB, WEB6), pair(8, WEB, WEB6, first=DB_POD))
+    assert placed(pairs, WEB_POD) == ({WEB_POD: 7}, set())
 
 
-def test_a_cable_that_was_seen_in_time_comes_before_one_that_was_not() -> None:
-    cables = numbered(cable(7, WEB, WEB6, certain=False), cable(8, WEB, WEB6))
-    assert placed(cables, WEB_POD) == ({WEB_POD: 8}, set())
+def test_a_veth_pair_that_was_seen_in_time_comes_before_one_that_was_not() -> None:
+    pairs = numbered(pair(7, WEB, WEB6, certain=False), pair(8, WEB, WEB6))
+    assert placed(pairs, WEB_POD) == ({WEB_POD: 8}, set())
 
 
 @pytest.mark.parametrize("certain", [True, False])
 def test_a_pod_that_may_be_at_two_ports_is_at_none_of_them(certain: bool) -> None:
-    cables = numbered(cable(7, WEB, WEB6, certain=certain), cable(8, WEB, WEB6, certain=certain))
-    assert placed(cables, WEB_POD) == ({}, {WEB_POD})
+    pairs = numbered(pair(7, WEB, WEB6, certain=certain), pair(8, WEB, WEB6, certain=certain))
+    assert placed(pairs, WEB_POD) == ({}, {WEB_POD})
 
 
 def test_two_pods_that_can_only_be_at_one_port_are_not_there() -> None:
-    cables = numbered(cable(7, WEB, WEB6, DB, DB6))
-    assert placed(cables, WEB_POD, DB_POD) == ({}, {WEB_POD, DB_POD})
+    pairs = numbered(pair(7, WEB, WEB6, DB, DB6))
+    assert placed(pairs, WEB_POD, DB_POD) == ({}, {WEB_POD, DB_POD})
 
 
 def test_a_pod_stays_at_its_port_whatever_addresses_turn_up_elsewhere() -> None:
-    cables = numbered(cable(7), cable(8, WEB, WEB6))
-    assert placed(cables, WEB_POD, before={WEB_POD: veth(7)}) == ({WEB_POD: 7}, set())
+    pairs = numbered(pair(7), pair(8, WEB, WEB6))
+    assert placed(pairs, WEB_POD, before={WEB_POD: veth(7)}) == ({WEB_POD: 7}, set())
 
 
 @pytest.mark.parametrize(
-    "gone", [{}, numbered(Cable(veth(7, name="vethnew")))], ids=["removed", "its number given again"]
+    "gone", [{}, numbered(VethPair(veth(7, name="vethnew")))], ids=["removed", "its number given again"]
 )
-def test_a_pod_gets_another_port_when_its_own_is_gone(gone: dict[int, Cable]) -> None:
-    cables = gone | numbered(cable(8, WEB, WEB6))
-    assert placed(cables, WEB_POD, before={WEB_POD: veth(7)}) == ({WEB_POD: 8}, set())
+def test_a_pod_gets_another_port_when_its_own_is_gone(gone: dict[int, VethPair]) -> None:
+    pairs = gone | numbered(pair(8, WEB, WEB6))
+    assert placed(pairs, WEB_POD, before={WEB_POD: veth(7)}) == ({WEB_POD: 8}, set())
 
 
 def test_what_several_pods_claim_in_part_belongs_to_the_one_that_is_there() -> None:
     part = frozenset({WEB})
-    assert placed(numbered(cable(7, WEB, WEB6)), WEB_POD, part) == ({WEB_POD: 7}, set())
+    assert placed(numbered(pair(7, WEB, WEB6)), WEB_POD, part) == ({WEB_POD: 7}, set())
 
 
 @given(
@@ -105,29 +105,29 @@ def test_no_two_pods_have_one_port_and_nobody_is_where_his_addresses_are_not(
     def addresses(numbers: frozenset[int]) -> PodAddresses:
         return frozenset((Family.IPV4, number) for number in numbers)
 
-    cables = numbered(*(cable(i, *addresses(one), certain=certain[i - 7]) for i, one in enumerate(claims, 7)))
+    pairs = numbered(*(pair(i, *addresses(one), certain=certain[i - 7]) for i, one in enumerate(claims, 7)))
     known = [addresses(one) for one in pods]
-    found = place(cables, known, {})
+    found = place(pairs, known, {})
     ports = [one.number for one in found.ports.values()]
     assert len(ports) == len(set(ports))
     for pod, where in found.ports.items():
-        assert pod <= cables[where.number].addresses
+        assert pod <= pairs[where.number].addresses
     assert not found.ports.keys() & set(found.contested)
-    assert place(cables, known, found.ports).ports == found.ports, "nobody moves without a reason"
+    assert place(pairs, known, found.ports).ports == found.ports, "nobody moves without a reason"
 
 
 # --- all that is known of the links of a node -------------------------------------------------------------------------
 
 
-def ports_of(cables: dict[int, Cable], links: NodeLinks, **more: Addresses) -> PodPorts:
+def ports_of(pairs: dict[int, VethPair], links: NodeLinks, **more: Addresses) -> PodPorts:
     ports = PodPorts()
-    ports.cables = NodeCables(cables, links)
+    ports.veth_pairs = NodeVethPairs(pairs, links)
     ports.locate(frozenset({WEB_POD}), **more)
     return ports
 
 
 def test_the_port_of_a_pod_has_its_link_local_and_hardware_addresses() -> None:
-    one = Cable(veth(7), WEB_POD, WEB_POD, frozenset({LINK_LOCAL}), b"abcdef", is_certain=True)
+    one = VethPair(veth(7), WEB_POD, WEB_POD, frozenset({LINK_LOCAL}), b"abcdef", is_certain=True)
     links = NodeLinks((one.veth,), {BRIDGE: b"bridge"}, frozenset({(BRIDGE, GATEWAY)}))
     found = ports_of({7: one}, links).locate(frozenset({WEB_POD}))
     assert found.pods == {7: PodPort(WEB_POD, frozenset({LINK_LOCAL}), b"abcdef")}
@@ -136,7 +136,7 @@ def test_the_port_of_a_pod_has_its_link_local_and_hardware_addresses() -> None:
 
 @pytest.mark.parametrize("taken", ["of a pod", "of the node"])
 def test_a_pod_has_no_link_local_or_hardware_address_that_somebody_has(taken: str) -> None:
-    mine = Cable(veth(7), WEB_POD, WEB_POD, frozenset({LINK_LOCAL}), b"abcdef")
+    mine = VethPair(veth(7), WEB_POD, WEB_POD, frozenset({LINK_LOCAL}), b"abcdef")
     links = NodeLinks((), {BRIDGE: b"bridge"}, frozenset({(BRIDGE, GATEWAY)}))
     if taken == "of the node":
         links = NodeLinks((), {BRIDGE: b"abcdef"}, frozenset({(BRIDGE, LINK_LOCAL)}))
@@ -144,13 +144,15 @@ def test_a_pod_has_no_link_local_or_hardware_address_that_somebody_has(taken: st
         assert found.pods == {7: PodPort(WEB_POD)}
         return
     ports = ports_of({7: mine}, links)
-    ports.cables = NodeCables({7: mine, 8: Cable(veth(8), DB_POD, DB_POD, frozenset({LINK_LOCAL}), b"abcdef")}, links)
+    ports.veth_pairs = NodeVethPairs(
+        {7: mine, 8: VethPair(veth(8), DB_POD, DB_POD, frozenset({LINK_LOCAL}), b"abcdef")}, links
+    )
     found = ports.locate(frozenset({WEB_POD, DB_POD}))
     assert found.pods == {7: PodPort(WEB_POD, frozenset({LINK_LOCAL}), b"abcdef"), 8: PodPort(DB_POD)}
 
 
 def test_addresses_that_may_be_at_several_ports_are_contested() -> None:
-    ports = ports_of(numbered(cable(7, WEB, WEB6), cable(8, WEB, WEB6)), NodeLinks())
+    ports = ports_of(numbered(pair(7, WEB, WEB6), pair(8, WEB, WEB6)), NodeLinks())
     assert ports.locate(frozenset({WEB_POD})).contested == WEB_POD
     assert ports.contested == [WEB_POD]
 
@@ -167,7 +169,7 @@ def test_addresses_that_may_be_at_several_ports_are_contested() -> None:
 def test_a_bridge_of_another_network_is_known_by_the_addresses_of_the_node(
     bridge_address: Address, held: Addresses, is_other: bool
 ) -> None:
-    one = cable(7, parse_address("172.17.0.2"))
+    one = pair(7, parse_address("172.17.0.2"))
     links = NodeLinks((one.veth,), {BRIDGE: b"bridge"}, frozenset({(BRIDGE, bridge_address)}))
     ports = ports_of({7: one}, links, held=held)
     assert (7 in ports.locate(frozenset({WEB_POD}), held).others) is is_other
@@ -175,9 +177,9 @@ def test_a_bridge_of_another_network_is_known_by_the_addresses_of_the_node(
 
 
 def test_a_bridge_on_which_a_pod_is_is_that_of_the_pods() -> None:
-    cables = numbered(cable(7, WEB, WEB6), cable(8))
+    pairs = numbered(pair(7, WEB, WEB6), pair(8))
     links = NodeLinks((), {BRIDGE: b"bridge"}, frozenset({(BRIDGE, ELSEWHERE)}))
-    assert ports_of(cables, links, held=POD_RANGES).counts() == {"pod": 1, "other": 0, "unknown": 1}
+    assert ports_of(pairs, links, held=POD_RANGES).counts() == {"pod": 1, "other": 0, "unknown": 1}
 
 
 @pytest.mark.parametrize(("address", "leads_outside"), [(NODE, True), (GATEWAY, False)])
@@ -199,9 +201,9 @@ def test_a_link_to_which_a_tunnel_is_bound_leads_outside_whatever_its_address() 
 
 
 def test_what_did_not_change_is_the_very_same_object() -> None:
-    ports = ports_of(numbered(cable(7, WEB, WEB6)), NodeLinks())
+    ports = ports_of(numbered(pair(7, WEB, WEB6)), NodeLinks())
     found = ports.locate(frozenset({WEB_POD}))
-    ports.cables = NodeCables(numbered(cable(7, WEB, WEB6)), NodeLinks())
+    ports.veth_pairs = NodeVethPairs(numbered(pair(7, WEB, WEB6)), NodeLinks())
     assert ports.locate(frozenset({WEB_POD})) is found
 
 

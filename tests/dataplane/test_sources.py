@@ -25,7 +25,6 @@ from tests.dataplane.network import Network, address, gateway, in_own_network, i
 from tests.dataplane.programs import program
 from tests.dataplane.test_own_traffic import all_held
 
-from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile.ports import PortSets
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
@@ -41,6 +40,7 @@ from ringfence.dataplane.program import (
     link_key,
     port_key,
 )
+from ringfence.dataplane.veth_pairs import VethPairReader
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -324,7 +324,7 @@ def test_a_tunnel_gets_what_comes_over_the_link_to_which_it_is_bound(bound: bool
     network = Network(3)
     add_tunnel(f" dev pod{NEIGHBOUR}" if bound else "")
     ports = PodPorts()
-    ports.cables = CableReader().read()
+    ports.veth_pairs = VethPairReader().read()
     sets = PortSets(ports.locate).update({}, lambda address, direction: False)
     admitting = program({(Direction.INGRESS, SERVER): [(NEIGHBOUR, 17, 80)]})
     enforce(admitting.changed({name: sets[name] for name in (TUNNELS, EXEMPT_LINKS)}))

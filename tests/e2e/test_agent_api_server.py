@@ -14,17 +14,17 @@ def change_much(scene: Scene) -> None:
     """Pods come and go, and policies change."""
     scene.add("guest", "n2")
     scene.admit("guest")
-    scene.add("newcomer", "n1")
-    scene.world.put(policy(f"{scene.namespace}/late", labelled(role="newcomer"), ingress=[]))
+    scene.add("waiting", "n1")
+    scene.world.put(policy(f"{scene.namespace}/late", labelled(role="waiting"), ingress=[]))
     scene.world.remove(scene.add("departed", "n2"))
 
 
 def await_changes(scene: Scene) -> None:
     """Wait until all this is in force."""
-    guest, newcomer = (f"{scene.namespace}/{name}" for name in ("guest", "newcomer"))
+    guest, waiting = (f"{scene.namespace}/{name}" for name in ("guest", "waiting"))
     scene.await_reach(guest, scene.guarded, open=True)
-    scene.await_reach(newcomer, scene.stranger, open=True)
-    scene.await_reach(guest, newcomer, open=False)
+    scene.await_reach(waiting, scene.stranger, open=True)
+    scene.await_reach(guest, waiting, open=False)
 
 
 def test_it_is_killed_and_started_again(scene: Scene, agent: Agent) -> None:

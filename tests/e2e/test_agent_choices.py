@@ -19,9 +19,9 @@ class TestPodsThatTheAgentDoesNotKnowYet:
     @on_every_pod_network
     def test_wait_closed_in_both_directions(self, scene: Scene, agent: Agent) -> None:
         """From the first packet on; how long the wait is after the API server knows is printed."""
-        newcomer, path = scene.pod("newcomer"), f"{scene.namespace}/newcomer"
-        scene.world.schedule(newcomer, "n1")
-        scene.world.connect(newcomer, "n1")
+        waiting, path = scene.pod("waiting"), f"{scene.namespace}/waiting"
+        scene.world.schedule(waiting, "n1")
+        scene.world.connect(waiting, "n1")
         outward = scene.traffic.datagrams(path, scene.stranger)
         inward = scene.traffic.datagrams(scene.stranger, path, family=6)
         with scene.traffic.watched(arriving=scene.arriving, refused=[*scene.refused, outward, inward]):
@@ -29,9 +29,9 @@ class TestPodsThatTheAgentDoesNotKnowYet:
         scene.world.report(path)
         known = time.monotonic()
         since = outward.sent
-        wait_until(lambda: outward.arrived(since, outward.sent) > 0, "the newcomer is let go", pause=0.001)
+        wait_until(lambda: outward.arrived(since, outward.sent) > 0, "the waiting is let go", pause=0.001)
         print(f"\na new pod waited {(time.monotonic() - known) * 1000:.0f} ms after its address was in the API server")
-        wait_until(is_open(inward), "the newcomer is reached")
+        wait_until(is_open(inward), "the waiting is reached")
 
     def test_are_under_their_policies_from_the_first_packet_on(self, scene: Scene, agent: Agent) -> None:
         captive, path = scene.pod("another-captive", "captive"), f"{scene.namespace}/another-captive"
@@ -45,8 +45,8 @@ class TestPodsThatTheAgentDoesNotKnowYet:
     def test_need_not_wait(self, scene: Scene, tmp_path: Path) -> None:
         with agents(scene.world, tmp_path, ["n1"], "--unknown-pods", "allow"):
             scene.await_guard()
-            newcomer, path = scene.pod("newcomer"), f"{scene.namespace}/newcomer"
-            scene.world.connect(newcomer, "n1")
+            waiting, path = scene.pod("waiting"), f"{scene.namespace}/waiting"
+            scene.world.connect(waiting, "n1")
             stream = scene.traffic.datagrams(path, scene.stranger)
             with scene.traffic.watched(arriving=[*scene.arriving, stream], refused=scene.refused):
                 scene.world.kubectl("get", "pods", "--namespace", scene.namespace)

@@ -69,14 +69,14 @@ class TestDefinitions:
         try:
             everybody = {"namespaces": labelled(**{"kubernetes.io/metadata.name": scene.namespace})}
             world.put(cluster_policy("shut", rule("Deny"), subject=everybody))
-            newcomer, path = scene.pod("newcomer"), f"{scene.namespace}/newcomer"
-            world.schedule(newcomer, "n1")
-            world.connect(newcomer, "n1")
+            waiting, path = scene.pod("waiting"), f"{scene.namespace}/waiting"
+            world.schedule(waiting, "n1")
+            world.connect(waiting, "n1")
             inward = scene.traffic.datagrams(scene.stranger, path)
             with scene.traffic.watched(arriving=[], refused=[inward, *scene.refused[:2]]):
                 world.report(path)
                 scene.await_reach(scene.friend, scene.guarded, open=False)
-                wait_until(lambda: agent.metric("ringfence_closed_pods", reason="new") == 0, "the newcomer is known")
+                wait_until(lambda: agent.metric("ringfence_closed_pods", reason="new") == 0, "the waiting is known")
             # One kind has woken with the pod; the others are found by the checks that come every half a minute.
             assert served_kinds(agent) >= 1
         finally:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.agent.event_causes import EventCause, EventCauses
 from ringfence.agent.event_series import PATIENCE, REPEAT
 from ringfence.agent.event_writer import FORBIDDEN_PAUSE, EventWriter
 from ringfence.agent.log import logging_to
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.troubles import Trouble, Troubles
 from ringfence.sources.cluster import ApiServer
 from tests.semantics.objects import policy
 
@@ -37,19 +37,19 @@ class Writing:
 
     def __init__(self, kubeconfig: Path) -> None:
         self.metrics = Metrics()
-        self.troubles = Troubles([], 0)
+        self.causes = EventCauses([], 0)
         self.log = io.StringIO()
         self.now = 0.0
-        self._writer = EventWriter("n1", ApiServer(None, str(kubeconfig)), lambda: self.troubles, self.metrics)
+        self._writer = EventWriter("n1", ApiServer(None, str(kubeconfig)), lambda: self.causes, self.metrics)
 
     def look(self, after: float = 0.0) -> None:
         self.now += after
         with logging_to(self.log, as_json=False):
-            self._writer.look(self.now)
+            self._writer.run_once(self.now)
 
-    def report(self, *troubles: Trouble) -> None:
+    def report(self, *causes: EventCause) -> None:
         """Have these be wrong for so long that they are written."""
-        self.troubles = Troubles(list(troubles), 0)
+        self.causes = EventCauses(list(causes), 0)
         self.look()
         self.look(after=PATIENCE)
 
@@ -64,12 +64,12 @@ def writing(account: Path) -> Writing:
 
 
 @pytest.fixture
-def broken(api_server: ControlPlane, namespace: str) -> Trouble:
+def broken(api_server: ControlPlane, namespace: str) -> EventCause:
     """A policy that is said not to be enforced."""
     api_server.kubectl("apply", "-f", "-", stdin=json.dumps(policy(f"{namespace}/db", ingress=[])))
     stored = api_server.kubectl("get", "networkpolicy", "-n", namespace, "db", "-o", "json").stdout
     uid = json.loads(stored)["metadata"]["uid"]
-    return Trouble(("NetworkPolicy", namespace, "db"), uid, "NotEnforced", "spec: use fewer rules")
+    return EventCause(("NetworkPolicy", namespace, "db"), uid, "NotEnforced", "spec: use fewer rules")
 
 
 def events(api_server: ControlPlane, namespace: str) -> list[dict[str, object]]:
@@ -78,7 +78,7 @@ def events(api_server: ControlPlane, namespace: str) -> list[dict[str, object]]:
     return found
 
 
-def test_kubectl_shows_the_events_of_a_policy(api_server: ControlPlane, writing: Writing, broken: Trouble) -> None:
+def test_kubectl_shows_the_events_of_a_policy(api_server: ControlPlane, writing: Writing, broken: EventCause) -> None:
     writing.report(broken)
     shown = api_server.kubectl("events", "-n", broken.about[1], "--for", "networkpolicy/db").stdout
     assert "NotEnforced" in shown
@@ -88,7 +88,7 @@ def test_kubectl_shows_the_events_of_a_policy(api_server: ControlPlane, writing:
 
 
 def test_an_event_is_counted_on_and_forgotten_by_nobody(
-    api_server: ControlPlane, writing: Writing, account: Path, broken: Trouble
+    api_server: ControlPlane, writing: Writing, account: Path, broken: EventCause
 ) -> None:
     namespace = broken.about[1]
     writing.report(broken)
@@ -106,9 +106,9 @@ def test_an_event_is_counted_on_and_forgotten_by_nobody(
 
 
 def test_what_the_server_refuses_for_one_event_keeps_no_other_from_being_written(
-    api_server: ControlPlane, writing: Writing, broken: Trouble
+    api_server: ControlPlane, writing: Writing, broken: EventCause
 ) -> None:
-    gone = Trouble(("Pod", "there-is-no-such-namespace", "p"), "1", "PodClosed", "closed")
+    gone = EventCause(("Pod", "there-is-no-such-namespace", "p"), "1", "PodClosed", "closed")
     writing.report(gone, broken)
     assert len(events(api_server, broken.about[1])) == 1
     assert writing.count("ringfence_dropped_events_total") == 1
@@ -116,7 +116,7 @@ def test_what_the_server_refuses_for_one_event_keeps_no_other_from_being_written
 
 
 def test_a_missing_right_is_logged_once_and_tried_again_later(
-    api_server: ControlPlane, account: Path, broken: Trouble
+    api_server: ControlPlane, account: Path, broken: EventCause
 ) -> None:
     writing = Writing(api_server.user("nobody-of-events"))
     writing.report(broken)

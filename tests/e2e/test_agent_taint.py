@@ -17,7 +17,7 @@ from .agents import Agent, agents
 from .control_plane import ControlPlane
 from .scene import Scene
 from .server import wait_until
-from .test_agent_newcomers import may_watch, set_rules
+from .test_agent_new_pods import may_watch, set_rules
 from .test_deployment import templated
 from .world import World
 
@@ -121,10 +121,10 @@ def test_a_node_that_has_changed_meanwhile_is_left_as_it_is(api_server: ControlP
         "tainted", ApiServer(None, str(api_server.kubeconfig)), lambda: known[0], lambda: True, metrics
     )
     for now in (1.0, 2.0):
-        removal.look(now)
+        removal.run_once(now)
         assert taints_of_node(api_server) == present
     known[0] = Node(spec=NodeSpec(taints=tuple(Taint(**one) for one in present)))
-    removal.look(3.0)
+    removal.run_once(3.0)
     assert taints_of_node(api_server) == [one for one in present if one["key"] != TAINT]
     assert 'stage="taint"' not in metrics.text().decode(), "that it has changed is no failure"
     api_server.kubectl("delete", "node", "tainted")

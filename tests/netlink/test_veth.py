@@ -1,4 +1,4 @@
-"""What is at the far ends of the virtual cables of a namespace."""
+"""What is at the far ends of the veth pairs of a namespace."""
 
 import os
 import socket
@@ -31,7 +31,7 @@ def test_the_addresses_of_pods_are_known_without_a_packet() -> None:
         assert end is not None
         assert (veth.name, veth.bridge, veth.far_end and veth.far_end.interface) == (f"pod{pod}", 0, index)
         assert end.addresses >= {(family, number(pod, family)) for family in FAMILIES}
-        assert len(end.addresses) == 3, "with a link-local one; those of lo are not at the end of this cable"
+        assert len(end.addresses) == 3, "with a link-local one; those of lo are not at the end of this veth pair"
         assert end.hardware_address == hardware_address
 
 
@@ -91,7 +91,7 @@ def test_the_link_of_a_tunnel_that_came_from_another_namespace_is_none_of_this_o
 
 
 @in_own_network
-def test_both_ends_of_a_cable_inside_a_namespace_lead_nowhere() -> None:
+def test_both_ends_of_a_veth_pair_inside_a_namespace_lead_nowhere() -> None:
     ip("link add name one type veth peer name other")
     reader = VethReader()
     assert [(veth.far_end, reader.far_end(veth)) for veth in reader.links().veths] == [(None, None)] * 2
@@ -118,7 +118,7 @@ def test_without_rights_over_the_pods_nothing_is_known_of_them() -> None:
 
 
 @in_own_network
-def test_a_namespace_without_cables_has_none() -> None:
+def test_a_namespace_without_veth_pairs_has_none() -> None:
     leave_for_new_network()
     assert VethReader().links().veths == ()
 

@@ -1,9 +1,9 @@
-"""The backlog: changes that have arrived and are not taken in yet, by namespace and object.
+"""The backlog: changes that have arrived and are not applied yet, by namespace and object.
 
-Of each object only the newest version waits, so that an object which is rewritten without pause costs as much as the
-versions that are taken in. All changes of a namespace are taken in together: policies of one namespace may depend on
-each other (one is created, and then another deleted that did the same), and a mixture of old and new ones may allow
-what neither the old nor the new ones allow.
+Only the newest version of each object waits, so an object that is rewritten without pause costs no more than the
+versions that are applied. All changes of a namespace are applied together, because its policies may depend on each
+other: a policy is created, and another one that it replaces is deleted. A mixture of old and new policies may allow
+traffic that neither the old nor the new policies allow.
 """
 
 import heapq
@@ -11,22 +11,22 @@ from collections.abc import Collection, Iterator
 from itertools import chain, count
 
 from ringfence.agent.shares import Shares
-from ringfence.agent.view import POLICY_KINDS, Change, Name, ObjectName, TakeIn, name_of_change
+from ringfence.agent.view import POLICY_KINDS, ApplyStep, Change, Name, ObjectName, name_of_change
 from ringfence.steps import Steps
 
 
 class Turn:
-    """The changes of one namespace: those that wait, and those that are prepared to be taken in."""
+    """The changes of one namespace: those that wait, and those that are prepared."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self.prepared: dict[ObjectName, TakeIn] = {}
-        self.preparing: dict[ObjectName, Steps[TakeIn]] = {}
-        """At most one: what is to be prepared further, step by step."""
+        self.prepared: dict[ObjectName, ApplyStep] = {}
+        self.preparing: dict[ObjectName, Steps[ApplyStep]] = {}
+        """The change that is being prepared in steps; at most one."""
         self._waiting: dict[ObjectName, Change] = {}
         self._since: float | None = None
-        self.is_partly_taken_in = False
-        """Whether some of the changes that belong together are taken in, and others not yet."""
+        self.is_partly_applied = False
+        """Whether some of the changes that belong together are applied, and others are not yet."""
 
     def __bool__(self) -> bool:
         return len(self) > 0
@@ -36,7 +36,7 @@ class Turn:
 
     @property
     def since(self) -> float:
-        """When the oldest change arrived that is not taken in."""
+        """When the oldest change arrived that is not applied."""
         assert self._since is not None
         return self._since
 
@@ -53,9 +53,9 @@ class Turn:
         self._since = arrived if self._since is None else min(self._since, arrived)
 
     def add_older(self, change: Change, arrived: float) -> None:
-        """Add a change, unless one of the same object waits, which is newer.
+        """Add a change, unless a newer one of the same object waits.
 
-        One that is prepared is not newer: it is prepared to be set aside, in the version that is added.
+        A prepared change of the object is replaced. It is not newer: it would keep this version of the policy as text.
         """
         key = name_of_change(change)
         if key not in self._waiting:
@@ -69,11 +69,11 @@ class Turn:
         self._stop_preparing(key)
 
     def names(self, kind: str) -> list[Name]:
-        """The objects of a kind that have a change."""
+        """The names of the objects of a kind that have a change."""
         return [key[1:] for key in self._keys() if key[0] == kind]
 
     def has(self, key: ObjectName) -> bool:
-        """Whether there is a change of an object."""
+        """Whether there is a change of the object."""
         return key in self._waiting or key in self.preparing or key in self.prepared
 
     def _stop_preparing(self, key: ObjectName) -> None:
@@ -84,21 +84,21 @@ class Turn:
         return chain(self._waiting, self.preparing, self.prepared)
 
     def pop(self) -> Change | None:
-        """The change that waits longest, which does not wait any more; None if there is none."""
+        """Remove and return the change that has waited longest; None if there is none."""
         return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None
 
 
 class Backlog:
-    """All changes that are not taken in, and whose turn it is."""
+    """All changes that are not applied, and the order of the turns."""
 
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
         self._turns: dict[str, Turn] = {}
         """By namespace, in the order in which their oldest changes arrived."""
         self._order: list[tuple[float, int, str]] = []
-        """A heap of (rank, number, namespace). A rank may be out of date, but only lower than the present one."""
+        """A heap of (rank, number, namespace). An outdated rank is lower than the present one, never higher."""
         self._ordered: set[str] = set()
-        """The namespaces that are in the heap, also if all their changes were taken in."""
+        """The namespaces in the heap, including those whose changes are all applied."""
         self._suspended: set[str] = set()
         self._numbers = count()
 
@@ -117,7 +117,7 @@ class Backlog:
         self._turn(name_of_change(change)[1]).add_older(change, arrived)
 
     def has(self, key: ObjectName) -> bool:
-        """Whether there is a change of an object that is not taken in."""
+        """Whether there is a change of the object that is not applied."""
         turn = self._turns.get(key[1])
         return turn is not None and turn.has(key)
 
@@ -129,16 +129,16 @@ class Backlog:
             self.end(turn)
 
     def keep_only(self, kind: str, names: Collection[Name]) -> None:
-        """Drop the changes of objects of a kind that are not among `names`: they do not exist any more."""
+        """Drop the changes of the objects of a kind that are not in `names`, because they no longer exist."""
         for turn in list(self._turns.values()):
             for namespace, name in turn.names(kind):
                 if (namespace, name) not in names:
                     self.discard((kind, namespace, name))
 
     def next(self) -> Turn | None:
-        """The turn of the namespace that has used the least time; of several such, of the one that waits longest.
+        """The turn of the namespace that has used the least time; with equal times, of the one added first.
 
-        None if there is none, or all are suspended.
+        None if there is no turn, or if all turns are suspended.
         """
         while self._order:
             rank, number, namespace = self._order[0]
@@ -153,25 +153,25 @@ class Backlog:
         return None
 
     def suspend(self, turn: Turn) -> None:
-        """Have the next turn wait until `resume` is called."""
+        """Postpone the next turn until `resume` is called."""
         _, _, namespace = heapq.heappop(self._order)
         assert namespace == turn.namespace
         self._ordered.remove(namespace)
         self._suspended.add(namespace)
 
     def resume(self) -> None:
-        """Have no turn wait any longer."""
+        """End the suspension of all turns."""
         suspended, self._suspended = self._suspended, set()
         for namespace in suspended & self._turns.keys():
             self._put_in_order(namespace)
 
     def end(self, turn: Turn) -> None:
-        """Drop a turn if all of its changes are taken in."""
+        """Drop a turn if all of its changes are applied."""
         if not turn:
             self._turns.pop(turn.namespace, None)
 
     def waiting_since(self, namespace: str) -> float | None:
-        """When the oldest change of a namespace arrived that is not taken in; None if there is none."""
+        """When the oldest change of the namespace arrived that is not applied; None if there is none."""
         turn = self._turns.get(namespace)
         return turn.since if turn else None
 

@@ -1,9 +1,9 @@
-"""Reviews of tracked connections: those that the rules in force would not let open are ended.
+"""Reviews of tracked connections: connections that the rules in force forbid are ended.
 
-A review reads the whole table of connections, which can have hundreds of thousands of entries. It therefore goes on in
-short slices, between which the loop does other work. One follows each change of the rules, and each start: an earlier
-agent may have ended after it had changed the rules and before it had judged the connections. If one fails, it is tried
-again until it succeeds.
+A review reads the whole connection table, which can have hundreds of thousands of entries. It therefore runs in short
+slices, between which the loop does other work. A review follows each change of the rules. The first one follows the
+start, because an earlier agent may have stopped after it changed the rules and before it judged the connections. A
+failed review is repeated until it succeeds.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,22 +12,23 @@ from typing import Final
 from ringfence.dataplane.kernel import Kernel
 
 SLICE: Final = 0.005
-"""Seconds after which a slice of a review ends; a piece of the table that is begun is judged first (2 ms)."""
+"""Seconds after which a slice of a review ends, once the present part of the table is judged (2 ms)."""
 
 RETRY: Final = 1.0
-"""Seconds until a review that has failed is tried again."""
+"""Seconds until a failed review is repeated."""
 
 LATE_REVIEW: Final = 5.0
 _LATE_SHARE: Final = 100
-"""Seconds until connections are judged once more, and ended ones forgotten, but in a hundredth of the time at most.
+"""Seconds until a late review, which judges connections once more and forgets those that have ended.
 
-A packet can be accepted by the rules before they change, and its connection be listed only after a review has passed
-its place in the table: another program may queue the packet (NFQUEUE), and a virtual processor may stand still.
+Late reviews take at most a hundredth of the time (1 / `_LATE_SHARE`). They are needed because the old rules can accept
+a packet whose connection enters the table only after a review has read that place: another program may hold the packet
+in a queue (NFQUEUE), or the host may not have run the virtual processor in between.
 """
 
 
 class ConnectionReviews:
-    """When tracked connections are judged. `clock` returns monotonic seconds."""
+    """Schedules and runs the reviews. `clock` returns monotonic seconds."""
 
     def __init__(self, kernel: Kernel, clock: Callable[[], float]) -> None:
         self._kernel = kernel
@@ -35,9 +36,9 @@ class ConnectionReviews:
         self._review: Iterator[None] | None = None
         self._is_late = False
         self._worked = 0.0
-        """The seconds that the present review, or the last one, has taken."""
+        """The seconds that the present or last review has taken."""
         self._requested_at: float | None = clock()
-        """When the oldest change was made that no review has considered yet."""
+        """When the oldest change was made that no review considers yet."""
         self._answers_to: float | None = None
         """When the oldest change was made that the present review considers."""
         self._not_before = 0.0
@@ -45,11 +46,11 @@ class ConnectionReviews:
         self.has_succeeded = False
         """Whether all connections have been judged since the start."""
         self.failure: Exception | None = None
-        """Why the last review failed."""
+        """Why the last review failed; None if it did not."""
 
     @property
     def error(self) -> str:
-        """Why connections that the rules forbid may be open; empty if they are not."""
+        """Why connections that the rules forbid may be open; empty if none are."""
         if self.failure:
             return f"tracked connections cannot be judged: {self.failure}"
         return "" if self.has_succeeded else "tracked connections are not judged yet"
@@ -61,7 +62,7 @@ class ConnectionReviews:
 
     @property
     def next_at(self) -> float | None:
-        """When there is something to do, by the clock; None if there is nothing."""
+        """When to call `advance` next, by the clock; None if there is nothing to review."""
         if self._review is not None:
             return 0.0
         if self._requested_at is not None:
@@ -69,27 +70,29 @@ class ConnectionReviews:
         return self._late_at
 
     def request(self) -> None:
-        """Have connections judged: the rules have changed."""
+        """Request a review, because the rules have changed."""
         if self._requested_at is None:
             self._requested_at = self._clock()
 
-    def go_on(self) -> float | None:
-        """Review for a moment, if it is time; how many seconds after a change all connections were judged, if they are.
+    def advance(self) -> float | None:
+        """Run a slice of a review, if one is due.
 
+        Returns the seconds since the oldest change that the review considers if this completes the review, else None.
         Failures are in `failure`; no exception is raised for them.
         """
         began = self._clock()
         if self.next_at is None or began < self.next_at:
             return None
         try:
-            has_ended = self._go_on_until(began + SLICE)
+            has_ended = self._review_until(began + SLICE)
         except Exception as error:
             self._fail(error)
             return None
         self._worked += self._clock() - began
         return self._end() if has_ended else None
 
-    def _go_on_until(self, end: float) -> bool:
+    def _review_until(self, end: float) -> bool:
+        """Review until a time. Returns whether the review is complete."""
         if self._review is None:
             self._begin()
         assert self._review
@@ -114,5 +117,5 @@ class ConnectionReviews:
     def _fail(self, error: Exception) -> None:
         self._review, self.failure = None, error
         self._not_before = self._clock() + RETRY
-        # What this review should have judged is judged by the next one.
+        # The next review considers the changes of this one.
         self._requested_at = self._clock() if self._answers_to is None else self._answers_to

@@ -1,4 +1,4 @@
-"""Reporting denied packets: each is explained, and a connection that is tried again is logged now and then."""
+"""Reporting denied packets: each is explained, and repetitions of the same denial are counted and logged less often."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from ringfence.dataplane.packet_log import LoggedPacket
 
 
 class DenialReports:
-    """Explains and reports. `clock` returns monotonic seconds."""
+    """Explains and reports denied packets. `clock` returns monotonic seconds."""
 
     def __init__(self, explanations: Explanations, reports: Reports, clock: Callable[[], float]) -> None:
         self._explanations = explanations
@@ -17,13 +17,13 @@ class DenialReports:
         self._clock = clock
 
     def report(self, logged: LoggedPacket) -> None:
-        """Report a packet, unless its connection was reported a short time ago."""
+        """Report a packet, unless the same denial was reported within `REPEAT_INTERVAL`."""
         denial = self._explanations.explain(logged)
         repeated = self._repetitions.add(denial, self._clock())
         if repeated is not None:
             self._reports.denial(denial, repeated)
 
     def report_repeated(self) -> None:
-        """Report the connections that have been denied again since they were reported, once it is time."""
+        """Report the denials that were repeated since their last report, if `REPEAT_INTERVAL` is over."""
         for denial, repeated in self._repetitions.overdue(self._clock()):
             self._reports.denial(denial, repeated)

@@ -2,10 +2,10 @@
 
     prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web
 
-Where a policy of an administrator denies, that one and its rule are named, and no others.
+If an administrator's policy denies the packet, only that policy and its rule are named.
 
-A client whose connection is denied tries again and again. So a denial is reported once, and then, now and then, how
-often it has come again.
+A client whose connection is denied usually retries. So a denial is reported once; later reports say how often it was
+repeated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,13 +42,13 @@ _REASONS: Final = {
     DenialCause.UNKNOWN_POD: "no pod of this node is known to have this address yet",
     DenialCause.CLOSED: "its pod is closed, because its policies are not in force: an earlier line of the log says why",
     DenialCause.SOURCE: (
-        "it came over the link of another pod, to which its source address does not belong, or is for a tunnel of nodes"
+        "its source address does not belong to the link of the pod that sent it, or it is sent to a tunnel of nodes"
     ),
 }
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """One denied connection; its ends are pods (`prod/web`) or addresses. It passed unless `dropped` (observe mode)."""
+    """One denied connection between pods (`prod/web`) or addresses. If not `dropped`, it passed (observe mode)."""
 
     source: str
     destination: str
@@ -59,7 +59,7 @@ class Denial(msgspec.Struct, frozen=True):
     reason: str
     dropped: bool = True
     more_policies: int = 0
-    """How many policies, beyond those that are named, select the pod as well."""
+    """How many further policies select the pod."""
 
     def __str__(self) -> str:
         """`prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web`."""
@@ -75,7 +75,7 @@ def _traffic(protocol: str, port: int | None) -> str:
 
 
 class _Explanation(NamedTuple):
-    """Why a packet between two ends was denied; without `explains` the present state has no reason for it."""
+    """Why a packet between two ends was denied. If not `explains`, the present state has no reason to deny it."""
 
     source: End
     destination: End
@@ -85,10 +85,10 @@ class _Explanation(NamedTuple):
 
 
 def explain_denial(state: State, logged: LoggedPacket, *, dropped: bool) -> Denial:
-    """What a logged packet was, and why it was denied.
+    """The ends of a logged packet, and why it was denied.
 
-    Several pods may have one address for a while, as an old and a new one. The kernel allows the address only what all
-    of them are allowed, so the pod is named whose policies deny the packet.
+    Several pods may have the same address for a short time, for example an old and a new one. The kernel allows such an
+    address only what all of its pods are allowed, so the pod whose policies deny the packet is named.
     """
     packet = logged.packet
     sources, destinations = (_ends(state, packet.family, one) for one in (packet.source, packet.destination))
@@ -132,7 +132,7 @@ def _name(packet: Packet) -> str:
 def _explanation(state: State, logged: LoggedPacket, source: End, destination: End) -> _Explanation:
     subject = source if logged.direction is Direction.EGRESS else destination
     if logged.cause is not DenialCause.POLICY:
-        # That its pod is closed is the reason, unless the address is shared: then it may be closed for that.
+        # A closed address may be shared by several pods. Then that may be the reason, so this one is not certain.
         is_certain = logged.cause is not DenialCause.CLOSED
         return _Explanation(source, destination, (), _REASONS[logged.cause], explains=is_certain)
     if not isinstance(subject, Member):
@@ -172,7 +172,7 @@ def _rule_text(by: DecidingRule) -> str:
 
 
 def _shared_address(subjects: Sequence[End], why: _Explanation) -> _Explanation:
-    """What no policy explains may be due to pods that share an address: it is closed if they differ."""
+    """Explain a denial that no policy explains by pods that share an address: it is closed if their rules differ."""
     if len(subjects) == 1:
         return why
     return why._replace(reason=f"its address is shared by {' and '.join(map(str, subjects[:_MOST_REASONS]))}")
@@ -195,7 +195,7 @@ def _reasons(policy: PolicyReason, packet: Packet) -> Iterator[str]:
     if not policy.rules:
         yield "it allows nothing"
     for rule in policy.rules:
-        if rule.allows:  # but not over the packet's address family
+        if rule.allows:  # over the other address family: this one has partial peers
             yield from (peer.reason for peer in rule.peers if peer.partial)
         elif rule.selects and not packet.port:
             yield f"a rule about ports allows no {_traffic(_name(packet), packet.port)}"
@@ -207,16 +207,16 @@ def _reasons(policy: PolicyReason, packet: Packet) -> Iterator[str]:
 
 _SHARE: Final = 1 / 20
 _AT_ONCE: Final = 0.1
-"""The share of the time in which denials are explained, and the seconds of it that may be spent at once.
+"""The share of the time that explanations may take, and the seconds that may be spent without a pause.
 
-An explanation goes through all rules of the pod's policies: 0.3 ms for a few, 0.8 s for 10,000 policies.
+An explanation evaluates all rules of the pod's policies: it takes 0.3 ms for a few policies and 0.8 s for 10,000.
 """
 
 _UNEXPLAINED: Final = "not explained: explanations of denied packets take too long"
 
 
 class Explanations:
-    """Explains denials, in a bounded share of the time. `clock` returns monotonic seconds."""
+    """Explains denials in a limited share of the time. `clock` returns monotonic seconds."""
 
     def __init__(self, state: State, clock: Callable[[], float], *, dropped: bool) -> None:
         self._state = state
@@ -226,7 +226,7 @@ class Explanations:
         self._left_at = clock()
 
     def explain(self, logged: LoggedPacket) -> Denial:
-        """What a logged packet was, and why it was denied if there is time left to find that out."""
+        """The ends of a logged packet, and why it was denied unless explanations have used their share of the time."""
         began = self._clock()
         self._left = min(self._left + _SHARE * (began - self._left_at), _AT_ONCE)
         self._left_at = began
@@ -257,13 +257,13 @@ class _Report(NamedTuple):
 
 
 class Repetitions:
-    """The denials that were reported lately. At most a thousand are remembered; the oldest reports go first."""
+    """The recently reported denials. At most `_REMEMBERED` are kept; the oldest reports are forgotten first."""
 
     def __init__(self) -> None:
         self._reports: dict[Denial, _Report] = {}
 
     def add(self, denial: Denial, now: float) -> int | None:
-        """How often a denial came since its last report; None if it is too early to report it again."""
+        """How often a denial was repeated since its last report; None if it is too early to report it again."""
         report = self._reports.get(denial)
         if report and now < report.at + REPEAT_INTERVAL:
             self._reports[denial] = _Report(report.at, report.repeated + 1)
@@ -272,9 +272,9 @@ class Repetitions:
         return report.repeated if report else 0
 
     def overdue(self, now: float) -> Iterator[tuple[Denial, int]]:
-        """The denials that came again too early to be reported, and whose interval is over: they are reported now.
+        """The repeated denials whose interval is over, with the number of repetitions; each counts as reported now.
 
-        As in `add`, the number leaves out the last one, which the report itself stands for.
+        As in `add`, the number does not include the last repetition: that one is the report itself.
         """
         over = [
             (denial, report.repeated) for denial, report in self._reports.items() if now >= report.at + REPEAT_INTERVAL

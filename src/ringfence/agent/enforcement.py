@@ -1,8 +1,8 @@
-"""Enforcement: the kernel of this node holds what the state says, and keeps it.
+"""Enforcement: it keeps the rules in the kernel of this node in sync with the state.
 
-The first complete view adopts what an earlier agent left in the kernel: it is read back, and only what differs is
-changed. All tracked connections are then judged, and the agent is not ready before that has succeeded. If the kernel
-refuses some profiles, their pods are closed, the refusals are reported, and it is tried again.
+At the start, the agent adopts the rules that an earlier agent left in the kernel: it reads them back and changes only
+the difference. Then it judges all tracked connections, and is not ready before that has succeeded. If the kernel
+refuses some profiles, their pods are closed, the refusals are reported, and the agent tries again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 60.0
-"""Seconds until the next attempt after a failure: the first time, and at most. They double in between."""
+"""Seconds until the next attempt after a failure: first, and at most. They double with each failure."""
 
 ADOPTION: Final = 3.0
-"""Seconds for which the first program only observes where connections may be open that the kernel has not tracked."""
+"""Seconds for which the first program only observes if connections may be open that the kernel has not tracked."""
 
 
 class Enforcement:
@@ -46,11 +46,11 @@ class Enforcement:
         ports: PodPorts | None = None,
         in_steps: InSteps = never,
     ) -> None:
-        """`is_released` says of a pod of this node whether it may count as known (`newcomers`).
+        """`is_released` returns whether a pod of this node counts as known (`new_pods`).
 
-        `permits` says whether a program may be put in force now (`second_look`). With an `adoption`, the first program
-        only observes for a while, if pods run on the node. Without `ports`, bridges are not guarded.
-        `in_steps` says what is not to be compiled at once, but by `compute`.
+        `permits` returns whether a program may be put in force now (`second_look`). With an `adoption`, the first
+        program only observes for `ADOPTION` seconds if pods run on the node. Without `ports`, bridges are not guarded.
+        `in_steps` returns whether rules of a certain effort are compiled by `compute`, in steps, instead of in a round.
         """
         self._view = view
         self._settings = settings
@@ -60,9 +60,9 @@ class Enforcement:
         self._permits = permits
         self._adoption = adoption
         self.adopts_until: float | None = None
-        """When connections are adopted that were found until then, by the clock; None if that is not under way."""
+        """When the connections that were found until then are adopted, by the clock; None outside of the adoption."""
         self.adopted: Adopted | None = None
-        """What was adopted, if anything was to be."""
+        """The connections that were adopted; None without an adoption."""
         self._ports = ports
         self._in_steps = in_steps
         self._asked_to_close: frozenset[str] = frozenset()
@@ -70,18 +70,18 @@ class Enforcement:
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
         self._known_repairs = 0
-        """The repairs of the kernel after which connections were judged, or will be."""
+        """How many repairs of the kernel have been followed by a request to judge the connections."""
         self._reviews = ConnectionReviews(kernel, clock)
         self.ages = RuleAges()
-        """Since when the rules of each address are in force."""
+        """When the rules of each address last changed."""
         self.has_begun = False
-        """Whether there was an attempt, or the first one is under way."""
+        """Whether there was a permitted attempt, or the first attempt is under way."""
         self._is_permitted = True
         """Whether the last attempt was permitted."""
         self._has_ended = False
         """Whether an attempt has ended: health probes ask from other threads while the first one is under way."""
         self.retry_at: float | None = None
-        """When to enforce again although nothing has changed, by the clock; None if there is no need."""
+        """When to enforce again even if nothing has changed, by the clock; None if that is not needed."""
         self.failures: Sequence[Exception] = ()
         """What failed at the last attempt: refusals of the kernel, or a defect. Empty if the kernel holds all rules."""
 
@@ -96,66 +96,66 @@ class Enforcement:
         return bool(self._held)
 
     def pod_outside_ranges(self) -> Member | None:
-        """A pod of this node that has an address outside of these ranges, if there are ranges; None if none has."""
+        """A pod of this node that has an address outside of the held ranges; None without such a pod or ranges."""
         return self._compiler.pod_outside(self._held) if self._compiler and self._held else None
 
     def placements(self) -> Iterator[PodPlacement]:
-        """What is to be in force for each pod of this node."""
+        """The chain that each address of each pod of this node should have, in each direction."""
         return self._compiler.placements() if self._compiler else iter(())
 
     def chain_in_force(self, direction: Direction, address: Address) -> str | None:
-        """The name of the chain to which an address leads in the kernel; None if it is not isolated."""
+        """The name of the chain that the kernel uses for an address; None if the address is not isolated."""
         isolated = self._kernel.present.collections.get(ISOLATED[direction, address[0]])
         return isolated.chain_of(address_key(*address)) if isinstance(isolated, VerdictMap) else None
 
     @property
     def in_order(self) -> bool:
-        """Whether the kernel holds what the state said when it was last enforced."""
+        """Whether the last attempt succeeded, so that the kernel holds all rules."""
         return self._has_ended and not self.failures and self.adopts_until is None
 
     @property
     def closed(self) -> frozenset[str]:
-        """The namespaces whose pods are closed: those that were to be, and those for which building is postponed."""
+        """The namespaces whose pods are closed: those given to `enforce`, and those whose chains are postponed."""
         return self._compiler.closed if self._compiler else frozenset()
 
     @property
     def postponed(self) -> frozenset[str]:
-        """Those of the closed namespaces that are closed until something is built for them."""
+        """The closed namespaces that are closed until their chains are built or loaded."""
         return self.closed - self._asked_to_close
 
     @property
     def computing(self) -> frozenset[str]:
-        """Those of the postponed namespaces for which nothing can be built before `compute` has ended."""
+        """The postponed namespaces whose chains cannot be built before `compute` has finished for them."""
         return self._compiler.computing & self.postponed if self._compiler else frozenset()
 
     @property
     def loaded_for(self) -> frozenset[str]:
-        """The namespaces for which parts of large chains were loaded, or were removed, when it was last enforced."""
+        """The namespaces for which the last attempt loaded or removed parts of large chains."""
         return self._compiler.loaded_for if self._compiler else frozenset()
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether the kernel holds parts of large chains that are not needed any more: to enforce removes some."""
+        """Whether the kernel holds parts of large chains that are no longer needed. Each `enforce` removes some."""
         return self._compiler is not None and self._compiler.has_leftovers
 
     def compute(self, rank: Callable[[str], float]) -> str | None:
-        """Do a step of what is computed, for the namespace with the lowest rank, and return it; None if all is done."""
+        """Compute one step for the namespace with the lowest rank. Returns that namespace; None if all is computed."""
         return self._compiler.compute(rank) if self._compiler else None
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
-        """How many pods of this node are in some namespaces."""
+        """How many pods of this node are in these namespaces."""
         return self._compiler.pods_in(namespaces) if self._compiler else 0
 
     def enforce(
         self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always, may_load: MayBuild = always
     ) -> bool:
-        """Bring the kernel to what the state says now, and have connections end that it no longer allows.
+        """Apply the present state to the kernel, and request that connections that it forbids are ended.
 
-        Pods in the namespaces `closed` are allowed nothing, and so are, until the next time, those in namespaces for
-        which something has to be built that `may_build` refuses, or loaded that `may_load` refuses. Failures are in
-        `failures`; no exception is raised for them.
+        Pods in the namespaces `closed` are allowed nothing. The same holds, until the next call, for pods in namespaces
+        whose chains `may_build` or `may_load` refuses to build or load now. Failures are in `failures`; no exception is
+        raised for them.
 
-        Returns whether this is permitted. If it is not, the kernel stays as it is.
+        Returns whether the program was permitted. If not, the kernel was not changed.
         """
         had_begun, self.has_begun = self.has_begun, True
         self._asked_to_close = closed
@@ -187,7 +187,7 @@ class Enforcement:
                 changed = True
                 raise
             finally:
-                # The thread that repairs at once may have been faster.
+                # The repair thread may have repaired the table before this call.
                 changed |= self._kernel.repairs != self._known_repairs
                 self._known_repairs = self._kernel.repairs
 
@@ -197,7 +197,7 @@ class Enforcement:
         if failures:
             self._note(failures)
         elif changed and self.failures:
-            self.retry_at = self._clock()  # the kernel has taken something: it may take the rest as well
+            self.retry_at = self._clock()  # the kernel accepts rules again: it may accept those that failed
         return changed
 
     def _apply(self, closed: frozenset[str], may_build: MayBuild, may_load: MayBuild) -> None:
@@ -218,10 +218,10 @@ class Enforcement:
                 self.ages.note(present, self._kernel.present)
                 self._reviews.request()
         if not self._settings.ends_connections and self._kernel.has_revoked:
-            self._kernel.revoke(())  # an earlier agent with other settings revoked them
+            self._kernel.revoke(())  # by an earlier agent with other settings
 
     def _begins_to_adopt(self) -> bool:
-        """Whether the program only observes for now. Afterwards nothing is enforced until `adopts_until`."""
+        """Whether this program only observes, because the adoption starts with it. It ends at `adopts_until`."""
         if self._adoption is None or self.adopts_until is not None:
             return False
         if not any(self._is_local(member) and not member.host_network for member in self._view.state.members()):
@@ -231,9 +231,9 @@ class Enforcement:
         return True
 
     def _adopt(self, program: Program) -> None:
-        """Adopt connections that were open before the kernel tracked any, if that is under way.
+        """Adopt the connections that were open before the kernel tracked any, if the adoption has started.
 
-        If it fails, it is not tried again: it must not keep policies from being enforced.
+        A failure is raised once and the adoption is not repeated: it must not prevent enforcement.
         """
         adoption, self._adoption, self.adopts_until = self._adoption, None, None
         if adoption is not None:
@@ -247,7 +247,8 @@ class Enforcement:
         except KernelError as error:
             return [error]
         except Exception as error:
-            # A defect of ringfence. What is in force stays so, and the next attempt compiles everything again.
+            # A defect of ringfence. The rules in force stay as they are. The next attempt has a new compiler, because
+            # the state of this one may be inconsistent.
             self._compiler = None
             return [error]
         return ()
@@ -269,31 +270,31 @@ class Enforcement:
 
     @property
     def awaits_review(self) -> bool:
-        """Whether connections that the rules in force forbid may be open for now."""
+        """Whether connections that the present rules forbid may still be open."""
         return self._settings.ends_connections and self._reviews.is_pending
 
     def review(self) -> float | None:
-        """End connections that are no longer allowed, for some milliseconds.
+        """Judge tracked connections for some milliseconds, and end those that are no longer allowed.
 
-        Returns how many seconds after a change all connections were judged, if they are now. Failures are in
-        `review_failure`.
+        Returns the seconds between the oldest unjudged change of the rules and now if this completes a review, else
+        None. Failures are in `review_failure`.
         """
-        return self._reviews.go_on() if self.review_at is not None else None
+        return self._reviews.advance() if self.review_at is not None else None
 
     @property
     def review_failure(self) -> Exception | None:
-        """Why connections could not be judged at the last attempt; it is tried again until it succeeds."""
+        """Why the last review failed; None if it did not. A failed review is repeated until it succeeds."""
         return self._reviews.failure
 
     @property
     def review_error(self) -> str:
-        """Why connections that policies forbid may be open; empty if they are not."""
+        """Why connections that policies forbid may be open; empty if none are."""
         return self._reviews.error if self._settings.ends_connections else ""
 
     # --- compiling ----------------------------------------------------------------------------------------------------
 
     def _compiled(self) -> Compiler:
-        """The compiler for the present pod ranges of the node, which rarely change."""
+        """The compiler. It is replaced when the pod ranges of the node change, which is rare."""
         held = self._held_ranges()
         if self._compiler is None or held != self._held:
             self._held = held

@@ -1,4 +1,4 @@
-"""Kubernetes Events: one object for each node, object and reason, whose count grows.
+"""Kubernetes Events: one object for each node, object and reason. Its count grows with each repetition.
 
 Source: kubernetes.io, "Event v1 core" and "Object Names and IDs"; `pkg/apis/core/validation/events.go`.
 """
@@ -7,45 +7,45 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
+from ringfence.agent.event_causes import EventCause
 from ringfence.agent.log import printable
-from ringfence.agent.troubles import Trouble
 from ringfence.agent.view import FOLLOWED
 
 COMPONENT: Final = "ringfence-agent"
 
 _LONGEST_NAME: Final = 200
-"""Characters of the object's name that begin the name of the event, which may have 253."""
+"""Characters of the object's name that the name of the event begins with; a name may have 253 in total."""
 
 _LONGEST_MESSAGE: Final = 1_000
-"""Characters: events.k8s.io/v1 allows 1 kB."""
+"""Bytes of UTF-8: events.k8s.io/v1 allows 1 kB."""
 
 _KINDS: Final = {resource.kind: resource.row for resource in FOLLOWED}
 
 _OF_THE_CLUSTER: Final = "default"
-"""The namespace of the events about objects that are in none: the API server takes them there only."""
+"""The namespace of events about objects without a namespace: the API server accepts them only there."""
 
 CHANGING: Final = ("count", "lastTimestamp", "message")
-"""The fields that differ each time that an event is written. Events that an earlier process wrote are counted anew."""
+"""The fields that are patched when an event is repeated. The count starts again at 1 in each process."""
 
 
-def event_document(trouble: Trouble, node: str, count: int, now: datetime) -> dict[str, Any]:
+def event_document(cause: EventCause, node: str, count: int, now: datetime) -> dict[str, Any]:
     """The event as an object of core/v1, which `kubectl describe` looks for."""
-    kind, namespace, name = trouble.about
+    kind, namespace, name = cause.about
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": event_name(trouble, node), "namespace": namespace or _OF_THE_CLUSTER},
+        "metadata": {"name": event_name(cause, node), "namespace": namespace or _OF_THE_CLUSTER},
         "involvedObject": {
             "apiVersion": _KINDS[kind].api_versions[0],
             "kind": _KINDS[kind].name,
             "namespace": namespace,
             "name": name,
-            "uid": trouble.uid,
+            "uid": cause.uid,
         },
         "type": "Warning",
-        "reason": trouble.reason,
-        "message": _shortened(printable(trouble.message)),
+        "reason": cause.reason,
+        "message": _shortened(printable(cause.message)),
         "source": {"component": COMPONENT, "host": node},
         "reportingComponent": COMPONENT,
         "reportingInstance": node,
@@ -55,11 +55,11 @@ def event_document(trouble: Trouble, node: str, count: int, now: datetime) -> di
     }
 
 
-def event_name(trouble: Trouble, node: str) -> str:
-    """The name of the event: the same for the same object and reason on the same node, also of the next process."""
-    told_apart_by = "\0".join((node, *trouble.about, trouble.uid, trouble.reason))
-    digest = blake2b(told_apart_by.encode(), digest_size=8).hexdigest()
-    return f"{trouble.about[2][:_LONGEST_NAME].rstrip('.-')}.{digest}"
+def event_name(cause: EventCause, node: str) -> str:
+    """The name of the event. It depends only on the object, the reason and the node, so it outlives the process."""
+    identity = "\0".join((node, *cause.about, cause.uid, cause.reason))
+    digest = blake2b(identity.encode(), digest_size=8).hexdigest()
+    return f"{cause.about[2][:_LONGEST_NAME].rstrip('.-')}.{digest}"
 
 
 def _shortened(message: str) -> str:

@@ -3,8 +3,8 @@
     kubectl describe pod web
     kubectl events --for networkpolicy/db-policy
 
-Nothing waits for it: every few seconds it asks the loop what is wrong, and writes what is due (`event_series`). What
-the API server refuses is counted, and logged once.
+Every `INTERVAL` seconds it asks the loop for the causes, and writes the events that are due (`event_series`). Nothing
+waits for this thread. Events that the API server refuses are counted, and the refusal is logged once.
 """
 
 import itertools
@@ -16,30 +16,30 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
+from ringfence.agent.event_causes import EventCauses
 from ringfence.agent.event_objects import CHANGING, event_document
 from ringfence.agent.event_series import EventSeries, Series
 from ringfence.agent.log import log
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.troubles import Troubles
 from ringfence.sources.cluster import EXPECTED, ApiServer, ApiStatusError, create_or_patch
 
 INTERVAL: Final = 5.0
-"""Seconds between two looks at what is wrong."""
+"""Seconds between two requests for the causes."""
 
 FORBIDDEN_PAUSE: Final = 300.0
 """Seconds until the next attempt if the right to write events is missing."""
 
 FAILURE_PAUSE: Final = 30.0
-"""Seconds until the next attempt if the API server fails."""
+"""Seconds until the next attempt if the API server fails or cannot be reached."""
 
 _MISSING_RIGHT: Final = ("cannot create resource", "cannot patch resource")
-"""What the API server says if a right is missing. It also forbids what a quota or the end of a namespace rules out."""
+"""How the API server words a missing right. It also answers 403 for quotas and for namespaces that are terminating."""
 
 _OF_THE_SERVER: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-"""Answers that are not about one event."""
+"""Client errors that do not concern a single event."""
 
-Ask = Callable[[], Troubles | None]
-"""What is wrong at present; None if it is not known."""
+Ask = Callable[[], EventCauses | None]
+"""Returns the present causes; None if they are not known."""
 
 
 class EventWriter:
@@ -55,14 +55,14 @@ class EventWriter:
         self._failure = ""
         self._next_attempt = 0.0
 
-    def look(self, now: float) -> None:
-        """Ask what is wrong, and write the events that are due at a time (monotonic seconds)."""
-        troubles = self._ask()
-        if troubles is None:
+    def run_once(self, now: float) -> None:
+        """Ask for the causes, and write the events that are due at `now` (monotonic seconds)."""
+        causes = self._ask()
+        if causes is None:
             return
-        self._metrics.dropped_events.inc(max(0, troubles.others - self._others))
-        self._metrics.dropped_events.inc(self._series.update(troubles.reported, now))
-        self._others = troubles.others
+        self._metrics.dropped_events.inc(max(0, causes.others - self._others))
+        self._metrics.dropped_events.inc(self._series.update(causes.reported, now))
+        self._others = causes.others
         if now < self._next_attempt:
             return
         try:
@@ -77,8 +77,8 @@ class EventWriter:
         for first in due:
             with self._api_server.client() as client:
                 for series in itertools.chain((first,), due):
-                    trouble, count = series.trouble, series.count
-                    document = event_document(trouble, self._node, count + 1, datetime.now(UTC))
+                    cause, count = series.cause, series.count
+                    document = event_document(cause, self._node, count + 1, datetime.now(UTC))
                     collection = f"/api/v1/namespaces/{document['metadata']['namespace']}/events"
                     try:
                         create_or_patch(client, collection, document, CHANGING, exists=count > 0)
@@ -109,7 +109,7 @@ def _is_about_one_event(error: ApiStatusError) -> bool:
 
 @contextmanager
 def writing_events(node: str, api_server: ApiServer, ask: Ask, metrics: Metrics) -> Iterator[None]:
-    """Write events for a while."""
+    """Write events while the context lasts."""
     stopped = threading.Event()
     writer = EventWriter(node, api_server, ask, metrics)
     # A daemon thread: a request that hangs must not keep the process from ending.
@@ -123,6 +123,6 @@ def writing_events(node: str, api_server: ApiServer, ask: Ask, metrics: Metrics)
 def _write_until(stopped: threading.Event, writer: EventWriter) -> None:
     while not stopped.wait(INTERVAL):
         try:
-            writer.look(time.monotonic())
-        except Exception:  # a thread that ended here would write nothing any more
+            writer.run_once(time.monotonic())
+        except Exception:  # otherwise the thread would end, and no events would be written
             log.exception("a defect of ringfence (events)")

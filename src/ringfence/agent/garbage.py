@@ -1,8 +1,8 @@
-"""Garbage collection, which would hold up the loop.
+"""Garbage collection: full collections are rare, because they stop all threads of the agent.
 
-Python frees most objects as soon as nothing refers to them. Its collector looks for objects that refer to each other,
-and for that it traverses all that there are: 100 ms for 200,000, in which nothing else happens. The agent makes next to
-no such objects, so it seldom collects all.
+Python frees most objects as soon as nothing refers to them. Its collector finds the others, which refer to each other
+in cycles. A full collection traverses all objects: 100 ms for 200,000, in which no other thread runs. The agent creates
+almost no cycles.
 """
 
 import gc
@@ -15,29 +15,32 @@ _NEVER: Final = 1 << 30
 
 
 def stop_full_collections() -> None:
-    """Have new objects collected as before, and all of them only by `Collections`.
+    """Let Python collect only new objects; full collections are left to `Collections`.
 
-    Otherwise Python traverses all whenever their number has grown by a quarter, which a tenant can make happen in each
-    second.
+    By default Python runs a full collection whenever the number of objects has grown by a quarter. A tenant could cause
+    that every second.
     """
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)
 
 
 class Collections:
-    """Collects all objects, seldom."""
+    """Runs full collections every `COLLECTION_INTERVAL`. All times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def freeze(self, now: float) -> None:
-        """Exempt the objects of the first view: most live as long as the process, and of 100,000 pods are millions."""
+        """Exempt the present objects from collections.
+
+        Called after the first view: most of its objects live as long as the process, and 100,000 pods have millions.
+        """
         gc.collect()
         gc.freeze()
         self._next = now + COLLECTION_INTERVAL
 
-    def go_on(self, now: float) -> None:
-        """Collect the objects that came later, if it is time."""
+    def collect_if_due(self, now: float) -> None:
+        """Collect the objects that are not exempt, if a collection is due."""
         if now >= self._next:
             self._next = now + COLLECTION_INTERVAL
             gc.collect()

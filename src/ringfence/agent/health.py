@@ -1,7 +1,7 @@
 """The agent's HTTP server: `/metrics`, `/healthz` and `/readyz`, and `/status` for the node itself.
 
-The status names pods, policies and addresses, which are no secrets, but are none of the business of other nodes and
-pods: only who connects from the address on which the server listens gets it.
+The status names pods, policies and addresses. They are not secret, but other nodes and pods do not need them, so the
+server sends the status only to clients whose address is the one on which it listens.
 
 Source: kubernetes.io, "Configure Liveness, Readiness and Startup Probes".
 """
@@ -25,18 +25,18 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HealthSources(NamedTuple):
-    """Where the answers come from; the errors are empty as long as there is none."""
+    """The functions that return the answers. An error is empty if there is none."""
 
     metrics: Callable[[], bytes]
     liveness_error: Callable[[], str]
     readiness_error: Callable[[], str]
     status: Callable[[str], bytes] = lambda pod: b""
-    """The status of a pod, or of all, as JSON; raises InputError for an unknown pod."""
+    """Returns the status of a pod, or of all pods for an empty name, as JSON. Raises InputError for an unknown pod."""
 
 
 @contextmanager
 def serving(address: tuple[str, int], sources: HealthSources) -> Iterator[tuple[str, int]]:
-    """Answer on an address for a while; gives the address with the port that was chosen, for port 0.
+    """Serve on an address while the context lasts. Yields the address with the chosen port, if the port is 0.
 
     Raises AgentError if the address cannot be used.
     """
@@ -56,7 +56,7 @@ def serving(address: tuple[str, int], sources: HealthSources) -> Iterator[tuple[
 
 
 class HealthServer(ThreadingHTTPServer):
-    """Answers probes and scrapes, each in a thread of its own."""
+    """Answers each request in a thread of its own."""
 
     daemon_threads = True
 
@@ -66,7 +66,7 @@ class HealthServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log a defect; that a client went away before it was answered is not one."""
+        """Log a defect. A client that closes its connection before the answer is not a defect."""
         if not isinstance(sys.exception(), OSError):
             log.error("a defect of ringfence: a health request failed", exc_info=True)
 
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_status(self, pod: str) -> None:
         if self.client_address[0] != self.connection.getsockname()[0]:
-            self._send(HTTPStatus.FORBIDDEN, b"only this node may ask for the status\n", _PLAIN)
+            self._send(HTTPStatus.FORBIDDEN, b"the status is only for clients on this node\n", _PLAIN)
             return
         try:
             self._send(HTTPStatus.OK, self.server.sources.status(pod), _JSON)
@@ -109,4 +109,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Do not log requests: probes come every few seconds."""
+        """Log no requests: probes come every few seconds."""

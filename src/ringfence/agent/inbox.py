@@ -1,4 +1,4 @@
-"""What other threads send to the agent's loop."""
+"""The inbox: the items that other threads send to the agent's loop."""
 
 import queue
 import threading
@@ -26,9 +26,9 @@ class Inquiry(NamedTuple):
 
 
 class LoggedPackets(NamedTuple):
-    """Denied packets, and how many others could not be read before them.
+    """Denied packets, and how many earlier ones were lost.
 
-    The loop calls `taken` when it is done with them; until then no others are put into the inbox.
+    The loop calls `taken` when it has reported them; until then no others are put into the inbox.
     """
 
     packets: Sequence[LoggedPacket]
@@ -37,7 +37,7 @@ class LoggedPackets(NamedTuple):
 
 
 class PacketLogFailed(NamedTuple):
-    """Denied packets are not logged at present; the log is opened again in `retry_in` seconds."""
+    """Denied packets are not logged at present; the next attempt to open the log is in `retry_in` seconds."""
 
     error: Exception
     retry_in: float
@@ -48,21 +48,21 @@ class PacketLogRestored(NamedTuple):
 
 
 class RepairAttempted(NamedTuple):
-    """Another program changed the table, and it was repaired or could not be."""
+    """Another program changed the table, and the repair thread has repaired it or failed to."""
 
 
 class StandbyFailed(NamedTuple):
-    """The standby process could not be started, or has not received what to send; it is tried again in a second."""
+    """The standby process could not be started, or did not accept its restorations; the next attempt is in a second."""
 
     error: Exception
 
 
-class CablesChanged(NamedTuple):
-    """The cables to pods, or other links of the node, are not what they were."""
+class VethPairsChanged(NamedTuple):
+    """The veth pairs of pods, or other links of the node, have changed."""
 
 
-class CablesUnread(NamedTuple):
-    """The cables to pods could not be read; it is tried again until it succeeds."""
+class VethPairsUnread(NamedTuple):
+    """The veth pairs of pods could not be read; the thread tries again until it succeeds."""
 
     error: Exception
 
@@ -75,15 +75,15 @@ InboxItem = (
     | PacketLogRestored
     | RepairAttempted
     | StandbyFailed
-    | CablesChanged
-    | CablesUnread
+    | VethPairsChanged
+    | VethPairsUnread
 )
 Inbox = queue.SimpleQueue[InboxItem | None]
-"""Other threads put in, the loop takes out; None ends the loop."""
+"""Other threads put items in, and the loop takes them out; None ends the loop."""
 
 
 class Receiver:
-    """Takes items out of the inbox for the loop, which may look at those that have arrived before it takes them."""
+    """Takes items out of the inbox for the loop, which can inspect the arrived ones before it takes them."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -91,15 +91,15 @@ class Receiver:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has arrived that was not taken; may be asked by any thread."""
+        """Whether every item that has arrived was taken. Any thread may ask."""
         return not self._arrived and self._inbox.empty()
 
     def get(self, timeout: float) -> InboxItem | None:
-        """The next item. Raises queue.Empty if there is none for so many seconds."""
+        """The next item. Raises queue.Empty if none arrives within `timeout` seconds."""
         return self._arrived.popleft() if self._arrived else self._inbox.get(timeout=timeout)
 
     def arrived(self) -> Iterable[InboxItem | None]:
-        """The items that have arrived and are still to be taken."""
+        """The items that have arrived and were not taken yet."""
         with suppress(queue.Empty):
             while True:
                 self._arrived.append(self._inbox.get_nowait())

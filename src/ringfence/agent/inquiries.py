@@ -1,4 +1,4 @@
-"""What other threads ask the loop: only its thread may read the state, so it answers between two steps."""
+"""Questions of other threads to the loop. Only its thread may read the state, so it answers between two steps."""
 
 import threading
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ringfence.agent.closings import Closings
+from ringfence.agent.event_causes import EventCauses, find_event_causes
 from ringfence.agent.inbox import Inbox, Inquiry
 from ringfence.agent.intake import Intake
 from ringfence.agent.readiness import AgentParts
 from ringfence.agent.status import AgentReport, enforced_pods
-from ringfence.agent.troubles import Troubles, find_troubles
 from ringfence.dataplane.kernel import Kernel
 from ringfence.errors import InputError
 from ringfence.model.objects import Node
@@ -23,32 +23,33 @@ A = TypeVar("A")
 
 
 class Inquiries:
-    """Questions for other threads. An answer is None if the loop gives none in time."""
+    """Asks the loop for other threads. An answer is None if the loop does not answer within `TIMEOUT` seconds."""
 
     def __init__(self, inbox: Inbox, parts: AgentParts, intake: Intake, kernel: Kernel) -> None:
         self._inbox = inbox
         self._parts = parts
         self._kernel = kernel
-        self._closings = Closings(parts.view, parts.newcomers, parts.enforcement)
+        self._closings = Closings(parts.view, parts.new_pods, parts.enforcement)
         self._agent = AgentReport(parts, intake)
 
-    def troubles(self) -> Troubles | None:
-        """What is wrong with policies and pods of this node; None before the first round, too."""
+    def causes(self) -> EventCauses | None:
+        """The present causes of Kubernetes Events on this node; None also before the first round."""
         parts = self._parts
         if not parts.enforcement.has_begun:
             return None
         drops = parts.settings.drops
-        return self._ask(lambda: find_troubles(parts.view, parts.enforcement, self._closings, drops=drops))
+        return self._ask(lambda: find_event_causes(parts.view, parts.enforcement, self._closings, drops=drops))
 
     def status(self, pod: str) -> AgentStatus:
-        """What is enforced for a pod (`NAMESPACE/NAME`, or an address), or for all pods of this node if it is empty.
+        """What is enforced for a pod (`NAMESPACE/NAME`, or an address), or for all pods of this node if `pod` is empty.
 
-        Raises InputError unless it is a pod that the policies of this node can isolate.
+        If the loop does not answer, the status contains only the agent, without pods. Raises InputError for a pod that
+        is not on this node or that policies cannot isolate.
         """
         answer = self._ask(partial(self._status, pod))
         if isinstance(answer, InputError):
             raise answer
-        return answer or AgentStatus(self._agent.told_by_others())
+        return answer or AgentStatus(self._agent.without_loop())
 
     def _status(self, pod: str) -> AgentStatus | InputError:
         parts = self._parts
@@ -56,10 +57,10 @@ class Inquiries:
             pods = enforced_pods(pod, parts.view, parts.settings.node, parts.enforcement, self._closings, self._kernel)
         except InputError as error:
             return error
-        return AgentStatus(self._agent.told_by_the_loop(), tuple(pods))
+        return AgentStatus(self._agent.from_loop(), tuple(pods))
 
     def node(self) -> Node | None:
-        """The Node of this machine; None, too, while it is unknown."""
+        """The Node of this machine; None also if it is unknown."""
         return self._ask(lambda: self._parts.view.state.nodes.get(self._parts.settings.node))
 
     def _ask(self, question: Callable[[], A]) -> A | None:

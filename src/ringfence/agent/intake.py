@@ -1,10 +1,10 @@
-"""The intake: from events to the view, by turns of namespaces.
+"""The intake: it applies changes to the view; namespaces take turns.
 
-Changes wait for the turn of their namespace (`backlog`). In a turn they are prepared one by one, and then taken in
-together. A namespace that has used its share of the time (`shares`) gets short turns, and all others come first.
+Changes wait for the turn of their namespace (`backlog`). In a turn they are prepared one by one, and then applied
+together. A namespace that has used its share of the time (`shares`) gets short turns, after all other namespaces.
 
-A pod that is gone goes at once: a pod of another namespace may have its address already, and must not share it for as
-long as the first namespace waits.
+The removal of a pod is applied immediately. A pod of another namespace may have its address already, and the two must
+not share it while the first namespace waits for its turn.
 """
 
 from collections.abc import Callable, Iterable, Set
@@ -12,32 +12,35 @@ from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
 from ringfence.agent.inbox import Arrival, InboxItem
-from ringfence.agent.spending import Spending
+from ringfence.agent.time_account import TimeAccount
 from ringfence.agent.view import POLICY_KINDS, Change, View, name_of, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Undecoded, Unreadable, Upserted
 
-LONGEST_TAKING_IN: Final = 1.0
-"""Seconds for which what is prepared is taken in at once, as long as nobody else waits. To stop closes its pods."""
+LONGEST_APPLYING: Final = 1.0
+"""Seconds for which prepared changes are applied without a pause while no other namespace waits.
+
+A turn that stops in between closes the pods of its namespace.
+"""
 
 SHORT_TURN: Final = 0.02
-"""Seconds after which a turn of a namespace that has used its share ends; a change that is begun is prepared first."""
+"""Seconds after which the turn of a namespace that has used its share ends, once the present step is done."""
 
 PATIENCE: Final = 1.0
 """Seconds for which the pods of a namespace keep their rules while a change of its policies waits behind others."""
 
 
 class Intake:
-    """Takes changes into the view, and charges the time that it takes."""
+    """Applies changes to the view, and charges the time that this takes to their namespaces."""
 
     def __init__(
-        self, view: View, spending: Spending, arrived: Callable[[], Iterable[InboxItem | None]] = tuple
+        self, view: View, account: TimeAccount, arrived: Callable[[], Iterable[InboxItem | None]] = tuple
     ) -> None:
-        """`arrived` says what has arrived that was not added yet."""
+        """`arrived` returns the items that have arrived and were not added yet."""
         self._arrived = arrived
         self._view = view
-        self._spending = spending
-        self._clock = spending.clock
-        self._backlog = Backlog(spending.shares)
+        self._account = account
+        self._clock = account.clock
+        self._backlog = Backlog(account.shares)
 
     def __bool__(self) -> bool:
         """Whether changes wait."""
@@ -48,14 +51,14 @@ class Intake:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether changes wait of a namespace that has not used its share."""
+        """Whether changes of a namespace that has not used its share wait."""
         turn = self._backlog.next()
-        return turn is not None and not self._spending.is_used_up(turn.namespace)
+        return turn is not None and not self._account.is_used_up(turn.namespace)
 
     def has_others_before(self, namespace: str) -> bool:
-        """Whether changes wait, or have arrived, of a namespace that has used less time than this one."""
+        """Whether changes of a namespace that has used less time than this one wait or have arrived."""
         turn = self._backlog.next()
-        waits = turn is not None and self._spending.has_used_less(turn.namespace, namespace)
+        waits = turn is not None and self._account.has_used_less(turn.namespace, namespace)
         return waits or any(self._comes_before(item, namespace) for item in self._arrived())
 
     def _comes_before(self, item: InboxItem | None, namespace: str) -> bool:
@@ -63,52 +66,52 @@ class Intake:
             case None | Arrival(event=Page() | Listed()):
                 return True
             case Arrival(event=Upserted() | Removed() | Unreadable() as change):
-                return self._spending.has_used_less(name_of_change(change)[1], namespace)
+                return self._account.has_used_less(name_of_change(change)[1], namespace)
             case _:
                 return False
 
     def waiting_since(self) -> float | None:
-        """When the oldest change arrived that waits, of those whose namespaces have not used their share."""
+        """When the oldest waiting change arrived, without those of namespaces that have used their share."""
         for turn in self._backlog.turns():
-            if not self._spending.is_used_up(turn.namespace):
+            if not self._account.is_used_up(turn.namespace):
                 return turn.since
         return None
 
     def has_waiting(self, until: float) -> bool:
-        """Whether some change that had arrived by then waits, of whatever namespace."""
+        """Whether a change of any namespace that arrived at `until` or before waits."""
         return any(turn.since <= until for turn in self._backlog.turns())
 
     def waiting(self) -> list[tuple[str, int, float]]:
-        """The namespaces with changes that wait: how many, and since when the oldest does."""
+        """Each namespace with waiting changes, their number, and when the oldest of them arrived."""
         return [(turn.namespace, len(turn), turn.since) for turn in self._backlog.turns()]
 
     def overdue(self, patience: float = PATIENCE) -> frozenset[str]:
-        """The namespaces whose pods must be closed, since what their policies say now is known in part only.
+        """The namespaces whose pods must be closed because only a part of their present policies is applied.
 
-        Either some of their changes are taken in, and others have to wait, or a policy has waited for too long.
+        Either some of their changes are applied and others still wait, or a policy has waited longer than `patience`.
         """
         latest = self._clock() - patience
         return frozenset(
             turn.namespace
             for turn in self._backlog.turns()
-            if turn.is_partly_taken_in
-            or (turn.since <= latest and self._spending.is_used_up(turn.namespace) and turn.has_policies)
+            if turn.is_partly_applied
+            or (turn.since <= latest and self._account.is_used_up(turn.namespace) and turn.has_policies)
         )
 
-    def has_taken_in(self, namespace: str, until: float) -> bool:
-        """Whether everything of a namespace (empty: what is in none) that had arrived by then is taken in."""
+    def has_applied(self, namespace: str, until: float) -> bool:
+        """Whether all changes of a namespace (empty: of objects without one) that arrived until then are applied."""
         since = self._backlog.waiting_since(namespace)
         return since is None or since > until
 
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
     def add(self, event: Event, arrived: float) -> bool:
-        """Add what an event says to the changes that wait; whether something was taken in at once."""
+        """Add the changes of an event to those that wait. Returns whether a change was applied immediately."""
         match event:
             case Page(objects=objects):
                 for obj in objects:
-                    # When a watch cannot go on, everything is listed again. What has not changed costs its namespace
-                    # nothing then: one with thousands of policies would be closed until all of them are taken in.
+                    # When a watch cannot be resumed, everything is listed again. Objects that have not changed are not
+                    # applied again: a namespace with thousands of policies would be closed until all of them are.
                     if self._backlog.has(name_of(obj)) or not self._view.is_known(obj):
                         self._backlog.add(Upserted(obj), arrived)
             case Listed(kind=kind, names=names):
@@ -123,7 +126,7 @@ class Intake:
     def _add_change(self, change: Change, arrived: float) -> bool:
         if isinstance(change, Removed) and change.kind not in POLICY_KINDS:
             self._backlog.discard(name_of_change(change))
-            for policy in self._view.woken_by(change):
+            for policy in self._view.activated_by(change):
                 self._view.prepare(Upserted(policy))()
             self._view.prepare(change)()
             return True
@@ -138,49 +141,50 @@ class Intake:
         return self._backlog.next() is not None
 
     def serve(self, waiting: Set[str] = frozenset()) -> float | None:
-        """Give a turn to the namespace that has used the least time, those that are `waiting` excepted.
+        """Give a turn to the namespace that has used the least time and is not `waiting`.
 
-        They are not given any before `resume` is called: what is built for them would be in vain.
+        Namespaces that are `waiting` get no turn before `resume` is called: the rules that are being computed for them
+        would be outdated before they are used.
 
-        Returns when the oldest of its changes had arrived, once all of them are taken in; else None.
+        Returns when the oldest of the namespace's changes arrived if all of them are applied now, else None.
         """
         while (turn := self._backlog.next()) is not None and turn.namespace in waiting:
             self._backlog.suspend(turn)
         if turn is None:
             return None
         began = self._clock()
-        if not self._prepare(turn, began) or not self._take_in(turn, began):
+        if not self._prepare(turn, began) or not self._apply_prepared(turn, began):
             return None
         self._backlog.end(turn)
         return turn.since
 
     def resume(self) -> None:
-        """Give turns to all namespaces again."""
+        """Let all namespaces have turns again."""
         self._backlog.resume()
 
     def _prepare(self, turn: Turn, began: float) -> bool:
-        """Prepare the changes of a turn; whether all are."""
+        """Prepare the changes of a turn. Returns whether all are prepared."""
         while turn:
-            work = self._spending.work()
+            work = self._account.work()
             if not turn.preparing and not self._begin_to_prepare(turn, began):
                 break
-            self._go_on_preparing(turn, began)
-            self._spending.charge(turn.namespace, work)
+            self._continue_preparing(turn, began)
+            self._account.charge(turn.namespace, work)
             if self._is_over(turn, began):
                 return False
         return True
 
     def _begin_to_prepare(self, turn: Turn, began: float) -> bool:
-        """Begin with the change that waits longest; whether there is one."""
+        """Begin with the change that has waited longest. Returns whether there is one."""
         change = turn.pop()
         if change is None:
             return False
-        for policy in self._view.woken_by(change):
-            self._add_woken(policy, turn, began)
+        for policy in self._view.activated_by(change):
+            self._add_activated(policy, turn, began)
         turn.preparing[name_of_change(change)] = self._view.prepare_in_steps(change)
         return True
 
-    def _go_on_preparing(self, turn: Turn, began: float) -> None:
+    def _continue_preparing(self, turn: Turn, began: float) -> None:
         [(key, steps)] = turn.preparing.items()
         try:
             next(steps)
@@ -190,31 +194,31 @@ class Intake:
             for policy in self._view.fitting(turn.namespace):
                 self._backlog.add_older(Upserted(policy), began)
 
-    def _add_woken(self, policy: Undecoded, turn: Turn, began: float) -> None:
-        """Have a policy taken in before the change that has woken it.
+    def _add_activated(self, policy: Undecoded, turn: Turn, began: float) -> None:
+        """Have a policy applied before the change that has activated it.
 
-        One of the whole cluster that a pod has woken is taken in at once, for it belongs to no turn of a namespace: no
-        change of it waits, since those of the cluster come before all others.
+        A cluster policy that a pod has activated is applied immediately, because it belongs to no turn of a namespace.
+        No change of it waits: changes of objects without a namespace come before all others.
         """
         if policy.namespace == turn.namespace:
             turn.add_older(Upserted(policy), began)
         else:
             self._view.prepare(Upserted(policy))()
 
-    def _take_in(self, turn: Turn, began: float) -> bool:
-        """Take in what is prepared, policies before the pods that they select; whether all is taken in."""
-        until, latest = began + SHORT_TURN, self._clock() + LONGEST_TAKING_IN
+    def _apply_prepared(self, turn: Turn, began: float) -> bool:
+        """Apply the prepared changes, policies before the pods that they select. Returns whether all are applied."""
+        until, latest = began + SHORT_TURN, self._clock() + LONGEST_APPLYING
         for key in sorted(turn.prepared, key=lambda name: name[0] not in POLICY_KINDS):
-            work = self._spending.work()
+            work = self._account.work()
             turn.prepared.pop(key)()
-            turn.is_partly_taken_in = key[0] in POLICY_KINDS and bool(turn)
-            self._spending.charge(turn.namespace, work)
-            if turn and self._clock() >= until and self._spending.is_used_up(turn.namespace):
+            turn.is_partly_applied = key[0] in POLICY_KINDS and bool(turn)
+            self._account.charge(turn.namespace, work)
+            if turn and self._clock() >= until and self._account.is_used_up(turn.namespace):
                 until = self._clock() + SHORT_TURN
                 if until > latest or self.has_others_before(turn.namespace):
                     return False
         return True
 
     def _is_over(self, turn: Turn, began: float) -> bool:
-        """Whether a turn has taken so long that others come first."""
-        return self._clock() - began >= SHORT_TURN and self._spending.is_used_up(turn.namespace)
+        """Whether the turn of a namespace that has used its share has to end."""
+        return self._clock() - began >= SHORT_TURN and self._account.is_used_up(turn.namespace)

@@ -1,6 +1,6 @@
-"""The lag: how long the oldest change has been waiting that is not in force.
+"""The lag: the age of the oldest change that is not in force.
 
-Changes of namespaces that have used their share do not count: they wait on purpose, and are counted apart.
+Changes of namespaces that have used their share are not included. They wait on purpose, and their pods are closed.
 """
 
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from ringfence.agent.inbox import Receiver
 
 
 class Lag:
-    """Kept by the loop, and read by other threads at any time. `clock` returns monotonic seconds."""
+    """The lag, which the loop updates and other threads may read at any time. `clock` returns monotonic seconds."""
 
     def __init__(self, receiver: Receiver, clock: Callable[[], float]) -> None:
         self._receiver = receiver
         self._clock = clock
         self.oldest: float | None = None
-        """When the oldest of the changes arrived that the loop knows and that are not in force; None without any."""
+        """When the oldest change arrived that the loop has received and not put in force; None if there is none."""
         self.received = clock()
-        """When the loop had received everything that had arrived."""
+        """When the loop last emptied the inbox."""
 
     def seconds(self) -> float:
-        """How long the oldest change has been waiting, also if the loop does not turn; 0 without any."""
+        """The age of the oldest change in seconds; 0 without one. It also grows while the loop does not run."""
         oldest, received = self.oldest, None if self._receiver.is_empty else self.received
         waiting = [since for since in (oldest, received) if since is not None]
         return max(0.0, self._clock() - min(waiting)) if waiting else 0.0

@@ -1,7 +1,7 @@
-"""The thread that keeps the agent informed about the cables of pods.
+"""The thread that follows the veth pairs of pods.
 
-It does nothing else, so that a cable is read before the first container of its pod starts, also while a round takes
-long.
+It does nothing else, so that it reads a veth pair before the first container of its pod starts, even while a round
+takes long.
 """
 
 import os
@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from ringfence.agent.inbox import CablesChanged, CablesUnread, Inbox
-from ringfence.dataplane.cables import CableReader
+from ringfence.agent.inbox import Inbox, VethPairsChanged, VethPairsUnread
 from ringfence.dataplane.compile import remembered_ports
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
+from ringfence.dataplane.veth_pairs import VethPairReader
 from ringfence.errors import AgentError
 from ringfence.netlink.link_changes import LinkChanges
 
 RETRY_AFTER: Final = 1.0
-"""Seconds after which it is tried again to read cables if that has failed."""
+"""Seconds until the next attempt if the veth pairs could not be read."""
 
 
 @contextmanager
-def following_cables(ports: PodPorts, kernel: Kernel, inbox: Inbox) -> Iterator[None]:
-    """Read the cables now and, for a while, whenever they change, and say so in the inbox.
+def following_veth_pairs(ports: PodPorts, kernel: Kernel, inbox: Inbox) -> Iterator[None]:
+    """Read the veth pairs now and, while the context lasts, after each change, which is put into the inbox.
 
-    Raises AgentError if the kernel does not say which links there are.
+    Raises AgentError if the links cannot be listed.
     """
     try:
-        changes, reader = LinkChanges(), CableReader(remembered_ports(kernel.present))
-        ports.cables = reader.read()
+        changes, reader = LinkChanges(), VethPairReader(remembered_ports(kernel.present))
+        ports.veth_pairs = reader.read()
     except OSError as error:
         raise AgentError(f"the links of this node cannot be listed: {error.strerror or error}") from error
     with closing(changes), closing(reader):
@@ -47,7 +47,7 @@ def following_cables(ports: PodPorts, kernel: Kernel, inbox: Inbox) -> Iterator[
             os.close(stopped)
 
 
-def _follow(stopped: int, changes: LinkChanges, reader: CableReader, ports: PodPorts, inbox: Inbox) -> None:
+def _follow(stopped: int, changes: LinkChanges, reader: VethPairReader, ports: PodPorts, inbox: Inbox) -> None:
     poll = select.poll()
     for descriptor in (stopped, changes.fileno()):
         poll.register(descriptor, select.POLLIN)
@@ -55,12 +55,12 @@ def _follow(stopped: int, changes: LinkChanges, reader: CableReader, ports: PodP
     while stopped not in (descriptor for descriptor, _ in poll.poll(None if wait is None else wait * 1000)):
         try:
             reader.forget(changes.take_removed())
-            cables = reader.read()
-        except Exception as error:  # a thread that ended here would learn of no pod any more
-            inbox.put(CablesUnread(error))
+            pairs = reader.read()
+        except Exception as error:  # otherwise the thread would end, and new pods would not be found
+            inbox.put(VethPairsUnread(error))
             wait = RETRY_AFTER
             continue
         wait = reader.next_reading
-        if cables != ports.cables:
-            ports.cables = cables
-            inbox.put(CablesChanged())
+        if pairs != ports.veth_pairs:
+            ports.veth_pairs = pairs
+            inbox.put(VethPairsChanged())

@@ -1,10 +1,10 @@
-"""Which policies select pods of this node. All others are kept as text, and nothing but their subject is decoded.
+"""Which policies select pods of this node. All others are kept as text; only their subject is decoded.
 
-A cluster has many policies and a node has few pods. A policy that selects none of them changes nothing on the node, so
-it must not cost the node what its rules would cost: every tenant who may create policies can create large ones.
+A cluster has many policies, and a node has few pods. A policy that selects no pod of the node has no effect there, so
+the node must not spend time and memory on its rules: every tenant who may create policies can create large ones.
 
-A policy of the whole cluster selects pods by the labels of their namespaces, too. It is the administrator's, so it does
-not count against what is taken in of tenants.
+A cluster policy also selects pods by the labels of their namespaces. It belongs to the administrator, so it does not
+count towards the limits for the policies of tenants.
 """
 
 from collections import Counter, defaultdict
@@ -25,36 +25,36 @@ Key = TypeVar("Key")
 Kept = TypeVar("Kept")
 
 PolicyName = tuple[str, str]
-"""Kind and name: two kinds may have policies of one name."""
+"""Kind and name: policies of two kinds may have the same name."""
 
 
 MOST_BYTES: Final = 8 << 20
-"""Bytes of policies, as text, that are taken in of one namespace. They take ten times as much memory then.
+"""Bytes, as text, of the active policies of one namespace at most. In the state they take ten times as much memory.
 
-A namespace has usually some kilobytes of policies. Without a limit, a tenant could have the agent end for lack of
-memory each time that it starts.
+A namespace usually has some kilobytes of policies. Without a limit, a tenant could make the agent run out of memory
+each time that it starts.
 """
 
 MOST_BYTES_OF_ALL: Final = 16 << 20
-"""Bytes of policies that are taken in of all namespaces: 100 policies of 16,000 blocks would take 900 MB."""
+"""Bytes of the active policies of all namespaces at most: 100 policies of 16,000 blocks would take 900 MB of memory."""
 
 ALWAYS: Final = 256 << 10
-"""Bytes of policies that are taken in of a namespace whatever others have: large policies keep out large ones only."""
+"""Bytes of policies that always fit for each namespace: large policies of others can only keep out large policies."""
 
 
 class PolicyUse(Enum):
-    """What is done with a policy."""
+    """How a policy is treated on this node."""
 
     ACTIVE = "active"
-    """It is taken in: it selects pods of the node."""
+    """It selects pods of the node, and is applied to the state."""
     IDLE = "idle"
-    """It selects none."""
+    """It selects no pod of the node, and is kept as text."""
     EXCESSIVE = "excessive"
-    """Too much is taken in of its namespace: all pods of the namespace are closed on this node."""
+    """It is kept as text because of its size: all pods of its namespace are closed on this node."""
 
 
 class _Idle(NamedTuple):
-    """A policy that selects no pod of this node, and no others than `subject` does."""
+    """A policy that selects no pod of this node. `subject` selects all pods that it selects, and maybe more."""
 
     subject: PodSelection
     policy: Undecoded
@@ -63,7 +63,7 @@ class _Idle(NamedTuple):
 class LocalPolicies:
     """The labels of a node's pods and of all namespaces, and the policies that are kept as text.
 
-    Those are idle, since they select none of these pods, or excessive, since too much is taken in of their namespace.
+    A policy is kept as text if it is idle (it selects none of these pods) or excessive (active policies are too large).
     """
 
     def __init__(self, node: str) -> None:
@@ -73,26 +73,26 @@ class LocalPolicies:
         self._idle: defaultdict[str, dict[PolicyName, _Idle]] = defaultdict(dict)
         self._excessive: defaultdict[str, dict[PolicyName, Undecoded]] = defaultdict(dict)
         self._sizes: defaultdict[str, dict[PolicyName, int]] = defaultdict(dict)
-        """The sizes of the policies that are not kept as text."""
-        self._taken_in: Counter[str] = Counter()
+        """The sizes of the active policies."""
+        self._active_bytes: Counter[str] = Counter()
         """Their sum for each namespace."""
         self._total = 0
         self._total_when_full = 0
-        """What was taken in when excessive policies of all namespaces were last found not to fit."""
+        """The total when the excessive policies of all namespaces were last found not to fit."""
 
     @property
     def excessive(self) -> frozenset[str]:
-        """The namespaces of which policies are excessive."""
+        """The namespaces that have excessive policies."""
         return frozenset(self._excessive)
 
     def has_pods(self, namespace: str) -> bool:
-        """Whether pods of the node are in a namespace."""
+        """Whether the namespace has pods on this node."""
         return namespace in self._labels
 
     def noted(self, kind: str) -> set[tuple[str, str]]:
-        """The namespaces and names of the pods of the node, or the policies of a kind, that are noted here.
+        """The namespaces and names of the node's pods, or of the policies of a kind, that are known here.
 
-        They are noted when they are prepared, before they are in the state.
+        An object is noted here when it is prepared, before it is in the state.
         """
         if kind == "Pod":
             return {(namespace, name) for namespace, pods in self._labels.items() for name in pods}
@@ -105,9 +105,9 @@ class LocalPolicies:
         }
 
     def place(self, policy: Undecoded) -> PolicyUse:
-        """Whether a policy is to be taken in; otherwise its text is kept.
+        """Decide how a policy is treated, and keep its text unless it is active.
 
-        A policy whose subject cannot be read is taken in: decoding it says what is wrong.
+        A policy whose subject cannot be read is active, so that decoding it reports what is wrong.
         """
         kind, namespace, name = policy.kind.key, policy.namespace, policy.name
         self.discard_policy(kind, namespace, name)
@@ -121,16 +121,16 @@ class LocalPolicies:
             self._excessive[namespace][kind, name] = policy
             return PolicyUse.EXCESSIVE
         self._sizes[namespace][kind, name] = policy.size
-        self._taken_in[namespace] += policy.size
+        self._active_bytes[namespace] += policy.size
         self._total += policy.size
         return PolicyUse.ACTIVE
 
     def _reach_of(self, policy: Undecoded) -> Iterable[str]:
-        """The namespaces in which a policy may select pods, of those that have pods of the node."""
+        """The namespaces in which a policy can select pods of this node."""
         return (policy.namespace,) if policy.kind.is_namespaced else self._labels
 
     def _selects_any(self, subject: PodSelection, namespaces: Iterable[str]) -> bool:
-        """Whether a subject selects a pod of the node in some namespaces."""
+        """Whether a subject selects a pod of this node in one of the namespaces."""
         return any(
             selects(subject, pod, self._namespace_labels(namespace))
             for namespace in namespaces
@@ -148,14 +148,14 @@ class LocalPolicies:
         size = self._sizes.get(namespace, {}).get(key, 0)
         _discard(self._sizes, namespace, key)
         self._total -= size
-        self._taken_in[namespace] -= size
-        if not self._taken_in[namespace]:
-            del self._taken_in[namespace]
+        self._active_bytes[namespace] -= size
+        if not self._active_bytes[namespace]:
+            del self._active_bytes[namespace]
 
     def fitting(self, namespace: str) -> list[Undecoded]:
-        """Excessive policies that are not excessive any more, and not kept as text any more, after a change there.
+        """The excessive policies that fit now, after a change in `namespace`; their texts are no longer kept.
 
-        If less is taken in than before, policies of other namespaces may fit, too.
+        If the active policies have become smaller in total, policies of other namespaces may fit, too.
         """
         has_more_room = self._total < self._total_when_full
         namespaces = list(self._excessive) if has_more_room else [namespace]
@@ -169,7 +169,7 @@ class LocalPolicies:
         return policies
 
     def upsert_pod(self, pod: Pod) -> list[Undecoded]:
-        """Note a pod; returns the policies that were idle and may select it, which are not kept as text any more."""
+        """Note a pod. Returns the idle policies that may select it; their texts are no longer kept."""
         namespace, name = namespace_of(pod), pod.metadata.name
         labels = pod.metadata.labels or NO_LABELS
         if pod.spec.node_name != self._node or pod.spec.host_network:
@@ -179,30 +179,30 @@ class LocalPolicies:
         self._labels[namespace][name] = labels
         within = self._namespace_labels(namespace)
         idle = [*self._idle.get(CLUSTER, {}).values(), *self._idle.get(namespace, {}).values()]
-        return self._wake([one.policy for one in idle if selects(one.subject, labels, within)])
+        return self._activate([one.policy for one in idle if selects(one.subject, labels, within)])
 
     def discard_pod(self, namespace: str, name: str) -> None:
         """Forget a pod, if it is one of this node."""
         _discard(self._labels, namespace, name)
 
     def upsert_namespace(self, namespace: str, labels: Labels) -> list[Undecoded]:
-        """Note the labels of a namespace; returns the policies that may select pods in it by them, as `upsert_pod`."""
+        """Note the labels of a namespace. Returns the idle policies that may select pods in it, like `upsert_pod`."""
         if self._namespaces.get(namespace, NO_LABELS) == labels:
             return []
         self._namespaces[namespace] = labels
-        return self._woken_in(namespace)
+        return self._activated_in(namespace)
 
     def discard_namespace(self, namespace: str) -> list[Undecoded]:
-        """Forget the labels of a namespace; returns the policies that may select pods in it without them."""
-        return self._woken_in(namespace) if self._namespaces.pop(namespace, NO_LABELS) else []
+        """Forget the labels of a namespace. Returns the idle policies that may select pods in it without them."""
+        return self._activated_in(namespace) if self._namespaces.pop(namespace, NO_LABELS) else []
 
-    def _woken_in(self, namespace: str) -> list[Undecoded]:
+    def _activated_in(self, namespace: str) -> list[Undecoded]:
         if namespace not in self._labels:
             return []
         idle = self._idle.get(CLUSTER, {}).values()
-        return self._wake([one.policy for one in idle if self._selects_any(one.subject, (namespace,))])
+        return self._activate([one.policy for one in idle if self._selects_any(one.subject, (namespace,))])
 
-    def _wake(self, policies: list[Undecoded]) -> list[Undecoded]:
+    def _activate(self, policies: list[Undecoded]) -> list[Undecoded]:
         for policy in policies:
             self._discard(policy)
         return policies
@@ -211,10 +211,11 @@ class LocalPolicies:
         self.discard_policy(policy.kind.key, policy.namespace, policy.name)
 
     def _fits(self, policy: Undecoded) -> bool:
-        taken_in = self._taken_in.get(policy.namespace, 0)
-        if taken_in + policy.size <= min(ALWAYS, MOST_BYTES):
+        active = self._active_bytes.get(policy.namespace, 0)
+        if active + policy.size <= min(ALWAYS, MOST_BYTES):
             return True
-        if taken_in and taken_in + policy.size > MOST_BYTES:
+        # No policy is too large by itself: the first one of the namespace, and the first one of the node, always fit.
+        if active and active + policy.size > MOST_BYTES:
             return False
         return not self._total or self._total + policy.size <= MOST_BYTES_OF_ALL
 

@@ -1,7 +1,7 @@
 """The agent's log: one line for each event, as text for people or as JSON for log collectors.
 
-An event is a message with named values, which callers pass as `extra=values(...)`. A line stays one line, whatever the
-names and labels of objects contain.
+An event is a message with named values, which callers pass as `extra=values(...)`. Characters that do not print are
+escaped, so names and labels of objects cannot break a line or control a terminal.
 """
 
 import logging
@@ -22,7 +22,7 @@ log: Final = logging.getLogger("ringfence.agent")
 def values(**named: object) -> dict[str, Any]:
     """Named values of an event, as the `extra` of a logging call.
 
-    They are one attribute of the record, since `logging` keeps names such as `name` and `message` to itself.
+    They are one attribute of the record, because `logging` reserves names such as `name` and `message`.
     """
     return {"values": named}
 
@@ -34,12 +34,12 @@ class LineStream(Protocol):
         """Write a line, with its line break."""
 
     def flush(self) -> None:
-        """Have it written now."""
+        """Write buffered lines."""
 
 
 @contextmanager
 def logging_in_background(descriptor: int, *, as_json: bool) -> Iterator[LogWriter]:
-    """Write the agent's events to a file descriptor for a while. No thread that logs ever waits for its reader."""
+    """Write the agent's events to a file descriptor while the context lasts. A thread that logs never waits for it."""
     writer = LogWriter(descriptor, _report_dropped)
     try:
         with logging_to(writer, as_json=as_json):
@@ -49,12 +49,12 @@ def logging_in_background(descriptor: int, *, as_json: bool) -> Iterator[LogWrit
 
 
 def _report_dropped(lines: int) -> None:
-    log.warning("lines of this log were dropped, because they could not be written in time", extra=values(lines=lines))
+    log.warning("lines of this log were dropped because they could not be written in time", extra=values(lines=lines))
 
 
 @contextmanager
 def logging_to(stream: LineStream, *, as_json: bool) -> Iterator[None]:
-    """Write the agent's events to a stream for a while, and to nothing else."""
+    """Write the agent's events to a stream only, while the context lasts."""
     handler = _StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     propagated, log.propagate = log.propagate, False
@@ -70,7 +70,7 @@ def logging_to(stream: LineStream, *, as_json: bool) -> Iterator[None]:
 
 
 class _StreamHandler(logging.StreamHandler[LineStream]):
-    """A log that cannot be written does not stop the agent: there is nowhere left to report it."""
+    """A handler that ignores failures: the agent goes on, and there is no other place to report them."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Drop the event; the default prints a traceback to standard error, which is this stream."""

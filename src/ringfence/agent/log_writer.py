@@ -1,7 +1,7 @@
-"""The thread that writes the agent's log, so that no thread that logs waits for the log's reader.
+"""The thread that writes the agent's log, so that threads that log do not wait for the reader of the log.
 
-The other end of standard error can stall (a pipe whose reader does not read), refuse (a full disk) or go away (a closed
-pipe). The agent goes on enforcing: lines wait, up to a limit, and further ones are dropped and counted.
+Writing to standard error can block (a pipe whose reader does not read) or fail (a full disk, a closed pipe). The agent
+continues to enforce: up to `MOST_WAITING` bytes of lines wait, and further lines are dropped and counted.
 """
 
 import os
@@ -12,16 +12,16 @@ from collections.abc import Callable
 from typing import Final
 
 MOST_WAITING: Final = 1 << 20
-"""Bytes that wait to be written at most: some thousand lines. Lines that come after them are dropped."""
+"""Bytes of lines that wait to be written at most, some thousand lines."""
 
 CLOSING_SECONDS: Final = 2.0
 """How long `close` waits for the lines that are still to be written."""
 
 
 class LogWriter:
-    """A text stream for one handler of `logging`, of which a thread writes every line to a file descriptor.
+    """A text stream for one `logging` handler. A thread of its own writes each line to a file descriptor.
 
-    When lines can be written again after some were dropped, the thread calls `report` with their number.
+    When lines can be written again after some were dropped, the thread calls `report` with the number of dropped lines.
     """
 
     def __init__(self, descriptor: int, report: Callable[[int], None]) -> None:
@@ -40,11 +40,11 @@ class LogWriter:
 
     @property
     def dropped(self) -> int:
-        """How many lines were dropped so far."""
+        """How many lines have been dropped."""
         return self._dropped
 
     def write(self, line: str) -> None:
-        """Have a line written. Never waits, and never fails."""
+        """Queue a line, or drop it if too many wait. Never blocks and never raises."""
         content = line.encode(errors="backslashreplace")
         with self._changed:
             if self._waiting + len(content) > MOST_WAITING:
@@ -55,10 +55,10 @@ class LogWriter:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Do nothing: the thread writes each line at once."""
+        """Do nothing: the thread writes each line without buffering it."""
 
     def close(self) -> None:
-        """Wait a moment until all lines are written, and end the thread."""
+        """Wait up to `CLOSING_SECONDS` until all lines are written, and end the thread."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -70,7 +70,7 @@ class LogWriter:
         while (line := self._next()) is not None:
             has_succeeded = self._try(line)
             with self._changed:
-                # Only now is there room for it: a line that is being written takes memory like those that wait.
+                # Not when the line is taken: while it is being written, it takes memory like the waiting ones.
                 self._waiting -= len(line)
                 if not has_succeeded:
                     self._drop()
@@ -86,7 +86,7 @@ class LogWriter:
             return self._lines.popleft() if self._lines else None
 
     def _try(self, line: bytes) -> bool:
-        """Write a line, on a line of its own; whether all of it was written."""
+        """Write a line, after a line break if the last one is incomplete. Returns whether all of it was written."""
         content = b"\n" + line if self._is_cut else line
         rest = content
         try:
@@ -101,7 +101,7 @@ class LogWriter:
     def _write(self, content: bytes) -> int:
         try:
             return os.write(self._descriptor, content)
-        except BlockingIOError:  # another program that shares the open file has made it non-blocking (O_NONBLOCK)
+        except BlockingIOError:  # another program that shares the open file description has set O_NONBLOCK
             select.select([], [self._descriptor], [])
             return 0
 

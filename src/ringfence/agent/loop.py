@@ -1,8 +1,9 @@
 """The loop: the one thread that owns the engine's state and the kernel.
 
-Changes are taken into the view by turns of namespaces (`intake.py`), and enforced in rounds (`rounds.py`). Nothing is
-enforced before the view is complete, nor while the Node of this machine is unknown: no pod would count as its own. In
-between, the loop undoes changes of other programs and checks the node. All times are monotonic: wall clocks may jump.
+Namespaces take turns in having their changes applied to the view (`intake.py`), and the changes are enforced in rounds
+(`rounds.py`). Nothing is enforced before the view is complete. The same holds while the Node of this machine is
+unknown, because then the agent knows none of its own pods. Between rounds, the loop undoes changes that other programs
+made to the table, and checks the node. All times are monotonic: wall clocks may jump.
 """
 
 import queue
@@ -18,8 +19,6 @@ from ringfence.agent.garbage import Collections
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.inbox import (
     Arrival,
-    CablesChanged,
-    CablesUnread,
     Inbox,
     InboxItem,
     Inquiry,
@@ -29,6 +28,8 @@ from ringfence.agent.inbox import (
     Receiver,
     RepairAttempted,
     StandbyFailed,
+    VethPairsChanged,
+    VethPairsUnread,
 )
 from ringfence.agent.inquiries import Inquiries
 from ringfence.agent.intake import Intake
@@ -36,7 +37,7 @@ from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.metrics_update import update_metrics
-from ringfence.agent.newcomers import Newcomers
+from ringfence.agent.new_pods import NewPods
 from ringfence.agent.node_checks import NodeChecks
 from ringfence.agent.readiness import CONDITIONS, AgentParts, readiness_errors
 from ringfence.agent.reports import Reports
@@ -44,7 +45,7 @@ from ringfence.agent.rounds import Rounds
 from ringfence.agent.schedule import Schedule
 from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
-from ringfence.agent.spending import Building, Spending
+from ringfence.agent.time_account import Building, TimeAccount
 from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
@@ -54,35 +55,35 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import Listed, WatchFailed, WatchInterrupted
 
 REPAIR_INTERVAL: Final = LONGEST_WAIT
-"""Seconds after which a repair that failed is tried again, and revoked connections are looked after."""
+"""Seconds between two attempts of the loop to repair the table, and between two reports of repeated denials."""
 
 CHECK_INTERVAL: Final = 60.0
 """Seconds between two checks of the node itself."""
 
 METRICS_TIMEOUT: Final = 2.0
-"""Seconds that a reader of the metrics waits for them to be brought up to date."""
+"""Seconds that a request for the metrics waits for the loop to update them."""
 
 _MOST_AT_ONCE: Final = 2_000
-"""Items that are received before the loop looks at the clock again."""
+"""Items that are received at most before the loop checks which steps are due."""
 
 LEAST_EFFORT: Final = 15_000
-"""What is computed step by step for a namespace that has used its share, at least: 25 ms of work.
+"""The effort from which rules of a namespace that has used its share are computed in steps: 25 ms of work.
 
-Its pods are closed meanwhile, so ordinary policies must stay below it, however many are written at once: 100 small
-ones on one pod, with a selector each, take 5,000.
+The pods of the namespace are closed while their rules are computed in steps. Ordinary policies must therefore stay
+below this limit: 100 small policies that select one pod, with one selector each, take 5,000.
 """
 
 MOST_EFFORT: Final = 30_000
-"""What is computed at once for a namespace that has not used its share, at most: 50 ms of work."""
+"""The effort above which rules of any other namespace are computed in steps: 50 ms of work."""
 
 COMPUTING: Final = 0.02
-"""Seconds for which is computed before the loop looks whether something is due; it stops for whatever arrives."""
+"""Seconds of computing rules after which the loop checks which steps are due; an arriving item ends it sooner."""
 
 P = ParamSpec("P")
 
 
 class AgentLoop:
-    """Events in, enforcement out."""
+    """Applies events to the view and enforces the result in the kernel."""
 
     def __init__(
         self,
@@ -97,11 +98,11 @@ class AgentLoop:
         adoption: Adoption | None = None,
         ports: PodPorts | None = None,
     ) -> None:
-        """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits.
+        """`request_check` requests a check whether all policies are known (`new_pods`); without it, no pod waits.
 
-        `relist` has all kinds listed again for a second look (`second_look`); without it, there is none. `remember`
-        keeps the ranges in which pods are held (`remembered_ranges`). `adoption` finds connections that are open. With
-        `ports`, which finds at which ports of bridges pods are, the bridges of the node are guarded.
+        `relist` requests that all kinds are listed again (`second_look`); without it, there is no second look.
+        `remember` stores the ranges in which pods are held (`remembered_ranges`). `adoption` finds connections that are
+        open at the start. `ports` finds the bridge ports of pods; without it, the bridges of the node are not guarded.
         """
         self._settings = settings
         self._kernel = kernel
@@ -111,10 +112,10 @@ class AgentLoop:
         self._clock = clock
         self._view = View(settings.node)
         self._heartbeat = Heartbeat(clock)
-        self._newcomers = Newcomers(settings.node, request_check)
-        self._spending = Spending(self._heartbeat.beat)
-        self._intake = Intake(self._view, self._spending, self._receiver.arrived)
-        known_pods, has_waiting = lambda: self._newcomers.known_pods, self._intake.has_waiting
+        self._new_pods = NewPods(settings.node, request_check)
+        self._account = TimeAccount(self._heartbeat.beat)
+        self._intake = Intake(self._view, self._account, self._receiver.arrived)
+        known_pods, has_waiting = lambda: self._new_pods.known_pods, self._intake.has_waiting
         self._second_look = SecondLook(
             settings.second_look, relist, lambda: kernel.present, known_pods, has_waiting, self._view.in_force
         )
@@ -123,7 +124,7 @@ class AgentLoop:
             settings,
             kernel,
             clock,
-            self._newcomers.is_released,
+            self._new_pods.is_released,
             self._second_look.permits,
             adoption,
             ports,
@@ -139,7 +140,7 @@ class AgentLoop:
             settings,
             self._view,
             self._node,
-            self._newcomers,
+            self._new_pods,
             self._second_look,
             self._enforcement,
             self._lag,
@@ -160,11 +161,11 @@ class AgentLoop:
     # --- for other threads --------------------------------------------------------------------------------------------
 
     def liveness_error(self) -> str:
-        """Why this process should be restarted; empty if it should not."""
+        """Why this process should be restarted; empty if it should not be."""
         return self._heartbeat.liveness_error()
 
     def readiness_errors(self) -> dict[str, str]:
-        """Why the node's policies may not all be in force, by reason; empty if they are."""
+        """Why some policies of the node may not be in force, by reason; empty if all are."""
         return readiness_errors(self._parts)
 
     def readiness_error(self) -> str:
@@ -172,7 +173,7 @@ class AgentLoop:
         return "\n".join(self.readiness_errors().values())
 
     def metrics_text(self) -> bytes:
-        """The present metrics; those of the last request, if the loop is too busy to bring them up to date."""
+        """The metrics, updated by the loop. If it does not do so within `METRICS_TIMEOUT`, they are those of before."""
         request = Inquiry(lambda: self._guard("metrics", self._update_metrics), threading.Event())
         self._inbox.put(request)
         request.done.wait(METRICS_TIMEOUT)
@@ -183,13 +184,13 @@ class AgentLoop:
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Go on until None arrives in the inbox."""
+        """Run until None arrives in the inbox."""
         while self._receive():
             if self._intake.has_turn or self._nodes_changed:
-                self._guard("event", self._take_in)
-            self._guard("event", self._release_newcomers)
+                self._guard("event", self._serve_turn)
+            self._guard("event", self._release_new_pods)
             now = self._heartbeat.beat()
-            self._guard("event", self._second_look.go_on, now)
+            self._guard("event", self._second_look.relist_if_due, now)
             if self._schedule.is_due(now):
                 self._guard("enforce", self._enforce, now)
             if now >= self._next_repair:
@@ -204,14 +205,14 @@ class AgentLoop:
             self._note_lag()
 
     def _guard(self, stage: str, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Go on after a defect in one step: the others keep the node's policies in force."""
+        """Run a step, and report a defect in it: the other steps have to keep the node's policies in force."""
         try:
             step(*args, **kwargs)
         except Exception as error:
             self._reports.defect(stage, error)
 
     def _receive(self) -> bool:
-        """Wait for an item, or until a step is due, and receive all that there are; whether to go on."""
+        """Wait for an item, or until a step is due, and receive all waiting items. Returns whether to continue."""
         try:
             item = self._receiver.get(timeout=max(0.0, self._next_step() - self._clock()))
             for _ in range(_MOST_AT_ONCE):
@@ -226,7 +227,7 @@ class AgentLoop:
         return True
 
     def _note_lag(self) -> None:
-        """Note since when the oldest change is waiting that is not in force."""
+        """Note when the oldest change arrived that is not in force."""
         waiting = (self._rounds.waiting_since, self._intake.waiting_since())
         self._lag.oldest = min((since for since in waiting if since is not None), default=None)
 
@@ -261,17 +262,17 @@ class AgentLoop:
                 self._next_repair = 0.0
             case StandbyFailed(error=error):
                 self._reports.standby_failed(error)
-            case CablesChanged():
-                self._cables_changed()
-            case CablesUnread(error=error):
-                self._reports.cables(error)
+            case VethPairsChanged():
+                self._veth_pairs_changed()
+            case VethPairsUnread(error=error):
+                self._reports.veth_pairs(error)
 
     def _receive_event(self, arrival: Arrival) -> None:
         event = arrival.event
         self._second_look.note(event, arrival.at)
         if self._intake.add(event, arrival.at):
             self._rounds.add_change(arrival.at, self._clock())
-        self._newcomers.note(event, arrival.at)
+        self._new_pods.note(event, arrival.at)
         self._nodes_changed |= kind_of_event(event) == "Node"
         if isinstance(event, Listed):
             self._next_check = 0.0
@@ -280,9 +281,9 @@ class AgentLoop:
         if not isinstance(event, WatchInterrupted | WatchFailed):
             self._metrics.last_event.labels(kind_of_event(event)).set_to_current_time()
 
-    def _take_in(self) -> None:
-        """Give a turn to one namespace; Nodes have none, and come first."""
-        # The first round after a list waits for all that was listed.
+    def _serve_turn(self) -> None:
+        """Give a turn to one namespace. What has no namespace, such as Nodes, comes before all namespaces."""
+        # The first round after a list waits until everything that was listed is applied, so no turn is postponed.
         waiting = frozenset() if self._second_look.is_due else self._enforcement.postponed
         arrived = self._intake.serve(waiting)
         if arrived is not None:
@@ -291,10 +292,10 @@ class AgentLoop:
             self._nodes_changed = False
             self._identify_node()
 
-    def _release_newcomers(self) -> None:
+    def _release_new_pods(self) -> None:
         if self._view.complete:
-            self._newcomers.begin(self._clock())
-        released = self._newcomers.release(self._intake.has_taken_in)
+            self._new_pods.begin(self._clock())
+        released = self._new_pods.release(self._intake.has_applied)
         pods = [pod for name in released if (pod := self._view.state.pod(*name))]
         if pods:
             self._view.state.population.touch(pods)
@@ -304,12 +305,12 @@ class AgentLoop:
     # --- enforcement --------------------------------------------------------------------------------------------------
 
     def _enforce(self, began: float) -> None:
-        work, arrived = self._spending.work(), self._rounds.begin()
+        work, arrived = self._account.work(), self._rounds.begin()
         is_first = not self._enforcement.has_begun
         if is_first:
-            self._spending.forget()
+            self._account.forget()
         closed = self._schedule.closed(is_after_list=is_first or self._second_look.is_due)
-        building = Building(self._spending, self._others_wait)
+        building = Building(self._account, self._others_wait)
         is_permitted = self._enforcement.enforce(closed, building.may_build, building.may_load)
         building.end()
         self._intake.resume()
@@ -321,8 +322,8 @@ class AgentLoop:
             self._collections.freeze(began)
         ended = self._clock()
         self._rounds.end(began, ended, has_changes=arrived is not None)
-        seconds = self._spending.work() - work - building.seconds
-        self._spending.charge_round(seconds, self._enforcement.loaded_for)
+        seconds = self._account.work() - work - building.seconds
+        self._account.charge_round(seconds, self._enforcement.loaded_for)
         self._metrics.enforcing.observe(ended - began)
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
@@ -341,20 +342,20 @@ class AgentLoop:
             )
 
     def _in_steps(self, namespace: str, effort: int) -> bool:
-        """Whether something that takes so much effort is computed step by step."""
-        return effort > (LEAST_EFFORT if self._spending.is_used_up(namespace) else MOST_EFFORT)
+        """Whether rules that take this much effort are computed in steps."""
+        return effort > (LEAST_EFFORT if self._account.is_used_up(namespace) else MOST_EFFORT)
 
     def _compute(self, began: float) -> None:
-        """Go on with what is computed step by step, until something arrives."""
-        work = self._spending.work()
-        while (namespace := self._enforcement.compute(self._spending.shares.rank)) is not None:
-            self._spending.charge(namespace, work)
-            work = self._spending.work()
+        """Compute rules in steps for `COMPUTING` seconds, or until something arrives."""
+        work = self._account.work()
+        while (namespace := self._enforcement.compute(self._account.shares.rank)) is not None:
+            self._account.charge(namespace, work)
+            work = self._account.work()
             if not self._receiver.is_empty or self._clock() >= began + COMPUTING:
                 break
 
     def _others_wait(self, namespace: str) -> bool:
-        """Whether changes wait, or have arrived meanwhile, of namespaces that have used less time than this one."""
+        """Whether changes of namespaces that have used less time than this one wait in the backlog or the inbox."""
         return self._intake.has_others_before(namespace)
 
     def _repair(self) -> None:
@@ -373,18 +374,18 @@ class AgentLoop:
     # --- the node -----------------------------------------------------------------------------------------------------
 
     def _check_node(self) -> None:
-        self._collections.go_on(self._clock())
+        self._collections.collect_if_due(self._clock())
         self._node.check(self._enforcement)
         self._metrics.bypassing.set(len(self._node.bypassing_bridges))
         self._reports.node(self._node.complaints() if self._view.complete else ())
-        with suppress(KernelError):  # `_update_metrics` reports that counters cannot be read
+        with suppress(KernelError):  # `update_metrics` reports that counters cannot be read
             self._reports.untracked(sum(self._kernel.counts.untracked().values()))
 
-    def _cables_changed(self) -> None:
+    def _veth_pairs_changed(self) -> None:
         now = self._clock()
         self._rounds.add_change(now, now)
         self._next_check = 0.0
-        self._reports.cables(None)
+        self._reports.veth_pairs(None)
 
     def _identify_node(self) -> None:
         if self._node.identify():

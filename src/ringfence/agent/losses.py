@@ -1,10 +1,10 @@
-"""Losses: whether one program takes away most of what another one protects or lets through.
+"""Losses: whether a new program opens or closes most pods that the program before it isolates or connects.
 
-A pod loses its isolation in a direction if its address was isolated, and is open: neither isolated nor held. It loses
-its network if its address was known, and is held.
+An address loses its isolation in a direction if it was isolated and is open now: neither isolated nor held. It loses
+its network if it belonged to a known pod and is held now.
 
-A pod whose policies were not in force is closed in both directions, whatever they are about: that it is opened says
-nothing. It counts only where all pods that were isolated are such.
+A pod whose policies were not in force was closed in both directions, no matter which of them its policies concern. That
+it is opened is therefore no sign of a loss. Closed pods count only if all isolated pods were closed.
 """
 
 from ringfence.dataplane.program import CLOSED, HELD, ISOLATED, KNOWN, HashSet, Program, RangeSet, VerdictMap
@@ -12,9 +12,10 @@ from ringfence.sets.addresses import FAMILIES, Family
 
 
 def most_lost(before: Program, after: Program, pods: int) -> str:
-    """What most pods lose if `after` replaces `before`; empty if they lose nothing.
+    """Describe the loss of most pods if `after` replaces `before`; empty if most pods lose nothing.
 
-    `pods` is how many pods the node has now: where most pods were replaced by others, most addresses change, too.
+    `pods` is the number of pods that the node has now. If most pods were replaced by new ones, most addresses change,
+    and that is no loss.
     """
     isolated, opened = _isolated_and_opened(before, after, closed=False)
     if not isolated:
@@ -30,7 +31,7 @@ def most_lost(before: Program, after: Program, pods: int) -> str:
 
 
 def _isolated_and_opened(before: Program, after: Program, *, closed: bool) -> tuple[int, int]:
-    """How many addresses were isolated, with or without those that were closed, and how many of them would be open."""
+    """How many addresses were isolated, and how many of them would be open. `closed`: also count closed addresses."""
     isolated, opened = 0, 0
     for (direction, family), name in ISOLATED.items():
         keys = _keys(before, name)
@@ -42,13 +43,13 @@ def _isolated_and_opened(before: Program, after: Program, *, closed: bool) -> tu
 
 
 def _keys_of(program: Program, name: str, chain: str) -> frozenset[bytes]:
-    """The keys of a map that lead to a chain."""
+    """The keys that a map sends to a chain."""
     verdicts = program.collections.get(name)
     return verdicts.elements.get(chain, frozenset()) if isinstance(verdicts, VerdictMap) else frozenset()
 
 
 def _keys(program: Program, name: str) -> frozenset[bytes]:
-    """The elements of a set, or the keys of a map; none if a program that was found in the kernel lacks it."""
+    """The elements of a set, or the keys of a map; none if the program, which may be of another version, lacks it."""
     match program.collections.get(name):
         case HashSet(elements=elements):
             return elements
@@ -59,7 +60,7 @@ def _keys(program: Program, name: str) -> frozenset[bytes]:
 
 
 def _held(program: Program, family: Family, keys: frozenset[bytes]) -> frozenset[bytes]:
-    """Those of some addresses that are closed, because they lie in held ranges and belong to no known pod."""
+    """Those of the addresses `keys` that are closed because they are in held ranges and belong to no known pod."""
     held = program.collections.get(HELD[family])
     if not isinstance(held, RangeSet):
         return frozenset()

@@ -1,4 +1,4 @@
-"""Prometheus metrics of an agent: how fast it enforces, what it holds, and what goes wrong.
+"""Prometheus metrics of an agent: how fast it enforces, what the kernel holds, and what fails.
 
 Source: prometheus.io, "Metric and label naming".
 """
@@ -28,7 +28,7 @@ class Metrics:
     """The metrics of one agent, in a registry of their own."""
 
     def __init__(self, dropped_lines: Callable[[], int] = lambda: 0) -> None:
-        """`dropped_lines` says how many lines of the log could not be written so far."""
+        """`dropped_lines` returns how many log lines could not be written so far."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         self.programming = Histogram(
@@ -108,7 +108,7 @@ class Metrics:
             "ringfence_lag_seconds", "Age of the oldest change that is not in force, 0 if all are.", registry=registry
         )
         self._waiting = Gauge(
-            "ringfence_waiting_changes", "Changes that have arrived and are not taken in.", registry=registry
+            "ringfence_waiting_changes", "Changes that have arrived and are not applied.", registry=registry
         )
         self._closed_pods = Gauge(
             "ringfence_closed_pods",
@@ -164,7 +164,7 @@ class Metrics:
         )
         self._bridged = Counter(
             "ringfence_bridge_dropped_frames",
-            "Frames on bridges that were dropped whatever policies say, by reason.",
+            "Frames on bridges that were dropped independently of policies, by reason.",
             ["reason"],
             registry=registry,
         )
@@ -189,14 +189,14 @@ class Metrics:
         return generate_latest(self._registry)
 
     def show_objects(self, counts: Mapping[str, int], identities: int, problems: int) -> None:
-        """What is known of the cluster."""
+        """Set the numbers of known objects by kind, of identities, and of objects that cannot be used."""
         for kind, count in counts.items():
             self._objects.labels(kind).set(count)
         self._identities.set(identities)
         self.problems.set(problems)
 
     def show_program(self, program: Program, transactions: int, ended: int) -> None:
-        """What the kernel holds, and how many transactions and ended connections there were since the start."""
+        """Set the size of the program in the kernel, and the transactions and ended connections since the start."""
         self._sets.set(len(program.collections))
         self._chains.set(len(program.chains))
         self._elements.set(sum(one.size for one in program.collections.values()))
@@ -204,28 +204,31 @@ class Metrics:
         self._ended.set_total(ended)
 
     def show_lag(self, seconds: Callable[[], float]) -> None:
-        """How long the oldest change has been waiting, as of the time when the metrics are read."""
+        """Read the age of the oldest change from `seconds` whenever the metrics are read."""
         self._lag.set_function(seconds)
 
     def show_waiting(self, changes: int) -> None:
-        """How many changes wait."""
+        """Set how many changes wait."""
         self._waiting.set(changes)
 
     def show_closed_pods(self, reason: str, pods: int) -> None:
-        """How many pods are closed until their policies are in force."""
+        """Set how many pods are closed for a reason."""
         self._closed_pods.labels(reason).set(pods)
 
     def show_readiness(self, reasons: Mapping[str, bool]) -> None:
-        """Which of all reasons keep the agent from being ready."""
+        """Set for each reason whether it keeps the agent from being ready."""
         for reason, holds in reasons.items():
             self._not_ready.labels(reason).set(holds)
 
     def show_log(self) -> None:
-        """What became of the log."""
+        """Set how many log lines were dropped."""
         self._log_lines.set_total(self._dropped_lines())
 
     def show_drops(self, drops: Iterable[DropCount]) -> None:
-        """What the kernel has counted. A counter that restarted, because its address was isolated again, adds up."""
+        """Add the denied packets that the kernel has counted for each address.
+
+        A counter restarts at zero when its address is isolated anew; then its whole value is added.
+        """
         present: dict[tuple[Direction, int, int], int] = {}
         isolated = dict.fromkeys(Direction, 0)
         for one in drops:
@@ -240,39 +243,39 @@ class Metrics:
             self._isolated.labels(direction.field).set(count)
 
     def show_spoofed(self, packets: Mapping[Family, int]) -> None:
-        """What the kernel has counted of packets with a wrong source address."""
+        """Add the packets with a wrong source address that the kernel has counted."""
         for family, count in packets.items():
             self._add(self._spoofed.labels(str(family)), count)
 
     def show_held(self, reason: str, packets: Mapping[Family, int]) -> None:
-        """What the kernel has counted of packets of pods that are not known yet (`unknown`), or are `closed`."""
+        """Add the packets of pods that are not known yet (`unknown`), or are `closed`, that the kernel has counted."""
         for family, count in packets.items():
             self._add(self._held.labels(reason, str(family)), count)
 
     def show_untracked(self, packets: Mapping[Family, int]) -> None:
-        """What the kernel has counted of packets that another program had exempted from connection tracking."""
+        """Add the packets that the kernel has counted and another program had exempted from connection tracking."""
         for family, count in packets.items():
             self._add(self._untracked.labels(str(family)), count)
 
     def _add(self, counter: Counter, count: int) -> None:
-        """Add what a counter of the kernel, which may restart, has counted since it was last read."""
+        """Add the increase of a kernel counter since it was last read. The kernel's counter may restart at zero."""
         before, self._seen[counter] = self._seen[counter], count
         counter.inc(count - before if count >= before else count)
 
     def show_ports(self, counts: Mapping[str, int]) -> None:
-        """How many ports of bridges lead to pods, to something else, and to something unknown."""
+        """Set how many bridge ports lead to pods (`pod`), to another network (`other`), or are `unknown`."""
         for leads_to, count in counts.items():
             self._ports.labels(leads_to).set(count)
 
     def show_bridges(self, frames: BridgeCounts) -> None:
-        """What the kernel has counted on bridges; its counters may restart, too."""
+        """Add the frames on bridges that the kernel has counted; its counters may restart, too."""
         for reason, count, before in zip(BridgeCounts._fields, frames, self._bridged_seen, strict=True):
             self._bridged.labels(reason).inc(count - before if count >= before else count)
         self._bridged_seen = frames
 
 
 class _TotalCounter:
-    """A counter that is set to totals, which never decrease."""
+    """A counter that is set to totals, which must never decrease."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter

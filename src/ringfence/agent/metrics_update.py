@@ -1,4 +1,4 @@
-"""Bringing the metrics up to date when they are read: what does not change with events is asked for only then."""
+"""Updating the metrics when they are read. Values that events do not update are collected only then."""
 
 from ringfence.agent.intake import Intake
 from ringfence.agent.log import log
@@ -9,7 +9,7 @@ from ringfence.errors import KernelError
 
 
 def update_metrics(metrics: Metrics, parts: AgentParts, intake: Intake, kernel: Kernel) -> None:
-    """Set what the parts of an agent and the kernel say at present. Only the loop may ask them."""
+    """Set the metrics from the parts of the agent and from the kernel. Only the loop may call it."""
     view, enforcement = parts.view, parts.enforcement
     metrics.show_objects(view.counts(), view.state.population.everyone.bit_count(), len(view.problems))
     metrics.show_program(kernel.present, kernel.transactions, kernel.ended)
@@ -18,7 +18,7 @@ def update_metrics(metrics: Metrics, parts: AgentParts, intake: Intake, kernel: 
     excessive = view.excessive
     metrics.show_closed_pods("size", enforcement.pods_in(excessive))
     metrics.show_closed_pods("share", enforcement.pods_in(enforcement.closed - excessive))
-    metrics.show_closed_pods("new", len(parts.newcomers))
+    metrics.show_closed_pods("new", len(parts.new_pods))
     metrics.synced.set(view.complete)
     metrics.in_order.set(enforcement.in_order)
     try:

@@ -1,4 +1,4 @@
-"""What the agent knows of its node: which Node it is, and what keeps policies from being enforced on it."""
+"""Checks of the node: which Node this machine is, and which of its settings prevent the enforcement of policies."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from ringfence.engine.population import Member
 from ringfence.sets.addresses import address_text
 
 SOURCE_ROUTES: Final = (
-    "packets that say by which nodes they go (IPv4 source routes) bypass the ingress policies of the pods here: "
+    "packets with IPv4 source routes bypass the ingress policies of the pods on this node: "
     "sysctl -w net.ipv4.conf.all.accept_source_route=0"
 )
 
@@ -30,12 +30,12 @@ class NodeChecks:
         self.bypassing_bridges: list[str] = []
         """The names of bridges whose packets bypass packet filters."""
         self.follows_source_routes = False
-        """Whether packets may say by which nodes they go, and bypass ingress policies by way of this one."""
+        """Whether this node forwards packets by their IPv4 source routes, so that they bypass ingress policies."""
         self.pod_outside_ranges: Member | None = None
-        """A pod of the node that has an address in none of the ranges in which unknown pods are held."""
+        """A pod of the node with an address outside of the ranges in which unknown pods are held; None without one."""
 
     def identify(self) -> bool:
-        """Find out whether the Node of this machine is known; whether the result is another one than before."""
+        """Check whether the Node of this machine is known. Returns whether the result has changed."""
         before = self.mistake
         self.mistake = mistake_about_node(self._settings.node, self._view.state.nodes, this_machine())
         return self.mistake != before
@@ -47,7 +47,7 @@ class NodeChecks:
         self.pod_outside_ranges = enforcement.pod_outside_ranges()
 
     def complaints(self) -> Iterator[str]:
-        """What keeps policies from being enforced, whatever is programmed, each with its remedy."""
+        """The conditions of the node that the rules cannot make up for, each with its remedy."""
         if self._ports:
             yield from _complaints_about_ports(self._ports)
         if self.bypassing_bridges:
@@ -57,7 +57,7 @@ class NodeChecks:
 
 
 def bypass(bridges: Sequence[str]) -> str:
-    """What it means that packets on bridges bypass packet filters, and the remedy."""
+    """The message about bridges whose packets bypass packet filters, with the remedy."""
     return (
         f"packets between pods on the bridge {' and '.join(bridges)} bypass packet filters: "
         "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
@@ -66,14 +66,14 @@ def bypass(bridges: Sequence[str]) -> str:
 
 
 def _complaints_about_ports(ports: PodPorts) -> Iterator[str]:
-    if unreadable := ports.cables.unreadable:
+    if unreadable := ports.veth_pairs.unreadable:
         yield (
-            f"it cannot be read which pod is at {len(unreadable)} ports of bridges, such as {unreadable[0]}, for the "
-            "agent has no rights over the pod's network: run it in the first user namespace of the machine"
+            f"the agent cannot read which pod is at {len(unreadable)} ports of bridges, such as {unreadable[0]}, "
+            "because it has no rights over the pod's network: run it in the initial user namespace of the machine"
         )
     if contested := ports.contested:
         named = " and ".join(sorted(address_text(*one) for one in contested[0]))
         yield (
             f"{len(contested)} pods, such as the one with {named}, may be at several ports of bridges and are closed "
-            "there: a container with NET_ADMIN has taken a pod's address, or the link of a pod that has ended is left"
+            "there: a container with NET_ADMIN has taken a pod's address, or a pod that has ended has left its link"
         )

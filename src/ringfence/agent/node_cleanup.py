@@ -1,8 +1,8 @@
 """Removing the rules from all nodes, after the agents have been uninstalled.
 
-Rules outlive the agent by design, so after it is uninstalled the last ones stay in force. The clean-up Job has one pod.
-That creates a pod on each Node, from its own image and with its own security context, which removes the rules of its
-Node and ends. The Job's pod waits for these pods, deletes them, and names the Nodes that were not cleaned.
+The rules outlive the agent by design, so they stay in force after it is uninstalled. The clean-up Job has one pod. This
+pod creates another pod on each Node, with its own image and security context, which removes the rules of its Node and
+ends. The Job's pod waits for these pods, deletes them, and names the Nodes that were not cleaned.
 
 Source: kubernetes.io, "Assigning Pods to Nodes" (`nodeName`); helm.sh, "Chart Hooks".
 """
@@ -25,18 +25,18 @@ from ringfence.sources.cluster import (
 )
 
 COMMAND: Final = ("ringfence", "agent", "--cleanup")
-"""What the pod on each Node runs."""
+"""The command of the pod on each Node."""
 
 CLEANED_BY: Final = "ringfence.dev/cleaned-by"
 """The label of the pods on the Nodes: the UID of the pod that created them."""
 
 _POLL: Final = 1.0
-"""Seconds between two looks at the pods."""
+"""Seconds between two lists of the pods."""
 
 _CONFLICT: Final = 409
 
 _TAKEN_OVER: Final = ("image", "imagePullPolicy", "securityContext", "resources")
-"""What the container on a Node takes over from that of the Job."""
+"""The fields that the container on a Node copies from the container of the Job."""
 
 
 class OwnPod(NamedTuple):
@@ -61,7 +61,7 @@ class _PodStatus(msgspec.Struct, frozen=True):
 
 
 class _ListedObject(msgspec.Struct, frozen=True):
-    """What is read of a Node or a pod."""
+    """The fields that are read of a Node or a pod."""
 
     metadata: _ObjectMetadata
     status: _PodStatus = _PodStatus()
@@ -75,10 +75,10 @@ def clean_nodes(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[str]:
-    """Remove the rules from every Node that the `nodeSelector` of the own pod selects; the names of these Nodes.
+    """Remove the rules from every Node that the `nodeSelector` of the own pod selects.
 
-    Raises AgentError if the API server refuses, and for Nodes that are not clean after `timeout` seconds, with their
-    names; LiveClusterError if the API server cannot be reached.
+    Returns the names of these Nodes. Raises AgentError if the API server refuses a request, or with the names of the
+    Nodes that are not clean after `timeout` seconds. Raises LiveClusterError if the API server cannot be reached.
     """
     deadline = clock() + timeout
     try:
@@ -105,7 +105,7 @@ def _template(api_server: ApiServer, own: OwnPod) -> Mapping[str, Any]:
 
 
 def _create_pods(api_server: ApiServer, own: OwnPod, template: Mapping[str, Any]) -> dict[str, str]:
-    """Create a pod on each Node; the Nodes by the names of their pods."""
+    """Create a pod on each Node. Returns the names of the Nodes by the names of their pods."""
     selector: dict[str, str] = template["spec"].get("nodeSelector") or {}
     nodes: dict[str, str] = {}
     with api_server.client() as client:
@@ -117,13 +117,13 @@ def _create_pods(api_server: ApiServer, own: OwnPod, template: Mapping[str, Any]
                 try:
                     create_object(client, own.collection, pod)
                 except ApiStatusError as error:
-                    if error.code != _CONFLICT:  # the container was started again, and its first run created the pod
+                    if error.code != _CONFLICT:  # the kubelet restarted this container, whose first run created the pod
                         raise
     return nodes
 
 
 def _succeeded(api_server: ApiServer, own: OwnPod, selector: Mapping[str, str]) -> set[str]:
-    """The names of the pods that have done their work."""
+    """The names of the pods that have succeeded."""
     with api_server.client() as client:
         pods = (
             msgspec.json.decode(item, type=_ListedObject) for item in list_items(client, own.collection, 0, selector)
@@ -138,10 +138,10 @@ def _delete_pods(api_server: ApiServer, own: OwnPod, names: Iterable[str]) -> No
 
 
 def pod_on(node: str, template: Mapping[str, Any]) -> dict[str, Any]:
-    """The pod that cleans one Node, made from the Job's pod, with which the garbage collector deletes it."""
+    """The pod that cleans one Node. The Job's pod, `template`, owns it, so it is deleted with the Job's pod."""
     metadata, spec = template["metadata"], template["spec"]
     owner = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-    # A digest, because the name of a Node may be as long as that of a pod.
+    # A digest, because the name of a Node may already have the greatest length of a pod's name.
     digest = blake2b(f"{metadata['uid']} {node}".encode(), digest_size=10).hexdigest()
     container = {field: value for field, value in spec["containers"][0].items() if field in _TAKEN_OVER}
     return {
@@ -155,7 +155,7 @@ def pod_on(node: str, template: Mapping[str, Any]) -> dict[str, Any]:
         "spec": {
             "nodeName": node,
             "hostNetwork": True,
-            # While the agent of the Node is still ending, the container fails, and the kubelet starts it again.
+            # The container fails while the agent of the Node is still running, and the kubelet restarts it.
             "restartPolicy": "OnFailure",
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": False,

@@ -1,8 +1,8 @@
-"""Which Node object is this machine: whether the one that `--node` names is, and which other one is if it is not.
+"""Which Node object is this machine: the one that `--node` names, or, if that is wrong, which other one.
 
-The kubelet reports of its machine the identifier of the present boot, which no other machine has, and addresses. Nodes
-that are containers of one machine (kind) share a boot, and a Node may be registered before its kubelet reports
-anything. So a Node counts as another machine only if another Node has what it lacks.
+The kubelet reports the boot ID of its machine, which is unique, and its addresses. Nodes that are containers of one
+machine (kind) share a boot ID, and a Node may be registered before its kubelet reports anything. So the named Node
+counts as another machine only if it does not match this machine and another Node does.
 
 Source: Kubernetes API, `core/v1` NodeStatus; `Documentation/admin-guide/sysctl/kernel.rst` (`random`) of the kernel.
 """
@@ -22,13 +22,13 @@ from ringfence.sets.addresses import Addresses, parse_address
 ROOT: Final = Path("/")
 
 _NAMED: Final = 3
-"""Nodes that are named where none is known to be this machine."""
+"""The number of Nodes that a message names if none is known to be this machine."""
 
 _HOST_NAME_LABEL: Final = "kubernetes.io/hostname"
 
 
 class Machine(NamedTuple):
-    """What this machine knows of itself; a text is empty if it cannot be read."""
+    """The identity of this machine. A text is empty if it cannot be read."""
 
     host_name: str
     boot_id: str
@@ -37,7 +37,7 @@ class Machine(NamedTuple):
 
 
 def this_machine(root: Path = ROOT) -> Machine:
-    """The machine, and the addresses of the network namespace, in which this process runs."""
+    """The machine on which this process runs, with the addresses of its network namespace."""
     with closing(NetlinkSocket(NETLINK_ROUTE)) as routes:
         addresses = list_addresses(routes)
     return Machine(
@@ -89,7 +89,7 @@ def _has_hardware_of(node: Node, machine: Machine) -> bool:
 
 
 def _has_host_name_of(node: Node, machine: Machine) -> bool:
-    """Whether the host names agree, whole or up to the first dot: a Node's name is in lower case."""
+    """Whether the host names are equal up to the first dot, ignoring case: a Node's name is in lower case."""
     label = (node.metadata.labels or {}).get(_HOST_NAME_LABEL, "")
     reported = {one.address for one in node.status.addresses or () if one.type in ("Hostname", "InternalDNS")}
     names = {_short(name) for name in (label, node.metadata.name, *reported) if name}
@@ -102,7 +102,7 @@ _SIGNS: Final[dict[Callable[[Node, Machine], bool], str]] = {
     _has_hardware_of: "has the system UUID of",
     _has_host_name_of: "has the host name of",
 }
-"""How a Node and a machine are found to be the same, the surest sign first."""
+"""The signs by which a Node matches a machine, the most reliable one first."""
 
 
 def _short(name: str) -> str:
@@ -116,12 +116,12 @@ def _info(node: Node) -> NodeSystemInfo:
 def _contains(addresses: Addresses, text: str) -> bool:
     try:
         return addresses.contains(*parse_address(text))
-    except ValueError:  # a host name is among a Node's addresses, too
+    except ValueError:  # the addresses of a Node include its host name
         return False
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text().strip()
-    except OSError:  # only root reads the hardware's identifier, and not every machine has one
+    except OSError:  # only root can read the system UUID, and not every machine has one
         return ""

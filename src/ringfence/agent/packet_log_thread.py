@@ -1,7 +1,8 @@
 """The thread that reads denied packets from the kernel's log.
 
 The log can fail at any time: another program listens to the log group, or the kernel module is missing or is unloaded.
-Then the loop receives the error, which only stops the logging, and the log is opened again until that succeeds.
+Then the loop receives the error, which stops only the logging, and the thread tries to open the log again until it
+succeeds.
 """
 
 import threading
@@ -14,14 +15,14 @@ from ringfence.dataplane.packet_log import PacketLog
 
 FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 60.0
-"""Seconds until the log is opened again: the first time, and at most. They double in between."""
+"""Seconds until the next attempt to open the log: first, and at most. They double with each failure."""
 
 
 @contextmanager
 def reading_packet_log(group: int, inbox: Inbox) -> Iterator[None]:
-    """Put denied packets into the inbox for a while.
+    """Put denied packets into the inbox while the context lasts.
 
-    The log is that of the network namespace in which the calling thread is.
+    The packets are those of the network namespace of the calling thread.
     """
     reader = _Reader(group, inbox)
     thread = threading.Thread(target=reader.run, name="packet log", daemon=True)
@@ -34,7 +35,7 @@ def reading_packet_log(group: int, inbox: Inbox) -> Iterator[None]:
 
 
 class _Reader:
-    """Reads one log after the other, until it is stopped."""
+    """Reads the log, and opens it again after a failure, until it is stopped."""
 
     def __init__(self, group: int, inbox: Inbox) -> None:
         self._group = group
@@ -51,7 +52,7 @@ class _Reader:
             try:
                 with closing(self._opened()) as log:
                     self._read(log)
-            except Exception as error:  # a thread that ended here would end the logging without a trace
+            except Exception as error:  # otherwise the thread would end, and nothing would be logged
                 if not self._stopped.is_set():
                     self._has_failed = True
                     self._inbox.put(PacketLogFailed(error, self._retry_in))
@@ -59,7 +60,7 @@ class _Reader:
                     self._retry_in = min(2 * self._retry_in, LAST_RETRY)
 
     def stop(self) -> None:
-        """End the reading; a thread that waits wakes up."""
+        """End the reading, also if the thread waits for packets or for the loop."""
         with self._lock:
             self._stopped.set()
             self._taken.set()
@@ -80,8 +81,8 @@ class _Reader:
     def _read(self, log: PacketLog) -> None:
         """Put packets into the inbox until the log is closed.
 
-        The next ones are read when the loop has taken these. What comes faster stays in the socket, and what no longer
-        fits into it is lost and counted: packets that are denied neither fill the memory nor delay other events.
+        The next packets are read when the loop has reported these. Others wait in the socket, and those that do not fit
+        into it are lost and counted. So denied packets neither fill the memory nor delay other events.
         """
         lost = 0
         while (packets := log.wait()) is not None:

@@ -1,6 +1,6 @@
-"""Whom a policy selects, by labels: read without its rules, and compared with the pods of a node one by one.
+"""The subject of a policy, read without its rules, and compared with the labels of single pods.
 
-`engine.policies.selection` answers the same for all pods of a cluster at once.
+`engine.policies.selection` evaluates a subject for all pods of a cluster together.
 """
 
 from itertools import islice
@@ -16,11 +16,11 @@ from ringfence.sets.addresses import NO_ADDRESSES
 from ringfence.sources.cluster import Undecoded
 
 _TERMS: Final = 16
-"""So many terms of a selector, and so many values of a term, are kept at most: 25,000 of them would take 12 MB."""
+"""Terms of a selector, and values of a term, that are kept at most: 25,000 of them would take 12 MB."""
 
 
 def subject_of(policy: Undecoded) -> PodSelection | None:
-    """The pods that a policy selects; None if that cannot be read."""
+    """The pods that a policy selects; None if its subject cannot be read. Decoding the policy then says why."""
     try:
         read = policy.decode_subject()
         if isinstance(read, NetworkPolicy):
@@ -33,15 +33,15 @@ def subject_of(policy: Undecoded) -> PodSelection | None:
 
 
 def selects(subject: PodSelection, pod: Labels, namespace: Labels) -> bool:
-    """Whether a subject selects a pod with these labels in a namespace with these.
+    """Whether a subject selects a pod with labels `pod` in a namespace with labels `namespace`.
 
-    A namespace that the subject names has to be that of the pod.
+    If the subject names a namespace, the caller compares only pods of that namespace.
     """
     return subject.pods.matches(pod) and (subject.namespaces or EVERYTHING).matches(namespace)
 
 
 def shortened(subject: PodSelection) -> PodSelection:
-    """A subject of few terms that selects all pods that `subject` selects."""
+    """A subject with at most `_TERMS` terms that selects all pods that `subject` selects, and maybe more."""
     namespaces = None if subject.namespaces is None else _shortened(subject.namespaces)
     return PodSelection(_shortened(subject.pods), subject.namespace, namespaces)
 

@@ -1,7 +1,7 @@
-"""Whether the policies of the node are in force: the conditions of `/readyz`, each of which says why they may not be.
+"""Readiness: the conditions of `/readyz`. Each returns why some policies of the node may not be in force.
 
-The threads of the HTTP server ask while the loop goes on, so a condition reads only attributes that the loop replaces
-as a whole, and copies before it iterates.
+The threads of the HTTP server evaluate them while the loop runs. A condition therefore reads only attributes that the
+loop replaces as a whole, and copies collections before it iterates over them.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.lag import Lag
-from ringfence.agent.newcomers import Newcomers
+from ringfence.agent.new_pods import NewPods
 from ringfence.agent.node_checks import SOURCE_ROUTES, NodeChecks, bypass
 from ringfence.agent.reports import Reports
 from ringfence.agent.second_look import SecondLook
@@ -19,12 +19,12 @@ from ringfence.agent.view import View
 
 
 class AgentParts(NamedTuple):
-    """What the conditions read. `clock` returns monotonic seconds."""
+    """The parts of the agent that the conditions read. `clock` returns monotonic seconds."""
 
     settings: Settings
     view: View
     node: NodeChecks
-    newcomers: Newcomers
+    new_pods: NewPods
     second_look: SecondLook
     enforcement: Enforcement
     lag: Lag
@@ -34,23 +34,23 @@ class AgentParts(NamedTuple):
 
     @property
     def may_enforce(self) -> bool:
-        """Whether enough is known to change the kernel."""
-        is_known = self.view.complete and not self.node.mistake and self.newcomers.is_settled
+        """Whether the agent knows enough to change the rules in the kernel."""
+        is_known = self.view.complete and not self.node.mistake and self.new_pods.is_settled
         return is_known and not self.second_look.is_waiting and not self.is_adopting
 
     @property
     def is_adopting(self) -> bool:
-        """Whether connections are being found that were open before the kernel tracked any."""
+        """Whether the adoption of connections that were open before the kernel tracked any is under way."""
         until = self.enforcement.adopts_until
         return until is not None and self.clock() < until
 
 
 Condition = Callable[[AgentParts], str]
-"""Why the agent is not ready; empty if it may be ready."""
+"""Returns why the agent is not ready; empty if this condition is met."""
 
 
 def readiness_errors(parts: AgentParts) -> dict[str, str]:
-    """Why the node's policies may not all be in force, by the names of the reasons; empty if they are."""
+    """The messages of the conditions that are not met, by reason; empty if the agent is ready."""
     return {reason: error for reason, condition in CONDITIONS.items() if (error := condition(parts))}
 
 
@@ -67,20 +67,20 @@ def _unknown_node(parts: AgentParts) -> str:
 
 
 def _unsettled(parts: AgentParts) -> str:
-    if parts.newcomers.is_settled or not parts.view.complete:
+    if parts.new_pods.is_settled or not parts.view.complete:
         return ""
-    return f"it is not certain that all policies are known: {parts.newcomers.reasons}"
+    return f"it is not certain that all policies are known: {parts.new_pods.reasons}"
 
 
 def _second_look(parts: AgentParts) -> str:
     lost = parts.second_look.reason
-    return lost and f"{lost}: the rules in the kernel stay as they are until everything was listed once more"
+    return lost and f"{lost}: the rules in the kernel stay as they are until everything has been listed again"
 
 
 def _adopting(parts: AgentParts) -> str:
     if not parts.is_adopting:
         return ""
-    return "nothing is dropped yet: for some seconds, connections are found that the kernel has not tracked before"
+    return "nothing is dropped yet: for some seconds, the agent finds open connections that the kernel did not track"
 
 
 def _rules_missing(parts: AgentParts) -> str:
@@ -107,7 +107,7 @@ def _pod_ranges_unknown(parts: AgentParts) -> str:
 
 def _stuck(parts: AgentParts) -> str:
     silence, limit = parts.heartbeat.silence, parts.settings.max_lag
-    return f"the loop has not turned for {silence:.0f} s" if silence > LONGEST_WAIT + limit else ""
+    return f"the loop has not run for {silence:.0f} s" if silence > LONGEST_WAIT + limit else ""
 
 
 def _lagging(parts: AgentParts) -> str:
@@ -117,16 +117,16 @@ def _lagging(parts: AgentParts) -> str:
 
 def _connections_unjudged(parts: AgentParts) -> str:
     error = parts.enforcement.review_error
-    begun = parts.enforcement.has_begun  # before that, no connection can be judged
+    begun = parts.enforcement.has_begun  # before that, there are no rules by which to judge
     return f"connections that policies forbid may be open: {error}" if begun and error else ""
 
 
-def _newcomers_wait(parts: AgentParts) -> str:
-    waiting = parts.newcomers.overdue(parts.clock(), parts.settings.max_lag)
+def _new_pods_wait(parts: AgentParts) -> str:
+    waiting = parts.new_pods.overdue(parts.clock(), parts.settings.max_lag)
     if not waiting:
         return ""
     some = f"{len(waiting)} new pods, such as {waiting[0]}, are closed until all policies are known"
-    return f"{some}: {parts.newcomers.reasons}"
+    return f"{some}: {parts.new_pods.reasons}"
 
 
 def _unwatched(parts: AgentParts) -> str:
@@ -158,8 +158,8 @@ def _source_routes(parts: AgentParts) -> str:
     return SOURCE_ROUTES if parts.node.follows_source_routes else ""
 
 
-def _cables_unread(parts: AgentParts) -> str:
-    failure = parts.reports.cables_failure
+def _veth_pairs_unread(parts: AgentParts) -> str:
+    failure = parts.reports.veth_pairs_failure
     return f"the links of pods cannot be read, so new pods stay closed: {failure}" if failure else ""
 
 
@@ -174,11 +174,11 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
     "stuck": _stuck,
     "lag": _lagging,
     "connections": _connections_unjudged,
-    "new_pods": _newcomers_wait,
+    "new_pods": _new_pods_wait,
     "watch": _unwatched,
     "defect": _objects_left_out,
     "bridges": _bridges_bypass,
     "source_routes": _source_routes,
-    "links": _cables_unread,
+    "links": _veth_pairs_unread,
 }
-"""By the names of the reasons in metrics, in the order in which they are shown: what others follow from comes first."""
+"""The conditions by reason, as in `ringfence_not_ready`. They are shown in this order, causes before consequences."""

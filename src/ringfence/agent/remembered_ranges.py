@@ -1,8 +1,8 @@
-"""Remembered ranges: the pod ranges of this node in a file, for a start without rules and without the API server.
+"""Remembered ranges: a file with the pod ranges of this node, for a start without rules and without the API server.
 
-After the node was booted, nothing in the kernel says which addresses pods have, and the API server may be away. The
-file is replaced as a whole, so that a reader finds the old or the new one. Nothing in it is trusted: it counts only if
-nobody but root can have written it, it is about this Node, and each range is one that a node may have.
+After a boot the kernel has no rules that contain the pod ranges, and the API server may not be available. The file is
+replaced atomically, so a reader finds the old or the new content. The content is used only if nobody but root can have
+written the file, it is about this Node, and each range has a size that a node may have.
 """
 
 import os
@@ -21,41 +21,41 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 MOST_BYTES: Final = 1 << 16
-"""No node has so many ranges that a larger file could be one of an agent."""
+"""The largest size of the file: no node has so many ranges that an agent would write more."""
 
 WIDEST: Final = 8
-"""The shortest prefix of a range. A wider one would close most of the node's traffic, not that of its pods."""
+"""The shortest prefix of a range. A wider range would close traffic of the node itself."""
 
 _OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the file contains, as JSON."""
+    """The content of the file, as JSON."""
 
     node: str
     pod_ranges: list[str]
 
 
 class RememberedRanges:
-    """The file of one node. Writing it does not delay the caller: a disk may stand still for seconds."""
+    """The file of one node. A thread writes it, because a disk may block for seconds."""
 
     def __init__(self, file: Path, node: str) -> None:
         self._file = file
         self._node = node
         self._lock = threading.Lock()
         self._wanted: Addresses | None = None
-        """What was to be remembered last."""
+        """The ranges of the last call of `remember`."""
         self._written: Addresses | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "RememberedRanges | None":
-        """What is remembered with some settings; None if the ranges need not or cannot be remembered."""
+        """The file for the settings; None without a state file, or if the settings contain the ranges."""
         if settings.state_file is None or settings.pod_ranges is not None:
             return None
         return cls(settings.state_file, settings.node)
 
     def recall(self) -> Addresses:
-        """The ranges in the file; none if there is no file, or if it cannot be used, which is logged."""
+        """The ranges in the file; none if there is no file. A file that cannot be used is logged and ignored."""
         try:
             return read_ranges(self._file, self._node)
         except FileNotFoundError:
@@ -65,7 +65,7 @@ class RememberedRanges:
             return NO_ADDRESSES
 
     def remember(self, ranges: Addresses) -> None:
-        """Have the ranges written unless the file contains them. Failures are logged."""
+        """Write the ranges in a thread, unless the file contains them already. Failures are logged."""
         if ranges and ranges != self._wanted:
             self._wanted = ranges
             threading.Thread(target=self._write, name="remembered ranges", daemon=True).start()
@@ -79,7 +79,7 @@ class RememberedRanges:
                 write_ranges(self._file, self._node, wanted)
             except OSError as error:
                 log.error(
-                    f"the pod ranges cannot be kept in {self._file}: {error.strerror}: after the next boot, pods "
+                    f"the pod ranges cannot be stored in {self._file}: {error.strerror}: after the next boot, pods "
                     "would be open until the API server has been read",
                     extra=values(ranges=", ".join(wanted.cidrs())),
                 )
@@ -88,7 +88,7 @@ class RememberedRanges:
 
 
 def read_ranges(file: Path, node: str) -> Addresses:
-    """The ranges in a file. Raises AgentError if they cannot be used, OSError if the file cannot be read."""
+    """The ranges in a file about `node`. Raises AgentError if they cannot be used, OSError if it cannot be read."""
     try:
         content = msgspec.json.decode(_read(file), type=_Content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -106,7 +106,7 @@ def read_ranges(file: Path, node: str) -> Addresses:
 
 
 def write_ranges(file: Path, node: str, ranges: Addresses) -> None:
-    """Replace a file, and make its folder if there is none. Raises OSError."""
+    """Replace a file atomically, and create its folder if needed. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     new = file.with_name(f"{file.name}.new")
     with suppress(FileNotFoundError):
@@ -115,12 +115,12 @@ def write_ranges(file: Path, node: str, ranges: Addresses) -> None:
     with os.fdopen(descriptor, "wb") as written:
         written.write(msgspec.json.encode(_Content(node, ranges.cidrs())))
         written.flush()
-        os.fsync(descriptor)  # otherwise a crash of the machine may leave the new name with an empty file
+        os.fsync(descriptor)  # otherwise the file may be empty after a crash of the machine
     new.replace(file)
 
 
 def forget_ranges(file: Path) -> None:
-    """Remove a file, if there is one. Raises AgentError if it cannot be removed."""
+    """Remove a file if it exists. Raises AgentError if it cannot be removed."""
     try:
         file.unlink(missing_ok=True)
     except OSError as error:
@@ -129,7 +129,7 @@ def forget_ranges(file: Path) -> None:
 
 def _read(file: Path) -> bytes:
     """The content of a file that only root can have written."""
-    # Opening a pipe would wait for a writer.
+    # O_NONBLOCK: opening a pipe would otherwise wait for a writer.
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as opened:
         found = os.fstat(descriptor)

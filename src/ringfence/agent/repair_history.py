@@ -1,4 +1,4 @@
-"""How often the table had to be repaired lately: whether other programs fight over it."""
+"""The repairs of the last minute: whether other programs change the table repeatedly."""
 
 from collections import deque
 from typing import Final
@@ -7,7 +7,7 @@ PERIOD: Final = 60.0
 """Seconds that a repair is remembered."""
 
 CONTESTED: Final = 3
-"""Repairs within this period that are no coincidence any more: a program that changes the table once is an accident."""
+"""Repairs within `PERIOD` from which the table counts as contested. One or two may be accidents."""
 
 REPORT_INTERVAL: Final = 30.0
 """Seconds between two reports while the table is contested."""
@@ -22,7 +22,7 @@ class RepairHistory:
         self._next_report = 0.0
 
     def add(self, count: int, now: float) -> int | None:
-        """Note repairs; how many to report now, None if it is too early to report these."""
+        """Note repairs. Returns how many to report now, or None if it is too early for a report."""
         self._times.extend([now] * min(count, CONTESTED))
         self._unreported += count
         if self.is_contested(now) and now < self._next_report:
@@ -30,11 +30,11 @@ class RepairHistory:
         return self._report(now)
 
     def overdue(self, now: float) -> int | None:
-        """How many repairs have not been reported for long enough; None if there are none."""
+        """How many unreported repairs to report now; None if there are none, or if it is too early."""
         return self._report(now) if self._unreported and now >= self._next_report else None
 
     def is_contested(self, now: float) -> bool:
-        """Whether other programs change the table again and again."""
+        """Whether other programs change the table repeatedly."""
         return len(self._times) == CONTESTED and now < self._times[0] + PERIOD
 
     def _report(self, now: float) -> int:

@@ -1,12 +1,12 @@
-"""What repairs the table as soon as another program has changed it: two threads, and a process that stands by.
+"""Two threads and a standby process repair the table when another program has changed it.
 
-One thread does nothing else, so a repair waits neither for events nor for a round that takes long: the kernel reports a
-change, and what was in force is put in force again from memory. What follows from a repair is left to the loop:
-connections that were opened meanwhile are judged, and it is logged and counted.
+The repair thread does nothing else, so a repair waits neither for events nor for a long round. When the kernel reports
+a change, the thread restores the rules in force from memory. The loop does the rest: it judges the connections that
+were opened in between, and logs and counts the repair.
 
-The process brings a table back sooner that is gone, and puts a second one beside a table that may be damaged
-(`standby_process.py`); the repair removes that one. The other thread makes ready what the process sends, which takes 5
-to 100 ms for a large program.
+The standby process (`standby_process.py`) is faster: it restores a table that is gone, and adds a second table beside
+one that may be damaged, which the repair thread then removes. The preparation thread encodes the messages that the
+process sends, which takes 5 to 100 ms for a large program.
 """
 
 import os
@@ -18,20 +18,20 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ringfence.agent.inbox import Inbox, RepairAttempted, StandbyFailed
-from ringfence.agent.standing_by import StandbyProcess
+from ringfence.agent.standby_client import StandbyProcess
 from ringfence.dataplane.kernel import Kernel
 from ringfence.errors import KernelError
 
 PREPARATION_SHARE: Final = 0.1
-"""The share of a processor that preparing takes at most; while programs change without pause, it is done less often."""
+"""The share of a processor that preparing may take. If programs change continuously, it runs less often."""
 
 CHECK_INTERVAL: Final = 1.0
-"""Seconds after which it is seen at the latest that the process has ended, or that it is to end."""
+"""Seconds between two checks whether the standby process still runs."""
 
 
 @contextmanager
 def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
-    """Repair the table for a while whenever another program changes it, and say so in the inbox."""
+    """Repair the table whenever another program changes it, while the context lasts; the inbox gets each attempt."""
     stopped, has_ended = os.eventfd(0, os.EFD_CLOEXEC), threading.Event()
     threads = [
         threading.Thread(target=_repair_until, args=(stopped, kernel, inbox), name="repair", daemon=True),
@@ -49,7 +49,9 @@ def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
             for thread in threads:
                 thread.join()
             os.close(stopped)
-            with suppress(KernelError):  # no second table is to stay that the process has put there at last
+            # The standby process may have added a second table last, which would stay. If the kernel refuses, the next
+            # agent removes it.
+            with suppress(KernelError):
                 kernel.repair()
 
 
@@ -61,7 +63,7 @@ def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
         before = kernel.repairs
         try:
             kernel.repair()
-        except Exception:  # a thread that ended here would end all repairs; the loop meets what is wrong as well
+        except Exception:  # otherwise the thread would end; the loop repairs, too, and reports the failure
             inbox.put(RepairAttempted())
         else:
             if kernel.repairs != before:
@@ -69,7 +71,7 @@ def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
 
 
 def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> None:
-    """Keep a process standing by that can bring back what is in force."""
+    """Keep a standby process running that has the restorations of the program in force."""
     process: StandbyProcess | None = None
     while not has_ended.is_set():
         began = time.thread_time()
@@ -77,7 +79,7 @@ def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> 
         try:
             process = process or StandbyProcess(kernel.standby)
             process.send(kernel.prepare())
-        except Exception as error:  # a thread that ended here would leave repairs without the process
+        except Exception as error:  # otherwise the thread would end, and there would be no standby process
             inbox.put(StandbyFailed(error))
             if process:
                 process.end()

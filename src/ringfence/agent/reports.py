@@ -1,6 +1,6 @@
-"""What an agent logs and counts about its work, each fact once for as long as it lasts.
+"""Reports: what the agent logs and counts. A condition is logged once when it begins, and once when it ends.
 
-A fault that lasts for hours is one line in the log; the metrics count how often it happened.
+A failure that lasts for hours is one line in the log; the metrics count how often it happened.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,32 +22,32 @@ from ringfence.model.kinds import KINDS
 from ringfence.sources.cluster import Alive, CaughtUp, Event, Listed, Served, Unchecked, WatchFailed, WatchInterrupted
 
 CLOSING_INTERVAL: Final = 60.0
-"""Seconds for which it is not logged again that the pods of the same namespace are closed."""
+"""Seconds in which closing the pods of the same namespace is logged once."""
 
 SHORTEST_WATCH: Final = 1.0
-"""Seconds: a watch that is interrupted again sooner had not been open."""
+"""Seconds: a watch that is interrupted again sooner counts as not reopened."""
 
 
 class Interruption(NamedTuple):
-    """Why a watch is interrupted, and since when (monotonic seconds)."""
+    """Why a watch is interrupted, and when that began (monotonic seconds)."""
 
     reason: str
     since: float
 
 
 class Reports:
-    """Log lines and counters.
+    """Writes log lines and counts.
 
-    `failed_watches` are the kinds whose watch a defect has ended, until it is open again; `cables_failure` is why the
-    cables to pods could not be read at the last attempt.
+    `failed_watches` are the kinds whose watch a defect has ended, until it is open again. `veth_pairs_failure` is why
+    the last attempt to read the veth pairs of pods failed; None if it did not.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self.interruptions: Mapping[str, Interruption] = {}
-        """The kinds whose watch is interrupted at present; for other threads, a new mapping after each change."""
+        """The kinds whose watch is interrupted. It is replaced at each change, because other threads read it."""
         self._reopened: dict[str, tuple[Interruption, float]] = {}
-        """The last interruption of each kind, and when the watch was open again."""
+        """The last interruption of each kind, and when its watch was reopened."""
         self._served: dict[str, str] = {}
         self._unchecked: dict[str, str] = {}
         self._failures: list[str] = []
@@ -56,7 +56,7 @@ class Reports:
         self._complaints: list[str] = []
         self._log_failure = ""
         self._closed: dict[str, bool] = {}
-        """The namespaces whose pods are closed, and whether that was logged."""
+        """The namespaces whose pods are closed, and whether this was logged."""
         self._logged_closings: dict[str, float] = {}
         self._has_untracked = False
         self._has_adopted = False
@@ -64,18 +64,18 @@ class Reports:
         self._repair_history = RepairHistory()
         self._review_failure: Exception | None = None
         self._standby_failure = ""
-        self.cables_failure: Exception | None = None
+        self.veth_pairs_failure: Exception | None = None
         self.failed_watches: frozenset[str] = frozenset()
 
     def defect(self, stage: str, error: Exception) -> None:
-        """A defect of ringfence, with its traceback."""
+        """Log and count a defect of ringfence, with its traceback."""
         self._metrics.failures.labels(stage).inc()
         log.error(f"a defect of ringfence ({stage}): {type(error).__name__}: {error}", exc_info=error)
 
     # --- watches ------------------------------------------------------------------------------------------------------
 
     def watch(self, event: Event, at: float) -> None:
-        """What an event that arrived at some time (monotonic seconds) says about its watch."""
+        """Report what an event says about its watch. `at` is its arrival in monotonic seconds."""
         match event:
             case WatchInterrupted():
                 self._interruption(event, at)
@@ -95,7 +95,7 @@ class Reports:
             case Unchecked(kind=kind, reason=reason):
                 if self._unchecked.get(kind) != reason:
                     log.warning(
-                        f"it cannot be checked whether all objects are known: {reason}", extra=values(kind=kind)
+                        f"the check whether all objects are known has failed: {reason}", extra=values(kind=kind)
                     )
                 self._unchecked[kind] = reason
             case CaughtUp(kind=kind):
@@ -104,7 +104,7 @@ class Reports:
                 pass
 
     def _served_kind(self, kind: str, version: str) -> None:
-        """Under which `apiVersion` the server has a kind of custom resources; empty if it does not have it."""
+        """Report the `apiVersion` under which the server has a kind of custom resources; empty if it lacks the kind."""
         before = self._served.get(kind)
         self._served[kind] = version
         self._metrics.served.labels(kind).set(bool(version))
@@ -117,7 +117,7 @@ class Reports:
             log.info("the API server does not have this kind", extra=values(kind=kind))
         elif row and version not in row.api_versions:
             log.warning(
-                f"the API server has this kind in another version than those that are known: it is read as "
+                f"the API server has this kind only in a version that ringfence does not know: it is read as "
                 f"{row.api_versions[0]}",
                 extra=values(kind=kind, version=version),
             )
@@ -132,7 +132,7 @@ class Reports:
         self.interruptions = {**self.interruptions, kind: Interruption(reason, since)}
 
     def _outage_began(self, kind: str, at: float) -> float:
-        """Since when a watch has been interrupted: one that was open for a moment only had not recovered."""
+        """When an outage began: a watch that was open for less than `SHORTEST_WATCH` had not recovered."""
         last, reopened = self._reopened.get(kind, (None, 0.0))
         return last.since if last and at - reopened < SHORTEST_WATCH else at
 
@@ -144,7 +144,7 @@ class Reports:
     # --- objects ------------------------------------------------------------------------------------------------------
 
     def objects(self, view: View) -> None:
-        """The objects that cannot be used as they are, and those that a defect keeps out of the state."""
+        """Report objects that cannot be used as they are, and those that a defect keeps out of the state."""
         problems = dict(view.problems)
         for (kind, namespace, name), text in problems.items() - self._problems.items():
             log.error(f"{kind} cannot be used as it is: {text}", extra=values(namespace=namespace, name=name))
@@ -157,7 +157,7 @@ class Reports:
     # --- enforcement --------------------------------------------------------------------------------------------------
 
     def failures(self, stage: str, failures: Sequence[Exception]) -> None:
-        """What failed at an attempt to put the program in force, or nothing."""
+        """Report the failures of an attempt to put the program in force; none if it succeeded."""
         texts = [str(one) for one in failures]
         for failure, text in zip(failures, texts, strict=True):
             if not isinstance(failure, KernelError):
@@ -167,11 +167,11 @@ class Reports:
             if text not in self._failures:
                 log.error(f"{text}: {_consequence(failure)}")
         if self._failures and not failures:
-            log.info("the kernel has accepted what it had refused")
+            log.info("the kernel accepts the rules that it refused before")
         self._failures = texts
 
     def closed(self, namespaces: frozenset[str], now: float) -> None:
-        """The namespaces whose pods are closed until their changes are in force; each is logged now and then."""
+        """Report the namespaces whose pods are closed until their changes are in force."""
         self._logged_closings = {one: at for one, at in self._logged_closings.items() if now < at + CLOSING_INTERVAL}
         for namespace in namespaces - self._closed.keys():
             self._metrics.closings.inc()
@@ -187,7 +187,7 @@ class Reports:
                 log.info("the policies of the namespace are in force", extra=values(namespace=namespace))
 
     def repairs(self, total: int, by: ChangedBy | None, now: float) -> None:
-        """How often other programs changed the table since the start, and who did so last; it is as it should be."""
+        """Report repairs: their `total` since the start, and the program that made the last change, if known."""
         new = total - self._repairs
         self._repairs = total
         self._metrics.repairs.inc(new)
@@ -196,11 +196,11 @@ class Reports:
         self._metrics.contested.set(contested)
         if reported is not None:
             named = values(program=by.program, process=by.process, repairs=reported) if by else values(repairs=reported)
-            again = " again and again" if contested else ""
+            again = " repeatedly" if contested else ""
             log.warning(f"another program changed the table inet ringfence{again}: its rules are restored", extra=named)
 
     def review(self, failure: Exception | None) -> None:
-        """Why tracked connections could not be judged at the last attempt, if they could not."""
+        """Report why the last review of tracked connections failed; None if it did not."""
         before, self._review_failure = self._review_failure, failure
         if failure is None:
             if before:
@@ -213,9 +213,9 @@ class Reports:
             if str(failure) != str(before):
                 log.error(f"connections that policies forbid may be open until they can be judged: {failure}")
 
-    def cables(self, failure: Exception | None) -> None:
-        """Why the cables to pods could not be read at the last attempt, if they could not."""
-        before, self.cables_failure = self.cables_failure, failure
+    def veth_pairs(self, failure: Exception | None) -> None:
+        """Report why the last attempt to read the veth pairs of pods failed; None if it did not."""
+        before, self.veth_pairs_failure = self.veth_pairs_failure, failure
         if failure is None:
             if before:
                 log.info("the links of pods are read again")
@@ -227,17 +227,19 @@ class Reports:
                 log.error(f"the links of pods cannot be read, so new pods stay closed: {failure.strerror or failure}")
 
     def standby_failed(self, failure: Exception) -> None:
-        """Why no process stands by that would bring a removed table back at once. The repair does without it."""
+        """Report why there is no standby process. The repair thread still restores the table."""
         if not isinstance(failure, OSError | KernelError):
             self.defect("standby", failure)
             return
         self._metrics.failures.labels("standby").inc()
         if str(failure) != self._standby_failure:
             self._standby_failure = str(failure)
-            log.error(f"a table that another program removes may be back later, for no process stands by: {failure}")
+            log.error(
+                f"the standby process failed, so a table that another program removes is restored later: {failure}"
+            )
 
     def node(self, complaints: Iterable[str]) -> None:
-        """What keeps policies from being enforced on this node, whatever is programmed."""
+        """Report conditions of the node that the rules cannot make up for; each is logged once while it lasts."""
         found = list(complaints)
         for complaint in found:
             if complaint not in self._complaints:
@@ -245,28 +247,28 @@ class Reports:
         self._complaints = found
 
     def untracked(self, packets: int) -> None:
-        """How many packets were found that another program exempts from connection tracking: said once."""
+        """Report, once, that another program exempts packets from connection tracking."""
         if packets and not self._has_untracked:
             log.warning(
-                "another program exempts packets from connection tracking (notrack): those that the node forwards are "
-                "tracked all the same; what pods send to the node itself is judged packet by packet"
+                "another program exempts packets from connection tracking (notrack): packets that the node forwards "
+                "are tracked nevertheless; each packet that pods send to the node itself is judged on its own"
             )
         self._has_untracked |= packets > 0
 
     def adopted(self, adopted: Adopted | None) -> None:
-        """What became of the connections that were open before the kernel tracked any: said once."""
+        """Report, once, how many connections that were open before the kernel tracked any were adopted."""
         if adopted is not None and not self._has_adopted:
             self._has_adopted = True
-            log.info("connections were found that the kernel had not tracked before", extra=values(**adopted._asdict()))
+            log.info("adopted connections that the kernel had not tracked before", extra=values(**adopted._asdict()))
 
     # --- denials ------------------------------------------------------------------------------------------------------
 
     def denial(self, denial: Denial, repeated: int) -> None:
-        """A denied connection, and how often it came before without a report."""
+        """Log a denied connection, and how often it was repeated since its last report."""
         log.info(str(denial), extra=values(**msgspec.structs.asdict(denial), repeated=repeated))
 
     def packet_log_failed(self, failed: PacketLogFailed) -> None:
-        """Denied packets are not logged for a while."""
+        """Report that denied packets are not logged at present."""
         if not isinstance(failed.error, KernelError):
             self.defect("log", failed.error)
             return
@@ -276,7 +278,7 @@ class Reports:
         self._log_failure = str(failed.error)
 
     def packet_log_restored(self) -> None:
-        """Denied packets are logged again."""
+        """Report that denied packets are logged again."""
         self._log_failure = ""
         log.info("denied packets are logged again")
 

@@ -1,7 +1,7 @@
-"""Since when the rules of an address are in force, as an operator wants to know who asks what has changed.
+"""Rule ages: when the rules of an address last changed. `ringfence agent status` shows it.
 
-The rules of an address are those of its chain: they change when another chain becomes responsible for the address, and
-when the chain itself changes. Which pods a peer's selector matches is not a rule: such sets change with every pod.
+The rules of an address are those of its chain. They change when the address gets another chain, and when its chain
+changes. The sets of the pods that peers select are not included, because they change with every pod.
 """
 
 import time
@@ -15,7 +15,7 @@ Side = tuple[Direction, bytes]
 
 
 class RuleAges:
-    """When rules have changed since the start. `now` returns seconds since the epoch."""
+    """When rules changed since the start of the agent. `now` returns seconds since the epoch."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -23,7 +23,7 @@ class RuleAges:
         self._changed: dict[str, float] = {}
 
     def note(self, before: Program, after: Program) -> None:
-        """Note that one program has become another."""
+        """Note that the program `after` has replaced `before` in the kernel."""
         now = self._now()
         for (direction, _), name in ISOLATED.items():
             old, new = before.collections.get(name), after.collections.get(name)
@@ -39,7 +39,7 @@ class RuleAges:
         self._changed |= dict.fromkeys(changed, now)
 
     def since(self, direction: Direction, address: Address, chain: str) -> float | None:
-        """Since when the address has had the chain as it is; None if both were there at the start."""
+        """When the rules of an address last changed; None if they have not changed since the start of the agent."""
         times = (self._moved.get((direction, address_key(*address))), self._changed.get(chain))
         return max((at for at in times if at is not None), default=None)
 
@@ -49,4 +49,4 @@ def _verdicts(collection: Collection | None) -> VerdictMap | None:
 
 
 def _differs(before: Chain | None, after: Chain) -> bool:
-    return before is not after and before != after  # nearly all are the same object
+    return before is not after and before != after  # comparing identity first is fast: most are the same object

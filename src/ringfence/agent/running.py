@@ -1,4 +1,4 @@
-"""Running an agent: one process, alone in its network namespace, until it is stopped."""
+"""Running an agent: the only one of its network namespace, until it is stopped."""
 
 import signal
 import sys
@@ -13,14 +13,14 @@ import msgspec
 
 from ringfence.agent import health
 from ringfence.agent.event_writer import writing_events
-from ringfence.agent.from_boot import hold_from_start
 from ringfence.agent.garbage import stop_full_collections
 from ringfence.agent.inbox import Arrival, Inbox
-from ringfence.agent.link_thread import following_cables
+from ringfence.agent.initial_hold import hold_from_start
+from ringfence.agent.link_thread import following_veth_pairs
 from ringfence.agent.log import log, values
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.newcomers import CHECKED_KINDS
+from ringfence.agent.new_pods import CHECKED_KINDS
 from ringfence.agent.packet_log_thread import reading_packet_log
 from ringfence.agent.readiness_log import reporting_readiness
 from ringfence.agent.remembered_ranges import RememberedRanges, forget_ranges
@@ -38,10 +38,11 @@ from ringfence.errors import AgentError
 from ringfence.sources.cluster import ApiServer, Deliver, Delivered, FreshnessChecks, Watch, running_watches
 
 SWITCH_INTERVAL: Final = 0.0005
-"""Seconds after which a thread that computes lets others go on that wait for it; the default is ten times as long.
+"""Seconds after which Python makes a computing thread release the interpreter; a tenth of Python's default.
 
-A repair takes some fifteen system calls, and after each one its thread waits so long while a round is compiled. With
-the default, a flushed table is back after 25 ms (99th percentile 70 ms), so after 4 ms (10 ms).
+A repair makes about fifteen system calls. After each of them its thread may wait this long for the interpreter while
+another thread compiles rules. A flushed table is repaired after 4 ms (99th percentile 10 ms), with Python's default
+after 25 ms (70 ms).
 """
 
 
@@ -54,7 +55,7 @@ def run(
 ) -> None:
     """Enforce until SIGTERM or SIGINT. The rules in the kernel stay in force.
 
-    `dropped_lines` says how many lines of the log could not be written so far.
+    `dropped_lines` returns how many log lines could not be written so far.
 
     Raises AgentError or KernelError if nothing can be enforced on this node.
     """
@@ -66,14 +67,15 @@ def run(
     sys.setswitchinterval(SWITCH_INTERVAL)
     stop_full_collections()
     with only_agent(), closing(Kernel()) as kernel:
-        adoption = Adoption()  # before anything is asked of the kernel for which it begins to track connections
+        # Before any other request: rules make the kernel track connections, and `Adoption` asks whether it did before.
+        adoption = Adoption()
         settings = _supported(settings, kernel)
         ports = _ports_to_guard(kernel)
         remembered = RememberedRanges.of(settings)
         hold_from_start(settings, kernel, remembered, guards_bridges=ports is not None)
         inbox: Inbox = Inbox()
         followers = _Followers(api_server, lambda event: inbox.put(Arrival(event, time.monotonic())))
-        # A pod that is not held need not be released.
+        # Without --unknown-pods hold, pods are open from the start, so there is nothing to check first.
         request_check = followers.checks.request if settings.holds else None
         relist = followers.relist if settings.second_look and settings.drops else None
         remember = remembered.remember if remembered else lambda ranges: None
@@ -92,12 +94,12 @@ def run(
                 "started",
                 extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
             )
-            events = writing_events(settings.node, api_server, loop.inquiries.troubles, metrics)
+            events = writing_events(settings.node, api_server, loop.inquiries.causes, metrics)
             taint = TaintRemoval(
                 settings.node, api_server, loop.inquiries.node, lambda: not loop.readiness_errors(), metrics
             )
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
-            following = following_cables(ports, kernel, inbox) if ports else nullcontext()
+            following = following_veth_pairs(ports, kernel, inbox) if ports else nullcontext()
             with (
                 repairing(kernel, inbox),
                 reporting_readiness(loop.readiness_errors),
@@ -112,24 +114,27 @@ def run(
 
 
 def _supported(settings: Settings, kernel: Kernel) -> Settings:
-    """The settings as far as this kernel can do what they ask. Raises AgentError if it cannot enforce policies."""
+    """The settings without those that this kernel does not support.
+
+    Raises AgentError if the kernel lacks something that enforcement needs.
+    """
     if missing := kernel.missing(REQUIRED):
         raise AgentError(
-            f"this kernel cannot enforce policies, for it lacks {_list(missing)}: load the modules with modprobe, or "
-            "use a kernel that has them; the rules that are in the kernel stay as they are"
+            f"this kernel cannot enforce policies because it lacks {_list(missing)}: load the modules with modprobe, "
+            "or use a kernel that has them; the rules in the kernel stay as they are"
         )
     if settings.log_denied and (missing := kernel.missing(FOR_LOGGING)):
-        log.error(f"denied packets cannot be logged, for this kernel lacks {_list(missing)}")
+        log.error(f"denied packets cannot be logged because this kernel lacks {_list(missing)}")
         return msgspec.structs.replace(settings, log_denied=False)
     return settings
 
 
 def _ports_to_guard(kernel: Kernel) -> PodPorts | None:
-    """What finds the ports of pods; None if the kernel cannot filter what passes a bridge."""
+    """The finder of the bridge ports of pods; None, with a log line, if the kernel cannot filter bridged frames."""
     if missing := kernel.missing(FOR_BRIDGES):
         log.error(
-            "on bridges, pods can send with addresses of others, and link-local and broadcast packets pass, for this "
-            f"kernel lacks {_list(missing)}"
+            "on bridges, pods can send with the addresses of other pods, and link-local and broadcast packets pass, "
+            f"because this kernel lacks {_list(missing)}"
         )
         return None
     return PodPorts()
@@ -140,7 +145,9 @@ def _list(features: list[Feature]) -> str:
 
 
 def clean_up(state_file: Path | None = None) -> bool:
-    """Remove all rules from the kernel, so that no pod is isolated, and the state file; whether there were any rules.
+    """Remove all rules from the kernel, so that no pod is isolated, and the state file.
+
+    Returns whether there were any rules.
 
     Raises AgentError while an agent runs or if the file cannot be removed, KernelError if the kernel refuses.
     """
@@ -153,7 +160,7 @@ def clean_up(state_file: Path | None = None) -> bool:
 
 
 class _Followers:
-    """Watches of all kinds, and checks whether those have caught up that decide what a new pod may do."""
+    """The watches of all kinds, and the checks whether the watches of policies and Namespaces are up to date."""
 
     def __init__(self, api_server: ApiServer, deliver: Deliver) -> None:
         self._api_server = api_server
@@ -172,14 +179,14 @@ class _Followers:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Watch and check for a while, each kind and each sort of checks in a thread of its own."""
+        """Run each watch and the checks in threads of their own while the context lasts."""
         with running_watches(self._watches, self._api_server, {"checks": self.checks.run}):
             yield
 
 
 @contextmanager
 def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` instead of ending when this process receives SIGTERM or SIGINT, for a while."""
+    """Call `stop` when this process receives SIGTERM or SIGINT, instead of exiting, while the context lasts."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop()

@@ -1,7 +1,8 @@
-"""When the loop enforces what is taken in: not before enough is known, and not while more has to be taken in first.
+"""The schedule of the rounds: when the loop enforces the applied changes.
 
-The first round waits for some time for all that was listed. Later ones follow their changes, go on with what the last
-one has left, close namespaces whose changes have waited for too long, and try again what has failed.
+No round begins before the agent knows enough. The first round waits up to `START_PATIENCE` seconds for everything that
+was listed. A later round is due when changes are applied, when the last round left chains to build or load, when
+namespaces have to be closed or opened, and when a failed attempt is to be repeated.
 """
 
 from typing import Final
@@ -14,11 +15,11 @@ OVERDUE_INTERVAL: Final = 0.25
 """Seconds between two checks whether changes have waited so long that pods must be closed."""
 
 START_PATIENCE: Final = 2.0
-"""Seconds that the first round waits for namespaces that have used their share: it closes what is not ready then."""
+"""Seconds that the first round waits for namespaces that have used their share; it closes those that are not ready."""
 
 
 class Schedule:
-    """Says when the next round is due, and which namespaces are closed in it. All times are monotonic seconds."""
+    """Decides when the next round is due, and which namespaces are closed in it. All times are monotonic seconds."""
 
     def __init__(self, parts: AgentParts, intake: Intake, rounds: Rounds) -> None:
         self._parts = parts
@@ -28,7 +29,7 @@ class Schedule:
         self._rounds = rounds
         self._next_overdue = 0.0
         self._overdue: frozenset[str] = frozenset()
-        """The namespaces that were last found to be closed until their changes are taken in."""
+        """The namespaces that, at the last check, had to be closed until their changes are applied."""
         self._first_round_by: float | None = None
         """When the first round begins at the latest; None before the view is complete."""
 
@@ -50,12 +51,15 @@ class Schedule:
         return min((one for one in times if one is not None), default=None)
 
     def closed(self, *, is_after_list: bool) -> frozenset[str]:
-        """The namespaces whose pods are closed in a round that begins now. After a list, nothing is waited for."""
+        """The namespaces whose pods are closed in a round that begins now.
+
+        The first round after a list also closes namespaces whose changes have waited for a short time only.
+        """
         self._overdue = self._intake.overdue(patience=0.0 if is_after_list else PATIENCE)
         return self._overdue | self._parts.view.excessive
 
     def _closes_or_opens(self, now: float) -> bool:
-        """Whether namespaces have to be closed that are not, or may be opened that are."""
+        """Whether an open namespace has to be closed, or a closed one can be opened."""
         if now >= self._next_overdue:
             self._next_overdue = now + OVERDUE_INTERVAL
             self._overdue = self._intake.overdue()
@@ -64,13 +68,16 @@ class Schedule:
 
     @property
     def _has_more_to_build(self) -> bool:
-        """Whether the last round has left something for the next one, which need not wait for anything."""
+        """Whether the last round has left chains to build or parts to load that can be built or loaded now."""
         can_be_built = self._enforcement.postponed - self._enforcement.computing
         has_more = bool(can_be_built) or self._enforcement.has_leftovers
         return has_more and self._enforcement.in_order and not self._second_look.is_waiting
 
     def _waits_for_changes(self, now: float) -> bool:
-        """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""
+        """Whether changes have to be applied before the next round.
+
+        The first round waits for all changes, up to `START_PATIENCE`. Later rounds wait as long as they gather changes.
+        """
         if self._enforcement.has_begun:
             gathers = self._intake.is_urgent and self._rounds.is_gathering(now)
             return gathers or self._second_look.awaits(self._intake.waiting_since())

@@ -1,15 +1,15 @@
-"""The second look: what lists take away from most pods waits until they have been read once more.
+"""The second look: lists that would open or close most pods are enforced only after everything is listed again.
 
-An API server that was restored from nothing, or a wrong one, lists no policies and no pods. An agent that believed it
-would open all isolated pods of its node, or cut off all pods. So the first round after a list is compared with what the
-kernel held before the list. If most pods would lose something (`losses`), the kernel stays as it is; some time later
-all kinds are listed again, and what they say then is enforced, whatever it is. What watches report as deleted has been
-deleted, and never waits.
+An API server that was restored without its data, or a wrong one, lists no policies and no pods. An agent that enforced
+such lists would open all isolated pods of its node, or close all pods. So the first round after a list compares its
+program with the one that the kernel held before the list. If most pods would lose something (`losses`), the kernel is
+not changed. `seconds` later all kinds are listed again, and the result of these lists is enforced in any case.
+Deletions that a watch reports never wait.
 
-What policies of the whole cluster deny does not show in what is isolated: NetworkPolicies may isolate the same pods. So
-a list that lacks most of those that are in force waits as well.
+What cluster policies deny does not show in which addresses are isolated, because NetworkPolicies may isolate the same
+pods. So a list that lacks most of the cluster policies in force waits, too.
 
-Additions wait, too. A list that lacks pods or namespaces is as wrong about who may reach whom as about who is isolated.
+Additions also wait: a list that lacks pods or namespaces is as wrong about peers as about subjects.
 """
 
 from collections.abc import Callable, Set
@@ -24,15 +24,15 @@ from ringfence.sources.cluster import Event, Listed, Page, Removed
 
 class _Stage(Enum):
     CERTAIN = auto()
-    """Everything that was listed is enforced."""
+    """Everything that was listed may be enforced."""
     LISTED = auto()
-    """Something was listed, and has not been compared with what the kernel holds."""
+    """Something was listed, and is not compared with the program in the kernel yet."""
     WAITING = auto()
     """Most pods would lose something: nothing changes for some time."""
     ASKED = auto()
     """All kinds are being listed again."""
     LISTED_AGAIN = auto()
-    """They have been."""
+    """All kinds have been listed again."""
 
 
 class SecondLook:
@@ -47,11 +47,11 @@ class SecondLook:
         has_waiting: Callable[[float], bool],
         in_force: Callable[[str], Set[Name]] = lambda kind: frozenset(),
     ) -> None:
-        """`relist` has all kinds listed again, `seconds` after the wait has begun; without it, nothing waits.
+        """`relist` requests that all kinds are listed again, `seconds` after a wait begins; without it, nothing waits.
 
-        `present` says what the kernel holds, `pods` how many pods of this node are known, and `has_waiting` whether
-        some change that had arrived by then has not been taken in. `in_force` gives the names of the policies of the
-        whole cluster of a kind that are in force on this node.
+        `present` returns the program in the kernel, `pods` the number of known pods of this node, and `has_waiting`
+        whether a change that arrived until a time is not applied. `in_force` returns the names of the cluster policies
+        of a kind that are in force on this node.
         """
         self._seconds = seconds
         self._relist = relist
@@ -60,22 +60,22 @@ class SecondLook:
         self._has_waiting = has_waiting
         self._in_force = in_force
         self._deleted: set[Removed] = set()
-        """What was deleted since the last round, and may still be in force."""
+        """The objects that were deleted since the last round, and may still be in force."""
         self._lost_policies = ""
-        """Which policies of the whole cluster a list lacks, if it lacks most of those that are in force."""
+        """A message about the cluster policies that a list lacks, if it lacks most of those in force; else empty."""
         self._stage = _Stage.CERTAIN
         self._before = Program()
-        """What the kernel held before the list."""
+        """The program in the kernel before the list."""
         self._listed_at = 0.0
         self._missing: frozenset[str] = frozenset()
         self.ask_at: float | None = None
-        """When all kinds are to be listed again; None if they are not."""
+        """When all kinds have to be listed again; None if they need not be."""
         self.reason = ""
-        """What most pods would lose; empty if nothing waits."""
+        """Why the agent waits: what most pods would lose; empty if it does not wait."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the kernel has to stay as it is."""
+        """Whether the rules in the kernel have to stay as they are."""
         return self._stage in (_Stage.WAITING, _Stage.ASKED)
 
     @property
@@ -84,7 +84,7 @@ class SecondLook:
         return self._stage in (_Stage.LISTED, _Stage.LISTED_AGAIN)
 
     def note(self, event: Event, arrived: float) -> None:
-        """Note what is listed, and what watches report as deleted."""
+        """Note lists, and deletions that watches report."""
         if isinstance(event, Removed):
             self._deleted.add(event)
         if self._relist is None or not isinstance(event, Page | Listed):
@@ -106,14 +106,14 @@ class SecondLook:
             self._lost_policies = f"{len(lost)} of {len(in_force)} policies of kind {listed.kind} are gone"
 
     def awaits(self, oldest: float | None) -> bool:
-        """Whether the next round has to wait for a change that arrived at `oldest`: a list counts as a whole."""
+        """Whether the next round has to wait for a change that arrived at `oldest`: a list is enforced as a whole."""
         return self.is_due and oldest is not None and oldest <= self._listed_at
 
     def permits(self, program: Program, now: float) -> bool:
-        """Whether a program may be put in force. If not, the wait begins.
+        """Whether a program may be put in force. If not, the wait for the second look begins.
 
-        Namespaces that have used their share are closed until the rest of the list is taken in. What they lose shows
-        only then, so until then each program is compared with what the kernel held before the list.
+        Namespaces that have used their share are closed until the rest of the list is applied. Their losses show only
+        then. Until then, each program is compared with the one that the kernel held before the list.
         """
         self._deleted.clear()
         if self._stage is _Stage.LISTED:
@@ -125,8 +125,8 @@ class SecondLook:
         self._stage, self._before, self.reason, self._lost_policies = _Stage.CERTAIN, Program(), "", ""
         return True
 
-    def go_on(self, now: float) -> None:
-        """Have all kinds listed again when it is time."""
+    def relist_if_due(self, now: float) -> None:
+        """Request that all kinds are listed again, if it is time."""
         if self.ask_at is not None and now >= self.ask_at and self._relist is not None:
             self._stage, self._missing, self.ask_at = _Stage.ASKED, frozenset(FOLLOWED_KINDS), None
             self._relist()

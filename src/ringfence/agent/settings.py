@@ -1,4 +1,4 @@
-"""What the operator of an agent chose."""
+"""The settings of an agent, as chosen on its command line."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ from ringfence.dataplane.program import Logging, Reaction
 from ringfence.sets.addresses import Addresses
 
 DEFAULT_LOG_GROUP: Final = 9810
-"""Other programs have taken smaller numbers: ulogd 0, Calico 1 and 2, weave-npc 86, kube-router 100."""
+"""Other programs use smaller numbers: ulogd 0, Calico 1 and 2, weave-npc 86, kube-router 100."""
 
 
 class Mode(StrEnum):
@@ -28,21 +28,21 @@ class UnknownPods(StrEnum):
 
 
 class ExistingConnections(StrEnum):
-    """Whether open connections end that a changed policy no longer allows."""
+    """Whether open connections that a changed policy no longer allows are ended."""
 
     END = "end"
     KEEP = "keep"
 
 
 class SpoofedSources(StrEnum):
-    """What becomes of packets of pods whose source address does not belong to their link."""
+    """Whether packets of pods are dropped if their source address does not belong to their link."""
 
     DROP = "drop"
     ALLOW = "allow"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The choices. Without `pod_ranges`, the Node object says which addresses the node's pods have."""
+    """The settings. Without `pod_ranges`, the `podCIDRs` of the Node object are the ranges of the node's pods."""
 
     node: str
     mode: Mode = Mode.ENFORCE
@@ -51,23 +51,23 @@ class Settings(msgspec.Struct, frozen=True):
     spoofed_sources: SpoofedSources = SpoofedSources.DROP
     pod_ranges: Addresses | None = None
     state_file: Path | None = None
-    """Where the pod ranges of the Node are kept for the next boot."""
+    """The file that stores the pod ranges of the Node for the next boot."""
     max_lag: float = 5.0
-    """Seconds: a change that is not in force for longer makes the agent unready."""
+    """Seconds: the agent is not ready while a change has not been in force for longer than this."""
     second_look: float = 30.0
-    """Seconds after which everything is listed again if a list would take away most of what the kernel holds."""
+    """Seconds after which everything is listed again if a list would remove most of what the kernel enforces."""
     events: bool = True
-    """Whether Kubernetes Events say which policies cannot be enforced, and which pods are closed."""
+    """Whether Kubernetes Events are written about policies that cannot be enforced and pods that are closed."""
     remove_taint: bool = False
-    """Whether the taint of a node that is not guarded yet is removed (`taint`)."""
+    """Whether the agent removes its taint from the Node when it is ready (`taint`)."""
     log_denied: bool = False
     log_group: int = DEFAULT_LOG_GROUP
     log_rate: int = 10
-    """Packets per second that are logged at most, for each direction."""
+    """Packets that are logged per second at most, in each direction."""
 
     @property
     def reaction(self) -> Reaction:
-        """What the kernel does with packets that nothing allows."""
+        """What the kernel does with packets that are not allowed."""
         logging = Logging(self.log_group, self.log_rate) if self.log_denied else None
         return Reaction(self.drops, logging, self.spoofed_sources is SpoofedSources.DROP)
 

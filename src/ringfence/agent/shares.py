@@ -1,34 +1,36 @@
-"""Shares: how much of the loop's time each namespace has used of late, and whose turn it is before others.
+"""Shares: how much of the loop's time each namespace has used recently, which decides the order of their turns.
 
-Used time fades: of a second that was used a second ago 0.37 s are left. A namespace that has used more than its share
-waits behind all that have not. So one that changes much, or writes policies that take long to compile, delays itself.
+Used time decays exponentially: after one second, 37 % of it are left. A namespace that has used more than its share
+waits behind all that have not. So a namespace with many changes, or with policies that take long to compile, delays
+only itself.
 """
 
 import math
 from typing import Final
 
 WINDOW: Final = 1.0
-"""Seconds after which of the time that was used 1/e is left."""
+"""Seconds after which 1/e of the used time is left."""
 
 SHARE: Final = 0.1
-"""Seconds: who has used more has used his share. It is more than the largest usual policy takes."""
+"""Seconds that a namespace may have used; above that, its share is used up. The largest usual policy takes less."""
 
 CLUSTER: Final = ""
-"""What has no namespace (Node, Namespace) is changed by administrators and kubelets, and always comes first."""
+"""Objects without a namespace, such as Nodes. Administrators and kubelets change them; they come first."""
 
 _REMEMBERED: Final = 1_000
 _NEGLIGIBLE: Final = 1e-4
-"""Where more namespaces than this are remembered, those are forgotten that used less than so many seconds."""
+"""If more than `_REMEMBERED` namespaces are kept, those with less than `_NEGLIGIBLE` seconds are dropped."""
 
 
 _UNUSED: Final = -1e300
 
 
 class Shares:
-    """The time that each namespace has used. All times are monotonic seconds."""
+    """The decaying time that each namespace has used. All times are monotonic seconds."""
 
     def __init__(self) -> None:
-        # By namespace the logarithm of its used time at the time 0, so that nothing has to be renewed while all fade.
+        # By namespace: log(used time) + now / WINDOW. All used times decay by the same factor, so these values stay the
+        # same as time passes, and a heap can keep the order of the namespaces.
         self._ranks: dict[str, float] = {}
 
     def charge(self, namespace: str, seconds: float, now: float) -> None:
@@ -41,15 +43,15 @@ class Shares:
             self._ranks = {name: rank for name, rank in self._ranks.items() if rank >= least}
 
     def forget(self) -> None:
-        """Forget all that was used."""
+        """Set the used time of all namespaces to zero."""
         self._ranks.clear()
 
     def used(self, namespace: str, now: float) -> float:
-        """How much of the time that a namespace used is left."""
+        """The decayed time that a namespace has used, in seconds."""
         return math.exp(self.rank(namespace) - now / WINDOW)
 
     def rank(self, namespace: str) -> float:
-        """Who has used less has a lower rank. A rank changes by a charge only, never as time goes by."""
+        """The rank of a namespace: lower if it has used less. A charge changes it; the passing of time does not."""
         return self._ranks.get(namespace, _UNUSED) if namespace != CLUSTER else -math.inf
 
     def is_used_up(self, namespace: str, now: float) -> bool:

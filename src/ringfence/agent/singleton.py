@@ -1,7 +1,7 @@
-"""One agent in a network namespace: two would undo each other's changes endlessly.
+"""Only one agent runs in a network namespace: two would undo each other's changes endlessly.
 
-An abstract socket belongs to the network namespace, can be bound once, and is free again when its process ends, even
-if it is killed.
+The agent binds an abstract Unix socket. Its name belongs to the network namespace, can be bound only once, and is
+released when the process ends, even if it is killed.
 
 Source: unix(7), "Abstract sockets"; network_namespaces(7).
 """
@@ -28,7 +28,7 @@ def is_running() -> bool:
 
 @contextmanager
 def only_agent() -> Iterator[None]:
-    """Be the only agent of this network namespace for a while. Raises AgentError if there is one already."""
+    """Be the only agent of this network namespace while the context lasts. Raises AgentError if another one runs."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
         try:
             claim.bind(_ADDRESS)

@@ -1,12 +1,12 @@
-"""The process that brings the table back at once when another program removes it, and covers it after other damage.
+"""The standby process: it restores the table when another program removes it, and covers it after other damage.
 
     python -m ringfence.agent.standby_process CONTROL SENDER LISTENER ASKING BEGUN ENDED COVERED
 
-The arguments are descriptors that it inherits from the agent (`standing_by.py`, `dataplane/standby.py`). It is small,
-knows nothing of programs, and sends bytes that are ready, so it waits neither for the agent's interpreter nor for its
-locks: a thread of the agent waited for these up to 400 ms while the agent compiled large policies.
+The arguments are file descriptors that it inherits from the agent (`standby_client.py`, `dataplane/standby.py`). It
+sends messages that the agent has encoded, so it waits neither for the agent's interpreter nor for its locks. A thread
+of the agent waited for these up to 400 ms while the agent compiled large policies.
 
-It ends when the other end of its control socket is closed: with the agent, also if that is killed.
+It ends when the other end of its control socket is closed, which also happens when the agent is killed.
 """
 
 import errno
@@ -27,7 +27,7 @@ from ringfence.dataplane.restoration import Announcements, Damage, Restoration, 
 from ringfence.netlink.socket import NetlinkSocket
 
 LOOK_INTERVAL: Final = 2
-"""Milliseconds between two looks at whether there is the table while no changes are reported; each costs 50 us."""
+"""Milliseconds between two checks whether the table exists while the kernel reports no changes; each takes 50 us."""
 
 TAKEN: Final = b"taken"
 """The answer to each message."""
@@ -38,10 +38,10 @@ _Restorations = tuple[Restoration, ...]
 def main(arguments: Sequence[str]) -> None:
     """Stand by until the agent ends."""
     control, sender, listener, *events = map(int, arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the agent's whole group: it ends when the agent does
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole process group: this one ends after the agent
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
-    _come_first()
+    _raise_priority()
     with (
         socket.socket(fileno=control) as agent,
         NetlinkSocket.inherited(sender) as sending,
@@ -50,14 +50,15 @@ def main(arguments: Sequence[str]) -> None:
         _stand_by(agent, sending, listening, *events)
 
 
-def _come_first() -> None:
-    """Run before other processes where the rights allow it (SYS_NICE): it works for 3 ms, and may wait much longer.
+def _raise_priority() -> None:
+    """Run before other processes, if the rights allow it (SYS_NICE). Otherwise 3 ms of work may wait much longer.
 
-    The priority that is set first holds across control groups, of which that of an agent has a small share.
+    A real-time priority is tried first: it applies across control groups, while a nice value applies only within the
+    control group of the agent, which has a small share of the processor.
     """
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
-    except OSError:  # also where the control group has no time for such processes (cgroup v1)
+    except OSError:  # no right, or a control group without real-time budget (cgroup v1)
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, -20)
 
@@ -67,13 +68,13 @@ def _stand_by(
 ) -> None:
     restorations: _Restorations = ()
     announcing = Announcements(*(partial(os.eventfd_write, one, 1) for one in announcements))
-    told, asked = _poll(agent.fileno(), listening.fileno()), _poll(asking)
+    reports, asked = _poll(agent.fileno(), listening.fileno()), _poll(asking)
     anything = _poll(agent.fileno(), listening.fileno(), asking)
     while True:
-        # Found out before the look: if not, changes after the look are reported.
+        # Read before the check of the table: if it is not set then, the kernel reports changes after the check.
         is_asking = bool(asked.poll(0))
         restore(sending, restorations, _reported(listening, restorations), announcing)
-        ready = told.poll(LOOK_INTERVAL) if is_asking else anything.poll()
+        ready = reports.poll(LOOK_INTERVAL) if is_asking else anything.poll()
         if agent.fileno() in dict(ready):
             received = _received(agent)
             if received is None:
@@ -82,7 +83,7 @@ def _stand_by(
 
 
 def _reported(listening: NetlinkSocket, restorations: _Restorations) -> Damage:
-    """What the kernel has reported. Where some of that was lost, the repair reads everything back."""
+    """The damage that the kernel has reported. If reports were lost (ENOBUFS), the repair reads everything back."""
     damage = Damage()
     while True:
         try:
@@ -97,7 +98,7 @@ def _reported(listening: NetlinkSocket, restorations: _Restorations) -> Damage:
 
 
 def _poll(*descriptors: int) -> select.poll:
-    """Waits until one of some descriptors can be read."""
+    """A poll object that waits until one of the descriptors can be read."""
     one = select.poll()
     for descriptor in descriptors:
         one.register(descriptor, select.POLLIN)
@@ -105,7 +106,7 @@ def _poll(*descriptors: int) -> select.poll:
 
 
 def _received(agent: socket.socket) -> _Restorations | None:
-    """What is to be sent from now on; None if the agent has ended."""
+    """The new restorations from the agent; None if the agent has ended."""
     try:
         message, descriptors, _, _ = socket.recv_fds(agent, 1, 1)
         if not message:

@@ -1,4 +1,4 @@
-"""What `ringfence agent status` shows: who is isolated by which policies since when, who is closed and why."""
+"""The status for `ringfence agent status`: which policies isolate each pod and since when, which are closed and why."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,27 +31,27 @@ from ringfence.render.agent_status import (
 from ringfence.sets.addresses import address_text
 
 MOST_POLICIES: Final = 100
-"""The policies that are named of a pod and a direction: a tenant may have thousands."""
+"""The policies that are named for a pod and a direction at most: a tenant may have thousands."""
 
 Counts = Mapping[tuple[Direction, Address], int]
 
 
 class AgentReport:
-    """What is said of the agent itself."""
+    """The part of the status about the agent itself."""
 
     def __init__(self, parts: AgentParts, intake: Intake, now: Callable[[], float] = time) -> None:
         self._parts = parts
         self._intake = intake
         self._started = _time_text(now())
 
-    def told_by_the_loop(self) -> RunningAgent:
-        """Everything; only the loop may ask."""
+    def from_loop(self) -> RunningAgent:
+        """The full report. Only the loop may ask for it."""
         now = self._parts.clock()
         waiting = (WaitingNamespace(name, changes, now - since) for name, changes, since in self._intake.waiting())
         return self._report(tuple(waiting), answers=True)
 
-    def told_by_others(self) -> RunningAgent:
-        """What any thread can tell while the loop does not answer."""
+    def without_loop(self) -> RunningAgent:
+        """The report for when the loop does not answer, without waiting namespaces. Any thread may ask for it."""
         return self._report((), answers=False)
 
     def _report(self, waiting: tuple[WaitingNamespace, ...], *, answers: bool) -> RunningAgent:
@@ -71,9 +71,9 @@ class AgentReport:
 def enforced_pods(
     pod: str, view: View, node: str, enforcement: Enforcement, closings: Closings, kernel: Kernel
 ) -> list[EnforcedPod]:
-    """A pod, by its name or one of its addresses, or all pods of the node, by name.
+    """The status of a pod, given its name or one of its addresses, or of all pods of the node, sorted by name.
 
-    Raises InputError for a pod that no policy of this node can isolate, with the reason.
+    Raises InputError, with the reason, for a pod that the agent of this node cannot isolate.
     """
     placements: defaultdict[Member, list[PodPlacement]] = defaultdict(list)
     for placement in enforcement.placements():
@@ -99,7 +99,7 @@ def _reason_for_none(pod: str, view: View, node: str) -> str:
     known = view.state.pod(namespace, name)
     if known is None:
         if ("Pod", namespace, name) in view.uids:
-            return f"the pod {pod} has no network yet, or no longer: its addresses are not known"
+            return f"the pod {pod} has no network yet, or no longer has one: its addresses are not known"
         return f"the agent of the node {node} knows no pod {pod}"
     if known.node != node:
         return f"the pod {pod} runs on the node {known.node}: ask there"

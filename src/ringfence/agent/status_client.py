@@ -1,4 +1,4 @@
-"""Asking the agent of this node for its status, and the kernel if there is no agent that answers."""
+"""The client of the agent's status. If no agent answers, the status is read from the kernel."""
 
 import http.client
 from contextlib import suppress
@@ -17,7 +17,7 @@ from ringfence.render.agent_status import AgentStatus, KernelAddress, KernelStat
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 
 _TIMEOUT: Final = 10.0
-"""Seconds to wait for an answer: the agent gives up after five."""
+"""Seconds to wait for an answer. The agent itself waits 5 s for its loop."""
 
 
 def ask(listen: tuple[str, int], pod: str) -> AgentStatus:
@@ -30,13 +30,13 @@ def ask(listen: tuple[str, int], pod: str) -> AgentStatus:
     if found is None:
         return AgentStatus(None, kernel=_about(pod, ask_kernel()))
     if found.agent and not found.agent.answers:
-        with suppress(KernelError):  # what the agent has said is worth as much
+        with suppress(KernelError):  # without rights to read the kernel, the answer of the agent is still useful
             return msgspec.structs.replace(found, kernel=_about(pod, ask_kernel()))
     return found
 
 
 def ask_agent(listen: tuple[str, int], pod: str) -> AgentStatus | None:
-    """What the agent says; None if no agent runs on this node. Raises InputError and AgentError as `ask` does."""
+    """The status from the agent; None if no agent runs on this node. Raises InputError and AgentError as `ask` does."""
     if not is_running():
         return None
     host, port = listen
@@ -65,7 +65,7 @@ def ask_agent(listen: tuple[str, int], pod: str) -> AgentStatus | None:
 
 
 def ask_kernel() -> KernelStatus:
-    """What the rules in the kernel say; nothing is changed. Raises KernelError without the rights to read them."""
+    """The status from the rules in the kernel, which are not changed. Raises KernelError without the right to read."""
     kernel = Kernel()
     try:
         program = kernel.present
@@ -97,7 +97,7 @@ def ask_kernel() -> KernelStatus:
 
 
 def _about(pod: str, kernel: KernelStatus) -> KernelStatus:
-    """What the kernel says about an address; everything about a pod, whose addresses only an agent knows."""
+    """The status of one address; for a pod all addresses, because only an agent knows those of the pod."""
     if not pod or "/" in pod:
         return kernel
     return msgspec.structs.replace(kernel, isolated=tuple(one for one in kernel.isolated if one.address == pod))

@@ -1,8 +1,8 @@
-"""The taint of a node that is not guarded yet: the agent removes it from its Node once all policies are in force.
+"""The taint of a Node without enforcement: the agent removes it from its Node when all policies are in force.
 
-A node that is registered with the taint gets no pods, except those that tolerate it, before an agent guards it. The
-Node is changed by one patch, which tests what it is about to remove: what others do to its taints at the same moment is
-never undone. If the Node has changed meanwhile, its next version decides.
+A Node that is registered with the taint gets only pods that tolerate it until its agent is ready. One patch removes the
+taint. It first tests the taints that it removes, so it never undoes concurrent changes of others. If the Node has
+changed in between, the agent decides again with its next version.
 
 Source: kubernetes.io, "Taints and Tolerations"; RFC 6902, 4.6 ("test"); kubelet, `--register-with-taints`.
 """
@@ -23,19 +23,19 @@ from ringfence.sources.cluster import EXPECTED, ApiServer, ApiStatusError, patch
 TAINT: Final = "ringfence.dev/agent-not-ready"
 
 INTERVAL: Final = 1.0
-"""Seconds between two looks at the Node."""
+"""Seconds between two checks of the Node."""
 
 FAILURE_PAUSE: Final = 10.0
 """Seconds until the next attempt if the API server refuses or cannot be reached."""
 
 _CHANGED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
-"""Answers to a patch of a Node that is not as it is known: 422 if a test fails."""
+"""Answers to a patch of a Node that has changed: 422 if a test of the patch fails."""
 
 
 def removal(taints: Sequence[Taint]) -> list[dict[str, str]]:
-    """The JSON Patch that removes the taint, whatever its effects are; empty if it is not there."""
+    """The JSON Patch that removes the taint with every effect; empty if it is not there."""
     operations: list[dict[str, str]] = []
-    # From the end: a taint that is removed moves all that follow it.
+    # From the end, because removing a taint shifts the indexes of those after it.
     for index, taint in reversed(list(enumerate(taints))):
         if taint.key == TAINT:
             path = f"/spec/taints/{index}"
@@ -48,7 +48,7 @@ def removal(taints: Sequence[Taint]) -> list[dict[str, str]]:
 
 
 class TaintRemoval:
-    """Removes the taint from one Node. `node` says how the Node is known, `is_ready` whether it is guarded."""
+    """Removes the taint from one Node. `node` returns its known version, `is_ready` whether to remove the taint."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class TaintRemoval:
         self._is_ready = is_ready
         self._metrics = metrics
         self._outdated: Node | None = None
-        """The Node as it was before a patch: it has changed since."""
+        """The version of the Node before the last patch: it is outdated, so it is not patched again."""
         self._next_attempt = 0.0
         self._failure = ""
 
-    def look(self, now: float) -> None:
-        """Remove the taint if it is there and the node is guarded, at a time (monotonic seconds)."""
+    def run_once(self, now: float) -> None:
+        """Remove the taint if it is there and the agent is ready. `now` is in monotonic seconds."""
         if now < self._next_attempt or not self._is_ready():
             return
         node = self._node()
@@ -90,10 +90,10 @@ class TaintRemoval:
             except ApiStatusError as error:
                 if error.code not in _CHANGED:
                     raise
-                log.info(f"the Node has changed while its taint was to be removed: {error}", extra=values(taint=TAINT))
+                log.info(f"the Node has changed, so its taint was not removed: {error}", extra=values(taint=TAINT))
                 return
         self._failure = ""
-        log.info("the node is guarded: its taint is removed", extra=values(taint=TAINT))
+        log.info("the agent is ready: the taint of the Node is removed", extra=values(taint=TAINT))
 
     def _report(self, error: Exception) -> None:
         self._metrics.failures.labels("taint").inc()
@@ -106,7 +106,7 @@ class TaintRemoval:
 
 @contextmanager
 def removing_taint(removal: TaintRemoval) -> Iterator[None]:
-    """Remove the taint whenever it is there, for a while."""
+    """Remove the taint whenever the Node has it, while the context lasts."""
     stopped = threading.Event()
     # A daemon thread: a request that hangs must not keep the process from ending.
     threading.Thread(target=_remove_until, args=(stopped, removal), name="taint", daemon=True).start()
@@ -119,6 +119,6 @@ def removing_taint(removal: TaintRemoval) -> Iterator[None]:
 def _remove_until(stopped: threading.Event, removal: TaintRemoval) -> None:
     while not stopped.wait(INTERVAL):
         try:
-            removal.look(time.monotonic())
-        except Exception:  # without this thread, the node would get no pods
+            removal.run_once(time.monotonic())
+        except Exception:  # otherwise the thread would end, and the Node would get no pods
             log.exception("a defect of ringfence (taint)")

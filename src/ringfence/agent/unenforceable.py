@@ -1,8 +1,8 @@
-"""What the agent cannot enforce of a cluster policy, and what is in force instead, so that the policy fails closed.
+"""The parts of a cluster policy that the agent cannot enforce. The policy fails closed in these parts.
 
-A domain name stands for addresses that the agent does not know. So a peer of domain names is one of which no field is
-known here, and the API says what becomes of such a peer: a rule that accepts does not match by it, and any other rule
-denies everything.
+The agent does not know the addresses of domain names. It therefore treats a peer of domain names as a peer without a
+known field. For such a peer, the API demands that an accepting rule does not match, and that any other rule denies
+everything.
 
 Source: network-policy-api v0.2.0, the descriptions of ClusterNetworkPolicyEgressPeer and of its field `domainNames`.
 """
@@ -18,13 +18,13 @@ from ringfence.model.cluster_rules import cluster_rules_of, domain_names_of
 from ringfence.model.policies import Direction
 
 _MOST_PARTS: Final = 10
-"""Peers that are named: a policy may have thousands."""
+"""Peers that a message names at most: a policy may have thousands."""
 
 _ACCEPTING: Final = (RuleAction.ACCEPT, RuleAction.ALLOW)
 
 
 def enforceable(policy: ClusterPolicy) -> ClusterPolicy:
-    """The policy as it can be enforced: peers of domain names are peers of which no field is known."""
+    """The policy with each peer of domain names replaced by a peer without a known field."""
     egress = tuple([_without_names(rule) for rule in policy.spec.egress])
     return msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, egress=egress))
 
@@ -37,9 +37,9 @@ def _without_names(rule: ClusterPolicyRule) -> ClusterPolicyRule:
 
 
 def problem_of_cluster_policy(errors: str, remaining: ClusterPolicy | None) -> str:
-    """What of a policy cannot be enforced, and what is in force instead; empty if all of it is enforced.
+    """Which parts of a policy cannot be enforced, and what is in force instead; empty if all of it is enforced.
 
-    `errors` are those of the policy, and `remaining` is what remains of it, if anything does.
+    `errors` are the validation errors of the policy, and `remaining` is its usable part; None if nothing is usable.
     """
     if remaining is None:
         return f"{errors}: this version of it is not in force"

@@ -1,8 +1,8 @@
-"""The view: what the API server has reported of the cluster, as the engine's state.
+"""The view: the objects that the API server has reported, as the engine's state.
 
-A policy that the engine cannot use isolates its pods all the same and allows them nothing: its author meant to close
-something. Of a cluster policy, each rule that cannot be used fails closed (`unenforceable`). Such a policy stays a
-problem of the view until it is corrected or deleted; all other objects count.
+A policy that the engine cannot use still isolates the pods that it selects, and allows them nothing: its author wanted
+to restrict them. Of a cluster policy, each rule that cannot be used fails closed (`unenforceable`). Such a policy is a
+problem of the view until it is corrected or deleted. It does not affect other objects.
 """
 
 from collections import defaultdict
@@ -58,14 +58,14 @@ ObjectName = tuple[str, str, str]
 """Kind, namespace and name."""
 
 Change = Upserted | Removed | Unreadable
-"""What becomes known of one object."""
+"""What an event says about one object."""
 
-TakeIn = Callable[[], None]
-"""The last step of an object into the state."""
+ApplyStep = Callable[[], None]
+"""The step that applies a prepared change to the state."""
 
 
 _MOST_ERRORS: Final = 10
-"""Errors of one object that are reported."""
+"""The number of errors of one object that are reported at most."""
 
 EXCESSIVE: Final = (
     f"the policies of its namespace that select pods of this node have more than {MOST_BYTES >> 20} MiB, "
@@ -74,37 +74,37 @@ EXCESSIVE: Final = (
 )
 
 DIVIDING: Final = (
-    f"the ipBlocks of its namespace contain some addresses and not others of more than {MOST_DIVIDED:,} nodes, counted "
-    "for each block, so that its own admit nobody: use fewer blocks, or blocks that contain the nodes' tunnels as well"
+    f"the ipBlocks of its namespace contain only some of the addresses of more than {MOST_DIVIDED:,} nodes, counted "
+    "for each block, so its own ipBlocks admit nobody: use fewer blocks, or blocks that also contain the nodes' tunnels"
 )
 
 
 class View:
     """The cluster as the events of the watches describe it. `state` is up to date after every event.
 
-    The policies that select no pod of `node` are known and not in the state (`local_policies`). Without a `node`, all
-    are in the state.
+    Policies that select no pod of `node` are kept as text outside the state (`local_policies`). Without a `node`, all
+    policies are in the state.
     """
 
     def __init__(self, node: str = "") -> None:
         self.state = State(live=True, most_divided=MOST_DIVIDED)
         self.uids: dict[ObjectName, str] = {}
-        """The UIDs of the node's own pods, and of policies that have problems, as far as they are known."""
+        """The known UIDs of the node's own pods, and of policies that have problems."""
         self.problems: dict[ObjectName, str] = {}
         """Why objects cannot be used as they are."""
         self.defects: dict[ObjectName, Exception] = {}
-        """The objects that a defect of ringfence keeps out of the state: it may differ from the cluster in these."""
+        """The objects that a defect of ringfence keeps out of the state, and the exception of each."""
         self._left_out: defaultdict[str, set[ObjectName]] = defaultdict(set)
-        """By namespace, the policies that are not in the state because too much is taken in of it."""
+        """By namespace, the policies that are not in the state because its active policies are too large."""
         self._node = node
         self._local = LocalPolicies(node) if node else None
         self._names: defaultdict[str, set[Name]] = defaultdict(set)
         self._digests: dict[ObjectName, bytes] = {}
-        """Those of the texts of policies that were taken in, or set aside, as they are."""
+        """The digests of the policies that were applied, or kept as text, in their present version."""
         self._listed: set[str] = set()
 
     def has_own_pods(self, namespace: str) -> bool:
-        """Whether pods of the node, hostNetwork pods excepted, are in a namespace."""
+        """Whether the namespace has pods on this node, without hostNetwork pods."""
         return self._local is not None and self._local.has_pods(namespace)
 
     @property
@@ -114,7 +114,7 @@ class View:
 
     @property
     def missing(self) -> list[str]:
-        """The kinds that were not listed yet."""
+        """The kinds that have not been listed yet."""
         return [kind for kind in FOLLOWED_KINDS if kind not in self._listed]
 
     def counts(self) -> Mapping[str, int]:
@@ -126,7 +126,7 @@ class View:
         return frozenset(name for name in self._names[kind] if self.state.has(Reference(name[0], kind, name[1])))
 
     def pod_ranges(self, node: str) -> Addresses:
-        """The ranges of the node's pods, from the `podCIDRs` of its Node object; none if it has none."""
+        """The ranges of the node's pods: the `podCIDRs` of its Node object. Empty if they are not known."""
         known = self.state.nodes.get(node)
         return Addresses.of(*map(parse_cidr, (known.spec.pod_cidrs or ()) if known else ()))
 
@@ -136,9 +136,9 @@ class View:
         return addresses_of(known) if known else NO_ADDRESSES
 
     def apply(self, event: Event) -> bool:
-        """Bring the state up to date; whether anything may be different now.
+        """Apply an event to the state. Returns whether the state may have changed.
 
-        What fails by a defect of ringfence is in `defects`; no exception is raised for it.
+        A defect of ringfence is noted in `defects`; no exception is raised for it.
         """
         match event:
             case Page(objects=objects):
@@ -155,26 +155,26 @@ class View:
         return True
 
     def _apply(self, change: Change) -> None:
-        for policy in self.woken_by(change):
+        for policy in self.activated_by(change):
             self.prepare(Upserted(policy))()
         self.prepare(change)()
         for policy in self.fitting(name_of_change(change)[1]):
             self.prepare(Upserted(policy))()
 
     def is_known(self, obj: Object | Undecoded) -> bool:
-        """Whether a policy was taken in as it is, so that nothing needs to be done for it again."""
+        """Whether this version of a policy was applied already, so that it need not be applied again."""
         return isinstance(obj, Undecoded) and self._digests.get(name_of(obj)) == obj.digest
 
     def note_list(self, kind: str, names: Set[Name]) -> list[Removed]:
-        """Note that the list of a kind is complete; the removal of each known object that is not in it."""
+        """Note that a kind was listed. Returns the removal of each known object that the list does not contain."""
         self._listed.add(kind)
         known = self._names[kind] | (self._local.noted(kind) if self._local else set())
         return [Removed(kind, *name) for name in known - names]
 
-    def woken_by(self, change: Change) -> list[Undecoded]:
-        """The policies that are not in the state and may select a pod that changes, or pods of a namespace that does.
+    def activated_by(self, change: Change) -> list[Undecoded]:
+        """The policies outside the state that may select the pod that changes, or pods of the namespace that changes.
 
-        They must be taken in before the change.
+        They must be applied before the change.
         """
         if self._local is None:
             return []
@@ -189,44 +189,45 @@ class View:
                 return []
 
     def fitting(self, namespace: str) -> list[Undecoded]:
-        """The policies that were left out because too much was taken in, and fit now, after a change of a namespace."""
+        """The policies that were left out because of their size, and fit now after a change in `namespace`."""
         return self._local.fitting(namespace) if self._local else []
 
     @property
     def excessive(self) -> frozenset[str]:
-        """The namespaces of which policies are left out because they are too large together: their pods are closed."""
+        """The namespaces whose pods are closed because their policies are too large together."""
         left_out = frozenset(self._left_out)
         return left_out | self._local.excessive if self._local else left_out
 
-    def prepare(self, change: Change) -> TakeIn:
-        """Do all that a change needs before it reaches the state, and return the rest, which takes it in.
+    def prepare(self, change: Change) -> ApplyStep:
+        """Prepare a change, and return the step that applies it to the state.
 
-        Preparing reads the object alone, and changes nothing in the state; for a large policy it is most of the work.
+        To prepare it means to decode, validate and compile its object. This does not change the state, and is most of
+        the work for a large policy.
         """
         return finish(self.prepare_in_steps(change))
 
-    def prepare_in_steps(self, change: Change) -> Steps[TakeIn]:
-        """The same: to decode, to validate and to compile a policy of 1.5 MB are steps of 40 to 80 ms each."""
+    def prepare_in_steps(self, change: Change) -> Steps[ApplyStep]:
+        """`prepare` in steps: decoding, validating and compiling a policy of 1.5 MB take 40 to 80 ms each."""
         key = name_of_change(change)
         try:
-            take_in = yield from self._prepare_change(key, change)
-            return partial(self._isolating_defects, key, take_in, _digest_in(change))
+            apply_step = yield from self._prepare_change(key, change)
+            return partial(self._isolating_defects, key, apply_step, _digest_in(change))
         except Exception as error:
             return partial(self._note_defect, key, error)
 
-    def _prepare_change(self, key: ObjectName, change: Change) -> Steps[TakeIn]:
+    def _prepare_change(self, key: ObjectName, change: Change) -> Steps[ApplyStep]:
         match change:
             case Upserted(object=obj):
                 return (yield from self._prepare(key, obj))
             case Removed(kind=kind, namespace=namespace, name=name):
                 if self._local and kind in POLICY_KINDS:
-                    # At once: a pod that is prepared next must not wake it.
+                    # While preparing, not when applied: a pod that is prepared next must not activate the policy.
                     self._local.discard_policy(kind, namespace, name)
                 return partial(self._remove, kind, namespace, name)
             case Unreadable(reason=reason):
                 return partial(self.problems.__setitem__, key, reason)
 
-    def _prepare(self, key: ObjectName, obj: Object | Undecoded) -> Steps[TakeIn]:
+    def _prepare(self, key: ObjectName, obj: Object | Undecoded) -> Steps[ApplyStep]:
         if not isinstance(obj, Undecoded):
             return (yield from self._prepare_decoded(key, obj))
         match self._local.place(obj) if self._local else PolicyUse.ACTIVE:
@@ -243,8 +244,8 @@ class View:
         yield
         return (yield from self._prepare_decoded(key, decoded, obj))
 
-    def _prepare_subject(self, key: ObjectName, obj: Undecoded, problem: str) -> TakeIn:
-        """Take in whom a policy selects that cannot be decoded: it allows nothing."""
+    def _prepare_subject(self, key: ObjectName, obj: Undecoded, problem: str) -> ApplyStep:
+        """Prepare the subject of a policy that cannot be decoded: the policy isolates its pods and allows nothing."""
         try:
             subject = obj.decode_subject()
             remaining = obj.kind.remaining(subject) if isinstance(subject, NetworkPolicy) else None
@@ -252,13 +253,13 @@ class View:
             remaining = None
         if remaining is None:
             return partial(self._note_problem, key, problem, obj.uid())
-        return partial(self._take_in, key, compile_policy(remaining), problem, obj.uid())
+        return partial(self._upsert, key, compile_policy(remaining), problem, obj.uid())
 
-    def _prepare_decoded(self, key: ObjectName, obj: Object, source: Undecoded | None = None) -> Steps[TakeIn]:
+    def _prepare_decoded(self, key: ObjectName, obj: Object, source: Undecoded | None = None) -> Steps[ApplyStep]:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
         if isinstance(obj, NetworkPolicy):
-            yield from cidr_ranges_in_steps(cidrs_of(obj))  # which are kept for what follows
+            yield from cidr_ranges_in_steps(cidrs_of(obj))  # cached for validating and compiling
             yield
         problem = _problem_of(kind, obj)
         yield
@@ -268,16 +269,16 @@ class View:
             remaining = enforceable(remaining) if remaining else None
         uid = source.uid() if problem and source else ""
         if remaining is None:
-            # Not even its subject can be used: nothing can be closed.
+            # Not even its subject can be used, so it is not known which pods to close.
             return partial(self._note_problem, key, problem, uid)
         compiled = remaining
         if isinstance(remaining, NetworkPolicy):
             compiled = compile_policy(remaining)
             yield
-            _ = compiled.read_facts  # which are kept
-        return partial(self._take_in, key, compiled, problem, uid)
+            _ = compiled.read_facts  # computes the cached property in a step of its own
+        return partial(self._upsert, key, compiled, problem, uid)
 
-    def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str, uid: str) -> None:
+    def _upsert(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str, uid: str) -> None:
         self._forget_problem(key)
         if problem:
             self._note_problem(key, problem, uid)
@@ -289,7 +290,7 @@ class View:
             self._note_dividing()
 
     def _note_dividing(self) -> None:
-        """Note which policies divide too many nodes."""
+        """Update which policies have the problem `DIVIDING`."""
         dividing = {("NetworkPolicy", *name) for name in self.state.policies.admitting_no_blocks}
         for key in [key for key, problem in self.problems.items() if problem == DIVIDING and key not in dividing]:
             self._forget_problem(key)
@@ -327,8 +328,8 @@ class View:
         if kind in ("NetworkPolicy", "Node"):
             self._note_dividing()
 
-    def _isolating_defects(self, key: ObjectName, change: TakeIn, digest: bytes | None) -> None:
-        """Change one object's part of the state; a defect that it meets does not keep other objects out."""
+    def _isolating_defects(self, key: ObjectName, change: ApplyStep, digest: bytes | None) -> None:
+        """Apply the change of one object. A defect is noted, so that other objects are still applied."""
         self._digests.pop(key, None)
         try:
             change()
@@ -342,17 +343,17 @@ class View:
 
     def _note_defect(self, key: ObjectName, error: Exception) -> None:
         self._digests.pop(key, None)
-        # A new dictionary, since health probes read it in other threads.
+        # A new dictionary, because health probes read it in other threads.
         self.defects = {**self.defects, key: error}
 
 
 def _digest_in(change: Change) -> bytes | None:
-    """The digest of the policy that a change has, if it has one."""
+    """The digest of the policy in a change; None if the object of the change is not an undecoded policy."""
     return change.object.digest if isinstance(change, Upserted) and isinstance(change.object, Undecoded) else None
 
 
 def _problem_of(kind: Kind, obj: Object) -> str:
-    """The first errors of an object: one may have 100,000."""
+    """The first errors of an object, which may have 100,000; empty if it has none."""
     errors = list(islice(kind.validate_stored(obj), _MOST_ERRORS + 1))
     return "; ".join([*map(str, errors[:_MOST_ERRORS]), *["and more"] * (len(errors) > _MOST_ERRORS)])
 

@@ -1,18 +1,19 @@
-"""Adoption: connections that were open before the kernel tracked any.
+"""Adoption of connections that were open before the kernel tracked any.
 
-On a node where nothing asks for it, the kernel tracks no connections, and another program can exempt some. Rules that
-begin to drop at once would take the first packet that they see for one that opens a connection: an answer would be
-dropped, and come again, and be dropped again. So a program first only observes for some seconds. Then each connection
-that was found meanwhile is judged by who seems to be the client, and where the kernel has taken the server for it, the
-two change places in the kernel's table. From then on the table is right, also for the next process.
+The kernel tracks no connections on a node where nothing needs it, and another program can exempt some. Rules that drop
+packets immediately would treat the first packet that they see of such a connection as one that opens it. If that is an
+answer, they would drop it and each repetition. So the first program only observes for some seconds. Then each
+connection that was found in this time is judged by which side seems to be the client. If the kernel has taken the
+server for the client, the two are reversed in the kernel's connection table. From then on the table is correct, also
+for the next process.
 
-The ports show which side is the client: systems choose those of clients from 32768 on, servers seldom have such,
-and those below 1024 are servers' before all others. Where both are of one kind, the ports do not tell: then the side
-counts that policies allow to open the connection.
+The ports show which side is the client. Systems choose the ports of clients from 32768 on, where few servers listen;
+ports below 1024 belong to servers, and the ports in between are less certain. If both ports are in the same range, the
+ports do not decide. Then the side that policies allow to open the connection counts as the client.
 
-What cannot be adopted: a connection in which nothing is sent meanwhile, and of which later the server sends first, in a
-direction in which policies allow nothing. It goes on when the client sends something. Of an SCTP association, only its
-HEARTBEATs count as something: by default there is one every 30 seconds on a path that is idle.
+A connection in which nothing is sent in these seconds is not adopted. If the server sends first later, in a direction
+in which policies allow nothing, the connection stalls until the client sends something. Of an SCTP association, only
+HEARTBEATs are recognised; by default one is sent every 30 seconds on an idle path.
 
 Source: `Documentation/networking/ip-sysctl.rst` (`ip_local_port_range`) of the kernel; RFC 6335, section 6.
 """
@@ -36,54 +37,55 @@ from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import Addresses
 
 _KINDS_OF_PORTS: Final = (1024, 32768)
-"""Where the ports begin that any program may choose, and those that systems choose for clients."""
+"""The first port that any program may use, and the first one that systems choose for clients."""
 
 
 class Adopted(NamedTuple):
-    """How many connections were found, in how many client and server changed places, and of how many it is not known
-    who opened them."""
+    """How many connections were found, how many of them were reversed, and for how many the ports did not decide."""
 
     connections: int
     reversed: int
-    untold: int
+    ambiguous: int
 
 
 class Adoption:
-    """Finds connections in the network namespace in which the calling thread is when this is made."""
+    """Finds connections in the network namespace of the thread that creates it."""
 
     def __init__(self) -> None:
-        """To be made before the kernel is asked for anything for which it begins to track connections.
+        """Note the tracked connections. Create this before any rule that makes the kernel track connections.
 
-        Raises KernelError where the kernel or the user's rights do not allow it.
+        Raises KernelError if the kernel or the user's rights do not allow it.
         """
         self._known: frozenset[bytes] = frozenset()
         try:
             with closing(NetlinkSocket(NETLINK_NETFILTER)) as netlink:
                 self.is_needed = count_connections(netlink) == 0 or exempts_from_tracking(netlink)
-                """Whether connections may be open that are not tracked."""
+                """Whether untracked connections may be open."""
                 if self.is_needed:
                     self._known = frozenset(map(read_identifier, _entries(netlink)))
         except OSError as error:
             raise unusable(error) from error
 
     def end(self, program: Program) -> Adopted:
-        """Adopt what has been tracked since the beginning, by the program that is to be in force.
+        """Adopt the connections that were tracked since the start, as `program`, which is enforced next, judges them.
 
-        Until then, no rule may drop anything. Raises KernelError where the kernel refuses.
+        No rule may drop packets before this. Raises KernelError if the kernel refuses.
         """
-        connections = reversals = untold = 0
+        connections = reversals = ambiguous = 0
         try:
             with closing(NetlinkSocket(NETLINK_NETFILTER)) as netlink, closing(NetlinkSocket(NETLINK_ROUTE)) as routes:
                 node = list_addresses(routes)
                 for entry in [one for one in _entries(netlink) if self._is_new(one)]:
                     connections += 1
-                    is_told = _server_sent_first(entry)
-                    untold += is_told is None
-                    if is_told or (is_told is None and _only_reversed_is_allowed(program, entry, node)):
+                    is_reversed = _server_sent_first(entry)
+                    if is_reversed is None:
+                        ambiguous += 1
+                        is_reversed = _only_reversed_is_allowed(program, entry, node)
+                    if is_reversed:
                         reversals += reverse(netlink, entry)
         except OSError as error:
             raise unusable(error) from error
-        return Adopted(connections, reversals, untold)
+        return Adopted(connections, reversals, ambiguous)
 
     def _is_new(self, entry: bytes) -> bool:
         return read_identifier(entry) not in self._known and _has_ports(entry) and may_be_reversed(entry)
@@ -98,7 +100,7 @@ def _has_ports(entry: bytes) -> bool:
 
 
 def _server_sent_first(entry: bytes) -> bool | None:
-    """Whether the kernel has taken the server for the client; None if the ports do not tell."""
+    """Whether the kernel has taken the server for the client; None if the ports do not decide."""
     source, destination = (bisect_right(_KINDS_OF_PORTS, end.port or 0) for end in read_connection(entry).original)
     return None if source == destination else source < destination
 
@@ -109,6 +111,6 @@ def _only_reversed_is_allowed(program: Program, entry: bytes, node: Addresses) -
 
 
 def _reversed(seen: Packet, entry: bytes) -> Packet:
-    """The packet that opened the connection if the other side did."""
+    """The packet that opened the connection, if the other side opened it."""
     port = read_connection(entry).original[0].port
     return msgspec.structs.replace(seen, source=seen.destination, destination=seen.source, port=port)

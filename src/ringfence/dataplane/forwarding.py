@@ -1,4 +1,4 @@
-"""Whether packets between this node's pods pass the forward and input hooks as they are, where the agent filters them.
+"""Settings of the node with which packets of pods bypass the forward and input hooks, where the agent filters them.
 
 Sources: `Documentation/networking/ip-sysctl.rst` and `net/bridge/br_netfilter_hooks.c` of the kernel;
 kubernetes.io, "Virtual IPs and Service Proxies".
@@ -14,7 +14,7 @@ ROOT = Path("/")
 
 
 def translates_with_ipvs(root: Path = ROOT) -> bool:
-    """Whether IPVS translates Services: packets to a Service's pods then bypass the forward hook."""
+    """Whether IPVS has virtual services. Packets to the pods behind a Service then bypass the forward hook."""
     try:
         lines = (root / "proc/net/ip_vs").read_text().splitlines()
     except OSError:  # the module ip_vs is not loaded
@@ -23,13 +23,13 @@ def translates_with_ipvs(root: Path = ROOT) -> bool:
 
 
 def unfiltered_bridges(root: Path = ROOT) -> list[str]:
-    """The names of bridges whose frames the kernel does not pass to packet filters, over IPv4 or over IPv6.
+    """The names of bridges whose IPv4 or IPv6 packets do not pass the packet filters.
 
-    Pods on such a bridge reach each other whatever any policy says. A bridge with one port connects nothing. Raises
-    OSError where the kernel does not list its interfaces.
+    Pods on such a bridge reach each other independently of policies. Bridges with fewer than two ports are left out,
+    because they connect no pods to each other. Raises OSError if the kernel refuses to list its interfaces.
     """
     ipv4, ipv6 = (_is_on(root, f"bridge-nf-call-{tables}") for tables in ("iptables", "ip6tables"))
-    # Asked by netlink, because /sys may be that of another network namespace than the agent's.
+    # By netlink and not from /sys, which may show another network namespace than that of the agent.
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         bridges = list_bridges(netlink)
     return sorted(
@@ -40,10 +40,10 @@ def unfiltered_bridges(root: Path = ROOT) -> list[str]:
 
 
 def follows_source_routes(root: Path = ROOT) -> bool:
-    """Whether the sender of an IPv4 packet may say by which nodes it goes.
+    """Whether the node follows IPv4 source routes.
 
-    The forward hook then sees such a packet with the node as its destination, and the kernel replaces that by the pod
-    to which it goes on afterwards (ip_forward_options()), so that no ingress policy of the pod is asked.
+    The forward hook then sees such a packet with the node as its destination. The kernel replaces the destination by
+    the pod's address only afterwards (ip_forward_options()), so no ingress policy of the pod applies.
     """
     try:
         return (root / "proc/sys/net/ipv4/conf/all/accept_source_route").read_text().strip() == "1"

@@ -1,9 +1,9 @@
-"""The kernel: holds one program, keeps it in force, and revokes connections that it no longer allows.
+"""The kernel: it puts one program in force, repairs it, and revokes connections that it no longer allows.
 
-All requests go through netlink sockets, which belong to the network namespace in which they were opened. Neither the
-nft program nor its library is needed; docs/dataplane.md compares the three ways.
+All requests use netlink sockets, which belong to the network namespace in which they were opened. Neither the nft
+program nor its library is needed; docs/dataplane.md compares the three ways.
 
-A program stays in force when this process ends. The next process reads it back and changes only what differs.
+A program stays in force when this process ends. The next process reads it back and changes only the difference.
 """
 
 import errno
@@ -42,14 +42,14 @@ from ringfence.netlink.constants import NETLINK_NETFILTER, NETLINK_ROUTE
 from ringfence.netlink.socket import NetlinkSocket
 
 _MOST_DISTURBANCES: Final = 20
-"""How often a change is tried again because another program changed the table meanwhile."""
+"""How often a change is attempted if other programs change the table at the same time."""
 
 _PIECES_AT_ONCE: Final = 8
-"""After so many pieces of a review, some 1,000 connections, those are revoked that were found to be forbidden."""
+"""Pieces of a review, together about 1,000 connections, after which the forbidden ones among them are revoked."""
 
 
 class ProfileRefused(KernelError):
-    """The kernel refused a part of some profiles, whose pods are closed."""
+    """The kernel refused a part of some profiles. Their pods are closed."""
 
     def __init__(self, refusal: KernelError) -> None:
         super().__init__(str(refusal), refusal.code, refusal.refused)
@@ -58,7 +58,8 @@ class ProfileRefused(KernelError):
 class ProfilesRefused(KernelError):
     """The kernel refused parts of some profiles: their pods are closed, and everything else is in force.
 
-    An exception and not a returned list, so that no caller can take such a program for one that is wholly in force.
+    It is an exception and not a returned list, so that no caller can mistake the program for one that is completely in
+    force.
     """
 
     def __init__(self, refusals: Sequence[KernelError]) -> None:
@@ -68,10 +69,10 @@ class ProfilesRefused(KernelError):
 
 
 class Kernel:
-    """The packet filter of one network namespace: of that in which the calling thread is when this is made."""
+    """The packet filter of the network namespace of the thread that creates this object."""
 
     def __init__(self) -> None:
-        """Raises KernelError where the kernel or the user's rights do not allow packet filtering."""
+        """Open the sockets and read the table. Raises KernelError if the kernel or the rights do not allow it."""
         try:
             self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
             self._connections = NetlinkSocket(NETLINK_NETFILTER)
@@ -80,30 +81,30 @@ class Kernel:
         except OSError as error:
             raise unusable(error) from error
         self._lock = threading.RLock()
-        """Each thread that uses the table holds it: one may repair the table while another prepares a change."""
+        """Held by each thread that uses the table: one may repair it while another one compiles a change."""
         self._table = KernelTable(self._netfilter, self.standby)
         self._preparation = Preparation(self.standby.sender)
         self.changed = threading.Event()
-        """Set when there may be another program, or other revoked connections, to prepare (`prepare`)."""
+        """Set when `prepare` may have a different program, or different revoked connections, to prepare."""
         self.counts = PacketCounts(lambda: self.present, self._counted)
-        """How many packets were dropped, and why."""
+        """The counters of dropped packets."""
         self._affected: AffectedAddresses = None
-        """The addresses whose connections have to be judged again."""
+        """The addresses whose connections the next review has to judge."""
         self._judged: AffectedAddresses = NONE_AFFECTED
-        """The addresses whose connections have been judged, and are to be judged once more later."""
+        """The addresses whose connections were judged once, and are judged again by a later review."""
         self._unseen: frozenset[bytes] = frozenset()
         """The revoked connections that the last review did not find."""
         self.ended = 0
-        """How many tracked connections have been revoked from here."""
+        """How many tracked connections this object has revoked."""
         self.repairs = 0
-        """How often changes of other programs have been undone from here."""
+        """How often this object has undone changes of other programs."""
         self._wanted: Program | None = self._table.program
         self._knows_wanted = self._table.is_own
-        """Whether `_wanted` can be put in force: not if it was found, and is in part another program's."""
+        """Whether `_wanted` can be put in force. A table that was found with foreign parts cannot."""
         self._revoked = set(self._table.revoked)
-        """The keys of the connections that are to be revoked."""
+        """The keys of the connections that should be revoked."""
         self._has_guarded = False
-        """Whether a program was in force from here, so that a table that is gone was removed by another program."""
+        """Whether this object has put a program in force. If the table is gone, another program has removed it then."""
 
     def close(self) -> None:
         """Close the sockets; the program stays in force."""
@@ -115,17 +116,17 @@ class Kernel:
 
     @property
     def disturbances(self) -> tuple[int, ...]:
-        """Descriptors one of which can be read when the table may not hold what it did: time for `repair`."""
+        """Descriptors. When one of them can be read, the table may have changed, and `repair` is due."""
         return self._table.fileno(), self.standby.ended, self.standby.covered
 
     @property
     def changed_by(self) -> ChangedBy | None:
-        """Which process of another program changed the table last, if the kernel has said so."""
+        """The process that last changed the table, other than this one, if the kernel has reported it."""
         return self._table.changed_by
 
     @property
     def present(self) -> Program:
-        """The program that was applied last, or found at the beginning; an empty one if there is no table."""
+        """The program in the kernel when it was last changed or read; an empty one if there is no table."""
         return self._table.program or Program()
 
     @property
@@ -135,26 +136,26 @@ class Kernel:
 
     @property
     def is_dormant(self) -> bool:
-        """Whether no packet met the rules when the table was last read, because another program made it dormant."""
+        """Whether the table was dormant when it was last read: then no packet meets its rules."""
         return self._table.is_dormant
 
     @property
     def transactions(self) -> int:
-        """How many transactions the kernel has taken from here."""
+        """How many transactions of this object the kernel has accepted."""
         return self._table.transactions
 
     def missing(self, features: Iterable[Feature]) -> list[Feature]:
-        """Those of some features that this kernel lacks. No packet notices the question."""
+        """The features that this kernel lacks. The check does not affect packets."""
         with self._lock:
             return missing_features(self._netfilter, features)
 
     def apply(self, program: Program, refusals: Sequence[KernelError] = ()) -> None:
         """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.
 
-        If the kernel refuses something that belongs to some profiles only, their pods are closed and everything else is
-        put in force; then ProfilesRefused says what was refused, and what the compiler refused before (`refusals`).
-        Raises any other KernelError if the kernel refuses more; then `present` is what is in force, and `repair` tries
-        again.
+        If the kernel refuses objects that belong only to some profiles, the pods of these are closed and everything
+        else is put in force. Then ProfilesRefused is raised with these refusals and those of the compiler (`refusals`).
+        If the kernel refuses anything else, another KernelError is raised; `present` is in force then, and `repair`
+        tries again.
         """
         with self._lock:
             self._take_damage()
@@ -162,10 +163,10 @@ class Kernel:
             self._put_in_force(program, refusals)
 
     def repair(self) -> bool:
-        """Put the program in force again if another process changed the table; whether one had changed it.
+        """Put the program in force again if another program has changed the table. Returns whether one had.
 
-        To be called when one of `disturbances` can be read. Costs two system calls as long as nobody changes the table,
-        and may be called by any thread. Raises what `apply` raises; the next call tries again.
+        Call it when one of `disturbances` can be read. It takes two system calls if the table has not changed, and any
+        thread may call it. Raises the same errors as `apply`; the next call tries again.
         """
         with self._lock:
             before = self.repairs
@@ -179,9 +180,10 @@ class Kernel:
             return True
 
     def prepare(self) -> tuple[Restoration, ...]:
-        """What the process that stands by is to send if another program changes the table: nothing if there is none.
+        """The restorations for the standby process; empty as long as no program is in force from here.
 
-        Waits for nobody, and returns the same object as long as that is the same. Only one thread may call this.
+        It takes no lock. The same object is returned as long as the restorations do not change. Only one thread may
+        call it.
         """
         program = self._wanted
         if program is None or not self._has_guarded:
@@ -189,7 +191,7 @@ class Kernel:
         return self._preparation.prepare(program, frozenset(self._revoked))
 
     def remove(self) -> None:
-        """Delete the table: no pod is isolated any more."""
+        """Delete the table. No pod is isolated afterwards."""
         with self._lock:
             self._wanted, self._knows_wanted, self._has_guarded = None, True, False
             self._revoked = set()
@@ -204,11 +206,11 @@ class Kernel:
 
     @property
     def revoked(self) -> frozenset[int]:
-        """The identifiers of the tracked connections that are no longer allowed."""
+        """The identifiers of the revoked connections."""
         return frozenset(int.from_bytes(key, "big") for key in self._revoked)
 
     def revoke(self, connections: Iterable[int]) -> None:
-        """Drop all packets of exactly these tracked connections from now on, and of none that was revoked before."""
+        """Revoke exactly these tracked connections, so that all their packets are dropped, and release all others."""
         wanted = set(map(connection_key, connections))
         with self._lock:
             self._change_revoked(wanted - self._revoked, self._revoked - wanted)
@@ -220,11 +222,11 @@ class Kernel:
 
     @property
     def may_have_missed(self) -> bool:
-        """Whether connections that former rules accepted may have been tracked only after a review had passed them."""
+        """Whether a review may have missed connections that earlier rules accepted and the kernel tracked later."""
         return self._judged != NONE_AFFECTED
 
     def revoke_forbidden(self) -> frozenset[int]:
-        """Review all connections at once; the identifiers of those that are revoked then."""
+        """Review all connections without a pause. Returns the identifiers of the revoked ones."""
         for _ in self.review():
             pass
         return self.revoked
@@ -232,13 +234,13 @@ class Kernel:
     def review(self, *, again: bool = False) -> Iterator[None]:
         """Revoke the tracked connections that the present program would not let open, and release all others.
 
-        Each step of the iterator judges a few hundred connections, within some milliseconds; only one review can be
-        under way. To be called whenever a program was applied, and every now and then. Only those are judged whose
-        verdict may have changed since the last call, and with `again`, those that were judged since the last such call.
-        A program that is applied meanwhile counts for the connections that are still to be judged; those that it
-        affects are judged by the next review.
+        Each step of the iterator judges some hundred connections, which takes some milliseconds. Only one review can be
+        under way. Call it after each applied program. It judges only connections whose verdict may have changed since
+        the last review. With `again`, it also judges those that were judged since the last review with `again`. If a
+        program is applied during a review, the review judges its remaining connections by that program, and the next
+        review judges all that it affects.
 
-        Raises KernelError where the kernel refuses; then the next review judges what this one should have judged.
+        Raises KernelError if the kernel refuses; then the next review judges the connections of this one, too.
         """
         with self._lock:
             changed, self._affected = self._affected, NONE_AFFECTED
@@ -260,7 +262,8 @@ class Kernel:
     def _judge_connections(self, affected: AffectedAddresses) -> Iterator[None]:
         before = frozenset(self._revoked)
         review = Review(list_addresses(self._routes), affected)
-        # The kernel looks for them through the table of all network namespaces: 5 ms for 262,144 buckets, without one.
+        # All network namespaces share one connection table. To list it takes 5 ms for 262,144 buckets, even if there is
+        # no connection of this namespace.
         pieces = connection_entries(self._connections) if count_connections(self._connections) else ()
         for number, entries in enumerate(pieces):
             review.judge(self.present, self._revoked, entries)
@@ -268,8 +271,8 @@ class Kernel:
                 self._revoke_judged(review)
             yield
         self._revoke_judged(review)
-        # The table of connections can be resized while it is listed, and an entry be missed: what was seen neither
-        # this time nor last time has ended.
+        # The kernel can resize the table while it is listed, so that an entry is missed. A connection has ended if two
+        # reviews in a row have not seen it.
         unseen = before - review.seen
         with self._lock:
             self._change_revoked(set(), unseen & self._unseen & self._revoked)
@@ -319,10 +322,10 @@ class Kernel:
             raise ProfilesRefused(found)
 
     def _bring_to(self, program: Program) -> None:
-        """Have the table hold a program, also if other programs change it meanwhile.
+        """Update the table to a program, also if other programs change it at the same time.
 
-        The kernel refuses to change what they removed. That is no refusal of anything in the program, so it is tried
-        again with what the table holds then.
+        The kernel refuses changes of objects that another program has removed. This is not a refusal of the program, so
+        the update is repeated from what the table holds then.
         """
         for _ in range(_MOST_DISTURBANCES):
             self._affected = union_of(self._affected, self._table.affected_by(program))
@@ -343,27 +346,27 @@ class Kernel:
         )
 
     def _take_damage(self, *, after_failure: bool = False) -> bool:
-        """Whether other programs may have changed the table. If so, what they may have changed is read back.
+        """Read back what other programs may have changed in the table. Returns whether they may have changed anything.
 
-        After a failure all is read back, since not everything that was to be changed from here was.
+        After a failure the whole table is read back, because a change from here may be incomplete.
         """
         if self.standby.has_ended():
             self._table.distrust()
         if not self._table.is_disturbed():
             return False
         believed = self._table.program, frozenset(self._table.revoked)
-        was_dormant = self._knows_wanted and self._table.wake()  # at once: to read a large table takes a while
+        was_dormant = self._knows_wanted and self._table.wake()  # first, because reading a large table takes long
         if after_failure:
             self._table.read()
         else:
             self._table.read_touched()
-        # Asked after reading: what the process that stands by has brought back, it has announced before.
+        # After reading: the standby process announces each restoration before it sends it.
         was_removed = self.standby.has_begun()
         is_damaged = was_dormant or was_removed or not self._table.is_as(*believed)
         if self._knows_wanted and is_damaged and (believed[0] is not None or self._wanted is None):
             self.repairs += 1
-            self._affected = None  # nobody knows what passed meanwhile
+            self._affected = None  # any connection may have been opened in between
             if believed[0] is not None:
-                with suppress(KernelError):  # what the kernel refuses is refused again by what follows
+                with suppress(KernelError):  # the update that follows meets the same refusal and raises it
                     self._table.restore_fixed_chains(believed[0])
         return True

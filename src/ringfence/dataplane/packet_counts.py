@@ -1,4 +1,4 @@
-"""How many packets were dropped, and why: what the counted sets of the program in force say."""
+"""The packet counters of the program in force, read from its counted sets."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -19,11 +19,11 @@ from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
 CountedElements = Callable[[str], list[tuple[bytes, int, int]]]
-"""Every element of a counted set, with the packets and bytes that matched it."""
+"""Returns each element of a counted set, with the packets and bytes that matched it."""
 
 
 class DropCount(NamedTuple):
-    """How many packets from (egress) or to (ingress) an isolated address were dropped, and how many bytes."""
+    """The packets and bytes from (egress) or to (ingress) an isolated address that were dropped."""
 
     direction: Direction
     family: Family
@@ -33,45 +33,45 @@ class DropCount(NamedTuple):
 
 
 class BridgeCounts(NamedTuple):
-    """How many frames of pods had a source address that is not the pod's, and how many no policy can be about."""
+    """Dropped frames of pods: with a source address that is not the pod's, and of kinds that no policy can allow."""
 
     spoofed: int
     denied: int
 
 
 class PacketCounts:
-    """Counts of the packets that met some rules. All methods raise KernelError where the kernel refuses."""
+    """Reads the counters. All methods raise KernelError if the kernel refuses."""
 
     def __init__(self, present: Callable[[], Program], counted: CountedElements) -> None:
-        """`present` is the program in force; `counted` reads a set of it."""
+        """`present` returns the program in force; `counted` reads one of its sets."""
         self._present = present
         self._counted = counted
 
     def drops(self) -> Iterator[DropCount]:
-        """What was dropped so far, for every isolated address and direction."""
+        """The dropped packets of each isolated address in each direction."""
         for (direction, family), name in DROPS.items():
             if name in self._present().collections:
                 for key, packets, size in self._counted(name):
                     yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
 
     def spoofed(self) -> dict[Family, int]:
-        """How many packets have come from pods with a source address that does not belong to the link, by family."""
+        """Packets from pods with a source address that does not belong to their link, by family."""
         return self._by_family(SPOOFED)
 
     def held(self) -> dict[Family, int]:
-        """How many packets were dropped because a pod was not known yet, by family."""
+        """Packets that were dropped because a pod was not known yet, by family."""
         return self._by_family(HELD_PACKETS)
 
     def closed(self) -> dict[Family, int]:
-        """How many packets were dropped because a pod's policies could not be in force, by family."""
+        """Packets that were dropped because a pod was closed, by family."""
         return self._by_family(CLOSED_PACKETS)
 
     def untracked(self) -> dict[Family, int]:
-        """How many packets were tracked although another program had exempted them, by family."""
+        """Packets that were tracked although another program had exempted them, by family."""
         return self._by_family(UNTRACKED)
 
     def bridges(self) -> BridgeCounts:
-        """What was dropped on bridges, whatever policies say."""
+        """Frames that were dropped on bridges independently of policies."""
         if not guards_bridges(self._present()):
             return BridgeCounts(0, 0)
         spoofed, denied = (

@@ -1,4 +1,4 @@
-"""The headers of IP packets, as far as policies ask about them.
+"""The fields of IP packets that policies use: addresses, protocol and destination port.
 
 Source: RFC 791; RFC 8200, with the extension headers in front of the transport header.
 """
@@ -10,10 +10,10 @@ from ringfence.dataplane.program import Packet
 from ringfence.sets.addresses import Family
 
 _PROTOCOLS_WITH_PORTS: Final = frozenset({6, 17, 132})
-"""TCP, UDP and SCTP have the destination port at the same place."""
+"""TCP, UDP and SCTP, whose headers have the destination port at the same offset."""
 
 _EXTENSIONS: Final = frozenset({0, 43, 60})
-"""Hop-by-hop options, routing and destination options: each says how long it is, in units of 8 bytes."""
+"""Hop-by-hop options, routing and destination options. Each contains its length in units of 8 bytes."""
 
 _FRAGMENT: Final = 44
 _FRAGMENT_OFFSET_4: Final = 0x1FFF
@@ -25,9 +25,9 @@ _HEADER_6: Final = 40
 def read_packet(content: bytes) -> Packet | None:
     """The addresses, the protocol and the destination port in a packet's headers.
 
-    None if they are cut off, or if it is not an IP packet, such as ARP on a bridge.
+    None if the headers are truncated, or if it is not an IP packet, such as ARP on a bridge.
 
-    Only the first fragment of a packet has a port: what follows the IP header of another one is the middle of the data.
+    Only the first fragment of a packet has a port. In other fragments, data follows the IP header.
     """
     try:
         version = content[0] >> 4

@@ -1,4 +1,4 @@
-"""The packet log: denied packets, and which side's policies denied them."""
+"""The packet log: denied packets, and on which side they were denied."""
 
 import errno
 from enum import Enum
@@ -14,18 +14,18 @@ _REMEDIES: Final = {
     errno.EPERM: "another program listens to it: choose another --log-group",
     errno.EINVAL: "this kernel has no packet log: load the module nfnetlink_log",
 }
-"""What the kernel's refusals mean here: that a process may program the packet filter has been found out before."""
+"""The meaning of the kernel's refusals. EPERM is not a missing right: the process was able to set up the rules."""
 
 
 class DenialCause(Enum):
     """Why a packet was denied."""
 
     POLICY = "policy"
-    """The policies of the pod on that side allow it not."""
+    """The policies of the pod on that side do not allow it."""
     UNKNOWN_POD = "unknown pod"
     """The pod on that side was not known yet."""
     CLOSED = "closed"
-    """The pod on that side is closed, because its policies cannot be in force at present."""
+    """The pod on that side is closed because its policies are not in force at present."""
     SOURCE = "source"
     """Its source address does not belong to the link over which it came from a pod."""
 
@@ -39,7 +39,7 @@ _SIDES: Final = {
 
 
 class LoggedPacket(NamedTuple):
-    """A packet that nothing allowed, on which side it was denied, and why."""
+    """A denied packet, the direction in which it was denied, and the cause."""
 
     packet: Packet
     direction: Direction
@@ -47,10 +47,10 @@ class LoggedPacket(NamedTuple):
 
 
 class PacketLog:
-    """Listens to a log group, in the network namespace in which the calling thread is when this is made."""
+    """Listens to a log group in the network namespace of the thread that creates it."""
 
     def __init__(self, group: int) -> None:
-        """Raises KernelError where the kernel has no such log, or another process listens to the group."""
+        """Raises KernelError if the kernel has no packet log, or if another process listens to the group."""
         try:
             self._group = LogGroup(group)
         except OSError as error:
@@ -60,14 +60,14 @@ class PacketLog:
 
     @property
     def lost(self) -> int:
-        """How many packets could not be read so far, because too many came at once."""
+        """How many packets were lost because too many arrived at once."""
         return self._group.lost
 
     def wait(self, seconds: float | None = None) -> list[LoggedPacket] | None:
-        """The packets that come next; None when the log was closed.
+        """Wait for packets. Returns None when the log was closed.
 
-        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost. Raises
-        KernelError when the log cannot be read any longer.
+        The list is empty if none arrive within `seconds`, or if so many arrive at once that some are lost. Raises
+        KernelError if the log can no longer be read.
         """
         try:
             copies = self._group.wait(seconds)
@@ -79,12 +79,12 @@ class PacketLog:
         return [logged for copy in copies if (logged := read_logged(copy))]
 
     def close(self) -> None:
-        """Stop listening; a thread that waits for packets wakes up."""
+        """Stop listening, and wake a thread that waits for packets."""
         self._group.close()
 
 
 def read_logged(copy: PacketCopy) -> LoggedPacket | None:
-    """What a copy says; None if a rule of another program made it, or its packet cannot be read."""
+    """Decode a copy; None if a rule of another program made it, or if its packet cannot be read."""
     side = _SIDES.get(copy.prefix)
     packet = read_packet(copy.content)
     return LoggedPacket(packet, *side) if packet and side else None

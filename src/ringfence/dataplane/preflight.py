@@ -1,7 +1,7 @@
-"""What a kernel must be able to do, and which of it one cannot.
+"""The features that a kernel must have, and a check which of them it lacks.
 
-Each feature is a small program that needs it. The kernel creates the program in a table of its own, and deletes the
-table again in the same transaction: no packet ever meets it, and nothing stays behind, whenever this process ends.
+Each feature has a small program that needs it. The kernel creates the program in a table of its own, and deletes the
+table in the same transaction. So no packet meets it, and nothing is left behind if this process is killed.
 
 Source: `net/netfilter/Kconfig` of the kernel, for the options; nft(8).
 """
@@ -62,7 +62,7 @@ SCRATCH_TABLE: Final = "ringfence_preflight"
 
 
 class Feature(NamedTuple):
-    """Something that a kernel may lack: what it is, the module and the kernel option that bring it, and its program."""
+    """A feature of the kernel: its name, the module and kernel option that provide it, and a program that needs it."""
 
     name: str
     modules: str
@@ -160,17 +160,17 @@ REQUIRED: Final[tuple[Feature, ...]] = (
         set=HashSet(CONNECTION),
     ),
     Feature(
-        "tracking of packets that others exempt",
+        "tracking of packets that other programs exempt",
         "nft_ct",
         "CONFIG_NF_CONNTRACK_ZONES",
         Program(chains={"chain": Chain((Rule((Untracked(),), Track()),))}),
     ),
-    _feature("kinds of links, which Linux knows since 5.1", "nf_tables", "CONFIG_NF_TABLES", FromPodLink()),
+    _feature("kinds of links (Linux 5.1)", "nf_tables", "CONFIG_NF_TABLES", FromPodLink()),
     _feature("lookups of source addresses", "nft_fib_inet", "CONFIG_NFT_FIB_INET", FromNode()),
     _feature("lookups of destination addresses", "nft_fib_inet", "CONFIG_NFT_FIB_INET", ToOthers()),
     _feature("reverse path lookups", "nft_fib_inet", "CONFIG_NFT_FIB_INET", OffRoute()),
 )
-"""What every program needs."""
+"""The features that every program needs."""
 
 FOR_LOGGING: Final[tuple[Feature, ...]] = (
     Feature(
@@ -181,7 +181,7 @@ FOR_LOGGING: Final[tuple[Feature, ...]] = (
     ),
     _feature("rate limits", "nft_limit", "CONFIG_NFT_LIMIT", RateLimit(1)),
 )
-"""What programs need besides if they log denied packets."""
+"""The additional features of programs that log denied packets."""
 
 FOR_BRIDGES: Final[tuple[Feature, ...]] = (
     Feature(
@@ -191,13 +191,13 @@ FOR_BRIDGES: Final[tuple[Feature, ...]] = (
         Program(bridge_collections(), bridge_chains(ENFORCING, holds=True)),
     ),
 )
-"""What programs need besides if they guard bridges."""
+"""The additional features of programs that guard bridges."""
 
 
 def missing_features(netlink: NetlinkSocket, features: Iterable[Feature]) -> list[Feature]:
-    """Those of some features that the kernel lacks.
+    """The features that the kernel lacks.
 
-    Raises KernelError where it allows no packet filtering at all.
+    Raises KernelError if the kernel or the user's rights allow no packet filtering at all.
     """
     return [feature for feature in features if not _has(netlink, feature)]
 
@@ -208,7 +208,8 @@ def _has(netlink: NetlinkSocket, feature: Feature) -> bool:
         commit(
             netlink,
             [
-                # A table of this name was made by hand, if there is one. What is not there cannot be deleted.
+                # Delete a table of this name that somebody else has made. It is added first, because deleting a missing
+                # table is an error.
                 AddTable(of_bridges=of_bridges),
                 DeleteTable(of_bridges),
                 AddTable(is_dormant=True, of_bridges=of_bridges),

@@ -1,6 +1,6 @@
-"""What undoes at once what another program does to the table, as bytes that are ready to be sent (`restoration.py`).
+"""Preparing restorations: the encoded messages with which the standby process restores the table (`restoration.py`).
 
-A large program is brought back, or covered, with all isolated pods closed, and the repair opens them again.
+A large program is restored, or covered, with all isolated pods closed, and the repair opens them again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -15,11 +15,11 @@ from ringfence.dataplane.update import AddTable, Command, DeleteTable, WakeTable
 from ringfence.netlink.socket import NetlinkSocket
 
 REVOKED_SOON: Final = 1_000
-"""Revoked connections that are loaded before packets meet the rules; others pass until all of them are."""
+"""Revoked connections that are loaded before packets meet the rules; the others pass until they are loaded."""
 
 
 class _Prepared(NamedTuple):
-    """For what something was made ready, and the first program that it brings back."""
+    """The input of the last preparation, and the program that its restorations create first."""
 
     program: Program
     revoked: frozenset[bytes]
@@ -27,16 +27,16 @@ class _Prepared(NamedTuple):
 
 
 class Preparation:
-    """Makes ready what the socket `netlink` is to send."""
+    """Prepares the messages that are sent from the socket `netlink`."""
 
     def __init__(self, netlink: NetlinkSocket) -> None:
         self._netlink = netlink
         self._prepared: _Prepared | None = None
         self.restorations: tuple[Restoration, ...] = ()
-        """What was made ready last."""
+        """The restorations that were prepared last."""
 
     def prepare(self, program: Program, revoked: frozenset[bytes]) -> tuple[Restoration, ...]:
-        """Make ready to bring a program back, with these revoked connections; the same object if nothing changed."""
+        """The restorations of a program with its revoked connections; the same object if nothing has changed."""
         before = self._prepared
         if before and before.program is program and before.revoked == revoked:
             return self.restorations
@@ -47,13 +47,16 @@ class Preparation:
         return self.restorations
 
     def forget(self) -> tuple[Restoration, ...]:
-        """Have nothing ready: the table is to be removed from here."""
+        """Forget the restorations, because the table must not be restored."""
         self._prepared, self.restorations = None, ()
         return self.restorations
 
 
 def _stages(program: Program, revoked: Set[bytes]) -> tuple[Program, ...]:
-    """A program without its base chains, with them, and with all revoked connections, which may take long to load."""
+    """The stages in which a program is created: without its base chains, with them, and with all revoked connections.
+
+    Loading all revoked connections may take long, so it comes last.
+    """
     soon = frozenset(islice(revoked, REVOKED_SOON))
     return (*stages_of(program, soon), stages_of(program, revoked)[1])
 
@@ -77,13 +80,13 @@ def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes])
 
 
 def _cover(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> Cover:
-    # What is not there cannot be deleted, so it is created before.
+    # Deleting a missing table is an error, so it is added first.
     removal: list[Command] = [AddTable(of_bridges=table.of_bridges), DeleteTable(table.of_bridges)]
     return Cover(table_attribute(table.name), _creation(netlink, table, stages), _encoded(netlink, table.name, removal))
 
 
 def _creation(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> tuple[bytes, ...]:
-    """The transactions that create a table, such that it holds one program after the other."""
+    """The transactions that create a table and bring it from one stage to the next."""
     new: list[Command] = [AddTable(of_bridges=table.of_bridges, must_be_new=True)]
     messages: list[bytes] = []
     for before, after in pairwise([Program(), *stages]):
@@ -94,5 +97,5 @@ def _creation(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program
 
 
 def _encoded(netlink: NetlinkSocket, table: str, commands: Iterable[Command]) -> bytes:
-    """The one transaction that carries out a few commands."""
+    """A few commands, encoded as one transaction."""
     return b"".join(encoded_transaction(netlink, one)[0] for one in transactions(netlink, commands, table))

@@ -1,11 +1,11 @@
-"""Undoing at once what another program has done to the table: bytes that are ready to be sent, and when they are sent.
+"""Restoring the table after changes of another program: prepared messages, and when they are sent.
 
-A table that was removed is created again, and one that is dormant is woken. Of other damage nothing is known but that
-there may be some, so a second table with the same rules is put beside the damaged one, its cover: a packet has to pass
-both. What the cover does not undo is damage that drops what is allowed. It is left to the repair of the whole program,
-which then removes the cover.
+A table that was removed is created again, and a dormant one is woken. For any other change, it is only known that the
+table may be damaged. Then a second table with the same rules, the cover, is created beside it: a packet has to pass
+both. The cover does not help against damage that drops allowed packets. The repair of the whole program undoes that,
+and then removes the cover.
 
-This module imports little, because a small process of its own uses it (`agent/standby_process.py`).
+This module imports little, because the standby process uses it (`agent/standby_process.py`).
 """
 
 import errno
@@ -27,46 +27,46 @@ _DORMANT: Final = 1
 """NFTA_TABLE_FLAGS and NFT_TABLE_F_DORMANT of `<linux/netfilter/nf_tables.h>`."""
 
 _TABLE_ITSELF: Final = NFNL_SUBSYS_NFTABLES << 8
-"""The type of messages about a table and nothing in it (NFT_MSG_NEWTABLE): it is new, or is dormant now, or woken."""
+"""The type of messages about a table itself (NFT_MSG_NEWTABLE): it is new, became dormant, or was woken."""
 
 
 class Cover(msgspec.Struct, frozen=True, array_like=True):
-    """What is sent for the cover of one table."""
+    """The messages for the cover of one table."""
 
     name: bytes
-    """The attribute with its name: all messages about it or something in it begin with this, after their header."""
+    """The encoded attribute with its name. All messages about the table or its contents begin with it."""
     transactions: tuple[bytes, ...]
-    """The transactions that create it. The kernel refuses the first one if there is a cover."""
+    """The transactions that create the cover. The kernel refuses the first one if the cover exists."""
     removal: bytes
-    """The transaction that removes it, if it is there."""
+    """The transaction that removes the cover if it exists."""
 
 
 class Restoration(msgspec.Struct, frozen=True, array_like=True):
-    """What is sent for one table."""
+    """The messages for one table."""
 
     family: int
-    """That of the table, NFPROTO_INET or NFPROTO_BRIDGE."""
+    """The family of the table: NFPROTO_INET or NFPROTO_BRIDGE."""
     name: bytes
-    """The attribute with its name, as in `Cover`."""
+    """The encoded attribute with its name, as in `Cover`."""
     question: tuple[int, bytes]
-    """The type and the body of a request that the kernel refuses with ENOENT if there is no such table."""
+    """The type and body of a request for the table, which the kernel refuses with ENOENT if it does not exist."""
     transactions: tuple[bytes, ...]
-    """The transactions that create it. The kernel refuses the first one if there is a table."""
+    """The transactions that create the table. The kernel refuses the first one if it exists."""
     waking: bytes
-    """The transaction that lets packets meet its rules again, if it is dormant."""
+    """The transaction that wakes the table if it is dormant, so that packets meet its rules."""
     cover: Cover
 
 
 class Damage(msgspec.Struct):
-    """Where other programs may have changed something, by the families of tables."""
+    """The tables and covers that other programs may have changed, by family."""
 
     tables: set[int] = msgspec.field(default_factory=set)
     covers: set[int] = msgspec.field(default_factory=set)
 
     def note(self, received: bytes, restorations: Iterable[Restoration]) -> None:
-        """Note what the kernel reports of the tables."""
+        """Note the changes in a report of the kernel."""
         for one in restorations:
-            # That a table is new, dormant or woken is no damage: the question for it tells that.
+            # A new, dormant or woken table is no damage here: the request for the table shows these states.
             if any(message.type != _TABLE_ITSELF for message in _messages_about(one.name, one.family, received)):
                 self.tables.add(one.family)
             if any(_messages_about(one.cover.name, one.family, received)):
@@ -74,7 +74,7 @@ class Damage(msgspec.Struct):
 
 
 class Announcements(msgspec.Struct, frozen=True):
-    """What is called before a table is created or woken, after that, and after a cover was created."""
+    """Callbacks: before a table is created or woken, after that, and after a cover was created."""
 
     begin: Callable[[], None] = lambda: None
     end: Callable[[], None] = lambda: None
@@ -91,9 +91,9 @@ def restore(
     damage: Damage = _NO_DAMAGE,
     announcements: Announcements = _NO_ANNOUNCEMENTS,
 ) -> None:
-    """Create the tables that are not there, wake those that are dormant, and cover those that may be damaged.
+    """Create missing tables, wake dormant ones, and cover those that may be damaged.
 
-    What the kernel refuses is left to the repair of the whole program, which meets the same.
+    Refusals of the kernel are ignored: the repair of the whole program meets and reports them.
     """
     for one in restorations:
         with suppress(OSError):
@@ -106,7 +106,7 @@ def restore(
 
 
 def _restore_table(netlink: NetlinkSocket, one: Restoration, announcements: Announcements) -> bool:
-    """Create or wake a table if that is needed; whether it was there."""
+    """Create or wake a table if needed. Returns whether it existed."""
     is_there, is_dormant = _state(netlink, one)
     if is_there and not is_dormant:
         return True
@@ -119,7 +119,7 @@ def _restore_table(netlink: NetlinkSocket, one: Restoration, announcements: Anno
 
 
 def _state(netlink: NetlinkSocket, one: Restoration) -> tuple[bool, bool]:
-    """Whether a table is there, and whether it is dormant."""
+    """Whether a table exists, and whether it is dormant."""
     try:
         answer = netlink.ask(*one.question)
     except NetlinkError as error:
@@ -130,7 +130,7 @@ def _state(netlink: NetlinkSocket, one: Restoration) -> tuple[bool, bool]:
 
 
 def _messages_about(name: bytes, family: int, received: bytes) -> Iterator[Message]:
-    if name in received:  # most transactions are about other tables; to search is faster than to decode
+    if name in received:  # most transactions are about other tables, and searching is faster than decoding
         for message in decode_messages(received):
             if message.body[0] == family and message.body.startswith(name, _FIXED_PART):
                 yield message

@@ -1,9 +1,9 @@
 """Revocation: which tracked connections a program no longer allows.
 
-A tightened policy is meant to end what it forbids, but the rules accept packets of a connection that was accepted
-before. To delete its entry would not end it: if the isolated server speaks next, its packet opens a new connection in
-the other direction, and the client's packets come back in as replies. So entries stay, and their identifiers go into
-the set `revoked`, which the rules ask before everything else.
+A tightened policy has to end the connections that it forbids, but the rules accept all packets of tracked connections.
+Deleting the entry of a connection would not end it: if the isolated server sends next, its packet opens a new
+connection in the other direction, and the client's packets pass as replies. So the entries stay, and their identifiers
+are added to the set `revoked`, which the rules check first.
 """
 
 from collections.abc import Iterable, Set
@@ -15,7 +15,7 @@ from ringfence.netlink.conntrack import Opening, read_identifier, read_opening
 from ringfence.sets.addresses import Addresses, Family
 
 _MOST_REMEMBERED: Final = 10_000
-"""Verdicts: the connections of a client to a server are many, and are judged once."""
+"""Verdicts that are cached: a client often has many connections to the same server, which are judged once."""
 
 _IPV4_SIZE: Final = 4
 
@@ -23,8 +23,8 @@ _IPV4_SIZE: Final = 4
 def opening_packet(opening: Opening) -> Packet:
     """The packet that opened a connection, as policies see it.
 
-    They apply after destinations are translated and before sources are, so it goes to the pod behind a Service and
-    comes from the pod that sent it.
+    Policies apply after destinations are translated and before sources are. So the destination is the pod behind a
+    Service, and the source is the pod that sent the packet.
     """
     family = Family.IPV4 if len(opening.source) == _IPV4_SIZE else Family.IPV6
     port = None if opening.port is None else int.from_bytes(opening.port, "big")
@@ -33,11 +33,11 @@ def opening_packet(opening: Opening) -> Packet:
 
 
 def may_open(program: Program, packet: Packet, node: Addresses) -> bool:
-    """Whether a packet that opens a connection passes on the node that has these addresses.
+    """Whether a packet that opens a connection passes on the node with the addresses `node`.
 
-    What the node opened itself is subject to no policy. A packet to the node meets the rules of the input hook. Those
-    of the forward hook would drop one to the address that the node has on its pods' bridge: it lies in a held range,
-    and belongs to no pod.
+    Connections that the node itself opens are subject to no policy. A packet to the node meets the rules of the input
+    hook. The forward hook would drop packets to the node's address on the bridge of its pods, because that address is
+    in a held range and belongs to no pod.
     """
     if node.contains(packet.family, packet.source):
         return True
@@ -46,7 +46,7 @@ def may_open(program: Program, packet: Packet, node: Addresses) -> bool:
 
 
 class Review:
-    """Judges tracked connections piece by piece: those of `affected` addresses, and those that are revoked already."""
+    """Judges tracked connections in pieces: those of `affected` addresses, and those that are already revoked."""
 
     def __init__(self, node: Addresses, affected: AffectedAddresses) -> None:
         self._node = node
@@ -54,14 +54,14 @@ class Review:
         self._program: Program | None = None
         self._verdicts: dict[Opening, bool] = {}
         self.forbidden: set[bytes] = set()
-        """The keys of connections that are to be revoked."""
+        """The keys of connections to revoke."""
         self.allowed: set[bytes] = set()
-        """The keys of revoked connections that are to be so no longer."""
+        """The keys of revoked connections to release."""
         self.seen: set[bytes] = set()
-        """The keys of revoked connections that have been found, and so have not ended."""
+        """The keys of revoked connections that were found, so they have not ended."""
 
     def judge(self, program: Program, revoked: Set[bytes], entries: Iterable[bytes]) -> None:
-        """Judge some connections by the program that is in force now, while these are revoked."""
+        """Judge the connections `entries` by the program in force. `revoked` are the keys that are revoked now."""
         if program is not self._program or len(self._verdicts) > _MOST_REMEMBERED:
             self._program, self._verdicts = program, {}
         for entry in entries:

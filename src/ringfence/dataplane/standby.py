@@ -1,9 +1,9 @@
-"""What a process needs that stands by to undo at once what another program does to the table.
+"""The sockets and events that the agent shares with its standby process.
 
-To repair the table, the agent needs the interpreter, for which its threads compete with the one that compiles, and a
-lock that is held while a program is put in force. A process of its own waits for neither: it has sockets of its own,
-and sends bytes that are ready (`restoration.py`). It never changes a table that is there and awake, so it does no harm
-if the repair was faster. Here is what both processes share.
+To repair the table, the agent needs the Python interpreter, for which its threads compete with the compiling thread,
+and a lock that is held while a program is put in force. The standby process waits for neither: it has its own sockets,
+and sends prepared messages (`restoration.py`). It never changes a table that exists and is awake, so it does no harm if
+the repair was faster.
 """
 
 import os
@@ -16,33 +16,33 @@ from ringfence.netlink.socket import NetlinkSocket
 
 
 class Standby:
-    """The sockets of the process that stands by, and how the two tell each other what they do."""
+    """The sockets of the standby process, and the events by which it and the agent inform each other."""
 
     def __init__(self, own: int) -> None:
-        """What is sent from the port `own` does not wake the process, nor what it sends itself.
+        """Open the sockets. Transactions of the netlink port `own`, and those of the process itself, do not wake it.
 
-        Raises OSError where the kernel refuses.
+        Raises OSError if the kernel refuses.
         """
         self.sender = NetlinkSocket(NETLINK_NETFILTER)
         self.listener = NetlinkSocket(NETLINK_NETFILTER)
         self.listener.ignore_senders(own, self.sender.port)
         self.asking = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Can be read while the kernel reports no changes to the process, and it has to ask."""
+        """Readable while the kernel reports no changes to the process, so that it has to check the table itself."""
         self.begun = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Can be read if the process has begun, and has ended, to bring a table back or to wake it since that was last
-        asked."""
+        """`begun` and `ended` are readable if the process has begun, or has finished, to restore or wake a table since
+        the event was last read."""
         self.covered = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Can be read if the process has put a second table beside a damaged one since that was last asked."""
+        """Readable if the process has created a cover since the event was last read."""
         self._is_listening = False
 
     @property
     def announcements(self) -> tuple[int, int, int]:
-        """The descriptors by which the process says what it does."""
+        """The events that the process writes."""
         return self.begun, self.ended, self.covered
 
     def close(self) -> None:
-        """Close the sockets; what the kernel holds stays in force."""
+        """Close the sockets. The rules in the kernel stay in force."""
         for one in (self.sender, self.listener):
             one.close()
         for descriptor in (self.asking, *self.announcements):
@@ -50,7 +50,7 @@ class Standby:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Have the kernel report changes of others to the process for a while."""
+        """Have the kernel report changes of other programs to the process, while the context lasts."""
         self.listener.join(NFNLGRP_NFTABLES)
         self._is_listening = True
         try:
@@ -61,7 +61,7 @@ class Standby:
 
     @contextmanager
     def not_listening(self) -> Iterator[None]:
-        """Have the process ask while one transaction is committed, for the reason of `TableChanges.not_listening`."""
+        """Have the process check the table itself while one transaction is committed (see `TableChanges`)."""
         if not self._is_listening:
             yield
             return
@@ -70,24 +70,24 @@ class Standby:
         try:
             yield
         finally:
-            self.listener.join(NFNLGRP_NFTABLES)  # before the process stops asking, so that it misses nothing
+            self.listener.join(NFNLGRP_NFTABLES)  # before the process stops checking, so that it misses no change
             os.eventfd_read(self.asking)
 
     def suspect(self) -> None:
-        """Take it that the process has ended in the midst of anything."""
+        """Assume that the process has changed the tables, because it ended without saying what it did."""
         for event in (self.ended, self.covered):
             os.eventfd_write(event, 1)
 
     def has_begun(self) -> bool:
-        """Whether the process has begun to bring a table back, or to wake it, since this was last asked."""
+        """Whether the process has begun to restore or wake a table since the last call."""
         return _was_written(self.begun)
 
     def has_ended(self) -> bool:
-        """Whether it has ended to do so since this was last asked: what was read before may not be what is there."""
+        """Whether the process has restored or woken a table since the last call, so that it has to be read back."""
         return _was_written(self.ended)
 
     def has_covered(self) -> bool:
-        """Whether there may be a second table of the process, which it has made since this was last asked."""
+        """Whether the process has created a cover since the last call."""
         return _was_written(self.covered)
 
 

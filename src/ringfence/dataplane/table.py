@@ -1,8 +1,8 @@
-"""The table in the kernel: what it holds, and how it comes to hold another program.
+"""The table in the kernel: reading it back, and updating it to another program.
 
-A table that is wholly ringfence's own becomes another program step by step. One that another program or another version
-has made different in kind is replaced as a whole, beside a second table that holds the same. As long as both are there,
-a packet has to pass both, so there is no moment in which the rules do not apply.
+A table that contains only objects of this version of ringfence is updated step by step. A table with objects of another
+program or of an incompatible version is replaced as a whole, while a second table holds the same program. As long as
+both exist, a packet has to pass both, so the rules apply at all times.
 """
 
 import errno
@@ -45,29 +45,34 @@ from ringfence.errors import KernelError
 from ringfence.netlink.socket import NetlinkSocket
 
 BESIDE: Final = "ringfence_beside"
-"""The name of the second table."""
+"""The name of the second table, also of the cover (`restoration.py`)."""
 
 LOADED_AT_ONCE: Final = 8_000
-"""The size of a program that is loaded at once where the table is gone: it takes 7 ms. A larger one is closed first,
-which drops what is allowed until it is loaded. The sets and chains of every program are 1,900 of it."""
+"""The largest size, in elements, of a program that is restored directly if the table is gone: this takes 7 ms.
+
+A larger program is restored with all profiles closed first, so allowed packets are dropped until it is loaded. The sets
+and chains that every program has count as 1,900 elements.
+"""
 
 _OBJECT_SIZE: Final = 25
-"""Elements that take as long to load as a chain or an empty set does (30 us)."""
+"""The number of elements that take as long to load as a chain or an empty set (30 us)."""
 
 
 LISTENED_TO: Final = 32 << 10
-"""Bytes of a transaction during which changes of others are listened for: to listen costs the kernel a message for each
-element."""
+"""Bytes from which the reports of the kernel are switched off during a transaction.
+
+The kernel creates a message for each element of a transaction as long as any socket listens.
+"""
 
 
 class KernelTable:
-    """The table of one network namespace. All methods raise KernelError where the kernel refuses.
+    """The table of one network namespace. All methods raise KernelError if the kernel refuses.
 
-    The set of revoked connections is not part of a program: programs leave it empty.
+    The revoked connections are not part of a program: the set `revoked` of a program is empty.
     """
 
     def __init__(self, netlink: NetlinkSocket, standby: Standby) -> None:
-        """What is sent from `netlink`, and what `standby` sends, does not count as a change of another program."""
+        """Read the table. Transactions of `netlink` and of `standby` do not count as changes of other programs."""
         self._netlink = netlink
         self._standby = standby
         try:
@@ -75,33 +80,33 @@ class KernelTable:
         except OSError as error:
             raise unusable(error) from error
         self._touched = Touched()
-        """What other programs may have changed since the table was last read."""
+        """The objects that other programs may have changed since the table was last read."""
         self._tables: frozenset[TableName] = frozenset()
-        """The tables that are there: the second one if the process that stands by covers the first with it, or if an
-        earlier process ended while both were there."""
+        """The tables that exist. The second one exists if it is a cover, or if an earlier process ended during a
+        replacement."""
         self._may_be_covered = False
-        """Whether it may have done so since the tables were last looked for."""
+        """Whether the standby process may have created a cover since the tables were last listed."""
         self.program: Program | None = None
-        """What the table holds; None if there is no table."""
+        """The program in the table; None if there is no table."""
         self.revoked: set[bytes] = set()
-        """The keys of the revoked connections in it."""
+        """The keys of the revoked connections in the table."""
         self.is_dormant = False
-        """Whether no packet meets its rules: any program with rights over the network can say so."""
+        """Whether the table is dormant, so that no packet meets its rules. Another program has done this."""
         self.oddities: tuple[str, ...] = ()
-        """What it has besides: things that only other programs make."""
+        """Other objects in the table, which only other programs create."""
         self.transactions = 0
-        """How many transactions the kernel has taken from here."""
+        """How many transactions of this object the kernel has accepted."""
         self.read()
 
     def read(self) -> None:
-        """Read back what the kernel holds."""
+        """Read back the whole table."""
         self._take_changes()
         try:
             found = read_table(self._netlink)
             self._find_tables()
         except OSError as error:
             raise unusable(error) from error
-        self._touched = Touched()  # what was changed while it was read is reported once more
+        self._touched = Touched()  # changes during the reading are still to be reported
         self.is_dormant, self.oddities = found.is_dormant, found.oddities
         self._note(found.program)
 
@@ -114,13 +119,13 @@ class KernelTable:
         )
 
     def read_touched(self) -> None:
-        """Read back what other programs may have changed; all that was changed from here must have succeeded."""
+        """Read back what other programs may have changed. All changes from here must have succeeded before."""
         self._take_changes()
         if not self._has_read_parts():
             self.read()
 
     def _has_read_parts(self) -> bool:
-        """Read back some sets and chains, if these are all that others may have changed; whether that was enough."""
+        """Read back single sets and chains. Returns False if others may have changed more than these."""
         touched = self._touched
         if self.program is None or touched.anything:
             return False
@@ -144,19 +149,19 @@ class KernelTable:
         is_own = isinstance(revoked, HashSet) and revoked.key == CONNECTION
         self.revoked = set(revoked.elements) if isinstance(revoked, HashSet) and is_own else set()
         program = _with_revoked(found, frozenset()) if found and is_own else found
-        if program != self.program:  # equal ones stay the same object, which is quickly compared
+        if program != self.program:  # an equal program stays the same object, which makes later comparisons fast
             self.program = program
 
     def close(self) -> None:
-        """Stop listening for changes; what the table holds stays in force."""
+        """Stop listening for changes. The rules in the table stay in force."""
         self._changes.close()
 
     def fileno(self) -> int:
-        """The file descriptor that can be read when other programs may have changed the table."""
+        """A file descriptor that is readable when other programs may have changed the table."""
         return self._changes.fileno()
 
     def wake(self) -> bool:
-        """Let packets meet the rules again, if the table is dormant; whether it was."""
+        """Wake the table if it is dormant. Returns whether it was."""
         try:
             dormant = [one for one in (False, True) if is_dormant(self._netlink, of_bridges=one)]
         except OSError as error:
@@ -166,46 +171,46 @@ class KernelTable:
         return bool(dormant)
 
     def distrust(self) -> None:
-        """Take it that anything may have changed since it was last read."""
+        """Assume that anything may have changed since the table was last read."""
         self._touched.anything = True
 
     def is_disturbed(self) -> bool:
-        """Whether other programs may have changed the table since it was last read, or the process has covered it."""
+        """Whether other programs may have changed the table since it was last read, or there is a new cover."""
         self._take_changes()
         return bool(self._touched) or self._may_be_covered
 
     @property
     def changed_by(self) -> ChangedBy | None:
-        """Which process of another program changed the table last."""
+        """The process of another program that last changed the table; None if it is not known."""
         return self._changes.last
 
     @property
     def is_own(self) -> bool:
-        """Whether there is nothing in it that ringfence does not write."""
+        """Whether the table contains only objects that ringfence writes."""
         return not self.oddities and (self.program is None or not has_foreign_parts(self.program))
 
     def holds(self, program: Program | None, revoked: Set[bytes]) -> bool:
-        """Whether it held exactly this when it was last read or changed."""
+        """Whether the tables contained exactly this program, and no cover, when they were last read or changed."""
         needed = frozenset() if program is None else tables_of(program)
         return not self._tables - needed and self.is_as(program, revoked)
 
     def is_as(self, program: Program | None, revoked: Set[bytes]) -> bool:
-        """The same, whether or not there is a second table."""
+        """Like `holds`, but a second table may exist."""
         if program is None:
             return self.program is None
         return not (self.is_dormant or self.oddities) and self.program == program and self.revoked == revoked
 
     def affected_by(self, program: Program) -> AffectedAddresses:
-        """The addresses about whose connections what it holds and another program may decide differently."""
+        """The addresses for whose connections the present program and another one may decide differently."""
         if self.program is None or self._is_to_be_replaced_by(program):
             return None
         return affected_addresses(self.program, program)
 
     def bring_to(self, program: Program, revoked: Set[bytes], *, was_guarded: bool) -> None:
-        """Have it hold a program, and these revoked connections.
+        """Update the table to a program and its revoked connections.
 
-        `was_guarded` says that, if there is no table, this is because another program removed it: what its rules
-        forbade must not pass while it is loaded again.
+        With `was_guarded`, a missing table was removed by another program: forbidden packets must not pass while it is
+        restored.
         """
         if self.is_dormant:
             self.wake()
@@ -221,9 +226,10 @@ class KernelTable:
         self._delete(self._tables - tables_of(program))
 
     def restore_fixed_chains(self, program: Program) -> None:
-        """Give the chains that every program has the rules back that they had in `program`, all at once.
+        """Restore the chains that every program has to their rules in `program`, in one transaction.
 
-        Without them nothing else is in force, and a plan would take their damage for another way of enforcing.
+        Without these chains no rule is in force. An update plan would mistake their damage for another way of
+        enforcing.
         """
         present, fixed = self.program, fixed_chains(program)
         if present is None or self._is_to_be_replaced_by(program) or not fixed.keys() <= present.chains.keys():
@@ -238,7 +244,7 @@ class KernelTable:
         self.program = restored
 
     def change_revoked(self, added: Set[bytes], removed: Set[bytes]) -> None:
-        """Have some connections revoked that are not, and others no longer that are."""
+        """Add and remove keys of revoked connections."""
         changes: list[Command] = []
         if added:
             changes.append(AddElements(REVOKED, HashSet(CONNECTION, frozenset(added))))
@@ -249,21 +255,21 @@ class KernelTable:
         self.revoked -= removed
 
     def delete(self) -> None:
-        """Remove it, if it is there."""
+        """Remove all tables of ringfence that exist."""
         self._delete(self._tables)
         self.program, self.revoked, self.oddities = None, set(), ()
         self.is_dormant = False
 
     def counts(self, name: str) -> list[tuple[bytes, int, int]]:
-        """Every element of a counted set, with the packets and bytes that matched it."""
+        """Each element of a counted set, with the packets and bytes that matched it."""
         try:
             return list(read_counts(self._netlink, name))
         except OSError as error:
-            if error.errno == errno.ENOENT:  # another program removed the set, which will be brought back
+            if error.errno == errno.ENOENT:  # another program removed the set, and the repair restores it
                 return []
             raise unusable(error) from error
 
-    # --- ways to another program ------------------------------------------------------------------------------------
+    # --- updates ----------------------------------------------------------------------------------------------------
 
     def _is_to_be_replaced_by(self, program: Program) -> bool:
         return bool(self.oddities) or (self.program is not None and not is_compatible(self.program, program))
@@ -281,7 +287,8 @@ class KernelTable:
         try:
             self._build(TABLE, first, revoked, must_be_new=closed_first)
         except KernelError as error:
-            # The process that stands by was faster, or another program. What is there must not be deleted: it closes.
+            # The standby process or another program has created the table first. It must not be deleted, because it may
+            # be what keeps pods closed. It is read back instead.
             self._touched.anything |= error.code == errno.EEXIST and not error.refused
             raise
         self._update(program)
@@ -292,9 +299,9 @@ class KernelTable:
         self.oddities = ()
 
     def _build(self, table: str, program: Program, revoked: Set[bytes], *, must_be_new: bool = False) -> None:
-        """Create a table, and not stop before packets meet its rules.
+        """Create a table, without a stop before packets meet its rules.
 
-        It takes the place of one of the same name, whatever that is; if it `must_be_new`, only of one that was read.
+        It replaces a table of the same name. With `must_be_new`, it replaces only one that was read before.
         """
         unhooked, whole = stages_of(program, revoked)
         new = [TableName(table, one.of_bridges) for one in tables_of(program)]
@@ -302,7 +309,7 @@ class KernelTable:
         for one in new:
             is_new = must_be_new and one not in self._tables
             first.append(AddTable(of_bridges=one.of_bridges, must_be_new=is_new))
-            if not is_new:  # what is not there cannot be deleted, so it is created before
+            if not is_new:  # deleting a missing table is an error, so it is added first
                 first.append(DeleteTable(one.of_bridges))
         self._commit([*first, *commands_between(None, unhooked)], table, may_stop=False)
         self._tables |= frozenset(new)
@@ -315,16 +322,16 @@ class KernelTable:
         self._tables -= tables
 
     def _uncover(self) -> None:
-        """Delete the second tables, unless others change this one meanwhile: they guard what may be damaged."""
+        """Delete the second tables, unless others change the first one in between: they protect a damaged table."""
         for one in sorted(one for one in self._tables if one.name == BESIDE):
-            # What is not there cannot be deleted, so it is created before.
+            # Deleting a missing table is an error, so it is added first.
             removal: list[Command] = [AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges)]
             for transaction in transactions(self._netlink, removal, one.name):
                 self._commit_undisturbed(transaction)
             self._tables -= {one}
 
     def _commit_undisturbed(self, transaction: Transaction) -> None:
-        """Commit it if nobody has changed the table when the kernel does so."""
+        """Commit a transaction only if nobody else has changed the table before the kernel commits it."""
         while True:
             generation = self._changes.generation()
             self._stop_if_disturbed()
@@ -333,7 +340,7 @@ class KernelTable:
             except KernelError as error:
                 if error.code != errno.ERESTART:
                     raise
-                continue  # others have changed something, probably another table
+                continue  # another program has changed some table, probably not this one
             self.transactions += 1
             return
 
@@ -351,7 +358,7 @@ class KernelTable:
             self.transactions += 1
 
     def _stop_if_disturbed(self) -> None:
-        """Stop a change that has to begin anew anyway: a repair must not wait for it."""
+        """Stop a change that has to start again anyway, because a repair must not wait for it."""
         if self.is_disturbed():
             raise KernelError("another program changed the table while it was changed from here", errno.EAGAIN)
 
@@ -367,29 +374,29 @@ class KernelTable:
 
 
 class TableName(NamedTuple):
-    """One of the kernel's tables: by its name, the one for IP, or the one for bridges."""
+    """A table of the kernel: its name, and whether its family is `bridge` instead of `inet`."""
 
     name: str
     of_bridges: bool
 
 
 def stages_of(program: Program, revoked: Set[bytes]) -> tuple[Program, Program]:
-    """A program with its revoked connections, first without its base chains: they come in a transaction of their own.
+    """A program with its revoked connections in two stages: first without its base chains, then with them.
 
-    In the same one, packets would already meet the rules while the kernel still puts together the sets of ranges
-    (measured on Linux 6.18: one packet in a thousand is lost).
+    In one transaction, packets would meet the rules while the kernel is still building the interval sets (measured on
+    Linux 6.18: one packet in a thousand is lost).
     """
     whole = _with_revoked(program, revoked)
     return whole.changed(without=frozenset(name for name, chain in whole.chains.items() if chain.hook)), whole
 
 
 def first_restored(program: Program) -> Program:
-    """What is brought back at first where another program has removed the table: what it forbids must not pass."""
+    """The program that is restored first if another program has removed the table. It passes no forbidden packet."""
     return with_all_profiles_closed(program) if _size(program) > LOADED_AT_ONCE else program
 
 
 def tables_of(program: Program) -> frozenset[TableName]:
-    """The tables that a program needs."""
+    """The tables of a program."""
     with_bridges = {TableName(TABLE, of_bridges=True)} if guards_bridges(program) else set()
     return frozenset({TableName(TABLE, of_bridges=False)} | with_bridges)
 
@@ -401,11 +408,11 @@ def _with_revoked(program: Program, revoked: Set[bytes]) -> Program:
 
 
 def _size(program: Program) -> int:
-    """How long a program takes to load, in elements."""
+    """The size of a program in elements, as a measure of the time to load it."""
     elements = sum(one.size for one in program.collections.values())
     return elements + _OBJECT_SIZE * (len(program.collections) + len(program.chains))
 
 
 def unusable(error: OSError) -> KernelError:
-    """The error to raise when the kernel does not answer a question."""
+    """The KernelError for an OSError of a netlink socket."""
     return failure("the packet filter cannot be used", error.errno or 0, error.strerror or str(error))

@@ -1,11 +1,11 @@
 """Enforcement in the laboratory: the kernel of each node holds the program for the pods on that node only."""
 
 from ringfence.analysis.probes import RefusedProgram
-from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.preflight import FOR_BRIDGES
+from ringfence.dataplane.veth_pairs import VethPairReader
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
 
@@ -21,7 +21,7 @@ class NodeEnforcement:
         self._node = node
         self._kernel = Kernel()
         self._ports = PodPorts() if on_bridge and not self._kernel.missing(FOR_BRIDGES) else None
-        self._cables = CableReader()
+        self._veth_pairs = VethPairReader()
         locate = self._ports.locate if self._ports else None
         self._compiler = Compiler(state, lambda member: member.node == node, locate=locate)
         self._refused: tuple[RefusedProgram, ...] = ()
@@ -41,7 +41,7 @@ class NodeEnforcement:
         self._not_maintained = ()
         try:
             if self._ports:
-                self._ports.cables = self._cables.read()
+                self._ports.veth_pairs = self._veth_pairs.read()
             self._kernel.apply(self._compiler.program(), self._compiler.refusals())
             self._refused = ()
         except ProfilesRefused as error:
@@ -71,4 +71,4 @@ class NodeEnforcement:
     def close(self) -> None:
         """Close the sockets to the kernel; its rules stay as long as the node's namespace."""
         self._kernel.close()
-        self._cables.close()
+        self._veth_pairs.close()

@@ -6,5 +6,5 @@ codec  <-  socket  <-  requests  <-  links  <-  link_changes
                    <-  conntrack  <-  conntrack_reversal
                    <-  packet_log
 
-Each subject's constants stand in its module and have the kernel's own names.
+The constants of each subject are in its module, with the names that the kernel uses.
 """

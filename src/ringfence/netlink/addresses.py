@@ -1,6 +1,7 @@
 """Addresses of network interfaces.
 
-What the node itself opens is subject to no policy; its own addresses tell that from what it forwards.
+The node's own addresses distinguish the connections that it opens, which are subject to no policy, from those that it
+forwards.
 
 Source: rtnetlink(7); `<linux/if_addr.h>`.
 """
@@ -38,10 +39,10 @@ _FAMILIES: Final[dict[int, Family]] = {socket.AF_INET: Family.IPV4, socket.AF_IN
 def add_address(
     index: int, ip: IPAddress, prefix_length: int | None = None, *, prefix_route: bool = True
 ) -> NetworkRequest:
-    """Give an interface an address, and use it at once (no duplicate address detection).
+    """Add an address to an interface. It can be used immediately (no duplicate address detection).
 
-    Without `prefix_length` the address is alone in its subnet. With one, the kernel reaches the subnet directly through
-    the interface, unless `prefix_route` is false.
+    Without `prefix_length` the address is the only one of its subnet. With it, the kernel adds a route to the subnet
+    over the interface, unless `prefix_route` is false.
     """
     flags = IFA_F_NODAD | (0 if prefix_route else IFA_F_NOPREFIXROUTE)
     body = _address(index, ip, prefix_length) + attribute(IFA_FLAGS, struct.pack("=I", flags))
@@ -54,15 +55,16 @@ def remove_address(index: int, ip: IPAddress, prefix_length: int | None = None) 
 
 
 def addresses_of(netlink: NetlinkSocket, namespace: int | None = None) -> Iterator[tuple[int, Family, int]]:
-    """The interface, the family and the number of each address of the socket's network namespace, or of another one.
+    """The interface number, family and integer value of each address of a network namespace.
 
-    `namespace` is the number that the kernel has for the other one here; the socket must check strictly. Raises OSError
-    where the kernel refuses: EINVAL if there is no such namespace, EACCES without NET_ADMIN over it.
+    This is the socket's namespace, or the one with the identifier `namespace` (netnsid) in it; the socket must be
+    strict then. Raises OSError if the kernel refuses: EINVAL if there is no such namespace, EACCES without NET_ADMIN
+    over it.
     """
     restriction = b"" if namespace is None else attribute(IFA_TARGET_NETNSID, struct.pack("=i", namespace))
     for body in netlink.dump(RTM_GETADDR, bytes(_IFADDRMSG.size) + restriction):
         settings = attributes(body[_IFADDRMSG.size :])
-        # On a point-to-point link IFA_ADDRESS is the other end's address. An IPv6 address without a peer has only that.
+        # With a peer, IFA_ADDRESS is the address of the peer. An IPv6 address without a peer has only IFA_ADDRESS.
         address = settings.get(IFA_LOCAL) or settings.get(IFA_ADDRESS)
         family = _FAMILIES.get(body[0])
         if address and family is not None:
@@ -70,7 +72,7 @@ def addresses_of(netlink: NetlinkSocket, namespace: int | None = None) -> Iterat
 
 
 def list_addresses(netlink: NetlinkSocket) -> Addresses:
-    """All addresses of all interfaces of the socket's network namespace. Raises OSError where the kernel refuses."""
+    """All addresses of all interfaces of the socket's network namespace. Raises OSError if the kernel refuses."""
     found: dict[Family, list[tuple[int, int]]] = {family: [] for family in Family}
     for _, family, number in addresses_of(netlink):
         found[family].append((number, number))

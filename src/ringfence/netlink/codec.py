@@ -1,8 +1,8 @@
-"""Netlink's message format, encoded and decoded.
+"""The netlink message format: encoding and decoding.
 
-A message is a header, a small fixed part and attributes; an attribute is a length, a type and bytes, which may be
-attributes again. Numbers in headers have the machine's byte order, numbers inside netfilter's attributes are
-big-endian.
+A message has a header, a small fixed part and attributes. An attribute has a length, a type and a value, which may
+consist of attributes again. Numbers in headers have the byte order of the machine; numbers in netfilter's attributes
+are big-endian.
 
 Source: netlink(7); `<linux/netlink.h>`.
 """
@@ -21,7 +21,7 @@ HEADER_SIZE: Final = _HEADER.size
 
 
 class Message(NamedTuple):
-    """A message from the kernel. `flags` are those that begin with NLM_F_."""
+    """A message from the kernel. `flags` are the NLM_F_ flags of its header."""
 
     type: int
     flags: int
@@ -30,24 +30,24 @@ class Message(NamedTuple):
 
 
 def encode_message(type: int, flags: int, sequence: int, body: bytes) -> bytes:
-    """A message, ready to be sent."""
+    """Encode a message with its header."""
     return _HEADER.pack(_HEADER.size + len(body), type, flags, sequence, 0) + body
 
 
 def decode_messages(received: bytes) -> Iterator[Message]:
-    """The messages in what was received at once. Raises OSError where it is cut off or is not netlink."""
+    """The messages in one received datagram. Raises OSError if it is truncated or is not netlink."""
     at = 0
     while at < len(received):
         length = _HEADER.unpack_from(received, at)[0] if len(received) - at >= _HEADER.size else 0
         if not _HEADER.size <= length <= len(received) - at:
-            raise OSError(errno.EPROTO, "the kernel's answer is cut off")
+            raise OSError(errno.EPROTO, "the kernel's answer is truncated")
         _, type, flags, sequence, _ = _HEADER.unpack_from(received, at)
         yield Message(type, flags, sequence, received[at + _HEADER.size : at + length])
         at += aligned(length)
 
 
 def aligned(length: int) -> int:
-    """A length in bytes with its padding: messages, attributes and the parts of concatenated keys begin at fours."""
+    """A length in bytes with padding: messages, attributes and parts of concatenated keys are aligned to 4 bytes."""
     return -(-length // 4) * 4
 
 
@@ -55,28 +55,28 @@ def aligned(length: int) -> int:
 
 
 def attribute(type: int, value: bytes) -> bytes:
-    """An attribute."""
+    """Encode an attribute."""
     length = _ATTRIBUTE.size + len(value)
     return _ATTRIBUTE.pack(length, type) + value + bytes(-length % 4)
 
 
 def nested(type: int, *parts: bytes) -> bytes:
-    """An attribute that holds attributes."""
+    """Encode an attribute whose value consists of attributes."""
     return attribute(type | NLA_F_NESTED, b"".join(parts))
 
 
 def uint32(type: int, value: int) -> bytes:
-    """An attribute of netfilter that holds a number of 32 bits; negative ones, which only verdicts are, are signed."""
+    """Encode a netfilter attribute with a 32-bit number. Only verdicts are negative."""
     return attribute(type, value.to_bytes(4, "big", signed=value < 0))
 
 
 def string(type: int, value: str) -> bytes:
-    """An attribute that holds a name."""
+    """Encode an attribute with a name in ASCII."""
     return attribute(type, value.encode("ascii") + b"\0")
 
 
 def each_attribute(encoded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and value of every attribute, in order."""
+    """The type and value of each attribute, in order."""
     at, end = 0, len(encoded)
     while at + _ATTRIBUTE.size <= end:
         length, type = _ATTRIBUTE.unpack_from(encoded, at)
@@ -87,18 +87,18 @@ def each_attribute(encoded: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def attributes(encoded: bytes) -> dict[int, bytes]:
-    """The values of attributes by type."""
+    """The values of attributes by type. If a type is repeated, the last value counts."""
     return dict(each_attribute(encoded))
 
 
 def read_uint(value: bytes) -> int:
-    """The number in an attribute of netfilter; 0 if the attribute is missing."""
+    """Decode the number in a netfilter attribute; 0 if the value is empty, as for a missing attribute."""
     return int.from_bytes(value, "big")
 
 
 def read_string(value: bytes) -> str:
-    """The name in an attribute.
+    """Decode the name in an attribute.
 
-    Bytes that are not ASCII are kept in escaped form, so that two different names never read as one.
+    Bytes that are not ASCII are escaped, so that two different names stay different.
     """
     return value.rstrip(b"\0").decode("ascii", errors="backslashreplace")

@@ -1,9 +1,9 @@
-"""Tracked connections: the kernel's list of them.
+"""Tracked connections: listing the kernel's connection table.
 
-A list can have hundreds of thousands of entries, so it comes in pieces, and of each entry only what is asked for is
-decoded: how a connection was opened costs 1 us, a whole entry 16 us.
+The table can have hundreds of thousands of entries, so it is listed in pieces, and only the needed part of an entry is
+decoded: `read_opening` takes 1 us, a whole entry 16 us.
 
-Source: `<linux/netfilter/nfnetlink_conntrack.h>`; ctnetlink_fill_info() of the kernel, for what a listed entry holds.
+Source: `<linux/netfilter/nfnetlink_conntrack.h>`; ctnetlink_fill_info() of the kernel, for the contents of an entry.
 """
 
 import re
@@ -41,7 +41,7 @@ _ATTRIBUTE: Final = struct.Struct("=HH")
 
 
 class ConnectionEnd(NamedTuple):
-    """An address and a port; protocols without ports have none."""
+    """An address and a port; the port is None for protocols without ports."""
 
     address: int
     port: int | None
@@ -50,8 +50,8 @@ class ConnectionEnd(NamedTuple):
 class TrackedConnection(NamedTuple):
     """A connection that the kernel tracks.
 
-    `original` are source and destination of its first packet as it was sent; `reply` are source and destination of an
-    answer. They differ in more than their order where addresses were translated.
+    `original` are the source and destination of its first packet as it was sent, and `reply` those of an answer. If no
+    address or port is translated, `reply` is `original` in the other order.
     """
 
     identifier: int
@@ -62,9 +62,9 @@ class TrackedConnection(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """Who opened a tracked connection, and to what: the end that answers, behind all translation.
+    """The source and the final destination of a tracked connection, after destination translation.
 
-    Numbers are in network byte order; a protocol without ports has none.
+    Addresses, protocol and destination port are in network byte order. The port is None for protocols without ports.
     """
 
     source: bytes
@@ -76,18 +76,17 @@ class Opening(NamedTuple):
 def connection_entries(netlink: NetlinkSocket) -> Iterator[list[bytes]]:
     """The encoded entries of all tracked connections of the socket's network namespace, in pieces of some hundred.
 
-    The socket can be used for nothing else meanwhile. An entry that is added or removed meanwhile may be missing.
-    Raises OSError where the kernel refuses.
+    The socket cannot be used for anything else until the iteration ends. Entries that are added or removed in this time
+    may be missing. Raises OSError if the kernel refuses.
 
-    The kernel could filter the list by addresses (CTA_FILTER), but it handles no packets on this CPU while it puts a
-    piece together: if only few entries match, that is for as long as a look at the whole table takes (70 ms for 262,144
-    entries on Linux 6.18).
+    The kernel could filter the list by addresses (CTA_FILTER). But it handles no packets on this CPU while it fills a
+    piece, and if few entries match, it scans the whole table for one piece (70 ms for 262,144 entries on Linux 6.18).
     """
     return netlink.dump_pieces(IPCTNL_MSG_CT_GET, _ANY_FAMILY)
 
 
 def list_connections(netlink: NetlinkSocket) -> Iterator[TrackedConnection]:
-    """All tracked connections of the socket's network namespace. Raises OSError where the kernel refuses."""
+    """All tracked connections of the socket's network namespace. Raises OSError if the kernel refuses."""
     return (read_connection(entry) for entries in connection_entries(netlink) for entry in entries)
 
 
@@ -95,7 +94,7 @@ def list_connections(netlink: NetlinkSocket) -> Iterator[TrackedConnection]:
 
 
 def read_opening(entry: bytes) -> Opening:
-    """How the connection of an entry was opened."""
+    """Decode who opened the connection of an entry."""
     if usual := _USUAL[entry[0]].match(entry, NFGENMSG_SIZE):
         return Opening(*usual.groups())
     settings = attributes(entry[NFGENMSG_SIZE:])
@@ -105,18 +104,18 @@ def read_opening(entry: bytes) -> Opening:
 
 
 def read_identifier(entry: bytes) -> bytes:
-    """The number of an entry's connection, as the kernel compares it with `ct id`."""
+    """The identifier of an entry's connection, encoded as for `ct id` in rules. Raises ValueError without one."""
     at, end = NFGENMSG_SIZE, len(entry)
     while at < end:
         length, type = _ATTRIBUTE.unpack_from(entry, at)
         if type == CTA_ID:
             return entry[at + _ATTRIBUTE.size : at + length]
         at += -(-length // 4) * 4
-    raise ValueError("an entry without a number")
+    raise ValueError("an entry without an identifier")
 
 
 def read_connection(entry: bytes) -> TrackedConnection:
-    """The whole entry."""
+    """Decode a whole entry."""
     settings = attributes(entry[NFGENMSG_SIZE:])
     family = Family.IPV4 if entry[0] == socket.AF_INET else Family.IPV6
     protocol, original = _ends(settings[CTA_TUPLE_ORIG])
@@ -133,7 +132,7 @@ def _ends(encoded: bytes) -> tuple[int, tuple[ConnectionEnd, ConnectionEnd]]:
 
 
 def _encoded_ends(encoded: bytes) -> tuple[tuple[bytes, bytes], dict[int, bytes]]:
-    """Source and destination, and the settings of the protocol."""
+    """The source and destination of an encoded tuple, and the attributes of its protocol."""
     settings = attributes(encoded)
     addresses = attributes(settings[CTA_TUPLE_IP])
     source = addresses.get(CTA_IP_V4_SRC) or addresses[CTA_IP_V6_SRC]
@@ -149,14 +148,14 @@ def _port(encoded: bytes | None) -> int | None:
 
 
 class _Pattern(NamedTuple):
-    """A regular expression for encoded attributes, and how many bytes these have."""
+    """A regular expression for encoded attributes, and their size in bytes."""
 
     size: int
     expression: bytes
 
 
 def _attribute(type: int, size: int, *, wanted: bool = False) -> _Pattern:
-    """An attribute of so many bytes; a group of the expression if it is `wanted`."""
+    """An attribute with a value of `size` bytes, which is a group of the expression if it is `wanted`."""
     value = b"(.{%d})" if wanted else b".{%d}"
     header = re.escape(_ATTRIBUTE.pack(_ATTRIBUTE.size + size, type))
     return _Pattern(_ATTRIBUTE.size + aligned(size), header + value % size + b".{%d}" % (-size % 4))
@@ -188,4 +187,4 @@ _USUAL: Final[dict[int, re.Pattern[bytes]]] = {
     socket.AF_INET: _opening(4, CTA_IP_V4_SRC, CTA_IP_V4_DST),
     socket.AF_INET6: _opening(16, CTA_IP_V6_SRC, CTA_IP_V6_DST),
 }
-"""How entries begin nearly always. The groups of these expressions are the fields of `Opening`."""
+"""The beginning of almost all entries. The groups are the fields of `Opening`. Matching is faster than decoding."""

@@ -1,8 +1,9 @@
-"""Tracked connections whose first packet was not seen: which they are, and how client and server change places.
+"""Tracked connections whose first packet the kernel has not seen: finding them, and reversing client and server.
 
-The kernel takes the sender of the first packet that it sees for the client. Of TCP it notes that it has not seen the
-opening: it does not check the windows of such a connection. Of SCTP, only a HEARTBEAT tells it of an association that
-is open; all packets of one direction bear the same tag, and those that do not are not part of it.
+The kernel assumes that the sender of the first packet that it sees is the client. It marks a TCP connection whose
+opening it has not seen as liberal: it does not check the windows of such a connection. It creates an entry for an open
+SCTP association only for a HEARTBEAT. All packets of one direction of an association have the same verification tag;
+packets with another tag do not belong to it.
 
 Source: tcp_new(), sctp_new() and ctnetlink_create_conntrack() of the kernel;
 `<linux/netfilter/nfnetlink_conntrack.h>`.
@@ -51,13 +52,16 @@ _EVERYTHING: Final = bytes(NFGENMSG_SIZE)
 
 
 def count_connections(netlink: NetlinkSocket) -> int:
-    """How many connections are tracked in the socket's network namespace. Raises OSError where the kernel refuses."""
+    """The number of tracked connections of the socket's network namespace. Raises OSError if the kernel refuses."""
     answer = attributes(netlink.ask(IPCTNL_MSG_CT_GET_STATS, _EVERYTHING)[NFGENMSG_SIZE:])
     return read_uint(answer.get(CTA_STATS_GLOBAL_ENTRIES, b""))
 
 
 def may_be_reversed(entry: bytes) -> bool:
-    """Whether the kernel does not know who opened a connection: it saw no opening, and translates no address."""
+    """Whether the kernel may have client and server the wrong way round.
+
+    That is so if it has not seen the opening of the connection, and translates no address or port of it.
+    """
     connection = read_connection(entry)
     (source, destination), reply = connection.original, connection.reply
     if reply != (destination, source):
@@ -66,10 +70,11 @@ def may_be_reversed(entry: bytes) -> bool:
 
 
 def reverse(netlink: NetlinkSocket, entry: bytes) -> bool:
-    """Have client and server of a tracked connection change places; whether the kernel has done it.
+    """Reverse client and server of a tracked connection. Returns whether that succeeded.
 
-    A packet that comes between the two steps begins a new entry, so it is tried again. What such a packet does, the
-    rules decide as of one that opens a connection. Raises OSError where the kernel refuses.
+    The entry is deleted and created again. A packet that arrives in between creates an entry of its own, so the two
+    steps are repeated, at most `_ATTEMPTS` times. The rules judge such a packet as one that opens a connection. Raises
+    OSError if the kernel refuses.
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -91,7 +96,7 @@ def _tcp_flags(entry: bytes) -> int:
 
 
 def _of_protocol(entry: bytes, protocol: int) -> dict[int, bytes]:
-    """What the kernel notes of a connection of this protocol; nothing of another one."""
+    """The protocol state of an entry; empty if its connection has another protocol."""
     noted = attributes(attributes(entry[NFGENMSG_SIZE:]).get(CTA_PROTOINFO, b""))
     return attributes(noted.get(protocol, b""))
 

@@ -1,4 +1,4 @@
-"""What all netlink protocols have in common, by the kernel's names.
+"""Constants of all netlink protocols, with the names that the kernel uses.
 
 Source: `<linux/netlink.h>`, and `<linux/netfilter/nfnetlink.h>` for the subsystems of netfilter.
 """
@@ -11,7 +11,7 @@ NETLINK_NETFILTER: Final = 12
 NLM_F_REQUEST: Final = 0x1
 NLM_F_ACK: Final = 0x4
 NLM_F_DUMP_INTR: Final = 0x10
-"""A flag of answers: what was being listed changed meanwhile, so the list may lack entries or have some twice."""
+"""A flag of answers: the listed objects changed during the dump, so entries may be missing or repeated."""
 
 NLM_F_REPLACE: Final = 0x100
 NLM_F_EXCL: Final = 0x200
@@ -23,7 +23,7 @@ NLMSG_ERROR: Final = 2
 NLMSG_DONE: Final = 3
 
 NLMSGERR_ATTR_MSG: Final = 1
-"""The attribute of an error with the kernel's explanation, a text."""
+"""The attribute of an error message with the kernel's explanation as text."""
 
 NLA_F_NESTED: Final = 0x8000
 NLA_TYPE_MASK: Final = 0x3FFF
@@ -40,4 +40,4 @@ NFNL_SUBSYS_ULOG: Final = 4
 NFNL_SUBSYS_NFTABLES: Final = 10
 
 NFGENMSG_SIZE: Final = 4
-"""Bytes of `struct nfgenmsg`, with which every message of netfilter begins: family, version, resource id."""
+"""Bytes of `struct nfgenmsg`, the first part of each netfilter message: family, version, resource id."""

@@ -1,4 +1,4 @@
-"""Changes of the links of this network namespace, as the kernel reports them when they happen.
+"""Changes of the links of this network namespace, as the kernel reports them.
 
 Source: rtnetlink(7); `<linux/rtnetlink.h>`.
 """
@@ -17,10 +17,10 @@ _RTNLGRP_IPV6_IFADDR: Final = 9
 
 
 class LinkChanges:
-    """Listens in the network namespace in which the calling thread is when this is made: to links and addresses."""
+    """Listens to changes of links and addresses in the network namespace of the thread that creates it."""
 
     def __init__(self) -> None:
-        """Raises OSError where the kernel has no netlink."""
+        """Raises OSError if the kernel has no netlink."""
         self._netlink = NetlinkSocket(NETLINK_ROUTE)
         for group in (_RTNLGRP_LINK, _RTNLGRP_IPV4_IFADDR, _RTNLGRP_IPV6_IFADDR):
             self._netlink.join(group)
@@ -30,13 +30,13 @@ class LinkChanges:
         self._netlink.close()
 
     def fileno(self) -> int:
-        """The file descriptor that can be read when something has changed: time for `take_removed`."""
+        """A file descriptor that is readable when something has changed. Then call `take_removed`."""
         return self._netlink.fileno()
 
     def take_removed(self) -> frozenset[int]:
-        """Forget what was reported so far, except for the numbers of the interfaces that were removed.
+        """Read all waiting reports. Returns the numbers of the removed interfaces, which new ones may have by now.
 
-        Their numbers can belong to others by now. If so much was reported that some of it was lost, some are missing.
+        If the kernel has dropped reports because the buffer was full, some numbers are missing.
         """
         removed: set[int] = set()
         while True:

@@ -1,4 +1,4 @@
-"""Network interfaces: virtual cables (veth) between network namespaces, bridges, and VXLAN tunnels.
+"""Network interfaces: veth pairs between network namespaces, bridges, and VXLAN tunnels.
 
 Source: rtnetlink(7); `<linux/rtnetlink.h>`, `<linux/if.h>`, `<linux/if_link.h>`, `<linux/veth.h>`.
 """
@@ -15,7 +15,7 @@ from ringfence.netlink.requests import IPAddress, NetworkRequest
 from ringfence.netlink.socket import NetlinkSocket
 
 LOOPBACK: Final = 1
-"""The number of `lo` in every network namespace."""
+"""The interface number of `lo` in each network namespace."""
 
 RTM_NEWLINK: Final = 16
 RTM_DELLINK: Final = 17
@@ -53,7 +53,7 @@ IFINFOMSG: Final = struct.Struct("=BxHiII")
 
 
 class BridgeState(msgspec.Struct, frozen=True):
-    """A bridge, how many ports it has, and whether its own settings pass IPv4 and IPv6 packets to packet filters."""
+    """A bridge, the number of its ports, and whether its own settings pass IPv4 and IPv6 packets to packet filters."""
 
     name: str
     ports: int
@@ -62,9 +62,9 @@ class BridgeState(msgspec.Struct, frozen=True):
 
 
 class LinkEnd(msgspec.Struct, frozen=True):
-    """One end of a link: its interface's name and number, its hardware address, its MTU (0: the kernel's default).
+    """One end of a link: the name, number and hardware address of its interface, and its MTU (0: the kernel's default).
 
-    `bridge` is the number of the bridge of which it is a port; 0 if it is a port of none.
+    `bridge` is the number of the bridge to which the interface is attached as a port; 0 if there is none.
     """
 
     name: str
@@ -75,23 +75,24 @@ class LinkEnd(msgspec.Struct, frozen=True):
 
 
 def add_link(end: LinkEnd, far_end: LinkEnd, far_namespace: int) -> NetworkRequest:
-    """Make a veth pair: `end`, already up, in the namespace of the socket, `far_end` in that of a file descriptor.
+    """Create a veth pair: `end` in the namespace of the socket, `far_end` in that of the descriptor `far_namespace`.
 
-    The far end has to be brought up over there: a veth cannot be up before its peer exists.
+    `end` is created up. The far end has to be brought up in its own namespace, because a veth cannot be up before its
+    peer exists.
     """
     far = _link(far_end, 0, attribute(IFLA_NET_NS_FD, struct.pack("=I", far_namespace)))
     return _add(end, "veth", attribute(VETH_INFO_PEER, far), f"link {end.name} to {far_end.name}")
 
 
 def add_bridge(end: LinkEnd) -> NetworkRequest:
-    """Make a bridge, already up; `end` is the node's own interface on it."""
+    """Create a bridge, which is up. `end` is the interface of the bridge itself."""
     return _add(end, "bridge", b"", f"bridge {end.name}")
 
 
 def set_hairpin(index: int) -> NetworkRequest:
-    """Have a bridge send a frame back through the port by which it came, if its destination is there.
+    """Let a bridge send frames back through the port on which they arrived (hairpin mode).
 
-    A pod that reaches itself through a Service needs it.
+    A pod needs this to reach itself through a Service.
     """
     data = attribute(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, b"\1"))
     info = attribute(IFLA_LINKINFO, string(IFLA_INFO_SLAVE_KIND, "bridge") + data)
@@ -99,10 +100,10 @@ def set_hairpin(index: int) -> NetworkRequest:
 
 
 def add_vxlan(end: LinkEnd, network: int, port: int, local: IPAddress, underlay: int) -> NetworkRequest:
-    """Make a VXLAN tunnel, already up, that learns nothing: where each frame goes has to be configured.
+    """Create a VXLAN tunnel, which is up. It learns no addresses: the destination of each frame has to be configured.
 
-    `network` is the VXLAN network identifier. Packets go from the address `local`, by the interface `underlay`, to the
-    UDP `port`.
+    `network` is the VXLAN network identifier. Packets are sent from the address `local`, over the interface `underlay`,
+    to the UDP `port`.
     """
     local_type = IFLA_VXLAN_LOCAL if local.version == 4 else IFLA_VXLAN_LOCAL6
     settings = (
@@ -116,30 +117,30 @@ def add_vxlan(end: LinkEnd, network: int, port: int, local: IPAddress, underlay:
 
 
 def bring_up(index: int) -> NetworkRequest:
-    """Turn an interface on."""
+    """Bring an interface up."""
     return NetworkRequest(RTM_NEWLINK, 0, IFINFOMSG.pack(0, 0, index, IFF_UP, IFF_UP), f"interface {index} up")
 
 
 def announce(end: LinkEnd) -> NetworkRequest:
-    """Have an interface tell its neighbours the hardware address of each of its addresses.
+    """Have an interface announce the hardware address of each of its addresses to its neighbours.
 
-    The kernel does so when a hardware address is set, even if it stays the same, where `arp_notify` and `ndisc_notify`
-    are on. It then forgets the interface's own neighbours, permanent ones too.
+    The kernel does so when a hardware address is set, even to the same value, if `arp_notify` and `ndisc_notify` are
+    on. It also deletes the neighbour entries of the interface, including permanent ones.
     """
     body = IFINFOMSG.pack(0, 0, end.index, 0, 0) + attribute(IFLA_ADDRESS, end.hardware_address)
     return NetworkRequest(RTM_NEWLINK, 0, body, f"announcement of {end.name}")
 
 
 def remove_link(index: int) -> NetworkRequest:
-    """Remove an interface, and with it the other end of the link."""
+    """Remove an interface, and its peer."""
     return NetworkRequest(RTM_DELLINK, 0, IFINFOMSG.pack(0, 0, index, 0, 0), f"interface {index} removed")
 
 
 def operational_links() -> set[int]:
-    """The numbers of the interfaces of the calling thread's network namespace that carry packets.
+    """The numbers of the interfaces of the calling thread's network namespace that are operational.
 
-    An interface that is turned on before the other end of its link drops packets until the kernel has noticed that the
-    other end is up, which happens a little later.
+    An interface that is brought up before its peer drops packets until the kernel has noticed that the peer is up,
+    which takes some time.
     """
     operational: set[int] = set()
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
@@ -150,7 +151,7 @@ def operational_links() -> set[int]:
 
 
 def list_bridges(netlink: NetlinkSocket) -> list[BridgeState]:
-    """The bridges of the socket's network namespace. Raises OSError where the kernel refuses."""
+    """The bridges of the socket's network namespace. Raises OSError if the kernel refuses."""
     ports: Counter[int] = Counter()
     names: dict[int, str] = {}
     found: dict[int, dict[int, bytes]] = {}

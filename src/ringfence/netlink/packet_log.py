@@ -1,7 +1,7 @@
-"""Log groups: copies of packets' headers that rules with `log group` make, as the kernel sends them to one listener.
+"""Log groups: the kernel copies the headers of packets that match rules with `log group`, and sends them to a listener.
 
-The kernel hands the copies to the socket that is bound to the group in the network namespace in which the packet was
-filtered, also where user namespaces are nested.
+The listener of a group is the socket that is bound to it in the network namespace in which the packet was filtered.
+This also works with nested user namespaces.
 
 Source: `<linux/netfilter/nfnetlink_log.h>`.
 """
@@ -34,18 +34,18 @@ NFULNL_COPY_PACKET: Final = 2
 NFULNL_CFG_F_SEQ: Final = 1
 
 COPIED_BYTES: Final = 256
-"""Bytes of each packet that are copied: enough for its headers."""
+"""Bytes of each packet that are copied, enough for its headers."""
 
 _FLUSH_AFTER: Final = 10
-"""Hundredths of a second after which the kernel sends the copies that it has collected, at the latest."""
+"""Hundredths of a second after which the kernel sends collected copies at the latest."""
 
 _NUMBERS: Final = 1 << 32
 
 
 class PacketCopy(NamedTuple):
-    """The prefix that the rule gave the packet, and the packet's first bytes, from its IP header on.
+    """The log prefix of the rule, and the first bytes of the packet from its IP header on.
 
-    The kernel numbers the copies for a group, from 0 on, those included that it could not deliver.
+    The kernel numbers the copies of a group from 0 on, including those that it could not deliver.
     """
 
     prefix: str
@@ -54,17 +54,17 @@ class PacketCopy(NamedTuple):
 
 
 class LogGroup:
-    """Listens to a log group, in the network namespace in which the calling thread is when this is made."""
+    """Listens to a log group in the network namespace of the thread that creates it."""
 
     def __init__(self, group: int) -> None:
-        """Raises OSError where the kernel has no such log, NetlinkError where another process listens to the group."""
+        """Raises OSError if the kernel has no packet log, NetlinkError if another process listens to the group."""
         self._netlink = NetlinkSocket(NETLINK_NETFILTER)
         try:
             for setting in (
                 attribute(NFULA_CFG_CMD, bytes([NFULNL_CFG_CMD_BIND])),
                 attribute(NFULA_CFG_MODE, struct.pack("!IBx", COPIED_BYTES, NFULNL_COPY_PACKET)),
                 uint32(NFULA_CFG_TIMEOUT, _FLUSH_AFTER),
-                uint32(NFULA_CFG_QTHRESH, 1),  # send every packet at once
+                uint32(NFULA_CFG_QTHRESH, 1),  # send each copy without waiting for others
                 attribute(NFULA_CFG_FLAGS, struct.pack("!H", NFULNL_CFG_F_SEQ)),
             ):
                 # The resource id of `struct nfgenmsg` is the group.
@@ -74,8 +74,8 @@ class LogGroup:
             raise
         self._next_number = 0
         self.lost = 0
-        """How many copies could not be delivered so far, because the reader was too slow; as of the last copy."""
-        # To close a socket does not wake a thread that reads from it; that thread waits for this event as well.
+        """How many copies before the last received one were lost because the reader was too slow."""
+        # Closing a socket does not wake a thread that reads from it, so the thread also waits for this event.
         self._closed = os.eventfd(0, os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._closed)
         self._poll = select.poll()
@@ -83,10 +83,10 @@ class LogGroup:
             self._poll.register(descriptor, select.POLLIN)
 
     def wait(self, seconds: float | None = None) -> list[PacketCopy] | None:
-        """The copies that come next; None when the group was closed, by whatever thread.
+        """Wait for copies. Returns None when any thread has closed the group.
 
-        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost, which `lost`
-        counts. Raises OSError when the kernel no longer allows reading the group.
+        The list is empty if none arrive within `seconds`, or if so many arrive at once that some are lost, which `lost`
+        counts. Raises OSError if the group can no longer be read.
         """
         ready = [descriptor for descriptor, _ in self._poll.poll(None if seconds is None else 1000 * seconds)]
         if self._closed in ready:
@@ -101,7 +101,7 @@ class LogGroup:
         return copies
 
     def close(self) -> None:
-        """Stop listening, and wake the thread that waits."""
+        """Stop listening, and wake a thread that waits."""
         os.eventfd_write(self._closed, 1)
         self._netlink.close()
 

@@ -1,7 +1,7 @@
 """Changes to links, addresses and routes: many requests through one socket.
 
-The `ip` program would do the same with a process for each namespace. Interface numbers are chosen by the caller, so
-that nothing has to be looked up between one request and the next.
+The `ip` program would need a process for each namespace. The caller chooses the interface numbers, so no request needs
+the answer of an earlier one.
 
 Source: rtnetlink(7).
 """
@@ -22,11 +22,11 @@ IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
 _BATCH: Final = 64 * 1024
-"""Bytes sent at once: well inside the send buffer of an unprivileged socket (212,992 bytes)."""
+"""Bytes that are sent in one call, less than the send buffer of an unprivileged socket (212,992 bytes)."""
 
 
 class NetworkRequest(msgspec.Struct, frozen=True):
-    """One change to request, and its name in the message if the kernel refuses it."""
+    """One change, and its name in the message if the kernel refuses it."""
 
     type: int
     flags: int
@@ -35,9 +35,10 @@ class NetworkRequest(msgspec.Struct, frozen=True):
 
 
 def send_requests(requests: Iterable[NetworkRequest]) -> None:
-    """Send `requests` to the kernel, in order, in the network namespace of the calling thread.
+    """Send `requests` to the kernel in order, in the network namespace of the calling thread.
 
-    Raises OSError, naming the request, for the first one that was refused; those after it were tried nevertheless.
+    All requests are sent, even after a refused one. Raises OSError, with the name of the request, for the first refused
+    one.
     """
     refusal: OSError | None = None
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
@@ -49,7 +50,7 @@ def send_requests(requests: Iterable[NetworkRequest]) -> None:
 
 
 def _send_batch(netlink: NetlinkSocket, batch: list[NetworkRequest]) -> OSError | None:
-    """The error of the first request that was refused. Without NLM_F_ACK the kernel answers refused requests only."""
+    """Send a batch. Returns the error of the first refused request. Without NLM_F_ACK, only these are answered."""
     by_sequence = {netlink.next_sequence(): request for request in batch}
     messages = (
         encode_message(request.type, NLM_F_REQUEST | request.flags, sequence, request.body)

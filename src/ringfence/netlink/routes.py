@@ -1,4 +1,4 @@
-"""Routes, neighbours on links, and the other ends of tunnels.
+"""Routes, neighbour entries, and the remote ends of tunnels.
 
 Source: rtnetlink(7); `<linux/rtnetlink.h>`, `<linux/neighbour.h>`.
 """
@@ -44,7 +44,7 @@ _NDMSG: Final = struct.Struct("=B3xiHBB")
 
 
 def add_route(index: int, destination: IPAddress | IPNetwork, gateway: IPAddress | None = None) -> NetworkRequest:
-    """Reach an address or a network through an interface, directly or by way of `gateway` at the link's other end."""
+    """Add a route to an address or network over an interface, directly or via a `gateway` at the link's other end."""
     network = ip_network(destination)
     first = network.network_address
     body = _route(first, network.prefixlen, index, gateway) + attribute(RTA_DST, first.packed)
@@ -55,26 +55,27 @@ def remove_route(index: int, destination: IPAddress | IPNetwork) -> NetworkReque
     """Remove the route that `add_route` added."""
     network = ip_network(destination)
     first = network.network_address
-    # Protocol and type 0 and the scope "nowhere" match whatever the route has.
+    # Protocol 0, type 0 and the scope "nowhere" match every route.
     any_route = _RTMSG.pack(address_family(first), network.prefixlen, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_NOWHERE, 0, 0)
     body = any_route + attribute(RTA_DST, first.packed) + attribute(RTA_OIF, struct.pack("=I", index))
     return NetworkRequest(RTM_DELROUTE, 0, body, f"route to {destination} removed")
 
 
 def set_default_route(index: int, gateway: IPAddress) -> NetworkRequest:
-    """Reach everything else by way of `gateway` at the other end of an interface's link.
+    """Set the default route via `gateway` at the other end of an interface's link.
 
-    The kernel forgets it when an interface loses its last address.
+    The kernel removes the route when the interface loses its last address.
     """
     body = _route(gateway, 0, index, gateway)
     return NetworkRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, f"default route by {gateway}")
 
 
 def delivers_here(netlink: NetlinkSocket, ip: IPAddress) -> bool:
-    """Whether packets to `ip` are for the socket's network namespace. Raises OSError where the kernel refuses.
+    """Whether packets to `ip` are for the socket's network namespace. Raises OSError if the kernel refuses.
 
-    The kernel adds the route to an IPv6 address some time after the address, in a work item that waits for changes of
-    links anywhere on the machine (addrconf_dad_work() of net/ipv6/addrconf.c). Until then packets to it are dropped.
+    The kernel adds the route to an IPv6 address some time after the address. A work item adds it, which waits for link
+    changes of all network namespaces (addrconf_dad_work() of net/ipv6/addrconf.c). Until then, packets to the address
+    are dropped.
     """
     destination = _RTMSG.pack(address_family(ip), ip.max_prefixlen, 0, 0, 0, 0, 0, 0, 0) + attribute(RTA_DST, ip.packed)
     try:
@@ -90,8 +91,8 @@ def delivers_here(netlink: NetlinkSocket, ip: IPAddress) -> bool:
 def set_neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> NetworkRequest:
     """Set the permanent hardware address of `ip` on a link.
 
-    The kernel need not ask on the link then, and the entry does not count against its limit (1,024 by default for all
-    namespaces of a machine together).
+    Then the kernel sends no neighbour solicitations for it, and the entry does not count towards the limit of the
+    neighbour table (1,024 by default for all namespaces of a machine together).
     """
     header = _NDMSG.pack(address_family(ip), index, NUD_PERMANENT, 0, 0)
     body = header + attribute(NDA_DST, ip.packed) + attribute(NDA_LLADDR, hardware_address)
@@ -99,9 +100,9 @@ def set_neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> Network
 
 
 def set_tunnel_end(index: int, hardware_address: bytes, ip: IPAddress) -> NetworkRequest:
-    """Send a tunnel's frames for a hardware address to the host that has the address `ip`.
+    """Send a tunnel's frames for a hardware address to the host with the address `ip`.
 
-    This is a permanent entry of the tunnel's forwarding database, as `bridge fdb` shows it.
+    It adds a permanent entry to the tunnel's forwarding database, which `bridge fdb` shows.
     """
     header = _NDMSG.pack(socket.AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF, 0)
     body = header + attribute(NDA_DST, ip.packed) + attribute(NDA_LLADDR, hardware_address)
@@ -110,7 +111,7 @@ def set_tunnel_end(index: int, hardware_address: bytes, ip: IPAddress) -> Networ
 
 def _route(ip: IPAddress, prefix_length: int, index: int, gateway: IPAddress | None) -> bytes:
     scope = RT_SCOPE_UNIVERSE if gateway or ip.version == 6 else RT_SCOPE_LINK
-    # "onlink": the gateway has no address in a subnet of this link, so the kernel is not to ask for a route to it.
+    # "onlink": the gateway is in no subnet of this link, so the kernel must not check that it is reachable.
     flags = RTNH_F_ONLINK if gateway else 0
     family = address_family(ip)
     header = _RTMSG.pack(family, prefix_length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, flags)

@@ -1,6 +1,6 @@
-"""A netlink socket: requests to the kernel, and its answers.
+"""A netlink socket: it sends requests to the kernel and receives the answers.
 
-A socket always belongs to the network namespace in which it was opened, even if its process moves to another one.
+A socket belongs to the network namespace in which it was opened, even if its process moves to another one.
 
 Source: netlink(7); `<linux/netlink.h>`.
 """
@@ -32,26 +32,26 @@ from ringfence.netlink.constants import (
 
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
-"""Of `<asm-generic/socket.h>`; Python's socket module lacks them."""
+"""From `<asm-generic/socket.h>`; Python's socket module lacks them."""
 
 _SO_ATTACH_FILTER: Final = 26
 
 _SENDER_OFFSET: Final = 12
-"""Where a message has the port of the socket whose request it is about: `nlmsg_pid` of `struct nlmsghdr`."""
+"""The offset of `nlmsg_pid` in `struct nlmsghdr`: the port of the socket whose request caused the message."""
 
 _WANTED_BUFFER: Final = 32 << 20
-"""Bytes to ask for as send and receive buffer; only root of the whole machine gets more than the system's limit."""
+"""Bytes requested for send and receive buffers. Only root of the initial user namespace can exceed the limits."""
 
 _OVERHEAD: Final = 1024
-"""Bytes of a send buffer that the kernel needs for itself; it counts more than the message's own bytes."""
+"""Bytes of a send buffer that the kernel needs for its own data about a message."""
 
 _RECEIVED_AT_ONCE: Final = 1 << 18
-"""The kernel sends at most 32 kB of a list at once, and a single message of a log at most 64 kB."""
+"""Bytes of the receive buffer. The kernel sends at most 32 kB of a dump, or 64 kB of a packet log, in one datagram."""
 
 _ATTEMPTS: Final = 20
 
-# Called without letting other threads run meanwhile. After each system call that does, as those of Python's sockets, a
-# thread that computes keeps the interpreter for a switch interval: a repair, with dozens of calls, took twice as long.
+# These calls keep Python's interpreter lock (PyDLL). Python's own socket calls release it, and a computing thread then
+# keeps it for a switch interval after each call. A repair makes dozens of calls, and took twice as long with them.
 _LIBRARY: Final = ctypes.PyDLL(None, use_errno=True)
 _recv, _send = _LIBRARY.recv, _LIBRARY.send
 _recv.restype = _send.restype = ctypes.c_ssize_t
@@ -60,9 +60,9 @@ _send.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
 
 
 class NetlinkError(OSError):
-    """The kernel did not do what the message of this `sequence` number asked.
+    """The kernel refused the request with this `sequence` number.
 
-    The text is the kernel's own explanation if it gives one (NLMSGERR_ATTR_MSG), else that of the error's number.
+    The text is the kernel's explanation if it sends one (NLMSGERR_ATTR_MSG), else the description of the error number.
     """
 
     def __init__(self, code: int, explanation: str, sequence: int) -> None:
@@ -76,25 +76,25 @@ class NetlinkError(OSError):
 
 
 class DumpInterrupted(OSError):
-    """What was being listed changed meanwhile."""
+    """The listed objects changed during the dump, so the list may be wrong."""
 
     def __init__(self) -> None:
-        super().__init__(errno.EBUSY, "what was being listed changed meanwhile")
+        super().__init__(errno.EBUSY, "the list changed while it was read")
 
 
 class NetlinkSocket:
     """A socket to one of the kernel's netlink protocols, in the network namespace where it was opened."""
 
     def __init__(self, protocol: int, *, strict: bool = False) -> None:
-        """Open a socket. Raises OSError where the kernel lacks the protocol.
+        """Open a socket. Raises OSError if the kernel lacks the protocol.
 
-        If `strict`, the kernel honours restrictions of lists, and refuses those that it does not know.
+        If `strict`, the kernel applies the filters of dump requests, and refuses filters that it does not know.
         """
         self._begin(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol))
         self._socket.bind((0, 0))
         self._widen(socket.SO_SNDBUF, _SO_SNDBUFFORCE)
         self._widen(socket.SO_RCVBUF, _SO_RCVBUFFORCE)
-        # Errors come with an explanation, and without a copy of the whole request that they are about.
+        # Errors contain an explanation, and no copy of the whole request.
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         if strict:
@@ -102,7 +102,7 @@ class NetlinkSocket:
 
     @classmethod
     def inherited(cls, descriptor: int) -> Self:
-        """A socket that another process has opened, and this one has inherited."""
+        """A socket that this process has inherited from another one."""
         one = cls.__new__(cls)
         one._begin(socket.socket(fileno=descriptor))
         return one
@@ -116,7 +116,7 @@ class NetlinkSocket:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, forced_option, _WANTED_BUFFER)
         except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, option, _WANTED_BUFFER)  # as far as the system's limit goes
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _WANTED_BUFFER)  # up to the limit of the system
 
     def __enter__(self) -> "NetlinkSocket":
         return self
@@ -129,26 +129,29 @@ class NetlinkSocket:
         self._socket.close()
 
     def fileno(self) -> int:
-        """The file descriptor, for select(2) and its like."""
+        """The file descriptor, for poll(2)."""
         return self._socket.fileno()
 
     @property
     def port(self) -> int:
-        """The number by which the kernel knows the socket, in its network namespace."""
+        """The port of the socket: its number in its network namespace."""
         name: tuple[int, int] = self._socket.getsockname()
         return name[0]
 
     def join(self, group: int) -> None:
-        """Receive from now on what the kernel sends to a group. Raises OSError where the rights do not allow it."""
+        """Join a multicast group of the kernel. Raises OSError if the rights do not allow it."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
 
     def leave(self, group: int) -> None:
-        """Receive no longer what the kernel sends to a group."""
+        """Leave a multicast group of the kernel."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
 
     def ignore_senders(self, *ports: int) -> None:
-        """Receive nothing that is about the requests of some sockets. The kernel drops it, so it wakes no thread."""
-        # The filter reads numbers in network byte order, and the header has them in the machine's.
+        """Receive no messages about requests of the sockets with these ports.
+
+        The kernel drops them with a socket filter, so they wake no thread.
+        """
+        # A filter loads words in network byte order; the header is in the byte order of the machine.
         senders = [int.from_bytes(struct.pack("=I", port), "big") for port in ports]
         dropping = [
             (_bpf(_BPF_JUMP_EQUAL, otherwise=1, value=sender), _bpf(_BPF_RETURN, value=0)) for sender in senders
@@ -164,26 +167,26 @@ class NetlinkSocket:
 
     @property
     def limit(self) -> int:
-        """How many bytes can be sent at once: more fail with EMSGSIZE."""
+        """The number of bytes that can be sent in one call. More fail with EMSGSIZE."""
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) - _OVERHEAD
 
     def next_sequence(self) -> int:
-        """A number for the next message."""
+        """The sequence number for the next message."""
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         return self._sequence
 
     def send(self, messages: bytes) -> None:
-        """Send messages. The kernel has dealt with them when this returns: it does so in the sender's system call."""
+        """Send messages. The kernel has processed them when this returns, because it does so in the system call."""
         self._socket.send(messages)
 
     def send_at_once(self, messages: bytes) -> None:
-        """The same, without letting other threads of this process run before the kernel has dealt with them."""
+        """Like `send`, but it keeps the interpreter lock until the kernel has processed the messages."""
         if _send(self.fileno(), messages, len(messages), 0) < 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))
 
     def errors(self) -> list[NetlinkError]:
-        """All errors that are waiting to be read. Acknowledgements are passed over."""
+        """Read all waiting messages. Returns the errors among them, without acknowledgements."""
         found: list[NetlinkError] = []
         while True:
             try:
@@ -191,7 +194,7 @@ class NetlinkSocket:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                continue  # the buffer was full of errors: some are lost, but those that filled it can be read
+                continue  # the buffer was full: some errors are lost, but those in the buffer can be read
             if received is None:
                 return found
             for message in decode_messages(received):
@@ -199,13 +202,13 @@ class NetlinkSocket:
                     found.append(error_found)
 
     def request(self, type: int, flags: int, body: bytes) -> None:
-        """Have the kernel change something. Raises NetlinkError when it refuses."""
+        """Request a change. Raises NetlinkError if the kernel refuses it."""
         self.send(encode_message(type, NLM_F_REQUEST | NLM_F_ACK | flags, self.next_sequence(), body))
         for error in self.errors():
             raise error
 
     def ask(self, type: int, body: bytes) -> bytes:
-        """The body of the one message that answers a question. Raises NetlinkError when the kernel refuses."""
+        """Send a request that is answered with one message, and return its body. Raises NetlinkError on refusal."""
         sequence = self.next_sequence()
         self.send_at_once(encode_message(type, NLM_F_REQUEST, sequence, body))
         while True:
@@ -213,10 +216,10 @@ class NetlinkSocket:
                 return answer.body
 
     def dump(self, type: int, body: bytes) -> list[bytes]:
-        """The bodies of all messages that answer a request to list something.
+        """Send a dump request, and return the bodies of all answers.
 
-        A list that changed while it was read is read again. Raises OSError when the kernel refuses, or when the list
-        changed every time.
+        A list that changed while it was read is read again. Raises OSError if the kernel refuses, or if the list
+        changed `_ATTEMPTS` times.
         """
         for _ in range(_ATTEMPTS):
             try:
@@ -226,10 +229,10 @@ class NetlinkSocket:
         raise OSError(errno.EBUSY, f"the list changed {_ATTEMPTS} times while it was read")
 
     def dump_pieces(self, type: int, body: bytes) -> Iterator[list[bytes]]:
-        """As `dump`, piece by piece: the kernel prepares the next 32 kB when a piece is read.
+        """Like `dump`, in pieces of up to 32 kB: the kernel fills the next one when a piece is read.
 
-        A socket can make no other request meanwhile. Raises DumpInterrupted at the end if the list changed while it was
-        read, OSError when the kernel refuses.
+        The socket can make no other request until the iteration ends. Raises DumpInterrupted at the end if the list
+        changed while it was read, OSError if the kernel refuses.
         """
         sequence = self.next_sequence()
         self.send(encode_message(type, NLM_F_REQUEST | NLM_F_DUMP, sequence, body))
@@ -238,7 +241,7 @@ class NetlinkSocket:
             while not has_ended:
                 bodies: list[bytes] = []
                 for answer in self._answers(sequence):
-                    # Any one of the messages may carry this flag, the last one as well.
+                    # Any of the messages may have this flag, including the last one.
                     interrupted |= bool(answer.flags & NLM_F_DUMP_INTR)
                     has_ended = answer.type == NLMSG_DONE
                     if not has_ended:
@@ -248,24 +251,24 @@ class NetlinkSocket:
             has_ended = True
             raise
         finally:
-            while not has_ended:  # the rest is not needed, and would come before the reply to the next request
+            while not has_ended:  # unread answers would come before the answer to the next request
                 has_ended = any(answer.type == NLMSG_DONE for answer in self._answers(sequence))
         if interrupted:
             raise DumpInterrupted
 
     def _answers(self, sequence: int) -> Iterator[Message]:
-        """The next answers of the kernel to the request of this number."""
+        """The next answers to the request with this sequence number."""
         for answer in decode_messages(self._receive()):
             if answer.sequence != sequence:
-                continue  # left over from a request whose answer was not read to its end
+                continue  # left over from a request whose answers were not all read
             if answer.type == NLMSG_ERROR:
                 raise _error_in(answer) or OSError(errno.EPROTO, "an acknowledgement instead of an answer")
             yield answer
 
     def notifications(self) -> list[Message]:
-        """What the kernel sends unasked, as soon as there is something.
+        """Wait for messages that are no answers to requests.
 
-        Nothing where so much came that some of it was lost (ENOBUFS).
+        The list is empty if messages were lost because the buffer was full (ENOBUFS).
         """
         try:
             return list(decode_messages(self._receive()))
@@ -275,9 +278,9 @@ class NetlinkSocket:
             return []
 
     def waiting(self) -> bytes | None:
-        """What the kernel has sent and was not received yet, up to some messages; None if there is nothing.
+        """The next waiting datagram of the kernel, which may have several messages; None if there is none.
 
-        Raises OSError (ENOBUFS) where so much came that some of it was lost; what was not lost can be read afterwards.
+        Raises OSError with ENOBUFS if messages were lost because the buffer was full. The others can still be read.
         """
         size = _recv(self.fileno(), self._buffer, _RECEIVED_AT_ONCE, socket.MSG_DONTWAIT)
         if size >= 0:
@@ -288,7 +291,7 @@ class NetlinkSocket:
         return None
 
     def discard(self) -> None:
-        """Read and forget all that the kernel has sent, also where some of it was lost."""
+        """Read and discard all waiting messages, also if some were lost (ENOBUFS)."""
         while True:
             try:
                 if self.waiting() is None:
@@ -298,26 +301,26 @@ class NetlinkSocket:
                     raise
 
     def _receive(self) -> bytes:
-        received = self.waiting()  # most answers are there when the question is sent
+        received = self.waiting()  # most answers are there when the request returns
         return self._socket.recv(_RECEIVED_AT_ONCE) if received is None else received
 
 
 _BPF_LOAD_WORD: Final = 0x20
 _BPF_JUMP_EQUAL: Final = 0x15
 _BPF_RETURN: Final = 0x06
-"""Instructions of socket filters, by `<linux/bpf_common.h>`: BPF_LD | BPF_W | BPF_ABS, and so on."""
+"""Instructions of socket filters, from `<linux/bpf_common.h>`: BPF_LD | BPF_W | BPF_ABS, BPF_JMP | BPF_JEQ, BPF_RET."""
 
 
 def _bpf(code: int, *, otherwise: int = 0, value: int) -> bytes:
-    """`struct sock_filter`: the instruction, how many to skip if it holds and if it does not, and its operand."""
+    """`struct sock_filter`: the instruction, how many to skip if it is true (0) or false, and its operand."""
     return struct.pack("=HBBI", code, 0, otherwise, value)
 
 
 def _error_in(answer: Message) -> NetlinkError | None:
-    """What an error message says; None if it is an acknowledgement, which is an error of number 0."""
+    """The error in a message of type NLMSG_ERROR; None if it is an acknowledgement, whose error number is 0."""
     code = -struct.unpack_from("=i", answer.body)[0]
     if not code:
         return None
-    # The header of the request follows the number, and then, because of NETLINK_CAP_ACK, at once the attributes.
+    # The error number is followed by the header of the request and, because of NETLINK_CAP_ACK, then by the attributes.
     explanation = attributes(answer.body[4 + HEADER_SIZE :]).get(NLMSGERR_ATTR_MSG, b"")
     return NetlinkError(code, explanation.rstrip(b"\0").decode(errors="replace"), answer.sequence)

@@ -1,8 +1,8 @@
-"""Virtual cables (veth) that end in this network namespace, and what is at their far ends.
+"""Veth pairs with one end in this network namespace, and the interfaces at their far ends.
 
-The kernel lists the addresses of an interface in another namespace, by the number that this namespace has for that
-one. It requires rights over the network of the other namespace (NET_ADMIN), which root of the machine has over those of
-all pods. No packet is needed for this answer, and none can forge it.
+The kernel lists the addresses of interfaces in another namespace, given the identifier of that namespace in this one
+(netnsid). It requires NET_ADMIN over the other network namespace, which root of the machine has over those of all pods.
+No packets are involved, so none can forge the answer.
 
 Source: rtnetlink(7); `<linux/if_link.h>` (IFLA_LINK_NETNSID); `<linux/if_addr.h>` (IFA_TARGET_NETNSID, Linux 5.0).
 """
@@ -39,26 +39,26 @@ IFLA_TARGET_NETNSID: Final = 46
 Address = tuple[Family, int]
 
 _GONE: Final = (errno.EINVAL, errno.ENODEV)
-"""What the kernel answers about a namespace, or an interface, that is no longer there."""
+"""The errors for a namespace or an interface that no longer exists."""
 
 _TUNNEL_PORTS: Final = {"vxlan": IFLA_VXLAN_PORT, "geneve": IFLA_GENEVE_PORT}
-"""The kinds of tunnels over UDP, and the attribute with the port at which one takes frames out of datagrams."""
+"""The kinds of tunnels over UDP, and the attribute with the UDP port on which the tunnel receives."""
 
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 
 
 class RemoteInterface(NamedTuple):
-    """Where a cable ends: the number that the kernel has here for the namespace, and that of the interface there."""
+    """The far end of a veth pair: the netnsid of its namespace, and its interface number there."""
 
     namespace: int
     interface: int
 
 
 class Veth(NamedTuple):
-    """An end of a cable in this namespace, by the number and the name of its interface.
+    """The end of a veth pair in this namespace: the number and name of its interface.
 
-    `bridge` is the number of the bridge of which it is a port, 0 if of none. Without `far_end`, the other end is in
-    this namespace, too.
+    `bridge` is the number of the bridge to which it is attached as a port; 0 if there is none. Without `far_end`, the
+    other end is in this namespace, too.
     """
 
     number: int
@@ -68,10 +68,11 @@ class Veth(NamedTuple):
 
 
 class NodeLinks(NamedTuple):
-    """What a network namespace has: cables, the hardware addresses of bridges, and the addresses of interfaces.
+    """The links of a network namespace: veths, the hardware addresses of bridges, and the addresses of interfaces.
 
-    `tunnels` are the UDP ports at which tunnels (VXLAN, Geneve) take frames out of datagrams. `underlays` are the
-    numbers of the interfaces to which VXLAN tunnels are bound: their datagrams come in and go out there.
+    `bridges` and `addresses` refer to interfaces by number. `tunnels` are the UDP ports on which tunnels (VXLAN,
+    Geneve) receive. `underlays` are the numbers of the interfaces to which VXLAN tunnels are bound: their datagrams are
+    received and sent there.
     """
 
     veths: tuple[Veth, ...] = ()
@@ -82,18 +83,18 @@ class NodeLinks(NamedTuple):
 
 
 class FarEnd(NamedTuple):
-    """The interface at the far end of a cable."""
+    """The interface at the far end of a veth pair."""
 
     addresses: frozenset[Address]
     hardware_address: bytes
 
 
 class VethReader:
-    """Reads the links of the network namespace in which the calling thread is when this is made."""
+    """Reads the links of the network namespace of the thread that creates it."""
 
     def __init__(self) -> None:
-        """Raises OSError where the kernel has no netlink."""
-        # Only with strict checks does the kernel look at what a list is to be restricted to.
+        """Raises OSError if the kernel has no netlink."""
+        # Without strict checks, the kernel ignores the filters of dump requests.
         self._netlink = NetlinkSocket(NETLINK_ROUTE, strict=True)
 
     def close(self) -> None:
@@ -101,7 +102,7 @@ class VethReader:
         self._netlink.close()
 
     def links(self) -> NodeLinks:
-        """What there is now. Raises OSError where the kernel refuses."""
+        """Read the present links. Raises OSError if the kernel refuses."""
         own = frozenset((number, (family, address)) for number, family, address in addresses_of(self._netlink))
         bridges = {
             IFINFOMSG.unpack_from(body)[2]: attributes(body[IFINFOMSG.size :]).get(IFLA_ADDRESS, b"")
@@ -113,7 +114,7 @@ class VethReader:
         return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own, ports, underlays)
 
     def far_end(self, veth: Veth) -> FarEnd | None:
-        """What is at the far end; None if it cannot be known: it is gone, or this process has no rights over it."""
+        """Read the far end; None if it no longer exists, or if this process has no rights over its namespace."""
         if veth.far_end is None:
             return None
         namespace, interface = veth.far_end
@@ -142,7 +143,7 @@ def _decoded(body: bytes) -> Veth:
 
 
 def _ports(body: bytes) -> Iterator[int]:
-    """The port of a tunnel. Where the kernel does not know a kind, it lists links of all kinds."""
+    """The UDP port of a tunnel. If the kernel does not know a kind, it ignores the filter and lists all links."""
     link = attributes(attributes(body[IFINFOMSG.size :]).get(IFLA_LINKINFO, b""))
     kind = _TUNNEL_PORTS.get(read_string(link.get(IFLA_INFO_KIND, b"")))
     if kind is not None and (port := attributes(link.get(IFLA_INFO_DATA, b"")).get(kind)):

@@ -71,7 +71,7 @@ _LOOPBACK: Final = (772).to_bytes(2, sys.byteorder)
 """The type of link that only the loopback interface is (ARPHRD_LOOPBACK)."""
 
 _VETH: Final = b"veth".ljust(16, b"\0")
-"""The kind of a virtual cable between two network namespaces, as long as the name of an interface (IFNAMSIZ)."""
+"""The link kind of a veth, padded to the length of the name of an interface (IFNAMSIZ)."""
 
 _NO_LINK: Final = bytes(4)
 """The number of no interface: what `fib` finds where the node does not route an address over the one it asks about."""

@@ -136,11 +136,11 @@ class FromNode(msgspec.Struct, frozen=True, tag=True):
 
 
 class FromPodLink(msgspec.Struct, frozen=True, tag=True):
-    """The packet comes in over a virtual cable (veth) itself, not over a bridge to which the cable leads."""
+    """The packet comes in over a veth itself, not over a bridge to which the veth is attached."""
 
 
 class ToPodLink(msgspec.Struct, frozen=True, tag=True):
-    """The packet goes out over a virtual cable (veth)."""
+    """The packet goes out over a veth."""
 
 
 class ToMany(msgspec.Struct, frozen=True, tag=True):

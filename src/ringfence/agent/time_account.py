@@ -1,9 +1,9 @@
-"""Spending: for which namespaces the loop has worked, and for whom it may go on.
+"""The time account: the processor time that the loop spends on each namespace, and for which it may continue.
 
-What counts is the processor time of the loop: on a busy node everything takes longer, and nobody is to blame for it.
+It counts processor time, not elapsed time: on a busy node everything takes longer, which no namespace has caused.
 
-Taking changes in and building chains is charged to the namespace for which it is done; the rest of a round (programming
-the kernel, reviewing connections) to the same namespaces, in proportion.
+Applying changes and building chains is charged to the namespace of the change or chain. The rest of a round
+(programming the kernel) is charged to the same namespaces in proportion.
 """
 
 import time
@@ -13,19 +13,19 @@ from typing import Final
 from ringfence.agent.shares import Shares
 
 LONGEST_BUILDING: Final = 0.1
-"""Seconds after which, in one round, nothing more is built for namespaces that have used their share if others wait."""
+"""Seconds that one round builds at most for namespaces that have used their share, if other namespaces wait."""
 
 LONGEST_BUILDING_ALONE: Final = 1.0
-"""The same, if nobody else waits."""
+"""Seconds that one round builds at most for such namespaces, if no other namespace waits."""
 
 SHORT_BUILDING: Final = 0.01
-"""Seconds: a chain that takes no longer is built although others wait. To close its pods would take as long."""
+"""Seconds: a chain that takes no longer is built even if others wait, because closing its pods would take as long."""
 
 _REMEMBERED: Final = 1_000
 
 
-class Spending:
-    """The loop's work by namespace. `clock` returns monotonic seconds, `work` the processor time of this thread."""
+class TimeAccount:
+    """The loop's work by namespace. `clock` returns monotonic seconds, `work` the processor seconds of this thread."""
 
     def __init__(self, clock: Callable[[], float], work: Callable[[], float] = time.thread_time) -> None:
         self.shares = Shares()
@@ -36,7 +36,7 @@ class Spending:
         self._last_building: dict[str, float] = {}
         self._defers = False
         self._has_deferred = False
-        """Whether this round, or the last one, has left building to the next one."""
+        """Whether the last round has left chains to build to this one."""
 
     def is_used_up(self, namespace: str) -> bool:
         """Whether a namespace has used its share."""
@@ -53,16 +53,16 @@ class Spending:
         self._spent[namespace] = self._spent.get(namespace, 0.0) + seconds
 
     def forget(self) -> None:
-        """Charge nobody for what was done until now.
+        """Charge no namespace for the work until now.
 
-        So it is after the first list: how much a namespace has in it says nothing of what it changes. Its pods would be
-        closed in the first round after a restart, although the kernel holds their rules.
+        Called after the first list: the number of objects of a namespace in it says nothing about its changes.
+        Otherwise its pods would be closed in the first round after a restart, although the kernel holds their rules.
         """
         self.shares.forget()
         self._spent.clear()
 
     def charge_building(self, namespace: str, began: float) -> float:
-        """Charge the work since `began`, which a chain took, to a namespace; returns its seconds."""
+        """Charge the work since `began`, for building a chain, to a namespace. Returns the seconds."""
         seconds = self.work() - began
         self.charge(namespace, began)
         if len(self._last_building) >= _REMEMBERED:
@@ -71,13 +71,13 @@ class Spending:
         return seconds
 
     def is_expected_to_be_short(self, namespace: str) -> bool:
-        """Whether the last chain of a namespace took so little time that the next one may, too."""
+        """Whether the last chain of a namespace took no longer than `SHORT_BUILDING`."""
         return self._last_building.get(namespace, 0.0) <= SHORT_BUILDING
 
     def defers(self, namespace: str) -> bool:
-        """Whether this round has changes of namespaces that have used less time, so that building is left to the next.
+        """Whether this round leaves building to the next, because it has changes of namespaces that have used less.
 
-        That one builds in any case: there may always be changes of others.
+        The next round then builds in any case, because other namespaces may have changes in every round.
         """
         if self._has_deferred:
             return False
@@ -85,9 +85,10 @@ class Spending:
         return self._defers
 
     def charge_round(self, seconds: float, loaded_for: Iterable[str] = ()) -> None:
-        """Charge the part of a round that is charged to nobody yet to those who were charged since the last one.
+        """Charge the remaining `seconds` of a round to the namespaces that were charged since the last one.
 
-        If large chains were loaded for some, which takes the most by far, it is charged to them.
+        If large chains were loaded for some namespaces, the seconds are charged to these, because loading takes most of
+        the time.
         """
         self._has_deferred, self._defers = self._defers, False
         spent, self._spent = dict.fromkeys(loaded_for, 1.0) or self._spent, {}
@@ -97,50 +98,50 @@ class Spending:
 
 
 class Building:
-    """For whom chains are built in one round, and how long it takes.
+    """Decides for which namespaces chains are built in one round, and charges the work to them.
 
-    Nothing that takes long is built for a namespace that has used its share while others wait that have used less
-    (`others_wait`), or whose changes the round is to put in force, and not much at a time otherwise: a namespace that
-    must not wait may come.
+    For a namespace that has used its share, chains that take long are not built while namespaces that have used less
+    time wait (`others_wait`), or if the round enforces changes of such namespaces. Otherwise they are built for
+    `LONGEST_BUILDING_ALONE` seconds at most, because changes of another namespace may arrive.
     """
 
-    def __init__(self, spending: Spending, others_wait: Callable[[str], bool]) -> None:
-        self._spending = spending
+    def __init__(self, account: TimeAccount, others_wait: Callable[[str], bool]) -> None:
+        self._account = account
         self._others_wait = others_wait
         self._namespace: str | None = None
         self._began = 0.0
         self._is_for_used_up = False
         self._for_used_up = 0.0
         self.seconds = 0.0
-        """The work that was charged."""
+        """The seconds that were charged."""
 
     def may_build(self, namespace: str) -> bool:
-        """Whether a chain may be built for a namespace now. What is done until the next question is charged to it."""
+        """Whether a chain may be built for a namespace now. The work until the next call is charged to it."""
         self.end()
-        is_used_up = self._spending.is_used_up(namespace)
+        is_used_up = self._account.is_used_up(namespace)
         if is_used_up and self._has_to_wait(namespace):
             return False
-        self._namespace, self._began = namespace, self._spending.work()
+        self._namespace, self._began = namespace, self._account.work()
         self._is_for_used_up = is_used_up
         return True
 
     def may_load(self, namespace: str) -> bool:
-        """Whether a part of a large chain may be loaded now: not with changes of others, which would wait for it."""
+        """Whether a part of a large chain may be loaded now: not if changes of others would wait for it."""
         return not self._comes_after_others(namespace)
 
     def _has_to_wait(self, namespace: str) -> bool:
         if self._for_used_up > LONGEST_BUILDING_ALONE:
             return True
-        is_short = self._spending.is_expected_to_be_short(namespace) and self._for_used_up <= LONGEST_BUILDING
+        is_short = self._account.is_expected_to_be_short(namespace) and self._for_used_up <= LONGEST_BUILDING
         return not is_short and self._comes_after_others(namespace)
 
     def _comes_after_others(self, namespace: str) -> bool:
-        return self._others_wait(namespace) or self._spending.defers(namespace)
+        return self._others_wait(namespace) or self._account.defers(namespace)
 
     def end(self) -> None:
-        """Charge what was done since the last question."""
+        """Charge the work since the last call of `may_build`."""
         if self._namespace is not None:
-            seconds = self._spending.charge_building(self._namespace, self._began)
+            seconds = self._account.charge_building(self._namespace, self._began)
             self.seconds += seconds
             self._for_used_up += seconds if self._is_for_used_up else 0.0
             self._namespace = None

@@ -1,4 +1,4 @@
-"""What is read of the cables of pods, and when."""
+"""What is read of the veth pairs of pods, and when."""
 
 import os
 import socket
@@ -16,8 +16,8 @@ from tests.dataplane.network import (
 )
 from tests.dataplane.test_sources import link_local
 
-from ringfence.dataplane.cables import SETTLING, Cable, CableReader
 from ringfence.dataplane.compile import Address
+from ringfence.dataplane.veth_pairs import SETTLING, VethPair, VethPairReader
 from ringfence.netlink.veth import FarEnd
 from ringfence.sets.addresses import FAMILIES, parse_address
 
@@ -28,8 +28,8 @@ def own(pod: int) -> frozenset[Address]:
     return frozenset((family, number(pod, family)) for family in FAMILIES)
 
 
-def read(reader: CableReader, pod: int = 0) -> Cable:
-    return reader.read().cables[socket.if_nametoindex(f"pod{pod}")]
+def read(reader: VethPairReader, pod: int = 0) -> VethPair:
+    return reader.read().veth_pairs[socket.if_nametoindex(f"pod{pod}")]
 
 
 def add_pod(network: BridgedNetwork) -> int:
@@ -58,30 +58,30 @@ def replace_pod(network: BridgedNetwork) -> None:
 
 
 @in_own_network
-def test_a_cable_has_the_addresses_of_the_pod_at_its_far_end() -> None:
+def test_a_veth_pair_has_the_addresses_of_the_pod_at_its_far_end() -> None:
     network = BridgedNetwork(2)
-    nodes_cables = CableReader().read()
+    nodes_veth_pairs = VethPairReader().read()
     for pod in range(2):
-        found = nodes_cables.cables[socket.if_nametoindex(f"pod{pod}")]
+        found = nodes_veth_pairs.veth_pairs[socket.if_nametoindex(f"pod{pod}")]
         with network.inside(pod):
             assert found.link_local == {parse_address(link_local("eth0"))}
         assert (found.first, found.addresses, found.is_certain) == (own(pod), own(pod), False)
     bridge = socket.if_nametoindex(BRIDGE)
-    assert nodes_cables.links.bridges.keys() == {bridge}
-    assert {(bridge, parse_address(one)) for one in BRIDGE_ADDRESS.values()} <= nodes_cables.links.addresses
+    assert nodes_veth_pairs.links.bridges.keys() == {bridge}
+    assert {(bridge, parse_address(one)) for one in BRIDGE_ADDRESS.values()} <= nodes_veth_pairs.links.addresses
 
 
 @in_own_network
 def test_only_ports_of_bridges_count() -> None:
     network = BridgedNetwork(1)
     ip("link set pod0 nomaster")
-    assert CableReader().read().cables == {}
+    assert VethPairReader().read().veth_pairs == {}
     assert network
 
 
 @in_own_network
-def test_a_cable_that_appears_while_somebody_looks_is_certain() -> None:
-    network, reader = BridgedNetwork(1), CableReader()
+def test_a_veth_pair_that_appears_while_somebody_looks_is_certain() -> None:
+    network, reader = BridgedNetwork(1), VethPairReader()
     reader.read()
     pod = add_pod(network)
     assert read(reader, pod).is_certain
@@ -90,7 +90,7 @@ def test_a_cable_that_appears_while_somebody_looks_is_certain() -> None:
 
 @in_own_network
 def test_addresses_come_one_after_the_other_and_the_first_ones_are_remembered() -> None:
-    network, reader = BridgedNetwork(1), CableReader()
+    network, reader = BridgedNetwork(1), VethPairReader()
     reader.read()
     pod = add_pod(network)
     assert (read(reader, pod).first, reader.next_reading) == (frozenset(), 0.1)
@@ -107,7 +107,7 @@ def test_addresses_come_one_after_the_other_and_the_first_ones_are_remembered() 
 @in_own_network
 def test_later_the_pod_changes_nothing_any_more() -> None:
     network, clock = BridgedNetwork(1), Clock()
-    reader = CableReader(clock=clock)
+    reader = VethPairReader(clock=clock)
     before = read(reader)
     clock.now += SETTLING
     with network.inside(0):
@@ -119,7 +119,7 @@ def test_later_the_pod_changes_nothing_any_more() -> None:
 @in_own_network
 def test_one_without_an_address_is_looked_at_less_often_after_a_while() -> None:
     network, clock = BridgedNetwork(1), Clock()
-    reader = CableReader(clock=clock)
+    reader = VethPairReader(clock=clock)
     add_pod(network)
     reader.read()
     clock.now += SETTLING
@@ -134,7 +134,7 @@ def test_what_a_program_says_of_a_port_is_certain_whatever_the_pod_has_taken_sin
     with network.inside(0):
         ip(f"address add {MORE}/16 dev eth0")
     before = FarEnd(own(0), b"abcdef")
-    found = read(CableReader({port: before}))
+    found = read(VethPairReader({port: before}))
     assert (found.addresses, found.hardware_address, found.is_certain) == (own(0), b"abcdef", True)
 
 
@@ -142,14 +142,14 @@ def test_what_a_program_says_of_a_port_is_certain_whatever_the_pod_has_taken_sin
 def test_unless_another_pod_is_there() -> None:
     BridgedNetwork(1)
     port = socket.if_nametoindex("pod0")
-    found = read(CableReader({port: FarEnd(frozenset({parse_address(MORE)}), b"abcdef")}))
+    found = read(VethPairReader({port: FarEnd(frozenset({parse_address(MORE)}), b"abcdef")}))
     assert (found.addresses, found.is_certain) == (own(0), False)
 
 
 @in_own_network
 def test_a_port_whose_number_is_given_again_is_another_one() -> None:
     network, clock = BridgedNetwork(1), Clock()
-    reader = CableReader(clock=clock)
+    reader = VethPairReader(clock=clock)
     before = read(reader)
     clock.now += SETTLING
     replace_pod(network)
@@ -161,7 +161,7 @@ def test_a_port_whose_number_is_given_again_is_another_one() -> None:
 @in_own_network
 def test_a_namespace_over_which_there_are_no_rights_is_named() -> None:
     BridgedNetwork(1)
-    reader = CableReader()
+    reader = VethPairReader()
     lose_privileges()
     found = reader.read()
     assert found.unreadable == ["pod0"]

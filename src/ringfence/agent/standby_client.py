@@ -1,4 +1,4 @@
-"""The agent's end of the process that stands by: it is started, given what to send, and started again if it ends."""
+"""The agent's side of the standby process: it starts the process, and gives it the restorations to send."""
 
 import os
 import socket
@@ -14,18 +14,18 @@ from ringfence.dataplane.restoration import Restoration
 from ringfence.dataplane.standby import Standby
 
 PATIENCE: Final = 30.0
-"""Seconds that the process may take to answer; an answer takes a millisecond, the start a fifth of a second."""
+"""Seconds that the process may take to answer. An answer takes 1 ms, the start 0.2 s."""
 
 
 class StandbyEnded(OSError):
-    """The process that stands by has ended."""
+    """The standby process has ended."""
 
 
 class StandbyProcess:
-    """One process. Used by one thread."""
+    """One standby process. Only one thread may use it."""
 
     def __init__(self, standby: Standby) -> None:
-        """Start it; it sends nothing before it is given what to send. Raises OSError where that fails."""
+        """Start the process, without restorations. Raises OSError if that fails."""
         self._sent: Sequence[Restoration] = ()
         self._control, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(PATIENCE)
@@ -44,9 +44,9 @@ class StandbyProcess:
             )
 
     def send(self, restorations: Sequence[Restoration]) -> None:
-        """Have it send these from now on.
+        """Give the process the restorations that it sends from now on.
 
-        Raises StandbyEnded if it has ended, TimeoutError if it does not answer, and OSError where the kernel refuses.
+        Raises StandbyEnded if it has ended, TimeoutError if it does not answer, and OSError if the kernel refuses.
         """
         if self._process.poll() is not None:
             raise StandbyEnded(f"it has ended ({self._process.returncode})")
@@ -62,10 +62,10 @@ class StandbyProcess:
         self._sent = restorations
 
     def _is_taken(self, memory: int) -> bool:
-        """Whether it answers that it has taken what is in a file.
+        """Whether the process answers that it has read the restorations in a file.
 
-        When it ends meanwhile, the kernel reports a broken pipe, a reset connection or the end of a stream: that
-        depends on whether it had read the file.
+        If it ends in between, the kernel reports a broken pipe, a reset connection or the end of the stream, depending
+        on whether it had received the file.
         """
         try:
             socket.send_fds(self._control, [b"\0"], [memory])
@@ -74,7 +74,7 @@ class StandbyProcess:
             return False
 
     def end(self) -> None:
-        """End it, and return when it has ended: it sends nothing any more."""
+        """End the process, and return when it has ended and can send nothing more."""
         self._control.close()
         try:
             self._process.wait(PATIENCE)

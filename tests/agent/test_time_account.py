@@ -4,28 +4,28 @@ import pytest
 from tests.agent.running import Clock
 
 from ringfence.agent.shares import SHARE
-from ringfence.agent.spending import (
+from ringfence.agent.time_account import (
     LONGEST_BUILDING,
     LONGEST_BUILDING_ALONE,
     SHORT_BUILDING,
     Building,
-    Spending,
+    TimeAccount,
 )
 
 
 class Trial:
-    """A spending, and one round of building."""
+    """A account, and one round of building."""
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.spending = Spending(self.clock, self.clock)
+        self.account = TimeAccount(self.clock, self.clock)
         self.others_wait = False
-        self.building = Building(self.spending, lambda namespace: self.others_wait)
+        self.building = Building(self.account, lambda namespace: self.others_wait)
 
     def spend(self, namespace: str, seconds: float) -> None:
         began = self.clock.now
         self.clock.now += seconds
-        self.spending.charge(namespace, began)
+        self.account.charge(namespace, began)
 
     def build(self, namespace: str, seconds: float) -> bool:
         """Whether something may be built that takes so long."""
@@ -35,18 +35,18 @@ class Trial:
 
     def end_round(self) -> None:
         self.building.end()
-        self.spending.charge_round(0.0)
-        self.building = Building(self.spending, lambda namespace: self.others_wait)
+        self.account.charge_round(0.0)
+        self.building = Building(self.account, lambda namespace: self.others_wait)
 
     def used(self, namespace: str) -> float:
-        return self.spending.shares.used(namespace, self.clock.now)
+        return self.account.shares.used(namespace, self.clock.now)
 
 
 def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
     trial = Trial()
     trial.spend("y", 0.01)
     trial.spend("x", 0.03)
-    trial.spending.charge_round(0.4)
+    trial.account.charge_round(0.4)
     assert trial.used("x") == pytest.approx(0.33, rel=0.01)
     assert trial.used("y") == pytest.approx(0.11, rel=0.01)
     assert trial.used("z") == 0
@@ -56,39 +56,39 @@ def test_a_round_that_loads_large_chains_is_charged_to_those_for_whom_they_are()
     """Somebody else's change in the same round takes next to nothing."""
     trial = Trial()
     trial.spend("y", 0.001)
-    trial.spending.charge_round(0.4, {"x"})
+    trial.account.charge_round(0.4, {"x"})
     assert trial.used("x") == pytest.approx(0.4)
     assert trial.used("y") == pytest.approx(0.001)
-    trial.spending.charge_round(0.4)
+    trial.account.charge_round(0.4)
     assert trial.used("y") == pytest.approx(0.001), "what was charged before counts once"
 
 
 def test_a_round_for_nobody_is_charged_to_nobody() -> None:
     trial = Trial()
     trial.spend("x", 0.1)
-    trial.spending.charge_round(0.1)
-    trial.spending.charge_round(1.0)
+    trial.account.charge_round(0.1)
+    trial.account.charge_round(1.0)
     assert trial.used("x") == pytest.approx(0.2)
 
 
 def test_time_in_which_the_loop_does_not_work_is_charged_to_nobody() -> None:
     """The processor was somebody else's."""
     clock = Clock()
-    spending = Spending(clock, work=lambda: 7.0)
-    began = spending.work()
+    account = TimeAccount(clock, work=lambda: 7.0)
+    began = account.work()
     clock.now += 60
-    spending.charge("x", began)
-    assert spending.shares.used("x", clock.now) == 0
+    account.charge("x", began)
+    assert account.shares.used("x", clock.now) == 0
 
 
 def test_who_has_used_less_time_comes_before_who_has_used_more() -> None:
     trial = Trial()
     trial.spend("x", 1)
     trial.spend("y", 2)
-    assert trial.spending.has_used_less("x", than="y")
-    assert not trial.spending.has_used_less("y", than="x")
-    assert not trial.spending.has_used_less("x", than="x")
-    assert trial.spending.has_used_less("new", than="x")
+    assert trial.account.has_used_less("x", than="y")
+    assert not trial.account.has_used_less("y", than="x")
+    assert not trial.account.has_used_less("x", than="x")
+    assert trial.account.has_used_less("new", than="x")
 
 
 def test_what_is_built_is_charged_to_whom_it_is_built_for() -> None:
@@ -174,8 +174,8 @@ def test_nobody_is_charged_for_what_was_forgotten() -> None:
     trial = Trial()
     trial.spend("loud", 3 * SHARE)
     trial.spend("quiet", SHARE / 2)
-    trial.spending.forget()
-    assert not trial.spending.is_used_up("loud")
+    trial.account.forget()
+    assert not trial.account.is_used_up("loud")
     assert trial.build("loud", 2 * SHARE), "others that were charged before the list was taken in do not come first"
     trial.end_round()
-    assert trial.spending.is_used_up("loud"), "what is built afterwards is charged"
+    assert trial.account.is_used_up("loud"), "what is built afterwards is charged"

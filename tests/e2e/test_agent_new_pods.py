@@ -79,13 +79,13 @@ def may_watch(world: World, resource: str) -> bool:
 def test_a_policy_that_is_older_than_a_new_pod_isolates_it_from_the_first_packet_on(
     scene: Scene, agent: Agent, disturbed: Callable[[Scene], AbstractContextManager[None]]
 ) -> None:
-    world, path = scene.world, f"{scene.namespace}/newcomer"
+    world, path = scene.world, f"{scene.namespace}/waiting"
     with scene.unharmed():
         with disturbed(scene):
-            world.put(policy(path, labelled(role="newcomer"), ingress=[]))
-            newcomer = scene.pod("newcomer")
-            world.schedule(newcomer, "n1")
-            world.connect(newcomer, "n1")
+            world.put(policy(path, labelled(role="waiting"), ingress=[]))
+            waiting = scene.pod("waiting")
+            world.schedule(waiting, "n1")
+            world.connect(waiting, "n1")
             inward = [scene.traffic.datagrams(scene.stranger, path, family=family) for family in (4, 6)]
             with scene.traffic.watched(arriving=[], refused=inward):
                 world.report(path)
@@ -94,7 +94,7 @@ def test_a_policy_that_is_older_than_a_new_pod_isolates_it_from_the_first_packet
                     assert agent.metric("ringfence_closed_pods", reason="new") == 1
         outward = scene.traffic.datagrams(path, scene.stranger)
         with scene.traffic.watched(arriving=[], refused=inward):
-            wait_until(is_open(outward), "the newcomer is released")
+            wait_until(is_open(outward), "the waiting is released")
     agent.await_ready()
 
 

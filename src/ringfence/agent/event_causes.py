@@ -1,6 +1,6 @@
-"""Troubles: the policies that cannot be enforced on this node, and its pods that are closed.
+"""Causes of Kubernetes Events: policies that cannot be enforced on this node, and pods of this node that are closed.
 
-Only what concerns pods of this node is a trouble of it. A tenant can make any number of them: some are reported
+A policy counts only if it concerns pods of this node. A tenant can create any number of causes, so some are reported
 for each namespace, and the others are counted.
 """
 
@@ -16,16 +16,16 @@ from ringfence.agent.view import POLICY_KINDS, ObjectName, View
 from ringfence.engine.policies import CompiledPolicy, Stack
 
 MOST_IN_NAMESPACE: Final = 20
-"""Troubles of policies, and troubles of pods, that are reported of one namespace."""
+"""Policies, and pods, that are reported for one namespace at most."""
 
 MOST: Final = 500
-"""Troubles that are reported of all namespaces."""
+"""Causes that are reported for all namespaces at most."""
 
-LOOKED_AT_IN_NAMESPACE: Final = 2_000
-"""Policies of a namespace that are looked at to find out which pods are selected by one that cannot be used."""
+MOST_CHECKED_IN_NAMESPACE: Final = 2_000
+"""Policies of a namespace that are checked at most to find the pods that an unusable policy selects."""
 
 MOST_CHARACTERS: Final = 1_000
-"""Characters of a cause that are reported: there is one in it for each mistake in a policy."""
+"""Characters of a message that are reported: it may contain an error for each field of a policy."""
 
 _UNUSABLE: Final = "allows nothing, and cannot be used as it is: "
 _UNENFORCEABLE: Final = "cannot be enforced as it is: "
@@ -34,8 +34,8 @@ NOT_ENFORCED: Final = "NotEnforced"
 POD_CLOSED: Final = "PodClosed"
 
 
-class Trouble(NamedTuple):
-    """What is wrong with an object, for a reason in one word."""
+class EventCause(NamedTuple):
+    """What is wrong with an object: the reason as one word, and a message."""
 
     about: ObjectName
     uid: str
@@ -43,20 +43,20 @@ class Trouble(NamedTuple):
     message: str
 
 
-class Troubles(NamedTuple):
-    """Those that are reported, and how many others there are."""
+class EventCauses(NamedTuple):
+    """The reported causes, and how many others there are."""
 
-    reported: list[Trouble]
+    reported: list[EventCause]
     others: int
 
 
-def find_troubles(view: View, enforcement: Enforcement, closings: Closings, *, drops: bool = True) -> Troubles:
-    """All troubles of this node at present. Pods are not closed if nothing is dropped.
+def find_event_causes(view: View, enforcement: Enforcement, closings: Closings, *, drops: bool = True) -> EventCauses:
+    """All present causes of this node. If nothing is dropped (not `drops`), no pod counts as closed.
 
-    What it costs the loop grows with the pods of the node and the policies that cannot be used, and with nothing else
-    that a tenant can make many of.
+    The time that the loop needs for this grows only with the pods of the node and the policies that cannot be used, not
+    with other objects that a tenant can create.
     """
-    found = _FoundTroubles(view)
+    found = _FoundCauses(view)
     unusable = _UnusablePolicies(view)
     for placement in enforcement.placements():
         pod = ("Pod", placement.pod.namespace, placement.pod.name)
@@ -71,23 +71,23 @@ def find_troubles(view: View, enforcement: Enforcement, closings: Closings, *, d
             how = f"selects it, {_UNUSABLE}" if namespace else f"selects it, and {_UNENFORCEABLE}"
             found.add(pod, NOT_ENFORCED, f"the {kind} {name} {how}", view.problems[policy_name])
     for about, problem in view.problems.items():
-        # A cluster policy that selects no pod of the node has no problems: it is not decoded.
+        # Cluster policies need no check: one that selects no pod of this node is not decoded, so it has no problem.
         if about[0] in POLICY_KINDS and (not about[1] or view.has_own_pods(about[1])):
             found.add(about, NOT_ENFORCED, f"it {_UNUSABLE if about[1] else _UNENFORCEABLE}", problem)
-    return Troubles(list(found.reported.values()), found.others)
+    return EventCauses(list(found.reported.values()), found.others)
 
 
-class _FoundTroubles:
-    """Troubles: some of each namespace, and how many others there are."""
+class _FoundCauses:
+    """EventCauses: some of each namespace, and how many others there are."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._counted: Counter[tuple[str, str]] = Counter()
-        self.reported: dict[tuple[ObjectName, str], Trouble] = {}
+        self.reported: dict[tuple[ObjectName, str], EventCause] = {}
         self.others = 0
 
     def add(self, about: ObjectName, reason: str, introduction: str, cause: str) -> None:
-        """Add a trouble, unless there is one of the same object and reason. The cause may be as long as a policy."""
+        """Add a cause, unless there is one for the same object and reason. `cause` may be as long as a policy."""
         if (about, reason) in self.reported:
             return
         if self._counted[about[:2]] >= MOST_IN_NAMESPACE or len(self.reported) >= MOST:
@@ -95,20 +95,20 @@ class _FoundTroubles:
             return
         self._counted[about[:2]] += 1
         message = introduction + cause[:MOST_CHARACTERS]
-        self.reported[about, reason] = Trouble(about, self._view.uids.get(about, ""), reason, message)
+        self.reported[about, reason] = EventCause(about, self._view.uids.get(about, ""), reason, message)
 
 
 class _UnusablePolicies:
-    """Which pods are selected by a policy that cannot be used, as far as that can be determined quickly."""
+    """Finds the pods that an unusable policy selects, checking at most `MOST_CHECKED_IN_NAMESPACE` policies."""
 
     def __init__(self, view: View) -> None:
         self._problems = view.problems
         self._namespaces = {namespace for _, namespace, _ in view.problems}
-        self._looked_at: Counter[str] = Counter()
+        self._checked: Counter[str] = Counter()
         self._first: dict[Stack, ObjectName | None] = {}
 
     def first_of(self, namespace: str, stack: Stack) -> ObjectName | None:
-        """The first policy in the profiles of a pod that cannot be used; None if there is none, or none was found."""
+        """The first unusable policy in the profiles of a pod; None if none was found."""
         if self._namespaces.isdisjoint((namespace, CLUSTER)):
             return None
         if stack not in self._first:
@@ -116,9 +116,9 @@ class _UnusablePolicies:
         return self._first[stack]
 
     def _all_in(self, namespace: str, stack: Stack) -> Iterator[ObjectName]:
-        left = max(0, LOOKED_AT_IN_NAMESPACE - self._looked_at[namespace])
+        left = max(0, MOST_CHECKED_IN_NAMESPACE - self._checked[namespace])
         for policy in islice(_policies(stack), left):
-            self._looked_at[namespace] += 1
+            self._checked[namespace] += 1
             if (name := _name(policy)) in self._problems:
                 yield name
 

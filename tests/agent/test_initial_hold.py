@@ -10,7 +10,7 @@ from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, running
 from tests.dataplane.forged import EVERYBODY, OnLink, datagram, frame
 from tests.dataplane.network import PATIENCE, BridgedNetwork, Network, address, gateway, in_own_network, received
 
-from ringfence.agent.from_boot import hold_from_start
+from ringfence.agent.initial_hold import hold_from_start
 from ringfence.agent.remembered_ranges import RememberedRanges, write_ranges
 from ringfence.agent.settings import Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel

@@ -1,12 +1,12 @@
-"""Newcomers: pods of this node of which it is not certain yet that all policies are known that are older than they.
+"""New pods: a pod of this node is held until the agent knows all policies that are older than the pod.
 
-Each kind has a watch of its own, and the watch of policies may be behind that of pods: then a new pod would be opened
-although a policy isolates it that was there before it. So when a pod is first seen, it is checked (`FreshnessChecks`)
-whether everything is known that the server has stored by then: the policies of its namespace, and the labels of all
+Each kind has a watch of its own, and the watch of policies may be behind the watch of pods. Then a new pod would be
+opened although an older policy isolates it. So when a pod is first seen, the agent checks (`FreshnessChecks`) whether
+it knows everything that the API server has stored by then: the policies of the pod's namespace, and the labels of all
 namespaces. Until that is certain, the pod counts as unknown, and its address is held.
 
-A pod is first seen when it is bound to the node. Its network takes longer than the check, so that no pod waits for it
-while everything is in order.
+A pod is first seen when it is bound to the node. Setting up its network takes longer than the check, so pods do not
+wait for it as long as the API server answers and the watches are up to date.
 """
 
 from collections.abc import Callable
@@ -21,32 +21,32 @@ from ringfence.sources.cluster import ALL, CaughtUp, Event, Listed, Page, Remove
 CHECKED_KINDS: Final = frozenset(
     resource.kind for resource in FOLLOWED if resource.row.is_policy or resource.kind == "Namespace"
 )
-"""The kinds of which everything must be known before a new pod is released."""
+"""The kinds of which the agent must know everything before it releases a new pod."""
 
-HasTakenIn = Callable[[str, float], bool]
-"""Whether everything of a namespace (empty: what is in none) that arrived until then was taken in."""
+HasApplied = Callable[[str, float], bool]
+"""Whether all changes of a namespace (empty: of objects without one) that arrived until a time are applied."""
 
 
-class _Newcomer:
-    """A pod that waits."""
+class _WaitingPod:
+    """A pod that is not released yet."""
 
     def __init__(self, arrived: float) -> None:
         self.arrived = arrived
         self.unchecked = set(CHECKED_KINDS)
         self.checked_at = 0.0
-        """When the last result arrived that it waited for."""
+        """When the last result arrived that the pod waited for."""
 
 
-class Newcomers:
-    """The pods of a node that wait. All times are monotonic seconds."""
+class NewPods:
+    """The pods of this node, and which of them wait. All times are monotonic seconds."""
 
     def __init__(self, node: str, request_check: Callable[[str], None] | None) -> None:
-        """`request_check` requests a check of one namespace, or of all (`ALL`). Without it, no pod waits."""
+        """`request_check` requests a check of one namespace, or of all namespaces (`ALL`). Without it, no pod waits."""
         self._node = node
         self._request_check = request_check
         self._known: dict[Name, str] = {}
         """The UIDs of all pods of this node."""
-        self._waiting: dict[Name, _Newcomer] = {}
+        self._waiting: dict[Name, _WaitingPod] = {}
         self._began: float | None = None
         self._first_checks = set(CHECKED_KINDS) if request_check else set()
         self._reasons: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Newcomers:
     # --- events -------------------------------------------------------------------------------------------------------
 
     def note(self, event: Event, arrived: float) -> None:
-        """Note what an event says about the pods of this node, and how much is known."""
+        """Note the pods of this node, and the results of checks, in an event that arrived at a time."""
         match event:
             case Page(kind="Pod", objects=objects):
                 for obj in objects:
@@ -72,7 +72,7 @@ class Newcomers:
                 self._reasons = {**self._reasons, kind: reason}
 
     def begin(self, now: float) -> None:
-        """Check everything for the first time: every kind was listed, each at a time of its own."""
+        """Request the first check of all namespaces, since the kinds were listed one after the other."""
         if self._began is None and self._request_check:
             self._began = now
             self._request_check(ALL)
@@ -86,7 +86,7 @@ class Newcomers:
         if self._known.get(name) == obj.metadata.uid:
             return
         self._known[name] = obj.metadata.uid
-        self._waiting[name] = _Newcomer(arrived)
+        self._waiting[name] = _WaitingPod(arrived)
         if self._began is not None:
             self._request_check(namespace)
 
@@ -98,26 +98,26 @@ class Newcomers:
         self._reasons = {kind: reason for kind, reason in self._reasons.items() if kind != result.kind}
         if result.namespace == ALL and self._began is not None and result.asked >= self._began:
             self._first_checks.discard(result.kind)
-        for (namespace, _), newcomer in self._waiting.items():
-            if result.namespace in (ALL, namespace) and result.asked >= newcomer.arrived:
-                newcomer.unchecked.discard(result.kind)
-                newcomer.checked_at = arrived
+        for (namespace, _), waiting in self._waiting.items():
+            if result.namespace in (ALL, namespace) and result.asked >= waiting.arrived:
+                waiting.unchecked.discard(result.kind)
+                waiting.checked_at = arrived
 
     # --- results ------------------------------------------------------------------------------------------------------
 
     @property
     def is_settled(self) -> bool:
-        """Whether everything is known that the server had stored when all kinds were listed for the first time."""
+        """Whether the agent knows everything that the server had stored when all kinds had been listed first."""
         return not self._first_checks
 
     @property
     def reasons(self) -> str:
-        """Why it is not certain: checks that failed, or, if none did, watches that are behind."""
+        """Why it is not certain that all policies are known: failed checks, or else watches that are behind."""
         return "; ".join(dict.fromkeys(self._reasons.values())) or "a watch is behind the data of the server"
 
     @property
     def known_pods(self) -> int:
-        """How many pods of this node there are that have a network of their own, whether they wait or not."""
+        """How many pods with a network of their own this node has, including those that wait."""
         return len(self._known)
 
     def __len__(self) -> int:
@@ -128,20 +128,20 @@ class Newcomers:
         """Whether a pod of this node does not wait."""
         return (member.namespace, member.name) not in self._waiting
 
-    def release(self, has_taken_in: HasTakenIn) -> list[Name]:
-        """Release the pods of which all policies are known and taken in; their names."""
+    def release(self, has_applied: HasApplied) -> list[Name]:
+        """Release the pods whose policies are all known and applied. Returns their names."""
         released = [
             name
-            for name, newcomer in self._waiting.items()
-            if not newcomer.unchecked
-            and has_taken_in(name[0], newcomer.checked_at)
-            and has_taken_in("", newcomer.checked_at)
+            for name, waiting in self._waiting.items()
+            if not waiting.unchecked
+            and has_applied(name[0], waiting.checked_at)
+            and has_applied("", waiting.checked_at)
         ]
         for name in released:
             del self._waiting[name]
         return released
 
     def overdue(self, now: float, patience: float) -> list[str]:
-        """The pods that have waited for longer than `patience` seconds."""
+        """The pods (`NAMESPACE/NAME`) that have waited for longer than `patience` seconds."""
         waiting = self._waiting.copy()  # health probes ask from other threads
         return [f"{space}/{name}" for (space, name), one in waiting.items() if now - one.arrived > patience]

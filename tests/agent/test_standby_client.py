@@ -13,8 +13,8 @@ from tests.agent.running import eventually
 from tests.dataplane.network import in_own_network, nft
 from tests.dataplane.programs import varied
 
-from ringfence.agent import standing_by
-from ringfence.agent.standing_by import StandbyEnded, StandbyProcess
+from ringfence.agent import standby_client
+from ringfence.agent.standby_client import StandbyEnded, StandbyProcess
 from ringfence.dataplane.kernel import Kernel
 
 
@@ -110,7 +110,7 @@ def test_it_sends_what_it_was_told_last() -> None:
 
 
 @in_own_network
-def test_it_is_woken_by_nothing_that_the_agent_or_it_sends() -> None:
+def test_it_is_activated_by_nothing_that_the_agent_or_it_sends() -> None:
     kernel = guarded()
     with kernel.standby.listening():
         kernel.revoke([7])
@@ -174,8 +174,8 @@ def test_one_that_ends_while_it_is_told_something_has_ended(reads: bool) -> None
 def test_one_that_does_not_answer_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = guarded()
     with standing(kernel) as process:
-        monkeypatch.setattr(standing_by, "PATIENCE", 0.2)
-        process._control.settimeout(standing_by.PATIENCE)
+        monkeypatch.setattr(standby_client, "PATIENCE", 0.2)
+        process._control.settimeout(standby_client.PATIENCE)
         process._process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process._process.pid, os.WSTOPPED | os.WNOWAIT)
         kernel.revoke([7])

@@ -8,10 +8,10 @@ from tests.agent.running import BOTH, CLOSED, HERE, OPEN, SERVER, Running, on_no
 from tests.dataplane.network import address, in_own_network
 from tests.semantics.objects import labelled, node, pod, policy, port
 
-from ringfence.agent import local_policies, troubles
+from ringfence.agent import event_causes, local_policies
+from ringfence.agent.event_causes import EventCause
 from ringfence.agent.settings import Mode, Settings
 from ringfence.agent.shares import Shares
-from ringfence.agent.troubles import Trouble
 
 BROKEN = policy("x/broken", labelled(app="server"), ingress=[{"ports": [port(0)]}])
 
@@ -19,21 +19,21 @@ BROKEN = policy("x/broken", labelled(app="server"), ingress=[{"ports": [port(0)]
 def of(agent: Running) -> dict[tuple[str, str, str], str]:
     """What is reported, by the object and the reason."""
     agent.finish_events()
-    found = agent.loop.inquiries.troubles()
+    found = agent.loop.inquiries.causes()
     assert found is not None
     assert not found.others
     return {(*_short(one), one.reason): one.message for one in found.reported}
 
 
-def _short(trouble: Trouble) -> tuple[str, str]:
-    kind, namespace, name = trouble.about
+def _short(cause: EventCause) -> tuple[str, str]:
+    kind, namespace, name = cause.about
     return kind, f"{namespace}/{name}"
 
 
 @in_own_network
 def test_where_all_is_well_there_are_none() -> None:
     with running() as agent:
-        assert agent.loop.inquiries.troubles() is None, "nothing is known yet"
+        assert agent.loop.inquiries.causes() is None, "nothing is known yet"
         agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
         assert of(agent) == {}
 
@@ -118,10 +118,10 @@ def test_a_namespace_that_has_used_its_share() -> None:
         agent.enforce(*listing(*BOTH, HERE))
         patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
         patch.setattr(agent.loop, "_others_wait", lambda namespace: True)
-        agent.loop._spending._last_building["x"] = 1.0
+        agent.loop._account._last_building["x"] = 1.0
         agent.tell(upserted(OPEN))
         agent.await_log("its pods are closed for now namespace=x")
-        found = agent.loop.inquiries.troubles()
+        found = agent.loop.inquiries.causes()
         assert found is not None
         assert {one.reason for one in found.reported} == {"PodClosed"}
         assert "have used their share of the agent's time" in found.reported[0].message
@@ -132,8 +132,8 @@ def test_a_new_pod_of_which_not_all_policies_are_known() -> None:
     with running(Settings("here"), request_check=lambda namespace: None) as agent:
         agent.tell(*listing(*BOTH, HERE))
         agent.finish_events()
-        agent.loop._newcomers._first_checks = set()
-        agent.loop._newcomers._waiting.pop(("x", "server"))
+        agent.loop._new_pods._first_checks = set()
+        agent.loop._new_pods._waiting.pop(("x", "server"))
         agent.tell(upserted(CLOSED))
         agent.enforce()
         found = of(agent)
@@ -149,10 +149,10 @@ def test_of_many_some_are_reported_and_the_others_counted() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, *broken))
         agent.finish_events()
-        found = agent.loop.inquiries.troubles()
+        found = agent.loop.inquiries.causes()
         assert found is not None
         of_policies = [one for one in found.reported if one.about[0] == "NetworkPolicy"]
-        assert len(of_policies) == troubles.MOST_IN_NAMESPACE
+        assert len(of_policies) == event_causes.MOST_IN_NAMESPACE
         assert found.others == 10
         assert [one.about[2] for one in found.reported if one.about[0] == "Pod"] == ["client"]
 
@@ -163,7 +163,7 @@ def test_what_a_tenant_makes_many_of_is_looked_at_in_part() -> None:
     with pytest.MonkeyPatch.context() as patch, running() as agent:
         agent.enforce(*listing(*BOTH, HERE, *sound, BROKEN))
         assert ("Pod", "x/server", "NotEnforced") in of(agent)
-        patch.setattr(troubles, "LOOKED_AT_IN_NAMESPACE", 10)
+        patch.setattr(event_causes, "MOST_CHECKED_IN_NAMESPACE", 10)
         assert of(agent).keys() == {("NetworkPolicy", "x/broken", "NotEnforced")}
 
 

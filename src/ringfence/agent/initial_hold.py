@@ -1,7 +1,7 @@
-"""From boot: the addresses of a node's pods are closed until it is known what their policies say.
+"""The initial hold: the addresses of a node's pods are closed until their policies are known.
 
-A node that was booted has no rules, and everything would pass until the API server has been read. Rules that are there,
-of the last run, stay as they are.
+After a boot the kernel has no rules, and all packets would pass until the agent has listed the policies. If rules of
+the last run are there, they stay as they are.
 """
 
 from ringfence.agent.log import log, values
@@ -18,8 +18,8 @@ def hold_from_start(
 ) -> None:
     """Close the pod ranges that are known without the API server, if pods are to be held and there are no rules yet.
 
-    With `guards_bridges`, all ports of bridges are closed, too, for nothing is known of them. Raises KernelError if the
-    kernel refuses.
+    With `guards_bridges`, all bridge ports are closed, too, because no pod is known yet. Raises KernelError if the
+    kernel refuses the rules.
     """
     if kernel.has_table or not settings.holds or not settings.drops:
         return

@@ -1,4 +1,4 @@
-"""Newcomers: which pods of a node wait until it is certain that all older policies are known, and for what."""
+"""NewPods: which pods of a node wait until it is certain that all older policies are known, and for what."""
 
 import time
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from tests.dataplane.network import in_own_network
 from tests.engine.members import member_from
 from tests.semantics.objects import Object, pod
 
-from ringfence.agent.newcomers import CHECKED_KINDS, Newcomers
+from ringfence.agent.new_pods import CHECKED_KINDS, NewPods
 from ringfence.agent.settings import Settings
 from ringfence.model.kinds import CLUSTER_POLICY_KINDS
 from ringfence.sources.cluster import ALL, CaughtUp, Listed, Page, Unchecked
@@ -31,54 +31,54 @@ def own(name: str = "p", uid: str = "1", space: str = "x", on: str = "here", **s
 
 
 class Waiting:
-    """The newcomers of the node `here`, and the checks that they request."""
+    """The new_pods of the node `here`, and the checks that they request."""
 
     def __init__(self, *known: Object) -> None:
         self.requests: list[str] = []
-        self.newcomers = Newcomers("here", self.requests.append)
-        self.newcomers.note(Page("Pod", [read(one) for one in known]), START - 1)
-        self.newcomers.begin(START)
+        self.new_pods = NewPods("here", self.requests.append)
+        self.new_pods.note(Page("Pod", [read(one) for one in known]), START - 1)
+        self.new_pods.begin(START)
         self.catch_up(ALL, START)
         self.requests.clear()
 
     def catch_up(self, namespace: str, asked: float, kinds: Iterable[str] = CHECKED_KINDS) -> list[tuple[str, str]]:
         """Everything is known that was stored by then; which pods are released by that."""
         for kind in kinds:
-            self.newcomers.note(CaughtUp(kind, namespace, asked), asked + 0.1)
-        return self.newcomers.release(at_once)
+            self.new_pods.note(CaughtUp(kind, namespace, asked), asked + 0.1)
+        return self.new_pods.release(at_once)
 
     def see(self, written: Object, arrived: float = START + 1) -> None:
-        self.newcomers.note(upserted(written), arrived)
+        self.new_pods.note(upserted(written), arrived)
 
     def waits(self, written: Object) -> bool:
-        return not self.newcomers.is_released(member_from(written))
+        return not self.new_pods.is_released(member_from(written))
 
 
 class TestTheFirstChecks:
     def test_are_requested_once_for_everything(self) -> None:
         requests: list[str] = []
-        newcomers = Newcomers("here", requests.append)
-        newcomers.note(Page("Pod", [read(own())]), 1.0)
+        new_pods = NewPods("here", requests.append)
+        new_pods.note(Page("Pod", [read(own())]), 1.0)
         assert requests == [], "not before every kind is listed"
-        newcomers.begin(2.0)
-        newcomers.begin(3.0)
+        new_pods.begin(2.0)
+        new_pods.begin(3.0)
         assert requests == [ALL]
 
     def test_settle_it_if_they_were_requested_after_all_lists(self) -> None:
-        newcomers = Newcomers("here", lambda namespace: None)
-        newcomers.begin(2.0)
+        new_pods = NewPods("here", lambda namespace: None)
+        new_pods.begin(2.0)
         for kind in CHECKED_KINDS:
-            newcomers.note(CaughtUp(kind, ALL, 1.9), 2.1)
-        assert not newcomers.is_settled, "a list that began before that shows nothing"
+            new_pods.note(CaughtUp(kind, ALL, 1.9), 2.1)
+        assert not new_pods.is_settled, "a list that began before that shows nothing"
         for kind in CHECKED_KINDS:
-            assert not newcomers.is_settled
-            newcomers.note(CaughtUp(kind, ALL, 2.0), 2.1)
-        assert newcomers.is_settled
+            assert not new_pods.is_settled
+            new_pods.note(CaughtUp(kind, ALL, 2.0), 2.1)
+        assert new_pods.is_settled
 
     def test_release_the_pods_that_were_there(self) -> None:
         waiting = Waiting(own())
         assert not waiting.waits(own())
-        assert waiting.newcomers.is_settled
+        assert waiting.new_pods.is_settled
 
 
 class TestANewPod:
@@ -131,11 +131,11 @@ class TestANewPod:
     def test_that_is_gone_does_not_wait(self) -> None:
         waiting = Waiting()
         waiting.see(own())
-        waiting.newcomers.note(removed(own()), START + 2)
-        assert len(waiting.newcomers) == 0
+        waiting.new_pods.note(removed(own()), START + 2)
+        assert len(waiting.new_pods) == 0
         waiting.see(own("q"))
-        waiting.newcomers.note(Listed("Pod", frozenset()), START + 3)
-        assert len(waiting.newcomers) == 0
+        waiting.new_pods.note(Listed("Pod", frozenset()), START + 3)
+        assert len(waiting.new_pods) == 0
 
     def test_on_the_network_of_its_node_does_not_wait(self) -> None:
         waiting = Waiting()
@@ -148,16 +148,16 @@ class TestANewPod:
         waiting = Waiting()
         waiting.see(own())
         for kind in CHECKED_KINDS:
-            waiting.newcomers.note(CaughtUp(kind, ALL, START + 2), START + 3)
+            waiting.new_pods.note(CaughtUp(kind, ALL, START + 2), START + 3)
         asked: list[tuple[str, float]] = []
 
         def not_taken_in(namespace: str, until: float) -> bool:
             asked.append((namespace, until))
             return namespace != behind
 
-        assert waiting.newcomers.release(not_taken_in) == []
+        assert waiting.new_pods.release(not_taken_in) == []
         assert (behind, START + 3) in asked
-        assert waiting.newcomers.release(at_once) == [("x", "p")]
+        assert waiting.new_pods.release(at_once) == [("x", "p")]
 
 
 class TestReports:
@@ -165,25 +165,25 @@ class TestReports:
         waiting = Waiting()
         waiting.see(own(), arrived=START)
         waiting.see(own("late"), arrived=START + 4)
-        assert waiting.newcomers.overdue(START + 5, 5.0) == []
-        assert waiting.newcomers.overdue(START + 5.1, 5.0) == ["x/p"]
+        assert waiting.new_pods.overdue(START + 5, 5.0) == []
+        assert waiting.new_pods.overdue(START + 5.1, 5.0) == ["x/p"]
 
     def test_why_it_is_not_certain(self) -> None:
         waiting = Waiting()
-        assert waiting.newcomers.reasons == "a watch is behind the data of the server"
-        waiting.newcomers.note(Unchecked("Namespace", "the server is busy", 1.0), START)
-        waiting.newcomers.note(Unchecked("NetworkPolicy", "the server is busy", 1.0), START)
-        assert waiting.newcomers.reasons == "the server is busy"
+        assert waiting.new_pods.reasons == "a watch is behind the data of the server"
+        waiting.new_pods.note(Unchecked("Namespace", "the server is busy", 1.0), START)
+        waiting.new_pods.note(Unchecked("NetworkPolicy", "the server is busy", 1.0), START)
+        assert waiting.new_pods.reasons == "the server is busy"
         waiting.catch_up(ALL, START + 1)
-        assert waiting.newcomers.reasons == "a watch is behind the data of the server"
+        assert waiting.new_pods.reasons == "a watch is behind the data of the server"
 
 
 def test_without_checks_nobody_waits() -> None:
-    newcomers = Newcomers("here", None)
-    newcomers.note(upserted(own()), START)
-    newcomers.begin(START)
-    assert newcomers.is_settled
-    assert newcomers.is_released(member_from(own()))
+    new_pods = NewPods("here", None)
+    new_pods.note(upserted(own()), START)
+    new_pods.begin(START)
+    assert new_pods.is_settled
+    assert new_pods.is_released(member_from(own()))
 
 
 # --- in the loop ------------------------------------------------------------------------------------------------------
