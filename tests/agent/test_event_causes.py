@@ -95,7 +95,7 @@ def test_two_pods_that_claim_one_address() -> None:
         agent.enforce(*listing(*BOTH, HERE, OPEN, twin))
         found = of(agent)
         assert found.keys() == {("Pod", "x/server", "PodClosed"), ("Pod", "x/twin", "PodClosed")}
-        assert f"another pod claims its address {address(SERVER)}" in found["Pod", "x/twin", "PodClosed"]
+        assert f"another pod reports the same address {address(SERVER)}" in found["Pod", "x/twin", "PodClosed"]
 
 
 @in_own_network

@@ -41,7 +41,7 @@ class TestFaults:
             assert "restored" not in agent.log.getvalue()
             del agent.kernel.repair
             eventually(lambda: not agent.loop.readiness_error())
-            agent.await_log("the kernel has accepted what it had refused")
+            agent.await_log("the kernel accepts the rules that it refused before")
 
     @in_own_network
     def test_a_table_that_is_restored_in_part_is_not_reported_as_restored(self) -> None:
@@ -96,7 +96,7 @@ class TestFaults:
                 assert agent.metric("ringfence_failures_total", stage="kernel") > 0
             eventually(lambda: not agent.loop.readiness_error())
             assert agent.passes()
-            agent.await_log("the kernel has accepted what it had refused")
+            agent.await_log("the kernel accepts the rules that it refused before")
 
     @in_own_network
     def test_a_defect_leaves_the_rules_in_force_and_is_tried_again(self) -> None:

@@ -207,7 +207,7 @@ class TestTheLoop:
             agent.tell(Unchecked("NetworkPolicy", "the server is busy", 1.0))
             agent.finish_events()
             assert agent.loop.readiness_error() == ("it is not certain that all policies are known: the server is busy")
-            assert "it cannot be checked whether all objects are known: the server is busy" in agent.log.getvalue()
+            assert "the check whether all objects are known has failed: the server is busy" in agent.log.getvalue()
             agent.enforce(*caught_up())
             assert agent.loop.readiness_error() == ""
             assert not agent.passes()

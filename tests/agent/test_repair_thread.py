@@ -193,7 +193,7 @@ def test_without_the_process_the_thread_repairs_and_the_log_says_so(monkeypatch:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
-        agent.await_log("may be back later, for no process stands by: [Errno 2] No such file or directory")
+        agent.await_log("removes is restored later: [Errno 2] No such file or directory")
         nft("flush ruleset")
         eventually(lambda: agent.metric("ringfence_repairs_total") >= 1)
         assert not agent.passes()

@@ -109,7 +109,7 @@ class TestFailures:
         one.reports.failures("kernel", [KernelError("no memory", 12)])
         for _ in range(3):
             one.reports.failures("kernel", [])
-        assert stream.getvalue().count("the kernel has accepted what it had refused") == 1
+        assert stream.getvalue().count("the kernel accepts the rules that it refused before") == 1
 
     def test_a_defect_is_logged_with_its_traceback_each_time(self, one: Reporting, stream: io.StringIO) -> None:
         for _ in range(2):

@@ -82,7 +82,9 @@ class TestKernelsThatLackSomething:
     @in_own_network
     def test_without_what_every_program_needs_it_ends_and_leaves_the_rules_as_they_are(self) -> None:
         Kernel().apply(base_program(holds=True))
-        lacks = r"cannot enforce policies, for it lacks .*\(module nft_fib_inet, CONFIG_NFT_FIB_INET\): load the module"
+        lacks = (
+            r"cannot enforce policies because it lacks .*\(module nft_fib_inet, CONFIG_NFT_FIB_INET\): load the module"
+        )
         with serving() as server, tempfile.TemporaryDirectory() as folder, lacking_expression("fib"):
             connections = connections_to(server.url, Path(folder))
             with pytest.raises(AgentError, match=lacks):
@@ -93,7 +95,7 @@ class TestKernelsThatLackSomething:
     def test_without_a_packet_log_it_enforces_and_says_that_it_logs_no_packets(self) -> None:
         with serving(*[only_node("n")] * REQUESTS) as server, lacking_expression("log"):
             log = run_until("enforcing", server, signal.SIGTERM, Settings("n", log_denied=True))
-        assert "denied packets cannot be logged, for this kernel lacks copies of packets (module nft_log" in log
+        assert "denied packets cannot be logged because this kernel lacks copies of packets (module nft_log" in log
         assert Kernel().present.chains == base_program(with_bridges=True).chains
 
     @in_own_network

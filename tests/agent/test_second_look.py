@@ -58,7 +58,8 @@ class TestAfterARestart:
             agent.tell(*listing(*BOTH, HERE))
             agent.await_log(f"{LOST}: the rules in the kernel stay as they are")
             assert agent.loop.readiness_errors() == {
-                "second_look": f"{LOST}: the rules in the kernel stay as they are until everything was listed once more"
+                "second_look": f"{LOST}: the rules in the kernel stay as they are until everything has been "
+                "listed again"
             }
             assert agent.metric("ringfence_not_ready", reason="second_look") == 1
             assert agent.kernel.present == before

@@ -120,7 +120,7 @@ def test_an_agent_that_adopts_rules_does_not_know_their_age() -> None:
         ("x/nobody", "the agent of the node here knows no pod x/nobody"),
         ("x/away", "the pod x/away runs on the node there: ask there"),
         ("x/host", "the pod x/host is in the host network: no policy isolates it"),
-        ("x/new", "the pod x/new has no network yet, or no longer: its addresses are not known"),
+        ("x/new", "the pod x/new has no network yet, or no longer has one: its addresses are not known"),
         ("10.9.9.9", "no pod of the node here has the address 10.9.9.9"),
     ],
 )

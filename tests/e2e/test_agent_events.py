@@ -146,7 +146,7 @@ def test_kubectl_describe_says_why_a_pod_is_closed(scene: Scene, tmp_path: Path)
                 "kubectl describes why",
             )
             shown = world.kubectl("describe", "pod", "-n", scene.namespace, name)
-            assert f"another pod claims its address {address}" in shown
+            assert f"another pod reports the same address {address}" in shown
             assert agent.metric("ringfence_written_events_total") >= 1
     finally:
         world.kubectl("delete", "-k", str(DEPLOY / "kustomize"))

@@ -22,9 +22,9 @@ def choose(scene: Scene, agent: Agent, seconds: str) -> None:
 
 def await_second_look(agent: Agent) -> None:
     """Wait until nothing changes because of what was listed."""
-    wait_until(lambda: "until everything was listed once more" in agent.words_since_start(), "it waits")
+    wait_until(lambda: "until everything has been listed again" in agent.words_since_start(), "it waits")
     status, text = agent.ask("/readyz")
-    assert (status, "until everything was listed once more" in text) == (503, True)
+    assert (status, "until everything has been listed again" in text) == (503, True)
     assert agent.ask("/healthz")[0] == 200
     assert agent.metric("ringfence_not_ready", reason="second_look") == 1
 

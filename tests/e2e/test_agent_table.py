@@ -110,7 +110,7 @@ def test_somebody_who_flushes_everything_again_and_again_is_reported(scene: Scen
         assert agent.is_ready()
     assert agent.metric("ringfence_repairs_total") >= CONTESTED
     assert agent.metric("ringfence_failures_total") == 0
-    wait_until(lambda: "again and again" in agent.words(), "the log says so")
+    wait_until(lambda: "repeatedly" in agent.words(), "the log says so")
     lines = [line for line in agent.words().splitlines() if "changed the table inet ringfence" in line]
     assert len(lines) <= CONTESTED + 1 + (time.monotonic() - began) / REPORT_INTERVAL
     assert "nft" in lines[-1]

@@ -69,7 +69,7 @@ def test_it_goes_when_the_node_is_guarded_and_no_other_does(tainted: Scene, tmp_
         tainted.await_guard()
         wait_until(lambda: taints(world) == [OTHER], "the taint is removed")
         # The server removes the taint before the agent has read the response.
-        wait_until(lambda: "the node is guarded: its taint is removed" in agent.words(), "the agent logs it")
+        wait_until(lambda: "the agent is ready: the taint of the Node is removed" in agent.words(), "the agent logs it")
         set_taints(world, BOTH)
         wait_until(lambda: taints(world) == [OTHER], "as after the node was registered anew")
         assert agent.metric("ringfence_failures_total", stage="taint") == 0

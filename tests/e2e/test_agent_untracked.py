@@ -71,7 +71,7 @@ def test_conversations_survive_the_start_of_an_agent_if_they_are_allowed(
         try:
             assert [one.goes_on() for one in allowed] == [True] * 12
             assert [one.ends() for one in forbidden] == [True] * 12
-            assert "connections were found that the kernel had not tracked before" in agent.words()
+            assert "adopted connections that the kernel had not tracked before" in agent.words()
             assert ("another program exempts packets" in agent.words()) is exempt
         finally:
             agent.kill()

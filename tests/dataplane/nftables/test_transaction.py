@@ -6,10 +6,24 @@ import pytest
 from tests.dataplane.network import in_own_network, lose_privileges
 
 from ringfence.dataplane.nftables import commit, failure, read_table
+from ringfence.dataplane.nftables.rule_encoding import encode_rule
 from ringfence.dataplane.nftables.transaction import MOST_BYTES
-from ringfence.dataplane.program import ADDRESS, HashSet, Program, address_key, base_program
+from ringfence.dataplane.program import (
+    ADDRESS,
+    Chain,
+    HashSet,
+    Logging,
+    Program,
+    Reaction,
+    Rule,
+    address_key,
+    base_program,
+    profile_chain,
+)
 from ringfence.dataplane.update import AddCollection, AddElements, AddTable, DeleteChain, commands_between
+from ringfence.dataplane.update.comparison import RULES_AT_ONCE, compare, needs_closing
 from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
 from ringfence.netlink.codec import decode_messages
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkError, NetlinkSocket
@@ -56,6 +70,25 @@ def test_what_could_be_sent_at_once_is_split_all_the_same() -> None:
     kernel = FakeKernel(10_000_000)
     assert commit(kernel, [AddElements("s", many)]) == len(kernel.sent) > 2
     assert max(map(len, kernel.sent)) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("chains", [2, 10, RULES_AT_ONCE // 2])
+def test_rules_that_may_change_without_closing_are_in_one_transaction(chains: int) -> None:
+    """Between two transactions, packets would meet the old rules of one direction and the new ones of the other."""
+    reaction = Reaction(logging=Logging(1, 10))
+    largest = largest_rule(base_program(holds=True, reaction=reaction, with_bridges=True))
+    allowing = (largest,) * (RULES_AT_ONCE // chains - 2)  # one more leads to the chain that denies
+    names = {f"chain_{i:032x}": Direction.EGRESS if i % 2 else Direction.INGRESS for i in range(chains)}
+    old = Program(chains={name: Chain() for name in names})
+    new = Program(chains={name: profile_chain(direction, allowing) for name, direction in names.items()})
+    assert not needs_closing(new, compare(old, new)), "otherwise this test shows nothing"
+    assert commit(FakeKernel(10_000_000), commands_between(old, new)) == 1
+
+
+def largest_rule(program: Program) -> Rule:
+    """The rule of a program that takes the most bytes."""
+    rules = [rule for chain in program.chains.values() for rule in chain.rules if isinstance(rule, Rule)]
+    return max(rules, key=lambda rule: len(encode_rule(rule)))
 
 
 class FakeKernel(NetlinkSocket):

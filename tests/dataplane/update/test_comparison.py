@@ -123,11 +123,12 @@ class TestClosing:
         assert self.closes(BASE, moved(moved(BASE, IN, 0, DENIED[IN]), OUT, 1, DENIED[OUT]))
         assert self.closes(BASE, with_peers([A, B], [A, B]))
 
-    @pytest.mark.parametrize(("rules", "closes"), [(RULES_AT_ONCE, False), (RULES_AT_ONCE + 1, True)])
+    @pytest.mark.parametrize(("requests", "closes"), [(RULES_AT_ONCE, False), (RULES_AT_ONCE + 1, True)])
     def test_rules_of_both_directions_change_at_once_if_they_fit_into_one_transaction(
-        self, rules: int, closes: bool
+        self, requests: int, closes: bool
     ) -> None:
-        new = rewritten(rewritten(BASE, "ingress_0", rules=2), "egress_1", rules=rules - 2)
+        """A request for each rule, and one for each of the two chains."""
+        new = rewritten(rewritten(BASE, "ingress_0", rules=2), "egress_1", rules=requests - 4)
         assert self.closes(BASE, new) is closes
 
     @pytest.mark.parametrize("chains", [("ingress_0", "ingress_5"), ("ingress_5", "ingress_0")])

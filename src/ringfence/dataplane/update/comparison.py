@@ -77,8 +77,11 @@ _DIRECTION_OF_MAP: Final = {name: direction for (direction, _), name in ISOLATED
 _DIRECTION_OF_DENIAL: Final = {chain: direction for direction, chain in DENIED.items()}
 _BOTH: Final = frozenset(Direction)
 
-RULES_AT_ONCE: Final = 300
-"""The number of rules that fit into one transaction without privileges (200 kB): a rule has at most 500 bytes."""
+RULES_AT_ONCE: Final = 70
+"""The number of rules and chains that always fit into one transaction (`nftables.transaction.MOST_BYTES`).
+
+The largest rule has 884 bytes, and the request to delete the old rules of a chain has less.
+"""
 
 
 class Difference(NamedTuple):
@@ -128,14 +131,15 @@ def compare(old: Program, new: Program) -> Difference:
 def needs_closing(new: Program, difference: Difference) -> bool:
     """Whether sides must close before they open.
 
-    They need not where one direction alone changes, nor where nothing changes but rules, all in one transaction.
+    They need not if only one direction changes, or if only rules change and all of them fit into one transaction.
     """
     moves = [move for some in difference.moves.values() for move in some]
     chains_of_moved = {chain for move in moves for chain in (move.old, move.new) if chain}
     if not difference.rewritten_chains.isdisjoint(chains_of_moved):
         return True
-    rules = sum(len(new.chains[name].rules) for name in difference.rewritten_chains)
-    is_one_transaction = not moves and not difference.edited_sets and rules <= RULES_AT_ONCE
+    # One more for each chain: the request to delete its old rules.
+    requests = sum(1 + len(new.chains[name].rules) for name in difference.rewritten_chains)
+    is_one_transaction = not moves and not difference.edited_sets and requests <= RULES_AT_ONCE
     return len(difference.directions) > 1 and not is_one_transaction
 
 
