@@ -114,7 +114,7 @@ def test_a_source_address_of_another_link() -> None:
     written = told(direction=Direction.EGRESS, cause=DenialCause.SOURCE)
     assert written == (
         "prod/web -> prod/db TCP/3306 denied by egress: "
-        "it came over the link of another pod, to which its source address does not belong, or is for a tunnel of nodes"
+        "its source address does not belong to the link of the pod that sent it, or it is sent to a tunnel of nodes"
     )
 
 

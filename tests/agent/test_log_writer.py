@@ -172,7 +172,7 @@ def test_the_log_says_that_lines_were_dropped() -> None:
     while not text.endswith(b"\n"):
         text += os.read(reading, 1 << 16)
     assert (
-        f"lines of this log were dropped, because they could not be written in time lines={dropped}\n" in text.decode()
+        f"lines of this log were dropped because they could not be written in time lines={dropped}\n" in text.decode()
     )
     os.close(reading)
     os.close(writing)
