@@ -145,7 +145,7 @@ class TestRemembering:
         said = io.StringIO()
         with logging_to(said, as_json=False):
             RememberedRanges(file, "n1").remember(RANGES)
-            eventually(lambda: "the pod ranges cannot be kept" in said.getvalue())
+            eventually(lambda: "the pod ranges cannot be stored" in said.getvalue())
 
     def test_it_is_needed_only_if_the_node_says_which_ranges_there_are(self, file: Path) -> None:
         assert RememberedRanges.of(Settings("n1")) is None

@@ -138,7 +138,7 @@ def test_a_pod_that_no_policy_of_the_node_can_isolate_is_refused_with_the_reason
 def test_changes_that_wait_are_shown_with_their_namespace() -> None:
     with pytest.MonkeyPatch.context() as patch, running() as agent:
         agent.enforce(*listing(*BOTH, HERE))
-        patch.setattr(agent.loop, "_take_in", lambda: None)
+        patch.setattr(agent.loop, "_serve_turn", lambda: None)
         patch.setattr(agent.loop, "_next_step", lambda: agent.loop._clock() + 0.05)
         agent.tell(upserted(OPEN), upserted(CLOSED))
         agent._await_turn()

@@ -43,7 +43,7 @@ LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
     ),
     "ct": (
         lacking_expression("ct"),
-        {"connection tracking", "identifiers of tracked connections", "tracking of packets that others exempt"},
+        {"connection tracking", "identifiers of tracked connections", "tracking of packets that other programs exempt"},
     ),
     "log": (lacking_expression("log"), {"copies of packets"}),
     "limit": (lacking_expression("limit"), {"rate limits"}),
