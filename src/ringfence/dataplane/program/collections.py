@@ -70,10 +70,10 @@ class RangeSet(msgspec.Struct, frozen=True, dict=True):
 
 
 class VerdictMap(msgspec.Struct, frozen=True, dict=True):
-    """Keys, by the chain that a packet with such a key jumps to. No key is in two of the sets, and no set is empty.
+    """Keys by the chain to which packets with these keys jump. No key is in two of the sets, and no set is empty.
 
-    With `goto`, packets do not come back from the chain: where it returns, so does the chain that looked into the map.
-    A map without elements never has it, because the kernel keeps it with each element.
+    With `goto`, packets do not come back from the chain: if it returns, the chain with the lookup returns as well. A
+    map without elements never has `goto`, because the kernel stores it in each element.
     """
 
     key: Key
@@ -94,15 +94,15 @@ class VerdictMap(msgspec.Struct, frozen=True, dict=True):
         return {key: chain for chain, keys in self.elements.items() for key in keys}
 
     def moved(self, moves: Iterable["Move"]) -> "VerdictMap":
-        """The map after some keys have come, gone or changed their chains."""
+        """The map with some keys added, removed or moved to other chains."""
         elements = _moved(self.elements, moves)
         return VerdictMap(self.key, elements, self.goto and bool(elements))
 
 
 class GroupMap(msgspec.Struct, frozen=True, dict=True):
-    """Keys, by the group that each belongs to. No key is in two of the groups, and none of these is empty.
+    """Keys by the group to which they belong. No key is in two of the groups, and no group is empty.
 
-    The keys are addresses, or groups of addresses: what these belong to are classes of them.
+    The keys are addresses, or groups of addresses, whose groups are called classes.
     """
 
     key: Key
@@ -119,7 +119,7 @@ class GroupMap(msgspec.Struct, frozen=True, dict=True):
         return self._groups.get(key)
 
     def found(self, key: bytes) -> str | None:
-        """The same as `group_of`, for few keys of a map with few groups: turning it round takes longer than that."""
+        """Like `group_of`, but faster for few lookups in a map with few groups, because it builds no index."""
         for group, keys in self.elements.items():
             if key in keys:
                 return group
@@ -130,7 +130,7 @@ class GroupMap(msgspec.Struct, frozen=True, dict=True):
         return {key: group for group, keys in self.elements.items() for key in keys}
 
     def moved(self, moves: Iterable["Move"]) -> "GroupMap":
-        """The map after some keys have come, gone or changed their groups."""
+        """The map with some keys added, removed or moved to other groups."""
         return GroupMap(self.key, _moved(self.elements, moves))
 
 
@@ -151,7 +151,7 @@ def _moved(elements: Mapping[str, frozenset[bytes]], moves: Iterable["Move"]) ->
 
 
 class RangeMap(msgspec.Struct, frozen=True, dict=True):
-    """Ranges of keys, by the chain in which a packet with such a key goes on. No two ranges overlap."""
+    """Ranges of keys by the chain to which packets with such keys go. No two ranges overlap."""
 
     key: Key
     elements: Mapping[str, frozenset[KeyRange]] = {}
@@ -179,7 +179,7 @@ class RangeMap(msgspec.Struct, frozen=True, dict=True):
 
 
 class Move(NamedTuple):
-    """A key of a map, the chain or group it belonged to and the one it will belong to: None is outside the map."""
+    """A key of a map, and its old and new chain or group; None if the key is not in the map."""
 
     key: bytes
     old: str | None
@@ -187,7 +187,7 @@ class Move(NamedTuple):
 
 
 def moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap | None) -> list[Move]:
-    """The keys that come, go or change their chains; work is proportional to the chains and to what differs."""
+    """The keys that are added, removed or moved. The work is proportional to the number of chains and differences."""
     before = old.elements if old else {}
     after = new.elements if new else {}
     gone: dict[bytes, str] = {}
@@ -220,9 +220,9 @@ def has_groups(collection: Collection) -> bool:
 
 
 def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str, V | None, V]]:
-    """What is in `new` and not the very same object in `old`: its name, what it was (None if it is new), what it is.
+    """The entries of `new` that are not the same object in `old`: name, old value (None if it is new) and new value.
 
-    Programs that follow one another share what stays, so that most of it need not be compared.
+    Consecutive programs share the objects that have not changed, so most of them need not be compared.
     """
     if old is new:
         return

@@ -1,7 +1,7 @@
-"""What a program does with a packet, computed here instead of in the kernel.
+"""Evaluating a program for a packet in this process instead of in the kernel.
 
-The same rules over the same sets: this decides which tracked connections a new program no longer allows, and lets tests
-ask a program everything that they would ask the kernel.
+It evaluates the same rules over the same sets. It decides which tracked connections a new program no longer allows, and
+tests use it to compare programs with the kernel.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ class Packet(msgspec.Struct, frozen=True):
 
 
 CollectionReader = Callable[[str], Collection]
-"""Gives a set or a map by its name. Tests use it to let sets change between two lookups of one packet."""
+"""Returns a set or a map by its name. Tests use it to change sets between two lookups of one packet."""
 
 
 def admits(program: Program, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
@@ -53,7 +53,7 @@ def admits(program: Program, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
 
 
 def passes(chains: Mapping[str, Chain], read: CollectionReader, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
-    """Whether a packet passes the base chains of a hook; every set is asked for by `read` when it is looked into."""
+    """Whether a packet passes the base chains of a hook. Each lookup reads its set with `read`."""
     bases = (name for name, chain in chains.items() if chain.hook is hook)
     return all(_walk(name, chains, read, packet) is not RuleVerdict.DROP for name in bases)
 

@@ -1,6 +1,6 @@
-"""Keys of elements, as the kernel stores them: network byte order, each part of a concatenation padded to four bytes.
+"""Keys of elements as the kernel stores them: in network byte order, each part of a concatenation padded to four bytes.
 
-A program can therefore be compared, sent and read back without being translated.
+So programs can be compared, sent and read back without translation.
 
 Source: nft(8), "DATA TYPES" and "CONCATENATIONS"; include/datatype.h of nftables, for the numbers of data types.
 """
@@ -51,7 +51,7 @@ class KeyPart(Enum):
 _FAMILY_NUMBERS: Final = {Family.IPV4: int(socket.AF_INET), Family.IPV6: int(socket.AF_INET6)}
 
 Key = tuple[KeyPart, ...]
-"""The parts that an element's key consists of."""
+"""The parts of an element's key."""
 
 ADDRESS: Final[dict[Family, Key]] = {Family.IPV4: (KeyPart.ADDRESS_4,), Family.IPV6: (KeyPart.ADDRESS_6,)}
 ADDRESS_PAIR: Final[dict[Family, Key]] = {family: ADDRESS[family] * 2 for family in FAMILIES}
@@ -124,7 +124,7 @@ def read_link_hardware(key: bytes) -> tuple[int, bytes]:
 
 
 FIRST_INTERIM_GROUP: Final = 1 << 31
-"""The numbers of groups from here on are for addresses on their way from one group to another."""
+"""The first number of interim groups, for addresses that move from one group to another."""
 
 
 def group_name(number: int) -> str:
@@ -143,12 +143,12 @@ def read_group(key: bytes) -> str:
 
 
 def group_value(name: str) -> bytes:
-    """A group of addresses as a map gives it: in the machine's byte order, as all marks are."""
+    """A group of addresses as the value of a map: in the byte order of the machine, like all marks."""
     return int(name, 16).to_bytes(4, sys.byteorder)
 
 
 def read_group_value(value: bytes) -> str:
-    """The name of a group of addresses that a map gives."""
+    """The name of the group of addresses in the value of a map."""
     return group_name(int.from_bytes(value, sys.byteorder))
 
 
@@ -163,5 +163,5 @@ def read_peer_class(key: bytes) -> str:
 
 
 def connection_key(identifier: int) -> bytes:
-    """The key of a tracked connection's number."""
+    """The key of the identifier of a tracked connection."""
     return identifier.to_bytes(4, "big")

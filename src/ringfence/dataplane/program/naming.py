@@ -1,7 +1,7 @@
 """Names of objects in the kernel: derived from the content of an object, never from a string in the input.
 
-The same object has the same name in every process, so that a restarted agent recognises the objects of the one before.
-128 bits of a cryptographic digest prevent collisions, also those that an author of policies tries to construct.
+The same object has the same name in every process, so a restarted agent recognises the objects of the last one. 128
+bits of a cryptographic digest prevent collisions, including those that an author of policies tries to construct.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def digest(value: object) -> str:
 
 @lru_cache(maxsize=1 << 15)
 def _digest_of_struct(value: msgspec.Struct) -> str:
-    """Remembered, because peers are ordered by their digests, and sets are named after them."""
+    """Cached, because peers are ordered by their digests, and sets are named after them."""
     return _digest(value)
 
 
@@ -29,9 +29,9 @@ def _digest(value: object) -> str:
 
 
 def digest_of_ranges(ranges: Iterable[tuple[bytes, bytes]]) -> str:
-    """32 hexadecimal digits for a set of ranges of keys of one length: `digest`, but fast for very many.
+    """32 hexadecimal digits for a set of ranges of keys of one length. It is faster than `digest` for many ranges.
 
-    It takes half as long if they are in order.
+    Sorted ranges take half as long.
     """
     ordered = sorted(ranges)
     length = len(ordered[0][0]) if ordered else 0
@@ -39,8 +39,8 @@ def digest_of_ranges(ranges: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def _written(value: object) -> bytes:
-    """The value as bytes: equal values alike, others differently."""
-    # A large policy has 100,000 strings, tuples and sets: to compare their types takes half as long as to match them.
+    """Encode a value. Equal values have equal encodings, and different values different ones."""
+    # A large policy has 100,000 strings, tuples and sets: comparing their types takes half as long as `match`.
     kind = type(value)
     if kind is str:
         return b"str " + str(value).encode()
@@ -64,7 +64,7 @@ def _written(value: object) -> bytes:
 
 @lru_cache(maxsize=1 << 14)
 def _written_struct(value: msgspec.Struct) -> bytes:
-    """Remembered, because many profiles have peers in common."""
+    """Cached, because many profiles have peers in common."""
     return type(value).__name__.encode() + _parts(map(_written, msgspec.structs.astuple(value)))
 
 

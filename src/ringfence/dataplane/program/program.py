@@ -1,4 +1,4 @@
-"""Programs: what the kernel must hold, as plain immutable data.
+"""Programs: the contents of the tables in the kernel, as immutable data.
 
 A program is one nftables table: sets, verdict maps and chains by name. A profile's chain is jumped to from a verdict
 map and *returns* when the profile allows a packet; what no rule allows goes to a chain that counts and drops it. Every
@@ -31,7 +31,7 @@ V = TypeVar("V")
 
 
 class Hook(StrEnum):
-    """Where packets enter a base chain.
+    """The netfilter hooks of base chains.
 
     Forward and input are after destination addresses are translated and before source addresses are.
     There is no output hook, so a node always reaches its own pods.
@@ -39,7 +39,7 @@ class Hook(StrEnum):
 
     PREROUTING = "prerouting"
     TRACKING = "tracking"
-    """Prerouting, as late as possible before the kernel tracks connections."""
+    """Prerouting, directly before the kernel tracks connections."""
     FORWARD = "forward"
     INPUT = "input"
 
@@ -59,14 +59,14 @@ class TwoDispatches(NamedTuple):
 
 
 class Chain(msgspec.Struct, frozen=True, dict=True):
-    """Rules in order. A base chain has a hook; what reaches its end is accepted."""
+    """Rules in order. A base chain has a hook; packets that reach its end are accepted."""
 
     rules: tuple[Rule | ForeignRule, ...] = ()
     hook: Hook | None = None
 
     @cached_property
     def sets(self) -> frozenset[str]:
-        """The sets and verdict maps that its rules look into."""
+        """The sets and maps that its rules use."""
         found: set[str] = set()
         for rule in self.rules:
             if isinstance(rule, Rule):
@@ -81,7 +81,7 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def group_dispatches(self) -> tuple[DispatchGroup, ...]:
-        """What its rules do by groups of addresses, in their order."""
+        """The dispatches of its rules by groups of addresses, in order."""
         actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
         return tuple(action for action in actions if isinstance(action, DispatchGroup))
 
@@ -100,7 +100,7 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def targets(self) -> frozenset[str]:
-        """The chains in which its rules go on, apart from those that its verdict maps name."""
+        """The chains to which its rules go or jump, without those of its maps."""
         actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
         return frozenset(action.chain for action in actions if isinstance(action, Goto | Jump))
 

@@ -1,4 +1,4 @@
-"""What becomes of packets that nothing allows."""
+"""The reaction to packets that are not allowed."""
 
 from typing import Final
 
@@ -9,19 +9,19 @@ from ringfence.model.policies import Direction
 
 
 class Logging(msgspec.Struct, frozen=True):
-    """Where copies of denied packets go, and how many a second at most, for each reason to deny them."""
+    """The log group for copies of denied packets, and the most copies per second for each cause and direction."""
 
     group: int
     packets: int
 
 
 class Reaction(msgspec.Struct, frozen=True):
-    """What becomes of packets that nothing allows. Those that are not dropped are counted, and go on."""
+    """What the kernel does with packets that are not allowed. If they are not dropped, they are counted and pass."""
 
     drops: bool = True
     logging: Logging | None = None
     checks_sources: bool = True
-    """Whether a source address must belong to the link over which a packet comes from a pod."""
+    """Whether the source address of a packet must belong to the link of the pod that sent it."""
 
     @property
     def verdict(self) -> RuleVerdict:
@@ -35,4 +35,4 @@ DENIED_PREFIX: Final = {direction: f"ringfence denied {direction.field}" for dir
 CLOSED_PREFIX: Final = {direction: f"ringfence closed {direction.field}" for direction in Direction}
 HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for direction in Direction}
 SPOOFED_PREFIX: Final = "ringfence spoofed"
-"""What copies of packets are marked with, by the side that denies them, or because of their source address."""
+"""The log prefixes of packets, by the cause of the denial and the direction."""

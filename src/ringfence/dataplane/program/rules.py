@@ -77,7 +77,7 @@ class ClassLookup(msgspec.Struct, frozen=True, tag=True):
 
 
 class OfFamily(msgspec.Struct, frozen=True, tag=True):
-    """The packet is one of this address family."""
+    """The packet has this address family."""
 
     family: Family
 
@@ -89,9 +89,9 @@ class ProtocolIs(msgspec.Struct, frozen=True, tag=True):
 
 
 class PortBetween(msgspec.Struct, frozen=True, tag=True):
-    """The destination port is one of these, both included. Only to be asked of a packet whose protocol has ports.
+    """The destination port is in this range, both ends included. Only for packets whose protocol has ports.
 
-    To compare a port takes less time than to look it up.
+    Comparing a port takes less time than a lookup.
     """
 
     first: int
@@ -111,12 +111,13 @@ class Established(msgspec.Struct, frozen=True, tag=True):
 class EstablishedOrRelated(msgspec.Struct, frozen=True, tag=True):
     """The packet belongs to a tracked connection that was accepted before, or is related to one.
 
-    It is an error message about it (ICMP), or opens another connection that it has announced (FTP, TFTP, SIP).
+    A related packet is an error message about the connection (ICMP), or opens another one that it has announced (FTP,
+    TFTP, SIP).
     """
 
 
 class Untracked(msgspec.Struct, frozen=True, tag=True):
-    """Another program has exempted the packet from connection tracking. Only to be asked before that begins."""
+    """Another program has exempted the packet from connection tracking. Only for hooks before connection tracking."""
 
 
 class ToOthers(msgspec.Struct, frozen=True, tag=True):
@@ -144,19 +145,19 @@ class ToPodLink(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToMany(msgspec.Struct, frozen=True, tag=True):
-    """The frame is sent to everybody on the link, or to a group."""
+    """The frame is sent to a broadcast or multicast address."""
 
 
 class HopLimitIs(msgspec.Struct, frozen=True, tag=True):
-    """The IPv6 packet has this hop limit. Only to be asked of a frame that has such a packet."""
+    """The IPv6 packet has this hop limit. Only for frames with an IPv6 packet."""
 
     number: int
 
 
 class OffRoute(msgspec.Struct, frozen=True, tag=True):
-    """The node does not route the source address by way of the interface over which the packet comes in.
+    """The node does not route the source address over the interface on which the packet arrives.
 
-    It has no source address at all, or one that the network behind this interface does not have.
+    This includes packets without a source address (`0.0.0.0`, `::`).
     """
 
 
@@ -225,19 +226,19 @@ class RuleVerdict(StrEnum):
 
 
 class Goto(msgspec.Struct, frozen=True, tag=True):
-    """Go on in another chain, and do not come back to this one."""
+    """Continue in another chain, without coming back to this one."""
 
     chain: str
 
 
 class Jump(msgspec.Struct, frozen=True, tag=True):
-    """Go on in another chain, and come back to this one if that one returns."""
+    """Continue in another chain, and come back to this one if that chain returns."""
 
     chain: str
 
 
 class Dispatch(msgspec.Struct, frozen=True, tag=True):
-    """Jump, or go, to the chain that a map names for the packet's `fields`, concatenated; if it names none, go on."""
+    """Jump or go to the chain in a map for the packet's concatenated `fields`. Without an entry, continue here."""
 
     fields: tuple[Field, ...]
     map: str
@@ -263,7 +264,7 @@ class Log(msgspec.Struct, frozen=True, tag=True):
 
 
 class Track(msgspec.Struct, frozen=True, tag=True):
-    """Have the kernel track the packet's connection all the same, and go on. Only for a packet that is `Untracked`."""
+    """Let the kernel track the connection of an `Untracked` packet nevertheless, and continue."""
 
 
 Action = RuleVerdict | Goto | Jump | Dispatch | DispatchGroup | Log | Track

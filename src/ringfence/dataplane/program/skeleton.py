@@ -83,13 +83,13 @@ OWN: Final = {family: f"own{family:d}" for family in FAMILIES}
 """The pairs of addresses that belong to one pod."""
 
 SUBJECT: Final = {Direction.EGRESS: SOURCE, Direction.INGRESS: DESTINATION}
-"""Where a packet has the address of the pod that a direction is about."""
+"""The field of a packet with the address of the subject, by direction."""
 
 PEER: Final = {Direction.EGRESS: DESTINATION, Direction.INGRESS: SOURCE}
-"""Where a packet has the address of the other end."""
+"""The field of a packet with the address of the peer, by direction."""
 
 HELD: Final = {family: f"held{family:d}" for family in FAMILIES}
-"""The ranges whose addresses are closed unless they are known; empty if new pods need not wait."""
+"""The ranges whose addresses are closed unless they are known; empty if new pods are not held."""
 
 KNOWN: Final = {family: f"known{family:d}" for family in FAMILIES}
 """The addresses in these ranges that belong to pods whose policies are in force."""
@@ -106,10 +106,10 @@ GROUPS: Final = {family: f"groups{family:d}" for family in FAMILIES}
 """The maps that give the group of a pod's address as a peer, where there are peer maps."""
 
 DENIED: Final = {direction: f"denied_{direction.field}" for direction in Direction}
-"""The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
+"""The chains for packets that no rule allows; also the profile of a pod that is allowed nothing."""
 
 CLOSED: Final = {direction: f"closed_{direction.field}" for direction in Direction}
-"""The profile of a pod whose policies cannot be in force at present: it is allowed nothing."""
+"""The profile of a pod whose policies are not in force at present: it is allowed nothing."""
 
 DENYING: Final = frozenset([*DENIED.values(), *CLOSED.values()])
 """The profiles that allow nothing."""
@@ -145,9 +145,9 @@ _ERRORS_PROTOCOLS: Final = (1, 58)
 
 
 def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING, with_bridges: bool = False) -> Program:
-    """The program that isolates no pod. With `holds`, unknown addresses in some ranges are closed.
+    """The program that isolates no pod. With `holds`, unknown addresses in the held ranges are closed.
 
-    With `with_bridges`, the ports of bridges have rules as well.
+    With `with_bridges`, it also has the rules for ports of bridges.
     """
     program = Program(_collections(), _chains(reaction, holds=holds))
     if with_bridges:
@@ -156,7 +156,7 @@ def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING, with_br
 
 
 def is_whole(program: Program) -> bool:
-    """Whether a program that was found has all the fixed chains, and what these look into."""
+    """Whether a program that was read back has all fixed chains, and the sets and maps of these."""
     fixed = _FIXED_WITH_BRIDGES if guards_bridges(program) else _FIXED
     return program.chains.keys() >= fixed.chains.keys() and program.collections.keys() >= fixed.collections.keys()
 
@@ -167,7 +167,7 @@ def fixed_chains(program: Program) -> dict[str, Chain]:
 
 
 def observing(program: Program) -> Program:
-    """The same whole program, but one that drops nothing and logs nothing, apart from what is held."""
+    """The program changed such that it drops and logs nothing, except packets of held addresses."""
     chains = {
         name: Chain(tuple(map(_letting_pass, filter(_logs_nothing, chain.rules))), chain.hook)
         for name, chain in fixed_chains(program).items()
@@ -187,12 +187,12 @@ def _letting_pass(rule: Rule | ForeignRule) -> Rule | ForeignRule:
 
 
 def is_fixed(name: str) -> bool:
-    """Whether a chain, a set or a map is of the fixed part."""
+    """Whether a chain, a set or a map belongs to the fixed part."""
     return name in _FIXED_WITH_BRIDGES.chains or name in _FIXED_WITH_BRIDGES.collections
 
 
 def observes(program: Program) -> bool:
-    """Whether a whole program lets pass what its profiles deny."""
+    """Whether a whole program passes the packets that its profiles deny."""
     rules = (rule for name in DENIED.values() for rule in program.chains[name].rules)
     return not any(isinstance(rule, Rule) and rule.action is RuleVerdict.DROP for rule in rules)
 
@@ -334,7 +334,7 @@ def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
 
 
 def _stopping(reaction: Reaction, prefix: str, counter: str) -> Iterator[Rule]:
-    """Log and count a packet by its family, and stop it."""
+    """Log a packet, count it by its family, and give it the verdict of the reaction."""
     yield from _logging(reaction, prefix)
     yield Rule((Lookup((Field.FAMILY,), counter),), reaction.verdict)  # which counts it
     yield Rule((), reaction.verdict)
