@@ -94,14 +94,18 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
     @property
     def single(self) -> tuple[str, int] | None:
         """The protocol and the number, if the set is exactly one port."""
-        found = None
-        for protocol, ports in (("TCP", self.tcp), ("UDP", self.udp), ("SCTP", self.sctp)):
-            if ports:
-                low, high = ports[0]
-                if found or low != high or len(ports) > 1:
-                    return None
-                found = (protocol, low)
-        return None if self.other else found
+        if self.other:
+            return None
+        match self.tcp, self.udp, self.sctp:
+            case ((low, high),), (), ():
+                protocol = "TCP"
+            case (), ((low, high),), ():
+                protocol = "UDP"
+            case (), (), ((low, high),):
+                protocol = "SCTP"
+            case _:
+                return None
+        return (protocol, low) if low == high else None
 
     def __str__(self) -> str:
         """Every protocol with its ports: `TCP 80,443,8000-8080; UDP 53`."""

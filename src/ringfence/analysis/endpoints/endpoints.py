@@ -70,6 +70,11 @@ class Endpoint(msgspec.Struct, frozen=True):
         """The address families that a question is about: for an address only its own, even if its pod has both."""
         return FAMILIES if self.addresses is None else self.addresses.families
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it names pods that exist, or addresses outside the cluster, and nothing else about them."""
+        return self.service is None and self.addresses is None and self.possible is None and not self.parts
+
     def openers(self) -> tuple[End, ...]:
         """The pods or addresses that may open a connection, if this endpoint is the source.
 

@@ -9,12 +9,12 @@ Only if both sides are one and the same pod is the question about this pod and i
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property, reduce, wraps
 from operator import or_
 from typing import TypeVar
 
-from ringfence.analysis.endpoints import AskedPorts, Endpoint, translation_assumptions
+from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortName, Targets, translation_assumptions
 from ringfence.analysis.questions.pair_traffic import (
     allowed_between,
     divided,
@@ -26,11 +26,12 @@ from ringfence.analysis.questions.pair_traffic import (
 from ringfence.analysis.questions.pairs import ExplainedPair, Pair, Part, asked_targets, pairs_of
 from ringfence.analysis.questions.pods_on_both_sides import note_on_one_pod, note_on_two_pods
 from ringfence.analysis.questions.reason_groups import ReasonGroup, reason_groups
-from ringfence.engine.answers import End, PairReason, TraitEffects, explain, trait_effects
+from ringfence.engine.answers import End, PairReason, TraitEffects, allows, explain, trait_effects
 from ringfence.engine.population import Member
 from ringfence.engine.possible import ExamplePod, PossiblePods
 from ringfence.engine.state import State
 from ringfence.errors import InputError
+from ringfence.model.metadata import Labels
 from ringfence.plugins import ChosenTrait, PluginTraits
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
@@ -71,7 +72,7 @@ class Answer:
 
     It is true if all passes: between every pair, for every address and every port. Without a port, the question is
     about all traffic, and `traffic` is what passes between every pair. Nothing passes if `none` is true; an answer that
-    is false does not say so. `unnamed` are the pods that lack a port of a name that is asked for.
+    is false does not say so.
     """
 
     def __init__(self, state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> None:
@@ -80,34 +81,78 @@ class Answer:
         self.ports = ports
         self._state = state
         self._revision = state.revision
-        found = asked_targets(state, source, destination, ports)
-        self.unnamed = found.unnamed
-        pairs = pairs_of(source, destination, found)
-        self.pairs = tuple(pair for pair in pairs if not pair.is_one_pod) or pairs
-        # A Service may lead one of the pods behind it to itself: something to assume, if that pod is the source.
-        is_one = len(source.ends) == 1
-        self._hairpins = tuple(pair for pair in pairs if is_one and pair.via and pair not in self.pairs)
-        self.note = self._note(self.pairs[0])
-        """What the question is about, where pods are on both sides of it and that is not plain; else empty."""
         # Both results are computed at once: they stay true of the cluster as it was when it changes later.
-        self._possible = _possible_pods(source, destination)
-        self._spaces = {**source.spaces, **destination.spaces}
-        self._judge()
+        between_two = self._one_port_of_two_pods()
+        if between_two is None:
+            self._judge()
+        else:  # all passes between two pods, or nothing does
+            self.all = self.any = allows(state, *between_two)
 
-    def _note(self, first: Pair) -> str:
-        ends = self.source, self.destination
-        if first.is_one_pod and isinstance(first.source, Member):
-            return note_on_one_pod(self._state, *ends, first.source, first.asked_traffic)
-        return note_on_two_pods(*ends)
+    def _one_port_of_two_pods(self) -> tuple[Member, Member, str, int] | None:
+        """The pods and the port, if the question is about one port of two different pods; None for any other question.
+
+        Programs ask millions of these. What only other questions and the reasons need is not computed for them, such as
+        `pairs`, which takes half of the time of a question.
+        """
+        ends = self.source.ends, self.destination.ends
+        single = self.ports.single
+        is_plain = self.source.is_plain and self.destination.is_plain and len(ends[0]) == len(ends[1]) == 1
+        if single is None or not is_plain:
+            return None
+        (source,), (destination,) = ends
+        if source is destination or not (isinstance(source, Member) and isinstance(destination, Member)):
+            return None
+        return None if source.is_possible or destination.is_possible else (source, destination, *single)
 
     @with_possible_pods
     def _judge(self) -> None:
+        self.note  # noqa: B018  (what a workload with one pod would do with two is about the cluster as it is now)
         on_one_port = passes_on_one_port(self._state, self.pairs[0]) if len(self.pairs) == 1 else None
-        if on_one_port is not None:  # all passes between two pods, or nothing does
+        if on_one_port is not None:
             self.all = self.any = on_one_port
             return
         self.all = all(passes(self._state, pair) for pair in self.pairs)
         self.any = self.all or any(passes_partly(self._state, pair) for pair in self.pairs)
+
+    @cached_property
+    def _targets(self) -> Targets:
+        return asked_targets(self._state, self.source, self.destination, self.ports)
+
+    @cached_property
+    def _all_pairs(self) -> tuple[Pair, ...]:
+        return pairs_of(self.source, self.destination, self._targets)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Each source with each target, without pods that would connect to themselves, unless there are no others."""
+        return tuple(pair for pair in self._all_pairs if not pair.is_one_pod) or self._all_pairs
+
+    @property
+    def _hairpins(self) -> Iterator[Pair]:
+        """The pairs in which a Service leads a pod to itself: something to assume, if that pod is the only source."""
+        is_one = len(self.source.ends) == 1
+        return (pair for pair in self._all_pairs if is_one and pair.via and pair not in self.pairs)
+
+    @property
+    def unnamed(self) -> tuple[tuple[Member, PortName], ...]:
+        """The pods that lack a port of a name that is asked for: they are left out."""
+        return self._targets.unnamed
+
+    @cached_property
+    def note(self) -> str:
+        """What the question is about, where pods are on both sides of it and that is not plain; else empty."""
+        ends, first = (self.source, self.destination), self.pairs[0]
+        if first.is_one_pod and isinstance(first.source, Member):
+            return note_on_one_pod(self._state, *ends, first.source, first.asked_traffic)
+        return note_on_two_pods(*ends)
+
+    @cached_property
+    def _possible(self) -> list[Member]:
+        return _possible_pods(self.source, self.destination)
+
+    @property
+    def _spaces(self) -> Mapping[str, Labels]:
+        return {**self.source.spaces, **self.destination.spaces}
 
     @property
     def none(self) -> bool:
