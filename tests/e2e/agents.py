@@ -17,7 +17,7 @@ from .server import wait_until
 from .world import World
 
 LISTEN: Final = "127.0.0.1:9810"
-_STOP_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 10.0
 
 
