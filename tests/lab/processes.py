@@ -24,9 +24,9 @@ class Traces(NamedTuple):
 
 
 class User:
-    """A user at a terminal. Every process that he starts, and all its descendants, can be found again.
+    """A user at a terminal. Every process that the user starts, and all its descendants, can be found again.
 
-    The mark is also the name of his laboratory, so that tests may run at the same time.
+    The mark is also the name of the user's laboratory, so that tests may run at the same time.
     """
 
     def __init__(self, *, rootless: bool) -> None:
@@ -97,7 +97,7 @@ def user(*, rootless: bool) -> Iterator[User]:
 
 
 def traces(name: str) -> Traces:
-    """What there is on the machine now; of sockets, those of the laboratory of this name."""
+    """What exists on the machine now; of sockets, only those of the laboratory of this name."""
     sockets = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines())
     mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
     return Traces(

@@ -152,7 +152,7 @@ def _result(outcome: tuple[str, Any]) -> Any:
 
 
 def become_nobody() -> None:
-    """Be an ordinary user from now on; who is one already stays who he is."""
+    """Become an ordinary user. An ordinary user keeps the identity."""
     if os.getuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)

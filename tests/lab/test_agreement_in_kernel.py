@@ -1,4 +1,4 @@
-"""The kernel does what the engine says, and what upstream demands: every case by probes."""
+"""The kernel behaves as the engine and upstream's conformance tests say: every case is probed."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -30,7 +30,7 @@ RANDOM_PORTS = tuple(LabPort(number, protocol) for number in (1, 53, 80, 82) for
 
 
 class Finding(NamedTuple):
-    """A connection that is not as it should be; `judge` says in whose eyes."""
+    """A connection with another result than expected; `judge` names who expects it."""
 
     judge: str
     step: int
@@ -62,7 +62,7 @@ def nine_pods(request: pytest.FixtureRequest) -> Iterator[SharedSandbox[Laborato
 
 
 def on_networks(cases: Sequence[Case]) -> pytest.MarkDecorator:
-    """Every case on every network in CI; on a working day each on one of them, in turn."""
+    """Every case on every network in CI; by default each on one of them, in turn."""
     is_thorough = examples(in_ci=100) == 100
     chosen = [
         pytest.param(network, case, id=f"{network.kind}-{case.number} {case.title}")
@@ -107,7 +107,7 @@ def test_every_kind_of_peer_with_every_kind_of_port() -> None:
 
 
 def findings(lab: Laboratory, case: Case) -> list[Finding]:
-    """What is not as it should be in a case."""
+    """The connections of a case with other results than expected."""
     ports = tuple(LabPort(number, protocol) for protocol in case.protocols for number in PORTS)
     found = []
     for number, step in enumerate(case.steps):

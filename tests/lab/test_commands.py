@@ -159,7 +159,7 @@ def start(owner: User, *arguments: str) -> PreparedCommand:
     return process
 
 
-def test_the_name_of_a_laboratory_stands_before_or_behind_the_command() -> None:
+def test_the_name_of_a_laboratory_may_be_before_or_after_the_command() -> None:
     with user(rootless=False) as owner:
         name = f"{owner.mark}-two"
         assert owner.run("lab", "up", "--name", name, "-f", "-", manifests=SHOP).returncode == 0

@@ -1,4 +1,4 @@
-"""Enforcement on the nodes of the laboratory, and what becomes of policies that the kernel refuses."""
+"""Enforcement on the nodes of the laboratory, also of policies that the kernel refuses."""
 
 import errno
 import subprocess

@@ -37,7 +37,7 @@ OF_EACH_KIND = {
     "{name: what if not, from: prod/api, to: prod/db, expect: deny, without: prod/db-policy}": "failed",
     "{name: loopback, from: prod/web, to: 127.0.0.1, expect: allow}": "no host outside the cluster can have",
     "{name: later, from: prod/web, to: prod/db, expect: allow, skip: not yet}": "it is skipped",
-    "{name: too late, from: prod/web, to: prod/db, expect: deny, skip: x, until: 2020-01-01}": "its skip has ended",
+    "{name: too late, from: prod/web, to: prod/db, expect: deny, skip: x, until: 2020-01-01}": "its skip has expired",
     "{name: void, from: prod/nobody, to: prod/db, expect: deny}": "the engine could not judge it",
 }
 
@@ -153,7 +153,7 @@ def test_a_denial_shows_nothing_where_nothing_answers_without_policies(monkeypat
     (found,) = json.loads(result.stdout)["tests"]
     assert (found["static"], found["kernel"]["status"], found["status"]) == ("passed", "unproven", "error")
     assert found["message"] == (
-        "that prod/web -> prod/db 99/TCP is not answered shows nothing: it is not without policies either"
+        "prod/web -> prod/db 99/TCP is not answered without policies either: its silence proves nothing"
     )
 
 
@@ -168,7 +168,7 @@ def test_an_accepted_assumption_that_does_not_hold_in_the_laboratory_is_a_disagr
     Path("t.yaml").write_text(f"{HEAD}tests: [{{from: x/a, to: x/b, port: 80, expect: deny, accept: assumptions}}]\n")
     result = CliRunner().invoke(cli, ["test", "t.yaml", "-f", "pod.yaml", "--lab"])
     assert result.exit_code == 1
-    assert "the columns disagree: by the engine it passes, and in the kernel x/a -> x/b 80/TCP is answered" in (
+    assert "the columns disagree: for the engine it passes, and in the kernel x/a -> x/b 80/TCP is answered" in (
         result.stdout
     )
 
@@ -189,4 +189,4 @@ def test_families_addresses_namespaces_and_samples(monkeypatch: pytest.MonkeyPat
 def test_a_run_of_which_nothing_can_be_tested_is_an_error() -> None:
     result = run("{name: isolated, pods: prod/db, isolated: ingress}")
     assert result.exit_code == 2
-    assert "the laboratory could test nothing of this" in result.stderr
+    assert "the laboratory could not run any of these tests" in result.stderr

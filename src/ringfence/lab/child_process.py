@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 def in_child(work: Callable[[], T], kind: type[T]) -> T:
-    """What `work`, of which the result is of a `kind` that msgspec writes, returns in a sandbox of its own.
+    """Run `work` in a child process, in a sandbox of its own, and return its result.
 
-    This process must have one thread only. Raises LaboratoryError where the laboratory cannot be built, or the child
-    ends without a result.
+    `kind` is the type of the result, which msgspec must be able to write. This process must have one thread only.
+    Raises LaboratoryError if the laboratory cannot be built, or if the child ends without a result.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -29,7 +29,7 @@ def in_child(work: Callable[[], T], kind: type[T]) -> T:
         except BaseException:
             traceback.print_exc()
         finally:
-            os._exit(0)  # without what the parent has registered for its own end
+            os._exit(0)  # without the exit handlers of the parent
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         written = stream.read()

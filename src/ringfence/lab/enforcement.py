@@ -14,9 +14,9 @@ class NodeEnforcement:
     """Enforces policies on one node: the one in whose network namespace the calling thread creates this object."""
 
     def __init__(self, node: str, state: State, *, on_bridge: bool = False) -> None:
-        """`on_bridge` says that the pods are on a bridge, which has to be guarded.
+        """`on_bridge` says that the pods are on a bridge, whose ports have to be guarded.
 
-        Raises KernelError where the kernel does not allow packet filtering.
+        Raises KernelError if the kernel does not allow packet filtering.
         """
         self._node = node
         self._kernel = Kernel()

@@ -1,8 +1,8 @@
-"""Tests in a laboratory: what the kernel says about each, beside what the engine says.
+"""Tests in a laboratory: the verdict of the kernel on each, beside that of the engine.
 
-One laboratory is built for all tests that suppose the same, of a cluster with these changes. First the connections that
-a test wants denied are opened while no policy is enforced (controls): one that is not answered even then would be
-denied whatever the policies say, and shows nothing. Then all connections are opened with the policies in force.
+Tests that suppose the same changes share one laboratory, which is built from the cluster with these changes. First the
+connections that a test wants denied are opened while no policy is enforced (controls): if one is not answered even
+then, its silence later proves nothing about policies. Then all connections are opened with the policies in force.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,19 +21,19 @@ from ringfence.lab.probing import Probe
 from ringfence.testing.outcomes import Columns, ColumnStatus, JudgedTest, JudgedTests, KernelOutcome, Status
 
 MOST_PROBES_OF_ALL: Final = 50_000
-"""Connections of all tests of one run."""
+"""The largest number of connections of all tests of one run."""
 
 _MOST_CONTRADICTIONS: Final = 10
-"""Contradictions of one test that are named."""
+"""The largest number of contradictions of one test that are named."""
 
 
 def beside_kernel(cluster: Cluster, judged: JudgedTests) -> JudgedTests:
-    """The outcomes with a column for the kernel, as a laboratory of `cluster` finds it.
+    """The outcomes with a column for the kernel, from laboratories of `cluster`.
 
-    Tests that suppose changes have a laboratory of their own, one after the other for each set of changes. Where the
-    columns disagree, the test fails; where a denial shows nothing, it is an error. This process must have one thread
-    only: a child builds each laboratory, and everything is gone when it ends. Raises LaboratoryError where the
-    laboratory cannot be built, or does not enforce all policies.
+    Each set of supposed changes has a laboratory of its own, one after the other. If the columns disagree, the test
+    fails; if a denial proves nothing, it is an error. This process must have one thread only: a child builds each
+    laboratory, and everything is gone when it ends. Raises LaboratoryError if a laboratory cannot be built, or does not
+    enforce all policies.
     """
     reasons = [reason_against(one) for one in judged.outcomes]
     of_changes: dict[object, dict[int, JudgedTest]] = {}
@@ -52,7 +52,7 @@ def beside_kernel(cluster: Cluster, judged: JudgedTests) -> JudgedTests:
 
 
 def _found_in_child(cluster: Cluster, outcomes: Mapping[int, JudgedTest], most: int) -> dict[int, KernelOutcome]:
-    """What the kernel says, by at most so many probes, about tests that suppose the same; by their numbers."""
+    """The outcomes of tests that suppose the same changes, by their numbers, from at most `most` probes."""
     some = list(outcomes.values())
     supposed = cluster
     if some[0].test.is_what_if:
@@ -71,10 +71,10 @@ def _with_column(outcome: JudgedTest, kernel: KernelOutcome) -> JudgedTest:
         return replace(both, status=Status.FAILED, message=f"the kernel contradicts the engine: {first}{others}")
     match outcome.status, kernel.status:
         case Status.PASSED, ColumnStatus.FAILED:
-            message = f"the columns disagree: by the engine it passes, and in the kernel {kernel.message}"
+            message = f"the columns disagree: for the engine it passes, and in the kernel {kernel.message}"
             return replace(both, status=Status.FAILED, message=message)
         case Status.FAILED, ColumnStatus.PASSED if not (outcome.test.because or kernel.is_sample):
-            message = f"the columns disagree: in the kernel it passes, and by the engine {outcome.message}"
+            message = f"the columns disagree: in the kernel it passes, and for the engine {outcome.message}"
             return replace(both, message=message)
         case Status.PASSED, ColumnStatus.UNPROVEN:
             return replace(both, status=Status.ERROR, message=kernel.message)
@@ -112,7 +112,7 @@ def _found(cluster: Cluster, outcomes: Sequence[JudgedTest], most: int) -> tuple
             plan = planner.plan(outcome.test)
             number += sum(len(demand.probes) for demand in plan.demands)
             if number > most:
-                raise LaboratoryError(f"the tests before it have used up the {MOST_PROBES_OF_ALL:,} probes of a run")
+                raise LaboratoryError(f"the tests before it have used all {MOST_PROBES_OF_ALL:,} probes of a run")
             plans[i] = plan
         except RingfenceError as error:
             found[i] = KernelOutcome(ColumnStatus.UNTESTED, str(error))
@@ -148,7 +148,7 @@ def _met(demand: Demand, results: _Results) -> tuple[ColumnStatus, str]:
         return ColumnStatus.FAILED, f"{wrong[0]} {how}"
     for probe in demand.probes if not demand.must_pass else ():
         if not results.controls[probe]:
-            message = f"that {results.probes[probe]} is not answered shows nothing: it is not without policies either"
+            message = f"{results.probes[probe]} is not answered without policies either: its silence proves nothing"
             return ColumnStatus.UNPROVEN, message
     return ColumnStatus.PASSED, ""
 

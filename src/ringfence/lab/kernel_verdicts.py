@@ -1,4 +1,4 @@
-"""What the kernel says of one connection, in a laboratory that is built for it in a process of its own."""
+"""The kernel's verdict on one connection, in a laboratory that a child process builds for it."""
 
 from ringfence.cluster import Cluster
 from ringfence.lab.child_process import in_child
@@ -7,10 +7,10 @@ from ringfence.lab.network import LabPort, PlacementOptions
 
 
 def kernel_allows(cluster: Cluster, source: str, destination: str, port: LabPort) -> bool:
-    """Whether the kernel lets a connection between two endpoints through that name one pod or address each.
+    """Whether the kernel allows a connection between two endpoints, each of which must name one pod or address.
 
-    This process, which must have one thread only, does not enter the sandbox: a child does, and everything is gone when
-    it ends. Raises LaboratoryError where the laboratory cannot be built.
+    This process must have one thread only. A child builds the laboratory in a sandbox, and everything is gone when it
+    ends. Raises LaboratoryError if the laboratory cannot be built.
     """
     return in_child(lambda: _observed(cluster, source, destination, port), bool)
 

@@ -1,7 +1,8 @@
 """The laboratory: a cluster, the network built from it, the policies enforced in it, and the servers that answer in it.
 
-After every change of the cluster the same steps follow: placement fills in what is open, the network takes the planned
-topology, the nodes translate Services and enforce policies, and servers answer on the ports of the topology.
+After every change of the cluster the same steps follow: placement fills in what the objects leave open, the network
+changes to the planned topology, the nodes translate Services and enforce policies, and servers answer on the ports of
+the topology.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,8 +62,8 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 _SECOND_SILENCE_TIMEOUT: Final = 2.5
-"""Seconds to wait again for an answer that was expected and did not come. Linux repeats a TCP SYN after 1 s (RFC 6298):
-even if the first one is lost, there is time for the second and its answer."""
+"""Seconds to wait when a probe is repeated because its expected answer did not come. Linux repeats a TCP SYN after 1 s
+(RFC 6298): if the first one is lost, there is time for the second and its answer."""
 
 
 class Laboratory:
@@ -97,7 +98,7 @@ class Laboratory:
     def apply(self, manifests: Iterable[Manifest], problems: Iterable[Problem] = ()) -> None:
         """Add or replace objects while the laboratory runs. Connections that are no longer allowed end.
 
-        `problems` are those of the same input; they take the place of what was wrong with the same objects before.
+        `problems` are those of the same input; they replace earlier problems of the same objects.
         Raises InputError, with file and line, for objects that the API server would refuse; all others are applied.
         Raises KernelError if the kernel of a node refuses all of its policies.
         """
@@ -158,7 +159,7 @@ class Laboratory:
         return selected
 
     def add_hosts(self, hosts: Iterable[IPAddress]) -> None:
-        """Build hosts outside the cluster, as far as they are not there."""
+        """Build the hosts outside the cluster that do not exist yet."""
         missing = set(hosts).difference(self.topology.outside)
         if missing:
             self._requested_hosts |= missing
@@ -176,7 +177,7 @@ class Laboratory:
     def probe(self, probes: Sequence[Probe], progress: ProbeProgress = lambda sent: None) -> ProbeReport:
         """Open every connection, and compare the result with what the engine says.
 
-        An answer is proof. Where an answer is expected and does not come, the connection is tried once more, with a
+        An answer is proof. If an expected answer does not come, the connection is tried once more, with a
         longer wait: on a busy machine answers can be late.
         """
         expectations = Expectations(self.cluster.state)
@@ -199,9 +200,9 @@ class Laboratory:
         return ProbeReport(tuple(results), self.refused, self._assumptions(probes), _summary(self._node_network))
 
     def answered_without_policies(self, probes: Sequence[Probe]) -> list[bool]:
-        """Whether each connection is answered while no policy is enforced on any node; they are enforced again then.
+        """Whether each connection is answered while no node enforces a policy. Afterwards policies are enforced again.
 
-        What is not answered even then is not denied by a policy: its silence would show nothing.
+        A connection that is not answered here is not denied by a policy: its silence proves nothing.
         """
         for enforcement in self._enforcements.values():
             enforcement.lift()
@@ -213,7 +214,7 @@ class Laboratory:
     def _observe(
         self, probes: Sequence[Probe], expected: Sequence[bool], progress: ProbeProgress = lambda sent: None
     ) -> list[bool]:
-        """Whether each probe is answered; what is expected and does not come is waited for a second time, longer."""
+        """Whether each probe is answered. If an expected answer does not come, it is repeated with a longer wait."""
         with self._servers.answering(probes):
             attempts = [self._attempt(probe) for probe in probes]
             observed = observe(self.loop, attempts, SILENCE_TIMEOUT, progress)
@@ -224,7 +225,7 @@ class Laboratory:
         return observed
 
     def _assumptions(self, probes: Sequence[Probe]) -> tuple[str, ...]:
-        """What is assumed about connections between all pods, and to those addresses that are probed."""
+        """The assumptions of the verdicts between all pods, and to the addresses that are probed."""
         probed = Addresses.of(*map(ip_network, {probe.destination_address for probe in probes}))
         to_probed = ListedSide(addresses=((probed, ALL_TRAFFIC),))
         return connection_assumptions(self.cluster.state, wanted=ConnectionFilter(destinations=to_probed))
@@ -244,7 +245,7 @@ class Laboratory:
         return resolver_configuration(server, pod.namespace)
 
     def status(self) -> LaboratoryStatus:
-        """The contents of the laboratory, for people to read."""
+        """The contents of the laboratory, for `lab status`."""
         nodes = [NodeSummary(node.name, _texts(node.addresses)) for node in self.topology.nodes]
         pods = [
             PodSummary(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports), pod.workload)
@@ -284,10 +285,10 @@ class Laboratory:
         self.loop.close()
 
     def _rebuild(self) -> None:
-        """Change everything to what the cluster says now.
+        """Bring the network, Services, policies and servers in line with the cluster.
 
-        Policies are enforced before new servers answer. A node that refuses its policies does not keep the others from
-        enforcing theirs.
+        Policies are enforced before new servers answer. If the kernel of one node refuses its policies, the other nodes
+        still enforce theirs; the first error is raised at the end.
         """
         self._placement.complete()
         workloads = self._placement.workloads
@@ -350,7 +351,7 @@ def _texts(values: Iterable[object]) -> tuple[str, ...]:
 
 def _not_found(reference: Reference) -> str:
     place = f" in namespace {reference.namespace}" if reference.namespace else ""
-    return f"there is no {reference.kind} {reference.name}{place}: ringfence lab status lists what there is"
+    return f"there is no {reference.kind} {reference.name}{place}: ringfence lab status lists all objects"
 
 
 def _full_name(obj: Object) -> str:

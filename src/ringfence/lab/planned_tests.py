@@ -1,8 +1,8 @@
-"""The connections by which a laboratory tests what a test file says: which are opened, and which must be answered.
+"""The connections by which a laboratory runs the tests of a file: which are opened, and which must be answered.
 
-Of the ports that a test asks about, those are probed at which the engine's answer begins and ends, and those that the
-destination declares; of addresses outside the cluster, one for each way in which policies distinguish them. So every
-answer of the engine to the test, allowed or denied, is held against the kernel by some connection.
+Of the ports that a test asks about, a laboratory probes the first and last that the engine allows and denies, and those
+that the destination declares; of addresses outside the cluster, one for each way in which policies distinguish them. So
+every answer of the engine to the test, allowed or denied, is compared with the kernel by at least one connection.
 """
 
 from collections import defaultdict
@@ -38,11 +38,12 @@ from ringfence.testing.reachability_tests import (
 )
 
 MOST_PROBES: Final = 2_000
-"""Connections of one test. Of more, as many are opened, evenly spread over all."""
+"""The largest number of connections of one test. If it asks about more, an evenly spread sample is opened."""
 
 _MOST_LISTED: Final = 50 * MOST_PROBES
 _MOST_PAIRS: Final = 400
-"""Pairs of pods of two endpoints that are all probed. Of more, those stand for all that no policy can tell apart."""
+"""The largest number of pairs of two endpoints that are all probed. Of more, one represents all that no policy can tell
+apart."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -72,10 +73,10 @@ def reason_against(outcome: JudgedTest) -> str:
     if outcome.status is Status.ERROR:
         return "the engine could not judge it"
     if test.skip:
-        return "its skip has ended"
+        return "its skip has expired"
     match test.expectation:
         case Connects(expected=Expected.UNKNOWN):
-            return "it is about what the input does not say, and the laboratory fills that in"
+            return "it is about information that the input lacks, and the laboratory fills that in"
         case IsIsolated():
             return "isolation is not a connection: add a test with expect: deny"
         case DefaultDeny() | OnlyThese(future=True):
@@ -146,7 +147,7 @@ class Planner:
         return PlannedTest(tuple(demands), is_sample=is_sample)
 
     def _with_others(self, expectation: OnlyThese, own: Endpoint, listed: Iterable[Endpoint]) -> Iterator[Pair]:
-        """The pairs of an end and all that are not listed, but those that no policy can forbid."""
+        """The pairs of an end with all that are not listed, except those that no policy can deny."""
         known = {end for one in listed for end in one.ends if isinstance(end, Member)}
         for pod in self._pods:
             if pod in known or own.ends == (pod,):
@@ -245,7 +246,7 @@ class Planner:
         return list(hosts)
 
     def _ports(self, pair: Pair, source: LabEndpoint, destination: LabEndpoint) -> tuple[LabPort, ...]:
-        """The ports at which the answer about a pair begins and ends, and those that are declared."""
+        """The first and last ports that the engine allows and denies for a pair, and those that are declared."""
         asked = ALL_TRAFFIC if pair.asked is None else pair.asked
         allowed = traffic_between(
             self._state, _end(pair.source, source), _end(pair.destination, destination), pair.over
@@ -256,7 +257,7 @@ class Planner:
 
 
 def _end(end: End, place: LabEndpoint) -> End:
-    """The end, or of addresses the one that a host has."""
+    """The end; for a set of addresses, only the address of the host."""
     if isinstance(end, Member) or isinstance(place, LabPod):
         return end
     return Addresses.in_family(Family(place.version), ((int(place), int(place)),))

@@ -1,4 +1,4 @@
-"""What the kernel says of a connection between two pods, for a process with threads, which cannot enter a sandbox.
+"""The kernel's verdict on connections between two pods, for a process with threads, which cannot enter a sandbox.
 
 Another process builds the laboratory: `python -m ringfence.lab.proofs` reads a question on its standard input and
 writes the answer on its standard output.
@@ -43,14 +43,14 @@ class _Proof(msgspec.Struct, frozen=True):
 
 
 def prove(question: ProofQuestion, *, seconds: float) -> tuple[ProbedPort, ...]:
-    """What real packets do. Raises LaboratoryError where no laboratory can be built, and if it takes too long."""
+    """Whether real connections are answered. Raises LaboratoryError if no laboratory can be built within `seconds`."""
     command = [sys.executable, "-m", "ringfence.lab.proofs"]
-    # In a session of its own, so that all that it starts can be ended with it.
+    # In a session of its own, so that all processes that it starts can be killed with it.
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
-        written, _ = process.communicate(msgspec.json.encode(question), timeout=seconds)
+        written, complaints = process.communicate(msgspec.json.encode(question), timeout=seconds)
     except subprocess.TimeoutExpired:
         raise LaboratoryError(f"the laboratory had no answer within {seconds:g} seconds") from None
     finally:
@@ -58,7 +58,8 @@ def prove(question: ProofQuestion, *, seconds: float) -> tuple[ProbedPort, ...]:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     if not written:
-        raise LaboratoryError("the laboratory ended before it had an answer")
+        last_line = complaints.decode(errors="replace").strip().rpartition("\n")[2]
+        raise LaboratoryError(f"the laboratory ended before it had an answer: {last_line or 'it was killed'}")
     found = msgspec.json.decode(written, type=_Proof)
     if found.error:
         raise LaboratoryError(found.error)

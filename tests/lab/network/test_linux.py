@@ -1,4 +1,4 @@
-"""Namespaces of the calling thread, and the way back out of them."""
+"""A thread enters a namespace, and returns to its own."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a cluster leaves open is filled in, and nothing else is touched."""
+"""The laboratory chooses what a cluster leaves open, and changes nothing else."""
 
 import pytest
 from tests.semantics.objects import Object, block, node, pod, policy, sends, workload
@@ -122,7 +122,7 @@ def test_a_workload_scaled_to_zero_gets_no_pod() -> None:
     assert planned(deployment("x/web", app="web", replicas=0)).pod_by_name.keys() == {"kube-system/dns"}
 
 
-def test_namesakes_do_not_share_a_name() -> None:
+def test_workloads_of_the_same_name_get_pods_of_different_names() -> None:
     twins = [workload("x/web", kind, pod("x/any"), replicas=2) for kind in ("Deployment", "StatefulSet")]
     assert standing_for(planned(*twins)) == {
         "x/web-0": "x/web",

@@ -123,7 +123,8 @@ def test_a_pod_that_moves_gets_an_address_of_its_new_node() -> None:
         ),
         pytest.param(
             [pod("x/a", addresses=["10.42.0.1"], nodeName="a")],
-            "pod x/a has the address 10.42.0.1, which its node has in 10.42.0.0/24: use --pod-network ptp",
+            "pod x/a has the address 10.42.0.1, which on a bridge belongs to its node or to the network "
+            "(10.42.0.0/24): use --pod-network ptp",
             id="the gateway's address",
         ),
     ],

@@ -124,7 +124,7 @@ def test_what_cannot_be_answered(malformed: bytes, expected: int) -> None:
 
 
 def test_a_response_is_not_answered() -> None:
-    """Else two servers could keep each other busy for ever."""
+    """Otherwise two servers could answer each other endlessly."""
     assert dns.answer(NAMES, query("db", flags=0x8000)) is None
 
 

@@ -26,7 +26,7 @@ WEB = LabPort(80)
 
 @pytest.mark.parametrize(("version", "drop"), [(4, "ip daddr 10.0.0.2"), (6, "ip6 daddr fd00::2")])
 def test_what_is_dropped_is_not_reached(version: int, drop: str) -> None:
-    """And everything beside it is: other destinations, the other way, other ports, the other family."""
+    """Everything else is: other destinations, the other direction, other ports, the other family."""
 
     def reached() -> dict[str, list[bool]]:
         bench = Bench(cluster(3, 2))

@@ -24,7 +24,7 @@ def test_a_laboratory_that_cannot_be_built_says_why_and_leaves_the_name_free() -
 
 
 def test_a_laboratory_holds_no_file_of_the_command_that_started_it() -> None:
-    """Else a pipe to `ringfence lab up` would not end before the laboratory ends."""
+    """Otherwise a pipe to `ringfence lab up` would not end before the laboratory ends."""
     with user(rootless=False) as owner:
         done = subprocess.run(
             [sys.executable, "-m", "ringfence", "lab", "up", "-f", "-"],

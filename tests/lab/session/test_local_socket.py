@@ -1,4 +1,4 @@
-"""The local socket: each user has his own, and both ends check whose process the other is."""
+"""The local socket: each user has one, and both ends check the user of the other process."""
 
 import os
 import socket

@@ -1,8 +1,8 @@
-"""Addresses: which ones pods, Services and nodes get, and which ones stand for the world outside the cluster.
+"""Addresses: which ones pods, Services and nodes get, and which ones represent the world outside the cluster.
 
-Both depend on how the ipBlocks of the policies divide the address space. Pods get addresses of a range about which the
-policies say the same as about a pod without a known address, so that `lab run` finds what `can` says about the same
-manifests. Outside the cluster, one host stands for all addresses that lie in exactly the same ipBlocks.
+Both depend on how the ipBlocks of the policies divide the address space. Pods get addresses of a range that the
+policies treat as they treat a pod without a known address, so that `lab run` has the same results as `can` for the same
+manifests. Outside the cluster, one host represents all addresses that are in exactly the same ipBlocks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -86,7 +86,7 @@ def outside_hosts(
 ) -> list[IPAddress]:
     """One address for each way in which `blocks` distinguish addresses, of each family, except those that are `taken`.
 
-    Without blocks there is none: no policy then treats an address outside the cluster in a way of its own.
+    Without blocks there is none: then policies treat all addresses outside the cluster alike.
     """
     cells = _cells(ALL_ADDRESSES, blocks, taken)
     if len(cells) == 1 and not cells[0][1]:
@@ -102,7 +102,7 @@ def hosts_within(
 ) -> list[IPAddress]:
     """One of `addresses` for each way in which `blocks` distinguish them, of each family, except those `taken`.
 
-    There is none if all of them are taken, or are such as no host can have.
+    There is none if all of them are taken, or if no host can have them.
     """
     return list(_representatives(_cells(addresses, blocks, taken), families))
 
@@ -137,7 +137,7 @@ def _treats_as_unknown(network: IPNetwork, block: Block) -> bool:
 
 
 def _representative(cell: Addresses, family: Family) -> Iterator[IPAddress]:
-    """The address that stands for a cell, if the cell has any of this family."""
+    """The address that represents a cell, if the cell has any of this family."""
     for host in map(ip_address, _DOCUMENTATION_HOSTS):
         if host.version == family and cell.contains(family, int(host)):
             yield host

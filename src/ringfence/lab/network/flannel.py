@@ -1,12 +1,12 @@
 """What Flannel adds to the bridges of nodes: VXLAN tunnels between the nodes, and translation of source addresses.
 
 Each node has one tunnel interface for each family. Its address is the network address of the node's pod range, and what
-the node itself sends to pods of other nodes comes from there. Nothing is learned: for each other node there is a route
-to its pod range by way of its tunnel address, a permanent neighbour for this address, and a permanent entry for where
-frames to this neighbour go.
+the node itself sends to pods of other nodes has this source address. The interface learns no neighbours: for each other
+node there is a route to its pod range through its tunnel address, a permanent neighbour entry for this address, and a
+permanent forwarding entry for the frames to this neighbour.
 
-What pods send to addresses outside all pod ranges gets the node's address, because the network between the nodes knows
-no way to pods.
+What pods send to addresses outside all pod ranges gets the node's address as its source, because the network between
+the nodes has no routes to pods.
 
 Sources: flannel-io/flannel, `pkg/backend/vxlan/vxlan_network.go`, `pkg/backend/vxlan/device.go`,
 `pkg/trafficmngr/nftables/nftables.go`.
@@ -60,7 +60,7 @@ def translation_ruleset(node: LabNode, nodes: Iterable[LabNode]) -> str:
 
 
 def _tunnelled(node: LabNode) -> Iterator[tuple[IPNetwork, IPAddress]]:
-    """The pod ranges of a node that others reach by a tunnel, and the node's address at which they do."""
+    """The pod ranges of a node that others reach through a tunnel, each with the node's address at the tunnel's end."""
     for pod_range in node.pod_ranges:
         for address in node.addresses:
             if address.version == pod_range.version:
@@ -69,7 +69,7 @@ def _tunnelled(node: LabNode) -> Iterator[tuple[IPNetwork, IPAddress]]:
 
 
 def _reach(other: LabNode, version: int, number: int) -> Iterator[NetworkRequest]:
-    """The way to the pods of another node."""
+    """The route to the pods of another node, with the entries that it needs."""
     for pod_range, remote in _tunnelled(other):
         if pod_range.version == version:
             yield set_neighbour(number, pod_range.network_address, _tunnel_hardware(other))

@@ -24,9 +24,9 @@ _HOST: Final = {
 _NO_LINK_LOCAL_ADDRESSES: Final = {"net/ipv6/conf/default/addr_gen_mode": "1"}
 _LINK_LOCAL_ADDRESSES: Final = {
     "net/ipv6/conf/default/addr_gen_mode": "0",
-    # The address is used at once: by default the kernel checks for a second or two whether it is unique.
+    # Use the address at once: by default the kernel first checks for one or two seconds whether it is unique.
     "net/ipv6/conf/default/accept_dad": "0",
-    # Neighbours are told of new addresses, as the network plugins do it (gratuitous ARP).
+    # Announce new addresses to neighbours, as the network plugins do (gratuitous ARP).
     "net/ipv4/conf/default/arp_notify": "1",
     "net/ipv6/conf/default/ndisc_notify": "1",
 }
@@ -51,7 +51,7 @@ def pod_settings(network: NodeNetwork) -> Settings:
 
 
 def node_settings(network: NodeNetwork) -> Settings:
-    """The settings of a node. Raises LaboratoryError if the kernel lacks what they are about."""
+    """The settings of a node. Raises LaboratoryError if the kernel does not have one of them."""
     return {**_ROUTER, **_link_local(network), **_filtering(network.rp_filter), **_bridging(network)}
 
 
@@ -90,7 +90,10 @@ def _link_local(network: NodeNetwork) -> Settings:
 
 
 def _filtering(rp_filter: ReversePathFilter) -> Settings:
-    """New namespaces inherit the machine's IPv4 settings (net.core.devconf_inherit_init_net): distributions differ."""
+    """Written explicitly, because new namespaces inherit the machine's IPv4 settings, in which distributions differ.
+
+    Source: net.core.devconf_inherit_init_net in `Documentation/admin-guide/sysctl/net.rst`.
+    """
     value = _REVERSE_PATH_FILTER[rp_filter]
     return {"net/ipv4/conf/all/rp_filter": value, "net/ipv4/conf/default/rp_filter": value}
 
@@ -104,7 +107,7 @@ def _bridging(network: NodeNetwork) -> Settings:
         raise LaboratoryError(
             f"the pod network {network.kind} needs the kernel module br_netfilter (Linux 5.3 or newer), without "
             "which packets between pods on one bridge bypass the policies: load it (sudo modprobe br_netfilter), or "
-            "see what happens without it (--br-netfilter off)"
+            "build the laboratory without it (--br-netfilter off)"
         )
     value = "1" if network.br_netfilter else "0"
     return {f"net/bridge/bridge-nf-call-{tables}": value for tables in ("iptables", "ip6tables")} if exists else {}

@@ -28,7 +28,7 @@ LOWER_GATEWAY: Final[dict[int, IPAddress]] = {4: ip_address("169.254.1.2"), 6: i
 _UPPER_GATEWAY: Final[dict[int, IPAddress]] = {4: ip_address("169.254.1.1"), 6: ip_address("fe80::1")}
 """The ends of a link as routes name them. Neither end has such an address: it only exists as a neighbour entry."""
 
-# Every routed link has the same two hardware addresses: it has no other ends that could be confused with them.
+# Every routed link has the same two hardware addresses: a point-to-point link has no third end that could conflict.
 _UPPER_HARDWARE: Final = bytes.fromhex("020000000001")
 _LOWER_HARDWARE: Final = bytes.fromhex("020000000002")
 
@@ -80,7 +80,7 @@ def attach(upper: NetworkStack, lower_ends: list[LowerEnd], kind: LinkKind) -> d
 
 
 def routed_link(number: int, lower: LowerEnd) -> Link:
-    """A link without addresses of its own, as the description of this module has it."""
+    """A link without addresses of its own, as described at the top of this module."""
     return Link(
         LinkEnd(f"link{number}", number, _UPPER_HARDWARE),
         LinkEnd("eth0", UPLINK, _LOWER_HARDWARE),

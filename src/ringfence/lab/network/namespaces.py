@@ -85,7 +85,7 @@ class Network:
             has_other_tunnels = _tunnelled(self._topology) != _tunnelled(topology)
             if has_other_tunnels:
                 self._remove_tunnels()
-            self._remove_nodes([node for node in self._topology.nodes if _is_linked_otherwise(node, topology)])
+            self._remove_nodes([node for node in self._topology.nodes if _changes_network(node, topology)])
             self._readdress(topology)
             self._add_nodes([node for node in topology.nodes if node.name not in self._nodes])
             if has_other_tunnels:
@@ -140,7 +140,7 @@ class Network:
             node = topology.node_by_name[name]
             self._add_pods_of_node(node, [pod for pod in pods if pod.name not in staying])
             if node.network.kind.has_bridges and not node.network.discovers_neighbours:
-                self._introduce_neighbours(node, pods, staying)
+                self._add_neighbours(node, pods, staying)
 
     def _add_pods_of_node(self, node: LabNode, pods: list[LabPod]) -> None:
         stacks = create_stacks([pod.name for pod in pods], pod_settings(node.network))
@@ -155,13 +155,13 @@ class Network:
         addresses = [ip for pod in pods for ip in pod.addresses]
         self._fabric.send(add_route(uplink, ip, LOWER_GATEWAY[ip.version]) for ip in addresses)
 
-    def _introduce_neighbours(self, node: LabNode, pods: list[LabPod], staying: set[str]) -> None:
-        """Have the pods on a bridge know each other's hardware addresses: those that come all, the others those."""
-        coming = [pod for pod in pods if pod.name not in staying]
-        self._nodes[node.name].stack.send(neighbours_of_node(coming))
+    def _add_neighbours(self, node: LabNode, pods: list[LabPod], staying: set[str]) -> None:
+        """Add neighbour entries for the pods on a bridge: new pods get those of all, staying pods those of new pods."""
+        new = [pod for pod in pods if pod.name not in staying]
+        self._nodes[node.name].stack.send(neighbours_of_node(new))
         for pod in pods:
-            known = coming if pod.name in staying else pods
-            self._pods[pod.name].stack.send(neighbours_of_pod(node, [one for one in known if one != pod]))
+            lacking = new if pod.name in staying else pods
+            self._pods[pod.name].stack.send(neighbours_of_pod(node, [one for one in lacking if one != pod]))
 
     def _remove_pods(self, pods: list[LabPod]) -> None:
         for pod in pods:
@@ -195,7 +195,7 @@ class Network:
                 stack.wait_for_addresses(added)
 
     def _remove_tunnels(self) -> None:
-        """Remove the tunnels between Flannel's nodes: each depends on what all nodes are."""
+        """Remove the tunnels between Flannel's nodes: the entries of each depend on all nodes."""
         for node in _tunnelled(self._topology):
             self._nodes[node.name].stack.send(flannel.remove_tunnels(node))
 
@@ -212,7 +212,7 @@ class Network:
         return (
             (pod.node, pod.addresses) == (new.node, new.addresses)
             and _ranges(node) == _ranges(topology.node_by_name[pod.node])
-            and not _is_linked_otherwise(node, topology)
+            and not _changes_network(node, topology)
         )
 
 
@@ -230,8 +230,8 @@ def _ranges(node: LabNode | None) -> tuple[IPNetwork, ...]:
     return node.pod_ranges if node else ()
 
 
-def _is_linked_otherwise(node: LabNode, topology: Topology) -> bool:
-    """Whether a topology has a node of this name that links its pods in another way."""
+def _changes_network(node: LabNode, topology: Topology) -> bool:
+    """Whether a topology has a node of this name with another kind or other settings of its pod network."""
     other = topology.node_by_name.get(node.name)
     return other is not None and other.network != node.network
 

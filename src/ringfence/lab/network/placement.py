@@ -1,8 +1,8 @@
-"""Placement: what a cluster leaves open is filled in, so that its network can be built.
+"""Placement: fills in what a cluster leaves open, so that its network can be built.
 
 Every pod gets a node and an address of each family, a workload without known pods gets one pod, or two if it may have
-several, nodes and Services get addresses, and a pod answers DNS queries. What the objects say themselves is kept. All
-this goes into the state of the cluster as ordinary objects, so that the engine judges exactly the network that is
+several, nodes and Services get addresses, and a pod answers DNS queries. What the objects specify is kept. The
+additions become ordinary objects in the state of the cluster, so that the engine judges exactly the network that is
 built.
 """
 
@@ -49,7 +49,7 @@ _DNS_LABELS: Final = {"k8s-app": "kube-dns"}
 
 
 class PlacementOptions(msgspec.Struct, frozen=True):
-    """What is left open by the objects of a cluster.
+    """Choices for what the objects of a cluster leave open.
 
     At least `nodes` nodes are built, all with the same `network`. Pods without addresses get some of these `families`
     (None: those in use).
@@ -68,7 +68,7 @@ class StandIns(msgspec.Struct, frozen=True):
 
 
 class Placement:
-    """Fills in one state, again after each change. What it gave once it gives again: pods do not move without need."""
+    """Fills in one state, again after each change. Pods keep their addresses and nodes unless an object conflicts."""
 
     def __init__(self, state: State, options: PlacementOptions) -> None:
         self._state = state
@@ -113,7 +113,7 @@ class Placement:
         }
 
     def remove_stand_ins(self, workload: Reference) -> None:
-        """Remove the pods that stand for a workload: to be called before its scale or its template changes or goes."""
+        """Remove the pods that stand for a workload. Call it before its scale or template changes or is removed."""
         if stand_ins := self._stand_ins.pop(workload, None):
             for pod in stand_ins.pods:
                 self._state.remove("Pod", pod.namespace, pod.name)
@@ -130,7 +130,7 @@ class Placement:
             self._ranges = PodRanges(for_pods, self._taken)
 
     def _add_dns(self) -> None:
-        """Add a DNS pod behind the usual Service, unless the cluster brings its own."""
+        """Add a DNS pod behind the usual Service, unless the cluster has that Service."""
         namespace, name = DNS_SERVICE.split("/")
         if (namespace, name) in self._state.services:
             return
@@ -145,7 +145,7 @@ class Placement:
         for name in self._node_names():
             node = self._state.nodes.get(name, Node(NodeMeta(name)))
             given = self._give_addresses(Reference("", "Node", name), "nodes")
-            # An address that was given gives way to one that a pod added later reports.
+            # An address that a pod reports replaces the one that was given before.
             reported = [*node_addresses(node), *_reported_by_pods(self._state, name)]
             known = first_of_each_family([ip for ip in reported if ip not in given])
             families = {ip.version for ip in known}
@@ -155,7 +155,7 @@ class Placement:
                 self._state.upsert(replace(node, status=NodeStatus(entries)))
 
     def _annotate_nodes(self) -> None:
-        """Write into the Nodes that they have Flannel's tunnels, as Flannel does."""
+        """Add to the Nodes the annotation by which Flannel says that they have tunnels."""
         for node in list(self._state.nodes.values()):
             annotations = node.metadata.annotations or {}
             if FLANNEL_BACKEND not in annotations:

@@ -12,7 +12,7 @@ class PodNetwork(StrEnum):
     """How a pod is linked to its node, and a node to other nodes."""
 
     ROUTED = "routed"
-    """A point-to-point link without addresses of its own and without IPv6 link-local addresses, as Calico has it."""
+    """A point-to-point link without addresses of its own and without IPv6 link-local addresses, as Calico makes it."""
 
     PTP = "ptp"
     """The ptp plugin: a point-to-point link with link-local addresses; the node's end has the gateway's address."""

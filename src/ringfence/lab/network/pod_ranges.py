@@ -1,7 +1,7 @@
 """Pod ranges: where a pod network needs them, each node has a range of each family for the addresses of its pods.
 
-What Node objects say (`podCIDRs`) is kept. A node that says nothing gets the smallest range that contains the addresses
-which its pods report, or a free one.
+The `podCIDRs` of Node objects are kept. A node without them gets the smallest range that contains the addresses of its
+pods, or a free range.
 """
 
 from bisect import bisect_right
@@ -85,7 +85,7 @@ class PodRanges:
 
 
 def ranges_of(node: Node) -> tuple[IPNetwork, ...]:
-    """The ranges that a node says its pods have addresses of."""
+    """The pod ranges (`podCIDRs`) of a node."""
     return tuple(parse_cidr(text) for text in node.spec.pod_cidrs or ())
 
 
@@ -105,7 +105,8 @@ def check_pods_are_in_ranges(state: State) -> None:
                 )
             if ip in (pod_range[0], pod_range[1]):
                 raise LaboratoryError(
-                    f"pod {member} has the address {ip}, which its node has in {pod_range}: use --pod-network ptp"
+                    f"pod {member} has the address {ip}, which on a bridge belongs to its node or to the network "
+                    f"({pod_range}): use --pod-network ptp"
                 )
 
 
@@ -118,7 +119,7 @@ def _reported_by_node(state: State) -> dict[str, list[IPAddress]]:
 
 
 def _smallest_around(addresses: list[IPAddress]) -> IPNetwork:
-    """The smallest range that contains all of some addresses of one family, and is not smaller than usual ones."""
+    """The smallest range that contains all `addresses`, of one family, and is not smaller than `_LONGEST` says."""
     low, high = min(map(int, addresses)), max(map(int, addresses))
     first = addresses[0]
     length = min(first.max_prefixlen - (low ^ high).bit_length(), _LONGEST[first.version])

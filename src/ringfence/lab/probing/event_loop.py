@@ -33,7 +33,7 @@ class EventLoop:
         self._poll.unregister(pollable.fileno())
 
     def run_once(self, timeout: float | None = 0) -> int:
-        """Wait up to `timeout` seconds (None: without limit) and handle what is ready; the number of events."""
+        """Wait up to `timeout` seconds (None: without limit), handle what is ready, and return the number of events."""
         events = self._poll.poll(timeout)
         for descriptor, _ in events:
             callback = self._callbacks.get(descriptor)

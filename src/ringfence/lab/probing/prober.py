@@ -1,9 +1,9 @@
 """The prober: opens real connections from inside namespaces, thousands at a time.
 
-TCP is a handshake that is aborted as soon as it is complete; UDP a datagram that comes back; SCTP an INIT that is
-answered. A denied attempt hears nothing. All attempts wait together, and only until nothing has happened in the whole
-laboratory for a while: every packet passes through this one kernel and takes microseconds, so silence is meaningful.
-An attempt that was expected to succeed can be repeated with a longer wait.
+A TCP attempt is a handshake that is aborted as soon as it is complete, a UDP attempt a datagram that comes back, and an
+SCTP attempt an INIT that is answered. A denied attempt gets no answer. All attempts wait together, until nothing has
+happened in the whole laboratory for a while: every packet stays in this one kernel and takes microseconds, so silence
+is meaningful. An attempt that was expected to succeed can be repeated with a longer wait.
 """
 
 import errno
@@ -69,8 +69,8 @@ def observe(
     """Whether each attempt was answered.
 
     `silence` is the number of seconds without any event after which missing answers count as denied. The servers must
-    be in the same `loop`, which runs while this function waits. Raises LaboratoryError if an attempt cannot be sent for
-    another reason than that the network does not let it out.
+    be in the same `loop`, which runs while this function waits. Raises LaboratoryError if an attempt cannot be sent,
+    unless the network refuses it.
     """
     observation = _Observation(loop, len(attempts), silence)
     sent = 0
@@ -107,8 +107,8 @@ class _Observation:
         # Half of the descriptors are left to the servers' ends of the connections.
         self._most_waiting = min(_MOST_WAITING, _spare_descriptors() // 2)
         self._nonce = secrets.token_bytes(_NONCE_SIZE)
-        # Another port each time, as the kernel chooses for TCP and UDP. With the same one the kernel would take a later
-        # probe for a packet of the association that it tracks already, and pass it without asking the policies.
+        # A random first port, as the kernel chooses for TCP and UDP. With a fixed one, the kernel would take a later
+        # probe for a packet of an association that it already tracks, and accept it without evaluating the policies.
         self._first_sctp_port = secrets.randbelow(len(_EPHEMERAL_PORTS))
         self._sctp_attempts: Counter[Attempt] = Counter()
 
@@ -123,7 +123,7 @@ class _Observation:
                 self._send_sctp(attempts)
 
     def handle_answers(self) -> None:
-        """Handle the answers that are there, and give up on the silent attempts when there are very many."""
+        """Handle the answers that have arrived, and stop waiting for silent attempts if there are very many."""
         while self._loop.run_once():
             pass
         if len(self._waiting) > self._most_waiting:
@@ -185,7 +185,7 @@ class _Observation:
             send(sock, sctp.init(source_port, attempt.port.number, tag), (str(attempt.destination), 0))
 
     def _sctp_source_port(self, attempt: Attempt) -> int:
-        """The same for all, unless the same was attempted before: pods of the host network share an address.
+        """The same port for all attempts, except for equal ones: pods on the host network share an address.
 
         Of two INITs of one association the kernel tracks the tag of the second, and drops the answer to the first.
         """

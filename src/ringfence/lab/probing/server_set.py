@@ -44,7 +44,7 @@ class _WantedServer(msgspec.Struct, frozen=True):
 
 
 class ServerSet:
-    """All servers of a laboratory. Without `serve`, only DNS answers, and what probes need while they run."""
+    """All servers of a laboratory. Without `serve` there are only DNS and, while probes run, the servers for them."""
 
     def __init__(self, loop: EventLoop, network: Network, *, serve: bool) -> None:
         self._loop = loop

@@ -1,6 +1,6 @@
-"""The daemon: the process in which a laboratory lives in the background, and the requests that it serves.
+"""The daemon: the process of a laboratory in the background, and the requests that it serves.
 
-It is process 1 of a process namespace of its own, so that what was started in the laboratory ends when it ends.
+It is process 1 of a process namespace of its own, so that all programs in the laboratory end when it ends.
 """
 
 import os
@@ -92,7 +92,7 @@ class LaboratoryDaemon:
         self._laboratory.close()
 
     def _wait(self) -> None:
-        """Handle events for a while, and keep the laboratory in order."""
+        """Handle events for up to a second, keep the kernel rules in sync, and reap processes that have ended."""
         try:
             self._laboratory.loop.run_once(_MAINTENANCE_INTERVAL)
             self._laboratory.maintain()

@@ -21,7 +21,7 @@ from ringfence.lab.session.sandbox import enter_sandbox
 def start_laboratory(name: str, cluster: Cluster, options: PlacementOptions, *, serve: bool) -> None:
     """Start a laboratory in the background and wait until it is ready.
 
-    Raises LaboratoryError if one of this name is running already, or with the reason why it cannot be built.
+    Raises LaboratoryError if one of this name is running already, or if it cannot be built, with the reason.
     """
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # The name is taken before anything is built: of two commands at the same time only one builds.

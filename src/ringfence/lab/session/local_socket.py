@@ -5,6 +5,7 @@ any user may connect to it or take its name; therefore both ends check each othe
 """
 
 import os
+import shlex
 import socket
 import struct
 from typing import Final
@@ -29,5 +30,5 @@ def is_same_user(connection: socket.socket) -> bool:
 
 def command_line(name: str, words: str) -> str:
     """A `ringfence lab` command for a message, with the option that it needs to mean this laboratory."""
-    option = "" if name == DEFAULT_NAME else f"--name {name} "
+    option = "" if name == DEFAULT_NAME else f"--name {shlex.quote(name)} "
     return f"ringfence lab {option}{words}"

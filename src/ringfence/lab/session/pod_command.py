@@ -11,14 +11,14 @@ from ringfence.lab.session.protocol import EnterReply, EnterRequest
 
 _RESOLVER: Final = "/etc/resolv.conf"
 _RESOLVER_SOCKETS: Final = ("/run/systemd/resolve", "/run/nscd")
-"""Folders of sockets by which the C library asks resolvers of the machine: they would not know the pod's names."""
+"""Folders of sockets by which the C library asks resolvers of the machine, which do not know the names of pods."""
 
 _COMMAND_NOT_RUN: Final = 127
-"""The exit status by which shells say that a command could not be run."""
+"""The exit status of shells for a command that could not be run."""
 
 
 def execute_in_pod(name: str, pod: str, command: list[str]) -> int:
-    """Run a command in a pod's network and wait for it; its exit status, as a shell reports it.
+    """Run a command in a pod's network, wait for it, and return its exit status, as a shell reports it.
 
     The command is an ordinary child of this process, with the same terminal, files and environment. It sees the pod's
     network and asks the laboratory's DNS, and it ends when the laboratory ends.
@@ -33,7 +33,7 @@ def execute_in_pod(name: str, pod: str, command: list[str]) -> int:
     child = os.fork()
     if child == 0:
         _run(command, reply.resolver_configuration)
-    for number in (signal.SIGINT, signal.SIGQUIT):  # a terminal sends them to the command, too, which decides
+    for number in (signal.SIGINT, signal.SIGQUIT):  # a terminal also sends them to the command, which handles them
         signal.signal(number, signal.SIG_IGN)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return status if status >= 0 else 128 - status

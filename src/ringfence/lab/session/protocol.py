@@ -37,7 +37,7 @@ class SentObject(msgspec.Struct, frozen=True):
 
 
 class ProbeRequest(msgspec.Struct, frozen=True, tag=True):
-    """Probe the connections between two endpoints, or without endpoints all; without ports, those of the laboratory."""
+    """Probe the connections between two endpoints, or all without endpoints; without `ports`, the default ones."""
 
     source: str = ""
     destination: str = ""
@@ -89,13 +89,13 @@ class FailureReply(msgspec.Struct, frozen=True, tag=True):
 
 
 class DoneReply(msgspec.Struct, frozen=True, tag=True):
-    """The request has been carried out; `refused` is what the kernel refused to enforce then."""
+    """The request has been carried out; `refused` is what the kernel refused to enforce."""
 
     refused: tuple[RefusedProgram, ...] = ()
 
 
 class ProbeReply(msgspec.Struct, frozen=True, tag=True):
-    """The result of the probes, and the problems of what was read: objects with an error are not in the laboratory."""
+    """The result of the probes, and the problems in the input: objects with an error are not in the laboratory."""
 
     report: ProbeReport
     problems: tuple[Problem, ...] = ()

@@ -19,7 +19,7 @@ from ringfence.lab.network import NamespaceKind, unshare
 def enter_sandbox() -> None:
     """Move this process, which must have one thread only, into a sandbox that ends with it.
 
-    Raises LaboratoryError, with the remedy, where the kernel forbids it.
+    Raises LaboratoryError, with the remedy, if the kernel forbids it.
     """
     user, group = os.getuid(), os.getgid()
     try:
@@ -49,7 +49,9 @@ def namespace_remedy(error: OSError, setting: Callable[[str], str | None]) -> st
             "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
         )
     if error.errno == errno.ENOSPC:
-        return "the limit of namespaces is reached: raise user.max_user_namespaces and user.max_net_namespaces (sysctl)"
+        return (
+            "the limit for namespaces is reached: raise user.max_user_namespaces and user.max_net_namespaces (sysctl)"
+        )
     return (
         "run as root or, inside a container, allow namespaces "
         "(docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined "
@@ -58,7 +60,7 @@ def namespace_remedy(error: OSError, setting: Callable[[str], str | None]) -> st
 
 
 def _unshare_as_root() -> bool:
-    """Whether this process may create a network namespace without a user namespace around it; if so it is in one."""
+    """Enter a new network namespace without a user namespace; False if the kernel does not allow it."""
     try:
         unshare(NamespaceKind.NETWORK)
     except PermissionError:
