@@ -1,4 +1,4 @@
-"""Policies to try validation on: written as YAML, or random ones that are wrong here and there."""
+"""Policies for tests of validation: from YAML, or random, with mistakes in some places."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Tree = dict[str, Any]
 
 
 def policy_of(spec: Tree) -> NetworkPolicy:
-    """The policy `a-policy` with this spec, as the API server looks at it."""
+    """The policy `a-policy` with this spec, as the API server validates it."""
     tree = {"metadata": {"name": "a-policy", "namespace": "default"}, "spec": spec}
     return defaulted(msgspec.convert(tree, NetworkPolicy))
 

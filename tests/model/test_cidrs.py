@@ -1,4 +1,4 @@
-"""What a CIDR means to Kubernetes, and what it says of one that is not written as it should be."""
+"""What a CIDR means to Kubernetes, and its errors and warnings for one that is not canonical."""
 
 from contextlib import suppress
 
@@ -69,7 +69,7 @@ def test_a_cidr_is_read_leniently(text: str, network: str) -> None:
         "10.0.0.0/" + "9" * 5000,
     ],
 )
-def test_no_leniency_makes_a_cidr_of_this(text: str) -> None:
+def test_a_lenient_server_refuses_this_too(text: str) -> None:
     with pytest.raises(ValueError, match="is not a CIDR such as"):
         parse_cidr(text)
 

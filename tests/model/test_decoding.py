@@ -1,4 +1,4 @@
-"""What becomes of an object in JSON: a model object, or the API server's refusal in its own words."""
+"""Decoding JSON: a model object, or the API server's error in its own words."""
 
 import json
 from typing import Any

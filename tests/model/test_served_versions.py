@@ -1,4 +1,4 @@
-"""Objects whose `apiVersion` is gone, or not there yet: what is said, and whether they count."""
+"""Objects whose `apiVersion` was removed, or is not served yet: the messages, and whether the objects count."""
 
 import pytest
 

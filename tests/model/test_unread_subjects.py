@@ -1,4 +1,4 @@
-"""Whom the policies of other projects select, and in which directions."""
+"""Which pods the policies of other projects select, and in which directions."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
-"""Labels that the control plane adds to the pods of a workload, as far as the workload says what they will be.
+"""Labels that the control plane adds to the pods of a workload.
 
-A few follow from the workload's name. Others are set when a pod is created, like the hash of a template; they exist, so
-that `Exists` matches them, but their value is not known before.
+The values of a few follow from the workload's name. Others are set when a pod is created, like the hash of a template:
+`Exists` matches them, but their value is not known before.
 
 Source: Kubernetes documentation, "Well-Known Labels, Annotations and Taints"; for Jobs also the API server's
 `generateSelector` (`pkg/registry/batch/job/strategy.go`), which leaves labels alone that the template has.

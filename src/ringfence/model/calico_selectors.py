@@ -1,4 +1,4 @@
-"""Calico's selector expressions, as far as they can be bounded by the terms of a label selector.
+"""Calico's selector expressions, bounded by the terms of a label selector.
 
 Conjunctions of comparisons are read: `app == 'db' && has(tier) && env in {'a', 'b'}`. A comparison that label selectors
 cannot express (`contains`, an alternative in parentheses) is left out. The result then selects more, never less.

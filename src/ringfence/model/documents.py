@@ -1,7 +1,7 @@
 """Model objects in the API's shape again, as dicts and lists: as people write them, and as `kubectl get` prints them.
 
-Both leave out what is empty. People leave out `protocol: TCP` as well, and write `podSelector` first; the API server
-has filled the protocol in, and kubectl prints all keys in alphabetical order.
+Both leave out empty fields. People also leave out `protocol: TCP`, and write `podSelector` first. kubectl prints the
+protocol, because the API server has set it, and all keys in alphabetical order.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,7 @@ def document(policy: NetworkPolicy | ClusterPolicy) -> dict[str, Any]:
 
 def plain(part: Any) -> Any:
     """A part of a policy as people write it: an empty selector is kept, because it selects everything."""
-    return _pruned(msgspec.to_builtins(part), _goes_without_saying)
+    return _pruned(msgspec.to_builtins(part), _is_implied)
 
 
 def stored_document(policy: NetworkPolicy) -> dict[str, Any]:
@@ -70,7 +70,8 @@ def _pruned(value: Any, is_left_out: Callable[[str, Any], bool]) -> Any:
     return [_pruned(inner, is_left_out) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _goes_without_saying(key: str, value: Any) -> bool:
+def _is_implied(key: str, value: Any) -> bool:
+    """Whether people leave a field out: an empty one, or one with the default protocol."""
     return _is_omitted(key, value) or (key, value) == ("protocol", DEFAULT_PROTOCOL)
 
 

@@ -59,7 +59,7 @@ _GROUPS_OF_UNIQUE_NAMES: Final = frozenset(
 
 
 _WITH_KINDS: Final = (Workload, ServiceUser)
-"""The types of objects of several kinds, each with its kind as a field."""
+"""The types that objects of several kinds share; the kind is a field of the object."""
 
 
 _MISSPELT: Final = 0.8
@@ -81,17 +81,17 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     that it is written in, and `build` makes an object of the type `model` of one. `only_in_manifests` says that a live
     cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
     Endpoints; or that only `lint` asks for it.
-    `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there;
-    `schema` is that of the definition, if it is known. `short_name` is what kubectl takes for the name of the resource.
+    `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) exists;
+    `schema` is that of the definition, if it is known. `short_name` is the short name of the resource in kubectl.
     With `reads_later`, versions that are later than all that are known are read as the current one.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
     that matter here, and their errors are about these. `validate` says what a server of a version would refuse to
     create; `validate_stored` does not refuse what any server accepted, and finds errors one by one. `former_defaults`
-    sets what the `removed` versions set and the present ones do not.
-    `remaining` is what remains in force of a policy that a server has stored although it is not valid, so that it fails
-    closed; None if it is not even clear whom it selects. `subject` reads a policy without decoding the rules.
+    sets the defaults of the `removed` versions that the present ones do not have.
+    `remaining` gives the part of a policy that stays in force if a server has stored it although it is not valid: it
+    fails closed. It gives None if the subject is not known. `subject` reads a policy without decoding the rules.
     """
 
     name: str

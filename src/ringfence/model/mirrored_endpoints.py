@@ -21,7 +21,7 @@ _SKIP_LABEL: Final = "endpointslice.kubernetes.io/skip-mirror"
 
 
 def mirrored(endpoints: Endpoints) -> tuple[EndpointSlice, ...]:
-    """One slice for each subset, with the name of the Service as label; none if a label asks for no mirroring."""
+    """One slice for each subset, with the name of the Service as a label; none if a label turns mirroring off."""
     metadata = endpoints.metadata
     if (metadata.labels or {}).get(_SKIP_LABEL) == "true":
         return ()

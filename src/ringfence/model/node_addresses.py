@@ -1,11 +1,11 @@
 """The addresses of a node: those that its kubelet reports, and those that a network plugin gives it for tunnels.
 
-What a node itself sends to pods of other nodes goes through the plugin's tunnel, and comes from the address of the
+What a node itself sends to pods of other nodes goes through the plugin's tunnel. Its source is the address of the
 tunnel's interface, which the Node's status does not contain. Plugins write it into annotations of the Node, or derive
 it from the range of its pods: Flannel's tunnels have the network address, which no pod can have.
 
-Only the kubelet of the node, the plugin and administrators may write annotations of a Node, as the roles of Kubernetes
-have it. A user who may do that may as well report any address for a pod of the node.
+By the default roles of Kubernetes, only the kubelet of the node, the plugin and administrators may write annotations of
+a Node. A user with that right could also report any address for a pod of the node.
 
 Sources: flannel-io/flannel, `pkg/subnet/kube/annotations.go`, `pkg/backend/{vxlan,ipip,wireguard,udp}`;
 containernetworking/plugins, `plugins/ipam/host-local/backend/allocator/range.go`, which refuses ranges with fewer than

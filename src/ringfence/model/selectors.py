@@ -100,8 +100,8 @@ def compile_selector(selector: LabelSelector) -> Selector:
 
 
 def _order(term: Term) -> tuple[str, str, int, str, int]:
-    """What terms are ordered by: equal ones are next to each other, whatever order their values have.
+    """The sort key of a term: equal terms are next to each other, in whatever order their values are.
 
-    To sort 160,000 values takes 80 ms, so only the first of them counts, and the hash of all where that is the same.
+    Sorting 160,000 values takes 80 ms, so the key has only the smallest value and, for equal ones, the hash of all.
     """
     return term.key, term.operator, len(term.values), min(term.values, default=""), hash(term.values)

@@ -185,13 +185,13 @@ class RouteFields(msgspec.Struct, frozen=True):
 
 
 def webhook_configuration(kind: str, written: WebhookConfiguration) -> ServiceUser:
-    """A configuration of webhooks, with the Services that they are behind."""
+    """A configuration of webhooks, with the Services that it calls."""
     references = (webhook.client_config.service for webhook in written.webhooks or ())
     return ServiceUser(kind, written.metadata, tuple(map(_called, filter(None, references))))
 
 
 def aggregated_api(kind: str, written: AggregatedApi) -> ServiceUser:
-    """An aggregated API, with the Service that it is behind."""
+    """An aggregated API, with the Service that serves it."""
     service = written.spec.service
     return ServiceUser(kind, written.metadata, (_called(service),) if service else ())
 

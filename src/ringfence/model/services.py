@@ -13,7 +13,7 @@ from ringfence.model.metadata import Int32, Labels, ObjectMeta, ServiceMeta
 class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
     """A port of a Service; without `target_port` the pods are reached on `port`.
 
-    `node_port` is the port of every node that leads to it as well, 0 if none does.
+    `node_port` is the port of every node that also leads to it, 0 if there is none.
     """
 
     port: Int32 = 0

@@ -21,9 +21,9 @@ Type = str
 
 
 class ValidationRule(msgspec.Struct, frozen=True):
-    """A rule of `x-kubernetes-validations`: what must hold for a value, and what is said if it does not.
+    """A rule of `x-kubernetes-validations`: a condition for a value, and the message if it does not hold.
 
-    `field` is the field inside the value that it is about, where that is not clear: the server names the value only.
+    `field` is the field inside the value that the rule is about; the server names only the value itself.
     """
 
     message: str
@@ -34,8 +34,8 @@ class ValidationRule(msgspec.Struct, frozen=True):
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """The schema of a value. An object has either `properties` or, if it is a map, values of the schema `values`.
 
-    An object that `is_open` may have any fields, of which nothing is known. A list that `is_set` has no item twice. A
-    field with a `default` has it where it is absent or null. Properties are in alphabetical order, as in a definition.
+    An object that `is_open` may have any fields, which are not described. A list that `is_set` has no item twice. A
+    field with a `default` gets it if it is absent or null. Properties are in alphabetical order, as in a definition.
     """
 
     type: Type
@@ -64,7 +64,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def without_limits(schema: Schema) -> Schema:
-    """The schema without what another version may have otherwise: limits of size, and rules."""
+    """The schema without the parts that may differ in another version: limits of size, and rules."""
     return replace(
         schema,
         properties={name: without_limits(child) for name, child in schema.properties.items()},
@@ -240,7 +240,7 @@ def _list_errors(value: Sequence[object], schema: Schema, path: str) -> Iterator
 
 
 def _duplicate_errors(value: Sequence[object], path: str) -> Iterator[FieldError]:
-    """An item is named where it is there for the second time, and not again."""
+    """One error for each item that occurs more than once, at its second occurrence."""
     times: dict[str, int] = {}
     for index, item in enumerate(value):
         key = f"{_type_of(item)} {json_text(_sorted(item))}"

@@ -86,7 +86,7 @@ def _is_block_mapping(origin: Origin, path: str) -> bool:
 
 
 def remove_field(origin: Origin | None, path: str, known: Iterable[str]) -> TextEdit | None:
-    """The edit that removes a field which another one of the `known` fields stands before, up to the end of that."""
+    """The edit that removes a field, from the end of the field before it; None if no `known` field is before it."""
     if origin is None or (field := origin.fields.get(path)) is None or field.key is None:
         return None
     parent = path.rpartition(".")[0]

@@ -1,6 +1,7 @@
-"""The annotations with which objects say that findings about them do not count, read apart from all others.
+"""The annotations that suppress findings about an object.
 
-Other annotations are not kept: kubectl writes whole manifests into them, and no policy reads any.
+They are read separately, because other annotations are not kept: kubectl writes whole manifests into them, and policies
+do not depend on them.
 """
 
 from collections.abc import Mapping
@@ -27,5 +28,5 @@ def suppressions_of(tree: Mapping[str, Any]) -> Labels | None:
 
 
 def suppressions_in(text: bytes | msgspec.Raw) -> Labels | None:
-    """The same of an object in JSON, which is decoded again only if the name of the project is somewhere in it."""
+    """The same for an object in JSON, which is decoded only if it contains the prefix of the annotation."""
     return suppressions_of(msgspec.json.decode(text, type=dict)) if _MARK in bytes(text) else None

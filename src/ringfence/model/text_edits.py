@@ -121,7 +121,7 @@ def _inside_quotes(part: Range, text: str) -> Range | None:
 
 
 def _is_inside_its_parents(origin: Origin, path: str, part: Range) -> bool:
-    """Whether a field is written inside its object, and not where an alias or a merge takes it from, for others too."""
+    """Whether a field is written inside its object, and not in an anchor that other objects may use, too."""
     start, end = (part.line, part.column), (part.end_line, part.end_column)
     while path:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
@@ -133,7 +133,7 @@ def _is_inside_its_parents(origin: Origin, path: str, part: Range) -> bool:
 
 
 def _line_starts(text: str) -> list[int]:
-    """Where each line starts; behind the last one, where one more would."""
+    """The offset of each line, and the offset after the last line."""
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)

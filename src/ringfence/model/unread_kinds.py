@@ -30,8 +30,8 @@ from ringfence.model.unread_subjects import (
 class UnreadKind(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table. `bounds` reads which pods a policy selects and in which directions.
 
-    Its objects are those that the group `served_as` has, too, where there is one. A kind that `only_denies` cannot
-    allow what NetworkPolicies deny. One that is `only_outside` affects connections with addresses outside the cluster.
+    With `served_as`, the API group of that name serves the same objects. A kind that `only_denies` cannot allow what
+    NetworkPolicies deny. One that is `only_outside` affects only connections with addresses outside the cluster.
     """
 
     group: str

@@ -307,15 +307,5 @@ def _or_everything(selector: LabelSelector | None) -> Selector:
     return compile_selector(selector) if selector else EVERYTHING
 
 
-def _with_rules(subjects: UnreadSubjects, ingress: _Rules, egress: _Rules) -> UnreadBounds:
-    """The same subjects in each direction that has rules."""
-    return _bounds(
-        {
-            Direction.INGRESS: [subjects] if ingress else [],
-            Direction.EGRESS: [subjects] if egress else [],
-        }
-    )
-
-
 def _bounds(found: Mapping[Direction, Iterable[UnreadSubjects]]) -> UnreadBounds:
     return UnreadBounds({direction: tuple(dict.fromkeys(subjects)) for direction, subjects in found.items()})

@@ -1,4 +1,4 @@
-"""How workloads are written: the kinds differ in where they keep the template of their pods, and in how many they make.
+"""How workloads are written: the kinds differ in the place of the pod template, and in the number of pods.
 
 Source: Kubernetes API v1.36, `apps/v1`, `batch/v1`, `core/v1`; Argo Rollouts documentation, "Specification".
 """

@@ -1,6 +1,6 @@
-"""Documents, and pieces of them, as YAML: what to write into a policy, and policies as a whole.
+"""Documents and parts of them as YAML text: whole policies, and texts to write into one.
 
-Only strings that every YAML reader takes for strings stay unquoted: kubectl reads `y` and `on` as booleans.
+Only strings that every YAML reader reads as strings are unquoted: kubectl reads `y` and `on` as booleans.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Model objects from documents as they are written: what is read, what is not, and the problems of both."""
+"""Model objects from parsed documents: the objects, the documents that are skipped, and the problems of both."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -49,12 +49,10 @@ from ringfence.sources.object_problems import (
 from ringfence.sources.rendered import with_kustomize_origin
 
 DEEPEST_FIELD: Final = 16
-"""How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
+"""The depth to which the places of fields are kept: no field that is read is deeper, and paths grow with depth."""
 
 
-_REMEDY_OF_A_LATER_FIELD: Final = (
-    "use a version of ringfence that knows it, if there is one: the answers are without it"
-)
+_REMEDY_OF_A_LATER_FIELD: Final = "use a version of ringfence that knows it, if there is one: answers ignore this field"
 
 Progress = Callable[[int, int], None]
 """Called repeatedly during a long read with the bytes done and the bytes in total."""
@@ -217,11 +215,11 @@ def _kind_and_group(api_version: str, kind: str) -> str:
 
 
 _TEXT_OF_OBJECTS: Final = re.compile(r"\b(?:apiVersion|kind|metadata|spec) *:")
-"""In a text that was to be a mapping: `kind:NetworkPolicy` without the space is a text to YAML."""
+"""Matches a text that should have been a mapping: to YAML, `kind:NetworkPolicy` without the space is a text."""
 
 
 def _looks_like_an_object(tree: object) -> bool:
-    """Whether a document was to be an object of Kubernetes, or a list of some."""
+    """Whether a document looks like an object of Kubernetes, or a list of objects."""
     match tree:
         case dict():
             # Without quotes of a word processor and invisible characters, which YAML takes for letters.

@@ -1,4 +1,4 @@
-"""Problems of an object as it is written, before it is one of the model: kind, version, types, a text that is not YAML.
+"""Problems of an object before it is decoded: its kind, its version, the types of values, a text that is not YAML.
 
 The wording is that of kubectl or the API server, whichever refuses first.
 """
@@ -54,7 +54,7 @@ def refusal_of(api_version: object, kind: object) -> Refusal | None:
 
 
 def refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origin, fields: Fields) -> Problem:
-    """The problem of an object that kubectl does not send, with what it takes to have it sent."""
+    """The problem of an object that kubectl does not send, with its remedy."""
     meant = KINDS.called(tree.get("kind"))
     concern = not meant or any(kind.may_concern_policies for kind in meant)
     if not refusal.api_version:
@@ -142,7 +142,7 @@ def duplicate_key(key: str, place: Place) -> Problem:
 def unreadable(place: Place, code: ProblemCode, message: str, text: str, remedy: str) -> Problem:
     """The problem of a text that is not YAML or JSON.
 
-    It concerns no policy if none of the words stands in it without which there is no object, and it is not a template.
+    It concerns no policy if the text has none of the words that every object contains, and is not a template.
     """
     words = text.lower()
     concern = "{{" in words or any(field in words for field in FIELDS_OF_OBJECTS)

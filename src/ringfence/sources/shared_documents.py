@@ -17,7 +17,7 @@ from ringfence.sources.loaded_objects import Found, Skipped, UnreadManifest, Unr
 _replace = msgspec.structs.replace
 _DIGEST_BYTES = 32
 _MOVABLE = (Manifest, UnreadManifest, Unrelated, Skipped, OperatedObject)
-"""What does not depend on its place, except for places that can be moved."""
+"""The findings that do not depend on their place, or whose places can be moved."""
 
 Reading = Generator[Found, None, int]
 """Yields what is in a text, and returns the number of documents in it."""
@@ -34,7 +34,7 @@ class _Document(msgspec.Struct, frozen=True):
 class SharedDocuments:
     """What was found in each document, by its key. An object that two inputs share is one and the same Python object.
 
-    A document with a problem is parsed again: the words of a problem may depend on where it is.
+    A document with a problem is parsed again, because the message of a problem may contain its place.
     """
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ spec:
 
 
 def problems(text: str) -> list[Problem]:
-    """What is reported of a file with this text."""
+    """The problems of a file with this text."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / FILE
         file.write_text(text)

@@ -24,7 +24,11 @@ PORTS = [
         "use a port number, or the name of a container port: at most 15 lower-case letters, digits and dashes",
     ),
     ("80", "80\n      endPort: 70", "write the lower port in `port` and the higher one in `endPort`"),
-    ("80", "http\n      endPort: 90", "write a number in `port`, without quotes: a range has no names"),
+    (
+        "80",
+        "http\n      endPort: 90",
+        "write a number in `port`, without quotes: a range cannot start with a port name",
+    ),
     ("port: 80", "endPort: 90", "add `port` with the first port of the range"),
     ("80", '80\n      endPort: "90"', "remove the quotes: 90"),
     ("TCP", "tcp", "write TCP"),
@@ -79,12 +83,12 @@ ADDRESSES = [
     (
         "10.0.0.0/8",
         "db.example.com",
-        "`ipBlock` takes addresses, not names: find out the addresses of the name, or select pods by labels",
+        "`ipBlock` takes addresses, not names: use the addresses behind the name, or select pods by labels",
     ),
     (
         "cidr: 10.0.0.0/8, except: [10.1.0.0/16]",
         "",
-        "add `cidr`, for example 10.9.8.0/24; 0.0.0.0/0 are all IPv4 addresses",
+        "add `cidr`, for example 10.9.8.0/24; 0.0.0.0/0 means all IPv4 addresses",
     ),
     (
         "10.1.0.0/16",
@@ -94,7 +98,7 @@ ADDRESSES = [
     (
         "- ipBlock:",
         "  ipBlock:",
-        "make two peers of it, each with a dash of its own: `- ipBlock:` and `- podSelector:`",
+        "split it into two peers, each with its own dash: `- ipBlock:` and `- podSelector:`",
     ),
     (
         "- ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}",

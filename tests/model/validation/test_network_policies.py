@@ -1,4 +1,4 @@
-"""Every check that the API server makes of a policy: where, in which words and in which order it complains."""
+"""Every check that the API server makes of a policy: the places, the messages and their order."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -517,7 +517,7 @@ def test_any_policy_can_be_judged(tree: Tree) -> None:
 
 @given(tree=policies)
 def test_what_is_plainly_valid_has_no_errors(tree: Tree) -> None:
-    """The quick tests skip nothing about which there is something to say."""
+    """The quick tests skip no value that has an error or a warning."""
     policy = defaulted(msgspec.convert(tree, NetworkPolicy))
     for server in (NEWEST, LAST_LENIENT, OLDEST):
         with pytest.MonkeyPatch.context() as patch:

@@ -30,7 +30,7 @@ def test_beta_versions_select_by_the_labels_of_the_template() -> None:
     assert errors_of(f"{{apiVersion: extensions/v1beta1, kind: Deployment, spec: {{{TEMPLATE}}}}}") == []
 
 
-def test_a_replication_controller_does_so_to_this_day() -> None:
+def test_a_replication_controller_still_does() -> None:
     assert errors_of(f"{{apiVersion: v1, kind: ReplicationController, spec: {{{TEMPLATE}}}}}") == []
     written = f"{{apiVersion: v1, kind: ReplicationController, spec: {{selector: {{app: b}}, {TEMPLATE}}}}}"
     assert errors_of(written) == [MISMATCH]

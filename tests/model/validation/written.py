@@ -1,4 +1,4 @@
-"""What a server says of an object that is written here as YAML."""
+"""The errors of a server for an object that is written here as YAML."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
-"""A small web server that answers as a test tells it to.
+"""A small web server that gives the answers that a test prepares.
 
     with told_by(folder, list_of(pod("a")), watch(event("ADDED", pod("b")), then=Then.CUT)) as (server, followed):
         followed.until(Upserted)
 
-Each request takes the next answer; when there are none left, a watch tells nothing.
+Each request takes the next answer; when none are left, a watch has no events.
 """
 
 import json
@@ -25,7 +25,7 @@ Object = dict[str, Any]
 
 
 class Then(Enum):
-    """What becomes of a watch when all its lines are sent."""
+    """How a watch ends after all its lines are sent."""
 
     END = "it ends as it should"
     CUT = "its connection breaks"
@@ -77,7 +77,7 @@ Answer = Callable[[_Handler], None]
 def say(
     content: bytes, code: int = 200, content_type: str = "application/json", headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """An answer that is all there."""
+    """A complete answer."""
 
     def answer(handler: _Handler) -> None:
         handler.send_response(code)
@@ -94,7 +94,7 @@ def say(
 
 
 def refuse(code: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """A refusal in the API server's way."""
+    """An error as the API server sends it."""
     status = {"kind": "Status", "status": "Failure", "message": message, "code": code}
     return say(json.dumps(status).encode(), code, headers=headers)
 
@@ -126,7 +126,7 @@ def watch(*lines: bytes | Object, then: Then = Then.STALL, content_type: str = "
 
 
 def nothing_there() -> Answer:
-    """An empty list, or a watch that tells nothing, as the request demands."""
+    """An empty list or a watch without events, as requested."""
 
     def answer(handler: _Handler) -> None:
         (watch() if "watch=true" in handler.path else list_of())(handler)
@@ -135,7 +135,7 @@ def nothing_there() -> Answer:
 
 
 def only_node(name: str) -> Answer:
-    """A list with this node, if nodes are asked for, and else as `nothing_there`."""
+    """A list with this node, if nodes are requested; otherwise as `nothing_there`."""
 
     def answer(handler: _Handler) -> None:
         is_list_of_nodes = "/nodes?" in handler.path and "watch=true" not in handler.path
@@ -181,7 +181,7 @@ def serving(*answers: Answer, port: int = 0) -> Iterator[FakeApiServer]:
 def told_by(
     folder: Path, *answers: Answer, kind: str = "Pod", patience: float = PATIENCE
 ) -> Iterator[tuple[FakeApiServer, Followed]]:
-    """A server with these answers, and somebody who follows it."""
+    """A server with these answers, and the events of a watch of it."""
     with serving(*answers) as server, following(kind, connections_to(server.url, folder), patience) as followed:
         yield server, followed
 

@@ -1,4 +1,4 @@
-"""Follows a kind of objects, and notes the events."""
+"""Watches a kind of objects, and records the events."""
 
 import queue
 import threading
@@ -27,7 +27,7 @@ def name_of(obj: Object | Undecoded) -> str:
 
 
 class Followed:
-    """The events that are delivered to somebody who follows."""
+    """The events that a watch delivers."""
 
     watch: Watch
     """The watch that tells, if there is only one."""
@@ -68,7 +68,7 @@ class Followed:
 
 @contextmanager
 def following(kind: str, connections: ApiServer, patience: float = PATIENCE) -> Iterator[Followed]:
-    """Somebody who follows a kind, for a while."""
+    """A watch of a kind, while the block runs."""
     [resource] = [one for one in RESOURCES if one.kind == kind]
     followed, ended = Followed(), threading.Event()
     followed.watch = Watch(resource, connections, followed.deliver, patience)

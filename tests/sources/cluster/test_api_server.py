@@ -1,4 +1,4 @@
-"""Connections that outlive their credentials, to a server that looks at who asks."""
+"""Connections that outlive their credentials, to a server that checks the credentials of each request."""
 
 import json
 import socket
@@ -46,7 +46,7 @@ def plugin(folder: Path, **status: str) -> dict[str, Any]:
 
 
 def tokens(server: FakeApiServer) -> list[str]:
-    """What each request has said who asks."""
+    """The token of each request."""
     return [asked.headers.get("Authorization", "").removeprefix("Bearer ") for asked in server.asked]
 
 
@@ -140,7 +140,7 @@ def test_a_plugin_is_asked_again_when_the_kubeconfig_calls_it_otherwise(tmp_path
     assert tokens(server) == ["token-1", "token-2"]
 
 
-def test_a_path_that_breaks_without_a_word_is_noticed_by_the_kernel(tmp_path: Path) -> None:
+def test_a_connection_that_breaks_silently_is_noticed_by_the_kernel(tmp_path: Path) -> None:
     with serving(watch(bookmark("1"))) as server:
         connections = connections_to(server.url, tmp_path)
         with (
@@ -171,7 +171,7 @@ def test_a_refusal_that_comes_late_does_not_take_away_what_is_new(tmp_path: Path
     assert tokens(server) == ["token-1", "token-2", "token-1", "token-2"]
 
 
-def test_a_refusal_for_want_of_rights_is_none_of_the_credential(tmp_path: Path) -> None:
+def test_a_refusal_for_missing_rights_does_not_renew_the_credential(tmp_path: Path) -> None:
     with serving(refuse(HTTPStatus.FORBIDDEN, "no"), list_of()) as server:
         connections = connections_to(server.url, tmp_path, plugin(tmp_path))
         with pytest.raises(ApiStatusError):
@@ -189,7 +189,7 @@ def test_a_plugin_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_inside_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own service account stays what is meant, whatever is read again."""
+    """The service account of the pod is still used, whatever is read again."""
     monkeypatch.setattr(kubeconfigs, "SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)
@@ -233,7 +233,7 @@ def test_a_token_that_no_header_can_hold(tmp_path: Path) -> None:
             followed.until(Alive)
 
 
-def test_closing_ends_a_watch_that_tells_nothing_and_all_that_come(tmp_path: Path) -> None:
+def test_closing_ends_a_silent_watch_and_all_later_ones(tmp_path: Path) -> None:
     with serving(list_of(), watch(), list_of()) as server:
         connections = connections_to(server.url, tmp_path)
         with following("Pod", connections) as followed:

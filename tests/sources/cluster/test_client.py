@@ -77,7 +77,7 @@ class TestAuthentication:
         ask(server.url, {"token": "other", "tokenFile": str(tmp_path / "token")})
         assert server.asked[0].headers["Authorization"] == "Bearer from the-file"
 
-    def test_a_token_stands_in_for_a_file_that_cannot_be_read(self, server: FakeApiServer, tmp_path: Path) -> None:
+    def test_a_token_is_used_if_its_file_cannot_be_read(self, server: FakeApiServer, tmp_path: Path) -> None:
         ask(server.url, {"token": "other", "tokenFile": str(tmp_path / "missing")})
         assert server.asked[0].headers["Authorization"] == "Bearer other"
 
@@ -108,7 +108,7 @@ class TestAuthentication:
                 ask(server.url, {"tokenFile": str(tmp_path / "token")})
             assert len(server.asked) == 2
 
-    def test_the_environment_has_no_part_in_it(
+    def test_the_environment_does_not_change_it(
         self, server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / ".netrc").write_text("machine 127.0.0.1 login jane password secret\n")

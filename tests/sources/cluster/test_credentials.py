@@ -1,4 +1,4 @@
-"""Credential plugins, which are real programs here, if small ones."""
+"""Credential plugins; here they are small shell scripts."""
 
 import base64
 import json

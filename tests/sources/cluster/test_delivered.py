@@ -13,7 +13,7 @@ NOW = 100.0
 
 
 class Followed:
-    """A watch that delivers, and what becomes known of how far it has come."""
+    """A watch that delivers, and the check of how far it has come."""
 
     def __init__(self, *listed: ObjectKey, version: str = "10") -> None:
         self.events: list[Event] = []

@@ -1,4 +1,4 @@
-"""Checks whether watches have caught up, and what becomes of those that have not."""
+"""Checks whether watches have caught up, and how those that have not are restarted."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -37,7 +37,7 @@ def kubeconfig(folder: Path, cluster: dict[str, Any], user: dict[str, Any] | Non
 
 
 def closed_port() -> int:
-    """A port on which nobody listens."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
@@ -126,7 +126,7 @@ def test_every_kind_has_its_place_on_the_server() -> None:
 
 
 class TestRefusals:
-    """What becomes of a kind that the server does not list. Kinds are listed in the order of `RESOURCES`."""
+    """A kind that the server does not list. Kinds are listed in the order of `RESOURCES`."""
 
     @staticmethod
     def read_from(folder: Path, *answers: Answer) -> LoadedObjects:

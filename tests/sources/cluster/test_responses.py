@@ -1,4 +1,4 @@
-"""What a server's response means, whatever it is."""
+"""The meaning of every response of a server."""
 
 import json
 from collections.abc import Mapping

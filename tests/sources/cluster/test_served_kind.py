@@ -60,7 +60,7 @@ def paths(server: FakeApiServer) -> list[str]:
     ],
 )
 def test_a_kind_that_is_nowhere(tmp_path: Path, refusal: Answer, discovered: tuple[Answer, ...]) -> None:
-    """Who may not list a kind is refused before the server finds that there is no such kind."""
+    """A user who may not list a kind is refused before the server finds that it has no such kind."""
     with told_by(tmp_path, refusal, *discovered, kind=KIND) as (server, followed):
         followed.until(Alive)
         assert followed.events == [Served(KIND, ""), Listed(KIND, frozenset()), Alive(KIND)]
@@ -190,7 +190,7 @@ class TestFreshness:
             assert checked.caught_up() == {(KIND, ALL)}
 
     def test_policies_that_the_watch_has_not_delivered_are_awaited(self, tmp_path: Path) -> None:
-        """The definition is there, and the watch has not looked again yet: it is made to."""
+        """The definition exists, but the watch has not looked again yet: the check makes it look."""
         with checking(tmp_path, list_of(a_policy("a")), kinds=(KIND,)) as checked:
             checked.watches[KIND].is_absent = True
             checked.checks.request("shop")

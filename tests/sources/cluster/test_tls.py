@@ -1,4 +1,4 @@
-"""TLS to real servers: whom a client trusts, and what it presents."""
+"""TLS to real servers: the certificates that a client trusts, and those that it presents."""
 
 import base64
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Following a kind through what can go wrong on the way; tests/e2e/test_watching.py does so with a real API server."""
+"""Watching a kind in spite of faults; tests/e2e/test_watching.py does so with a real API server."""
 
 import json
 import queue
@@ -52,7 +52,7 @@ def names(objects: Iterable[ModelObject | Undecoded]) -> list[str]:
 
 
 def versions(server: FakeApiServer) -> list[str]:
-    """From where each watch was to go on; `list` for a list."""
+    """The version from which each watch continued; `list` for a list."""
     return [asked.query.get("resourceVersion", "list") for asked in server.asked]
 
 
@@ -220,7 +220,7 @@ STANDSTILL = 1.5
 
 @pytest.mark.parametrize("then", SILENT)
 def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
-    """Its data were restored from a backup: of what it does not have yet, it tells nothing."""
+    """Its data were restored from a backup: it sends no events for versions that it does not have yet."""
     answers = (
         list_of(pod("gone"), version="7"),
         watch(then=then),
@@ -235,7 +235,7 @@ def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
 
 @pytest.mark.parametrize("then", SILENT)
 def test_a_server_that_has_nothing_to_tell(tmp_path: Path, then: Then) -> None:
-    """There are load balancers, too, that end what is idle for less than the minute between two bookmarks."""
+    """Some load balancers close connections that are idle for less than the minute between two bookmarks."""
     answers = [watch(then=then), list_of(version="7")] * 3
     with told_by(tmp_path, list_of(version="7"), *answers, patience=STANDSTILL) as (server, followed):
         followed.until(Alive, 4)
@@ -296,7 +296,7 @@ def test_a_server_that_is_away_for_a_while(tmp_path: Path) -> None:
         (say(b"not gzip", headers={"Content-Encoding": "gzip"}), "cannot be reached: "),
     ],
 )
-def test_a_list_that_is_none_is_asked_for_again(tmp_path: Path, answer: Answer, reason: str) -> None:
+def test_a_response_that_is_not_a_list_is_requested_again(tmp_path: Path, answer: Answer, reason: str) -> None:
     with told_by(tmp_path, answer, list_of(pod("web"))) as (_, followed):
         followed.until(Alive)
     [interrupted] = followed.of(WatchInterrupted)
@@ -313,7 +313,7 @@ def test_a_list_that_is_none_is_asked_for_again(tmp_path: Path, answer: Answer, 
         (say(b"<html>log in</html>", 200, "text/html"), r"answered with text/html: is this an API server\?"),
     ],
 )
-def test_a_watch_that_is_none_is_opened_again(tmp_path: Path, answer: Answer, reason: str) -> None:
+def test_a_response_that_is_not_a_watch_is_requested_again(tmp_path: Path, answer: Answer, reason: str) -> None:
     with told_by(tmp_path, list_of(version="7"), answer, watch(bookmark("8"))) as (server, followed):
         followed.until(WatchInterrupted)
         followed.until(Alive, 2)
@@ -323,7 +323,7 @@ def test_a_watch_that_is_none_is_opened_again(tmp_path: Path, answer: Answer, re
 
 
 @pytest.mark.parametrize(("asked", "waited"), [("1", 1), ("9" * 400, 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)])
-def test_a_server_that_asks_to_be_left_alone(tmp_path: Path, asked: str, waited: float) -> None:
+def test_a_server_that_asks_to_retry_later(tmp_path: Path, asked: str, waited: float) -> None:
     with told_by(tmp_path, refuse(429, "slow down", {"Retry-After": asked})) as (_, followed):
         told = followed.until(WatchInterrupted)
     assert told.retry_in >= waited
@@ -341,7 +341,7 @@ def test_the_wait_grows_until_an_event_arrives(tmp_path: Path) -> None:
 
 
 def test_a_watch_that_ends_at_once_without_an_event_is_a_refusal(tmp_path: Path) -> None:
-    """So that such a server is not asked ten times a second for ever."""
+    """Otherwise such a server would be asked ten times a second endlessly."""
     with told_by(tmp_path, list_of(), watch(then=Then.END)) as (server, followed):
         assert followed.until(WatchInterrupted).reason == f"{server.url}: the watch ended at once"
 

@@ -22,7 +22,7 @@ NAME: Final = "kubernetes.default"
 
 
 class TlsServer(ThreadingHTTPServer):
-    """Notes who asks: the server name, the client's certificate and the headers of each request."""
+    """Records the server name, the client's certificate and the headers of each request."""
 
     daemon_threads = True
 
@@ -39,7 +39,7 @@ class TlsServer(ThreadingHTTPServer):
         return f"https://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients refuse servers here, and the other way round."""
+        """Print nothing: in these tests clients refuse servers, and servers refuse clients."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,7 +100,7 @@ def selected(
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """Connects where it is asked to, and notes where that is."""
+    """Connects to the requested targets, and records them."""
 
     daemon_threads = True
 

@@ -126,7 +126,7 @@ def test_a_link_that_leads_nowhere_is_an_error(repository: GitRepository, target
 
 
 def link(repository: GitRepository, path: str, target: str) -> None:
-    """Commit a link without making it on disk: that may be impossible, and must not matter."""
+    """Commit a link without creating it on disk, which may be impossible."""
     target_file = repository.folder / "target"
     target_file.write_text(target)
     content = repository("hash-object", "-w", "target").strip()

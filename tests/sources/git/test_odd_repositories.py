@@ -1,4 +1,4 @@
-"""Repositories that are not as usual: shallow, bare, with several working trees, of somebody else, hostile."""
+"""Repositories that are not as usual: shallow, bare, with several working trees, of another user, hostile."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -137,7 +137,7 @@ def test_an_object_that_a_partial_clone_lacks_is_not_fetched(
 def test_no_program_is_run_to_fetch_an_object_by_any_version_of_git(
     repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hostile repository lacks an object, and says that a program fetches it. Git before 2.45 would ask that one."""
+    """A hostile repository lacks an object, and configures a program to fetch it. Git before 2.45 would run it."""
     was_run = tmp_path / "was-run"
     for key, value in (
         ("core.repositoryFormatVersion", "1"),

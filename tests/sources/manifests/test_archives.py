@@ -1,4 +1,4 @@
-"""Archives and compressed files in the place of manifests: one problem each, with how to unpack it."""
+"""Archives and compressed files instead of manifests: each is one problem that says how to unpack it."""
 
 import bz2
 import gzip

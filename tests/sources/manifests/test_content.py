@@ -1,4 +1,4 @@
-"""The documents in a file: how they are divided, and that a mistake in one leaves the others alone."""
+"""The documents in a file: how they are divided, and a mistake in one does not affect the others."""
 
 import json
 from collections.abc import Callable

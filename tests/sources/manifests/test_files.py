@@ -1,4 +1,4 @@
-"""Which files are read, in which order, and what becomes of those that cannot be."""
+"""Which files are read, in which order, and the problems of those that cannot be read."""
 
 import io
 import os
@@ -101,7 +101,7 @@ def test_a_folder_with_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as error:
         read_files([str(tmp_path)])
     assert str(error.value) == (
-        f"{tmp_path}: no file in this folder ends in .json, .yaml, .yml; -R reads the folders in it, too"
+        f"{tmp_path}: no file in this folder ends in .json, .yaml, .yml; -R also reads the folders in it"
     )
     assert names(read_files([str(tmp_path)], recursive=True)) == ["a"]
 

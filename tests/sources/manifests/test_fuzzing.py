@@ -103,7 +103,7 @@ def test_any_json(text: str) -> None:
 
 @given(yamlish)
 def test_what_comes_after_is_read(text: str) -> None:
-    """Unless the text goes on into it, as a quoted text or a flow would: it may not, a `---` ends everything."""
+    """A `---` ends everything, also quoted texts and flow collections."""
     assert read(f"{text}\n---\n{POD}").manifests[-1].object.metadata.name == "last"
 
 

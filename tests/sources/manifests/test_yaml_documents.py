@@ -1,4 +1,4 @@
-"""What is read from YAML, with which lines, and what is said of YAML that is wrong."""
+"""What is read from YAML, with which lines, and the errors of invalid YAML."""
 
 import gc
 

@@ -17,7 +17,7 @@ def value(text: str) -> Value:
 
 
 def refused(text: str) -> str:
-    """Why a text is no YAML, and where: `2: what`, lines counting from 1."""
+    """The error of an invalid text with its line, as in `2: what`; lines count from 1."""
     with pytest.raises(UnreadableYaml) as error:
         list(Builder(text, lambda item, event: False).documents())
     return f"{error.value.line + 1}: {error.value}"

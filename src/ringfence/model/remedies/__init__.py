@@ -1,6 +1,6 @@
-"""How a mistake in an object is mended: one sentence for each kind of mistake, by the problem's code and the field.
+"""Remedies for mistakes in objects: one sentence for each kind of mistake, by the problem's code and the field.
 
-The API server says what it refuses; it seldom says what was meant. `remedy_of` looks that up in one table.
+The API server says what it refuses, but seldom how to correct it. `remedy_of` looks that up in one table.
 """
 
 from ringfence.model.remedies.mistakes import Mistake, mistake_in

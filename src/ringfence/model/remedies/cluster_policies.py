@@ -1,4 +1,4 @@
-"""Remedies of what stands in the administrators' policies."""
+"""Remedies for mistakes in the administrators' policies."""
 
 import re
 from typing import Final
@@ -9,69 +9,75 @@ from ringfence.model.remedies.mistakes import Mistake
 from ringfence.model.remedies.rules import cidr, closest
 
 _OTHER_WORDS: Final = {"allow": "Accept", "accept": "Allow", "drop": "Deny", "reject": "Deny"}
-"""What other kinds of policies call the actions."""
+"""The names of the actions in other kinds of policies."""
 
 _ONE_FIELD: Final = {
-    "subject": "write `namespaces` or `pods` in it; `namespaces: {}` are all pods",
-    "from": "each peer has exactly one field; `namespaces: {}` are all pods",
-    "to": "each peer has exactly one field; `namespaces: {}` are all pods, `networks: [0.0.0.0/0]` all IPv4 addresses",
-    "protocols": "each entry has exactly one of tcp, udp, sctp, destinationNamedPort; without `protocols`, all matches",
-    "ports": "each entry has exactly one of portNumber, portRange and namedPort; without `ports`, all traffic matches",
+    "subject": "write `namespaces` or `pods` in it; `namespaces: {}` selects all pods",
+    "from": "each peer has exactly one field; `namespaces: {}` selects all pods",
+    "to": (
+        "each peer has exactly one field; `namespaces: {}` selects all pods, `networks: [0.0.0.0/0]` all IPv4 addresses"
+    ),
+    "protocols": (
+        "each entry has exactly one of tcp, udp, sctp, destinationNamedPort; for all traffic, leave out `protocols`"
+    ),
+    "ports": "each entry has exactly one of portNumber, portRange and namedPort; for all traffic, leave out `ports`",
     "destinationPort": "write either `number` or `range` with `start` and `end`",
-    **dict.fromkeys(("tcp", "udp", "sctp"), "add `destinationPort`; all ports are `range: {start: 1, end: 65535}`"),
+    **dict.fromkeys(
+        ("tcp", "udp", "sctp"), "add `destinationPort`; for all ports, use `range: {start: 1, end: 65535}`"
+    ),
 }
-"""What to write where exactly one of several fields is needed."""
+"""The remedies for objects that must have exactly one of several fields."""
 
 
 def choice(mistake: Mistake) -> str:
-    """Of a value that is not one of a few."""
+    """For a value that is not one of a few."""
     known = re.findall(r'"([^"]+)"', mistake.detail)
     meant = _OTHER_WORDS.get(mistake.text.lower())
     return f"write {meant}" if meant in known else closest(mistake.text, known) or f"write one of {', '.join(known)}"
 
 
 def priority(mistake: Mistake) -> str:
-    """Of the priority of a policy."""
-    return "use a number from 0 to 1000; the policy with the lowest is asked first"
+    """For the priority of a policy."""
+    return "use a number from 0 to 1000; the policy with the lowest number is evaluated first"
 
 
 def one_field(mistake: Mistake) -> str:
-    """Of an object that must have exactly one of several fields, and has none or more."""
+    """For an object that must have exactly one of several fields, and has none or more."""
     is_about_fields = "properties" in mistake.detail or "at most 1 item" in mistake.detail
     return _ONE_FIELD.get(mistake.field, "") if is_about_fields else ""
 
 
 def no_peers(mistake: Mistake) -> str:
-    """Of a rule without peers."""
+    """For a rule without peers."""
     is_whole_list = mistake.field in [direction.peers_field for direction in Direction] and mistake.path[-1] != "]"
     return "name the peers of the rule, each after a dash; `- namespaces: {}` are all pods" if is_whole_list else ""
 
 
 def network(mistake: Mistake) -> str:
-    """Of an entry of `networks`."""
+    """For an entry of `networks`."""
     if re.search("[,;]", mistake.text):
         return "write one entry of `networks` for each"
     if re.search("[g-zG-Z]", mistake.text):
-        return "`networks` takes addresses, not names: write names in `domainNames`, in a rule that accepts"
+        return "`networks` takes addresses, not names: write names in `domainNames`, in a rule with the action Accept"
     return cidr(mistake)
 
 
 def domain_name(mistake: Mistake) -> str:
-    """Of an entry of `domainNames`."""
+    """For an entry of `domainNames`."""
     return "write a name with a dot: example.com, or *.example.com for all names below it"
 
 
 def port(mistake: Mistake) -> str:
-    """Of the number of a port, and of a range of ports."""
+    """For the number of a port, and of a range of ports."""
     if "Start port" in mistake.detail:
         return "write the lower port in `start` and the higher one in `end`; one port is a `number`"
     return "" if mistake.code == ProblemCode.WRONG_TYPE else "use a port from 1 to 65535"
 
 
 def whole_rule(mistake: Mistake) -> str:
-    """Of a rule or a policy as a whole."""
+    """For a rule or a policy as a whole."""
     if "namedPorts" in mistake.detail:
-        return "write the numbers of the ports, or make a rule of its own for peers that are not pods"
+        return "write port numbers, or put the peers that are not pods into a separate rule"
     return "name it `default`" if "baseline admin network policy" in mistake.detail else ""
 
 
@@ -80,7 +86,7 @@ _IN_A_PEER: Final = re.compile(r"spec\.(ingress|egress)\[\d+\]\.(from|to)\[\d+\]
 
 
 def foreign_field(mistake: Mistake) -> str:
-    """Of a field that NetworkPolicies and the older kinds have in this place."""
+    """For a field that NetworkPolicies and the older kinds have in this place."""
     is_in_peer = _IN_A_PEER.fullmatch(mistake.path) is not None
     match mistake.name:
         case "ports" if _IN_A_RULE.fullmatch(mistake.path):
@@ -93,5 +99,5 @@ def foreign_field(mistake: Mistake) -> str:
 
 
 def duplicate(mistake: Mistake) -> str:
-    """Of an item of a list that is there before."""
+    """For an item that a list has twice."""
     return "remove one of the two"

@@ -1,4 +1,4 @@
-"""Remedies of names and labels, of objects of any kind."""
+"""Remedies for mistakes in names and labels of objects of any kind."""
 
 import re
 
@@ -7,7 +7,7 @@ from ringfence.model.remedies.mistakes import Mistake
 
 
 def name(mistake: Mistake) -> str:
-    """Of the name of an object, and of its namespace."""
+    """For the name of an object, and of its namespace."""
     if not mistake.path.startswith("metadata."):
         return ""
     if mistake.code == ProblemCode.REQUIRED_VALUE:
@@ -18,7 +18,7 @@ def name(mistake: Mistake) -> str:
 
 
 def label(mistake: Mistake) -> str:
-    """Of the key or the value of a label."""
+    """For the key or the value of a label."""
     if "no more than" in mistake.detail:
         return "use a shorter text; long texts belong in annotations"
     text = mistake.text.strip()

@@ -11,10 +11,10 @@ from ringfence.model.validation import FieldWarning
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """What is known of a mistake: the problem's code, the path of the field, and its value as it was read.
+    """A mistake: the problem's code, the path of the field, and its value as it was read.
 
-    `detail` is the reason that the API server gives. `meant` is what was meant, where only one thing can be: a value,
-    or the name of a field. For a value of a wrong type, `expected` is the type that the field has, as JSON calls it.
+    `detail` is the reason that the API server gives. `meant` is the value or the name of a field that was meant, if
+    there is only one candidate. For a value of a wrong type, `expected` is the type of the field, as JSON calls it.
     For an unknown field, `name` is its own name, and `home` says where it belongs. `column` is where the name or the
     value starts, 0 if that is not known. `printed` is the value as the API server prints it, also if it is a mapping.
     """

@@ -1,4 +1,4 @@
-"""Remedies of what stands in a policy: its rules, its selectors and its policyTypes."""
+"""Remedies for mistakes in a policy: in its rules, its selectors and its policyTypes."""
 
 import re
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _EVERYTHING: Final = ("*", "all", "any", "-1", "0")
 
 
 def port_name(mistake: Mistake) -> str:
-    """Of a text as `port`: a number in quotes, a range, a list, a protocol with it, or no name."""
+    """For a text as `port`: a number in quotes, a range, a list, a protocol with it, or no name."""
     text = mistake.text
     if not text:
         return ""
@@ -41,25 +41,25 @@ def port_name(mistake: Mistake) -> str:
 
 
 def port_number(mistake: Mistake) -> str:
-    """Of a number as `port`."""
+    """For a number as `port`."""
     if isinstance(mistake.value, int) and mistake.value <= 0:
         return "to allow all ports, leave out `port`; to allow all traffic, leave out `ports`"
     return "use a port from 1 to 65535"
 
 
 def end_port(mistake: Mistake) -> str:
-    """Of `endPort`, which needs a numeric `port` that is not above it."""
+    """For `endPort`, which needs a numeric `port` that is not above it."""
     if "greater" in mistake.detail:
         return "write the lower port in `port` and the higher one in `endPort`"
     if "non-numeric" in mistake.detail:
-        return "write a number in `port`, without quotes: a range has no names"
+        return "write a number in `port`, without quotes: a range cannot start with a port name"
     if "not specified" in mistake.detail:
         return "add `port` with the first port of the range"
     return port_number(mistake)
 
 
 def protocol(mistake: Mistake) -> str:
-    """Of `protocol`."""
+    """For `protocol`."""
     if mistake.text.lower() in _EVERYTHING:
         return "to allow all protocols, leave out `ports`, or write one entry for each of TCP, UDP and SCTP"
     if mistake.text.lower().startswith("icmp"):
@@ -76,7 +76,7 @@ _OPERATOR_SIGNS: Final = {
 
 
 def policy_type(mistake: Mistake) -> str:
-    """Of an entry of `policyTypes`."""
+    """For an entry of `policyTypes`."""
     if "more than two" in mistake.detail:
         return "write each of Ingress and Egress at most once"
     if mistake.text.lower() in ("both", *_EVERYTHING):
@@ -85,14 +85,14 @@ def policy_type(mistake: Mistake) -> str:
 
 
 def operator(mistake: Mistake) -> str:
-    """Of the operator of a `matchExpressions` entry."""
+    """For the operator of a `matchExpressions` entry."""
     if sign := _OPERATOR_SIGNS.get(mistake.text.lower()):
         return f"write {sign}, with the value in `values`"
     return closest(mistake.text, Operator) or f"write one of {', '.join(Operator)}"
 
 
 def selector_values(mistake: Mistake) -> str:
-    """Of `values` that the operator does not have, or lacks."""
+    """For `values` that the operator does not have, or lacks."""
     if mistake.code == ProblemCode.FORBIDDEN_VALUE:
         return "remove `values`, or use the operator In or NotIn"
     return "add at least one value, or use the operator Exists or DoesNotExist"
@@ -102,7 +102,7 @@ def selector_values(mistake: Mistake) -> str:
 
 
 def cidr(mistake: Mistake) -> str:
-    """Of `cidr` and `except`."""
+    """For `cidr` and `except`."""
     text = mistake.text.strip()
     if "strict subset" in mistake.detail:
         return "`except` takes a part out of its own `cidr`: remove it, or name a part that is smaller than `cidr`"
@@ -126,7 +126,7 @@ def _unreadable_cidr(text: str) -> str:
         width = ip_address(address).max_prefixlen
     except ValueError:
         if re.search("[g-zG-Z]", text):
-            return "`ipBlock` takes addresses, not names: find out the addresses of the name, or select pods by labels"
+            return "`ipBlock` takes addresses, not names: use the addresses behind the name, or select pods by labels"
         return "write an address and a prefix length: 10.9.8.0/24, or 10.9.8.7/32 for one address"
     if slash:
         return f"the prefix length of such an address is a number from 0 to {width}"
@@ -134,17 +134,17 @@ def _unreadable_cidr(text: str) -> str:
 
 
 def no_cidr(mistake: Mistake) -> str:
-    """Of an `ipBlock` without `cidr`."""
-    return "add `cidr`, for example 10.9.8.0/24; 0.0.0.0/0 are all IPv4 addresses"
+    """For an `ipBlock` without `cidr`."""
+    return "add `cidr`, for example 10.9.8.0/24; 0.0.0.0/0 means all IPv4 addresses"
 
 
 # --- peers ------------------------------------------------------------------------------------------------------------
 
 
 def peer(mistake: Mistake) -> str:
-    """Of a peer that is empty, or that is both addresses and pods."""
+    """For a peer that is empty, or that is both addresses and pods."""
     if mistake.code == ProblemCode.FORBIDDEN_VALUE:
-        return "make two peers of it, each with a dash of its own: `- ipBlock:` and `- podSelector:`"
+        return "split it into two peers, each with its own dash: `- ipBlock:` and `- podSelector:`"
     all_pods = "`- namespaceSelector: {}`"
     return f"for all pods write {all_pods}; for everything leave out `{mistake.field}`; else remove this peer"
 

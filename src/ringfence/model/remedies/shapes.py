@@ -1,4 +1,4 @@
-"""Remedies of an object as a whole: its fields and the types of their values, and texts that stand anywhere in it."""
+"""Remedies for mistakes in the shape of an object: its fields, the types of their values, and texts anywhere in it."""
 
 import re
 from typing import Final
@@ -12,17 +12,17 @@ from ringfence.model.templates import template_remedy
 
 
 def template(mistake: Mistake) -> str:
-    """Of a text that a program was to replace."""
+    """For a text that a program should have replaced."""
     return template_remedy(mistake.name or mistake.text or mistake.printed)
 
 
 def odd_character(mistake: Mistake) -> str:
-    """Of a text with a character that is not what it seems."""
+    """For a text with a character that is not what it seems."""
     return character_remedy(mistake.name or mistake.text, mistake.column)
 
 
 def what_was_meant(mistake: Mistake) -> str:
-    """Of a value for which only one other can be meant."""
+    """For a value for which only one other can be meant."""
     return "" if mistake.meant is None else f"write {mistake.meant}"
 
 
@@ -37,7 +37,7 @@ def _without_space(text: str) -> str:
 
 
 def wrong_type(mistake: Mistake) -> str:
-    """Of a value that does not have the type of its field."""
+    """For a value that does not have the type of its field."""
     name = f"`{mistake.field}`"
     match mistake.expected, mistake.value:
         case "array", dict():
@@ -77,7 +77,7 @@ def wrong_type(mistake: Mistake) -> str:
 
 
 def of_the_other_direction(mistake: Mistake) -> str:
-    """Of `to` in a rule of `ingress`, and of `from` in one of `egress`."""
+    """For `to` in a rule of `ingress`, and of `from` in one of `egress`."""
     inner = mistake.path.rpartition(".")[0]
     for direction, other in ((Direction.INGRESS, Direction.EGRESS), (Direction.EGRESS, Direction.INGRESS)):
         is_rule = re.fullmatch(rf"spec\.{direction.field}\[\d+\]", inner)
@@ -90,7 +90,7 @@ def of_the_other_direction(mistake: Mistake) -> str:
 
 
 def label_of_selector(mistake: Mistake) -> str:
-    """Of a label directly in a selector."""
+    """For a label directly in a selector."""
     parent = mistake.path.removesuffix(f".{mistake.path.rpartition('.')[2]}")
     is_selector = re.search(r"(?:podSelector|namespaceSelector)(\.|$)", parent)
     if is_selector and mistake.text and not mistake.meant:
@@ -99,7 +99,7 @@ def label_of_selector(mistake: Mistake) -> str:
 
 
 def unknown_field(mistake: Mistake) -> str:
-    """Of a field that is misspelt, or in the wrong place."""
+    """For a field that is misspelt, or in the wrong place."""
     if mistake.meant:
         return f"write `{mistake.meant}`"
     return mistake.home
@@ -111,7 +111,7 @@ _TYPE_FIELDS: Final = {"apiversion": "apiVersion", "kind": "kind"}
 
 
 def missing_type(mistake: Mistake) -> str:
-    """Of an object without `apiVersion` or `kind`."""
+    """For an object without `apiVersion` or `kind`."""
     fields = mistake.value if isinstance(mistake.value, dict) else {}
     for key in map(str, fields):
         meant = _TYPE_FIELDS.get(re.sub(r"\W", "", key).lower())
@@ -127,14 +127,14 @@ def missing_type(mistake: Mistake) -> str:
 
 
 def not_an_object(mistake: Mistake) -> str:
-    """Of a list or a text in place of an object."""
+    """For a list or a text in place of an object."""
     if isinstance(mistake.value, list):
         return "remove the dashes, and put a line `---` between two objects"
     return character_remedy(mistake.text) or _without_space(mistake.text)
 
 
 def duplicate_key(mistake: Mistake) -> str:
-    """Of a key that a mapping has twice."""
+    """For a key that a mapping has twice."""
     if mistake.name in ("apiVersion", "kind", "metadata", "spec"):
         return "put a line `---` between two objects"
     return f"write `{mistake.name}` once, with all that belongs in it"

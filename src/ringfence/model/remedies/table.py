@@ -1,4 +1,4 @@
-"""The table of remedies. To add one, write a function that gives the sentence, and a row here."""
+"""The table of remedies. To add one, write a function that returns the sentence, and add a row here."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -11,7 +11,8 @@ from ringfence.model.remedies.mistakes import Mistake
 class _Row(NamedTuple):
     """A remedy for mistakes of some codes, in some fields or in any.
 
-    `sentence` gives it, or nothing if another row is to be tried. With `in_rules` it is for rules of policies only.
+    `sentence` returns it, or an empty text if the next row is to be tried. With `in_rules` it is for rules of policies
+    only.
     """
 
     codes: tuple[str, ...]
@@ -25,7 +26,7 @@ class _Row(NamedTuple):
 
 
 def remedy_of(mistake: Mistake) -> str:
-    """The sentence that says how to mend the mistake; empty where that cannot be known."""
+    """The sentence that says how to correct the mistake; empty if that is not known."""
     for row in _ROWS:
         if row.fits(mistake) and (remedy := row.sentence(mistake)):
             return remedy
@@ -83,4 +84,4 @@ _ROWS: Final = (
     _Row(_REFUSED, _NO_FIELD, shapes.what_was_meant),
     _Row(_REQUIRED, _NO_FIELD, other_kinds.missing),
 )
-"""They are asked in this order, and the first sentence counts."""
+"""The rows in the order in which they are tried; the first sentence is used."""

@@ -1,4 +1,4 @@
-"""What the API server refuses in each kind of object, in its words, and what it warns of."""
+"""Validation: the errors of the API server for each kind of object, in its words, and its warnings."""
 
 from ringfence.model.validation.autoscalers import autoscaler_errors
 from ringfence.model.validation.cluster_policies import (

@@ -1,4 +1,4 @@
-"""What the API server refuses in the administrators' policies, and what of them nobody can evaluate."""
+"""What the API server refuses in the administrators' policies, and what it accepts although nobody can evaluate it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -102,7 +102,7 @@ def rule_errors(
 
 @cache
 def _spec_schema(kind: type) -> Schema:
-    """The schema of the spec, with which a policy may be larger."""
+    """The schema of the spec without limits of size."""
     return without_limits(CLUSTER_POLICY_SCHEMAS[kind].properties["spec"])
 
 

@@ -48,7 +48,7 @@ def _is_plain_requirement(requirement: LabelSelectorRequirement) -> bool:
 
 
 _MANY: Final = 16
-"""Where labels are few, most of them are on many objects: they are remembered."""
+"""Up to this number of labels, each is looked up in the cache: most of them are on many objects."""
 
 
 # Most labels are on many objects: with the cache, 100,000 pods take a tenth of the time.

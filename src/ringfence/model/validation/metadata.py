@@ -24,7 +24,7 @@ _ANNOTATIONS_LIMIT: Final = 256 * 1024
 
 
 def name_errors(obj: Object) -> list[FieldError]:
-    """That an object has no name, without which it cannot be used even if a server has stored it."""
+    """The error for a missing name, without which an object cannot be used even if a server has stored it."""
     return list(_missing_name_errors(obj.metadata))
 
 
@@ -38,9 +38,9 @@ def metadata_errors(
 ) -> Iterator[FieldError]:
     """What is wrong with the metadata of an object whose names obey `rule`.
 
-    A missing namespace is not an error, because the client fills it in; that of an object of the whole cluster is
-    dropped by the server. A missing name is not one beside a `generateName`, from which a server makes a name; it
-    validates that name, too, if the `generateName` is wrong.
+    A missing namespace is not an error, because the client fills it in; the server drops the namespace of a
+    cluster-scoped object. A missing name is not an error if there is a `generateName`, from which the server makes a
+    name; it also validates that name if the `generateName` is wrong.
     """
     if metadata.generate_name:
         for error in rule(name_prefix(metadata.generate_name)):

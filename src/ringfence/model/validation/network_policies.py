@@ -1,6 +1,6 @@
 """What the API server refuses in a NetworkPolicy, with its field paths, in its words and in its order.
 
-The level is that of Kubernetes 1.37, of which the message texts are.
+The rules and the texts of the messages are those of Kubernetes 1.37.
 
 Source: `pkg/apis/networking/validation/validation.go`.
 """

@@ -1,8 +1,8 @@
-"""What is plainly valid in the rules of a policy.
+"""A fast check that peers and ports of a policy are valid.
 
-A policy can have 40,000 peers or ports, and an agent takes it in while others wait. Nearly always all of them are
-valid, which is found out here in a fraction of the time in which `network_policies` finds errors, with their paths.
-What is not plain may be valid all the same.
+A policy can have 40,000 peers or ports, and other objects wait while an agent validates it. Nearly always all of them
+are valid, and this check takes a fraction of the time in which `network_policies` finds errors with their paths. An
+entry that fails the check may still be valid.
 """
 
 from collections.abc import Callable
@@ -33,9 +33,9 @@ def is_plain_port_or_range(port: NetworkPolicyPort) -> bool:
 
 
 def plain_peers(policy: NetworkPolicy, *, strict_cidrs: bool) -> Callable[[NetworkPolicyPeer], bool]:
-    """Says whether a peer of the policy is plainly valid: selectors, or a block with exceptions inside it.
+    """The check for a peer of the policy: whether it has valid selectors, or a block with exceptions inside it.
 
-    With `strict_cidrs`, CIDRs must be spelt as usual.
+    With `strict_cidrs`, CIDRs must have their usual spelling.
     """
     ranges = {} if strict_cidrs else cidr_ranges(cidrs_of(policy))
     read = plain_cidr_range if strict_cidrs else ranges.get

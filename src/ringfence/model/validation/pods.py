@@ -22,7 +22,7 @@ _RESTART_POLICIES: Final = ("Always", "Never", "OnFailure")
 def pod_errors(pod: Pod, server: ServerVersion) -> list[FieldError]:
     """Everything for which the API server would refuse to create `pod`.
 
-    What does not matter for its connections is not looked at: a pod need not have a container.
+    Only fields that matter for its connections are validated: a pod without containers is not an error here.
     """
     return each_once(
         chain(metadata_errors(pod.metadata, subdomain_errors), _spec_errors(pod.spec, "spec", server, is_pod=True))

@@ -95,7 +95,7 @@ def _port_errors(port: ServicePort, path: str, *, needs_name: bool) -> Iterator[
         case int(number) if number:
             yield from port_number_errors(number, f"{path}.targetPort")
         case _:
-            # It is the number of the port, and as wrong as that.
+            # Without a target port, the server validates the number of the port a second time, under this path.
             yield from port_number_errors(port.port, f"{path}.targetPort")
 
 

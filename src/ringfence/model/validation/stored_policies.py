@@ -1,9 +1,9 @@
-"""Policies that a server has stored although they are not valid, and what remains of them in force: they fail closed.
+"""Policies that a server has stored although they are not valid: they fail closed.
 
-A server of another version, or with other definitions of custom resources, may have accepted what is refused here. A
-NetworkPolicy isolates its subjects and allows nothing then. A policy of the whole cluster isolates nobody, so its rules
-fail closed one by one, as its API demands of peers with no known field: a rule that accepts matches nothing, and every
-other rule denies everything.
+A server of another version, or with other definitions of custom resources, may have accepted what is refused here. Then
+a NetworkPolicy isolates its subjects and allows nothing. A cluster-scoped policy does not isolate pods, so its rules
+fail closed one by one, as its API requires for peers with no known field: a rule that accepts matches nothing, and
+every other rule denies everything.
 
 Source: network-policy-api v0.2.0, the description of ClusterNetworkPolicyEgressPeer.
 """
@@ -31,7 +31,7 @@ from ringfence.model.validation.network_policies import stored_network_policy_er
 
 
 def remaining_network_policy(policy: NetworkPolicy) -> NetworkPolicy | None:
-    """The policy without its rules; None if it is not clear whom it selects."""
+    """The policy without its rules; None if its subject is not known."""
     reduced = without_rules(policy)
     return None if any(stored_network_policy_errors(reduced)) else reduced
 
@@ -40,9 +40,9 @@ def remaining_network_policy(policy: NetworkPolicy) -> NetworkPolicy | None:
 
 
 def stored_cluster_policy_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
-    """What makes a policy that a server has stored impossible to evaluate, found one by one.
+    """The errors for which a policy that a server has stored cannot be evaluated, found one by one.
 
-    How much of something it has is not an error: another version of the definition may allow more.
+    Limits of size are not checked: another version of the definition may allow more.
     """
     yield from _errors_of_all_rules(policy)
     for direction in Direction:
@@ -51,7 +51,7 @@ def stored_cluster_policy_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
 
 
 def remaining_cluster_policy(policy: ClusterPolicy) -> ClusterPolicy | None:
-    """The policy with each rule that cannot be evaluated failing closed; None if it is not clear whom it selects."""
+    """The policy, in which rules that cannot be evaluated fail closed; None if its subject is not known."""
     if any(_errors_of_all_rules(policy)):
         return None
     rules = {
@@ -62,7 +62,7 @@ def remaining_cluster_policy(policy: ClusterPolicy) -> ClusterPolicy | None:
 
 
 def _errors_of_all_rules(policy: ClusterPolicy) -> Iterator[FieldError]:
-    """The errors with which nothing of a policy can be evaluated."""
+    """The errors because of which no rule of a policy can be evaluated."""
     yield from name_errors(policy)
     yield from tier_errors(policy)
     if not isinstance(policy, BaselineAdminNetworkPolicy) and policy.spec.priority is None:

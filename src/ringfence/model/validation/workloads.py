@@ -31,7 +31,7 @@ _NAME_OF_EMPTY: Final = {
     "DaemonSet": "daemonset",
 }
 _UNUSABLE: Final = {"Deployment": "invalid label selector", "ReplicaSet": "invalid label selector", "StatefulSet": ""}
-"""What is said of a selector that has errors; nothing of a DaemonSet's."""
+"""The message about a selector that has errors; there is none for a DaemonSet."""
 
 
 def workload_errors(workload: Workload, server: ServerVersion) -> list[FieldError]:
@@ -82,7 +82,7 @@ def _selector_errors(workload: Workload) -> Iterator[FieldError]:
                 yield from _mismatch(selector, workload)
         case "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet":
             if selector is None:
-                # Of a DaemonSet only what follows is said: without a selector it matches nothing.
+                # For a DaemonSet, the server only reports the second error: a missing selector matches nothing.
                 if workload.kind != "DaemonSet":
                     yield required(_SELECTOR)
                 yield _not_matching(workload)
@@ -103,7 +103,7 @@ def _template_errors(workload: Workload, server: ServerVersion) -> Iterator[Fiel
         yield from label_errors({_JOB_NAME_LABEL: workload.metadata.name}, f"{path}.labels")
     selector = workload.selector
     if workload.kind in _UNUSABLE and selector is not None and any(selector_errors(selector, _SELECTOR)):
-        # The server does not come to the template.
+        # The server does not validate the template then.
         return
     yield from template_errors(workload.template, path, server)
 

@@ -97,7 +97,7 @@ def _headers(cluster: KubeconfigCluster, user: KubeconfigUser) -> list[tuple[byt
 
 
 def _authentication(user: KubeconfigUser) -> httpx2.Auth | None:
-    """How requests authenticate; None where a client certificate does, or nothing."""
+    """How requests authenticate; None if a client certificate does, or if the user has no credentials."""
     if user.token_file:
         return _TokenFile(user.token_file, user.token)
     if user.token:
@@ -147,7 +147,7 @@ class _TokenFile(httpx2.Auth):
 
 
 def _bearer(token: str) -> str:
-    """Raises ValueError for a token that a header cannot hold: the error of h11 would not say what is wrong."""
+    """The header value for a token. Raises ValueError if a header cannot hold it: the error of h11 does not say so."""
     if not (token.isascii() and token.isprintable()):
         raise ValueError("the token contains characters that an HTTP header cannot hold")
     return f"Bearer {token}"

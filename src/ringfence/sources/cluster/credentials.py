@@ -77,7 +77,7 @@ def _run(plugin: ExecPlugin, cluster: KubeconfigCluster, timeout: float | None) 
     environment["KUBERNETES_EXEC_INFO"] = _request(plugin, cluster, interactive)
     name = f"the credential plugin {plugin.command}"
     try:
-        # Standard error stays the terminal's: there a plugin tells people how to log in.
+        # Standard error is inherited: on the terminal, a plugin says how to log in.
         run = subprocess.run(
             [plugin.command, *plugin.args],
             env=environment,

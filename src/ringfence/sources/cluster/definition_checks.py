@@ -1,7 +1,7 @@
-"""Checks whether a server has the kinds that it did not have: definitions of custom resources may come at any time.
+"""Checks whether a server has the kinds that it did not have: definitions of custom resources may be added at any time.
 
-All kinds are checked with one client, so that a node without them costs the server one connection and a few small
-answers every half a minute.
+All kinds are checked with one client: while they are missing, each node costs the server one connection and a few small
+answers every 15 to 30 seconds.
 """
 
 import random
@@ -14,11 +14,11 @@ from ringfence.sources.cluster.discovery import Discovery
 from ringfence.sources.cluster.watching import Watch
 
 INTERVAL: Final = 30.0
-"""Seconds between two checks, at most; half as many at least, so that agents spread out."""
+"""The most seconds between two checks; the least is half of it. It is random, so that agents spread out."""
 
 
 class DefinitionChecks:
-    """Makes the watches of kinds that the server now has look again."""
+    """Wakes the watches of kinds that the server has in the meantime."""
 
     def __init__(self, watches: Iterable[Watch], api_server: ApiServer) -> None:
         self._watches = [one for one in watches if one.resource.row.is_custom]
@@ -35,8 +35,8 @@ class DefinitionChecks:
         try:
             found = self._found(absent) if absent else []
         except Exception:
-            # A thread that ended here would leave kinds unread without a trace. All watches look again: each meets the
-            # same error, and reports it.
+            # If this thread ended, kinds would stay unread silently. Instead, all watches try again: each gets the same
+            # error, and reports it.
             found = absent
         for watch in found:
             watch.look_again()

@@ -75,7 +75,7 @@ class Delivered:
 
     @property
     def expected_since(self) -> float | None:
-        """When the oldest snapshot was asked for of which something is missing; None if nothing is."""
+        """When the oldest snapshot with missing versions was asked for (monotonic); None if none is incomplete."""
         with self._lock:
             return min((one.snapshot.asked for one in self._expected), default=None)
 
@@ -164,5 +164,5 @@ def _is_older(version: str, other: str) -> bool:
 
 
 def _are_numbers(*versions: str) -> bool:
-    """Whether versions can be compared; those of another form are equal or not, and nothing else is known of them."""
+    """Whether versions can be ordered. Versions of another form can only be equal or not."""
     return all(version.isdecimal() for version in versions)

@@ -1,7 +1,7 @@
 """Which kinds of custom resources a server has, and in which versions: those that have a definition (CRD).
 
-Every user may ask for it. A list request would not tell: the server refuses a user who may not list the kind before it
-checks whether it has the kind.
+Every user may ask for it. A list request does not show it: the server refuses a user who may not list the kind before
+it checks whether it has the kind.
 
 Source: kubernetes.io, "The Kubernetes API", "Discovery API".
 """

@@ -1,8 +1,8 @@
 """Checks whether watches have caught up: on request, the versions of the objects are listed, and `delivered` compares.
 
-Only metadata are listed, page by page. Of several checks, the one that has read the least goes on: one namespace with
-many or large objects does not hold up the others. A watch that does not deliver within `LAG_TIMEOUT` what a list
-contains is opened again; if that does not help, its kind is listed anew.
+Only metadata are listed, page by page. Of several checks, the one that has read the least continues, so that one
+namespace with many or large objects does not delay the others. A watch that does not deliver within `LAG_TIMEOUT` what
+a list contains is opened again; if that does not help, its kind is listed again.
 
 Source: kubernetes.io, "Kubernetes API Concepts: Metadata-only fetches".
 """
@@ -63,7 +63,7 @@ class _Check:
         """How many bytes were read."""
 
     def read_page(self, client: httpx2.Client) -> bool:
-        """Read the next page; whether it was the last one, after which the versions are compared."""
+        """Read the next page. Returns whether it was the last one, after which the versions are compared."""
         parameters = {"limit": str(self._limit), "continue": self._position}
         try:
             with self._served.asking(client):
@@ -102,7 +102,7 @@ class _Checked:
         self._last = 0.0
 
     def reopen_if_behind(self) -> None:
-        """Open the watch again if it has been behind for too long; more seldom each time, and with a list at last."""
+        """Open the watch again if it has been behind for too long: less often each time, and finally with a list."""
         since = self.delivered.expected_since
         if since is None:
             self._times = 0
@@ -129,9 +129,10 @@ class FreshnessChecks:
         """When what was checked may be checked again."""
 
     def request(self, namespace: str = ALL) -> None:
-        """Request a check that everything is known which the server has stored by now, in a namespace or in all.
+        """Request a check: whether all that the server has stored by now was delivered, in one or all namespaces.
 
-        For other threads. CaughtUp is delivered for each kind when it is. A kind without namespaces is checked whole.
+        For other threads. CaughtUp is delivered for each kind when that is so. A kind without namespaces is checked as
+        a whole.
         """
         self._requests.put(namespace)
 
@@ -186,7 +187,7 @@ class FreshnessChecks:
             self._next_time[scope] = now + check.read / _BYTES_PER_SECOND
 
     def _give_up(self, error: Exception, usual: float) -> float:
-        """Begin all checks anew after an error; the seconds to wait before."""
+        """Prepare to start all checks again after an error. Returns the seconds to wait before."""
         wait = wait_after(error, usual)
         for scope in self._running:
             self._wanted.setdefault(scope, 0.0)

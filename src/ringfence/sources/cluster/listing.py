@@ -57,7 +57,7 @@ RESOURCES: Final = tuple(
     if not kind.only_in_manifests
 )
 _SERVICE_USERS: Final = tuple(Resource(kind) for kind in KINDS if kind.model is ServiceUser)
-"""The kinds of objects that use Services. No answer depends on them: only who asks for mistakes asks for them."""
+"""The kinds of objects that use Services. No answer depends on them: only `lint` asks for them."""
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -91,11 +91,12 @@ def read(
 ) -> LoadedObjects:
     """All objects of supported kinds in the cluster of this context, or of the current one.
 
-    With `service_users`, with the webhooks, aggregated APIs and routes; those that may not be listed are named.
+    With `service_users`, also the webhooks, aggregated APIs and routes; those that may not be listed are named.
 
     If the user may not list a needed kind in all namespaces, only the objects of `namespace` are read, by default those
-    of the context's namespace. Another kind that he may not list is a problem. Raises LiveClusterError if he may not
-    list a needed kind in this namespace either, or if the cluster cannot be reached or does not accept him.
+    of the context's namespace. Another kind that the user may not list is a problem. Raises LiveClusterError if the
+    user may not list a needed kind in this namespace either, or if the cluster cannot be reached or refuses the
+    credentials.
     """
     selected = select(context, kubeconfig)
     credential = obtain(selected.user, selected.cluster)

@@ -19,7 +19,7 @@ FIRST_PAGE: Final = 50
 """Policies in the first page of a list, whose size is not known yet: at most 75 MB."""
 
 _PAGE_BYTES: Final = 1 << 23
-"""The size of pages that are aimed at. A hundred policies of 1.5 MB in one page would take 150 MB twice."""
+"""The intended size of pages. A hundred policies of 1.5 MB in one page would take 150 MB twice."""
 
 Document = TypeVar("Document")
 
@@ -110,10 +110,10 @@ def get_document(
     path: str,
     shape: type[Document],
     parameters: Mapping[str, str] | None = None,
-    what: str = "what it should be",
+    what: str = "a valid answer",
     headers: Mapping[str, str] | None = None,
 ) -> Document:
-    """The answer to one request, in its shape; `what` says in a message what is expected.
+    """The answer to one request, as a `shape`; `what` names the expected answer in an error message.
 
     Raises LiveClusterError if the server cannot be reached or understood, and ApiStatusError if it refuses.
     """

@@ -1,7 +1,7 @@
-"""Where a server has a kind at present: the definition of a custom resource may come, go, and name other versions.
+"""The version under which a server has a kind: the definition of a custom resource may be added, removed and changed.
 
-A server that refuses a request for the objects of such a kind may not have it, may have it under another version, or
-may not let the user read it. Discovery tells which of these it is, and every user may ask for it.
+If a server refuses a request for the objects of such a kind, it may not have it, may have it under another version, or
+the user may have no right to read it. Discovery shows which of these is the case, and every user may ask for it.
 
 Source: kubernetes.io, "Versions in CustomResourceDefinitions".
 """
@@ -41,7 +41,7 @@ class ServedKind:
 
     @contextmanager
     def asking(self, client: httpx2.Client) -> Iterator[None]:
-        """Ask for its objects for a while. Raises NotServed instead of an ApiStatusError that says nothing else."""
+        """A context for requests for its objects. Raises NotServed in place of an ApiStatusError that means this."""
         try:
             yield
         except ApiStatusError as error:

@@ -1,7 +1,7 @@
-"""The policies of other projects in a live cluster: those of its kinds that are recognised and not read.
+"""The policies of other projects in a live cluster, whose kinds are recognised and not read.
 
-Most clusters have none of these kinds. Discovery, which every user may use, shows which of them exist, so that nobody
-needs permissions for kinds that the cluster does not have.
+Most clusters have none of these kinds. Discovery, which every user may use, shows which of them exist, so that users
+need no permissions for kinds that the cluster does not have.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from ringfence.sources.loaded_objects import Found, UnreadManifest
 def unread_policies(client: httpx2.Client, discovery: Discovery, server: str, namespace: str = "") -> Iterator[Found]:
     """The policies of all kinds that are not read, as far as the user may list them; with a `namespace`, only its own.
 
-    A kind that he may not list is a problem, and puts all pods in doubt. Raises LiveClusterError if the server cannot
-    be reached or understood.
+    A kind that the user may not list is a problem, and puts all pods in doubt. Raises LiveClusterError if the server
+    cannot be reached or understood.
     """
     try:
         groups = discovery.groups

@@ -16,9 +16,9 @@ Step = Callable[[threading.Event], None]
 def running_watches(
     watches: Sequence[Watch], api_server: ApiServer, more: Mapping[str, Step] | None = None
 ) -> Iterator[None]:
-    """Have watches deliver events until the context ends, and look for kinds that the server did not have.
+    """Run watches until the context ends, and checks for kinds that the server did not have.
 
-    `more` are other steps that run as long, by the names of their threads.
+    `more` are other functions to run for the same time, by the names of their threads.
     """
     stopped = threading.Event()
     steps: dict[str, Step] = {f"watch {one.resource.kind}": one.follow for one in watches}

@@ -99,14 +99,14 @@ class Watch:
     def follow(self, stopped: threading.Event) -> None:
         """List, then watch, and deliver events until `stopped`; faults and defects are events, too.
 
-        `stopped` is looked at between two watches: `api_server.close()` ends the one that is open, and `look_again` the
-        wait for a kind that the server does not have.
+        `stopped` is checked between two watches: `api_server.close()` ends the one that is open, and `look_again` ends
+        the wait for a kind that the server does not have.
         """
         patience = waits()
         while not stopped.is_set():
             try:
                 self._run_once()
-            except Exception as error:  # a thread that ended here would leave its view out of date without a trace
+            except Exception as error:  # if this thread ended, the view would stay out of date silently
                 if stopped.is_set():
                     return
                 patience = waits() if self._has_received else patience
@@ -154,7 +154,7 @@ class Watch:
     def _run_once(self) -> None:
         """List if no version is known, and watch until the server ends it."""
         self._has_received = False
-        self._look_again.clear()  # before the request: what is wanted from now on is another one
+        self._look_again.clear()  # before the request, so that a call of `look_again` during it is not lost
         asked = time.monotonic()
         try:
             with self._api_server.client() as client, self.served.asking(client):
@@ -175,7 +175,7 @@ class Watch:
             raise
 
     def _note_absence(self, asked: float) -> None:
-        """Deliver that there are no objects, for the server does not have the kind."""
+        """Deliver that there are no objects, because the server does not have the kind."""
         self._must_list = False
         self._deliver(Served(self._kind, ""))
         self._deliver(Listed(self._kind, frozenset()))
@@ -203,7 +203,7 @@ class Watch:
 
     def _list(self, client: httpx2.Client) -> None:
         asked = time.monotonic()
-        self._must_list = False  # before the request: what is wanted from now on is another list
+        self._must_list = False  # before the request, so that a call of `relist` during it is not lost
         keys: list[ObjectKey] = []
         position = ""
         limit = FIRST_PAGE if self.resource.row.is_policy else PAGE

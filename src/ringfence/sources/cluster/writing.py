@@ -35,9 +35,9 @@ def patch_object(client: httpx2.Client, path: str, operations: Sequence[Mapping[
 def create_or_patch(
     client: httpx2.Client, collection: str, document: Mapping[str, Any], fields: Iterable[str], *, exists: bool
 ) -> None:
-    """Create an object, or give these of its fields the values of `document` if it exists, as it is thought to or not.
+    """Create an object or, if it exists, set `fields` of it to their values in `document`.
 
-    Raises as `create_object`.
+    `exists` says which of the two to try first. Raises as `create_object`.
     """
     path = f"{collection}/{document['metadata']['name']}"
     changes = [{"op": "add", "path": f"/{field}", "value": document[field]} for field in fields]

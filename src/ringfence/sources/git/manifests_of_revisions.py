@@ -107,8 +107,11 @@ def _chosen(
             is_empty = False
             yield entry
     if is_empty:
-        within = "" if recursive else "; -R reads the folders in it, too"
-        raise ManifestError(f'the path "{top}" has no file in {where} that ends in {", ".join(SUFFIXES)}{within}')
+        apart = ", apart from those that --exclude leaves out" if exclusion.has_patterns else ""
+        within = "" if recursive else "; -R also reads the folders in it"
+        raise ManifestError(
+            f'the path "{top}" has no file in {where} that ends in {", ".join(SUFFIXES)}{apart}{within}'
+        )
 
 
 def _read(

@@ -1,7 +1,7 @@
-"""What a kustomization refers to, so that the folders that it needs can be found without building it.
+"""The references of a kustomization, by which the folders that it needs are found without building it.
 
-A kustomization can name files and repositories elsewhere, which would be fetched when it is built. One of a revision
-may be somebody else's, so it is refused if it does.
+A kustomization can name files and repositories at URLs, which would be fetched when it is built. The author of a
+revision may not be trusted, so a kustomization of a revision that names a URL is refused.
 
 Source: kubectl.docs.kubernetes.io, "Kustomization file"; `sigs.k8s.io/kustomize/api/types`, `Kustomization`.
 """

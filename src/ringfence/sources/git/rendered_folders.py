@@ -1,8 +1,8 @@
 """Kustomizations and charts of a revision, rendered from files that are written to a temporary folder.
 
 Only the folders that are needed are written, by ringfence itself: git checks nothing out, so no filter and no hook of
-the repository runs. What a link leads to inside the repository is written in its place; a link that leads out is an
-error. The folder is removed when the program ends, also by a signal.
+the repository runs. A link inside the repository is replaced by its target; a link that leads out is an error. The
+folder is removed when the program ends, also by a signal.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,9 +33,9 @@ from ringfence.temporary_folders import temporary_folder
 
 _MOST_FILES: Final = 20_000
 _MOST_FOLDERS: Final = 500
-"""Of the folders that kustomizations refer to."""
+"""The largest number of folders that kustomizations refer to."""
 _MOST_BYTES: Final = 1 << 28
-"""Of all files together."""
+"""The largest size of all files together."""
 _OWN_FOLDER: Final = ".git"
 
 
@@ -221,7 +221,7 @@ def _check_written(entry: TreeEntry, name: str) -> None:
         case EntryKind.SUBMODULE:
             raise ManifestError(f"{name}: a submodule: its files are in another repository")
     parts = PurePosixPath(entry.path).parts
-    # Git makes no such names; who writes the objects of a tree himself can.
+    # Git does not create such names, but a tree object can be written by another program.
     if isabs(entry.path) or any(part == ".." or part.lower() == _OWN_FOLDER for part in parts):
         raise ManifestError(f"{name}: not a name that git gives to a file: not written")
 

@@ -1,8 +1,8 @@
-"""What git has stored: revisions, the files in them, and their content, from commands that run no program of others.
+"""Revisions of a git repository, the files in them, and their content, read by commands that run no other programs.
 
-A repository may be hostile. Checking a revision out, or `git archive`, runs the filters and hooks that its
-configuration names, and leaves out what its attributes say. `ls-tree`, `ls-files` and `cat-file` give what is stored,
-and run nothing.
+A repository may be hostile. Checking out a revision, or `git archive`, runs the filters and hooks that its
+configuration names, and leaves out the files that its attributes name. `ls-tree`, `ls-files` and `cat-file` print what
+is stored, and run nothing.
 
 Source: gitattributes(5), "filter", "export-ignore" and "export-subst"; git(1), "Environment Variables".
 """
@@ -96,7 +96,7 @@ class Repository:
         return commit
 
     def _remedy(self) -> str:
-        """What to do about a revision that is not there."""
+        """The remedy for a revision that does not exist."""
         if self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
             return (
                 "this clone has a part of the history only: git fetch --unshallow "
@@ -131,9 +131,9 @@ class Repository:
             yield TreeEntry(os.fsdecode(name), _KINDS.get(mode, EntryKind.FILE), object_id.decode())
 
     def contents(self, object_ids: Sequence[str], most: int) -> Generator[bytes | None, None, None]:
-        """The content of files, one after another; of one that is missing None, and of a large one `most` bytes + 1.
+        """The content of files, one after another; None for one that is missing, and `most` + 1 bytes of a larger one.
 
-        Raises ManifestError if git ends before: it does where an object is damaged.
+        Raises ManifestError if git ends early, as it does if an object is damaged.
         """
         if not object_ids:
             return

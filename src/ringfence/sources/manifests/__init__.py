@@ -9,7 +9,7 @@ from ringfence.sources.manifests.content import (
     read_content,
     read_settings,
 )
-from ringfence.sources.manifests.contents import FileContents, FileText
+from ringfence.sources.manifests.contents import STANDARD_INPUT_NAME, FileContents, FileText
 from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
 from ringfence.sources.manifests.paths import CONFIGURATION_FILE, STANDARD_INPUT, Exclusion
 from ringfence.sources.manifests.rendering import (
@@ -30,6 +30,7 @@ __all__ = [
     "LFS_POINTER",
     "MAX_BYTES",
     "STANDARD_INPUT",
+    "STANDARD_INPUT_NAME",
     "SUFFIXES",
     "TEMPLATE_MARK",
     "Exclusion",

@@ -98,7 +98,7 @@ def read_settings(text: str, file: str) -> tuple[object, Origin]:
     for key, event in builder.duplicates:
         raise InputError(f"{file}:{builder.positions.line(event.start_mark) + 1}: {key}: this key is there twice")
     if len(found) > 1:
-        raise InputError(f"{file}: there are {len(found)} documents, of which only one can count: write one")
+        raise InputError(f"{file}: the file has {len(found)} documents, but may have only one: remove the others")
     fields = {
         path: FieldRanges(_further_down(one.value), _further_down(one.key) if one.key else None)
         for path, one in places.items()
@@ -107,7 +107,7 @@ def read_settings(text: str, file: str) -> tuple[object, Origin]:
 
 
 def _further_down(part: Range) -> Range:
-    """A range whose lines count from 0 as one whose lines count from 1."""
+    """The range with lines that count from 1, for one with lines that count from 0."""
     return Range(part.line + 1, part.column, part.end_line + 1, part.end_column)
 
 

@@ -1,6 +1,7 @@
-"""The contents of the files that were read: their whole text, beyond the objects, and how it is encoded.
+"""The contents of the files that were read: their whole text and its encoding.
 
-Objects do not contain comments, or the text around a mistake. Standard input cannot be read a second time.
+They are kept because objects do not contain comments or the text around a mistake, and because standard input cannot be
+read a second time.
 """
 
 import sys

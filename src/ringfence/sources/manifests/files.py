@@ -45,11 +45,11 @@ def read_files(
 ) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
-    Of what is in folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). What
-    is wrong inside a file becomes a problem of the result. With `holding`, a file of a folder is read only if its
-    content has what the pattern looks for, and a folder may have none. Documents that are among the `shared` ones are
-    not parsed. With `contents`, what is in each file is kept there, or taken from there. Raises ManifestError for a
-    path that does not exist, and for a folder with nothing in it to read.
+    In folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). Errors inside a
+    file become problems of the result. With `holding`, a file of a folder is read only if its content matches the
+    pattern, and a folder may have no such file. Documents that are among the `shared` ones are not parsed. With
+    `contents`, the content of each file is kept there, or taken from there. Raises ManifestError for a path that does
+    not exist, and for a folder without files to read.
     """
     named = expand_paths(paths)
     exclusion = Exclusion(exclude)
@@ -67,8 +67,9 @@ def _files(path: str, recursive: bool, exclusion: Exclusion, *, may_be_empty: bo
     except OSError as error:
         raise ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
     if not files and not may_be_empty:
-        within = "" if recursive else "; -R reads the folders in it, too"
-        raise ManifestError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}{within}")
+        apart = ", apart from those that --exclude leaves out" if exclusion.has_patterns else ""
+        within = "" if recursive else "; -R also reads the folders in it"
+        raise ManifestError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}{apart}{within}")
     return files
 
 
@@ -103,7 +104,7 @@ def _read_all(
         if file not in named and (kind := _irregular(file)):
             if is_searched:
                 continue
-            # A read from a pipe without a writer waits for ever. A pipe that is named is meant to be read: `-f <(...)`.
+            # Reading from a pipe without a writer never ends. A pipe that is named is meant to be read: `-f <(...)`.
             message, remedy = f"{kind}, not a file: not read", "move it out of the folder, or name it with -f"
             yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
             continue

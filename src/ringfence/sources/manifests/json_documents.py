@@ -78,7 +78,7 @@ class _NotJson(Exception):
 
 
 def _as_yaml(refusal: _NotJson, start: Origin) -> tuple[list[Found], int]:
-    """What is in a text that is not JSON, and in how many documents.
+    """The findings in a text that is not JSON, and the number of its documents.
 
     If it is not YAML either, or only a text to YAML, the problem is that it is not JSON.
     """

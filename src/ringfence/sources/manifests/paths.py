@@ -58,6 +58,11 @@ class Exclusion:
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         self._patterns = [pattern.rstrip("/") for pattern in patterns]
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether files are left out by a pattern."""
+        return bool(self._patterns)
+
     def excludes(self, entry: Path, top: Path) -> bool:
         """Whether to leave out a file or folder that was found below `top`."""
         if entry.name == CONFIGURATION_FILE or (entry.name.startswith(".") and entry.is_dir()):

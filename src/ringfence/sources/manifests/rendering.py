@@ -21,12 +21,12 @@ from ringfence.sources.shared_documents import SharedDocuments
 CHART: Final = "Chart.yaml"
 """The file that makes a folder a chart."""
 TEMPLATE_MARK: Final = b"{{"
-"""What a file has that must be rendered before it can be read."""
+"""The mark of a file that must be rendered before it can be read."""
 
 _BUILDERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
 _SECONDS: Final = 300
 _NOWHERE: Final = "http://127.0.0.1:9"
-"""A proxy that is not there (port 9 is discard, RFC 863): whatever a program wants to fetch fails at once."""
+"""The URL of a proxy that does not exist (port 9 is discard, RFC 863): every fetch fails at once."""
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class Exported(msgspec.Struct, frozen=True):
         return {"HOME": empty, "PATH": empty, "TMPDIR": empty, "LC_ALL": "C", "KUBECONFIG": "/dev/null", **proxies}
 
     def renamed(self, text: str) -> str:
-        """A text of a program in which files are called as in the revision."""
+        """The output of a program, with the names that files have in the revision."""
         for root in dict.fromkeys((str(self.root), str(self.root.resolve()))):
             text = text.replace(f"{root}/", self.name).replace(root, self.name)
         return text
@@ -71,6 +71,8 @@ def build_kustomization(
             f"{_name(folder, exported)}: neither kubectl nor kustomize is on PATH to build this kustomization: install "
             "one of them, or build it elsewhere and pass the result with -f"
         )
+    if exported is None and Path(folder).is_file():
+        raise ManifestError(f"{folder}: -k takes the folder of a kustomization: use -f to read a file")
     return _rendered((*command, "--"), folder, "kustomize", exported, shared)
 
 

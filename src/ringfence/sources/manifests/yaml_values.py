@@ -4,8 +4,9 @@ A tree of nodes between events and values would cost several times as much. The 
 values and a list's items are kept beside the values, by their identity, for as long as they are under construction;
 they become lines and columns only for an object whose places are asked for.
 
-Where YAML leaves a choice, kubectl's is taken: of two equal keys the last counts, a merge key is applied where it
-stands, keys are made texts, tags on collections mean nothing. Source: `sigs.k8s.io/yaml`, `go.yaml.in/yaml/v2`.
+Where YAML leaves a choice, values are built as in kubectl: the last of two equal keys counts, a merge key is applied at
+its position, keys are converted to texts, and tags on collections are ignored. Source: `sigs.k8s.io/yaml`,
+`go.yaml.in/yaml/v2`.
 """
 
 import re
@@ -56,7 +57,7 @@ class Mark(Protocol):
 
 
 Take = Callable[[Value, Event], bool]
-"""Is offered each item of a document's `items`, and its first event; an item that it takes is left out of the list."""
+"""Called with each item of a document's `items` and its first event; an item for which it is true leaves the list."""
 
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _UNDER_CONSTRUCTION: Final = object()
