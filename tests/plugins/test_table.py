@@ -58,7 +58,7 @@ def test_the_newest_version_without_settings_has_one_trait_in_each_topic(name: s
         pytest.param(HEAD + '{ topic = "sctp", value = "yes", confidence = "sure" }]', "Invalid enum value", id="sure"),
         pytest.param(
             HEAD + '{ topic = "sctp", value = "unknown", confidence = "common" }]',
-            "what is unknown is unverified, not common",
+            "the confidence of the value unknown must be unverified, not common",
             id="what is unknown is not certain",
         ),
         pytest.param(

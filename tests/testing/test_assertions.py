@@ -1,4 +1,4 @@
-"""Assertions in Python: they fail with the reason, and what says nothing about the cluster is no success."""
+"""Assertions in Python: they fail with the reasons, and also if they prove nothing about the cluster."""
 
 import pytest
 from tests.testing.worlds import three_tier
@@ -19,7 +19,7 @@ def cluster() -> Cluster:
     return three_tier()
 
 
-def test_what_holds_says_nothing(cluster: Cluster) -> None:
+def test_an_assertion_that_holds_returns(cluster: Cluster) -> None:
     assert_allowed(cluster, "prod/api", "prod/db", port=3306)
     assert_allowed(cluster, "prod/api", "prod/db", port=3306, because="db-policy")
     assert_denied(cluster, ["prod/web", "staging/api"], "prod/db", port="3306/TCP")
@@ -30,7 +30,7 @@ def test_what_holds_says_nothing(cluster: Cluster) -> None:
     assert_isolated(cluster, ["prod/db"], "egress")
 
 
-def test_what_does_not_hold_fails_with_the_reasons_and_the_smallest_edit(cluster: Cluster) -> None:
+def test_one_that_does_not_hold_fails_with_the_reasons_and_the_smallest_edit(cluster: Cluster) -> None:
     with pytest.raises(AssertionError) as failed:
         assert_allowed(cluster, "prod/web", "prod/db", port=3306)
     lines = str(failed.value).splitlines()
@@ -54,7 +54,7 @@ def test_what_does_not_hold_fails_with_the_reasons_and_the_smallest_edit(cluster
         ("prod/web", 22, "no container of prod/db declares TCP 22"),
     ],
 )
-def test_what_says_nothing_about_the_cluster_fails(cluster: Cluster, source: str, port: int, said: str) -> None:
+def test_one_that_proves_nothing_about_the_cluster_fails(cluster: Cluster, source: str, port: int, said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         assert_denied(cluster, source, "prod/db", port=port)
 
@@ -65,7 +65,7 @@ def test_an_answer_that_is_assumed_fails_unless_that_is_accepted(cluster: Cluste
     assert_denied(cluster, "prod/db", "prod/web", port=80, accept=["assumptions", "unserved-ports"])
 
 
-def test_words_that_mean_nothing_are_errors_of_the_caller(cluster: Cluster) -> None:
+def test_unknown_words_are_errors_of_the_caller(cluster: Cluster) -> None:
     with pytest.raises(InputError, match="'sideways' is not a direction: use ingress, egress or both"):
         assert_isolated(cluster, "prod/db", "sideways")
     with pytest.raises(InputError, match="use assumptions or unserved-ports"):

@@ -1,4 +1,4 @@
-"""What the tests of a cluster would notice: exactly the mutants with which one of them fails, judged from the start."""
+"""The coverage of tests: they notice exactly the mutants with which one of them fails, judged without shortcuts."""
 
 import json
 from collections.abc import Sequence
@@ -205,7 +205,7 @@ def documents(draw: st.DrawFn, objects: Sequence[Object]) -> str:
 
 
 def fails(objects: list[Object], mutant: Mutant, tests: Sequence[ReachabilityTest]) -> bool:
-    """Whether a test fails in a cluster that is made anew with the mutant."""
+    """Whether a test fails in a new cluster with the mutant."""
     cluster = Cluster()
     for one in objects:
         cluster.upsert(one)

@@ -1,4 +1,4 @@
-"""Few pods that stand for many, and what must not be left out with the others."""
+"""Few pods that represent many, and pods that must not be left out."""
 
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import (
@@ -63,12 +63,12 @@ def on_node() -> Cluster:
     return cluster_of([node("n", "10.1.0.1"), db, DENY_ALL])
 
 
-def test_a_node_that_reaches_its_own_pods_is_nobody_else() -> None:
+def test_a_node_that_reaches_its_own_pods_is_not_one_of_the_others() -> None:
     assert status(on_node(), f"to: x/db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "passed"
     assert status(on_node(), f"to: x/db, expect: {{only-from: []}}, {ACCEPT}") == "passed"
 
 
-def test_a_node_that_policies_admit_to_pods_of_others_is_somebody_else() -> None:
+def test_a_node_that_policies_admit_to_pods_of_others_is_one_of_the_others() -> None:
     first, second = (pod(f"x/db-{name}", {"app": "db"}, nodeName=name) for name in ("m", "n"))
     nodes = [node("m", "10.1.0.1"), node("n", "10.1.0.2")]
     open_to_one = policy("x/open", ingress=[admits({"ipBlock": {"cidr": "10.1.0.1/32"}})])

@@ -54,7 +54,7 @@ def test_tests_among_manifests_are_found_and_are_no_objects(tmp_path: Path) -> N
         (TESTS.replace("]", ""), "error converting YAML to JSON"),
     ],
 )
-def test_a_mistake_in_the_head_is_no_silence(tmp_path: Path, text: str, message: str) -> None:
+def test_a_mistake_in_the_head_is_reported(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "t.yaml").write_text(text)
     found = find_tests([str(tmp_path)])
     assert any(message in str(problem) for problem in found.problems)

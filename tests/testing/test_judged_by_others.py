@@ -1,4 +1,4 @@
-"""Random tests in random clusters: what is judged is what `can` and the naive evaluator say about all pairs."""
+"""Random tests in random clusters: the outcomes agree with `can` and the naive evaluator about all pairs."""
 
 from collections import Counter
 from itertools import product
@@ -36,7 +36,7 @@ ports = st.sampled_from(PORTS)
 
 
 def outcome(cluster: Cluster, expectation: Expectation) -> JudgedTest:
-    """What is found about an expectation, whatever is assumed and whoever serves its ports."""
+    """The outcome of an expectation, whatever is assumed and whichever ports are served."""
     test = ReachabilityTest("t", Place("t.yaml", 1), expectation, accepted=frozenset(Acceptance))
     return Judge(cluster.state, "default", today=TODAY).outcome(test)
 

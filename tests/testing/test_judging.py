@@ -1,4 +1,4 @@
-"""What a cluster says about tests: what holds, what does not, and what says nothing about the cluster."""
+"""The outcomes of tests: passed, failed, or an error because a test proves nothing about the cluster."""
 
 from datetime import date
 from pathlib import Path
@@ -64,13 +64,13 @@ def test_a_test_has_the_status(cluster: Cluster, test: str, expected: str) -> No
         (f"{WEB_TO_DB}, expect: deny, because: no-such", "there is no NetworkPolicy no-such"),
         (
             f"{WEB_TO_DB}, expect: deny, without: prod/no-such",
-            "what the test supposes cannot be: prod/no-such: there is",
+            "the changes that the test supposes cannot be applied: prod/no-such: there is",
         ),
         (f"{WEB_TO_DB}, expect: deny, after: nothing.yaml", "does not exist"),
         ("pods: internet, isolated: both", "only pods can be isolated"),
     ],
 )
-def test_a_test_that_says_nothing_about_the_cluster_is_an_error(cluster: Cluster, test: str, why: str) -> None:
+def test_a_test_that_proves_nothing_about_the_cluster_is_an_error(cluster: Cluster, test: str, why: str) -> None:
     assert status(cluster, test) == "error"
     assert why in message(cluster, test)
 
@@ -161,7 +161,7 @@ def test_one_of_the_policies_must_decide(cluster: Cluster, test: str, expected: 
     assert status(cluster, test) == expected
 
 
-def test_because_says_who_decides_instead(cluster: Cluster) -> None:
+def test_because_names_the_policy_that_decides_instead(cluster: Cluster) -> None:
     test = "from: prod/web, to: prod/api, expect: allow, because: prod/db-policy"
     assert message(cluster, test) == "no policy allows prod/web -> prod/api, not prod/db-policy"
 
@@ -211,7 +211,7 @@ def test_a_skip_ends_in_a_failure(cluster: Cluster, skip: str, expected: Status,
     (one,) = judged(cluster, f"tests: [{{{WEB_TO_DB}, expect: {expectation}, {skip}}}]")
     assert one.status is expected
     if expected is Status.FAILED:
-        assert one.message.startswith("the skip ended with 2026-11-29 (later); ")
+        assert one.message.startswith("the skip expired after 2026-11-29 (later); ")
         assert one.message.endswith("remove skip and until" if expectation == "deny" else "on TCP 3306")
 
 
@@ -354,18 +354,18 @@ BY_TEAM: dict[str, object] = {"namespaceSelector": {"matchLabels": {"team": "sho
         pytest.param({"podSelector": {}}, "prod/app=api", "passed", "failed", id="a policy that admits all"),
     ],
 )
-def test_nobody_else_may_include_pods_to_come(peer: dict[str, object], listed: str, now: str, later: str) -> None:
+def test_the_others_may_include_future_pods(peer: dict[str, object], listed: str, now: str, later: str) -> None:
     cluster = policy_admitting(peer)
     test = "to: prod/db, port: 3306, accept: unserved-ports"
     assert status(cluster, f"{test}, expect: {{only-from: [{listed}]}}") == now
     assert status(cluster, f"{test}, expect: {{only-from: [{listed}], future: true}}") == later
 
 
-def test_a_failure_about_pods_to_come_says_which() -> None:
+def test_a_failure_about_future_pods_names_them() -> None:
     cluster = policy_admitting(BY_TEAM)
     test = "to: prod/db, port: 3306, expect: {only-from: [prod/app=api, dev/app=api], future: true}"
     assert message(cluster, f"{test}, accept: unserved-ports") == (
-        "any-pod:kubernetes.io/metadata.name notin (dev,prod),team=shop/app=api, which may come, "
+        "any-pod:kubernetes.io/metadata.name notin (dev,prod),team=shop/app=api, which does not exist yet, "
         "may reach prod/db on TCP 3306, and is not listed"
     )
     names = "from: prod/db, port: mysql, expect: {only-to: [prod/app=api], future: true}, accept: unserved-ports"

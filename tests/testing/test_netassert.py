@@ -49,7 +49,7 @@ def test_a_host_with_an_address_is_asked_and_one_with_a_name_is_skipped() -> Non
     assert (address["to"], "skip" in address) == ("192.0.2.1", False)
     (name,) = imported(CHECK.replace(resource, "{host: {name: example.com}}"))
     assert name["to"] == "internet"
-    assert "example.com is the name of a host" in name["skip"]
+    assert "by an address of example.com" in name["skip"]
 
 
 def test_the_maps_of_version_1_have_services_as_targets() -> None:
@@ -69,13 +69,13 @@ def test_the_maps_of_version_1_have_services_as_targets() -> None:
 def test_what_is_opened_from_the_host_itself_is_skipped() -> None:
     (one,) = imported("host: {localhost: {web.prod: 80}}")
     assert (one["to"], one["expect"]) == ("prod/svc/web", "allow")
-    assert "the host that runs it" in one["skip"]
+    assert "the host on which it runs" in one["skip"]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "n.yaml: there is no check of netassert in it"),
+        ("", "n.yaml: the file has no netassert checks"),
         ("apiVersion: v1", "n.yaml: not a file of netassert"),
         ("just words", "n.yaml: not a file of netassert"),
         ("- 1", "n.yaml: \\[0\\]: must be a map"),

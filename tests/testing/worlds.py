@@ -24,7 +24,7 @@ def decoded(text: str) -> DecodedTests:
 
 
 def judged(cluster: Cluster, text: str) -> list[JudgedTest]:
-    """What a cluster says about the tests in a document, without its first two lines, of which none has a problem."""
+    """The outcomes of the tests in a document without its first two lines. The document has no problems."""
     found = decoded(text)
     assert found.problems == ()
     return list(cluster.judged(found.tests, today=TODAY))

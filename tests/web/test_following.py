@@ -13,19 +13,19 @@ from ringfence.model.problems import Problem
 from ringfence.web import FileChanges, LocalPage, Simulation, follow, following
 
 
-class ToldChanges:
-    """Changes that come a given number of times."""
+class PreparedChanges:
+    """Changes that are pending while `are_there` is set."""
 
     def __init__(self) -> None:
         self.are_there = False
 
-    def have_come(self) -> bool:
+    def are_pending(self) -> bool:
         return self.are_there
 
-    def taken(self) -> None:
+    def take(self) -> None:
         self.are_there = False
 
-    def rest(self, _: object) -> float:
+    def pause_factor(self, _: object) -> float:
         return 0.0
 
     def problems(self) -> list[Problem]:
@@ -37,7 +37,7 @@ def problems(page: LocalPage) -> list[tuple[str, str, str]]:
 
 
 def test_a_cluster_that_cannot_be_read_is_a_problem_of_the_page_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    for pause in ("_LOOKED_AFTER", "_TRIED_AGAIN"):
+    for pause in ("_POLL_INTERVAL", "_RETRY_INTERVAL"):
         monkeypatch.setattr(following, pause, 0.001)
     broken: list[Exception] = []
 
@@ -46,7 +46,7 @@ def test_a_cluster_that_cannot_be_read_is_a_problem_of_the_page_until_it_can(mon
             raise broken[0]
         return Cluster.load(EXAMPLE)
 
-    page, changes = LocalPage(Simulation(read, "prod")), ToldChanges()
+    page, changes = LocalPage(Simulation(read, "prod")), PreparedChanges()
 
     async def until(holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
@@ -62,7 +62,8 @@ def test_a_cluster_that_cannot_be_read_is_a_problem_of_the_page_until_it_can(mon
             broken[:] = [error]
             changes.are_there = True
             await until(lambda: bool(problems(page)))
-            assert problems(page) == [("not-followed", "prod", f"the cluster is shown as it was before: {reason}")]
+            problem = f"the page shows the cluster as it was before: {reason}"
+            assert problems(page) == [("not-followed", "prod", problem)]
             broken.clear()  # it is tried again, though nothing else changes
             await until(lambda: not problems(page))
         task.cancel()
@@ -73,16 +74,16 @@ def test_a_cluster_that_cannot_be_read_is_a_problem_of_the_page_until_it_can(mon
 def test_a_file_that_is_written_made_or_removed_has_changed(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a")
     changes = FileChanges([str(tmp_path)])
-    assert not changes.have_come()
+    assert not changes.are_pending()
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "index").write_text("hidden")
-    assert not changes.have_come()
+    assert not changes.are_pending()
     for change in (
         lambda: (tmp_path / "a.yaml").write_text("longer"),
         lambda: (tmp_path / "b.yaml").write_text("b"),
         lambda: (tmp_path / "a.yaml").unlink(),
     ):
         change()
-        assert changes.have_come()
-        changes.taken()
-        assert not changes.have_come()
+        assert changes.are_pending()
+        changes.take()
+        assert not changes.are_pending()

@@ -82,7 +82,7 @@ def test_a_name_that_another_test_has_is_a_conflict(page: ServedPage, folder: Pa
 def test_what_has_changed_since_it_was_shown_is_not_written(page: ServedPage, folder: Path) -> None:
     status, answer = keep(page, folder / "a.yaml", text="tests: []\n")
     assert status == 400
-    assert "what passes has changed" in answer
+    assert "the allowed traffic has changed" in answer
     assert list(folder.iterdir()) == []
 
 
@@ -95,8 +95,8 @@ def test_what_has_changed_since_it_was_shown_is_not_written(page: ServedPage, fo
         ("{folder}/link.yaml", "is not in a folder for tests"),
         ("{folder}/.hidden/x.yaml", "would not be found"),
         ("{folder}/tests.txt", "would not be found"),
-        ("{folder}/gone/x.yaml", "make its folder first"),
-        ("{folder}/folder.yaml", "make its folder first"),
+        ("{folder}/gone/x.yaml", "create its folder first"),
+        ("{folder}/folder.yaml", "is not a file: use another name"),
         ("{folder}/pod.yaml", "holds no tests"),
         ("{folder}/broken.yaml", "correct it first"),
         ("{folder}/latin.yaml", "is not in UTF-8"),
@@ -127,5 +127,5 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_without_a_folder_the_tests_are_shown_and_not_written(tmp_path: Path) -> None:
     with served(lambda: Cluster.load(EXAMPLE)) as page:
         assert page.ask_json(ASKED)["files"] == []
-        assert "is not in a folder for tests: those are none" in keep(page, tmp_path / "x.yaml")[1]
+        assert "is not in a folder for tests: start the page with --tests FOLDER" in keep(page, tmp_path / "x.yaml")[1]
         assert list(tmp_path.iterdir()) == []

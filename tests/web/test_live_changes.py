@@ -48,8 +48,8 @@ def changes() -> LiveChanges:
         Page("NetworkPolicy", [policy()]),
         Listed("NetworkPolicy", frozenset({("shop", "np")})),
     )
-    assert found.have_come()
-    assert found.taken() is None
+    assert found.are_pending()
+    assert found.take() is None
     return found
 
 
@@ -77,34 +77,34 @@ def deliver(changes: LiveChanges, *events: Event) -> None:
 )  # fmt: skip
 def test_what_changes_an_object_counts(changes: LiveChanges, events: list[Event], count: bool) -> None:
     deliver(changes, *events)
-    assert changes.have_come() is count
+    assert changes.are_pending() is count
 
 
 def test_a_first_list_counts_for_an_object_may_have_been_deleted_before_it(changes: LiveChanges) -> None:
     deliver(changes, Listed("Service", frozenset()))
-    assert changes.have_come()
-    assert changes.taken() is None
+    assert changes.are_pending()
+    assert changes.take() is None
     deliver(changes, Listed("Service", frozenset()))
-    assert not changes.have_come()
+    assert not changes.are_pending()
 
 
 def test_many_events_are_one_change(changes: LiveChanges) -> None:
     deliver(changes, *(Upserted(pod("web", app=str(number))) for number in range(100)))
-    assert changes.have_come()
-    taken = changes.taken()
+    assert changes.are_pending()
+    taken = changes.take()
     assert taken is not None
     assert (taken.changed, taken.removed) == ((pod("web", app="99"),), ())
-    assert not changes.have_come()
+    assert not changes.are_pending()
 
 
 def test_what_has_become_of_single_objects_is_taken_once(changes: LiveChanges) -> None:
     deliver(changes, Upserted(policy(labels={"a": "b"})), Upserted(pod("new")), Listed("Pod", frozenset([WEB])))
-    taken = changes.taken()
+    taken = changes.take()
     assert taken is not None
     assert [one.metadata.name for one in taken.changed] == ["np"]
     assert taken.removed == (("Pod", "shop", "new"),)
     deliver(changes, Removed("Pod", *WEB))
-    assert changes.taken() == ObjectChanges((), (("Pod", *WEB),), Origin("https://server"))
+    assert changes.take() == ObjectChanges((), (("Pod", *WEB),), Origin("https://server"))
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,16 @@ def test_what_has_become_of_single_objects_is_taken_once(changes: LiveChanges) -
 )
 def test_what_single_objects_do_not_say_has_the_cluster_read_again(changes: LiveChanges, event: Event) -> None:
     deliver(changes, event)
-    assert changes.have_come()
-    assert changes.taken() is None
+    assert changes.are_pending()
+    assert changes.take() is None
 
 
 def test_with_suppositions_the_cluster_is_read_again_for_each_change() -> None:
     changes = LiveChanges("https://server", one_by_one=False)
     deliver(changes, Listed("Pod", frozenset()), Upserted(pod("web")))
-    assert changes.taken() is None
+    assert changes.take() is None
     deliver(changes, Upserted(pod("web", app="web")))
-    assert changes.taken() is None
+    assert changes.take() is None
 
 
 def test_what_is_not_followed_is_a_problem_for_each_reason_until_it_is_over(changes: LiveChanges) -> None:

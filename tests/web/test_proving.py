@@ -69,10 +69,10 @@ def test_the_ports_are_those_of_the_destination_the_borders_of_what_passes_and_a
 @pytest.mark.parametrize(
     ("ends", "message"),
     [
-        (("prod/web", "prod/web"), "it is one pod"),
+        (("prod/web", "prod/web"), "both ends are one pod"),
         (("prod/web", "internet"), "only connections between two pods"),
-        (("prod/agent", "prod/web"), "on its node's network"),
-        (("prod/web", "prod/agent"), "on its node's network"),
+        (("prod/agent", "prod/web"), "on the host network"),
+        (("prod/web", "prod/agent"), "on the host network"),
     ],
 )
 def test_what_no_laboratory_can_open_is_refused(tmp_path: Path, ends: tuple[str, str], message: str) -> None:
@@ -124,7 +124,8 @@ def test_one_cell_is_proven_at_a_time(page: ServedPage) -> None:
 
 def test_what_cannot_be_proven_is_an_answer_that_says_why(page: ServedPage) -> None:
     proof = page.ask_json("/prove", {"source": "prod/web", "destination": "prod/web"})
-    assert proof == {"unproven": "it is one pod, and what it sends to itself meets no policy", "probes": []}
+    reason = "both ends are one pod, and policies do not apply to what it sends to itself"
+    assert proof == {"unproven": reason, "probes": []}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", {"source": "prod/api"}, {**API_TO_DB, "ports": []}])

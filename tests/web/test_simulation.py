@@ -154,6 +154,18 @@ def test_saving_keeps_the_line_ends_and_the_rights_of_a_file(folder: Path) -> No
     assert file.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_file_that_cannot_be_written_is_an_error_with_its_name(simulation: Simulation, folder: Path) -> None:
+    text = text_of(simulation, DB_POLICY).replace("3306", "3307")
+    simulation.edit(DB_POLICY, text)
+    file = folder / "db-policy.yaml"
+    file.unlink()
+    with pytest.raises(InputError, match=f"{file} cannot be written: No such file or directory; nothing was saved"):
+        save(simulation, DB_POLICY, text)
+    file.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="has changed since it was read: nothing was saved"):
+        save(simulation, DB_POLICY, text)
+
+
 def test_a_file_that_has_changed_is_not_overwritten(simulation: Simulation, folder: Path) -> None:
     text = text_of(simulation, DB_POLICY).replace("3306", "3307")
     simulation.edit(DB_POLICY, text)

@@ -1,4 +1,4 @@
-"""Network plugins: how each enforces policies, as data, and what the engine takes of it."""
+"""Network plugins: how each enforces policies, as data, and the part of it that the engine uses."""
 
 from ringfence.plugins.chosen import (
     Alternative,

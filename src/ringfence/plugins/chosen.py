@@ -1,4 +1,4 @@
-"""PluginTraits: the traits of one plugin in one version and with some settings, and what the engine takes of them."""
+"""PluginTraits: the traits of one plugin in one version and with some settings, and their values for the engine."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from ringfence.plugins.versions import version_of
 
 
 class Alternative(msgspec.Struct, frozen=True):
-    """Another value that a trait might have, as the engine takes it, and why it is not certain."""
+    """Another value that a trait might have, in the engine's form, and why it is possible."""
 
     engine: Any
     because: str
@@ -34,12 +34,12 @@ class ChosenTrait(msgspec.Struct, frozen=True):
 
     @property
     def engine(self) -> Any:
-        """What the engine takes."""
+        """The value of the trait for the engine."""
         return self.topic.engine_value(self.trait.value)
 
     @property
     def counterpart(self) -> Any:
-        """What the engine would take without the trait: upstream's meaning, or, where this is open, its other one."""
+        """The engine's value without the trait: upstream's meaning or, if upstream leaves it open, the other value."""
         upstream = self.topic.engine_value(self.topic.upstream)
         if upstream is OwnNode.OPEN:
             return OwnNode.ALWAYS if self.engine is OwnNode.POLICY else OwnNode.OPEN
@@ -57,19 +57,19 @@ class PluginTraits(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def name(self) -> str:
-        """What texts call it: `Cilium 1.19`."""
+        """The name of the plugin in texts: `Cilium 1.19`."""
         return f"{self.title} {self.version}" if self.version else self.title
 
     @property
     def argument(self) -> str:
-        """How `--plugin` names it: `cilium@1.19:enable-sctp=true`. Of a file with traits, its title."""
+        """The value of `--plugin` that names it: `cilium@1.19:enable-sctp=true`; for a file with traits, its title."""
         settings = ",".join(f"{key}={value}" for key, value in sorted(self.settings.items()))
         version = f"@{self.version}" if self.version else ""
         return f"{self.plugin or self.title}{version}{f':{settings}' if settings else ''}"
 
     @cached_property
     def traits(self) -> Traits:
-        """What the engine takes."""
+        """The traits in the engine's form."""
         return Traits(**{one.topic.field: one.engine for one in self.modelled()})
 
     def modelled(self) -> Iterator[ChosenTrait]:
@@ -110,7 +110,7 @@ def _alternatives(
     for other in every:
         engine = topic.engine_value(other.value)
         missing = [key for key in other.setting if key not in settings]
-        # A question about a plugin takes it to be at work: that it is turned off is not an assumption of each answer.
+        # A question about a plugin assumes that it enforces policies: this is not listed with each answer.
         if missing and topic.name != "enforcement" and other.holds(numbers, {**settings, **other.setting}):
             written = ", ".join(f"{key}={other.setting[key]}" for key in missing)
             yield Alternative(engine, f"{plugin.title} is assumed to be configured without {written}")
@@ -122,7 +122,7 @@ def _alternatives(
 
 
 def uncertain(title: str, trait: PluginTrait) -> Iterator[Alternative]:
-    """What else a trait might be, if it is not certain or says less than counts."""
+    """The other values that a trait might have, if it is not certain, or if its value leaves something open."""
     topic = trait.subject
     if not trait.is_certain:
         assumed = topic.text(topic.upstream if trait.value == UNKNOWN else trait.value)
@@ -148,9 +148,9 @@ def named_plugin(name: str) -> Plugin:
 
 
 def named_traits(text: str) -> PluginTraits:
-    """The enforcement that `NAME[@VERSION][:SETTING=VALUE[,SETTING=VALUE]]` names.
+    """The traits that `NAME[@VERSION][:SETTING=VALUE[,SETTING=VALUE]]` names.
 
-    Raises InputError if the text is not of this form, and for a name, a version or a setting that there is not.
+    Raises InputError if the text is not of this form, and for an unknown name, version or setting.
     """
     named, colon, listed = text.partition(":")
     name, at, version = named.partition("@")

@@ -28,12 +28,12 @@ class Confidence(StrEnum):
     DOCUMENTED = "documented"
     REPORTED = "reported"
     COMMON = "common"
-    """As upstream's end-to-end tests demand it, or by common reading of code and documents."""
+    """As upstream's end-to-end tests require it, or as code and documents are commonly understood."""
     UNVERIFIED = "unverified"
 
 
 class PluginTrait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one plugin does in one topic: from one version on, before another, and where it is configured so."""
+    """The behaviour of one plugin in one topic: from version `since` on, before `until`, with some settings."""
 
     topic: str
     value: str
@@ -51,7 +51,7 @@ class PluginTrait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_certain(self) -> bool:
-        """Whether an answer may rely on it without saying so."""
+        """Whether an answer may depend on it without listing it as an assumption."""
         return self.confidence is not Confidence.UNVERIFIED
 
     @property
@@ -82,13 +82,13 @@ class Plugin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(sorted({key for trait in self.traits for key in trait.setting}))
 
     def about_topic(self, topic: str) -> list[PluginTrait]:
-        """Its traits in a topic: those for settings first, so that the first that holds counts."""
+        """Its traits in a topic, those for settings first: the first that holds is the one that applies."""
         found = [trait for trait in self.traits if trait.topic == topic]
         return sorted(found, key=lambda trait: not trait.setting)
 
 
 NO_SOURCE: Final = "no single source"
-"""The source of what is common reading, or general knowledge."""
+"""The source of a trait that is commonly known."""
 
 
 def _is_set(given: str, wanted: str) -> bool:
@@ -103,7 +103,7 @@ def plugins() -> Mapping[str, Plugin]:
 
 
 def read_plugins(text: str) -> dict[str, Plugin]:
-    """The plugins of a file. Raises InputError for the first thing that is wrong in it."""
+    """The plugins of a file. Raises InputError for the first error in it."""
     try:
         read = msgspec.convert(tomllib.loads(text), dict[str, Plugin])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -116,7 +116,7 @@ def read_plugins(text: str) -> dict[str, Plugin]:
 
 
 def _complete(name: str, plugin: Plugin) -> Plugin:
-    """A plugin with its name and with a source for each of its traits, if nothing is wrong with them."""
+    """A plugin with its name and a source for each of its traits. Raises InputError for an error in them."""
     for trait in plugin.traits:
         check_trait(trait, f"traits.toml: {name}")
     for topic in TOPICS:
@@ -128,7 +128,7 @@ def _complete(name: str, plugin: Plugin) -> Plugin:
 
 
 def check_trait(trait: PluginTrait, place: str) -> None:
-    """Raise InputError if a trait has a topic or a value that there is not, or a version that is none."""
+    """Raise InputError if a trait has an unknown topic, an unknown value, or an invalid version."""
     topic = TOPICS.get(trait.topic)
     if topic is None:
         raise InputError(f"{place}: there is no topic {trait.topic!r}: use one of {', '.join(TOPICS)}")
@@ -136,7 +136,9 @@ def check_trait(trait: PluginTrait, place: str) -> None:
     if trait.value not in (*topic.values, UNKNOWN):
         raise InputError(f"{where}: {trait.value!r} is not a value: use one of {', '.join((*topic.values, UNKNOWN))}")
     if trait.value == UNKNOWN and trait.is_certain:
-        raise InputError(f"{where}: what is unknown is {Confidence.UNVERIFIED}, not {trait.confidence}")
+        raise InputError(
+            f"{where}: the confidence of the value unknown must be {Confidence.UNVERIFIED}, not {trait.confidence}"
+        )
     bounds = [version_of(text) for text in (trait.since, trait.until) if text]
     if bounds != sorted(set(bounds)):
         raise InputError(f"{where}: since {trait.since} is not before until {trait.until}")
@@ -157,7 +159,7 @@ _GITHUB: Final = "https://github.com/"
 
 
 def source_link(source: str) -> str:
-    """The address of a source: of `owner/name#1` that of the issue."""
+    """The URL of a source; for `owner/name#1`, the URL of the issue."""
     repository, mark, number = source.partition("#")
     is_issue = bool(mark) and number.isdecimal() and repository.count("/") == 1
     return f"{_GITHUB}{repository}/issues/{number}" if is_issue else source

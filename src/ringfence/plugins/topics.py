@@ -1,7 +1,7 @@
-"""Topics: in what network plugins differ, and the words for the values that each topic can have.
+"""Topics: the behaviour in which network plugins differ, and the values that each topic can have.
 
-A topic with a `field` changes answers, by that field of `Traits`; others are for the reader. The value `unknown` is
-allowed in every topic: the engine then takes upstream's, and says so where an answer depends on it.
+A topic with a `field` changes answers, through that field of `Traits`; others are information for the reader. The value
+`unknown` is allowed in every topic: the engine then uses upstream's value, and an answer that depends on it says so.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from ringfence.plugins.traits import UPSTREAM, Excepts, OwnNode
 
 UNKNOWN: Final = "unknown"
 LEFT_OPEN: Final = "open"
-"""The value of `Topic.upstream` where upstream leaves it to plugins, so that none differs from it."""
+"""The value of `Topic.upstream` if upstream leaves the behaviour to plugins: then no plugin differs from upstream."""
 
 
 class TopicValue(msgspec.Struct, frozen=True):
-    """What a value of a topic says, as a sentence, and what it is to the engine.
+    """A value of a topic: its meaning as a sentence, and its form for the engine.
 
-    `or_else` are other values that the engine might have to take: what the value says is not all that counts.
+    `or_else` is another value of the topic that may hold, because this one depends on more than the engine knows.
     """
 
     text: str
@@ -28,7 +28,7 @@ class TopicValue(msgspec.Struct, frozen=True):
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """A question that every plugin answers with one of `values`; `upstream` is the one that upstream means."""
+    """A question that every plugin answers with one of `values`; `upstream` is the value of upstream."""
 
     name: str
     title: str
@@ -37,11 +37,11 @@ class Topic(msgspec.Struct, frozen=True):
     field: str = ""
 
     def engine_value(self, value: str) -> Any:
-        """What the engine takes for a value; upstream's meaning for one that is not known."""
+        """A value in the engine's form; for `unknown`, upstream's."""
         return getattr(UPSTREAM, self.field) if value == UNKNOWN else self.values[value].engine
 
     def text(self, value: str) -> str:
-        """What a value says, as a sentence without a capital letter and without a full stop."""
+        """The meaning of a value, as a sentence without a capital letter and without a full stop."""
         return f"not known: {self.title}" if value == UNKNOWN else self.values[value].text
 
 

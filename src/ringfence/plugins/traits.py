@@ -1,7 +1,7 @@
-"""Traits: in what a network plugin gives policies another meaning than upstream does.
+"""Traits: how a network plugin enforces policies differently from upstream.
 
-`Traits` is what the engine takes: the values that change an answer. What is known about each plugin, also what changes
-no answer, is in `topics` and `table`.
+`Traits` has the values that change an answer of the engine. All that is known about each plugin is in `topics` and
+`table`.
 """
 
 from enum import Enum
@@ -33,7 +33,7 @@ class Excepts(Enum):
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """How policies are enforced. Without arguments, as upstream means them."""
+    """How policies are enforced. The defaults are upstream's meaning."""
 
     enforced: bool = True
     """Whether policies have any effect."""
@@ -65,4 +65,4 @@ UPSTREAM: Final = Traits()
 """The meaning that upstream gives to policies."""
 
 NOT_IN_POLICIES: Final = ("node_reaches_own_pods", "own_node", "service_ports")
-"""The traits that change how questions are answered, not what policies say."""
+"""The traits that change how questions are answered, and not how policies are compiled."""

@@ -1,4 +1,4 @@
-"""Versions of plugins, as far as traits depend on them."""
+"""Versions of plugins, on which their traits depend."""
 
 import re
 from typing import Final
@@ -30,6 +30,6 @@ def is_within(version: Version, since: str, until: str) -> bool:
 
 
 def _cut(version: Version, bound: str) -> Version:
-    """A version with as many numbers as a bound; 1 is 1.0."""
+    """A version with as many numbers as a bound: cut, or filled up with zeros."""
     length = len(version_of(bound))
     return (*version, *(0,) * length)[:length]

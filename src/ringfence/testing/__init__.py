@@ -1,4 +1,4 @@
-"""Tests of what policies must allow and must not: test files, what a cluster says about them, and assertions."""
+"""Tests of what policies must allow and deny: test files, their outcomes in a cluster, and assertions."""
 
 from ringfence.testing.assertions import (
     assert_allowed,

@@ -1,4 +1,4 @@
-"""Changes that were reviewed and are allowed until a day: how they are written, and what of a difference they cover.
+"""Changes that were reviewed and are allowed until a date: their format, and the part of a difference that they cover.
 
     apiVersion: ringfence/v1
     kind: AllowedChanges
@@ -56,7 +56,7 @@ class AllowedChange(msgspec.Struct, frozen=True):
 
 
 class ReviewedDifference(msgspec.Struct, frozen=True):
-    """A difference whose allowed rows are apart, and the entries that were of no use: expired, or about nothing."""
+    """A difference whose allowed rows are in `reviewed`, and the entries that had no effect: expired, or unused."""
 
     difference: ClusterDifference
     expired: tuple[AllowedChange, ...]
@@ -84,7 +84,7 @@ def _problem_text(problem: Problem) -> str:
 
 
 def review(found: ClusterDifference, allowed: Sequence[AllowedChange], today: date) -> ReviewedDifference:
-    """Put the rows of a difference apart that are allowed."""
+    """Move the rows of a difference that are allowed on the day `today` to its `reviewed` rows."""
     valid = [one for one in allowed if one.until >= today]
     used: set[AllowedChange] = set()
     left, reviewed = [], []
@@ -114,7 +114,7 @@ def _is_about(entry: AllowedChange, row: ChangedConnections) -> bool:
 
 
 def _covers(entries: Sequence[AllowedChange], row: ChangedConnections) -> bool:
-    """Whether nothing of a row is left without the entries."""
+    """Whether the entries cover all of a row."""
     return all(
         _is_covered(entries, source, destination, row.traffic)
         for source in _single(row.sources)
@@ -151,7 +151,7 @@ def _single(ends: Ends) -> tuple[_End, ...]:
 
 
 def _common(side: Side, end: _End) -> _End | None:
-    """What of an end one side of an entry is about."""
+    """The part of an end that one side of an entry matches; None if there is none."""
     if isinstance(end, Addresses):
         return (side & end or None) if isinstance(side, Addresses) else None
     if isinstance(side, Addresses):
@@ -192,8 +192,8 @@ def _entry(fields: FieldReader) -> AllowedChange | None:
     fields.require("change", kind, "use opened or closed")
     fields.require("source", source, _ENDS)
     fields.require("destination", destination, _ENDS)
-    fields.require("reason", reason, "say why it may be so")
-    fields.require("until", until, "write the last day on which it may be so, such as 2027-01-31")
+    fields.require("reason", reason, "say why the change is allowed")
+    fields.require("until", until, "write the last day on which the change is allowed, such as 2027-01-31")
     fields.finish()
     if not (kind and source and destination and traffic and reason and until and fields.is_sound):
         return None
@@ -223,9 +223,7 @@ def _traffic(fields: FieldReader) -> Traffic | None:
     try:
         ports = asked_ports(written)
     except (InputError, TypeError, ValueError) as error:
-        fields.problem(
-            "ports", ProblemCode.INVALID_VALUE, f"Invalid value: {error}", "use ports such as [3306, 53/UDP]"
-        )
+        fields.problem("ports", ProblemCode.INVALID_VALUE, f"Invalid value: {error}", _PORTS)
         return None
     if ports.names or ports == AskedPorts():
         message = "Invalid value: ports by number are expected here"
@@ -241,6 +239,6 @@ def _until(fields: FieldReader) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        message = f"Invalid value: {quoted(text)} is not a day"
+        message = f"Invalid value: {quoted(text)} is not a date"
         fields.problem("until", ProblemCode.INVALID_VALUE, message, "use YEAR-MONTH-DAY, such as 2027-01-31")
         return None

@@ -1,4 +1,4 @@
-"""The questions that tests ask: answered as `can` answers them, and quickly where an endpoint is many pods."""
+"""The questions that tests ask: answered as `can` answers them, and fast if an endpoint is many pods."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from ringfence.testing.outcomes import Question
 
 
 class Asking:
-    """Asks a state, and keeps what it has found for the texts of endpoints, as long as no object changes."""
+    """Asks a state. The endpoints that texts name are cached until an object changes."""
 
     def __init__(self, state: State, namespace: str) -> None:
         self.state = state
@@ -39,13 +39,13 @@ class Asking:
 
     @property
     def others(self) -> OtherPods:
-        """All pods, those together that no policy can tell apart."""
+        """All pods, grouped by what policies can tell apart."""
         if self._others is None or self._others.version != version_of(self.state):
             self._others = other_pods(self.state, self.certainty)
         return self._others
 
     def alternatives(self, text: str, namespace: str | None) -> tuple[Endpoint, ...]:
-        """All that a text may name. Raises EndpointError if it matches nothing."""
+        """All endpoints that a text may name. Raises EndpointError if it matches nothing."""
         if self._revision != self.state.revision:
             self._alternatives.clear()
             self._revision = self.state.revision
@@ -56,7 +56,7 @@ class Asking:
         return found
 
     def endpoint(self, text: str, namespace: str | None) -> Endpoint:
-        """What a text names. Raises EndpointError if it matches nothing or is ambiguous."""
+        """The endpoint that a text names. Raises EndpointError if it matches nothing or is ambiguous."""
         found = self.alternatives(text, namespace)
         return found[0] if len(found) == 1 else resolve(self.state, text, namespace or self.namespace)
 
@@ -68,14 +68,15 @@ class Asking:
         )
 
     def answer_of(self, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Answer:
-        """The answer about two endpoints; of many pods, those that stand for all are its pairs."""
+        """The answer about two endpoints. If these are many pods, its pairs are of pods that represent all."""
         if source.possible is None and destination.possible is None:
             source, destination = few_of_both(self.state, source, destination, ports)
             return Answer(self.state, source, destination, ports)
         return Answer(self.state, *represented(self.state, source, destination), ports)
 
     def assumptions(self, answer: Answer) -> tuple[str, ...]:
-        """What an answer assumes; found without its reasons where it surely assumes nothing."""
+        """The assumptions of an answer."""
+        # Reasons, from which assumptions are found, are expensive: skip them if all pairs are certain without them.
         certain = self.certainty.assumes_nothing
         if all(
             pair.via is None and certain(pair.source, pair.destination, pair.asked_traffic) for pair in answer.pairs
@@ -85,7 +86,7 @@ class Asking:
 
 
 def narrowed(answer: Answer, *, passing: bool) -> Question | None:
-    """The first part of an answer in which something passes, or is refused, as a question of its own."""
+    """The first part of an answer in which traffic passes (or, if not `passing`, is refused), as a question."""
     for part in answer.parts:
         traffic = part.passing if passing else part.refused
         if traffic:

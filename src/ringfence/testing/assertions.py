@@ -1,4 +1,4 @@
-"""Assertions for tests in Python: the expectations of test files, which say why when they do not hold.
+"""Assertions for tests in Python: the expectations of test files, which say why they do not hold.
 
     from ringfence import Cluster
     from ringfence.testing import assert_only_from
@@ -6,8 +6,8 @@
     def test_who_reaches_the_database() -> None:
         assert_only_from(Cluster.load("k8s/"), "prod/db", ["prod/api"], port=5432)
 
-As in a test file, an end that matches nothing, a port that nobody serves and an answer that depends on an assumption
-are no success. Every project that has pytest and ringfence imports this module: it imports nothing before it is used.
+As in a test file, an end that matches nothing, a port that nobody serves, or an answer that depends on an assumption
+fails the test. Every project that has pytest and ringfence imports this module, so it imports others only on use.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,7 +42,7 @@ def assert_allowed(
     because: Ends = (),
     accept: Ends = (),
 ) -> None:
-    """Fail unless every source may open what is asked to every destination; without a port, all traffic.
+    """Fail unless every source may connect to every destination on the ports; without a port, by all traffic.
 
     `because` are policies of which one must allow it. `accept` is as in test files: `assumptions`, `unserved-ports`.
     """
@@ -60,7 +60,7 @@ def assert_denied(
     because: Ends = (),
     accept: Ends = (),
 ) -> None:
-    """Fail if any source may open any of what is asked to any destination; without a port, any traffic.
+    """Fail if any source may connect to any destination on any of the ports; without a port, by any traffic.
 
     `because` are policies of which one must deny it.
     """

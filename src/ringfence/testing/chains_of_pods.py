@@ -1,4 +1,4 @@
-"""Chains of connections: whether one end can be reached from another by way of other pods (`through-pods`).
+"""Chains of connections: whether one end can be reached from another through other pods (`through-pods`).
 
 A pod that is reached is assumed to connect to everything that it may. Pods that no policy can tell apart are one step.
 """

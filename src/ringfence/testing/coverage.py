@@ -1,9 +1,9 @@
 """Coverage: which mistakes in policies the tests would notice, and which they would miss.
 
-Each mutant of each policy (`analysis.mutants`) is put in force, and the tests that may say something else about it are
-judged again. One that fails notices the mistake. A mutant that means the same as its policy in every cluster that could
-be does not count: no test of the policies as they are could notice it. A test that supposes changes is judged with
-these beside the mutant; it notices no mistake in a policy that it leaves out or replaces.
+Each mutant of each policy (`analysis.mutants`) is put in force, and the tests whose outcome it may change are judged
+again. If one fails, the mistake is noticed. A mutant that means the same as its policy in every possible cluster does
+not count: no test of the policies could notice it. A test that supposes changes is judged with these changes and the
+mutant; it cannot notice a mistake in a policy that it leaves out or replaces.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from ringfence.testing.what_tests_ask import TestedPods, pods_asked_about
 
 
 class Fate(StrEnum):
-    """What becomes of a mutant; the value is the word in JSON."""
+    """The result for a mutant; the value is the word in JSON."""
 
     NOTICED = "noticed"
     """A test fails."""
@@ -32,11 +32,11 @@ class Fate(StrEnum):
     UNSEEN = "unseen"
     """No test fails, and nothing changes for the pods of the input: only for pods that do not exist yet."""
     EQUAL = "equal"
-    """It means the same in every cluster that could be."""
+    """It means the same in every possible cluster."""
 
 
 class TriedMutant(msgspec.Struct, frozen=True, eq=False):
-    """A mutant and what has become of it; `by` is the first test that fails, if one does."""
+    """A mutant and its result; `by` is the first test that fails, if one does."""
 
     mutant: Mutant
     fate: Fate
@@ -49,7 +49,7 @@ class TriedMutant(msgspec.Struct, frozen=True, eq=False):
 
 
 class PartCount(msgspec.Struct, frozen=True):
-    """How many parts of one kind there are, and of how many the tests would notice every mistake."""
+    """The number of parts of one kind, and the number of those in which the tests would notice every mistake."""
 
     part: MutatedPart
     tested: int
@@ -57,9 +57,9 @@ class PartCount(msgspec.Struct, frozen=True):
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """All mutants with what has become of them, in the order of the policies.
+    """The results for all mutants, in the order of the policies.
 
-    `unjudged` are tests that did not pass, or whose changes cannot be supposed: they do not count.
+    `unjudged` are tests that did not pass, or whose changes cannot be applied: they do not count.
     """
 
     tried: tuple[TriedMutant, ...]
@@ -67,17 +67,17 @@ class Coverage(msgspec.Struct, frozen=True):
     unjudged: tuple[ReachabilityTest, ...] = ()
 
     def of(self, *fates: Fate) -> tuple[TriedMutant, ...]:
-        """The mutants with some fate."""
+        """The mutants with one of some results."""
         return tuple(one for one in self.tried if one.fate in fates)
 
     @property
     def percent(self) -> float:
-        """How many of the mutants that count are noticed, in percent; 100 if none counts."""
+        """The percentage of the mutants that count which are noticed; 100 if none counts."""
         counted = sum(one.counts for one in self.tried)
         return 100 * len(self.of(Fate.NOTICED)) / counted if counted else 100.0
 
     def reaches(self, percent: float) -> bool:
-        """Whether at least so many percent of the mutants that count are noticed. It is not rounded."""
+        """Whether at least this percentage of the mutants that count is noticed, without rounding."""
         counted = sum(one.counts for one in self.tried)
         return 100 * len(self.of(Fate.NOTICED)) >= percent * counted
 
@@ -103,14 +103,14 @@ def measure_coverage(
 ) -> Coverage:
     """The coverage of the policies of a state by some tests. Afterwards, the state is as before.
 
-    `supposing` is asked once for all tests that suppose the same, and no two of its states are held at a time.
+    `supposing` is called once for all tests with the same changes, and only one of its states is held at a time.
     """
     of_changes: dict[object, dict[int, ReachabilityTest]] = {}
     every = list(tests)
     for number, test in enumerate(every):
         of_changes.setdefault(test.changes if test.is_what_if else None, {})[number] = test
     passing, plain = _passing(state, namespace, of_changes.pop(None, {}), today)
-    tried = list(_Bench(state, namespace, plain, today).tried())
+    tried = list(_MutantTester(state, namespace, plain, today).tried())
     for some in of_changes.values():
         try:
             supposed = supposing(next(iter(some.values())))
@@ -118,8 +118,8 @@ def measure_coverage(
             continue
         numbers, supposing_tests = _passing(supposed, namespace, some, today)
         passing |= numbers
-        bench = _Bench(supposed, namespace, supposing_tests, today)
-        tried = [one if one.fate is Fate.NOTICED else bench.tried_again(one) for one in tried]
+        tester = _MutantTester(supposed, namespace, supposing_tests, today)
+        tried = [one if one.fate is Fate.NOTICED else tester.tried_again(one) for one in tried]
     return Coverage(tuple(tried), len(passing), tuple(one for i, one in enumerate(every) if i not in passing))
 
 
@@ -132,12 +132,13 @@ def _passing(
     return set(passing), list(passing.values())
 
 
-class _Bench:
+class _MutantTester:
     """Tries the mutants of a state's policies, one after another."""
 
     def __init__(self, state: State, namespace: str, tests: Sequence[ReachabilityTest], today: date) -> None:
         self._state = state
-        # Tests that pass without an assumption are judged: to look for assumptions again would take most of the time.
+        # Only tests that pass without an assumption are used. Searching for assumptions again, for each mutant, would
+        # take most of the time.
         self._judge = Judge(state, namespace, today=today, thoroughly=False)
         self._tests = [(test, pods_asked_about(state, namespace, test)) for test in tests]
         self._tests = [(test, pods) for test, pods in self._tests if self._judge.holds(test)]
@@ -151,9 +152,9 @@ class _Bench:
                 yield TriedMutant(mutant, Fate.EQUAL) if equal.is_equal(mutant) else self._try(mutant)
 
     def tried_again(self, one: TriedMutant) -> TriedMutant:
-        """A mutant of another state that nobody has noticed there, after it is tried in this one.
+        """The result in this state for a mutant that no test has noticed in another state.
 
-        One that is equal beside the policies there may be noticed here, where policies are left out.
+        A mutant that changes nothing beside the policies there may be noticed here, where policies are left out.
         """
         present = self._state.policies.present(one.mutant.policy.policy)
         if not self._tests or present is None or present.policy != one.mutant.policy.policy:
@@ -172,13 +173,13 @@ class _Bench:
         with changed_sides(self._state, mutant) as changed:
             for number, (test, pods) in enumerate(self._tests):
                 if _may_fail(pods, mutant, changed) and not self._judge.holds(test):
-                    # Who has noticed one mutant of a policy often notices the next one, too.
+                    # A test that notices one mutant of a policy often notices the next one: try it first.
                     self._tests.insert(0, self._tests.pop(number))
                     return test, changed
         return None, changed
 
     def _changes_something(self, mutant: Mutant) -> bool:
-        """Whether any pod of the input may connect otherwise: what one side changes, the other may deny anyway."""
+        """Whether a mutant changes any connection of the input: what one side allows, the other may still deny."""
         if mutant.after is not None:
             return weight(self._state, [mutant.after], (), 0) != 0
         policy = mutant.policy.policy

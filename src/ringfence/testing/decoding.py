@@ -1,4 +1,4 @@
-"""From documents to reachability tests: strict, with the place of everything that is wrong.
+"""From documents to reachability tests: strict, with a problem and its place for every error.
 
 A test with a problem is left out; all others count. The format is in docs/test.md.
 """
@@ -45,14 +45,14 @@ _INVARIANTS: Final = ("no-path", "no-cross-namespace", "every-namespace-default-
 
 
 class DecodedTests(msgspec.Struct, frozen=True):
-    """The tests of a document, in their order, and what is wrong in it."""
+    """The tests of a document, in their order, and its problems."""
 
     tests: tuple[ReachabilityTest, ...]
     problems: tuple[Problem, ...]
 
 
 def decode_tests(tree: Mapping[str, Any], origin: Origin) -> DecodedTests:
-    """The tests in a document of the kind ReachabilityTest, or one that was to be of it."""
+    """The tests in a document of the kind ReachabilityTest, or of one whose kind is misspelt."""
     problems = DocumentProblems(origin)
     document = FieldReader(tree, "", problems)
     _check_type(document)
@@ -84,7 +84,7 @@ def _metadata(document: FieldReader) -> str | None:
     namespace = metadata.text("namespace")
     if namespace is not None and dns_label_errors(namespace):
         message = f"Invalid value: {quoted(namespace)} is not the name of a namespace"
-        metadata.problem("namespace", ProblemCode.INVALID_VALUE, message, "use small letters, digits and -")
+        metadata.problem("namespace", ProblemCode.INVALID_VALUE, message, "use lower case letters, digits and -")
     metadata.finish()
     return namespace if metadata.is_sound else None
 
@@ -108,7 +108,7 @@ def _test(document: FieldReader, item: object, path: str, namespace: str | None)
 def _finished(
     fields: FieldReader, name: str | None, expectation: Expectation | None, namespace: str | None
 ) -> ReachabilityTest | None:
-    """The test, with the fields that all have in common; None if something is wrong with it."""
+    """The test, with the fields that all tests have; None if it has a problem."""
     fields.refuse(
         "under",
         "Forbidden: tests under the rules of a network plugin are not supported",
@@ -150,14 +150,14 @@ def _connection(fields: FieldReader, namespace: str | None) -> Expectation | Non
         message = f"Unsupported value: {quoted(expected)}"
         fields.problem("expect", ProblemCode.UNSUPPORTED_VALUE, message, _meant(expected))
         return None
-    fields.require("from", sources, "name who opens the connection, such as prod/web")
-    fields.require("to", destinations, "name who is reached, such as prod/db")
+    fields.require("from", sources, "name the source of the connection, such as prod/web")
+    fields.require("to", destinations, "name the destination of the connection, such as prod/db")
     return Connects(sources, destinations, ports, Expected(expected), pairs == "any")
 
 
 def _meant(expected: object) -> str:
     if isinstance(expected, str) and expected in _ONLY:
-        return f"write who it is: expect: {{{expected}: [prod/web]}}"
+        return f"list the pods or addresses: expect: {{{expected}: [prod/web]}}"
     return _EXPECTATIONS
 
 
@@ -178,17 +178,17 @@ def _only_these(fields: FieldReader, expected: FieldReader, namespace: str | Non
     listed = _endpoints(expected, key, namespace)
     future = expected.flag("future")
     expected.finish()
-    message = f"Forbidden: {key} is about everybody else"
-    fields.refuse(other, message, f"move what is here to {key}, which lists all that are allowed")
+    message = f"Forbidden: {key} is about all others"
+    fields.refuse(other, message, f"move these endpoints to {key}, which lists all that are allowed")
     fields.refuse("pairs", f"Forbidden: {key} is about every pair", "remove it")
     ends = _endpoints(fields, own, namespace)
-    whose = "who is reached" if own == "to" else "who opens the connections"
-    fields.require(own, ends, f"name {whose}, such as prod/db")
+    which = "the destination" if own == "to" else "the source"
+    fields.require(own, ends, f"name {which} of the connections, such as prod/db")
     return OnlyThese(_ONLY[key], ends, _ports(fields), listed, future)
 
 
 def _take_connection_fields(fields: FieldReader) -> None:
-    """Take the fields of a connection whose expectation cannot be read: they are not unknown."""
+    """Take the fields of a connection whose expectation cannot be read, so that they are not reported as unknown."""
     for name in ("from", "to", "port", "ports", "pairs"):
         fields.value(name)
 
@@ -197,9 +197,7 @@ def _isolated(fields: FieldReader, namespace: str | None) -> Expectation | None:
     pods = _endpoints(fields, "pods", namespace)
     word = fields.choice("isolated", _DIRECTIONS)
     for name in ("from", "to", "port", "ports", "expect", "pairs"):
-        fields.refuse(
-            name, "Forbidden: isolated is about pods, not about connections", "write a test of its own for it"
-        )
+        fields.refuse(name, "Forbidden: isolated is about pods, not about connections", "write a separate test for it")
     fields.require("pods", pods, "name the pods that must be isolated, such as prod/*")
     fields.require("isolated", word, f"use one of {', '.join(_DIRECTIONS)}")
     return IsIsolated(pods, _DIRECTIONS[word]) if word else None
@@ -215,7 +213,7 @@ def _invariant(document: FieldReader, item: object, path: str, namespace: str | 
             path, ProblemCode.WRONG_TYPE, f"an invariant is expected here: {', '.join(_INVARIANTS)}", "use one of these"
         )
         return None
-    # Without a value, the colon behind the name of an invariant says no more than the name alone.
+    # An invariant with a colon and no value (`no-cross-namespace:`) means the same as its name alone.
     fields = document.at(
         {key: {} if key in _INVARIANTS and value is None else value for key, value in tree.items()}, path
     )
@@ -258,7 +256,7 @@ def _expectation_of_invariant(fields: FieldReader, invariant: str, namespace: st
 
 
 def _endpoints(fields: FieldReader, name: str, namespace: str | None) -> tuple[str, ...]:
-    """Endpoints as people write them, whose grammar is right."""
+    """The endpoints of a field, as they are written. One that cannot be parsed is a problem, and left out."""
     found = []
     for text, path in fields.texts_with_paths(name):
         try:
@@ -273,7 +271,7 @@ def _endpoints(fields: FieldReader, name: str, namespace: str | None) -> tuple[s
 def _ports(fields: FieldReader) -> AskedPorts:
     """The ports of `port` or `ports`; all traffic without either."""
     if fields.has("port"):
-        fields.refuse("ports", "Forbidden: port names the port already", "write all of them in ports")
+        fields.refuse("ports", "Forbidden: the field port is also given", "write all ports in ports")
     name = "port" if fields.has("port") else "ports"
     written = fields.value(name)
     fields.value("ports" if name == "port" else "port")
@@ -339,7 +337,7 @@ def _skip(fields: FieldReader) -> Skip | None:
 
 
 def expectation_text(expectation: Expectation) -> str:
-    """What an expectation says, in a line: the name of a test that has none."""
+    """An expectation in one line: the name of a test that has none."""
     match expectation:
         case Connects(sources, destinations, ports, expected, any_pair):
             which = " for any pair" if any_pair else ""
@@ -351,7 +349,7 @@ def expectation_text(expectation: Expectation) -> str:
         case IsIsolated(pods, directions):
             return f"{_list(pods)}: isolated for {_words(directions)}"
         case NoPath(sources, destinations, ports, through_pods):
-            way = ", not by way of other pods either" if through_pods else ""
+            way = ", not through other pods either" if through_pods else ""
             return f"no path {_list(sources)} -> {_list(destinations)}{_on(ports)}{way}"
         case NoCrossNamespace(excepted):
             return f"no connection between namespaces{_except(excepted)}"

@@ -1,8 +1,8 @@
-"""Few pods that stand for many: the answer about them is the answer about all.
+"""A few pods that represent many: the answer about them is the answer about all.
 
-Pods of one workload that no policy can tell apart get the same answer, with the same assumptions. Of these, one stands
-for all, and two do in a question whose both sides have the same pods, because it is about two different ones. Nodes
-count only where one side uses the network of nodes: then it matters which pods are on the same node.
+Pods of one workload that no policy can tell apart get the same answer, with the same assumptions. One of them
+represents all, or two if both sides of a question have the same pods, because it is about two different ones. Nodes
+count only if one side uses the network of nodes: then it matters which pods are on the same node.
 """
 
 from collections import Counter
@@ -19,11 +19,11 @@ from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses
 
 _FEW: Final = 4
-"""Ends of an endpoint for which no others stand: to look for others would take longer than to ask about all."""
+"""Up to this number of ends, all are asked about: choosing representatives would take longer."""
 
 
 def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> tuple[Endpoint, Endpoint]:
-    """The endpoints of a question, with those of their pods that stand for all."""
+    """The endpoints of a question, reduced to the pods that represent all."""
     if len(source.ends) <= _FEW and len(destination.ends) <= _FEW:
         return source, destination
     by_ports = bool(ports.names)
@@ -62,7 +62,7 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
 
 
 def _few(endpoint: Endpoint, group: Callable[[Member], object], number: int) -> Endpoint:
-    """An endpoint with a number of pods of each group."""
+    """An endpoint with at most `number` pods of each group."""
     if len(endpoint.ends) <= _FEW or not _is_plain(endpoint):
         return endpoint
     taken: Counter[object] = Counter()
@@ -78,7 +78,7 @@ def _few(endpoint: Endpoint, group: Callable[[Member], object], number: int) -> 
 
 
 def _is_plain(endpoint: Endpoint) -> bool:
-    """Whether its pods are what is asked about: not those behind a Service or at addresses, by their ports."""
+    """Whether the question is about its pods themselves, not about those behind a Service or at addresses."""
     return endpoint.service is None and endpoint.addresses is None
 
 

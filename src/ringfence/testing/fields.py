@@ -1,6 +1,6 @@
-"""The fields of a document of tests: each is taken once, with its type checked, and what is left over is unknown.
+"""The fields of a document of tests: each is taken once, with its type checked. The rest are unknown fields.
 
-A problem of a field does not end the reading: it is noted, and the value is then that of a field that is absent.
+A problem of a field does not end the reading: it is noted, and the field counts as absent.
 """
 
 import re
@@ -26,7 +26,7 @@ class DocumentProblems:
         self.found: list[Problem] = []
 
     def add(self, path: str, code: ProblemCode, message: str, remedy: str = "", *, at_key: bool = False) -> None:
-        """Note what is wrong with the field at `path`."""
+        """Note a problem of the field at `path`."""
         place = self.origin.key_at(path) if at_key else self.origin.at(path)
         where = f"{path}: " if path else ""
         self.found.append(Problem(place, code, f"{where}{message}", may_concern_policies=False, remedy=remedy))
@@ -44,7 +44,7 @@ class FieldReader:
 
     @property
     def is_sound(self) -> bool:
-        """Whether no problem was noted since the reader was made, by it or by the readers of what is inside."""
+        """Whether no problem was noted since the reader was made, by it or by the readers of inner fields."""
         return len(self._problems.found) == self._before
 
     @property
@@ -138,7 +138,7 @@ class FieldReader:
         return FieldReader(tree, path, self._problems)
 
     def refuse(self, name: str, message: str, remedy: str) -> None:
-        """Note that a field must not stand here, if it does."""
+        """Note a problem if the field is present: it is not allowed here."""
         if self.has(name):
             self._known.append(name)
             del self._left[name]
@@ -160,7 +160,7 @@ class FieldReader:
         self.problem(name, ProblemCode.WRONG_TYPE, f"{expected} is expected here, not {given}")
 
     def problem(self, name: str, code: ProblemCode, message: str, remedy: str = "") -> None:
-        """Note what is wrong with the value of a field."""
+        """Note a problem of the value of a field."""
         self._problems.add(self.path_of(name), code, message, remedy)
 
     def finish(self) -> None:
@@ -180,12 +180,12 @@ class FieldReader:
 
 
 def type_text(value: object) -> str:
-    """What a value is, in words: `a list`."""
+    """The type of a value, in words: `a list`."""
     return _JSON_TYPES.get(type(value), "a number")
 
 
 def quoted(value: object) -> str:
-    """A value as messages quote it; of a long one only the start."""
+    """A value as messages quote it, cut to 60 characters."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return go_quoted(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}...")
 
@@ -208,11 +208,11 @@ _OTHER_WORDS: Final = {
     "fail": "deny",
     "description": "name",
 }
-"""What other tools call these fields and values."""
+"""The names of these fields and values in other tools."""
 
 
 def _nearest(written: str, known: Iterable[str]) -> str:
-    """The question whether a known word was meant: one that other tools use, or one that is written in another way."""
+    """A question that names the known word that was probably meant: another tool's word, or a misspelt one."""
     plain = re.sub("[^a-z]", "", written.lower())
     by_letters = {re.sub("[^a-z]", "", one): one for one in known}
     close = [word for word in (plain, _OTHER_WORDS.get(plain, "")) if word in by_letters]

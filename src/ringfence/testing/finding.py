@@ -1,6 +1,6 @@
-"""Where tests are: in the files that are named, and in folders, whatever files are in them.
+"""Finds tests: in the files that are named, and in all files of folders.
 
-Tests may stand among manifests. Of the files in folders, only those are parsed that may hold tests.
+Tests may be in the same files as manifests. In folders, only files that may contain tests are parsed.
 """
 
 import re
@@ -20,7 +20,7 @@ from ringfence.testing.reachability_tests import KIND, ReachabilityTest
 _MAY_HOLD_TESTS: Final = re.compile(
     rb"Reach\w{0,30}Test|ringfence\S{0,30}/v|\A(?:\xff\xfe|\xfe\xff|\x00|.\x00)", re.DOTALL
 )
-"""What a file with tests has in it, even with a mistake in one of its words, or how it begins in UTF-16 or UTF-32."""
+"""Matches a file with tests, even if a word in it is misspelt, and the start of a file in UTF-16 or UTF-32."""
 
 
 _NO_TESTS: Final = (ALLOWED_CHANGES, LINT_BASELINE)
@@ -28,7 +28,7 @@ _NO_TESTS: Final = (ALLOWED_CHANGES, LINT_BASELINE)
 
 
 class FoundTests(msgspec.Struct, frozen=True):
-    """The tests of some paths, in the order of files and of lines, and what is wrong in these files."""
+    """The tests of some paths, in the order of files and of lines, and the problems of these files."""
 
     tests: tuple[ReachabilityTest, ...]
     problems: tuple[Problem, ...] = ()
@@ -53,7 +53,7 @@ def find_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTes
 
 
 def search_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTests:
-    """As `find_tests`, where there may be none."""
+    """As `find_tests`, but without an error if there are no tests."""
     if not paths:
         return FoundTests(())
     loaded = read_files(list(dict.fromkeys(paths)), recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)

@@ -1,7 +1,7 @@
 """Pods that do not exist yet and are not listed: whether they could connect (`only-from` and `only-to` with `future`).
 
-Each listed endpoint stands for pods to come: those that its selector matches, or, of a pod or workload, those that have
-all its labels. What an end is exposed to (`analysis.lists.exposure_of`) must lie within these.
+Each listed endpoint stands for future pods: those that its selector matches or, for a pod or workload, those with all
+its labels. The pods to which an end is exposed (`analysis.lists.exposure_of`) must be among these.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,14 +25,14 @@ from ringfence.testing.reachability_tests import OnlyThese
 def judge_future_pods(
     asking: Asking, expectation: OnlyThese, own: Endpoint, listed: Iterable[Endpoint], *, thoroughly: bool
 ) -> Finding:
-    """Whether no pod to come may connect that no listed endpoint stands for.
+    """Whether no future pod may connect, except those that a listed endpoint stands for.
 
-    Raises EndpointError for ports that are given by names and would be those of pods to come, and Undecided where
-    selectors overlap in too many ways.
+    Raises EndpointError for port names of future pods, which are not known, and UndecidedError if selectors overlap in
+    too many ways.
     """
     ports = expectation.ports
     if ports.names and expectation.direction is Direction.EGRESS:
-        raise EndpointError("future: true is about pods whose ports have no known names: use the numbers of the ports")
+        raise EndpointError("with future: true, the port names of pods are not known: use port numbers")
     budget = Budget()
     with budget.deciding():
         universe = Universe(asking.state.namespaces, budget.step)
@@ -59,12 +59,12 @@ def judge_future_pods(
 def _message(expectation: OnlyThese, text: str, pod: Member) -> str:
     on = "" if expectation.ports.is_everything else f" on {expectation.ports}"
     if expectation.direction is Direction.INGRESS:
-        return f"{text}, which may come, may reach {pod}{on}, and is not listed"
-    return f"{pod} may reach {text}{on}, which may come, and is not listed"
+        return f"{text}, which does not exist yet, may reach {pod}{on}, and is not listed"
+    return f"{pod} may reach {text}{on}, which does not exist yet, and is not listed"
 
 
 def _selections(listed: Endpoint) -> Iterator[PodSelection]:
-    """The pods to come that a listed endpoint stands for; none for addresses."""
+    """The future pods that a listed endpoint stands for; none for addresses."""
     selection = selection_of(listed)
     if selection is not None:
         yield selection

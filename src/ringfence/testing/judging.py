@@ -1,4 +1,4 @@
-"""Judges tests: what each expects is asked of a cluster."""
+"""Judges tests: compares what each expects with the answers of a cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -27,11 +27,11 @@ from ringfence.testing.reachability_tests import (
 
 
 class Judge:
-    """Judges tests in one state; what endpoints name is found once, as long as no object changes.
+    """Judges tests in one state. The endpoints that tests name are cached until an object changes.
 
     Policies may be supposed and taken back between two tests (`State.supposing`). With `explain`, an outcome says why.
     Without `thoroughly`, answers are not searched for assumptions, which takes most of the time: an outcome is then
-    right only where there are none. `today` decides which skips have ended.
+    right only if there are none. `today` decides which skips have expired.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Judge:
         self._today = today
 
     def outcome(self, test: ReachabilityTest) -> JudgedTest:
-        """The outcome of a test in the state as it is now: what the test supposes is up to the caller."""
+        """The outcome of a test in the state as it is now. The caller applies the changes that the test supposes."""
         if test.skip and self.skips(test):
             return JudgedTest(test, Status.SKIPPED, test.skip.reason)
         start = perf_counter()
@@ -59,7 +59,7 @@ class Judge:
         return _timed(outcome, perf_counter() - start)
 
     def holds(self, test: ReachabilityTest) -> bool:
-        """Whether a test passes, without anything else about it: the fastest question. A skipped test holds."""
+        """Whether a test passes. A skipped test holds."""
         return not self.outcome(test).is_bad
 
     def skips(self, test: ReachabilityTest) -> bool:
@@ -72,7 +72,9 @@ class Judge:
         except (InputError, UndecidedError) as error:
             return JudgedTest(test, Status.ERROR, str(error))
         if finding.assumptions and Acceptance.ASSUMPTIONS not in test.accepted:
-            message = "the answer depends on what the input does not say; add it, or accept: assumptions to the test"
+            message = (
+                "the answer depends on information that the input lacks; add it, or add accept: assumptions to the test"
+            )
             return JudgedTest(test, Status.ERROR, message, None, finding.assumptions)
         if finding.holds:
             return JudgedTest(test, Status.PASSED, assumptions=finding.assumptions)
@@ -106,8 +108,8 @@ def judged(
 ) -> Iterator[JudgedTest]:
     """The outcome of each test, in their order.
 
-    `supposing` makes the judge of a test that supposes changes, or raises InputError if they cannot be supposed. It is
-    asked once for tests one after another that suppose the same.
+    `supposing` makes the judge of a test that supposes changes, or raises InputError if they cannot be applied. It is
+    called once for consecutive tests with the same changes.
     """
     changes: object = None
     changed_judge = judge
@@ -126,15 +128,15 @@ def judged(
 
 
 def supposed_error(test: ReachabilityTest, message: str) -> JudgedTest:
-    """The outcome of a test whose changes cannot be supposed."""
-    return JudgedTest(test, Status.ERROR, f"what the test supposes cannot be: {message}")
+    """The outcome of a test whose changes cannot be applied."""
+    return JudgedTest(test, Status.ERROR, f"the changes that the test supposes cannot be applied: {message}")
 
 
 def _expired(outcome: JudgedTest, skip: Skip) -> JudgedTest:
-    """An outcome of a test whose skip has ended: it is a failure, whatever the test finds."""
+    """The outcome of a test whose skip has expired: a failure, whether the test passes or not."""
     passes = outcome.status is Status.PASSED
     found = "the test passes now: remove skip and until" if passes else f"without it: {outcome.message}"
-    message = f"the skip ended with {skip.until} ({skip.reason}); {found}"
+    message = f"the skip expired after {skip.until} ({skip.reason}); {found}"
     return JudgedTest(outcome.test, Status.FAILED, message, outcome.explanation, outcome.assumptions)
 
 

@@ -1,4 +1,4 @@
-"""Judges what is expected of connections: `allow`, `deny`, `unknown` and `because`."""
+"""Judges expectations about connections: `allow`, `deny`, `unknown` and `because`."""
 
 from itertools import product
 from math import prod
@@ -16,13 +16,13 @@ from ringfence.testing.outcomes import Finding, Question
 from ringfence.testing.reachability_tests import Acceptance, Connects, Expected, ReachabilityTest
 
 _MOST_COUNTED: Final = 100
-"""Pairs that are all asked about, to say for how many a test fails. More would take longer than the test itself."""
+"""Up to this number of pairs, a failure says for how many it holds. Counting more would take longer than the test."""
 
 
 def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connects, *, thoroughly: bool) -> Finding:
-    """Whether a connection test holds; `thoroughly` also finds what the answer assumes.
+    """Whether a connection test holds; `thoroughly` also finds the assumptions of the answer.
 
-    Raises InputError where the test says nothing about the cluster.
+    Raises InputError if the test cannot be judged in the cluster: an end matches nothing, or nobody serves a port.
     """
     because = {one for text in test.because for one in _named(asking, test, text)}
     assumptions: dict[str, None] = {}
@@ -60,8 +60,9 @@ def _decided(answer: Answer, expectation: Connects) -> Finding:
 
 
 def _others(asking: Asking, test: ReachabilityTest, expectation: Connects, texts: tuple[str, str]) -> str:
-    """For how many more pairs of two texts it is as for the first: of all that they name, not of some that stand for
-    others. Where these are too many, without their number.
+    """How many more pairs of two texts fail, as the end of a message; without the number if there are too many pairs.
+
+    All pairs count here, not only those that represent others.
     """
     if expectation.any_pair:
         return "; the same holds for every other pair"
@@ -81,7 +82,7 @@ def _connection(question: Question, how: str) -> str:
 
 
 def _unknown(asking: Asking, answer: Answer) -> Finding:
-    """Whether the answer depends on what the input does not say."""
+    """Whether the answer depends on information that the input lacks."""
     if asking.assumptions(answer):
         return Finding(True)
     words = {"all": "allowed", "some": "allowed in part", "none": "denied"}
@@ -94,7 +95,7 @@ def _unknown(asking: Asking, answer: Answer) -> Finding:
 
 
 def _named(asking: Asking, test: ReachabilityTest, text: str) -> list[Reference]:
-    """The policies that a text names; without a namespace, of any. Raises InputError if there is none."""
+    """The policies that a text names; a name alone means every namespace. Raises InputError if there is none."""
     policies = asking.state.tiers.policies()
     namesakes = [_reference(one) for one in policies if one.name == text and one.kind == "NetworkPolicy"]
     return namesakes or [named_policy(asking.state, text, test.namespace or asking.namespace)]

@@ -47,7 +47,7 @@ def _chain(
         if one.possible is not None or (one.service is not None and not ports.is_everything):
             raise EndpointError(f"{one.text}: through-pods is about pods that exist, and their own ports")
     if ports.names:
-        raise EndpointError("through-pods: use the numbers of ports, because a name may mean another at each pod")
+        raise EndpointError("through-pods: use port numbers, because a name may mean another port at each pod")
     return chain_of_pods(asking.state, start, end, ALL_TRAFFIC if ports.is_everything else ports.numbers)
 
 
@@ -78,7 +78,7 @@ def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, t
 
 
 def _assumptions(state: State, excepted: set[str]) -> tuple[str, ...]:
-    """What it depends on that nothing passes between namespaces."""
+    """The assumptions under which nothing passes between namespaces."""
     namespaces = [name for name in state.namespaces.names() if name not in excepted]
     pods = [pod for name in namespaces for pod in state.members_in(name)]
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))

@@ -1,4 +1,4 @@
-"""Judges what is expected of isolation: `isolated`, and the invariant that every namespace denies by default."""
+"""Judges expectations about isolation: `isolated`, and the invariant that every namespace denies by default."""
 
 from ringfence.analysis.endpoints import Endpoint, check_namespace, represented_alone
 from ringfence.analysis.lists import Isolated, isolation_of
@@ -15,7 +15,7 @@ def judge_isolation(asking: Asking, test: ReachabilityTest, expectation: IsIsola
 
 
 def judge_default_deny(asking: Asking, expectation: DefaultDeny, *, thoroughly: bool) -> Finding:
-    """Whether policies isolate every pod that could come to a namespace, whatever labels it has.
+    """Whether policies isolate every possible pod of each namespace, whatever labels it has.
 
     Raises InputError for an excepted namespace that is in no object.
     """

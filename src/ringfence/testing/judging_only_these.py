@@ -1,7 +1,7 @@
-"""Judges `only-from` and `only-to`: the listed are allowed what is asked, and nobody else is allowed any of it.
+"""Judges `only-from` and `only-to`: the listed endpoints are allowed all of the asked traffic, and the others none.
 
-Nobody else means every other pod, the other pods of the same end among them, and every other address. What no policy
-can forbid does not count: what a node sends to its own pods, and a pod to itself.
+The others are every other pod, including the other pods of the same end, and every other address. Traffic that no
+policy can deny does not count: from a node to its own pods, and from a pod to itself.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,14 +28,14 @@ from ringfence.testing.reachability_tests import Acceptance, OnlyThese, Reachabi
 
 
 def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyThese, *, thoroughly: bool) -> Finding:
-    """Whether exactly the listed may connect; `thoroughly` also finds what the answers assume.
+    """Whether exactly the listed endpoints may connect; `thoroughly` also finds the assumptions of the answers.
 
-    Raises InputError where the test says nothing about the cluster.
+    Raises InputError if the test cannot be judged in the cluster: an end matches nothing, or nobody serves a port.
     """
     listed = [asking.endpoint(text, test.namespace) for text in expectation.listed]
     for one in listed if not expectation.future else ():
         if one.possible is not None or any(isinstance(end, Member) and end.is_possible for end in one.ends):
-            raise EndpointError(f"{one.text} does not exist: list pods that do, or their labels with future: true")
+            raise EndpointError(f"{one.text} does not exist: list pods that exist, or add future: true")
     assumptions: dict[str, None] = {}
     for text in expectation.ends:
         question = _Only(asking, test, expectation, asking.endpoint(text, test.namespace))
@@ -56,7 +56,7 @@ def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyTh
 
 
 class _Only:
-    """One end of an expectation, and the questions about it and all others."""
+    """One end of an expectation, and the questions about it and all other endpoints."""
 
     def __init__(self, asking: Asking, test: ReachabilityTest, expectation: OnlyThese, own: Endpoint) -> None:
         self._asking = asking
@@ -65,7 +65,7 @@ class _Only:
         self._test = test
         self.own = own
         if not any(isinstance(end, Member) for end in own.ends):
-            raise EndpointError(f"{own.text} is outside the cluster: a test of who may connect is about pods")
+            raise EndpointError(f"{own.text} is outside the cluster: only-from and only-to are about pods")
 
     def answers(self, listed: list[Endpoint], *, thoroughly: bool) -> Iterator[tuple[Answer, bool]]:
         """The answers about all others, and whether what is asked must pass."""
@@ -84,15 +84,15 @@ class _Only:
             )
             if far := addresses - own:
                 yield self._answer(Endpoint("any other address", (far,))), False
-            # Of the nodes of the end, each is the own one of some pods and another's of others: all are asked about,
-            # which takes long, only where something may pass.
+            # Each node of the end is the own node of some of its pods and not of others, so all pods would have to be
+            # asked about. That takes long, so it is done only if the policies may allow something.
             if (near := addresses & own) and self._may_pass(near):
                 yield self._answer(Endpoint("the nodes of others", (near,))), False
 
     def _is_surely_allowed(self, listed: Endpoint, *, thoroughly: bool) -> bool:
-        """Whether all policies allow the asked port between the end and a listed one, which needs no answer then.
+        """Whether all policies allow the asked port between the end and a listed endpoint, so that no answer is needed.
 
-        And, `thoroughly`, whether nothing is assumed about it.
+        With `thoroughly`, only if that depends on no assumption.
         """
         if self._all_reached is None or listed.possible is not None or listed.service is not None or listed.addresses:
             return False
@@ -107,7 +107,7 @@ class _Only:
 
     @cached_property
     def _all_reached(self) -> Bitset | None:
-        """The identities between which and all pods of the end the port passes; None as for `_reached`."""
+        """The identities that may connect with all pods of the end on the port; None as for `_reached`."""
         reached = self._reached_by_each
         return None if reached is None else reduce(and_, reached)
 
@@ -122,7 +122,7 @@ class _Only:
         )
 
     def _existing(self, listed: Endpoint) -> Iterator[Member]:
-        """The pods that an endpoint names, also one that names all that could exist."""
+        """The existing pods that an endpoint names, or that match one for possible pods."""
         yield from (end for end in listed.ends if isinstance(end, Member))
         if listed.possible is not None and (selection := selection_of(listed)):
             yield from (pod for pod in self._state.members() if self._selects(selection, pod))
@@ -148,7 +148,7 @@ class _Only:
         return Finding(False, message, question)
 
     def assumptions(self, answer: Answer, *, must_pass: bool) -> tuple[str, ...]:
-        """What an answer assumes. It does not matter whether a pod is on the node of another that it may not reach."""
+        """The assumptions of an answer, without those about the node of a pod that may not connect in any case."""
         found = self._asking.assumptions(answer)
         if not found or must_pass or answer.any:
             return found
@@ -161,7 +161,7 @@ class _Only:
         return tuple(one for one in found if one in needed or one not in needless)
 
     def _allowed(self, answer: Answer) -> Finding:
-        """Whether the listed are allowed all that is asked; without ports, anything."""
+        """Whether the listed endpoint is allowed all of the asked traffic or, without ports, any traffic."""
         everything = self._expectation.ports.is_everything
         lacking = [part for part in answer.parts if (not part.passing if everything else part.refused)]
         if not lacking:
@@ -176,7 +176,7 @@ class _Only:
         )
 
     def _is_forbidden(self, part: Part) -> bool:
-        """Whether something passes that a policy could forbid."""
+        """Whether traffic passes that a policy could deny."""
         return bool(part.passing) and not is_exempt(self._state, part.source, part.destination)
 
     @property
@@ -186,7 +186,7 @@ class _Only:
         return self._expectation.direction is Direction.EGRESS and bool(ports.names)
 
     def _can_be_asked(self, others: Endpoint) -> bool:
-        """Whether others have a port of the names that are asked, and are not just the pod itself."""
+        """Whether the other endpoint has a port with one of the asked names, and is not just the pod itself."""
         own = set(self.own.ends)
         if len(own) == 1 and set(others.ends) <= own and not any(_is_several(end) for end in own):
             return False
@@ -203,9 +203,9 @@ class _Only:
         return self._asking.answer_of(self.own, other, ports)
 
     def _other_pods(self, listed: set[Member], *, thoroughly: bool) -> Iterator[Endpoint]:
-        """The pods that are not listed and may have something to do with the end: of those that are alike, one.
+        """The pods that are not listed and may connect with the end: one of those that no policy can tell apart.
 
-        Or two, if the first is of the end itself.
+        Two of them, if the first is a pod of the end itself.
         """
         by_identity, of_listed = self._asking.others.by_identity, {self._state.identity(pod).bit for pod in listed}
         for bit in self._identities_asked_about(thoroughly=thoroughly):
@@ -214,11 +214,13 @@ class _Only:
             if left and self._is_about_names:
                 yield from (Endpoint(str(pod.reference), (pod,)) for pod in left)
             elif left:
-                yield Endpoint(str(left[0].reference), tuple(left) if self._counts_nodes else self._standing_for(left))
+                yield Endpoint(
+                    str(left[0].reference), tuple(left) if self._counts_nodes else self._representatives(left)
+                )
         yield from self._other_hosts(listed)
 
     def _identities_asked_about(self, *, thoroughly: bool) -> Iterable[int]:
-        """The identities between whose pods and the end something may pass, or, `thoroughly`, be assumed."""
+        """The identities whose pods may connect with the end or, `thoroughly`, about which an answer may assume."""
         others, reached = self._asking.others, self._reached()
         if reached is None:
             return others.by_identity
@@ -228,17 +230,17 @@ class _Only:
             asked |= bitsets.of(bit for bit in bitsets.members(doubtful) if self._may_assume(bit))
         return bitsets.members(asked)
 
-    def _standing_for(self, pods: Sequence[Member]) -> tuple[Member, ...]:
+    def _representatives(self, pods: Sequence[Member]) -> tuple[Member, ...]:
         return tuple(pods[:2] if pods[0] in self.own.ends else pods[:1])
 
     def _other_hosts(self, listed: set[Member]) -> Iterator[Endpoint]:
-        """The hostNetwork pods that are not listed, those of one workload that are alike together."""
+        """The hostNetwork pods that are not listed, grouped by workload and what policies can tell apart."""
         hosts: dict[object, list[Member]] = {}
         for pod in self._asking.others.hosts:
             if pod not in listed:
                 alike = (self._state.workload(pod), self._state.identity(pod).bit, pod.node in self._nodes)
                 hosts.setdefault(pod if self._is_about_names or self._counts_nodes else alike, []).append(pod)
-        yield from (Endpoint(str(pods[0].reference), self._standing_for(pods)) for pods in hosts.values())
+        yield from (Endpoint(str(pods[0].reference), self._representatives(pods)) for pods in hosts.values())
 
     @cached_property
     def _nodes(self) -> frozenset[str]:
@@ -256,13 +258,13 @@ class _Only:
         return {self._state.identity(end).bit: end for end in self.own.ends if isinstance(end, Member)}
 
     def _reached(self) -> Bitset | None:
-        """The identities between which and the end the port passes; None for a question that is not about one port."""
+        """The identities that may connect with the end on the port; None if the question is not about one port."""
         reached = self._reached_by_each
         return None if reached is None else reduce(or_, reached)
 
     @cached_property
     def _reached_by_each(self) -> list[Bitset] | None:
-        """The identities between which and each identity of the end the port passes; None as for `_reached`."""
+        """For each identity of the end, the identities that may connect with it on the port; None as for `_reached`."""
         single = self._expectation.ports.single
         if single is None or self._counts_nodes or self.own.service is not None or self.own.addresses is not None:
             return None
@@ -280,7 +282,7 @@ class _Only:
 
     @cached_property
     def _is_known(self) -> bool:
-        """Whether nothing is assumed about the end and any pod about which nothing is."""
+        """Whether answers about the end assume nothing, for other pods about which nothing is assumed."""
         if self._state.doubts or any(policy.kind != "NetworkPolicy" for policy in self._state.tiers.policies()):
             return False
         ends = [end for end in self.own.ends if isinstance(end, Member)]
@@ -288,7 +290,7 @@ class _Only:
 
 
 def _addresses(listed: Endpoint) -> Addresses:
-    """The addresses that an endpoint names, whoever has them."""
+    """The addresses that an endpoint names, including those of pods."""
     if listed.addresses is not None:
         return listed.addresses
     return reduce(or_, (end for end in listed.ends if isinstance(end, Addresses)), NO_ADDRESSES)

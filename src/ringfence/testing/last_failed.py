@@ -1,7 +1,7 @@
-"""Which tests were bad when they were last run in a folder, so that only these are run again.
+"""Which tests failed or were errors in the last run in a folder, so that only these are run again.
 
-Kept in a file for each working directory, in the cache of the user (XDG Base Directory Specification). A cache may be
-lost or damaged at any time: it is then as if no test had been bad.
+They are kept in one file for each working directory, in the user's cache (XDG Base Directory Specification). A cache
+may be lost or damaged at any time: then no test counts as bad.
 """
 
 import json
@@ -17,7 +17,7 @@ from ringfence.testing.reachability_tests import ReachabilityTest
 from ringfence.whole_files import write_whole
 
 _Key = tuple[str, str, int]
-"""The file, the name, and the how manieth test of the name it is in the file."""
+"""The file, the name, and the number of the test among those of the same name in the file, from 1."""
 
 _MOST_BYTES: Final = 1 << 24
 
@@ -37,9 +37,9 @@ class LastFailed:
         return [test for key, test in self._keyed(tests) if key in bad]
 
     def note(self, tests: Iterable[ReachabilityTest], outcomes: Iterable[JudgedTest]) -> None:
-        """Note which tests are bad now; `tests` are all of their files, and those that were not judged stay as noted.
+        """Note which tests are bad now. `tests` are all tests of the files; those that were not judged stay as noted.
 
-        Nothing is noted where the cache cannot be written.
+        If the cache cannot be written, nothing is noted.
         """
         ended = {id(one.test): one.is_bad for one in outcomes}
         before = self._read()

@@ -1,6 +1,6 @@
 """Tests of netassert as tests of ringfence: its list of checks (version 2), and its maps of deployments (version 1).
 
-What policies cannot answer is kept as a test that is skipped, with the reason: nothing is left out in silence.
+A check that policies cannot answer becomes a test that is skipped, with the reason: no check is left out silently.
 
 Source: github.com/controlplaneio/netassert, README of version 2 and of version 1.
 """
@@ -25,7 +25,7 @@ _PORT: Final = re.compile(r"(?P<closed>-?)(?:(?P<protocol>TCP|UDP|SCTP):)?(?P<da
 
 
 def read_netassert(documents: list[object], file: str) -> list[WrittenTest]:
-    """The tests of a file of netassert, whose documents are given as values. Raises ManifestError for any other file.
+    """The tests of a file of netassert, given its parsed documents. Raises ManifestError for any other file.
 
     A check that expects the exit code 0 is `allow`, any other `deny`.
     """
@@ -38,7 +38,7 @@ def read_netassert(documents: list[object], file: str) -> list[WrittenTest]:
         elif document is not None:
             raise ManifestError(f"{file}: not a file of netassert: it is neither a list of checks nor a map with k8s")
     if not tests:
-        raise ManifestError(f"{file}: there is no check of netassert in it")
+        raise ManifestError(f"{file}: the file has no netassert checks")
     return tests
 
 
@@ -80,7 +80,7 @@ def _resource(written: object, place: str) -> str:
 def _maps(document: Mapping[str, Any], file: str) -> Iterator[WrittenTest]:
     for host, targets in _map(document.get("host") or {}, f"{file}: host").items():
         for target, port, protocol, expect in _targets(targets, f"{file}: host.{host}"):
-            why = "netassert opens it from the host that runs it, about which policies say nothing"
+            why = "netassert opens it from the host on which it runs, and policies do not apply to that"
             yield _test(f"{host} -> {target}", "internet", _service(target), why, port, protocol, expect)
     for kind, workloads in _map(document.get("k8s") or {}, f"{file}: k8s").items():
         short = _KINDS.get(str(kind).lower())
@@ -95,7 +95,7 @@ def _maps(document: Mapping[str, Any], file: str) -> Iterator[WrittenTest]:
 
 
 def _targets(written: object, place: str) -> Iterator[tuple[str, int, str, str]]:
-    """Each target with a port, its protocol, and what is expected of it."""
+    """Each target with a port, its protocol, and the expected result."""
     entries: list[tuple[str, object]] = []
     if isinstance(written, Mapping):
         entries = [(str(target), ports) for target, ports in written.items()]
@@ -115,13 +115,13 @@ def _targets(written: object, place: str) -> Iterator[tuple[str, int, str, str]]
 
 
 def _service(target: str, namespace: str = "") -> str:
-    """A target of version 1 is the DNS name of a Service: `web`, `web.prod`, `web.prod.svc.cluster.local`."""
+    """The Service that a target of version 1 names by DNS: `web`, `web.prod`, `web.prod.svc.cluster.local`."""
     name, _, rest = target.partition(".")
     return f"{rest.split('.')[0] or namespace or 'default'}/svc/{name}"
 
 
 def _is_outside(target: str) -> bool:
-    """Whether a target is an address, or a name that is none of the cluster."""
+    """Whether a target is an address, or a DNS name outside the cluster."""
     if _is_address(target):
         return True
     parts = target.split(".")
@@ -132,10 +132,10 @@ def _is_outside(target: str) -> bool:
 
 
 def _host(name: str) -> tuple[str, str]:
-    """The endpoint that stands for a host, and why the test cannot be asked, if so."""
+    """The endpoint for a host, and why the test has to be skipped; empty if it can be asked."""
     if _is_address(name):
         return name, ""
-    return "internet", f"{name} is the name of a host, and policies know addresses: write its address in place of to"
+    return "internet", f"policies know addresses, not host names: replace internet by an address of {name}"
 
 
 def _is_address(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""All pods of a state, those together that no policy can tell apart: what a test of everybody else looks at.
+"""All pods of a state, grouped by what policies can tell apart, for tests about all other pods.
 
-Found once for all tests, as long as no object changes and no policy tells other pods apart.
+They are found once for all tests, until an object changes or a policy distinguishes other pods.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ class OtherPods(msgspec.Struct, frozen=True):
     """The pods with networks of their own by the bit of their identity, and those that use their node's.
 
     `all` are the identities of the former, in the order of their bits.
-    `known` are the identities of which each pod has an address and lacks no fact that an assumption could be about.
+    `known` are the identities whose pods all have an address and lack no information that an answer could assume.
     """
 
     version: tuple[int, object]
@@ -48,5 +48,5 @@ def other_pods(state: State, certainty: Certainty) -> OtherPods:
 
 
 def version_of(state: State) -> tuple[int, object]:
-    """What changes if the pods or their identities do."""
+    """A value that changes whenever the pods or their identities change."""
     return state.revision, state.population.version

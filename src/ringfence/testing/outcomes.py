@@ -1,4 +1,4 @@
-"""What a cluster says about a test: whether it holds, and if not, by which connection, why, and what to edit."""
+"""The outcome of a test: whether it holds, and if not, the connection that shows it, why, and what to edit."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -18,7 +18,7 @@ class Status(StrEnum):
     FAILED = "failed"
     """The cluster is not as the test says."""
     ERROR = "error"
-    """The test says nothing about this cluster: an end matches nothing, a port is not served, an answer is assumed."""
+    """The test cannot be judged: an end matches nothing, no pod serves a port, or the answer is an assumption."""
     SKIPPED = "skipped"
 
 
@@ -39,14 +39,14 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 Explain = Callable[[Question, bool], Explanation]
-"""Explains a connection by which a test fails, in the cluster as it was judged, with edits if these are wanted."""
+"""Explains the connection by which a test fails, in the cluster as it was judged; with edits if the flag is true."""
 
 
 class Finding(msgspec.Struct, frozen=True):
     """Whether an expectation is met. If not, `message` says why, and `question` is a connection that shows it, if any.
 
     `is_reversible` says that the test would pass if the answer to the question were the other one.
-    `assumptions` are what the answer depends on, because the input does not say it.
+    `assumptions` are the sentences on which the answer depends, because the input lacks the information.
     """
 
     holds: bool
@@ -62,7 +62,7 @@ class ColumnStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNPROVEN = "unproven"
-    """A connection that must be denied is not answered without policies either, so its silence shows nothing."""
+    """A connection that must be denied is not answered without policies either, so its silence proves nothing."""
     UNTESTED = "untested"
     """The laboratory cannot test it, or does not."""
 
@@ -118,7 +118,7 @@ class JudgedTest(msgspec.Struct, frozen=True):
 
 
 class JudgedTests(msgspec.Struct, frozen=True):
-    """The outcomes of tests, and what is wrong in their files. True if no outcome is bad and nothing is wrong."""
+    """The outcomes of tests, and the problems of their files. True if no outcome is bad and there are no problems."""
 
     outcomes: tuple[JudgedTest, ...]
     problems: tuple[Problem, ...] = ()

@@ -1,7 +1,7 @@
 """Reachability tests as values: what a test expects of a cluster, and where it is written.
 
-An expectation names its endpoints as people write them (`analysis.endpoints`): what they are is found in a cluster,
-when the test is judged. The format of the documents is in docs/test.md; `testing.decoding` reads it.
+An expectation names its endpoints by text (`analysis.endpoints`), which is resolved in a cluster when the test is
+judged. The format of the documents is in docs/test.md; `testing.decoding` reads it.
 """
 
 from datetime import date
@@ -18,14 +18,14 @@ KIND = "ReachabilityTest"
 
 
 class Expected(StrEnum):
-    """What a connection test expects of what it asks about."""
+    """What a connection test expects of the traffic that it asks about."""
 
     ALLOW = "allow"
     """All of it passes."""
     DENY = "deny"
     """None of it passes."""
     UNKNOWN = "unknown"
-    """Whether it passes depends on what the input does not say."""
+    """Whether it passes depends on information that the input lacks."""
 
 
 class Connects(msgspec.Struct, frozen=True):
@@ -39,9 +39,10 @@ class Connects(msgspec.Struct, frozen=True):
 
 
 class OnlyThese(msgspec.Struct, frozen=True):
-    """`expect: {only-from: ...}` (ingress) or `{only-to: ...}` (egress): the listed are allowed, and nobody else is.
+    """`expect: {only-from: ...}` (ingress) or `{only-to: ...}` (egress): the listed are allowed, and no others.
 
-    `ends` are those whose side it is about. With `future`, nobody else includes pods that do not exist yet.
+    `ends` are the destinations (or sources) that the test is about. With `future`, the others include pods that do not
+    exist yet.
     """
 
     direction: Direction
@@ -59,7 +60,7 @@ class IsIsolated(msgspec.Struct, frozen=True):
 
 
 class NoPath(msgspec.Struct, frozen=True):
-    """`no-path`: nothing passes from any source to any destination, with `through_pods` not by way of others either."""
+    """`no-path`: nothing passes from any source to any destination; with `through_pods`, not through others either."""
 
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
@@ -74,7 +75,7 @@ class NoCrossNamespace(msgspec.Struct, frozen=True):
 
 
 class DefaultDeny(msgspec.Struct, frozen=True):
-    """`every-namespace-default-deny`: every pod that comes to any namespace but the `excepted` ones is isolated."""
+    """`every-namespace-default-deny`: every possible pod of every namespace except `excepted` is isolated."""
 
     directions: tuple[Direction, ...]
     excepted: tuple[str, ...] = ()
@@ -85,7 +86,7 @@ Expectation = Connects | OnlyThese | IsIsolated | NoPath | NoCrossNamespace | De
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """Why a test is not run, and the last day on which it is not; without one, for ever."""
+    """Why a test is not run, and the last day on which it is skipped; None if the skip does not expire."""
 
     reason: str
     until: date | None = None
@@ -95,7 +96,7 @@ class Acceptance(StrEnum):
     """What a test accepts that would otherwise be an error."""
 
     ASSUMPTIONS = "assumptions"
-    """That its answer depends on what the input does not say."""
+    """That its answer depends on information that the input lacks."""
     UNSERVED_PORTS = "unserved-ports"
     """That no container declares a port that it asks about."""
 

@@ -1,4 +1,4 @@
-"""Tests from the answers of today: what a cluster says about some pairs becomes what tests expect of it."""
+"""Records tests: the present answers of a cluster about some pairs become the expectations of tests."""
 
 from collections.abc import Iterable, Iterator
 from itertools import product
@@ -14,7 +14,7 @@ from ringfence.testing.asking import Asking, check_served
 from ringfence.testing.reachability_tests import Acceptance
 
 MOST_PAIRS: Final = 1_000
-"""Pairs of workloads that are recorded at once: nobody reads more tests."""
+"""The largest number of pairs of workloads that are recorded at once: nobody reads more tests."""
 
 
 def record_tests(
@@ -22,9 +22,9 @@ def record_tests(
 ) -> Iterator[dict[str, Any]]:
     """Tests of what passes from a source to a destination, for each pair of workloads that they name.
 
-    `written` are the ports as they are written in a test. Where some of the ports may connect, there is a test of those
-    that may and one of the others. Where only some pods or addresses of a pair may, there is a test of neither, which
-    would not be true: it is skipped, and says so. Raises InputError for more than `MOST_PAIRS` pairs.
+    `written` is the text of the ports in a test. If only some of the ports are allowed, there is one test for these and
+    one for the others. If only some pods or addresses of a pair are allowed, neither expectation would be true: the
+    test is skipped, and says so. Raises InputError for more than `MOST_PAIRS` pairs.
     """
     asking = Asking(state, namespace)
     pairs = list(product(_named(asking, source), _named(asking, destination)))
@@ -47,7 +47,7 @@ def record_tests(
 
 
 def _parts(answer: Answer) -> tuple[tuple[Traffic, str], ...]:
-    """What passes and what does not, if that is the same for all pairs of an answer; else nothing."""
+    """What passes and what does not, if that is the same for all pairs of an answer; else an empty tuple."""
     alike = {(part.passing, part.refused) for part in answer.parts}
     if answer.result != "some" or len(alike) != 1:
         return ()
@@ -80,7 +80,7 @@ def _ports_field(traffic: Traffic) -> dict[str, Any]:
 
 
 def _named(asking: Asking, text: str) -> Iterable[str]:
-    """The workloads that a text names, or what is a single object or addresses as it is written."""
+    """The workloads that a text names; for a single object or addresses, the text itself."""
     endpoint = asking.endpoint(text, None)
     pods = [end for end in endpoint.ends if isinstance(end, Member) and not end.is_possible]
     if endpoint.reference is not None or endpoint.service is not None or len(pods) != len(endpoint.ends):

@@ -21,7 +21,7 @@ _DEEPEST: Final = 100
 
 
 def parse_selection(text: str) -> Selection:
-    """The selection that an expression stands for. Raises InputError for text that is none."""
+    """The selection that an expression describes. Raises InputError for an invalid expression."""
     reader = _ExpressionReader(text)
     matches = reader.read()
     return lambda test: matches(f"{test.name}\n{test.file}".lower())

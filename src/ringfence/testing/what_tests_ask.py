@@ -1,4 +1,4 @@
-"""Which pods the questions of a test are about, to know when its outcome cannot have changed."""
+"""The pods that the questions of a test are about, by which `coverage` knows that an outcome cannot have changed."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -26,9 +26,9 @@ Pods = frozenset[Member] | None
 
 
 class TestedPods(msgspec.Struct, frozen=True):
-    """The pods that a test is about: at least those. `sources` and `destinations` are of its connections.
+    """The pods that a test is about, or a superset of them. `sources` and `destinations` are of its connections.
 
-    A test of the isolation of pods has these as both. One about pods that do not exist yet may be about any.
+    A test of isolation has its pods as both. A test about pods that do not exist yet may be about any.
     """
 
     # Not a class of tests: pytest would collect it by its name.
@@ -79,13 +79,13 @@ def pods_asked_about(state: State, namespace: str, test: ReachabilityTest) -> Te
 
 
 class _Ends:
-    """What some texts name on one side of a test."""
+    """The pods and addresses that some texts name on one side of a test."""
 
     def __init__(self, asking: Asking, test: ReachabilityTest, texts: Iterable[str]) -> None:
         endpoints = [one for text in texts for one in asking.alternatives(text, test.namespace)]
         self.is_possible = any(map(_is_possible, endpoints))
         self.has_addresses = any(isinstance(end, Addresses) for one in endpoints for end in one.ends)
-        # What is behind a Service depends on the port: any pod may be.
+        # The pods behind a Service depend on the port, so any pod may be meant.
         is_any = any(one.service is not None for one in endpoints)
         ends = (end for one in endpoints for end in one.ends)
         self.pods: Pods = None if is_any else frozenset(end for end in ends if isinstance(end, Member))

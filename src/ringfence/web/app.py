@@ -1,6 +1,6 @@
-"""The server of the local page: its files, the data that it shows, and what it asks (docs/ui.md).
+"""The server of the local page: its files, its data, and the requests of its scripts (docs/ui.md).
 
-It is at 127.0.0.1 only, for the browser of one user. What reads or asks the cluster runs in threads, one at a time.
+It listens at 127.0.0.1 only, for the browser of one user. Requests that read the cluster run in threads, one at a time.
 """
 
 import asyncio
@@ -40,16 +40,16 @@ T = TypeVar("T")
 
 _MOST_BYTES: Final = 4_000_000
 _SCRIPT: Final = "text/javascript"
-_BEAT: Final = 15.0
-"""Seconds after which a stream of events says that it is still there."""
+_HEARTBEAT: Final = 15.0
+"""Seconds after which a stream of events sends a comment, so that a closed connection is noticed."""
 
 
 _PROVING: Final = Lock()
-"""Held while a laboratory runs: one is enough for a machine, whatever pages are open."""
+"""Held while a laboratory runs: only one runs at a time, however many pages are open."""
 
 
 class EditRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A policy, and the text that it would have."""
+    """A policy, and its edited text."""
 
     kind: str
     namespace: str
@@ -70,7 +70,7 @@ class CellRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LocalPage:
-    """What the page can ask of a simulation. What is kept as a test is written in `test_folders` only."""
+    """The requests of the page about a simulation. Tests are written only into `test_folders`."""
 
     def __init__(self, simulation: Simulation, test_folders: Sequence[Path] = ()) -> None:
         self._simulation = simulation
@@ -84,7 +84,7 @@ class LocalPage:
     # --- data ---------------------------------------------------------------------------------------------------------
 
     async def data(self, _: Request) -> Response:
-        """The data of the page, with the edits that there are."""
+        """The data of the page, with the present edits."""
         return _json(await self._locked(self._data))
 
     def _data(self) -> Json:
@@ -112,10 +112,10 @@ class LocalPage:
             return written
 
     async def prove(self, request: Request) -> Response:
-        """What real packets do between two pods of a cell, in a laboratory that is built for it; one at a time."""
+        """Whether real connections between two pods of a cell are answered, in a laboratory; one at a time."""
         body = await _body(request)
         if not _PROVING.acquire(blocking=False):
-            return _json({"error": "another cell is being proven: try again when it is"}, 409)
+            return _json({"error": "another cell is being proven: try again when that is finished"}, 409)
         try:
             cell = msgspec.json.decode(body, type=CellRequest)
             question = await self._locked(partial(cell_question, self._simulation, cell.source, cell.destination))
@@ -130,7 +130,7 @@ class LocalPage:
     # --- edits --------------------------------------------------------------------------------------------------------
 
     async def edit(self, request: Request) -> Response:
-        """Suppose that a policy has another text: what is wrong with it, and what all edits change."""
+        """Suppose that a policy has another text: the problems of the text, and what all edits change."""
         return await self._answered(partial(self._edited, await _body(request)))
 
     def _edited(self, body: bytes) -> Json:
@@ -155,7 +155,7 @@ class LocalPage:
     # --- tests --------------------------------------------------------------------------------------------------------
 
     async def test(self, request: Request) -> Response:
-        """The tests of a cell, as they would be written into a file, and the files."""
+        """The tests of a cell, as they would be written into a file, and the files to choose from."""
         ends = [request.query_params.get(name, "") for name in ("source", "destination")]
         return await self._answered(partial(proposed_tests, self._simulation, self._test_folders, *ends))
 
@@ -182,7 +182,7 @@ class LocalPage:
             yield ": connected\n\n"
             while not self.is_ending and not await request.is_disconnected():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), _BEAT)
+                    await asyncio.wait_for(changed.wait(), _HEARTBEAT)
                 if changed.is_set():
                     changed.clear()
                     yield f"event: changed\ndata: {self._simulation.version}\n\n"
@@ -192,9 +192,9 @@ class LocalPage:
             self._listening.discard(changed)
 
     async def read_again(self, changes: ObjectChanges | None = None) -> None:
-        """Read the cluster anew, or take in what has changed, and say so to all pages that are open if it has changed.
+        """Read the cluster again, or apply `changes` to it, and notify all open pages if it differs.
 
-        Meanwhile the page is answered from what was read before. Raises RingfenceError if the cluster cannot be read.
+        Meanwhile requests are answered from what was read before. Raises RingfenceError if the cluster cannot be read.
         """
         found = await run_in_threadpool(partial(self._simulation.read, changes))
         await self._locked(partial(self._simulation.take, found))
@@ -203,20 +203,20 @@ class LocalPage:
             self.wake()
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
-        """Show problems besides those of the input, in place of those that were shown before."""
+        """Show problems besides those of the input; they replace the ones that were shown before."""
         if self.problems != tuple(problems):
             self.problems = tuple(problems)
             self.wake()
 
     def wake(self) -> None:
-        """Let every stream of events look."""
+        """Wake every stream of events, which then sends an event."""
         for one in self._listening:
             one.set()
 
     # --- one at a time ------------------------------------------------------------------------------------------------
 
     async def _answered(self, question: Callable[[], Json]) -> Response:
-        """The answer to a question as JSON, or what is wrong with the question."""
+        """The answer to a question as JSON, or the error in the question, with the status 400."""
         try:
             return _json(await self._locked(question))
         except (RingfenceError, msgspec.MsgspecError) as error:
@@ -231,7 +231,7 @@ class LocalPage:
 
 
 def page_app(page: LocalPage) -> Starlette:
-    """The page, and what it asks."""
+    """The page, and the routes that its scripts use."""
     return Starlette(routes=[*page_routes(), *asking_routes(page)])
 
 
@@ -245,7 +245,7 @@ def page_routes(lessons: Sequence[str] = ()) -> list[Route]:
 
 
 def asking_routes(page: LocalPage) -> list[Route]:
-    """What the page asks."""
+    """The routes that the scripts of the page use."""
     return [
         Route("/report.json", page.data),
         Route("/explain", page.explain),
@@ -272,7 +272,7 @@ def _json(document: Json, status: int = 200) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The body of a request. What is larger than any text of a policy is cut, and then is no JSON."""
+    """The body of a request. One that is larger than any text of a policy is cut, and then is not valid JSON."""
     body = b""
     async for part in request.stream():
         body += part

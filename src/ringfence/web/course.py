@@ -1,6 +1,6 @@
-"""The course about policies: for each lesson a cluster of its own, whose policy is written in the page.
+"""The course about policies. Each lesson has its own cluster, whose policy the user edits in the page.
 
-The manifests of the lessons are files in a folder, so that a policy can be saved, and proved in the laboratory.
+The manifests of the lessons are files in a folder, so that a policy can be saved, and tested in the laboratory.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ FILE_OF_POLICY: Final = "policy.yaml"
 
 
 class LessonPage(LocalPage):
-    """What the page can ask about one lesson: what it is, its cluster as any other, and whether its goal is reached."""
+    """The requests of the page about one lesson: its texts, its cluster, and whether its goal is reached."""
 
     def __init__(self, lesson: Lesson, folder: Path) -> None:
         self._lesson = lesson
@@ -38,9 +38,9 @@ class LessonPage(LocalPage):
 
     async def lesson(self, _: Request) -> Response:
         """The texts of the lesson."""
-        return await self._answered(self._told)
+        return await self._answered(self._lesson_json)
 
-    def _told(self) -> Json:
+    def _lesson_json(self) -> Json:
         lesson, folder = self._lesson, self._manifests
         goal, manifests = quote(str(folder.parent / "goal.yaml")), quote(str(folder))
         return {

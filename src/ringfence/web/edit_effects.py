@@ -1,4 +1,4 @@
-"""What edits change: pairs of workloads between which something else passes, as values and as a map."""
+"""What edits change: the pairs of workloads between which other traffic passes, as values and as a map."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ def edit_effects(state: State, members: Mapping[Reference, Member], effects: Sid
 
 
 def passing(state: State, source: Member, destination: Member) -> Traffic:
-    """What passes between two pods; from one that stands for several to itself, between two of these."""
+    """What passes between two pods; if both are one pod that represents several, between two of these."""
     if source is destination:
         return traffic_between_two(state, source)
     return traffic_between(state, source, destination)

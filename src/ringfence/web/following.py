@@ -1,4 +1,4 @@
-"""What is followed: the page shows what is in the files, or in the cluster, now."""
+"""Keeps the page up to date with the files, or with the live cluster."""
 
 import asyncio
 import os
@@ -13,10 +13,10 @@ from ringfence.model.problems import Problem, ProblemCode
 from ringfence.web.app import LocalPage
 from ringfence.web.simulation import ObjectChanges
 
-_LOOKED_AFTER: Final = 0.5
-"""Seconds between two looks at what has changed."""
+_POLL_INTERVAL: Final = 0.5
+"""Seconds between two checks for changes."""
 
-_TRIED_AGAIN: Final = 5.0
+_RETRY_INTERVAL: Final = 5.0
 """Seconds until a cluster that could not be read is read again."""
 
 _Stamp = tuple[int, int, int]
@@ -24,19 +24,19 @@ _Stamp = tuple[int, int, int]
 
 
 class ClusterChanges(Protocol):
-    """What says that the cluster has changed."""
+    """A source of changes: files, or the watches of a live cluster."""
 
-    def have_come(self) -> bool:
-        """Whether anything has changed since it was last taken. May take a while."""
+    def are_pending(self) -> bool:
+        """Whether anything has changed since the last `take`. May take a while."""
 
-    def taken(self) -> ObjectChanges | None:
-        """What has changed since this was last asked; None if the cluster has to be read again for it."""
+    def take(self) -> ObjectChanges | None:
+        """The changes since the last call; None if the cluster has to be read again."""
 
-    def rest(self, changes: ObjectChanges | None) -> float:
-        """How many times as long as it took to show changes nothing is shown after it."""
+    def pause_factor(self, changes: ObjectChanges | None) -> float:
+        """How long to pause after these changes were shown, as a multiple of the time that showing them took."""
 
     def problems(self) -> list[Problem]:
-        """What is not followed at present."""
+        """What is not followed at present, and why."""
 
 
 class FileChanges:
@@ -47,16 +47,16 @@ class FileChanges:
         self._known = stamps(self._paths)
         self._present = self._known
 
-    def have_come(self) -> bool:
-        """Whether any file was written, made or removed since it was last taken."""
+    def are_pending(self) -> bool:
+        """Whether any file was written, created or removed since the last `take`."""
         self._present = stamps(self._paths)
         return self._known != self._present
 
-    def taken(self) -> None:
-        """Nothing: all files are read again. From now on, what has come is a new change."""
+    def take(self) -> None:
+        """Always None: all files are read again."""
         self._known = self._present
 
-    def rest(self, _: ObjectChanges | None) -> float:
+    def pause_factor(self, _: ObjectChanges | None) -> float:
         """Files are read as soon as they change."""
         return 0.0
 
@@ -66,36 +66,37 @@ class FileChanges:
 
 
 async def follow(page: LocalPage, changes: ClusterChanges, title: str) -> None:
-    """Have a page show changes until this is cancelled. Whatever has come since the last look is one change.
+    """Show changes in a page until this is cancelled. All changes since the last check are shown together.
 
     While the cluster cannot be read, the page shows what was read before, and that problem.
     """
-    pause, failed = _LOOKED_AFTER, list[Problem]()
+    pause, failed = _POLL_INTERVAL, list[Problem]()
     while True:
         await asyncio.sleep(pause)
-        pause = _LOOKED_AFTER
-        if await asyncio.to_thread(changes.have_come) or failed:
+        pause = _POLL_INTERVAL
+        if await asyncio.to_thread(changes.are_pending) or failed:
             began = time.monotonic()
             try:
-                taken = changes.taken()
-                await page.read_again(None if failed else taken)  # what had come before a failure is not in `taken`
+                taken = changes.take()
+                # After a failure, the changes that were taken before it are lost: read everything again.
+                await page.read_again(None if failed else taken)
                 failed = []
-                pause = max(pause, changes.rest(taken) * (time.monotonic() - began))
-            except Exception as error:  # a task that ended here would leave the page out of date without a trace
+                pause = max(pause, changes.pause_factor(taken) * (time.monotonic() - began))
+            except Exception as error:  # otherwise the task would end, and the page would stay out of date silently
                 reason = str(error) if isinstance(error, RingfenceError) else f"a defect of ringfence: {error!r}"
-                message = f"the cluster is shown as it was before: {reason}"
+                message = f"the page shows the cluster as it was before: {reason}"
                 failed = [Problem(Place(title), ProblemCode.NOT_FOLLOWED, message)]
-                pause = _TRIED_AGAIN
+                pause = _RETRY_INTERVAL
         page.show_problems([*changes.problems(), *failed])
 
 
 def stamps(paths: Iterable[str]) -> dict[str, _Stamp]:
-    """What tells whether files have changed, of all files at some paths, without those in hidden folders."""
+    """The stamps of all files at some paths, without those in hidden folders: a changed file has another stamp."""
     found: dict[str, _Stamp] = {}
     for file in _files(paths):
         try:
             status = file.stat()
-        except OSError:  # it is being replaced, or it is gone: then it is missing here, which is a change, too
+        except OSError:  # the file is being replaced or was removed: it has no stamp here, which also is a change
             continue
         found[str(file)] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return found

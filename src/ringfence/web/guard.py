@@ -1,8 +1,8 @@
-"""Who may use the local page: only the browser that was given its address, and only from the page itself.
+"""Access to the local page: only for the browser that opened its address, and only from the page itself.
 
-Any web site that is open in the same browser can send requests to 127.0.0.1, and a name of its own can lead there (DNS
-rebinding). So a request must name this server as its host, and have the cookie that the address with the token sets
-once; one that changes something must also come from the page (`Origin`).
+Any web site in the same browser can send requests to 127.0.0.1, and its own host name can resolve to that address (DNS
+rebinding). So a request must name this server in `Host`, and have the cookie that the address with the token sets; a
+request that changes something must also come from the page (`Origin`).
 
 Sources: OWASP, "Cross-Site Request Forgery Prevention"; RFC 6454 (Origin); RFC 6265bis (SameSite).
 """
@@ -28,7 +28,7 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Refuses every request that does not come from the page, and adds what browsers need to protect it."""
+    """Refuses every request that does not come from the page, and adds the headers by which browsers protect it."""
 
     def __init__(self, app: ASGIApp, port: int, token: str = "") -> None:
         self._app = app

@@ -1,9 +1,9 @@
-"""A cell that is kept as a test: what passes now becomes what a test file expects.
+"""Saves a cell as a test: what passes now becomes the expectation of a test.
 
-Files are written in the folders for tests only, and only after the page has shown what will be written.
+Files are written only in the folders for tests, and only after the page has shown what will be written.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ _SUFFIXES: Final = (".yaml", ".yml")
 
 
 class KeepRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A cell, the text of the tests of it that was shown, and the file that they are to be added to."""
+    """A cell, the text of its tests as the page has shown it, and the file to which they are to be added."""
 
     source: str
     destination: str
@@ -45,14 +45,16 @@ def proposed_tests(simulation: Simulation, folders: Sequence[Path], source: str,
 
 
 def keep(simulation: Simulation, folders: Sequence[Path], wanted: KeepRequest) -> str:
-    """Add the tests of a cell to a file; returns its place.
+    """Add the tests of a cell to a file, and return its path.
 
-    Raises InputError if what passes is no longer what was shown, for a file outside of the folders, and for tests that
-    are there already or that contradict one that is.
+    Raises InputError if other traffic passes than the page has shown, for a file outside of the folders, and for tests
+    that some file already has, or whose names another test has.
     """
     tests = _recorded(simulation, wanted.source, wanted.destination)
     if written_tests(tests) != wanted.text:
-        raise InputError("what passes has changed since the tests were shown: ask for them again; nothing was written")
+        raise InputError(
+            "the allowed traffic has changed since the tests were shown: open them again; nothing was written"
+        )
     file = _writable(wanted.file, folders)
     _check_new(tests, _present(folders).tests)
     try:
@@ -74,28 +76,32 @@ def _present(folders: Sequence[Path]) -> FoundTests:
 
 
 def _text(file: Path) -> str:
-    """The text of a file, with its line ends as they are; nothing of one that does not exist."""
+    """The text of a file, with its line ends as they are; empty if the file does not exist."""
     if not file.exists():
         return ""
     with file.open(encoding="utf-8", newline="") as stream:
         return stream.read()
 
 
-def _writable(name: str, folders: Iterable[Path]) -> Path:
+def _writable(name: str, folders: Sequence[Path]) -> Path:
     """A file by its name. Raises InputError if tests are not to be written there."""
     file = Path(name)
     try:
         target = file.resolve()
         inside = [target.relative_to(folder.resolve()) for folder in folders if target.is_relative_to(folder.resolve())]
-        is_usable = target.parent.is_dir() and (target.is_file() or not target.exists())
+        has_folder = target.parent.is_dir()
+        is_usable = target.is_file() or not target.exists()
     except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name, or links in a circle
         raise InputError(f"{name!r} is not the name of a file") from error
     if not inside:
-        raise InputError(f"{name} is not in a folder for tests: those are {', '.join(map(str, folders)) or 'none'}")
+        remedy = f"use one of {', '.join(map(str, folders))}" if folders else "start the page with --tests FOLDER"
+        raise InputError(f"{name} is not in a folder for tests: {remedy}")
     if any(part.startswith(".") for part in inside[0].parts) or target.suffix not in _SUFFIXES:
         raise InputError(f"{name} would not be found as a test file: use a name that ends in .yaml and is not hidden")
+    if not has_folder:
+        raise InputError(f"{name} cannot be written: create its folder first")
     if not is_usable:
-        raise InputError(f"{name} cannot be a file: make its folder first")
+        raise InputError(f"{name} is not a file: use another name")
     return file
 
 
@@ -107,5 +113,5 @@ def _check_new(tests: Sequence[dict[str, Any]], present: Sequence[ReachabilityTe
             if test.expectation == other.expectation and not other.is_what_if:
                 raise InputError(f"{other.place} has this test already: nothing was written")
             if test.name == other.name:
-                said = "has a test of this name that expects something else: change it there, or remove it"
-                raise InputError(f"{other.place} {said}; nothing was written")
+                conflict = "has a test of this name that expects something else: change it there, or remove it"
+                raise InputError(f"{other.place} {conflict}; nothing was written")

@@ -1,7 +1,7 @@
 """The lessons of the course about policies: their texts, questions and goals, and the cluster of each.
 
-A lesson is a YAML file in the folder `lessons`, and the names of the files order the course. What is predicted and what
-is to be reached are tests as in test files (docs/test.md), so the engine judges both.
+A lesson is a YAML file in the folder `lessons`, and the names of the files give the order. Its prediction and its goal
+are tests as in test files (docs/test.md), so the engine judges both.
 """
 
 from functools import cached_property
@@ -23,7 +23,7 @@ class Lesson(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     """One lesson.
 
     The texts are plain, with paragraphs and with names in backquotes. `prediction` is a test with the right answer to
-    the question about the cluster with `policy`; `solution` is a text of the policy with which all of `goal` passes.
+    the question about the cluster with `policy`. With `solution` as the text of the policy, all of `goal` passes.
     """
 
     title: str
@@ -45,12 +45,12 @@ class Lesson(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
 
     @cached_property
     def goal_tests(self) -> tuple[ReachabilityTest, ...]:
-        """What is to be reached. Raises InputError for what is wrong in it."""
+        """The tests of the goal. Raises InputError if they have problems."""
         return _tests(self.goal_document)
 
     @cached_property
     def predicted(self) -> ReachabilityTest:
-        """The right prediction. Raises InputError for what is wrong in it."""
+        """The test with the right prediction. Raises InputError if it has problems."""
         return _tests({"apiVersion": API_VERSION, "kind": KIND, "tests": [self.prediction]})[0]
 
 

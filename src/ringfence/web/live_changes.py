@@ -1,8 +1,8 @@
-"""Objects of a live cluster that are followed: the page shows what the API server has now.
+"""Changes of a live cluster: the page shows the objects that the API server has now.
 
-Watches say which objects have changed. These are taken into the cluster that was read before; where that is not enough,
-the cluster is read again, as at first: with the same rights, problems and suppositions. An event that changes nothing
-that ringfence reads, such as the heartbeat of a node, does not count.
+Watches report which objects have changed. These are applied to the cluster that was read before. If that is not enough,
+the cluster is read again, with the same rights, problems and supposed changes. An event that changes nothing that
+ringfence reads, such as the heartbeat of a node, is ignored.
 """
 
 import threading
@@ -35,52 +35,52 @@ from ringfence.sources.cluster import (
 )
 from ringfence.web.simulation import ObjectChanges
 
-_REST_AFTER_READING: Final = 4.0
-_REST: Final = 1.0
-"""How many times as long as the last change took nothing is done, so that half of the machine is left."""
+_PAUSE_AFTER_READING: Final = 4.0
+_PAUSE_AFTER_CHANGES: Final = 1.0
+"""Pauses as multiples of the time that the last change took: with 1, half of a processor stays free."""
 
 _NEEDED: Final = frozenset(one.kind for one in RESOURCES if one.needed)
 
 
 class LiveChanges:
-    """What watches have reported since it was last `taken`, and what they cannot follow.
+    """The changes that watches have reported since the last `take`, and what they cannot follow.
 
-    However many events come in between, they are one change. Threads may share it.
+    All events between two calls are one change. Threads may share it.
     """
 
     def __init__(self, server: str, *, one_by_one: bool = True) -> None:
-        """Without `one_by_one`, the cluster has to be read again for each change."""
+        """Without `one_by_one`, the cluster is read again for each change."""
         self._server = server
         self._one_by_one = one_by_one
         self._lock = threading.Lock()
         self._known: defaultdict[str, dict[ObjectName, bytes]] = defaultdict(dict)
-        """What objects said, by kind and name, as digests."""
+        """Digests of the contents of objects, by kind and name."""
         self._listed: set[str] = set()
         self._interrupted: dict[str, str] = {}
-        self._have_come = False
+        self._are_pending = False
         self._changed: dict[ObjectName, Object | Undecoded | None] = {}
-        """What became of single objects; None of one that is gone."""
+        """The new contents of changed objects; None for one that was deleted."""
         self._must_read = False
 
     @classmethod
     @contextmanager
     def watched(cls, api_server: ApiServer, namespace: str, *, one_by_one: bool) -> Iterator["LiveChanges"]:
-        """Those of an API server until the context ends, of one namespace if it is not empty."""
+        """The changes of an API server until the context ends; of one namespace if `namespace` is not empty."""
         changes = cls(api_server.server, one_by_one=one_by_one)
         watches = [Watch(one, api_server, changes.deliver, namespace=namespace) for one in RESOURCES]
         with running_watches(watches, api_server):
             yield changes
 
-    def have_come(self) -> bool:
-        """Whether anything has changed since it was last taken."""
+    def are_pending(self) -> bool:
+        """Whether anything has changed since the last `take`."""
         with self._lock:
-            return self._have_come
+            return self._are_pending
 
-    def taken(self) -> ObjectChanges | None:
-        """What has changed since this was last asked; None if single objects do not say it all."""
+    def take(self) -> ObjectChanges | None:
+        """The changes since the last call; None if the cluster has to be read again."""
         with self._lock:
             changed, must_read = self._changed, self._must_read or not self._one_by_one
-            self._changed, self._must_read, self._have_come = {}, False, False
+            self._changed, self._must_read, self._are_pending = {}, False, False
         if must_read:
             return None
         try:
@@ -92,14 +92,14 @@ class LiveChanges:
         gone = tuple(key for key, one in changed.items() if one is None)
         return ObjectChanges(tuple(present), gone, Origin(self._server))
 
-    def rest(self, changes: ObjectChanges | None) -> float:
-        """A reading leaves the API server alone for longer than what is taken in object by object."""
-        return _REST_AFTER_READING if changes is None else _REST
+    def pause_factor(self, changes: ObjectChanges | None) -> float:
+        """Longer after the whole cluster was read, which is work for the API server, too."""
+        return _PAUSE_AFTER_READING if changes is None else _PAUSE_AFTER_CHANGES
 
     def problems(self) -> list[Problem]:
-        """What is not followed at present, one for each reason.
+        """The kinds that are not followed at present, one problem for each reason.
 
-        A kind that could not be listed at first, and that is not needed, is a problem of the input already.
+        A kind that could not be listed at the start, and is not needed, is already a problem of the input.
         """
         with self._lock:
             kinds: defaultdict[str, list[str]] = defaultdict(list)
@@ -114,7 +114,7 @@ class LiveChanges:
         ]
 
     def deliver(self, event: Event) -> None:
-        """Take an event of a watch."""
+        """Note an event of a watch."""
         with self._lock:
             match event:
                 case Page(objects=objects):
@@ -136,17 +136,17 @@ class LiveChanges:
                 case Alive(kind=kind):
                     self._interrupted.pop(kind, None)
 
-    def _note(self, key: ObjectName, said: bytes, obj: Object | Undecoded | None) -> None:
-        """Note what an object says now; without it, it cannot be decoded."""
+    def _note(self, key: ObjectName, digest: bytes, obj: Object | Undecoded | None) -> None:
+        """Note the present contents of an object; None if it cannot be decoded."""
         known = self._known[key[0]]
-        if known.get(key) != said:
-            known[key] = said
+        if known.get(key) != digest:
+            known[key] = digest
             self._change(key, obj)
             self._must_read |= obj is None
 
     def _change(self, key: ObjectName, obj: Object | Undecoded | None) -> None:
-        self._have_come = True
-        if key[0] in self._listed:  # all objects of a first list are read, not taken in one by one
+        self._are_pending = True
+        if key[0] in self._listed:  # after a first list, the cluster is read as a whole
             self._changed[key] = obj
         else:
             self._must_read = True
@@ -157,18 +157,18 @@ class LiveChanges:
         for key in gone:
             del known[key]
             self._change(key, None)
-        # What was deleted after the cluster was read, and before the first list, is missing without an event.
+        # No event reports an object that was deleted after the cluster was read and before the first list.
         if kind not in self._listed:
-            self._have_come = self._must_read = True
+            self._are_pending = self._must_read = True
         self._listed.add(kind)
 
 
 def _digest(obj: Object | Undecoded) -> bytes:
-    """What differs as soon as an object says something else to ringfence."""
-    return blake2b(_said(obj)).digest()
+    """A digest of the fields of an object that ringfence reads."""
+    return blake2b(_content(obj)).digest()
 
 
-def _said(obj: Object | Undecoded) -> bytes:
+def _content(obj: Object | Undecoded) -> bytes:
     if isinstance(obj, Undecoded):
         try:
             return repr(obj.decode()).encode()

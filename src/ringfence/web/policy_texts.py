@@ -1,4 +1,4 @@
-"""Policies while a user types them: the text of a policy in a file, and what is wrong with it."""
+"""Policies while a user types them: the text of a policy in a file, and its problems."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from ringfence.sources.loaded_objects import collect
 from ringfence.sources.manifests import read_content
 
 MOST_CHARACTERS: Final = 1_000_000
-"""Of the text of one policy. The page sends it with every pause in typing."""
+"""The largest number of characters of a policy's text. The page sends the text with every pause in typing."""
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class ReadPolicy(msgspec.Struct, frozen=True):
 
 
 class ReadText(msgspec.Struct, frozen=True):
-    """What a text says: its policies, or the problems for which it cannot be applied, and warnings."""
+    """The policies of a text, or the problems for which it cannot be applied, and warnings."""
 
     policies: tuple[ReadPolicy, ...]
     problems: tuple[Problem, ...]
@@ -41,7 +41,7 @@ def read_text(text: str, file: str, line: int, namespace: str) -> ReadText:
     An object that is not a policy is a problem: only policies can be edited.
     """
     state = State()
-    # The lines above are left out, so they are written as empty ones: every place is that of the file.
+    # Empty lines stand for the lines above the text, so that every place is that of the file.
     loaded = collect(read_content(("\n" * (line - 1) + text).encode(), file))
     problems = [*loaded.problems, *Admission(state, namespace, live=False, server_version=None).load(loaded)]
     found = sorted(state.tiers.policies(), key=lambda one: (one.kind, one.namespace, one.name))

@@ -1,7 +1,7 @@
-"""A cell that is proven: what a laboratory is asked about it, and whether the kernel says what the page says.
+"""Proves a cell: opens its connections in a laboratory, and compares the kernel with the page.
 
-The laboratory has what decides about the two pods, and nothing else: these pods with their labels, ports and addresses,
-their namespaces, and the policies of these and of administrators, with the edits in force.
+The laboratory has only what decides about the two pods: these pods with their labels, ports and addresses, their
+namespaces, the policies of these and of administrators, with the edits in force.
 """
 
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ from ringfence.web.simulation import Simulation
 _MOST_PORTS: Final = 10
 _SECONDS: Final = 30.0
 _PROTOCOLS: Final = ("TCP", "UDP")
-_ANOTHER: Final = LabPort(9999)
-"""A port that is asked besides those of the cell: what a policy does not name is of interest, too."""
+_UNNAMED_PORT: Final = LabPort(9999)
+"""A port that is probed besides those of the cell, because policies seldom name it."""
 _SOURCE, _DESTINATION = "source", "destination"
 
 
 class CellQuestion(msgspec.Struct, frozen=True):
-    """The question about a cell, and what the engine says passes between the two pods."""
+    """The question about a cell, and the traffic between the two pods that the engine allows."""
 
     asked: ProofQuestion
     traffic: Traffic
 
     def answer(self) -> Json:
-        """What real packets did, for each port. Raises LaboratoryError where no laboratory can be built."""
+        """For each port, whether a connection was answered. Raises LaboratoryError if no laboratory can be built."""
         probed = prove(self.asked, seconds=_SECONDS)
         return {
             "agrees": all(self._is_allowed(one) is one.is_answered for one in probed),
@@ -57,10 +57,10 @@ class CellQuestion(msgspec.Struct, frozen=True):
 
 
 def cell_question(simulation: Simulation, source: str, destination: str) -> CellQuestion:
-    """The question about one pod of each of two workloads. Raises LaboratoryError for what no laboratory can open."""
+    """The question about one pod of each of two workloads. Raises LaboratoryError if no laboratory can answer it."""
     if simulation.cluster.state.enforced_by:
         raise LaboratoryError(
-            "a laboratory enforces policies as upstream means them: leave out --plugin to prove a cell"
+            "a laboratory enforces policies as upstream defines them: leave out --plugin to prove a cell"
         )
     with simulation.asked(source, destination) as verdict:
         state = simulation.cluster.state
@@ -84,10 +84,10 @@ def _two_pods(pairs: Iterator[tuple[object, object]]) -> tuple[Member, Member]:
                 "only connections between two pods of the cluster are proven here: use `ringfence lab`"
             )
         if source.host_network or destination.host_network:
-            raise LaboratoryError("a pod on its node's network is not proven here: use `ringfence lab run`")
+            raise LaboratoryError("pods on the host network are not proven here: use `ringfence lab run`")
         if not is_one_pod(source, destination):
             return source, destination
-    raise LaboratoryError("it is one pod, and what it sends to itself meets no policy")
+    raise LaboratoryError("both ends are one pod, and policies do not apply to what it sends to itself")
 
 
 def _namespace(state: State, name: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _namespace(state: State, name: str) -> dict[str, Any]:
 
 
 def _pod(member: Member, name: str) -> dict[str, Any]:
-    """A pod about which policies say the same as about a member."""
+    """A pod that policies treat as they treat a member."""
     ports = [
         {"containerPort": one.port, "protocol": one.protocol, **({"name": one.name} if one.name else {})}
         for one in member.container_ports
@@ -126,10 +126,10 @@ def _policies(simulation: Simulation, one: Member, other: Member) -> Iterator[di
 
 
 def _ports(traffic: Traffic, destination: Member) -> tuple[LabPort, ...]:
-    """Where what passes begins and ends, and the ports that the destination declares."""
+    """The ports that the destination declares, and those at both sides of each end of the allowed ranges."""
     found = [LabPort(one.port, one.protocol) for one in destination.container_ports]
     for protocol in _PROTOCOLS:
         for low, high in traffic.ports(protocol):
             found += [LabPort(number, protocol) for number in (low, high, low - 1, high + 1)]
     possible = [port for port in found if port.protocol in _PROTOCOLS and 1 <= port.number <= 65535]
-    return tuple(dict.fromkeys((*dict.fromkeys(possible[: _MOST_PORTS - 1]), _ANOTHER)))
+    return tuple(dict.fromkeys((*dict.fromkeys(possible[: _MOST_PORTS - 1]), _UNNAMED_PORT)))

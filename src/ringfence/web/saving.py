@@ -8,10 +8,10 @@ from ringfence.whole_files import write_whole
 
 
 def save(simulation: Simulation, key: PolicyKey, text: str) -> str:
-    """Put a text in place of that of a policy, if the file still has what was read; returns its place.
+    """Replace the text of a policy in its file, if the file still has the old text; returns the place of the policy.
 
-    All other bytes of the file stay as they are. Raises InputError for a policy that is in no file that can be written,
-    for a file that has changed, and for a text with errors.
+    All other bytes of the file stay as they are. Raises InputError for a policy that is not in a file, for a file that
+    has changed or cannot be written, and for a text with errors.
     """
     shown = simulation.text(key)
     if shown.get("generated") or "file" not in shown:
@@ -20,12 +20,17 @@ def save(simulation: Simulation, key: PolicyKey, text: str) -> str:
     if edited is None or edited.text != text or not edited.is_applied:
         raise InputError("the text has errors, or is not the one that was checked: nothing was saved")
     file, line = Path(str(shown["file"])), int(shown["line"])
-    write_whole(file, _with_text(file, line, str(shown["yaml"]), text))
+    try:
+        write_whole(file, _with_text(file, line, str(shown["yaml"]), text))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} has changed since it was read: nothing was saved") from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}; nothing was saved") from error
     return f"{file}:{line}"
 
 
 def _with_text(file: Path, line: int, old: str, new: str) -> str:
-    """The content of a file with a new text from a line on in place of an old one."""
+    """The content of a file in which a new text replaces an old one, which begins at a line."""
     # Line ends are kept: `newline=""` reads and writes them as they are.
     with file.open(encoding="utf-8", newline="") as stream:
         lines = stream.read().split("\n")

@@ -34,11 +34,11 @@ from ringfence.web.edit_effects import EditEffects, edit_effects, effects_map
 from ringfence.web.policy_texts import ReadText, read_text
 
 MOST_PAIRS: Final = 20_000
-"""Changed pairs of workloads that the page gets; of more it says how many there are."""
+"""The largest number of changed pairs of workloads that the page gets; it shows the number of all."""
 
 
 class PolicyKey(msgspec.Struct, frozen=True, order=True):
-    """A policy by its kind without the group (`NetworkPolicy`), namespace and name, as the page names it."""
+    """The kind without its group (`NetworkPolicy`), the namespace and the name of a policy, as the page uses them."""
 
     kind: str
     namespace: str
@@ -46,7 +46,7 @@ class PolicyKey(msgspec.Struct, frozen=True, order=True):
 
 
 class Edited(msgspec.Struct, frozen=True):
-    """The new text of a policy, and what it says. An empty text removes the policy."""
+    """The new text of a policy, and what was read from it. An empty text removes the policy."""
 
     text: str
     read: ReadText
@@ -58,7 +58,7 @@ class Edited(msgspec.Struct, frozen=True):
 
 
 class ObjectChanges(msgspec.Struct, frozen=True):
-    """What has become of single objects of a live cluster, and the names of those that are gone."""
+    """The new contents of changed objects of a live cluster, and the names of deleted ones."""
 
     changed: tuple[Object, ...]
     removed: tuple[tuple[str, str, str], ...]
@@ -66,7 +66,7 @@ class ObjectChanges(msgspec.Struct, frozen=True):
 
 
 class ReadCluster(msgspec.Struct, frozen=True):
-    """A cluster as it was read, the data of the page about it, and what has changed since then, if that is known."""
+    """A cluster, the data of the page about it, and the changes by which it was made from an earlier one, if known."""
 
     cluster: Cluster
     report: Json
@@ -87,17 +87,18 @@ class Simulation:
         self.edits: dict[PolicyKey, Edited] = {}
         self._earlier: Cluster | None = None
         self._missed: ObjectChanges | None = None
-        """What the earlier cluster lacks. The two take turns: one answers while the next data are made of the other."""
+        """The changes that the earlier cluster lacks. One cluster answers while the other is brought up to date."""
         self._take(self.read())
 
     def read_again(self) -> None:
-        """Read the cluster anew, as after a change of files, and take it."""
+        """Read the cluster again, as after a change of files, and use it from now on."""
         self.take(self.read())
 
     def read(self, changes: ObjectChanges | None = None) -> ReadCluster:
         """The cluster as it is now. This may take long, and needs no lock.
 
-        With what has changed since the present one was read, that is taken into an earlier one, if there is one.
+        `changes` are those since the present one was read: if possible, they are applied to an earlier one instead of
+        reading everything.
         """
         earlier, missed = self._earlier, self._missed
         self._earlier = None
@@ -108,7 +109,7 @@ class Simulation:
         return ReadCluster(cluster, cluster.report_data(self.title), changes)
 
     def take(self, found: ReadCluster) -> None:
-        """Take a cluster in place of the former. The edits stay; those that say what is there now end."""
+        """Replace the cluster. Edits stay, except those whose text is now that of the cluster."""
         self.version += found.report != self.report
         self._earlier, self._missed = (self.cluster, found.changes) if found.changes else (None, None)
         self._take(found)
@@ -117,7 +118,7 @@ class Simulation:
                 del self.edits[key]
 
     def _take(self, found: ReadCluster) -> None:
-        # The texts are read at once: what is saved later is compared with them, so that no change of a file is lost.
+        # Texts are copied now. `save` compares a file with them later, so that it overwrites no other change.
         self.cluster, self.report, self._members = found.cluster, found.report, dict[Reference, Member]()
         self._linted = Linted(self.cluster.state, lambda: Redundancy((), ()))
         self._texts: dict[PolicyKey, dict[str, Any]] = {
@@ -133,7 +134,7 @@ class Simulation:
     # --- edits --------------------------------------------------------------------------------------------------------
 
     def edit(self, key: PolicyKey, text: str) -> Edited:
-        """Suppose that a policy has another text; an empty one removes it. Raises InputError if there is no such."""
+        """Suppose that a policy has another text; an empty one removes it. Raises InputError for an unknown policy."""
         shown = self.text(key)
         file, line = str(shown.get("file", key.name)), int(shown["line"])
         self.edits[key] = Edited(text, read_text(text, file, line, self.cluster.namespace))
@@ -182,7 +183,7 @@ class Simulation:
             yield
 
     def changes_map(self) -> Json:
-        """The map of what the edits open and close, and of what stays between those that they concern."""
+        """The map of what the edits open and close, and of what stays between the same workloads."""
         state, effects = self.cluster.state, self.changes()
         names = self.report["namespaces"]
         references = [Reference(names[one["namespace"]], one["kind"], one["name"]) for one in self.report["workloads"]]
@@ -203,9 +204,9 @@ class Simulation:
             return list(self.cluster.judged(tests))
 
     def mistakes(self) -> dict[PolicyKey, list[LintFinding]]:
-        """What the rules of `lint` find in the policies that are edited, with the edits in force.
+        """The findings of `lint` in the edited policies, with the edits in force.
 
-        What is redundant is not looked for: that is about all policies, and takes too long while the user types.
+        Redundant parts are not looked for: that depends on all policies, and takes too long while the user types.
         """
         found: dict[PolicyKey, list[LintFinding]] = {}
         if not self.edits:
@@ -220,7 +221,7 @@ class Simulation:
         return found
 
     def _as_upstream_means(self) -> AbstractContextManager[None]:
-        """The meaning of the policies that mistakes are about, whichever network plugin enforces them."""
+        """Upstream's meaning of the policies, on which lint rules are based, whichever network plugin enforces them."""
         state = self.cluster.state
         return state.policies.enforcing(UPSTREAM) if state.enforced_by else nullcontext()
 
