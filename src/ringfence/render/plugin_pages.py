@@ -7,8 +7,8 @@ from ringfence.render.formats import markdown_table, one_line, table
 
 _INTRODUCTION = """# Network plugins
 
-A NetworkPolicy means what the network plugin of the cluster makes of it. This page lists what is known about each
-plugin; it is made of `src/ringfence/plugins/traits.toml`. `--plugin NAME`
+The effect of a NetworkPolicy depends on the network plugin of the cluster. This page lists what is known about each
+plugin; it is generated from `src/ringfence/plugins/traits.toml`. `--plugin NAME`
 ([docs/questions.md](questions.md#as-a-network-plugin-enforces-it)) answers as a plugin enforces policies.
 
 How well a trait is known:
@@ -19,12 +19,12 @@ How well a trait is known:
 | source-code | read in the source code |
 | documented | stated by the project itself |
 | reported | reported by users, with a reference |
-| common | as upstream's end-to-end tests demand it, or by common reading of code and documents |
-| unverified | from general knowledge: an answer that depends on it says so |
+| common | required by upstream's end-to-end tests, or generally understood from code and documents |
+| unverified | from general knowledge only; an answer that depends on it says so |
 
-A trait that is marked with \\* differs from what upstream means, and changes answers. Of several values, the first
+A value marked with \\* differs from upstream's meaning, and changes answers. Of several values, the first
 holds for the newest version without settings; the tables of the plugins say what each value means, for which versions
-and settings it holds, and where that is written.
+and settings it holds, and its source.
 """
 
 
