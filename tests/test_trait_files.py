@@ -98,7 +98,7 @@ def test_only_what_decides_about_connections_may_be_otherwise_than_taken(tmp_pat
         pytest.param(HEAD + ALIASES, "excessive aliasing", id="aliases of aliases"),
         pytest.param(f"{HEAD}plugin: cilium\nplugin: calico", "traits.yaml:4: ", id="a key twice"),
         pytest.param(f"{HEAD}plugin: 0x{'f' * 5_000}", "there is no plugin '0xf", id="a number of many digits"),
-        pytest.param(f"{HEAD}---\n{HEAD}", "there are 2 documents", id="two documents"),
+        pytest.param(f"{HEAD}---\n{HEAD}", "the file has 2 documents", id="two documents"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_an_error_with_its_name(tmp_path: Path, text: str, message: str) -> None:

@@ -114,7 +114,10 @@ class TestStatus:
 
     @in_own_network
     def test_the_name_of_a_pod_says_nothing_to_the_kernel(self) -> None:
-        assert "only an agent knows which addresses prod/web has: give one of them" in self.status("prod/web").stderr
+        assert (
+            "only a running agent knows the addresses of prod/web: give one of them instead of the name"
+            in self.status("prod/web").stderr
+        )
         assert self.status("10.0.0.1").stderr == ""
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`can` and `explain`: a question, its answer, and the exit code that scripts go by."""
+"""`can` and `explain`: a question, its answer, and the exit code for scripts."""
 
 import json
 from pathlib import Path
@@ -245,7 +245,7 @@ spec:
 
 @pytest.mark.parametrize("command", ["can", "explain"])
 def test_a_name_cannot_steer_the_terminal(tmp_path: Path, command: str) -> None:
-    """The author of a manifest writes names; who reads the answer must see them, not obey them."""
+    """Authors of manifests choose names: their control characters are shown and have no effect."""
     path = tmp_path / "odd.json"
     pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}} for name in ("\x1b[2Ja", "b")]
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}))

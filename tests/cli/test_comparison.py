@@ -1,4 +1,4 @@
-"""`equivalent` and `allows-at-most`: two sets of policies compared for every cluster that could be."""
+"""`equivalent` and `allows-at-most`: two sets of policies compared for every possible cluster."""
 
 import json
 import re

@@ -174,8 +174,8 @@ def test_a_matrix_that_is_too_wide_is_by_namespace(tmp_path: Path) -> None:
     path = many_pods(tmp_path, 100, alike=False)
     result = run("matrix", path)
     assert re.fullmatch(
-        r"the matrix is \d+ characters wide, so it is by namespace: --by workload prints it whole, "
-        r"--from, --to, -n and -l a part of it\n",
+        r"the matrix is \d+ characters wide, so it is printed by namespace: use --by workload for the whole of it, "
+        r"or --from, --to, -n and -l for a part\n",
         result.stderr,
     )
     assert result.stdout.splitlines()[1].startswith("1 n0/*")
@@ -232,8 +232,8 @@ def test_a_graph_with_too_many_edges_is_by_namespace(output: str, tmp_path: Path
     path = many_pods(tmp_path, 200, alike=False)
     result = run(f"connections -o {output}", path)
     assert re.fullmatch(
-        r"the graph has \d+ edges, so it is by namespace: --by workload prints it whole, "
-        r"--from, --to, -n and -l a part of it\n",
+        r"the graph has \d+ edges, so it is printed by namespace: use --by workload for the whole of it, "
+        r"or --from, --to, -n and -l for a part\n",
         result.stderr,
     )
     assert "n4/*" in result.stdout
@@ -251,7 +251,7 @@ def test_a_picture_of_too_many_is_by_namespace_or_says_what_it_leaves_out(
     path = many_pods(tmp_path, 200, alike=False)
     result = run(f"{command} -o svg", path)
     assert result.stderr.startswith(size)
-    assert "so it is by namespace" in result.stderr
+    assert "so it is printed by namespace" in result.stderr
     assert "n4" in result.stdout
     assert "p99" not in result.stdout
     part = run(f"{command} -o svg --by workload", path)
@@ -336,9 +336,12 @@ def test_a_matrix_as_a_page_first_shows_the_rows_and_columns_that_are_asked_for(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("-p 3306", "a page has all ports of a cell: leave out -p"),
-        ("--by namespace", "a page has workloads, and pods where policies tell them apart: leave out --by namespace"),
-        ("--pods", "a page has workloads, and pods where policies tell them apart: leave out --by pod"),
+        ("-p 3306", "the page shows all ports of a cell: leave out -p"),
+        (
+            "--by namespace",
+            "the page shows workloads, and pods where policies distinguish them: leave out --by namespace",
+        ),
+        ("--pods", "the page shows workloads, and pods where policies distinguish them: leave out --pods"),
     ],
 )
 def test_what_a_page_cannot_follow_is_an_error(words: str, message: str) -> None:

@@ -101,7 +101,7 @@ def test_what_was_reviewed_does_not_count_until_its_day(tmp_path: Path) -> None:
     allow = tmp_path / "reviewed.yaml"
     allow.write_text(f"{head}- {{{entry}}}\n- {{{entry.replace('9999', '2000')}}}\n")
     result = run(a, b, "--allow", allow, "--fail-on", "opened")
-    assert (result.exit_code, f"{allow}:5: warning: expired on 2000-12-31" in result.stderr) == (0, True)
+    assert (result.exit_code, f"{allow}:5: warning: this entry expired on 2000-12-31" in result.stderr) == (0, True)
     assert "allowed\n  + tools/Deployment/probe -> prod/StatefulSet/db: TCP 3306\n" in result.stdout
     assert fits(json.loads(run(a, b, "--allow", allow, "-o", "json").stdout), strict(schema("diff")))
     allow.write_text(head)

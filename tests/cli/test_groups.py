@@ -1,4 +1,4 @@
-"""What holds for every command line: kubectl's ways to write options, and errors that name what was meant."""
+"""Every command line: options are written as for kubectl, and errors name the option or command that was meant."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ringfence import __version__
 from ringfence.cli import cli
-from ringfence.cli.arguments import behind_the_command, read_arguments
+from ringfence.cli.arguments import move_options_after_command, read_arguments
 from ringfence.cli.groups import Group
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
@@ -91,6 +91,8 @@ class TestArguments:
         [
             ("-n prod get netpol", "get -n prod netpol"),
             ("-n=prod -A get netpol", "get -n=prod -A netpol"),
+            ("-An prod get netpol", "get -An prod netpol"),
+            ("-ARnprod get netpol", "get -ARnprod netpol"),
             ("--context c --kubeconfig=k can a b", "can --context c --kubeconfig=k a b"),
             ("get -n prod", "get -n prod"),
             ("--help", "--help"),
@@ -99,7 +101,7 @@ class TestArguments:
         ],
     )
     def test_options_of_a_command_may_stand_before_it(self, words: str, moved: str) -> None:
-        assert behind_the_command(words.split()) == moved.split()
+        assert move_options_after_command(words.split()) == moved.split()
 
 
 class TestRepeatedOptions:
@@ -109,7 +111,7 @@ class TestRepeatedOptions:
             assert ended.exit_code == 2
             assert ended.stderr.endswith("Error: -n / --namespace is given 2 times, but takes one value\n")
 
-    def test_one_before_and_one_behind_the_command_are_two(self) -> None:
+    def test_one_before_and_one_after_the_command_are_two(self) -> None:
         assert "is given 2 times" in CliRunner().invoke(tool, ["-n", "a", "listing", "-n", "b"]).stderr
 
     def test_all_values_of_the_others_count_and_a_flag_may_be_repeated(self) -> None:
@@ -140,7 +142,7 @@ class TestWordsThatDoNotExist:
         ("words", "message"),
         [
             ("cna", "there is no command 'cna'; did you mean can?"),
-            ("frobnicate", "there is no command 'frobnicate'"),
+            ("frobnicate", "there is no command 'frobnicate': `ringfence --help` lists all"),
             ("lab ru", "there is no command 'ru'; did you mean run?"),
             ("can a b --namspace x", "there is no option --namspace; did you mean --namespace?"),
             ("--halp", "there is no option --halp; did you mean --help?"),

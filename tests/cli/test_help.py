@@ -12,7 +12,7 @@ from ringfence.cli import cli
 
 
 def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of every command, those of groups' too."""
+    """The words of every command, including those in groups."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)

@@ -1,4 +1,4 @@
-"""Files that are not plain manifests, as a user meets them: what is read, what is said, and the exit code."""
+"""Files that are not plain manifests: what is read, the messages, and the exit code."""
 
 import os
 import threading

@@ -126,7 +126,11 @@ def test_the_status_of_a_laboratory_with_refusals_exits_with_2_and_says_so(monke
             "no command: write it after the pod: ringfence lab exec POD -- COMMAND",
             id="exec",
         ),
-        pytest.param(("delete",), "nothing to delete: give a kind and a name, or use -f FILE", id="delete"),
+        pytest.param(
+            ("delete",),
+            "nothing to delete: give a kind and a name, as in netpol db-policy, or use -f FILE",
+            id="delete",
+        ),
         pytest.param(("apply",), "no objects: use -f FILE or -k FOLDER", id="apply"),
     ],
 )

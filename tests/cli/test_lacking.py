@@ -1,4 +1,4 @@
-"""What the input lacks is said: labels that are not known yet, pods that take no part, Endpoints in place of slices."""
+"""Messages about what the input lacks: unknown labels, pods that take no part, Endpoints instead of EndpointSlices."""
 
 from pathlib import Path
 

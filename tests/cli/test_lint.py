@@ -114,7 +114,7 @@ def test_of_a_long_line_the_part_around_the_place_is_shown() -> None:
         (("--fail-on", "note", "--select", "or-instead-of-and,RF101"), 1),
     ],
 )
-def test_notes_count_only_if_one_says_so(options: tuple[str, ...], exit_code: int) -> None:
+def test_notes_count_only_if_the_option_says_so(options: tuple[str, ...], exit_code: int) -> None:
     assert lint(DASH, *options).exit_code == exit_code
 
 
@@ -249,7 +249,7 @@ def test_since_a_revision_only_findings_count_that_were_not_there(folder: Path) 
 # --- configuration ----------------------------------------------------------------------------------------------------
 
 
-def test_the_configuration_around_the_input_counts_unless_one_says_otherwise() -> None:
+def test_the_configuration_around_the_input_counts_unless_another_is_given() -> None:
     Path(".ringfence.yaml").write_text("severity: {RF101: note}\n")
     assert lint(MISSPELT).exit_code == 0
     assert lint(MISSPELT, "--fail-on", "note").exit_code == 1

@@ -1,7 +1,7 @@
 """Mistakes of new users: each is met with exactly this message, on standard error, and this exit code.
 
 The table is `mistakes/messages.txt`: the exit code and the command, and below them the message. `@usage` stands for the
-lines with which click begins a message about the command line. Run as a module, this writes the messages anew.
+lines with which click begins a message about the command line. Run as a module, this writes the messages again.
 """
 
 import re
@@ -39,7 +39,7 @@ def table() -> Iterator[Mistake]:
 
 
 def happened(command: str) -> Mistake:
-    """What happens when the command is run in the folder, with no live cluster and an empty standard input."""
+    """The result of the command in the folder, with no live cluster and an empty standard input."""
     with chdir(FOLDER):
         runner = CliRunner(env={"KUBECONFIG": "/nowhere", "HOME": "/nowhere"})
         ended = runner.invoke(cli, shlex.split(command), prog_name="ringfence")

@@ -216,7 +216,7 @@ def test_a_file_with_traits_counts(folder: Path) -> None:
 def test_pods_that_do_not_exist_yet_are_not_listed_with_a_plugin() -> None:
     ended = run("sources", "prod/db", "--possible", "--plugin", "cilium")
     assert ended.exit_code == 2
-    assert "leave out --possible" in ended.stderr
+    assert "--possible and --plugin contradict each other" in ended.stderr
 
 
 @pytest.mark.usefixtures("folder")

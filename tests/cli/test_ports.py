@@ -40,7 +40,7 @@ def test_only_single_ports_can_be_probed() -> None:
     for text in ("8000-8080", "metrics", "all"):
         found = run(single_port_option("Ports."), "-p", text)
         assert found.exit_code == 2
-        assert f"{text!r} is not a single port, and only such can be probed: use 3306 or 53/UDP" in found.stderr
+        assert f"{text!r} is not one port number, which a probe needs: use 3306 or 53/UDP" in found.stderr
 
 
 def test_a_range_of_one_port_is_a_single_port() -> None:

@@ -90,4 +90,4 @@ def test_the_course_is_served_from_a_folder_that_is_removed_at_the_end(tmp_path:
 def test_the_course_takes_no_cluster(arguments: list[str]) -> None:
     result = CliRunner().invoke(cli, ["ui", "--learn", *arguments])
     assert result.exit_code == 2
-    assert f"the lessons of --learn have clusters of their own: leave out {arguments[0]}" in result.stderr
+    assert f"the lessons of --learn have their own clusters: leave out {arguments[0]}" in result.stderr

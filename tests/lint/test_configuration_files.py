@@ -98,7 +98,7 @@ def test_both_files_say_the_same(file: str, text: str) -> None:
         ("ignore: []\nignore: []\n", "x.yaml:2: ignore: this key is there twice"),
         ("- RF101", "x.yaml:1: keys such as select are expected here, not ['RF101']"),
         ("a: {", "x.yaml:1: this is not YAML"),
-        ("{}\n---\n{}", "x.yaml: there are 2 documents"),
+        ("{}\n---\n{}", "x.yaml: the file has 2 documents"),
     ],
 )
 def test_a_mistake_is_an_error_with_its_line(text: str, message: str) -> None:

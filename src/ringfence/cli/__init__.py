@@ -30,9 +30,9 @@ EXIT_UNDECIDED = 3
 EXIT_DEFECT = 70
 """A defect of ringfence: EX_SOFTWARE of sysexits(3)."""
 EXIT_INTERRUPTED = 130
-"""Ended by Ctrl-C: 128 and the number of SIGINT, as a shell says it."""
+"""Ended by Ctrl-C: 128 plus the number of SIGINT, as shells report it."""
 
-_FROM_GOOD_TO_BAD = (EXIT_YES, EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE)
+_BY_SEVERITY = (EXIT_YES, EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE)
 
 _SECTIONS: Final = {
     "Ask": {
@@ -40,24 +40,24 @@ _SECTIONS: Final = {
         "explain": ("can", "Explain why it may or may not, policy by policy and rule by rule."),
         "sources": ("reach", "List who can reach a destination, and by which rules."),
         "destinations": ("reach", "List what a source can reach, and by which rules."),
-        "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
+        "isolation": ("isolation", "List which policies isolate each workload, and which workloads no policy does."),
         "connections": ("connectivity", "List every allowed connection."),
         "matrix": ("connectivity", "Show all allowed connections as a matrix."),
         "ui": ("ui", "Show the report as a local page, and edit policies in it."),
-        "report": ("report", "Write all that is allowed, and why, as one HTML file."),
+        "report": ("report", "Write all allowed connections, and the reasons, as one HTML file."),
     },
     "Review changes": {
         "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
-        "test": ("test", "Check what tests in files say must pass and must not."),
-        "snapshot": ("snapshot", "Print everything that may connect, as lines to be committed."),
+        "test": ("test", "Run the tests in files: what must pass, and what must not."),
+        "snapshot": ("snapshot", "Print all allowed connections as sorted lines, to be committed."),
         "lint": ("lint", "List mistakes in policies, each with its place, its reason and its remedy."),
         "validate": ("validate", "List what the API server would refuse."),
     },
-    "All pods and clusters that could be": {
+    "All possible pods and clusters": {
         "exposure": ("exposure", "List which pods that do not exist yet could reach each workload, or be reached."),
         "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
-        "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
-        "redundant": ("redundant", "List parts of policies without which nothing changes in any cluster."),
+        "allows-at-most": ("comparison", "Check whether policies allow only what others allow, too."),
+        "redundant": ("redundant", "List parts of policies that can be removed without any change."),
     },
     "Print and convert policies": {
         "get": ("policies", "List policies as kubectl does."),
@@ -66,7 +66,7 @@ _SECTIONS: Final = {
     },
     "Prove and enforce": {
         "lab": ("lab", "Test policies in network namespaces, with the Linux kernel and real connections."),
-        "doctor": ("doctor", "Find out whether a live cluster enforces policies, by what, and where."),
+        "doctor": ("doctor", "Find out whether a live cluster enforces policies, with what, and where."),
         "agent": ("agent", "Enforce the policies of a live cluster on this node."),
     },
     "Other commands": {
@@ -87,10 +87,10 @@ with the default threshold the search takes a fifth of the time of loading them.
 def worst_exit_code(codes: Iterable[int]) -> int:
     """The exit code of a command for which several codes apply.
 
-    A "no" is worse than a "yes"; no answer without an assumption is worse than either; and where the input is unusable,
-    none of them can be relied on.
+    "No" is worse than "yes". An answer that depends on an assumption is worse than both. Unusable input is worst: no
+    other answer can be relied on then.
     """
-    return max(codes, key=_FROM_GOOD_TO_BAD.index)
+    return max(codes, key=_BY_SEVERITY.index)
 
 
 class _CommandError(click.ClickException):
@@ -133,8 +133,8 @@ def _escaped_usage_errors() -> Iterator[None]:
 def _ended_by_closed_pipes() -> Iterator[None]:
     """End as other Unix programs do when the reader of the output has closed the pipe, as `head` does.
 
-    Python ignores SIGPIPE, and click would exit with 1, which means "no" here. The error may come from another pipe or
-    socket, too, and then is one.
+    Python ignores SIGPIPE, and click would exit with 1, which means "no" here. EPIPE of any other pipe or socket stays
+    an error.
     """
     try:
         yield
@@ -239,7 +239,7 @@ def main() -> None:
 
 
 def _exit_code(program: str) -> int:
-    """Run a command; its exit code. click itself would exit with 1 if it cannot print a message."""
+    """Run a command and return its exit code. click itself would exit with 1 if it cannot print a message."""
     try:
         return cli.main(prog_name=program, standalone_mode=False) or EXIT_YES
     except click.Abort:

@@ -105,23 +105,23 @@ def agent() -> None:
     "--state-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Keep the node's podCIDRs in this file. With unknown pods on hold, they are closed from the start on a node "
-    "that was booted, until their policies are known.",
+    help="Keep the node's podCIDRs in this file. With --unknown-pods=hold, the agent closes them at once after a "
+    "reboot of the node, until the policies of their pods are known.",
 )
 @click.option(
     "--max-lag",
     type=click.FloatRange(min=0.1),
     metavar="SECONDS",
     default=5.0,
-    help="The agent is not ready while a change has not been in force for longer than this.",
+    help="The agent is not ready if a change takes longer than this to be in force.",
 )
 @click.option(
     "--second-look",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
     default=30.0,
-    help="If lists of the API server would take isolation or network away from most pods, everything is listed once "
-    "more after this, and nothing changes before. 0: no second look.",
+    help="If lists of the API server would remove isolation or network from most pods, the agent lists everything "
+    "again after this time, and changes nothing before. 0: apply such lists at once.",
 )
 @click.option(
     "--events/--no-events",
@@ -226,10 +226,10 @@ def run_agent(
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show_status(pod: str, namespace: str, listen: tuple[str, int] | None, output: str) -> None:
-    """Show what is enforced on this node: for POD, which is a name or an address, or for all pods of the node.
+    """Show what is enforced on this node: for POD (a name or an address), or for all pods of the node.
 
-    Asks the agent: which policies isolate a pod, since when its rules are in force, whether it is closed and why, and
-    what waits. If no agent runs, the rules in the kernel are shown, as root. Nothing is changed.
+    Asks the agent which policies isolate a pod, since when its rules are in force, whether it is closed and why, and
+    which changes are not in force yet. If no agent runs, root sees the rules in the kernel. Nothing is changed.
 
     Exits with 1 if no agent runs or answers, if it is not ready, or if one of the pods is closed.
 
@@ -244,10 +244,10 @@ def show_status(pod: str, namespace: str, listen: tuple[str, int] | None, output
     from ringfence.render import agent_status
 
     if listen is None:
-        raise InputError("--listen is empty: an agent without a listener cannot be asked")
+        raise InputError("--listen is empty: give the ADDRESS:PORT at which the agent listens")
     found = ask(listen, _asked(pod, namespace))
     if found.agent is None and pod and not _address(pod):
-        print_message(f"only an agent knows which addresses {pod} has: give one of them")
+        print_message(f"only a running agent knows the addresses of {pod}: give one of them instead of the name")
     if output == "json":
         print_document(agent_status.json(found))
     else:
@@ -286,12 +286,12 @@ def clean_all_nodes(context: str | None, kubeconfig: str | None, namespace: str,
 
 
 def _asked(pod: str, namespace: str) -> str:
-    """A pod as the agent is asked for it."""
+    """What a request to the agent asks for: an address, or a pod as NAMESPACE/NAME; empty for all pods."""
     return pod if not pod or "/" in pod else _address(pod) or f"{namespace}/{pod}"
 
 
 def _address(text: str) -> str:
-    """An address as it is usually written; empty if the text is none."""
+    """An address in its canonical form; empty if the text is not an address."""
     try:
         return address_text(*parse_address(text))
     except ValueError:
@@ -299,7 +299,7 @@ def _address(text: str) -> str:
 
 
 def _standard_error() -> int:
-    """The file descriptor of standard error. Where it is closed, what is written to it is lost."""
+    """The file descriptor of standard error. If that is closed, the log goes to /dev/null."""
     if sys.stderr is None:  # otherwise the first socket that is opened becomes file descriptor 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
     return STDERR

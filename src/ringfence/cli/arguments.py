@@ -26,7 +26,7 @@ They are listed here because a command is imported only when its name is known.
 
 
 class Arguments(NamedTuple):
-    """The arguments of a command as click takes them, and those of them that are not options or their values."""
+    """The arguments of a command as click takes them, and the positional ones: neither options nor their values."""
 
     words: list[str]
     positional: list[str]
@@ -39,21 +39,24 @@ def read_arguments(command: click.Command, context: click.Context, words: Sequen
     return Arguments(list(reader.read(words)), reader.positional)
 
 
-def behind_the_command(words: Sequence[str]) -> list[str]:
-    """The words with the options that stand before the name of a command moved behind it."""
+def move_options_after_command(words: Sequence[str]) -> list[str]:
+    """The words with the options that stand before the name of a command moved after it."""
     moved: list[str] = []
     rest = list(words)
-    while (rest and rest[0].partition("=")[0] in BEFORE_COMMANDS) or (rest and rest[0][:2] in BEFORE_COMMANDS):
-        taken = 2 if _needs_the_next(rest[0]) else 1
+    while rest and (rest[0].partition("=")[0] in BEFORE_COMMANDS or rest[0][:2] in BEFORE_COMMANDS):
+        taken = 2 if _value_is_next_word(rest[0]) else 1
         moved, rest = moved + rest[:taken], rest[taken:]
     return [*rest[:1], *moved, *rest[1:]]
 
 
-def _needs_the_next(word: str) -> bool:
-    """Whether the next word is the value of an option that stands before the command."""
+def _value_is_next_word(word: str) -> bool:
+    """Whether the next word is the value of an option that stands before the command: of `--namespace`, `-n`, `-An`."""
     if word.startswith("--"):
         return "=" not in word and BEFORE_COMMANDS[word]
-    return len(word) == 2 and BEFORE_COMMANDS[word]
+    for place, letter in enumerate(word[1:], 2):
+        if BEFORE_COMMANDS.get(f"-{letter}", True):
+            return place == len(word)
+    return False
 
 
 class _ArgumentReader:

@@ -33,7 +33,7 @@ class QuestionOptions(msgspec.Struct, frozen=True):
         return cluster.can(self.source, self.destination, port=self.ports)
 
     def exit_code(self, verdict: Verdict) -> int:
-        """The exit code of the verdict; the assumptions are named where they are refused."""
+        """The exit code of the verdict. With --no-assumptions, prints the assumptions that it depends on."""
         if self.no_assumptions and verdict.assumptions:
             for assumption in verdict.assumptions:
                 print_message(f"assumption: {assumption}")
@@ -76,8 +76,8 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
     """Check whether SOURCE may open a connection to DESTINATION.
 
     The answer is yes, no, or partly if it differs between pods, addresses or ports. The exit code is 0 for yes, and 1
-    for no and partly. To check that something is denied, use --expect deny: a misspelt name exits with 2. It is 2, too,
-    if an error in the input may concern a policy.
+    for no and partly. To check that something is denied, use --expect deny, which exits with 0 for no: a misspelt name
+    still exits with 2, and so does an error in the input that may concern a policy.
 
     \b
     Examples:
@@ -86,7 +86,7 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
       ringfence can -f manifests/ 'dev/*' prod/db --expect deny
       ringfence can -f manifests/ prod/web prod/db -p 3306 -p 8000-8080 -p metrics
       ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
-      ringfence can -f manifests/ 'any-pod:dev/*' prod/db --expect deny    # whatever pods come
+      ringfence can -f manifests/ 'any-pod:dev/*' prod/db --expect deny    # for all future pods
     """
     cluster = inputs.cluster()
     verdict = question.ask(cluster)

@@ -1,4 +1,4 @@
-"""`equivalent` and `allows-at-most`: two sets of policies compared for every cluster that could be."""
+"""`equivalent` and `allows-at-most`: two sets of policies compared for all possible clusters."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -43,9 +43,9 @@ class TwoInputs(msgspec.Struct, frozen=True):
     output: str
 
     def compare(self, relation: Callable[..., Comparison]) -> None:
-        """Read both inputs, print whether the relation holds between them, and leave with the exit code.
+        """Read both inputs, print whether the relation holds between them, and exit.
 
-        Raises InputError if both are the standard input, and click.UsageError if not two are named.
+        Raises InputError if both are standard input, and click.UsageError unless exactly two are named.
         """
         first, second = self._sides()
         one, other, problems = read_both(first, second)
@@ -101,7 +101,8 @@ class TwoInputs(msgspec.Struct, frozen=True):
 def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
     """The comparison after the kernel has judged its counterexample under the policies of both sides.
 
-    Without its verdict if a laboratory cannot open such a connection: one without ports, or from or to a node.
+    A connection without ports, or from or to a node, cannot be opened in a laboratory: then `found` itself, and a
+    message says so.
     """
     # The laboratory takes longer to import than most comparisons take.
     from ringfence.lab.kernel_verdicts import kernel_allows
@@ -156,13 +157,13 @@ _two_inputs = as_one(TwoInputs, "inputs", _OPTIONS)
 @click.command()
 @_two_inputs
 def equivalent(inputs: TwoInputs) -> None:
-    """Check whether the policies of A and B mean the same in every cluster that could be.
+    """Check whether the policies of A and B mean the same in every possible cluster.
 
     A and B are files or folders; - is standard input. With --live or --context, A is a live cluster and the path is B;
-    with --to-context, B is. Only their policies count: pods, the labels of namespaces, nodes
-    and the ports that names mean are free. The exit code is 0 if both allow the same connections. It is 1 if they do
-    not: then the smallest connection that shows it is printed, and what each side says of it. It is 3 if that depends
-    on policies of kinds that are not read, on what domain names resolve to, or would take too long to find out.
+    with --to-context, B is. Only their policies count: pods, labels of namespaces, nodes and the numbers
+    of named ports may be any. The exit code is 0 if both allow the same connections. It is 1 if they do not: then the
+    smallest connection that shows it is printed, with the verdict of each side. It is 3 if the answer depends on
+    policies of kinds that are not read or on what domain names resolve to, or would take too long.
 
     \b
     Examples:
@@ -176,14 +177,14 @@ def equivalent(inputs: TwoInputs) -> None:
 @click.command("allows-at-most")
 @_two_inputs
 def allows_at_most(inputs: TwoInputs) -> None:
-    """Check whether everything that the policies of A allow is allowed by those of B, too, in every cluster.
+    """Check whether the policies of B allow everything that those of A allow, in every possible cluster.
 
-    A and B are as for `equivalent`, and so are the exit codes: 0 says that A never opens anything that B keeps closed.
+    A and B are as for `equivalent`, and so are the exit codes: 0 means that A allows nothing that B denies.
 
     \b
     Examples:
-      ringfence allows-at-most new/ old/          # the new policies open nothing
+      ringfence allows-at-most new/ old/          # the new policies open nothing new
       ringfence allows-at-most policies/ guardrails.yaml -o json
-      ringfence allows-at-most --live guardrails.yaml   # the cluster keeps within the limits
+      ringfence allows-at-most --live guardrails.yaml   # the cluster stays within the limits
     """
     inputs.compare(Cluster.allows_at_most)

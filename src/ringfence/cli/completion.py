@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _VARIABLE: Final = "_RINGFENCE_COMPLETE"
 _FILES, _FOLDERS, _NOTHING_ELSE = 0, 16, 4
-"""How cobra's completion goes on: with file names, with folders, or with nothing but the given words."""
+"""What cobra offers besides the printed words: file names, folders, or nothing (its `ShellCompDirective`)."""
 
 
 @click.command()
@@ -120,7 +120,7 @@ def complete_policy_in_force(context: click.Context, parameter: click.Parameter,
 
 
 def complete_plugin(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The network plugins of which traits are known, and files."""
+    """The network plugins whose traits are known, and files."""
     from ringfence.plugins import plugins
 
     found = [CompletionItem(name) for name in _beginning(plugins(), incomplete)]

@@ -65,19 +65,19 @@ class ListOptions(msgspec.Struct, frozen=True):
     no_assumptions: bool
 
     def filter(self, inputs: Inputs, cluster: Cluster) -> ConnectionFilter:
-        """What is listed. Raises InputError for an endpoint, a namespace, a port or a selector that is none."""
+        """What is listed. Raises InputError for an endpoint, namespace, port or selector that is not valid."""
         part = ClusterPart(None if self.all_namespaces else inputs.namespace, list_selector(self.selector))
         if part.namespace is not None:
             check_namespace(cluster.state, part.namespace)
         return connection_filter(cluster.state, cluster.namespace, self.sources, self.destinations, self.ports, part)
 
     def leave(self, inputs: Inputs, cluster: Cluster, assumptions: Sequence[str]) -> NoReturn:
-        """Exit after the list: with 3 if it depends on an assumption and that is not wanted."""
+        """Exit after the list: with 3 if it depends on an assumption and --no-assumptions was given."""
         inputs.leave(cluster.problems, EXIT_UNDECIDED if self.no_assumptions and assumptions else EXIT_YES)
 
     @property
     def grouping(self) -> str | None:
-        """What is listed as one: `namespace`, `workload` or `pod`, if an option says it."""
+        """What a row is about: `namespace`, `workload` or `pod`; None if no option says it."""
         return "pod" if self.pods else self.by
 
 
@@ -110,7 +110,7 @@ _OPTIONS: Final = (
     click.option(
         "--by",
         type=click.Choice(["namespace", "workload", "pod"]),
-        help="What is listed as one.  [default: workload]",
+        help="List connections of namespaces, workloads or pods.  [default: workload]",
     ),
     click.option("--pods", is_flag=True, help="The same as --by pod."),
     click.option(
@@ -218,7 +218,7 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
 
 
 def _among(cluster: Cluster, listed: ConnectionFilter) -> ConnectionFilter:
-    """The filter with its part of the cluster at both sides, as a matrix has it: but for endpoints that are given."""
+    """The filter with its part of the cluster on both sides, as in a matrix. Sides that --from or --to name stay."""
     part = {pod for pod in cluster.state.members() if listed.part.contains(pod)}
     sources, destinations = (
         side if side.pods is not None else ListedSide(side.ports, {pod: side.asked(pod) for pod in part})
@@ -238,7 +238,7 @@ def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str |
         return _graph(cluster, listed, BY_NAMESPACE, wanted_by)
     print_message(
         f"the graph has {len(graph.edges)} edges; Mermaid draws up to 500, and Graphviz takes minutes for so many: "
-        "--from, --to, -n and -l print a part of it"
+        "use --from, --to, -n and -l for a part of it"
     )
     return graph
 
@@ -272,11 +272,10 @@ def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_
 def _check_page(wanted: ListOptions) -> None:
     """Raise InputError for an option that a page cannot follow, and for standard output that is a terminal."""
     if wanted.ports != AskedPorts():
-        raise InputError("a page has all ports of a cell: leave out -p, and search it for the port")
+        raise InputError("the page shows all ports of a cell: leave out -p, and search the page for the port")
     if wanted.grouping not in (None, BY_WORKLOAD):
-        raise InputError(
-            f"a page has workloads, and pods where policies tell them apart: leave out --by {wanted.grouping}"
-        )
+        option = "--pods" if wanted.pods else f"--by {wanted.grouping}"
+        raise InputError(f"the page shows workloads, and pods where policies distinguish them: leave out {option}")
     check_not_a_terminal("write it to a file, as in -o html > matrix.html")
 
 
@@ -293,7 +292,8 @@ def _page(cluster: Cluster, inputs: Inputs, listed: ConnectionFilter, wanted: Li
 
 def _say_by_namespace(reason: str) -> None:
     print_message(
-        f"{reason}, so it is by namespace: --by workload prints it whole, --from, --to, -n and -l a part of it"
+        f"{reason}, so it is printed by namespace: use --by workload for the whole of it, "
+        "or --from, --to, -n and -l for a part"
     )
 
 
@@ -301,7 +301,7 @@ def _say_left_out(picture: "Picture") -> None:
     if picture.left_out:
         print_message(
             f"{picture.left_out} of {picture.size} are drawn together, those with the fewest connections: "
-            "--from, --to, -n and -l draw a part of the cluster"
+            "use --from, --to, -n and -l for a part of the cluster"
         )
 
 

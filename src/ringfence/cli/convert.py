@@ -10,6 +10,7 @@ from ringfence.analysis.conversion import Conversion
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import print_document, print_message
+from ringfence.cli.written_files import write_file
 from ringfence.errors import InputError
 from ringfence.render.converted_policies import (
     conversion_json,
@@ -19,7 +20,6 @@ from ringfence.render.converted_policies import (
     summary_text,
 )
 from ringfence.sources.manifests import comments_of
-from ringfence.whole_files import write_whole
 
 
 class _Format(click.Choice[str]):
@@ -52,9 +52,9 @@ def convert(inputs: Inputs, output: str, folder: str | None) -> None:
 
     What is too long for one rule or one policy is divided into several; priorities, labels, annotations and the
     comments of files are kept. The pods of the input are compared before and after, with one another and with all
-    addresses outside the cluster: policies are printed only if nothing changes for any of them. So read the whole
-    cluster, or all its manifests together. The exit code is 1 if a policy cannot be converted exactly; then nothing is
-    printed, and messages name the fields that are the reason.
+    addresses outside the cluster: policies are printed only if nothing changes for any of them. For this comparison,
+    the input must be the whole cluster, or all its manifests. The exit code is 1 if a policy cannot be converted
+    exactly; then nothing is printed, and messages name the fields that are the reason.
 
     \b
     Examples:
@@ -91,5 +91,5 @@ def _write(conversion: Conversion, folder: Path, output: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, one in files.items():
         text = converted_json(one) if output == "json" else converted_yaml(one, comments_of)
-        write_whole(file, text.rstrip("\n") + "\n")
+        write_file(file, text.rstrip("\n") + "\n", str(file))
         print_message(f"wrote {file}")

@@ -50,7 +50,7 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
     "allow",
     metavar="FILE",
     type=click.Path(readable=False),
-    help="A file of reviewed changes, which do not count until the day that it says.",
+    help="A file of reviewed changes. Each does not count until the date that its entry gives.",
 )
 @click.option(
     "--no-assumptions",
@@ -68,7 +68,7 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
         "report of B with what has changed."
     ),
 )
-@click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line that says how much has changed.")
+@click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line with the number of changes.")
 def diff(
     inputs: DiffInputs, fail_on: tuple[str, ...], allow: str | None, no_assumptions: bool, output: str, quiet: bool
 ) -> None:
@@ -77,17 +77,17 @@ def diff(
     A and B are files or folders; - is standard input. With -f, they are revisions of the git repository of the working
     directory: A alone is compared with the working tree, A..B and A...B are as in git, and --staged is the index; -k
     and --chart do the same for a kustomization and a Helm chart. Nothing is checked out, nothing that the repository
-    configures is run, and nothing is fetched. With --live or --context, A is a live cluster. With --suppose or
-    --without, B is compared with that change; without a B, it is A with the change. With --as and --to-as, they are as
-    network plugins enforce them: what a migration from one to another changes for the same files.
+    configures is run, and nothing is fetched. With --live or --context, A is a live cluster. --suppose and
+    --without apply a change to B; without B, A is compared with itself after the change. With --as and --to-as, A and
+    B are compared as network plugins enforce them, which shows what a migration to another plugin changes.
 
-    All traffic is compared, between every two workloads that both have and between these and all addresses. Every row
-    has its cause: the policy and the rule that decide, with file and line, or the label that changed. Workloads that
-    are in A or in B alone are listed; their connections do not count as opened or closed. Whether policies also mean
-    the same for pods that do not exist yet is proved, or shown by an example.
+    All traffic is compared: between the workloads that are in both A and B, and between them and all addresses. Every
+    row has its cause: the policy and the rule that decide, with file and line, or the label that changed. Workloads
+    that are only in A or only in B are listed; their connections do not count as opened or closed. If policies mean
+    the same for pods that do not exist yet, this is proved; if not, an example shows it.
 
     The exit code is 0 if nothing changed, and 1 if something did; --fail-on limits which changes count. It is 3 with
-    --no-assumptions if that depends on information that the input lacks, or on policies that are not read.
+    --no-assumptions if the answer depends on information that the input lacks, or on policies that are not read.
 
     \b
     Examples:
@@ -157,7 +157,7 @@ def _compared(first: ComparedInput, second: ComparedInput) -> _ReadDifference:
 
 
 def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, second: str) -> str:
-    """The map of a change. Says what it leaves out."""
+    """The map of a change. Prints a message about the boxes that are not drawn."""
     from ringfence.analysis.differences import changed_arrows
     from ringfence.render.pictures import MOST_BOXES, changes_picture
 
@@ -173,16 +173,16 @@ def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, se
 
 
 def _page(compared: _ReadDifference, found: ClusterDifference, first: ComparedInput, second: ComparedInput) -> str:
-    """The report of the second cluster with what has changed. Of the same files, it is read only now."""
+    """The report of the second cluster with what has changed. If both have the same files, it is read only here."""
     before, after = compared.clusters or (second.inputs.cluster(),) * 2
     names = first.name, second.name
     return after.report(f"{first.name} -> {second.name}", since=before, change=found, names=names)
 
 
 def _reviewed_by(allow: str) -> Callable[[ClusterDifference], ClusterDifference]:
-    """Reads a file of allowed changes. What is returned gives a difference without what is allowed today.
+    """Read a file of allowed changes. Returns a function that removes from a difference what is allowed today.
 
-    It names entries that are of no use.
+    The function prints a warning for each entry that has expired, or that matches no change.
     """
     from ringfence.testing.allowed_changes import read_allowed_changes, review
 
@@ -191,16 +191,16 @@ def _reviewed_by(allow: str) -> Callable[[ClusterDifference], ClusterDifference]
     def reviewed(found: ClusterDifference) -> ClusterDifference:
         result = review(found, allowed, date.today())
         for one in result.expired:
-            print_message(f"{one.place}: warning: expired on {one.until}, and allows nothing any more: remove it")
+            print_message(f"{one.place}: warning: this entry expired on {one.until} and allows nothing: remove it")
         for one in result.unused:
-            print_message(f"{one.place}: warning: this change is not there: remove the entry when it is in force")
+            print_message(f"{one.place}: warning: there is no such change: remove the entry if it is already applied")
         return result.difference
 
     return reviewed
 
 
 def _comment_key(inputs: DiffInputs) -> str:
-    """What a review comment is found by: the same for every change of the same files, whatever the revisions are."""
+    """The key by which a review comment is found again: the same for all revisions of the same files."""
     paths = _paths(inputs) or inputs.compared
     return hashlib.sha256("\0".join([inputs.namespace or "", *paths]).encode(errors="surrogateescape")).hexdigest()[:12]
 

@@ -28,7 +28,7 @@ _BASES: Final = (
     ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
     ("GITHUB_BASE_REF", "origin/{}"),
 )
-"""The variables in which GitLab and GitHub say what a change is to be merged into, and how they name it."""
+"""The variables in which GitLab and GitHub name what a change is to be merged into, and the revision for a value."""
 
 
 class DiffInputs(msgspec.Struct, frozen=True):
@@ -58,9 +58,9 @@ class DiffInputs(msgspec.Struct, frozen=True):
     def sides(self) -> tuple[ComparedInput, ComparedInput]:
         """The two clusters. Raises InputError if the arguments do not name two."""
         if self.values and not self.chart:
-            raise click.UsageError("--values are for a chart: use it with --chart FOLDER")
+            raise click.UsageError("--values is for a Helm chart: use it with --chart FOLDER")
         if self.plugin and (self.as_plugin or self.to_plugin):
-            raise click.UsageError("--plugin is for both A and B: use it without --as and --to-as, or these without it")
+            raise click.UsageError("--plugin is for both A and B: leave it out, or leave out --as and --to-as")
         first, second = self._two()
         return _named(first, self.as_plugin), _named(second, self.to_plugin)
 
@@ -103,7 +103,9 @@ class DiffInputs(msgspec.Struct, frozen=True):
     def chosen(self) -> "Chosen":
         """What -f, -k and --chart choose. Raises click.UsageError for more than one -k."""
         if len(self.kustomize) > 1:
-            raise click.UsageError("two kustomizations are compared without anything else: -k before/ -k after/")
+            raise click.UsageError(
+                "two -k are compared with each other: leave out other paths and revisions, as in -k before/ -k after/"
+            )
         return Chosen(self.filenames, next(iter(self.kustomize), None), self.chart, self.values)
 
     @property
@@ -143,7 +145,7 @@ def _named(compared: ComparedInput, plugin: str | None) -> ComparedInput:
 
 
 def _base_of_change() -> str:
-    """What the change of a pipeline is to be merged into; empty outside of one."""
+    """The revision that the change of this pipeline is to be merged into; empty outside of a pipeline."""
     return next((text.format(value) for name, text in _BASES if (value := environ.get(name))), "")
 
 
@@ -166,7 +168,7 @@ class _ComparedInputs:
             "plugin": options.plugin or options.as_plugin,
         }
         self.after = copy(self)
-        """The same for the second cluster, which alone has what is supposed."""
+        """The same for the second cluster: --suppose and --without are applied to it alone."""
         self.after._common = {
             **self._common,
             "suppose": options.suppose,
@@ -216,7 +218,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         type=_PATH,
         metavar="PATH",
         multiple=True,
-        help="A file or folder; A and B are revisions then. Repeatable.",
+        help="A file or folder; then A and B are revisions. Repeatable.",
     ),
     click.option(
         "-k",
@@ -257,14 +259,14 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         "as_plugin",
         metavar="NAME[@VERSION]|FILE",
         shell_complete=complete_plugin,
-        help="A is as this network plugin enforces it. Without a B, A is compared with itself.",
+        help="A as this network plugin enforces it. Without B, A is compared with itself.",
     ),
     click.option(
         "--to-as",
         "to_plugin",
         metavar="NAME[@VERSION]|FILE",
         shell_complete=complete_plugin,
-        help="B is as this network plugin enforces it.",
+        help="B as this network plugin enforces it.",
     ),
     *READING_OPTIONS,
 )

@@ -1,7 +1,7 @@
 """`doctor`: whether the policies of a cluster are enforced, by what, and what that plugin does differently."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -9,6 +9,7 @@ import click
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_context, complete_plugin
 from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.written_files import write_file
 from ringfence.cluster import Cluster
 from ringfence.doctor import (
     Diagnosis,
@@ -42,7 +43,6 @@ from ringfence.render.formats import document_json, yaml_text
 from ringfence.render.plugin_pages import chosen_text, plugin_text
 from ringfence.sources.cluster import ApiServer
 from ringfence.trait_files import is_plugin_name, plugin_traits, traits_document
-from ringfence.whole_files import write_whole
 
 
 @click.command()
@@ -50,7 +50,7 @@ from ringfence.whole_files import write_whole
     "--context",
     metavar="NAME",
     shell_complete=complete_context,
-    help="The kubeconfig context of the cluster; by default the current one.",
+    help="The kubeconfig context of the cluster.  [default: the current one]",
 )
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file.")
 @click.option(
@@ -58,18 +58,18 @@ from ringfence.whole_files import write_whole
     type=click.Choice(["basic", "full"]),
     is_flag=False,
     flag_value="basic",
-    help="Prove it by an experiment with pods and a policy of its own; full: measure traits of the plugin, too.",
+    help="Prove it by an experiment with its own pods and policy. full: also measure traits of the plugin.",
 )
 @click.option("--on", "on_nodes", multiple=True, metavar="NODE", help="Prove it on this node. Repeatable.")
 @click.option(
-    "--all-nodes", is_flag=True, help="Prove it on all Linux nodes that are ready; by default on one of them."
+    "--all-nodes", is_flag=True, help="Prove it on all Linux nodes that are ready.  [default: on one of them]"
 )
 @click.option(
     "--image",
     metavar="IMAGE",
     default=DEFAULT_IMAGE,
     show_default=True,
-    help="The image of the pods, which has agnhost.",
+    help="The image of the pods. It must contain agnhost.",
 )
 @click.option(
     "--timeout",
@@ -118,15 +118,15 @@ def doctor(
 ) -> None:
     """Find out whether the policies of a live cluster are enforced, by what, and on which nodes.
 
-    A policy is stored whether or not anything enforces it, and nothing in it says so. The answer for each node is
-    enforced, not enforced or inconclusive: enforced needs a known plugin that is configured to enforce policies and is
-    ready on the node. Only reads; each right that is missing is named with what could not be seen without it.
+    The API server stores policies even if nothing enforces them, and no field of a policy shows it. The answer for each
+    node is enforced, not enforced or inconclusive: enforced needs a known plugin that is configured to enforce policies
+    and is ready on the node. The command only reads. For each missing permission it says what could not be checked.
 
-    --probe asks the cluster itself. In a namespace of its own, which is removed at the end, it creates a server and two
-    clients on a node, and a policy that allows one of the clients. The clients report by their readiness.
+    --probe tests the cluster itself. In a namespace of its own, which is removed at the end, it creates a server and
+    two clients on a node, and a policy that allows one of the clients. The clients report by their readiness.
 
-    --node asks no API server. As root on a node, it checks what the agent checks before it starts: whether the kernel
-    and the network of the node let it enforce policies. The exit code is 1 if they do not.
+    --node needs no API server. As root on a node, it checks what the agent checks before it starts: whether the kernel
+    and the network of the node allow it to enforce policies. The exit code is 1 if they do not.
 
     Exits with 0 if policies are enforced on all nodes and nothing that the plugin does differently changes an answer
     about them, with 1 if they are not enforced somewhere or an answer changes, and with 3 if it is inconclusive.
@@ -140,8 +140,9 @@ def doctor(
       ringfence doctor --probe=full --save traits.yaml
       ringfence doctor --explain-traits cilium@1.19
     """
-    if on_this_node and (probe or clean or context or kubeconfig):
-        raise InputError("--node asks no API server: use it alone")
+    _check_modes({"--node": on_this_node, "--explain-traits": explain_traits, "--clean": clean, "--probe": probe}, save)
+    if on_this_node and (context or kubeconfig):
+        raise InputError("--node asks no API server: leave out --context and --kubeconfig")
     if not probe and (on_nodes or all_nodes or dry_run):
         given = "--on" if on_nodes else "--all-nodes" if all_nodes else "--dry-run"
         raise InputError(f"{given} is about the experiment: use it with --probe")
@@ -152,7 +153,10 @@ def doctor(
         return
     if on_this_node:
         findings = examine_node()
-        print_document(node_json(findings)) if output == "json" else print_text(node_text(findings))
+        if output == "json":
+            print_document(node_json(findings))
+        else:
+            print_text(node_text(findings))
         sys.exit(EXIT_NO if any(one.prevents for one in findings) else EXIT_YES)
     api_server = ApiServer(context, kubeconfig)
     if clean:
@@ -166,7 +170,7 @@ def doctor(
         nodes = _existing(diagnosis, choose_nodes(able, on_nodes, every=all_nodes))
         if all_nodes and (left := len(observed.nodes) - len(nodes)):
             print_message(
-                f"{left} of {len(observed.nodes)} nodes are not ready, or run no pods of Linux: they are left out"
+                f"{left} of {len(observed.nodes)} nodes are not ready, or do not run Linux pods: they are left out"
             )
         asked = Experiment(nodes, image, probe == "full", timeout)
         if dry_run:
@@ -184,8 +188,17 @@ def doctor(
     sys.exit(_exit_code(found))
 
 
+def _check_modes(modes: Mapping[str, object], save: Path | None) -> None:
+    """Raise InputError for two options of which only one would be followed; `modes` has their values by name."""
+    given = [option for option, value in modes.items() if value]
+    if len(given) > 1:
+        raise InputError(f"{given[0]} and {given[1]} contradict each other: use one of them")
+    if save and given and given != ["--probe"]:
+        raise InputError(f"--save writes what is found out about the plugin of a cluster: use it without {given[0]}")
+
+
 def _explain(text: str, output: str) -> None:
-    """Print the traits of a plugin: of a name alone those of all versions, unless a document for --plugin is wanted."""
+    """Print the traits of a plugin. A name alone means all versions; in JSON, the newest (the document of --plugin)."""
     if output == "json":
         print_document(document_json(traits_document(plugin_traits(text))) + "\n")
     elif is_plugin_name(text):
@@ -205,12 +218,12 @@ def _existing(diagnosis: Diagnosis, nodes: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise InputError(f"--on {name}: there is no such node: known are {', '.join(known[:10])}")
     if not nodes:
-        raise InputError("--probe: no node with pods of Linux is ready: name one with --on to try it all the same")
+        raise InputError("--probe: no node that runs Linux pods is ready: name one with --on to try it nevertheless")
     return tuple(nodes)
 
 
 def _policies(context: str | None, kubeconfig: str | None, diagnosis: Diagnosis, results: Results) -> PolicyFindings:
-    """What the plugins change for the policies of the cluster, as far as these can be read."""
+    """What the plugins change for the policies of the cluster, if these can be read; else why they cannot."""
     try:
         cluster = Cluster.live(context, kubeconfig)
     except LiveClusterError as error:
@@ -219,14 +232,11 @@ def _policies(context: str | None, kubeconfig: str | None, diagnosis: Diagnosis,
 
 
 def _save(file: Path, diagnosis: Diagnosis, results: Results) -> None:
-    """Write the traits. Raises InputError if nothing is known of any plugin, or the file cannot be written."""
+    """Write the traits. Raises InputError if no plugin is known, or if the file cannot be written."""
     documents = trait_documents(diagnosis, results.measured)
     if not documents:
         raise InputError(f"--save {file}: no plugin that enforces policies is known: measure one with --probe=full")
-    try:
-        write_whole(file, f"{yaml_text(documents[0])}\n")
-    except OSError as error:
-        raise InputError(f"--save {file}: {error.strerror or error}") from error
+    write_file(file, f"{yaml_text(documents[0])}\n", f"--save {file}")
     print_message(f"wrote {file}: use it with --plugin {file}")
 
 

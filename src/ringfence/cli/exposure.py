@@ -29,10 +29,10 @@ from ringfence.render.exposure_views import EXPOSURE_FORMATS, exposure_json
 def exposure(inputs: Inputs, endpoint: str | None, output: str, no_assumptions: bool) -> None:
     """List the pods that do not exist yet, and the addresses, that could reach each workload or be reached by it.
 
-    Each line names possible pods by their labels and those of their namespace, which exists or is to come, and the
-    traffic that passes between each of them and the workload. Lines do not overlap. What the pods that exist may do is
-    listed by connections. With ENDPOINT, only its pods are listed, with -n only the workloads of a namespace. The exit
-    code is 0, whatever is listed, and 3 if the selectors overlap in too many ways to decide.
+    Each line names possible pods by their labels and those of their namespace, which need not exist yet, and the
+    traffic that passes between each of them and the workload. Lines do not overlap. For the pods that exist, use
+    `ringfence connections`. With ENDPOINT, only its pods are listed, with -n only the workloads of a namespace. The
+    exit code is 0, whatever is listed, and 3 if the selectors overlap in too many ways to decide.
 
     \b
     Examples:

@@ -1,7 +1,8 @@
 """Groups of commands: what holds for every command line, whichever command it is for.
 
 Arguments are read as kubectl reads them (`cli.arguments`). An option that takes one value is refused if it is given
-twice, because one of the values would be dropped without a word. Messages about what does not exist name what does.
+twice, because one of the values would be dropped silently. Messages about unknown commands and options suggest known
+ones.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from ringfence.cli.arguments import BEFORE_COMMANDS, behind_the_command, read_arguments
+from ringfence.cli.arguments import BEFORE_COMMANDS, move_options_after_command, read_arguments
 from ringfence.cli.lacking_options import LACKING_OPTIONS
 from ringfence.errors import EndpointError
 
@@ -27,7 +28,7 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the group's own options; those of commands may stand before the name of the command."""
-        words = behind_the_command(args)
+        words = move_options_after_command(args)
         if words[:1] == ["help"]:  # as in kubectl: `help can` is `can --help`
             words = [*words[1:], "--help"]
         with _own_messages(self, ctx):
@@ -54,12 +55,12 @@ class Group(click.Group):
         return name, command, read.words
 
     def _meant_by(self, name: str, ctx: click.Context) -> str:
-        """The question whether a command was meant that a group inside has, or a similar one of this group."""
+        """A question that names the command that was probably meant: of a group inside, or a similar one of this."""
         for group in self.list_commands(ctx):
             inner = self.get_command(ctx, group)
             if isinstance(inner, click.Group) and name in inner.list_commands(ctx):
                 return f"; did you mean {group} {name}?"
-        return _similar(name, self.list_commands(ctx))
+        return _similar(name, self.list_commands(ctx)) or f": `{ctx.command_path} --help` lists all"
 
     def invoke(self, ctx: click.Context) -> Any:
         """Invoke a command. An error about a word that names a file or a port says how these are named."""
@@ -73,7 +74,8 @@ class Group(click.Group):
             raise
         except click.UsageError as error:
             words = ctx.meta.get(_WORDS, ())
-            found = (_file_hint(words) if _reads_manifests(error) else "", _port_hint(words, error))
+            files = _file_hint(words) if _reads_manifests(error) else ""
+            found = (files, _port_hint(words, error), "" if files else _endpoint_hint(words, error))
             hints = [one for one in found if one and one not in error.message]
             if hints:
                 raise click.UsageError("\n".join([error.format_message(), *hints]), error.ctx) from error
@@ -81,7 +83,7 @@ class Group(click.Group):
 
 
 class DefaultingGroup(Group):
-    """A group whose command `run` runs where none is named: `agent --node a` is `agent run --node a`."""
+    """A group that runs its command `run` if none is named: `agent --node a` is `agent run --node a`."""
 
     _DEFAULT: Final = "run"
 
@@ -126,7 +128,7 @@ def _own_messages(command: click.Command, context: click.Context) -> Iterator[No
 
 
 def _meant_by(error: click.NoSuchOption, context: click.Context) -> str:
-    """Why an option does not exist here; or where it is: in a group around the command; or one with a similar name."""
+    """Why the command does not have the option, or that a group around it has it, or which option was meant."""
     name, outer = error.option_name, context.parent
     if reason := LACKING_OPTIONS.get(context.info_name or "", {}).get(name):
         return f": {reason}"
@@ -157,7 +159,7 @@ def _file_hint(words: Iterable[str]) -> str:
 
 
 def _reads_manifests(error: click.UsageError) -> bool:
-    """Whether the command that an error is about reads files with -f alone; a group and an unknown command may."""
+    """Whether the command of an error reads files only with -f. True if the command is not known."""
     if error.ctx is None or isinstance(error.ctx.command, click.Group):
         return True
     arguments = [one for one in error.ctx.command.params if isinstance(one, click.Argument)]
@@ -169,6 +171,13 @@ def _port_hint(words: Iterable[str], error: click.UsageError) -> str:
     takes_ports = error.ctx is not None and "-p" in _options(error.ctx)
     ports = [word for word in words if word.isdecimal()] if takes_ports else []
     return f"to ask about a port, use -p: {' '.join(f'-p {port}' for port in ports)}" if ports else ""
+
+
+def _endpoint_hint(words: Iterable[str], error: click.UsageError) -> str:
+    """How to name the endpoints of a list that takes them as options."""
+    takes_endpoints = error.ctx is not None and {"--from", "--to"} <= set(_options(error.ctx))
+    first = next((word for word in words if not word.isdecimal()), "") if takes_endpoints else ""
+    return f"to list the connections of an endpoint, use --from {first} or --to {first}" if first else ""
 
 
 def _exists(word: str) -> bool:

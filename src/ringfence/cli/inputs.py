@@ -22,7 +22,7 @@ from ringfence.render.problems import problem_text
 from ringfence.sources.manifests import FileContents
 
 _MOST_NAMED: Final = 5
-"""Errors that the last line names; each has a line of its own above the answer."""
+"""The largest number of errors that the last line names; each has a line of its own above the answer."""
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Inputs(msgspec.Struct, frozen=True):
     verbose: bool
 
     def __post_init__(self) -> None:
-        """Raise InputError for options of a live cluster together with files: one of them would be ignored."""
+        """Raise InputError for options of a live cluster together with files: only one of them could be read."""
         live = [f"--{name} {value}" for name in ("context", "kubeconfig") if (value := getattr(self, name))]
         files = [*(f"-f {one}" for one in self.filenames), *([f"-k {self.kustomize}"] if self.kustomize else [])]
         if live and files:
@@ -72,10 +72,9 @@ class Inputs(msgspec.Struct, frozen=True):
     ) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
-        So is the number of documents without an object, and with `--verbose` the kinds that were skipped. With
-        `contents`, what is in the files is kept there; `service_users` is as in `Cluster.live`. Raises
-        InputError for an error in the input with `--strict`, if it reports, and for `--strict` together with
-        `--ignore-errors`.
+        So is the number of documents without an object, and with `--verbose` the kinds that were skipped. `contents`
+        receives the text of the files; `service_users` is as in `Cluster.live`. Raises InputError for an error in the
+        input with `--strict`, if `report` is true, and for `--strict` together with `--ignore-errors`.
         """
         self.check_strictness()
         is_plain = server_version is None and contents is None and not service_users
@@ -107,7 +106,7 @@ class Inputs(msgspec.Struct, frozen=True):
             yield f"no Kubernetes object was read from {self._source}: is it the right file or folder?{deeper}"
 
     def read(self) -> Cluster:
-        """The cluster of the files, or without any of the API server."""
+        """The cluster of the files, or of the API server if no files are given."""
         return self._read()
 
     def _read(
@@ -156,7 +155,7 @@ def refuse_errors(problems: Iterable[Problem], *, strict: bool) -> None:
 
 
 def leave(problems: Iterable[Problem], exit_code: int, *, ignore_errors: bool) -> NoReturn:
-    """Exit with `exit_code`, or with 2 if an error may concern a policy, after a line that says what does not count."""
+    """Exit with `exit_code`, or with 2 if an error may concern a policy, after a message that names what is missing."""
     codes = [exit_code]
     if not ignore_errors and (errors := errors_about_policies(problems)):
         print_message(_missing_text(errors))
@@ -178,15 +177,15 @@ def _missing_text(errors: Sequence[Problem]) -> str:
     )
 
 
-# Shells complete file names for it. Whether a file can be read is checked by the loaders, whose messages are better.
+# With this type, shells complete file names. The loaders check whether a file can be read: their messages are better.
 _FILE: Final = click.Path(readable=False, allow_dash=True)
 
 
 def _namespace(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
-    """The value of -n. A text that cannot be the name of a namespace would match nothing, and look like an answer."""
+    """The value of -n. An invalid name would match no object, and the empty answer would look like a valid one."""
     if name is not None and dns_label_errors(name):
         raise click.BadParameter(
-            f"{name!r} is not the name of a namespace: use one name of small letters, digits and '-', such as prod"
+            f"{name!r} is not a valid name of a namespace: use lower case letters, digits and '-', as in prod"
         )
     return name
 
@@ -213,7 +212,7 @@ _AFTER_KUSTOMIZE: Final = (
         metavar="NAME",
         callback=_namespace,
         shell_complete=complete_namespace,
-        help="The namespace of names, and of objects, without one.",
+        help="The namespace of names and objects that have none.",
     ),
     click.option(
         "--context",
@@ -243,7 +242,7 @@ input_options = as_one(Inputs, "inputs", INPUT_OPTIONS)
 
 
 def print_no_pods(cluster: Cluster, namespace: str | None = None) -> None:
-    """Print that there are no pods, of a namespace or at all. Of policies alone, questions need possible pods."""
+    """Print that there are no pods, of a namespace or at all; with policies alone, how to ask about possible pods."""
     where = f" in {namespace} namespace" if namespace else ""
     print_message(f"No pods or workloads found{where}.")
     if cluster.policies() and not any(cluster.state.members()):

@@ -1,4 +1,4 @@
-"""`isolation`: which policies isolate each workload, which workloads none does, and what the administrators' do."""
+"""`isolation`: the policies that isolate each workload, the workloads that none isolates, and administrators' rules."""
 
 import click
 

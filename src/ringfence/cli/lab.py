@@ -1,4 +1,4 @@
-"""`lab`: network namespaces in which the kernel enforces the policies, and probes that show what it lets through."""
+"""`lab`: network namespaces in which the kernel enforces the policies, and probes that show what it allows."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -51,7 +51,7 @@ _pod_network = click.option(
     type=click.Choice([one.value for one in PodNetwork]),
     default=PodNetwork.ROUTED.value,
     show_default=True,
-    help="How pods and nodes are linked, as these network plugins do it.",
+    help="How pods and nodes are connected. The values are named after plugins that do it so.",
 )
 _br_netfilter = click.option(
     "--br-netfilter",
@@ -83,7 +83,7 @@ _no_assumptions = click.option(
 
 
 def _placement(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of what is built, which the command gets as `options`."""
+    """The options of the laboratory's network, which the command receives as `options`."""
 
     @_nodes
     @_families
@@ -108,7 +108,7 @@ def _placement(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _choose_laboratory(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
-    """Mean the laboratory of this name, unless one is named before the command as well."""
+    """Select the laboratory of this name. Raises UsageError if one is named before the command as well."""
     if name is None:
         return
     outer = context.parent
@@ -134,7 +134,7 @@ _name = click.option(
 def lab(context: click.Context, name: str) -> None:
     """Build the pods' networks on this machine, enforce the policies in its kernel, and probe every connection.
 
-    Needs neither root nor a cluster nor a container runtime, and changes nothing on the machine.
+    The laboratory needs no root, no cluster and no container runtime, and changes nothing on the machine.
 
     \b
     Examples:
@@ -158,11 +158,11 @@ def run_command(
     output: str,
     no_assumptions: bool,
 ) -> None:
-    """Build, enforce, probe every connection, report, and remove everything.
+    """Build a laboratory, enforce the policies, probe every connection, report, and remove everything.
 
-    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says. Exits
-    with 2 if there is nothing to probe, or if an error in the input may concern a policy.
-    By default the ports that containers declare are probed, those that Services lead to, and one more.
+    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine predicts.
+    Exits with 2 if there is nothing to probe, or if an error in the input may concern a policy. Without -p, it probes
+    the ports that containers declare, the target ports of Services, and one port that nothing declares.
 
     \b
     Examples:
@@ -180,7 +180,9 @@ def run_command(
 @lab.command()
 @_name
 @_placement
-@click.option("--no-servers", is_flag=True, help="Only DNS answers: ports are free for your own programs.")
+@click.option(
+    "--no-servers", is_flag=True, help="Start no servers but DNS: all other ports are free for your programs."
+)
 @input_options
 @click.pass_obj
 def up(name: str, inputs: Inputs, options: PlacementOptions, no_servers: bool) -> None:
@@ -247,8 +249,8 @@ def probe(
 ) -> None:
     """Probe the connections from SOURCE to DESTINATION, or all of them.
 
-    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says. Exits
-    with 2 if there is nothing to probe, or if an error in what was read may concern a policy.
+    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine predicts.
+    Exits with 2 if there is nothing to probe, or if an error in the input of the laboratory may concern a policy.
 
     \b
     Examples:
@@ -274,7 +276,7 @@ def probe(
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def execute(name: str, namespace: str, pod: str, command: tuple[str, ...]) -> None:
-    """Run a COMMAND of this machine in the network of POD, with the DNS names of the cluster.
+    """Run COMMAND, a program of this machine, in the network of POD, with the DNS names of the cluster.
 
     \b
     Examples:
@@ -323,13 +325,16 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
       ringfence lab delete -f deny-all.yaml
     """
     problems: list[Problem] = []
+    names_files = bool(inputs.filenames or inputs.kustomize)
+    if kind and names_files:
+        raise InputError("objects are named by KIND and NAME or by files: leave out one of them")
     if kind and names:
         objects = [object_name(kind, inputs.namespace, one) for one in names]
-    elif inputs.filenames or inputs.kustomize:
+    elif names_files:
         manifests, problems = read_manifests(inputs)
         objects = [name_of_object(manifest.object) for manifest in manifests]
     else:
-        raise InputError("nothing to delete: give a kind and a name, or use -f FILE")
+        raise InputError("nothing to delete: give a kind and a name, as in netpol db-policy, or use -f FILE")
     reply = send_request(name, DeleteRequest(tuple(objects)))
     for one in objects:
         print_message(f"{object_text(one)}: deleted")
@@ -354,7 +359,7 @@ def _finish(report: ProbeReport, output: str, problems: Iterable[Problem] = (), 
 
 
 def _leave_after_change(inputs: Inputs, problems: Iterable[Problem], reply: DoneReply) -> NoReturn:
-    """Exit after `apply` or `delete`: with 2 if the kernel refused something, or if an error kept an object out."""
+    """Exit after `apply` or `delete`: with 2 if the kernel refused a program, or if an object has an error."""
     inputs.leave(problems, EXIT_UNUSABLE if print_refused(reply.refused) else EXIT_YES)
 
 
@@ -370,6 +375,6 @@ def _exit_code_of(status: LaboratoryStatus) -> int:
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:
-    """Print on standard error what was wrong with the input of the laboratory."""
+    """Print on standard error the problems in the input of the laboratory."""
     for problem in problems:
         print_message(problem_text(problem))

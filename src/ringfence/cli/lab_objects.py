@@ -29,9 +29,9 @@ _NAMES_OF_KINDS: Final = {
 
 
 def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
-    """The objects of the files, and what is wrong with others, which is printed on standard error.
+    """The objects of the files, and the problems of others, which are also printed on standard error.
 
-    Objects without a namespace are put into that of `-n`.
+    Objects without a namespace get that of `-n`. Raises InputError if no files are named.
     """
     from ringfence.sources.manifests import build_kustomization, read_files
 

@@ -17,7 +17,7 @@ _WIDTH_OF_FILES: Final = 240
 """Columns of a table that goes to a file or a pipe."""
 
 _REDRAW_INTERVAL: Final = 0.1
-"""Seconds between two updates of the progress bar: more would cost the probes time."""
+"""Seconds between two updates of the progress bar: more frequent ones would slow the probes down."""
 
 
 def print_report(report: ProbeReport, output: str, problems: Iterable[Problem] = ()) -> None:
@@ -40,7 +40,7 @@ def print_status(status: LaboratoryStatus, output: str) -> None:
 
 
 def print_refused(refused: Iterable[RefusedProgram]) -> bool:
-    """Print on standard error what the kernel refused to enforce; whether it refused anything."""
+    """Print on standard error what the kernel refused to enforce; returns whether it refused anything."""
     lines = [f"error: {one}" for one in refused]
     for line in lines:
         print_message(line)

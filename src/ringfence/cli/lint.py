@@ -1,7 +1,7 @@
 """`lint`: mistakes in policies, found by the engine."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from ringfence.cli.options import as_one
 from ringfence.cli.outputs import Outputs, outputs_option
 from ringfence.cli.terminal import print_message, print_text
 from ringfence.cli.what_if import PLUGIN_OPTION
+from ringfence.cli.written_files import write_file
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.lint import (
@@ -51,7 +52,6 @@ from ringfence.render.lint_findings import (
 from ringfence.sources.git import merge_base
 from ringfence.sources.manifests import FileContents
 from ringfence.trait_files import plugin_traits
-from ringfence.whole_files import write_whole
 
 _FILE: Final = click.Path(readable=False)
 _FORMATS: Final = ("text", "json", "sarif", "github", "gitlab", "junit")
@@ -88,7 +88,8 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
     multiple=True,
     callback=_words,
     shell_complete=_complete,
-    help="Apply only these rules: RF101, RF1 (all that begin so), a name, a group such as posture, or all. Repeatable.",
+    help="Apply only these rules: RF101, RF1 (all that begin with it), a name, a group such as posture, or all. "
+    "Repeatable.",
 )
 @click.option(
     "--ignore",
@@ -104,7 +105,7 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
     multiple=True,
     callback=_words,
     shell_complete=_complete,
-    help="Apply these rules, too, named as in --select. Repeatable.",
+    help="Also apply these rules, named as in --select. Repeatable.",
 )
 @click.option(
     "--severity",
@@ -116,7 +117,7 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
 @click.option(
     "--fail-on",
     type=click.Choice([str(level) for level in FindingLevel]),
-    help="The mildest severity for which the exit code is 1.  [default: warning]",
+    help="The lowest severity for which the exit code is 1.  [default: warning]",
 )
 @click.option(
     "--config",
@@ -124,21 +125,21 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
     type=_FILE,
     help="The configuration.  [default: .ringfence.yaml or pyproject.toml in a folder around the input]",
 )
-@click.option("--isolated", is_flag=True, help="Look for no configuration.")
+@click.option("--isolated", is_flag=True, help="Read no configuration.")
 @click.option(
-    "--complete", is_flag=True, help="The input is the whole cluster: what it does not hold is not somewhere else."
+    "--complete", is_flag=True, help="The input is the whole cluster: what it does not contain does not exist."
 )
 @as_one(FixOptions, "fixes", FIX_OPTIONS)
-@click.option("--baseline", metavar="FILE", type=_FILE, help="Findings of this file do not count: only new ones do.")
+@click.option("--baseline", metavar="FILE", type=_FILE, help="Count only new findings, not those of this file.")
 @click.option("--write-baseline", metavar="FILE", type=_FILE, help="Write all findings to this file, and exit with 0.")
 @click.option(
     "--since",
     metavar="REV",
-    help="Only findings count that were not there when HEAD branched from this revision of the git repository.",
+    help="Count only findings that did not exist when HEAD branched from this revision of the git repository.",
 )
-@click.option("--list", "lists", is_flag=True, help="List the rules, and look at no input.")
+@click.option("--list", "lists", is_flag=True, help="List the rules, and read no input.")
 @click.option(
-    "--explain", metavar="RULE", shell_complete=_complete, help="Print the page of a rule, and look at no input."
+    "--explain", metavar="RULE", shell_complete=_complete, help="Print the page of a rule, and read no input."
 )
 @PLUGIN_OPTION
 @input_options
@@ -163,10 +164,9 @@ def lint(
 ) -> None:
     """List mistakes in policies: selectors that select nothing, a dash too many, ports that nobody has, and others.
 
-    Each is decided by the engine, and comes with its place, its reason and its remedy. What `validate` finds is listed,
-    too. Rules that need pods are skipped, and named, if the input holds no pods and no workloads, unless --complete
-    says that there are none. The exit code is 1 if there is any error or warning; notes do not count, unless --fail-on
-    says so.
+    The engine decides each finding, which has a place, a reason and a remedy. What `validate` finds is also listed. If
+    the input has no pods and no workloads, rules that need them are skipped and named, unless --complete says that
+    there are none. The exit code is 1 if there is any error or warning; notes count only with --fail-on note.
 
     With --plugin, messages also say what this network plugin changes for the policies: each of its traits, with the
     rules that it is about and the connections that it opens and closes.
@@ -246,7 +246,7 @@ def _configuration(inputs: Inputs, config: str | None, *, isolated: bool) -> Lin
 
 
 def _plugin_name(plugin: PluginTraits) -> str:
-    """What rules know of a plugin: one whose enforcement is turned off is like none."""
+    """The plugin that rules assume: `none` if its enforcement is turned off."""
     return plugin.plugin if plugin.traits.enforced else "none"
 
 
@@ -263,14 +263,10 @@ def _earlier(inputs: Inputs, revision: str) -> Cluster:
 
 
 def _write_baseline(file: str, findings: LintFindings) -> None:
-    try:
-        write_whole(Path(file), baseline_text(findings))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"--write-baseline {file}: cannot be written: {reason}") from None
+    write_file(Path(file), baseline_text(findings), f"--write-baseline {file}")
     left = sum(one.is_input_error for one in findings.found)
     kept = len(findings.found) - left + sum(one.kind is SuppressionKind.EXTERNAL for one in findings.suppressed)
-    errors = f"; errors in the input are in no baseline, correct them: {left}" if left else ""
+    errors = f"; correct the errors in the input, which a baseline does not contain: {left}" if left else ""
     print_message(f"wrote {kept} {'finding' if kept == 1 else 'findings'} to {file}{errors}")
 
 
@@ -300,15 +296,13 @@ def _sarif(findings: LintFindings, rules: Sequence[LintRule]) -> str:
 def _rule(word: str) -> LintRule:
     found = [rule for rule in RULES if word.lower() in (rule.identifier.lower(), rule.name)]
     if not found:
-        from ringfence.analysis.endpoints import similar
-
-        known: Iterable[str] = (name for rule in RULES for name in (rule.identifier, rule.name))
-        raise InputError(f"there is no rule {word!r}{similar(word, known) or '; ringfence lint --list lists all'}")
+        named_rules([word])  # raises the error for a word that names no rule
+        raise InputError(f"{word!r} names several rules; ringfence lint --list lists all")
     return found[0]
 
 
 def _source_lines(contents: FileContents) -> SourceLine:
-    """What gives lines of the files that were read; None for what is in no file, such as a live cluster."""
+    """A function that returns a line of a file that was read; None for a place that is in no file (a live cluster)."""
 
     @cache
     def lines_of(file: str) -> tuple[str, ...]:

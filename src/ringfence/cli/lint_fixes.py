@@ -16,10 +16,8 @@ from ringfence.lint.fixing import LintedInput
 from ringfence.model.problems import Severity
 from ringfence.render.differences import difference_text
 from ringfence.render.formats import one_line
-from ringfence.sources.manifests import FileContents
+from ringfence.sources.manifests import STANDARD_INPUT_NAME, FileContents
 from ringfence.whole_files import write_whole
-
-STANDARD_INPUT = "STDIN"
 
 
 class FixOptions(msgspec.Struct, frozen=True):
@@ -35,7 +33,7 @@ class FixOptions(msgspec.Struct, frozen=True):
         return self.fix or self.diff
 
     def check(self, *, is_live: bool) -> None:
-        """Raise InputError for options that say nothing about what to edit."""
+        """Raise InputError for options without files to edit, or that have no effect."""
         if self.unsafe_fixes and not self.wanted:
             raise InputError("--unsafe-fixes says which fixes count: use it with --fix, or with --diff to see them")
         if self.wanted and is_live:
@@ -43,8 +41,10 @@ class FixOptions(msgspec.Struct, frozen=True):
 
 
 FIX_OPTIONS = (
-    click.option("--fix", is_flag=True, help="Correct what can be proved to change no verdict in any cluster."),
-    click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also what may change verdicts, and how."),
+    click.option("--fix", is_flag=True, help="Apply the fixes that are proved to change no verdict in any cluster."),
+    click.option(
+        "--unsafe-fixes", is_flag=True, help="With --fix or --diff: also fixes that change verdicts; print which."
+    ),
     click.option("--diff", is_flag=True, help="Print what --fix would change, and write nothing."),
 )
 
@@ -100,7 +100,7 @@ def _report(found: FixedInput, verb: str) -> None:
         head = f"not fixed {one.place.file_and_line}: {one.rule} {one.name}, {one.object}"
         print_message(one_line(f"{head}: {refused.reason}"))
     if not found.is_finished:
-        print_message("more could be fixed: run it again")
+        print_message("more can be fixed: run the command again")
     if found.unsafe:
         number = len(found.unsafe)
         print_message(f"{number} {'more has a fix' if number == 1 else 'more have fixes'} with --unsafe-fixes")
@@ -112,12 +112,12 @@ def _write(before: FileContents, after: FileContents) -> None:
     """Write the files that have changed, unless another program has changed them in between."""
     for file in after.files():
         old, new = before.data(file), after.data(file)
-        if file == STANDARD_INPUT and new is not None:
+        if file == STANDARD_INPUT_NAME and new is not None:
             print_exactly(new)
         elif new is not None and new != old:
             try:
                 if Path(file).read_bytes() != old:
-                    raise InputError(f"{file}: it has changed meanwhile, and was not written: run it again")
+                    raise InputError(f"{file}: another program has changed it, and it was not written: try again")
                 write_whole(Path(file), new)
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error

@@ -1,6 +1,6 @@
 """Several outputs of one command: `-o FORMAT` prints, `-o FORMAT=FILE` writes a file.
 
-Several may be printed, one after the other: a workflow of GitHub reads its annotations among the text for people.
+Several may be printed, one after the other: a workflow of GitHub finds its annotations among the text for people.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,8 +12,8 @@ import msgspec
 
 from ringfence.cli.options import OptionDecorator
 from ringfence.cli.terminal import print_answer, print_document
+from ringfence.cli.written_files import write_file
 from ringfence.errors import InputError
-from ringfence.whole_files import write_whole
 
 TEXT = "text"
 
@@ -36,7 +36,7 @@ class Outputs(msgspec.Struct, frozen=True):
         return self.asked if any(one.file is None for one in self.asked) else (Output(TEXT), *self.asked)
 
     def write(self, writers: Mapping[str, Callable[[], str]]) -> None:
-        """Write every output. Raises InputError for a file that cannot be written, after all others are."""
+        """Write every output. Raises InputError for files that cannot be written, after all others are written."""
         errors = []
         for output in self.all:
             text = writers[output.format]()
@@ -44,10 +44,9 @@ class Outputs(msgspec.Struct, frozen=True):
                 (print_answer if output.format == TEXT else print_document)(text)
                 continue
             try:
-                write_whole(Path(output.file), text.encode(errors="replace"))
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                errors.append(f"-o {output.format}={output.file}: cannot be written: {reason}")
+                write_file(Path(output.file), text.encode(errors="replace"), f"-o {output.format}={output.file}")
+            except InputError as error:
+                errors.append(str(error))
         if errors:
             raise InputError("\n".join(errors))
 
@@ -64,7 +63,7 @@ def outputs_option(formats: Iterable[str]) -> OptionDecorator:
             raise click.BadParameter(f"{text!r} names no file: use {name}=FILE, or {name} for standard output")
         return Output(name, file if equals else None)
 
-    def as_one(context: click.Context, parameter: click.Parameter, values: tuple[Any, ...]) -> Outputs:
+    def collect(context: click.Context, parameter: click.Parameter, values: tuple[Any, ...]) -> Outputs:
         printed = [one.format for one in values if one.file is None]
         if len(set(printed)) < len(printed):
             raise click.BadParameter("a format is given twice: print each once, or write FORMAT=FILE")
@@ -80,7 +79,7 @@ def outputs_option(formats: Iterable[str]) -> OptionDecorator:
         type=read,
         metavar="FORMAT[=FILE]",
         multiple=True,
-        callback=as_one,
+        callback=collect,
         shell_complete=lambda context, parameter, incomplete: [one for one in known if one.startswith(incomplete)],
         help=f"{', '.join(known[:-1])} or {known[-1]}, printed or written to a file. Repeatable.  [default: text]",
     )

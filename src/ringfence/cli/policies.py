@@ -150,7 +150,7 @@ class _Chosen(NamedTuple):
 
 
 def _kind(named: NamedPolicies, cluster: Cluster) -> Kind:
-    """The kind that is wanted: of several that share a short name, one of which there are policies."""
+    """The kind that is wanted: if several share a short name, the first that has policies."""
     kinds = named.kinds
     return next((kind for kind in kinds if cluster.policies_of(kind.key)), kinds[0])
 
@@ -158,7 +158,7 @@ def _kind(named: NamedPolicies, cluster: Cluster) -> Kind:
 def _choose_all(wanted: WantedPolicies, cluster: Cluster, *, prefixes: bool = False) -> list[_Chosen]:
     """The policies that are wanted, in order; all of a kind at most once. A message says if there are none.
 
-    Of several kinds, names are whole, as in kubectl.
+    If several kinds are wanted, `prefixes` has no effect and names must match exactly, as in kubectl.
     """
     named = [(_kind(one, cluster), one.names) for one in wanted.policies]
     named = named if wanted.names else list(dict.fromkeys(named))
@@ -191,7 +191,7 @@ def _choose(wanted: WantedPolicies, kind: Kind, names: Sequence[str], cluster: C
 
 
 def _nothing_found(wanted: WantedPolicies, kind: Kind, cluster: Cluster) -> str:
-    """kubectl's message, and where such policies are: files often have those of one namespace, and that another one."""
+    """kubectl's message, with the namespaces that have such policies: files often have one, and not that of -n."""
     if wanted.all_namespaces or not kind.is_namespaced:
         return "No resources found"
     message = f"No resources found in {cluster.namespace} namespace."

@@ -37,7 +37,7 @@ def _port(text: str) -> PortEntry:
 def _single_port(text: str) -> tuple[str, int]:
     single = AskedPorts((_port(text),)).single
     if single is None:
-        raise click.BadParameter(f"{text!r} is not a single port, and only such can be probed: use 3306 or 53/UDP")
+        raise click.BadParameter(f"{text!r} is not one port number, which a probe needs: use 3306 or 53/UDP")
     return single
 
 

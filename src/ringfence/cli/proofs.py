@@ -1,4 +1,4 @@
-"""The options of `test` that check more than the tests: what these would notice, and what differs from a snapshot."""
+"""The options of `test` that check more than the tests: their coverage, a snapshot, and the kernel."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +10,7 @@ import msgspec
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_message
+from ringfence.cli.written_files import write_file
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError, ManifestError
 from ringfence.render.coverage import coverage_document, coverage_text
@@ -19,7 +20,6 @@ from ringfence.sources.manifests import parse_yaml
 from ringfence.testing.netassert import read_netassert
 from ringfence.testing.outcomes import JudgedTests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest
-from ringfence.whole_files import write_whole
 
 Print = Callable[[str], None]
 """Prints text for people: on standard output, or on standard error if a document goes there."""
@@ -54,20 +54,31 @@ class ProofOptions(msgspec.Struct, frozen=True):
 
     @property
     def wants_coverage(self) -> bool:
-        """Whether it is found out what the tests would notice."""
+        """Whether the coverage of the tests is measured."""
         return self.coverage or self.coverage_json is not None or self.min_coverage is not None
 
     @property
     def is_only_snapshot(self) -> bool:
-        """Whether tests are not asked for, unless paths are given."""
+        """Whether only the snapshot is compared, and no tests are run unless paths are given."""
         return self.snapshot is not None and not self.wants_coverage and not self.lab
 
     def check(self) -> None:
-        """Raise InputError for options that make no sense together."""
+        """Raise InputError for options that contradict each other, or that would have no effect."""
         if self.update and self.snapshot is None:
             raise InputError("--update writes a snapshot again: name its file with --snapshot FILE")
-        if self.lab and self.writes_tests:
-            raise InputError("--lab tests in a laboratory, and --record and --import write tests: use one of them")
+        if self.writes_tests and (ignored := self._checks()):
+            raise InputError(f"--record and --import write tests and run none: use them without {ignored[0]}")
+
+    def _checks(self) -> list[str]:
+        """The options that are given to check something."""
+        wanted = {
+            "--lab": self.lab,
+            "--coverage": self.coverage,
+            "--min-coverage": self.min_coverage is not None,
+            "--coverage-json": self.coverage_json is not None,
+            "--snapshot": self.snapshot is not None,
+        }
+        return [option for option, is_given in wanted.items() if is_given]
 
     def beside_kernel(self, cluster: Cluster, judged: JudgedTests) -> JudgedTests:
         """The outcomes with a column for the kernel, if a laboratory is asked for."""
@@ -124,7 +135,7 @@ def _check_same_plugin(path: Path, plugin: str, cluster: Cluster) -> None:
     if now != plugin:
         taken = f"was taken with --plugin {plugin}" if plugin else "was taken without --plugin"
         remedy = f"--plugin {plugin}" if plugin else "no --plugin"
-        raise InputError(f"{path}: it {taken}, so that everything would differ: use {remedy}, or take another one")
+        raise InputError(f"{path}: the snapshot {taken}, and cannot be compared: use {remedy}, or take a new snapshot")
 
 
 def _imported(path: Path) -> list[dict[str, Any]]:
@@ -149,7 +160,7 @@ def _text_of(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> int:
-    write_whole(path, text)
+    write_file(path, text, str(path))
     print_message(f"wrote {path}")
     return EXIT_YES
 
@@ -163,10 +174,10 @@ _OPTIONS: Final = (
         "--min-coverage",
         type=click.FloatRange(0, 100),
         metavar="PERCENT",
-        help="Exit with 1 if the tests would notice a smaller part of the mistakes.",
+        help="Exit with 1 if the tests notice a smaller part of the mistakes.",
     ),
     click.option(
-        "--coverage-json", type=_FILE, metavar="FILE", help="Write every mistake that was tried into this file."
+        "--coverage-json", type=_FILE, metavar="FILE", help="Write every mistake that was tried to this file, as JSON."
     ),
     click.option(
         "--snapshot",
@@ -179,16 +190,16 @@ _OPTIONS: Final = (
         type=(str, str, str),
         multiple=True,
         metavar="SOURCE DESTINATION PORT",
-        help="Write tests of what these workloads may do today, instead of judging any. Repeatable.",
+        help="Print tests of what these workloads may do today, and run none. Repeatable.",
     ),
     click.option(
         "--import",
         "import_from",
         type=(click.Choice(["netassert"]), _FILE),
         metavar="netassert FILE",
-        help="Write the tests of a file of netassert as tests of ringfence, instead of judging any.",
+        help="Print the tests of a netassert file as tests of ringfence, and run none.",
     ),
-    click.option("--update", is_flag=True, help="Write the file of --snapshot again."),
+    click.option("--update", is_flag=True, help="Write the current state to the file of --snapshot."),
 )
 
 proof_options = as_one(ProofOptions, "proofs", _OPTIONS)

@@ -97,11 +97,14 @@ def _list(
 ) -> None:
     cluster = inputs.cluster()
     if options.possible and cluster.state.enforced_by:
-        raise InputError("what pods that do not exist yet may do is not known of network plugins: leave out --possible")
+        raise InputError(
+            "--possible and --plugin contradict each other, because it is not known how a plugin treats pods that do "
+            "not exist yet: use one of them"
+        )
     found = ask(cluster, endpoint, options.ports)
     possible = _possible(cluster, options, endpoint, found) if options.possible else None
     remark = plugin_remark_on(cluster, lambda: _rows(ask(cluster, endpoint, options.ports)))
-    own = (*_seen_before(cluster, found), *remark.assumptions)
+    own = (*_assumed_service_ports(cluster, found), *remark.assumptions)
     assumptions = dict.fromkeys([*found.assumptions, *(possible.assumptions if possible else ()), *own])
     if options.output == "json":
         print_document(reach_json(found, cluster.problems, possible, remark.document, own))
@@ -121,15 +124,18 @@ def _rows(found: Reach) -> Hashable:
     return frozenset((row.end, row.traffic) for row in found.rows)
 
 
-def _seen_before(cluster: Cluster, found: Reach) -> Iterator[str]:
-    """What a list about a Service does not know: `can` and `explain` do."""
+def _assumed_service_ports(cluster: Cluster, found: Reach) -> Iterator[str]:
+    """The assumption of a list about a Service with a plugin that judges before DNAT. `can` and `explain` need none."""
     plugin = cluster.state.enforced_by
     if plugin and cluster.state.traits.service_ports and found.question.endpoint.service:
-        yield f"with {plugin.name}, egress rules name the port of a Service: here they are taken as naming the target"
+        yield (
+            f"{plugin.name} compares egress rules with the port of a Service; "
+            "this list compares them with its target port"
+        )
 
 
 def _possible(cluster: Cluster, options: ReachOptions, endpoint: str, found: Reach) -> ExposureList:
-    """The pods that do not exist yet, on the traffic that is asked about, as far as this is known by number."""
+    """The pods that do not exist yet, with the traffic that is asked about; with all traffic if a port has a name."""
     question, ports = found.question, options.ports
     is_by_number = not ports.is_everything and not ports.names and question.endpoint.service is None
     asked = ports.numbers if is_by_number else ALL_TRAFFIC

@@ -20,15 +20,14 @@ from ringfence.render.redundancies import redundancy_json, redundancy_text
 )
 @asking_options
 def redundant(inputs: Inputs, output: str) -> None:
-    """List policies, rules, peers and ports without which nothing changes, in every cluster that could be.
+    """List policies, rules, peers and ports that can be removed without any change, in every possible cluster.
 
-    Each is listed with what covers it: other policies and rules do the same for all pods that could be. Where parts
-    cover each other, it says which one has to stay. The exit code is 1 if anything is redundant, and 0 if nothing is.
-    It is 3 if policies of kinds that are not read may need what is listed, or if some part would take too long to
-    decide.
+    Each is listed with what covers it: other policies and rules that do the same for all possible pods. If parts cover
+    each other, the list says which one has to stay. The exit code is 1 if anything is redundant, and 0 if nothing is.
+    It is 3 if policies of kinds that are not read may need what is listed, or if a part takes too long to decide.
 
-    Then come the parts without which nothing changes for the pods of the input, though pods to come may need them.
-    They do not change the exit code.
+    A second list has the parts that the pods of the input do not need, but future pods may need. It does not change the
+    exit code.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`report`: all that is allowed, and why, in one file for a browser."""
+"""`report`: all allowed connections, and the reasons, in one file for a browser."""
 
 from pathlib import Path
 from typing import Final
@@ -9,10 +9,10 @@ from ringfence.cli import EXIT_YES
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import check_not_a_terminal, print_exactly, print_message
 from ringfence.cli.what_if import enforced_options
+from ringfence.cli.written_files import write_file
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.render.formats import json_text
-from ringfence.whole_files import write_whole
 
 _HTML: Final = (".html", ".htm")
 _JSON: Final = ".json"
@@ -31,7 +31,7 @@ _STDOUT: Final = "-"
 @click.option("--title", default="", help="The title of the page.  [default: the input]")
 @enforced_options
 def report(inputs: Inputs, output: str, title: str) -> None:
-    """Write all that is allowed in a cluster, and why, as one HTML file.
+    """Write all allowed connections of a cluster, and the reasons, as one HTML file.
 
     The page has a matrix of all workloads, an explanation of each cell beside the YAML of the policies, a view of each
     workload and policy, and a search. It needs no server and no network: open it from disk, or mail it. The same input
@@ -55,7 +55,7 @@ def report(inputs: Inputs, output: str, title: str) -> None:
     if file is None:
         print_exactly(written)
     else:
-        write_whole(file, written)
+        write_file(file, written, f"-o {output}")
         print_message(f"wrote {output}, {len(written.encode()) / 1000:,.0f} kB")
     inputs.leave(cluster.problems, EXIT_YES)
 

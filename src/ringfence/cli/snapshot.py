@@ -1,4 +1,4 @@
-"""`snapshot`: everything that may connect, as lines to be committed."""
+"""`snapshot`: all allowed connections as sorted lines, to be committed."""
 
 import click
 
@@ -19,12 +19,12 @@ from ringfence.render.snapshots import snapshot_lines
 )
 @enforced_options
 def snapshot(inputs: Inputs, no_possible: bool, no_assumptions: bool) -> None:
-    """Print everything that may connect, one row on each line and sorted, to be committed and compared by git.
+    """Print all allowed connections as sorted lines, to be committed and compared by git.
 
     The rows are the connections between workloads and with all addresses, which workloads are isolated, what would pass
     to and from pods that do not exist yet, and what the snapshot assumes. The same cluster gives the same bytes,
-    whatever the order of its objects is. With --plugin, it is as a network plugin enforces the policies, and without
-    pods that do not exist yet. `ringfence test --snapshot FILE` fails if anything differs from such a file.
+    in whatever order its objects are read. With --plugin, the rows are as that plugin enforces the policies, and pods
+    that do not exist yet are left out. `ringfence test --snapshot FILE` fails if anything differs from such a file.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Everything that a command prints goes through here: no other module of `cli` writes to a stream.
+"""Output of commands: no other module of `cli` writes to a stream.
 
 Text for people has its control characters made visible, because the names in it come from manifests and its messages
 from servers. Documents for programs (JSON, YAML, JUnit) are printed as they are: their writers escape by the rules of

@@ -1,4 +1,4 @@
-"""`test`: judges the tests in files, and says why those fail that do."""
+"""`test`: runs the tests in files, and says why a test fails."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,13 +72,13 @@ _SELECTION: Final = (
         "-k",
         "expression",
         metavar="EXPR",
-        help="Only tests whose name or file has these words; and, or, not and parentheses join them.",
+        help="Run only tests whose name or file contains these words, joined by and, or, not and parentheses.",
     ),
     click.option(
-        "--last-failed", "--lf", is_flag=True, help="Only the tests that failed when they were last run here."
+        "--last-failed", "--lf", is_flag=True, help="Run only the tests that failed in the last run in this folder."
     ),
     click.option("-x", "--exitfirst", is_flag=True, help="Stop after the first test that fails or is an error."),
-    click.option("--maxfail", type=click.IntRange(1), metavar="NUMBER", help="Stop after this many."),
+    click.option("--maxfail", type=click.IntRange(1), metavar="NUMBER", help="Stop after this many bad tests."),
 )
 
 
@@ -90,7 +90,7 @@ _SELECTION: Final = (
 @click.option(
     "--junit-flavour",
     type=click.Choice(["jenkins", "gitlab"]),
-    help="Whether JUnit has the file and line of each test, which only GitLab reads.  [default: by GITLAB_CI]",
+    help="Who reads JUnit: for gitlab, it has the file and line of each test.  [default: gitlab if GITLAB_CI is set]",
 )
 @proof_options
 @enforced_options_without_k
@@ -103,7 +103,7 @@ def test(
     proofs: ProofOptions,
     inputs: Inputs,
 ) -> None:
-    """Check what the tests in files say must pass, and must not.
+    """Run the tests in files, which say which connections must pass and which must not.
 
     PATH is a file or a folder, which is searched with the folders in it; by default the current one. Tests are
     documents of the kind ReachabilityTest (docs/test.md), and may stand among manifests.
@@ -155,7 +155,7 @@ def test(
     prints_text = any(one == Output(TEXT) for one in outputs.all)
     codes = proofs.checked(cluster, tests, print_text if prints_text else print_message)
     if proofs.lab and outcomes and not judged.is_tested_in_kernel:
-        print_message("error: the laboratory could test nothing of this; -o text says why, for each test")
+        print_message("error: the laboratory could not run any of these tests; -o text says why, for each test")
         codes.append(EXIT_UNUSABLE)
     inputs.leave(cluster.problems, worst_exit_code([exit_code(judged), *codes]))
 

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port at 127.0.0.1.  [default: a free one]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port of 127.0.0.1.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Print the address, and do not open a browser.")
 @click.option(
     "--tests",
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
     multiple=True,
-    help="A folder in which cells are kept as tests.  [default: the folders of -f]  Repeatable.",
+    help="A folder in which the page saves tests. Repeatable.  [default: the folders of -f]",
 )
-@click.option("--learn", is_flag=True, help="A course about policies, with clusters of its own.")
+@click.option("--learn", is_flag=True, help="Show a course about policies, with its own clusters.")
 @enforced_options
 def ui(inputs: EnforcedInputs, port: int, no_browser: bool, tests: tuple[Path, ...], learn: bool) -> None:
     """Show the report as a local page, and edit policies in it to see what that changes.
@@ -69,7 +69,7 @@ def ui(inputs: EnforcedInputs, port: int, no_browser: bool, tests: tuple[Path, .
 
 
 def _check_no_input(inputs: EnforcedInputs, tests: tuple[Path, ...]) -> None:
-    """Raise InputError for an option about the input: it would be ignored."""
+    """Raise InputError for an option about the input, which --learn would ignore."""
     given = {
         "-f": inputs.filenames,
         "-R": inputs.recursive,
@@ -88,7 +88,7 @@ def _check_no_input(inputs: EnforcedInputs, tests: tuple[Path, ...]) -> None:
     }
     for option, value in given.items():
         if value:
-            raise InputError(f"the lessons of --learn have clusters of their own: leave out {option}")
+            raise InputError(f"the lessons of --learn have their own clusters: leave out {option}")
 
 
 async def _show(inputs: SupposedInputs, port: int, tests: tuple[Path, ...], *, open_browser: bool) -> None:
@@ -122,7 +122,7 @@ async def _teach(port: int, *, open_browser: bool) -> None:
 
 
 async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_browser: bool) -> None:
-    """Serve the page until it is interrupted; `end` has open streams of events end."""
+    """Serve the page until it is interrupted; `end` closes the open event streams."""
     import uvicorn
 
     from ringfence.web import Guard
@@ -151,10 +151,10 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
 
 
 def _end_on_signals(server: "Server") -> list[int]:
-    """Have SIGTERM and SIGHUP end the server; gives those that came.
+    """End the server on SIGTERM and SIGHUP. Returns the list to which each that arrives is added.
 
-    uvicorn handles SIGTERM, and raises it again at its end, for whatever handled it before. By default that would be
-    the end of this process, with its files left behind.
+    uvicorn handles SIGTERM itself, and raises it again at its end for the handler before. Without a handler, that ends
+    this process at once, and its temporary files stay.
     """
     came: list[int] = []
 
@@ -193,7 +193,7 @@ def _reading(inputs: Inputs) -> Callable[[], "Cluster"]:
 
 
 async def _follow(inputs: SupposedInputs, page: "LocalPage", files: "FileChanges", namespace: str) -> None:
-    """Have the page show changes of the files, or of the objects of a live cluster (of one `namespace`, if only it)."""
+    """Show changes of the files, or of the objects of a live cluster, in the page; empty `namespace`: of all."""
     from ringfence.sources.cluster import ApiServer
     from ringfence.web import LiveChanges, follow
 

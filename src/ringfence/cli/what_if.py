@@ -1,4 +1,4 @@
-"""What if: the options of commands that ask, with which policies are added to the input or left out of it."""
+"""What if: options that add policies to the input of a question, or leave them out."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -33,7 +33,7 @@ class EnforcedInputs(SupposedInputs, frozen=True):
 
 
 def enforced(cluster: Cluster, plugin: str | None) -> Cluster:
-    """The cluster itself, as a network plugin enforces its policies; without one, as upstream means them."""
+    """The cluster itself, as a network plugin enforces its policies; without a plugin, as upstream defines them."""
     return cluster.as_enforced_by(plugin) if plugin else cluster
 
 

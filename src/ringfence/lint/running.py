@@ -179,14 +179,19 @@ def named_rules(words: Iterable[str]) -> list[LintRule]:
 def _meant(word: str) -> list[LintRule]:
     found = [one for one in RULES if _is_named(one, word)]
     if not found:
-        meant = similar(word, known_words()) or "; ringfence lint --list lists all"
-        raise InputError(f"there is no rule {word!r}{meant}")
+        raise unknown_rule(word, known_words())
     return found
 
 
 def _is_named(rule: LintRule, word: str) -> bool:
     is_beginning = word.upper().startswith("RF") and rule.identifier.startswith(word.upper())
     return is_beginning or word.lower() in (rule.name, rule.group.value, ALL, *compliance_tags(rule.identifier))
+
+
+def unknown_rule(word: str, known: Iterable[str]) -> InputError:
+    """The error for a word that selects no rule. It proposes a similar name, but no other identifier for RF999."""
+    names = [one for one in known if not one.startswith("RF")]
+    return InputError(f"there is no rule {word!r}{similar(word, names) or '; ringfence lint --list lists all'}")
 
 
 def known_words() -> Iterator[str]:
