@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ringfence.analysis.endpoints import similar
 from ringfence.errors import InputError
 from ringfence.lint.compliance import compliance_tags
 from ringfence.lint.findings import (
@@ -22,7 +21,7 @@ from ringfence.lint.posture import isolation_coverage
 from ringfence.lint.premises import Basis, Withheld, doubtful, undecided_everywhere
 from ringfence.lint.rule import NO_PODS, Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
-from ringfence.lint.texts import bounded
+from ringfence.lint.texts import bounded, no_rule
 from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
 from ringfence.model.origin import Place
@@ -179,19 +178,13 @@ def named_rules(words: Iterable[str]) -> list[LintRule]:
 def _meant(word: str) -> list[LintRule]:
     found = [one for one in RULES if _is_named(one, word)]
     if not found:
-        raise unknown_rule(word, known_words())
+        raise InputError(no_rule(word, known_words()))
     return found
 
 
 def _is_named(rule: LintRule, word: str) -> bool:
     is_beginning = word.upper().startswith("RF") and rule.identifier.startswith(word.upper())
     return is_beginning or word.lower() in (rule.name, rule.group.value, ALL, *compliance_tags(rule.identifier))
-
-
-def unknown_rule(word: str, known: Iterable[str]) -> InputError:
-    """The error for a word that selects no rule. It proposes a similar name, but no other identifier for RF999."""
-    names = [one for one in known if not one.startswith("RF")]
-    return InputError(f"there is no rule {word!r}{similar(word, names) or '; ringfence lint --list lists all'}")
 
 
 def known_words() -> Iterator[str]:

@@ -26,7 +26,7 @@ from ringfence.lint.findings import (
 from ringfence.lint.fingerprints import content, with_fingerprints
 from ringfence.lint.rule import LintRule
 from ringfence.lint.rules import EXPIRED_SUPPRESSION, INVALID_SUPPRESSION, RULES, UNUSED_SUPPRESSION
-from ringfence.lint.running import unknown_rule
+from ringfence.lint.texts import no_rule
 from ringfence.model.kinds import object_name
 from ringfence.model.metadata import NO_LABELS, Labels
 from ringfence.model.origin import Origin
@@ -117,7 +117,7 @@ def _resolved(directive: Directive) -> Directive:
     """A directive with the identifiers of its rules; with a `mistake` if a word names no rule."""
     unknown = [word for word in directive.rules if word.lower() not in _NAMES and word.upper() not in _NAMES]
     if unknown and not directive.mistake:
-        return replace(directive, mistake=str(unknown_rule(unknown[0], _NAMES)))
+        return replace(directive, mistake=no_rule(unknown[0], _NAMES))
     identifiers = tuple(_NAMES.get(word.upper()) or _NAMES.get(word.lower(), word) for word in directive.rules)
     return replace(directive, rules=identifiers)
 

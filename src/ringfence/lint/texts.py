@@ -1,7 +1,9 @@
-"""Long values in messages: a policy may have thousands of labels, addresses and ports."""
+"""Texts of messages: long values, because a policy may have thousands of labels, and words that name no rule."""
 
 from collections.abc import Iterable
 from typing import Final
+
+from ringfence.analysis.endpoints import similar
 
 _MOST: Final = 4
 _LONGEST: Final = 600
@@ -14,6 +16,12 @@ def listed(items: Iterable[object]) -> str:
     more = len(texts) - _MOST
     # `and 1 more` would not be shorter than the item.
     return ", ".join(texts) if more < 2 else f"{', '.join(texts[:_MOST])} and {more} more"
+
+
+def no_rule(word: str, known: Iterable[str]) -> str:
+    """The message for a word that names no rule. It proposes a similar name, but no other identifier for RF999."""
+    names = [one for one in known if not one.startswith("RF")]
+    return f"there is no rule {word!r}{similar(word, names) or '; ringfence lint --list lists all'}"
 
 
 def bounded(text: str) -> str:
