@@ -55,8 +55,9 @@ coverage: $(READY) system  ## Measure which lines and branches the tests run.
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
-	# In three processes, each with API servers of its own that the tests of a file share: they wait half of the time.
-	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder tests/e2e
+	# In two processes, each with API servers of its own that the tests of a file share: they wait half of the time, and a
+	# third process makes changes of the agents too slow.
+	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/e2e
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
