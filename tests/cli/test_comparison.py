@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ringfence.analysis.possible import comparison
 from ringfence.cli import cli
-from ringfence.engine.possible import Budget
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 BEFORE, AFTER, ONE_DASH = (str(EXAMPLES / f"web-{name}.yaml") for name in ("before", "after", "one-dash"))
@@ -70,7 +70,7 @@ def test_an_error_in_one_of_the_two_makes_it_unusable(tmp_path: Path) -> None:
 def test_what_would_take_too_long_is_undecided_and_says_where(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Budget.__init__, "__defaults__", (30,))
+    monkeypatch.setattr(comparison, "STEPS", 30)
     rules = "".join(
         "  - from: [{podSelector: {matchExpressions: ["
         + ", ".join(f"{{key: k{number * step % 31}, operator: NotIn, values: [v{number}]}}" for step in (1, 3, 7))

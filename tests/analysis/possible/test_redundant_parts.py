@@ -200,3 +200,11 @@ def test_finding_what_covers_a_part_is_taken_from_the_budget() -> None:
     assert 80 < budget.left < 98
     assert needed({axis: one_of("a", "b")}, zip(halves, "xy", strict=True), Budget(2)) == ["x", "y"]
     assert needed(halves[0], zip(halves, "xy", strict=True), budget) == ["x"]
+
+
+def test_a_step_counts_for_more_where_rules_have_many_ranges_of_ports() -> None:
+    def weight(ports: int) -> int:
+        return as_set("these", [web(rule(API, ports=[port(1000 + 2 * one) for one in range(ports)]))]).weight
+
+    assert [weight(ports) for ports in (0, 1, 7, 8, 64)] == [1, 1, 1, 2, 9]
+    assert as_set("none", []).weight == 1

@@ -11,6 +11,7 @@ from ringfence.analysis.possible.counterexamples import allows, judged, size_of,
 from ringfence.analysis.possible.policy_sets import PolicySet
 from ringfence.analysis.questions import Answer
 from ringfence.engine.possible import (
+    STEPS,
     Budget,
     ExactAddress,
     Meaning,
@@ -98,7 +99,7 @@ def compare(
     A counterexample has as few labels as possible. `meanings` are those of the two sets, if they are known: they can
     share what is the same in both.
     """
-    budget = budget or Budget()
+    budget = budget or Budget(STEPS // max(first.weight, second.weight))
     unknown = [f"{one} in {these.name} is not read" for these in (first, second) for one in these.unread]
     mine, theirs = meanings or (first.meaning, second.meaning)
     pairs = [(mine, theirs)] if relation is Relation.AT_MOST else [(mine, theirs), (theirs, mine)]

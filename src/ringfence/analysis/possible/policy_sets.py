@@ -1,7 +1,7 @@
 """A set of policies without the cluster that it was read with, for questions about any cluster."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -9,6 +9,10 @@ from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible import Meaning, compile_in_any_cluster
 from ringfence.engine.state import State
 from ringfence.model.unread_policies import Doubt
+from ringfence.sets.traffic import PROTOCOLS
+
+_RANGES_OF_A_STEP: Final = 8
+"""Port ranges with which a step takes twice as long as with one."""
 
 
 class PolicySet(msgspec.Struct, frozen=True):
@@ -25,6 +29,13 @@ class PolicySet(msgspec.Struct, frozen=True):
     def meaning(self) -> Meaning:
         """What the policies mean in any cluster."""
         return Meaning(self.policies)
+
+    @property
+    def weight(self) -> int:
+        """How many times as long a step takes as with rules of a few ports: it compares two sets of port ranges."""
+        rules = [rule for policy in self.policies for some in policy.rules.values() for rule in some]
+        ranges = sum(len(rule.traffic.ports(protocol)) for rule in rules for protocol in PROTOCOLS)
+        return 1 + ranges // (len(rules) * _RANGES_OF_A_STEP) if rules else 1
 
 
 def policy_set(name: str, state: State) -> PolicySet:

@@ -83,7 +83,7 @@ class Redundancy(msgspec.Struct, frozen=True):
 
 def redundancy(policies: PolicySet, budget: Budget | None = None) -> Redundancy:
     """The redundant policies, rules, peers and port entries of a set of policies, in the order of the policies."""
-    budget = budget or Budget(STEPS + _STEPS_OF_A_POLICY * len(policies.policies))
+    budget = budget or Budget((STEPS + _STEPS_OF_A_POLICY * len(policies.policies)) // policies.weight)
     return _Search(policies, budget).result()
 
 
@@ -95,6 +95,7 @@ class _Search:
         self._meaning = policies.meaning
         self._removals = Removals(self._meaning)
         self._budget = budget
+        self._steps_of_one = _STEPS_OF_ONE // policies.weight
         self._left = self._meaning
         """The meaning of what is left without the parts found so far that go. It is equivalent to the whole."""
         self._entries: dict[object, tuple[Entry, ...]] = {}
@@ -109,7 +110,7 @@ class _Search:
 
     def _is_redundant(self, part: RemovablePart) -> bool:
         """Whether nothing changes without a part; if so, it is added to the result."""
-        budget = Budget(min(self._budget.left, _STEPS_OF_ONE))
+        budget = Budget(min(self._budget.left, self._steps_of_one))
         before = budget.left
         try:
             budget.step(part.work)
