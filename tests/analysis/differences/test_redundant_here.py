@@ -1,6 +1,6 @@
 """The parts that can be removed from policies without any change for these pods, checked with the naive evaluator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import pytest
@@ -16,9 +16,11 @@ from tests.semantics.objects import Object, block, container_port, labelled, nam
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 
 from ringfence.analysis.differences import RedundancyHere, redundancy_here
+from ringfence.analysis.edits.policy_effects import Omissions
 from ringfence.analysis.lists import Connection
 from ringfence.analysis.possible import PartKind, Redundancy, RemovablePart
 from ringfence.engine.possible import Budget, RulePlace
+from ringfence.model.objects import Policy
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import PROTOCOLS
 
@@ -144,6 +146,23 @@ def test_the_peers_of_a_rule_with_very_many_are_undecided() -> None:
     cluster = cluster_of([*PODS, web(rule(*many))])
     found = redundancy_here(cluster.state, Redundancy((), ()))
     assert [str(part) for part, _ in found.undecided] == [f"prod/p spec.ingress[0].from[{i}]" for i in range(500)]
+
+
+def test_the_compilation_of_what_is_left_of_a_large_policy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a part, all others are compiled again: all parts of a large policy would take their square."""
+    compared: list[object] = []
+    compare = Omissions.change_nothing
+
+    def noted(self: Omissions, policy: Policy, less: Policy | None, step: Callable[[int], None]) -> bool:
+        compared.append(less)
+        return compare(self, policy, less, step)
+
+    monkeypatch.setattr(Omissions, "change_nothing", noted)
+    large = [rule(API, ports=[port(1000 + 2 * number)]) for number in range(250)]  # 20 steps of compilation for each
+    cluster = cluster_of([*PODS, web(*large)])
+    found = redundancy_here(cluster.state, Redundancy((), ()), Budget(200))
+    assert 1 <= len(compared) <= 10
+    assert len(found.undecided) >= 240
 
 
 def test_addresses_outside_count() -> None:

@@ -20,6 +20,7 @@ from ringfence.analysis.possible import (
     RemovablePart,
     ask_about_parts,
     entry_parts,
+    number_of_entries,
     peers_alone,
     policy_set,
     rule_parts,
@@ -42,6 +43,8 @@ _STEPS_OF_A_POLICY: Final = 100
 A step is a pair of pods, or a pod and a set of peers with the same traffic. It takes some 50 microseconds. Policies
 written by hand take some 20 steps each.
 """
+_ENTRIES_OF_A_STEP: Final = 25
+"""The peers and ports of a policy that are compiled in the time of a step: without a part, all others are compiled."""
 _MOST_WORK: Final = 2_000
 """The bound of `RemovablePart.work`, which an entry of a rule with 400 entries reaches: trying each is quadratic."""
 
@@ -119,6 +122,7 @@ class _SearchHere:
         """The pods selected by a policy with domain names: the input does not contain the addresses of these."""
         self._budget = budget
         self._omissions = Omissions(state)
+        self._sizes: dict[CompiledPolicy[Any], int] = {}
         self.parts: list[RemovablePart] = []
         self.undecided: list[tuple[RemovablePart, str]] = []
 
@@ -141,15 +145,23 @@ class _SearchHere:
         """Whether nothing changes without a part, after `others` of the same policy are removed. Raises Undecided."""
         if part.work > _MOST_WORK:
             raise Undecided(None)
-        less = _without(part, others)
-        if less is None and part.kind is not PartKind.POLICY:
-            return False  # a rule without peers or ports would mean all
         budget = Budget(min(self._budget.left, _STEPS_OF_ONE))
         before = budget.left
         try:
+            budget.step(self._size(part.policy) // _ENTRIES_OF_A_STEP)
+            less = _without(part, others)
+            if less is None and part.kind is not PartKind.POLICY:
+                return False  # a rule without peers or ports would mean all
             return self._omissions.change_nothing(part.policy.policy, less, budget.step)
         finally:
             self._budget.left -= before - budget.left
+
+    def _size(self, policy: CompiledPolicy[Any]) -> int:
+        """How many peers and ports a policy has."""
+        found = self._sizes.get(policy)
+        if found is None:
+            found = self._sizes[policy] = number_of_entries(policy)
+        return found
 
     def _depends_on_names(self, part: RemovablePart) -> bool:
         """Whether the effect of a part may depend on addresses of domain names, which the input does not contain."""

@@ -247,6 +247,12 @@ def _alone(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> P
     return alone
 
 
+def number_of_entries(policy: CompiledPolicy[Any]) -> int:
+    """How many peers and port entries the rules of a policy have."""
+    rules = [rule for direction in policy.rules for rule in _written_rules(policy, direction)]
+    return sum(len(getattr(rule, field, None) or ()) for rule in rules for field in ("peers", "ports", "protocols"))
+
+
 def _written_rules(policy: CompiledPolicy[Any], direction: Direction) -> tuple[Any, ...]:
     if isinstance(policy.policy, NetworkPolicy):
         return rules_of(policy.policy, direction)
