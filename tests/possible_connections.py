@@ -58,8 +58,7 @@ class Port(NamedTuple):
 PORTS: Final = (
     *(Port("TCP", number) for number in (80, 81, 85, 443)),
     *(Port("TCP", number, "http") for number in (80, 81, 443)),
-    *(Port("UDP", number) for number in (80, 443)),
-    Port("UDP", 443, "http"),
+    *(Port("UDP", number, name) for name in ("", "http") for number in (80, 443)),
     Port("SCTP", 80),
     Port("", 0),
 )

@@ -5,7 +5,7 @@ are compared, with all pods and all addresses. Pods that are created later may n
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +26,7 @@ from ringfence.analysis.possible import (
     rule_parts,
     without_parts,
 )
-from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.policies import CompiledPolicy, Supposition
 from ringfence.engine.population import Identity
 from ringfence.engine.possible import Budget, Undecided
 from ringfence.engine.state import State
@@ -43,7 +43,7 @@ _STEPS_OF_A_POLICY: Final = 100
 A step is a pair of pods, or a pod and a set of peers with the same traffic. It takes some 50 microseconds. Policies
 written by hand take some 20 steps each.
 """
-_ENTRIES_OF_A_STEP: Final = 25
+_ENTRIES_OF_A_STEP: Final = 10
 """The peers and ports of a policy that are compiled in the time of a step: without a part, all others are compiled."""
 _MOST_WORK: Final = 2_000
 """The bound of `RemovablePart.work`, which an entry of a rule with 400 entries reaches: trying each is quadratic."""
@@ -199,26 +199,36 @@ def _why(state: State, part: RemovablePart) -> tuple[tuple[Cover, ...], str]:
 
 def _going(state: State, everywhere: Redundancy, search: _SearchHere) -> set[RemovablePart]:
     """The parts that can all be removed together: each is tried after those that were accepted before it."""
-    # Those of every cluster are known to change nothing together.
-    going = {one.part for one in everywhere if one.goes}
+    going: set[RemovablePart] = set()
     gone: defaultdict[_PolicyKey, list[RemovablePart]] = defaultdict(list)
+    for part in (one.part for one in everywhere if one.goes):
+        going.add(part)
+        gone[_key(part.policy)].append(part)
     with state.policies.supposing() as suppose:
-        for part in [*(one.part for one in everywhere if one.goes), *search.parts]:
+        # Those of every cluster are known to change nothing together: each policy is compiled once without all of them.
+        for parts in gone.values():
+            _leave_out(parts, suppose)
+        for part in search.parts:
             others = gone[_key(part.policy)]
-            if part not in going:
-                try:
-                    if not search.changes_nothing(part, others):
-                        continue
-                except Undecided:
+            try:
+                if not search.changes_nothing(part, others):
                     continue
-            less = _without(part, others)
-            if less is None:
-                suppose.without(part.policy.policy)
-            else:
-                suppose(less)
+            except Undecided:
+                continue
             others.append(part)
             going.add(part)
+            _leave_out(others, suppose)
     return going
+
+
+def _leave_out(parts: Sequence[RemovablePart], suppose: Supposition) -> None:
+    """Put the policy of some parts in force without them."""
+    *others, last = parts
+    less = _without(last, others)
+    if less is None:
+        suppose.without(last.policy.policy)
+    else:
+        suppose(less)
 
 
 def _key(policy: CompiledPolicy[Any]) -> _PolicyKey:

@@ -20,7 +20,6 @@ from ringfence.analysis.possible.policy_parts import (
 from ringfence.analysis.possible.policy_sets import PolicySet
 from ringfence.engine.policies import CompiledPolicy, CompiledRule
 from ringfence.engine.possible import (
-    STEPS,
     Budget,
     DirectionMeaning,
     Meaning,
@@ -33,10 +32,13 @@ from ringfence.engine.possible import (
 )
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
-from ringfence.sets.boxes import Box, contains, is_covered
+from ringfence.sets.boxes import Box, contains, is_covered, overlaps
 
 _STEPS_OF_ONE: Final = 500_000
 """The bound for one part: about half a second."""
+
+_STEPS_OF_ALL: Final = 500_000
+"""The bound for all parts of a few policies: some 6 s for rules whose ports overlap in many ranges."""
 
 _STEPS_OF_A_POLICY: Final = 1_000
 """The increase of the bound for all parts with each policy. Most parts take some hundred steps."""
@@ -83,7 +85,7 @@ class Redundancy(msgspec.Struct, frozen=True):
 
 def redundancy(policies: PolicySet, budget: Budget | None = None) -> Redundancy:
     """The redundant policies, rules, peers and port entries of a set of policies, in the order of the policies."""
-    budget = budget or Budget((STEPS + _STEPS_OF_A_POLICY * len(policies.policies)) // policies.weight)
+    budget = budget or Budget((_STEPS_OF_ALL + _STEPS_OF_A_POLICY * len(policies.policies)) // policies.weight)
     return _Search(policies, budget).result()
 
 
@@ -183,18 +185,18 @@ def _covers_of(
         yield needed(box, _rules_over(left, box, part), budget)
         return
     if isinstance(part.policy.policy, NetworkPolicy):
-        yield needed(box, left.isolation.subjects.overlapping(box), budget)
+        yield needed(box, left.isolation.subjects.near(box), budget)
     for rule in part.policy.rules.get(direction, ()):
         for matched in rule_boxes(part.policy, direction, rule):
             yield needed(matched, _rules_over(left, matched, part), budget)
 
 
 def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:
-    """The rules that decide in a box in an earlier tier than a part, or in the same one."""
-    yield from left.admin.rules.overlapping(box)
-    yield from left.isolation.rules.overlapping(box)
+    """The rules that may decide in a box in an earlier tier than a part, or in the same one."""
+    yield from left.admin.rules.near(box)
+    yield from left.isolation.rules.near(box)
     if not isinstance(part.policy.policy, NetworkPolicy):
-        yield from left.baseline.rules.overlapping(box)
+        yield from left.baseline.rules.near(box)
 
 
 def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None = None) -> list[Any]:
@@ -210,7 +212,8 @@ def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None
             budget.step()
             if contains(other, box):
                 return [what]
-            some.append((other, what))
+            if overlaps(other, box):
+                some.append((other, what))
         some = some[:_MOST_COVERS]
         if not is_covered(box, [other for other, _ in some], budget.step):
             return []

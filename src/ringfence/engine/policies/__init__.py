@@ -20,7 +20,7 @@ from ringfence.engine.policies.network_policies import (
 )
 from ringfence.engine.policies.network_policies_in_force import MOST_DIVIDED
 from ringfence.engine.policies.node_peers import NodePeers
-from ringfence.engine.policies.policies_in_force import PoliciesInForce
+from ringfence.engine.policies.policies_in_force import PoliciesInForce, Supposition
 from ringfence.engine.policies.profiles import (
     NO_OWN_PORTS,
     AddressRule,
@@ -62,6 +62,7 @@ __all__ = [
     "RuleContext",
     "Selections",
     "Stack",
+    "Supposition",
     "Tiers",
     "TiersVersion",
     "compile_cluster_policy",
