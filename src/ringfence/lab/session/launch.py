@@ -65,11 +65,17 @@ def _become_daemon(listening: socket.socket, report: socket.socket, build: Calla
             report.close()
             daemon.run()
     except RingfenceError as error:
-        report.sendall(encode(FailureReply(str(error))))
+        _report_failure(str(error), listening, report)
     except Exception:
-        report.sendall(encode(FailureReply(f"a defect of ringfence:\n{traceback.format_exc()}")))
+        _report_failure(f"a defect of ringfence:\n{traceback.format_exc()}", listening, report)
     finally:
         os._exit(0)
+
+
+def _report_failure(message: str, listening: socket.socket, report: socket.socket) -> None:
+    # The name must be free before the command that waits for the report ends: the user may try again at once.
+    listening.close()
+    report.sendall(encode(FailureReply(message)))
 
 
 def _release_files(kept: set[int]) -> None:
