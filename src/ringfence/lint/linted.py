@@ -6,7 +6,8 @@ selector selects nothing, pods that are not in the input but may be created are 
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from copy import copy
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any, Final, TypeVar
 
 from ringfence.analysis.possible import Redundancy
@@ -23,6 +24,7 @@ from ringfence.model.operated_kinds import OPERATED_LABELS
 from ringfence.model.origin import Place
 from ringfence.model.selectors import Operator, Selector
 from ringfence.model.services import Service
+from ringfence.sets.bitsets import Bitset
 
 R = TypeVar("R")
 
@@ -56,12 +58,20 @@ class Linted:
         self.place_of = place_of
         self._redundancy = redundancy
         self._remembered: dict[Hashable, Any] = {}
+        self._remembered_of_pods: dict[Hashable, Any] = {}
 
     def remembered(self, key: Hashable, find: Callable[[], R]) -> R:
         """A value that several rules need, computed once for each key."""
         if key not in self._remembered:
             self._remembered[key] = find()
         found: R = self._remembered[key]
+        return found
+
+    def remembered_of_pods(self, key: Hashable, find: Callable[[], R]) -> R:
+        """As `remembered`, for a value that does not depend on policies: `restricted_to` keeps it."""
+        if key not in self._remembered_of_pods:
+            self._remembered_of_pods[key] = find()
+        found: R = self._remembered_of_pods[key]
         return found
 
     @cached_property
@@ -87,6 +97,13 @@ class Linted:
         made.__dict__.pop("_by_namespace", None)
         made.policies = tuple(policies)
         return made
+
+    @property
+    def selected(self) -> Bitset:
+        """The identities that some of the policies select: no others are isolated by them."""
+        return self.remembered(
+            "selected", lambda: reduce(or_, (self.state.selected(policy.subject) for policy in self.policies), 0)
+        )
 
     def policies_in(self, namespace: str) -> list[PolicyInForce]:
         """The NetworkPolicies in force of a namespace, by name."""

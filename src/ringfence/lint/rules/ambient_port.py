@@ -218,7 +218,7 @@ _TUNNEL: Final = 15008
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
     if not linted.has_namespaces and not linted.is_complete and _names_the_tunnel(linted):
         yield Unknown(NO_NAMESPACES)
-    for identity in linted.state.population.identities():
+    for identity in linted.state.population.identities(linted.selected):
         pods = [pod for pod in identity.pods() if is_ambient(linted, pod)]
         policy = isolating_policy(linted, pods[0], Direction.INGRESS) if pods else None
         if policy is None:

@@ -235,7 +235,12 @@ _MOST_PODS: Final = 8
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
-    for workload, pods in _replicated(linted):
+    replicated = linted.remembered_of_pods(_replicated, lambda: dict(_replicated(linted)))
+    selected = linted.state.population.identities(linted.selected)
+    isolated = {linted.state.workload(pod) for identity in selected for pod in identity.pods()}
+    for workload, pods in replicated.items() if isolated else ():
+        if workload not in isolated:
+            continue
         for source, destination in _pairs(linted, pods):
             if hit := _hit(linted, workload, pods, source, destination):
                 yield hit
