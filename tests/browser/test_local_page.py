@@ -260,4 +260,4 @@ def test_the_page_says_why_a_cell_cannot_be_proven(page: Page) -> None:
     page.get_by_role("gridcell", name="prod/web to prod/web").click()
     proof = page.get_by_role("region", name="Proof")
     proof.get_by_role("button", name="Prove it with real packets").click()
-    expect(proof).to_contain_text("It could not be proven: it is one pod")
+    expect(proof).to_contain_text("It could not be proven: both ends are one pod")
