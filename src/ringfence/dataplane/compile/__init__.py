@@ -1,4 +1,4 @@
-"""Compilation of the engine's state into the program for the pods of one node."""
+"""Compiles the engine's state into the nftables program for the pods of one node."""
 
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.computations import InSteps, never

@@ -1,8 +1,10 @@
-"""What a stack whose rules also deny or pass allows with addresses outside the cluster, as pairs without precedence.
+"""Resolves rules that allow, deny and pass into pairs of addresses and traffic, for addresses outside the cluster.
 
-Addresses that the same rules are about are decided once: each of these cells is allowed some traffic. Or the traffic
-that the same rules are about is decided once: each of its cells is allowed with some addresses. Which of the two is
-less work depends on the rules, as with layers (`division`).
+The pairs say what the rules allow. They have no precedence: a packet is allowed if any pair contains it.
+
+There are two ways to compute them. The first divides the addresses into cells of addresses that the same rules match,
+and computes the allowed traffic for each cell. The second divides the traffic into cells, and computes the allowed
+addresses for each cell. Which way takes less work depends on the rules, as it does for layers (`division`).
 """
 
 from collections import defaultdict
@@ -22,14 +24,14 @@ from ringfence.sets.traffic import ALL_TRAFFIC
 from ringfence.steps import Steps
 
 MOST_STEPS: Final = 1_000_000
-"""The most rules that are looked at, for all cells together: that takes one to two seconds."""
+"""The maximum number of rules evaluated, summed over all cells. Evaluating so many takes one to two seconds."""
 
 _CELLS_OF_A_STEP: Final = 32_768
-"""So many cells of the other side are looked at in one step; more take as many steps."""
+"""The number of cells of the other side that count as one step. More cells count as several steps."""
 
 
 class _Rule(NamedTuple):
-    """A rule: the place of its profile in the stack, what it does, and the numbers of both sides that it is about."""
+    """A rule: the index of its profile in the stack, its action, and the addresses and traffic that it matches."""
 
     profile: int
     action: Action
@@ -37,11 +39,11 @@ class _Rule(NamedTuple):
 
 
 _STEP: Final = 500
-"""Rules, or cells, that are looked at before others' changes are taken in."""
+"""The number of rules or cells processed between two yields. At a yield, the caller can process other changes."""
 
 
 def pairs_with_precedence(state: State, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Pair]]:
-    """Addresses of a family, and the traffic that is allowed with each of them. Raises TooComplex."""
+    """Return pairs of addresses of one family and the traffic that is allowed with them. Raises TooComplex."""
     rules: list[_Rule] = []
     for count, rule in enumerate(_rules(state, stack, own, family), 1):
         rules.append(rule)
@@ -56,14 +58,14 @@ def pairs_with_precedence(state: State, stack: Stack, own: OwnPorts, family: Fam
             within = ((addresses, intervals.intersection(numbers, ALL_NUMBERS)) for addresses, numbers in decided)
             candidates.append([pair for pair in within if pair[1]])
             if size_of(candidates[-1]) <= 2 * size_of(rule.sides for rule in rules):
-                break  # it cannot become much better
+                break  # the other side cannot give a much smaller result
     if not candidates:
         raise TooComplex("too many of their rules overlap both in addresses and in ports")
     return min(candidates, key=size_of)
 
 
 def _rules(state: State, stack: Stack, own: OwnPorts, family: Family) -> Iterator[_Rule]:
-    """The rules that can decide something: none does behind one that decides about everything."""
+    """Yield the rules that can decide a packet. The rules after one that matches everything never do."""
     for place, profile in enumerate(stack):
         for rule in profile.rules:
             for addresses, traffic in state.tiers.address_traffic(rule, own):
@@ -76,7 +78,7 @@ def _rules(state: State, stack: Stack, own: OwnPorts, family: Family) -> Iterato
 def _decided(
     rules: Sequence[_Rule], otherwise: Sequence[Action], wholes: tuple[Interval, Interval], side: int
 ) -> Steps[list[Pair] | None]:
-    """What is allowed with each cell of one side; None if that is too much work."""
+    """Compute what is allowed for each cell of one side. Returns None if that takes more than `MOST_STEPS`."""
     yield
     others = Cells((rule.sides[1 - side] for rule in rules), wholes[1 - side])
     matching: list[tuple[int, Matching]] = []
@@ -87,7 +89,7 @@ def _decided(
     weight = 1 + len(others) // _CELLS_OF_A_STEP
     cells: defaultdict[tuple[int, ...], list[Interval]] = defaultdict(list)
     steps = 0
-    everywhere = (wholes[side],)  # so that cells in which there is no rule are found, too
+    everywhere = (wholes[side],)  # so that `cells_of` also yields the cells that no rule matches
     yield
     for count, (cell, inside) in enumerate(cells_of([*(rule.sides[side] for rule in rules), everywhere])):
         if count % _STEP == 0:

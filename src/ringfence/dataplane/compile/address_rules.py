@@ -1,7 +1,10 @@
-"""Peers that are addresses: sets and maps of ranges, named after what they hold, which never change.
+"""Compiles peers that are addresses into sets and maps of ranges.
 
-A few combinations of addresses and traffic are two sets each, both of which must match. Many are layers of classes
-(`division`, `class_chains`), so that a packet costs the same however many there are.
+Each set or map is named after its elements and never changes.
+
+Up to `MOST_PAIRS` combinations of addresses and traffic become one rule or more each, which looks the packet up in a
+set of addresses and in a set of ports. More combinations become layers of classes (`division`, `class_chains`), so the
+number of lookups for a packet does not depend on the number of combinations.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,15 +31,21 @@ from ringfence.sets.intervals import Intervals
 from ringfence.steps import Steps
 
 MOST_PAIRS: Final = 4
-"""How many combinations of addresses and traffic are rules one after another: each costs a packet two lookups."""
+"""The maximum number of combinations of addresses and traffic that become separate rules.
+
+Each of these rules costs a packet two lookups.
+"""
 
 
 _STEP: Final = 1_000
-"""Rules that are numbered in one step."""
+"""The number of rules whose traffic is numbered in one step."""
 
 
 def address_pairs(rules: Sequence[AddressRule], family: Family) -> Steps[list[Pair]]:
-    """Rules of which no two have the same traffic, as far as they are about addresses of a family."""
+    """Return the rules as pairs of addresses and traffic, for the addresses of one family.
+
+    The given rules are joined by traffic: no two of them have the same traffic.
+    """
     found: list[Pair] = []
     for count, (addresses, traffic) in enumerate(rules, 1):
         if traffic and (ranges := addresses.ranges(family)):
@@ -47,7 +56,7 @@ def address_pairs(rules: Sequence[AddressRule], family: Family) -> Steps[list[Pa
 
 
 def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -> Steps[list[Allowance]]:
-    """Rules that allow addresses of a family, each with its traffic. Raises TooComplex."""
+    """Return the rules that allow these pairs of addresses and traffic. Raises TooComplex."""
     meant = list(pairs)
     wholly = intervals.union_of(ranges for ranges, numbers in meant if numbers == ALL_NUMBERS)
     partly = [(ranges, numbers) for ranges, numbers in meant if numbers != ALL_NUMBERS]
@@ -78,7 +87,7 @@ def _has_others(numbers: Intervals) -> bool:
 
 
 def _within(direction: Direction, family: Family, ranges: Intervals) -> Steps[tuple[Lookup, dict[str, Collection]]]:
-    """The condition that the peer's address is in the ranges, and the set that it looks into."""
+    """Return the condition that the peer's address is in the ranges, and the set that this condition uses."""
     yield
     spans = [(address_key(family, low), address_key(family, high)) for low, high in ranges]
     yield

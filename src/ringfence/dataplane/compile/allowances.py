@@ -1,4 +1,4 @@
-"""Allowances: rules of a profile's chain that allow something, with what they look into and where they lead."""
+"""Allowances: the allow rules of a profile's chain, with the sets, maps and chains that they use."""
 
 import msgspec
 
@@ -8,10 +8,10 @@ from ringfence.dataplane.program import GROUPS, PEER, Chain, Collection, Conditi
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """A rule that allows something, the sets and maps that it looks into, and the chains to which it leads, by name.
+    """An allow rule, the sets and maps that it looks up, and the chains that it jumps to, by name.
 
-    Those that are `fixed` hold the same for ever, and so do the chains; the sets of `pods`, and `maps` of peers, change
-    as pods come and go.
+    The `fixed` sets and maps and the `chains` never change. The sets in `pods` and the peer maps in `maps` change when
+    pods are added or removed.
     """
 
     rule: Rule
@@ -22,11 +22,11 @@ class Allowance(msgspec.Struct, frozen=True):
 
 
 def by_peer(peers: PeerMap) -> Allowance:
-    """The rule that leads from the addresses of peers to their chains, from which packets do not come back."""
+    """Return the rule that sends packets to the chain of their peer. Packets do not return from these chains."""
     field, groups = PEER[peers.direction][peers.family], GROUPS[peers.family]
     return Allowance(Rule((), DispatchGroup(field, groups, peers.name, peers.chains_name)), maps={peers.name: peers})
 
 
 def allowing(*conditions: Condition) -> Rule:
-    """The rule that allows what meets all of the conditions: it returns from the chain."""
+    """Return the rule that allows packets that meet all conditions. It allows them by returning from the chain."""
     return Rule(conditions, RuleVerdict.RETURN)

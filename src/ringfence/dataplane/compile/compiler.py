@@ -1,6 +1,6 @@
-"""Compiling: from the engine's state to the program for the pods of one node.
+"""The compiler: makes the program for the pods of one node from the engine's state.
 
-What did not change is the very same object in one program and the next, so that finding the difference is cheap.
+A set, map or chain that does not change is the same object in consecutive programs. This makes comparing them cheap.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ from ringfence.sets.bitsets import Bitset
 
 
 class Compiler:
-    """Makes the program for a node's own pods, again and again while the state changes."""
+    """Makes the program for a node's own pods, and updates it when the state changes."""
 
     def __init__(
         self,
@@ -39,13 +39,18 @@ class Compiler:
         is_released: Callable[[Member], bool] = lambda pod: True,
         in_steps: InSteps = never,
     ) -> None:
-        """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
+        """Create a compiler for one node.
 
-        An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
-        known and `is_released` has it; the population says when to ask again (`touch`). `reaction` is what becomes of
-        packets that nothing allows. With `locate`, which finds at which ports of bridges the node's own pods are, the
-        program guards bridges as well. `in_steps` says which policies are compiled step by step (`compute`): until that
-        is done, their pods are closed.
+        `is_local` decides whether a pod is the node's own. The program isolates only these pods; peers can be on any
+        node.
+
+        `held` are the ranges from which the node's own pods get their addresses. An address in them is closed until a
+        known pod has it for which `is_released` is true. The compiler calls `is_released` again for pods that the
+        population reports as changed (`touch`).
+
+        `reaction` decides what happens to packets that no rule allows. `locate` finds the bridge ports of the node's
+        own pods; with it, the program also guards bridges. `in_steps` decides which policies are compiled step by step
+        (`compute`). The pods of such policies are closed until the compilation is done.
         """
         self._state = state
         self._subjects = Subjects(state, is_local, is_released, in_steps)
@@ -65,38 +70,38 @@ class Compiler:
 
     @property
     def closed(self) -> frozenset[str]:
-        """The namespaces whose pods are denied everything in the last program: those asked for, and those postponed."""
+        """The namespaces whose pods the last program denies everything: as requested, or because chains are missing."""
         return self._subjects.closed
 
     @property
     def loaded_for(self) -> frozenset[str]:
-        """The namespaces for which parts of large chains are new in the last program, or are gone."""
+        """The namespaces for which the last program adds or removes parts of large chains."""
         return frozenset(self._subjects.loading.loaded_for)
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether the last program had parts of large chains that are not needed any more: the next one has fewer."""
+        """Whether the last program contains unused parts of large chains. The next program contains fewer of them."""
         return self._subjects.loading.has_leftovers
 
     @property
     def computing(self) -> frozenset[str]:
-        """The namespaces whose pods are closed until what is computed step by step is done: no program helps before."""
+        """The namespaces whose pods are closed until a computation ends. No program opens them before that."""
         return self._subjects.computations.namespaces & self.closed
 
     def compute(self, rank: Callable[[str], float]) -> str | None:
-        """Do a step of what is computed, for the namespace with the lowest rank, and return it; None if all is done."""
+        """Do one step for the namespace with the lowest rank, and return the namespace; None if nothing is left."""
         return self._subjects.computations.go_on(rank)
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
-        """How many of the node's own pods are in some namespaces."""
+        """Count the node's own pods in these namespaces."""
         return self._subjects.pods_in(namespaces)
 
     def placements(self) -> Iterator[PodPlacement]:
-        """What is to be in force for each of the node's own pods, as of the last program."""
+        """Yield the chain that each address of the node's own pods has in the last program."""
         return self._subjects.placements()
 
     def pod_outside(self, ranges: Addresses) -> Member | None:
-        """One of the node's own pods that has an address outside of `ranges`; None if there is none."""
+        """Return one of the node's own pods that has an address outside `ranges`; None if there is none."""
         return self._subjects.pod_outside(ranges)
 
     def program(
@@ -106,13 +111,16 @@ class Compiler:
         present: Program | None = None,
         may_load: MayBuild = always,
     ) -> Program:
-        """The program for the present state.
+        """Make the program for the current state.
 
-        Pods in the namespaces `closed` are denied everything, whatever their policies say. What has to be built for a
-        namespace is postponed if `may_build` refuses, and its pods are denied everything, too, until a later program.
-        With the program that is `present` in the kernel, so are those whose chains would take long to load: of these,
-        each program has more parts (`loading`), if `may_load` allows it where they were computed step by step; and of
-        those that are gone, if it allows that, fewer.
+        Pods in the namespaces `closed` are denied everything, regardless of their policies. If `may_build` returns
+        false for a namespace, the compiler does not build its chains now, and the pods are denied everything until a
+        later program.
+
+        `present` is the program in the kernel. If it is given, chains that take long to load are loaded in parts
+        (`loading`): each program has more parts, and the pods are denied everything until all parts are there. Unused
+        parts are removed over several programs, too. `may_load` decides for which namespaces a program may add parts
+        of chains that were computed step by step, or remove unused parts.
         """
         loading = self._subjects.loading
         loading.begin(present, may_load)
@@ -152,7 +160,7 @@ class Compiler:
         return loading.with_leftovers(self._joined(collections, compiled), chains)
 
     def _joined(self, collections: Mapping[str, Collection], chains: Mapping[str, Chain]) -> Program:
-        """The program with these sets, maps and chains; it shares the chains with the last one if they are the same."""
+        """Return the program with these sets, maps and chains. It shares equal chains with the last program."""
         program = self._skeleton.changed(collections, chains)
         if program.chains == self._last.chains:
             program = self._last.with_collections(program.collections)
@@ -160,11 +168,11 @@ class Compiler:
         return program
 
     def refusals(self) -> list[KernelError]:
-        """Why the pods of some profiles are closed in the last program: their policies are too complex."""
+        """Return an error for each profile whose pods are closed because its policies are too complex."""
         return self._subjects.refusals()
 
     def _track(self, chains: Mapping[str, ProfileChain], changes: Changes) -> None:
-        """Bring the sets and maps of pods that the chains look into up to date, and forget all others."""
+        """Update the sets and maps of pods that the chains use, and drop all others."""
         wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
         wanted_maps = {name: peers for chain in chains.values() for name, peers in chain.maps.items()}
         self._tracked = {name: one for name, one in self._tracked.items() if name in wanted}
@@ -172,7 +180,8 @@ class Compiler:
         if are_others:
             self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
         new_maps = {name: one for name, one in wanted_maps.items() if name not in self._tracked_maps}
-        # Most pods that come and go are as others are: then selectors select the same identities as before.
+        # Most pods that are added or removed have the same labels as other pods, so the selectors select the same
+        # identities as before.
         may_select_others = changes.relabelled or bool(changes.namespaces)
         changed = self._refresh_maps() if may_select_others else dict.fromkeys(FAMILIES, 0)
         if are_others:
@@ -196,7 +205,7 @@ class Compiler:
             groups.update(self._maps_of[family], owners, reduce(or_, selected, 0), changed[family])
 
     def _refresh_maps(self) -> dict[Family, Bitset]:
-        """Bring what rules decide about peers up to date; returns the identities of which maps say something else."""
+        """Update what rules decide about peers; returns the identities for which a map has changed, by family."""
         self._selected_peers.refresh()
         for tracked in self._tracked_rules.values():
             tracked.refresh()
@@ -206,7 +215,7 @@ class Compiler:
         return changed
 
     def _track_rules(self, maps: Iterable[PeerMap]) -> None:
-        """Find out what rules decide about peers for new maps, and forget what no map needs any more."""
+        """Start to track the rules that new maps need, and stop for rules that no map needs."""
         wanted = {rules for one in maps for rules in one.all_profiles}
         wanted.update(*(one.all_profiles for one in self._tracked_maps.values()))
         if wanted == self._tracked_rules.keys():
@@ -217,6 +226,6 @@ class Compiler:
         self._selected_peers.keep(peers for one in self._tracked_rules.values() for peers in one.peers)
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
-        """The chains whose own sets have become so large that they may have to be built in another way."""
+        """Return the chains with a set of their own that has grown so much that the chain may need another form."""
         sets = {name for name, tracked in self._tracked.items() if tracked.has_outgrown()}
         return frozenset(name for name, chain in chains.items() if not sets.isdisjoint(chain.pods))

@@ -1,7 +1,7 @@
-"""Computations: large chains are built step by step, with others' changes in between.
+"""Computations: builds large chains step by step, so that changes of other namespaces do not wait for them.
 
-What a chain says follows from the rules alone, which never change: a policy that changes is another one. So other
-programs can be made before it is built. Until then, pods are denied everything.
+A chain depends only on its policies, and compiled policies are immutable: a changed policy is a new object. So the
+compiler can make other programs before the chain is complete. Until then, the pods of the chain are denied everything.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,11 +15,11 @@ from ringfence.steps import Steps
 ChainKey = tuple[Stack, OwnPorts]
 
 InSteps = Callable[[str, int], bool]
-"""Asked whether something is computed step by step for pods of a namespace; the effort is in units of 1.5 us."""
+"""Decides whether to compute step by step for a namespace, from the effort in units of 1.5 us."""
 
 
 def never(namespace: str, effort: int) -> bool:
-    """Everything is computed at once."""
+    """Compute nothing step by step."""
     return False
 
 
@@ -32,7 +32,7 @@ class _UnderWay(NamedTuple):
 
 
 class Computations:
-    """Those of chains that are to be built, as long as they are wanted."""
+    """The step-by-step computations of chains: those that run, and those that have ended but are not taken yet."""
 
     def __init__(self, in_steps: InSteps = never) -> None:
         self._in_steps = in_steps
@@ -41,13 +41,13 @@ class Computations:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The namespaces whose pods wait for one."""
+        """The namespaces whose pods wait for a computation."""
         return frozenset(one.namespace for one in self._under_way.values())
 
     def begin(self, namespace: str, key: ChainKey, steps: Steps[_Built], effort: Callable[[], int]) -> bool | None:
-        """Begin to build a chain by these steps, if that has not begun; whether it is done.
+        """Start a computation unless it exists; returns whether it has ended.
 
-        None if it is to be built at once, because its effort is so small.
+        Returns None without starting it if `in_steps` decides that the chain can be built at once.
         """
         if key not in self._under_way and key not in self._ended:
             if not self._in_steps(namespace, effort()):
@@ -56,7 +56,7 @@ class Computations:
         return key in self._ended
 
     def go_on(self, rank: Callable[[str], float]) -> str | None:
-        """Do one step for the namespace with the lowest rank, and return that; None if there is nothing to do."""
+        """Do one step for the namespace with the lowest rank, and return the namespace; None if nothing runs."""
         if not self._under_way:
             return None
         key = min(self._under_way, key=lambda one: rank(self._under_way[one].namespace))
@@ -74,18 +74,18 @@ class Computations:
         self._ended[key] = result
 
     def has_built(self, key: ChainKey) -> bool:
-        """Whether a chain was built step by step, and is still to be taken."""
+        """Whether the computation of a chain has ended and its result is not taken yet."""
         return key in self._ended
 
     def take(self, key: ChainKey) -> _Built:
-        """A chain that was built step by step. Raises TooComplex."""
+        """Remove and return the result of a computation that has ended. Raises TooComplex."""
         result = self._ended.pop(key)
         if isinstance(result, TooComplex):
             raise result
         return result
 
     def keep(self, keys: Iterable[ChainKey]) -> None:
-        """Drop those of other chains than these."""
+        """Drop the computations of all other chains."""
         if self._under_way or self._ended:
             kept = frozenset(keys)
             self._under_way = {key: one for key, one in self._under_way.items() if key in kept}

@@ -1,16 +1,18 @@
-"""Dividing pairs into layers: how the union of many pairs of number sets becomes lookups whose size is linear in them.
+"""Divides pairs of number sets into layers: lookups for the union of the pairs, whose size is linear in the pairs.
 
-A pair stands for every combination of a number of its first set with one of its second set: of addresses and ports that
-a rule allows together. To write the combinations down would take the product of both. A layer is found by one of the
-two numbers: it divides that side into classes of numbers that are in the same pairs, and each class has the numbers of
-the other side that go with it. A combination is in the union if it is in any of the layers.
+A pair means all combinations of a number of its first set with a number of its second set: the addresses and ports
+that a rule allows together. A list of the combinations would have the size of their product.
 
-One layer is enough for the policies that people write. Which side divides them well depends on the pairs: 3,000 rules
-that each leave out one address and allow one port of their own have 3,000 classes of ports, each with two ranges of
-addresses; by addresses they would have 3,001 classes with 2,999 ports or more. Where pairs overlap so much on both
-sides that a layer would become larger than a multiple of the pairs, what does not fit goes to further layers.
+A layer divides one side, addresses or ports, into classes. Numbers that are in the same pairs are in one class. The
+contents of a class are the numbers of the other side that these pairs contain. A combination is in the union if any
+layer contains it.
 
-The work and the result are at most proportional to the pairs, times the logarithm of their number.
+One layer is enough for the policies that people write. Which side gives the smaller layer depends on the pairs.
+Example: 3,000 rules each exclude one address and allow one port. A layer by ports has 3,000 classes with two ranges of
+addresses each. A layer by addresses has 3,001 classes with 2,999 ports or more. If pairs overlap so much on both sides
+that a layer would become larger than a multiple of the pairs, the rest goes into further layers.
+
+The time and the size of the result are at most proportional to the pairs, times the logarithm of their number.
 """
 
 from bisect import bisect_left
@@ -24,51 +26,54 @@ from ringfence.sets.intervals import Interval, Intervals
 from ringfence.steps import Steps
 
 Pair = tuple[Intervals, Intervals]
-"""All combinations of a number of the first set with a number of the second one."""
+"""All combinations of a number of the first set with a number of the second set."""
 
 FIRST, SECOND = 0, 1
 
 MOST_LAYERS: Final = 6
-"""The kernel allows 16 chains one behind the other (NFT_JUMP_STACK_SIZE); each layer takes one, updates take others."""
+"""The maximum number of layers.
+
+The kernel allows 16 nested chains (NFT_JUMP_STACK_SIZE). Each layer uses one, and updates use others.
+"""
 
 MOST_RANGES: Final = 250_000
-"""The most ranges of all pairs together, as many as the whole table of a large network's routes has."""
+"""The maximum number of ranges in all pairs together: the size of a large network's whole routing table."""
 
 _STEP: Final = 500
-"""Ranges or classes that are found in one step."""
+"""The number of ranges or classes that are computed in one step."""
 
 _GROWTH: Final = 8
 _ALWAYS: Final = 4096
-"""A layer may have this multiple of the ranges of all pairs, and this number in any case."""
+"""A layer may have `_ALWAYS` ranges plus `_GROWTH` times the ranges of all pairs."""
 
 
 class TooComplex(Exception):
-    """There are too many pairs, or they overlap so much on both sides that layers of a size linear in them do not fit.
+    """The pairs have too many ranges, or overlap so much on both sides that `MOST_LAYERS` layers cannot hold them.
 
-    The message says which of the two.
+    The message says which limit was exceeded.
     """
 
 
 class Class(NamedTuple):
-    """Numbers of one side, and what goes with each of them: numbers of the other side."""
+    """Numbers of one side (`members`), and the numbers of the other side allowed with each of them (`contents`)."""
 
     members: Intervals
     contents: Intervals
 
 
 class Layer(NamedTuple):
-    """Disjoint classes of the numbers of one side, `FIRST` or `SECOND`; no two of them have the same contents."""
+    """Disjoint classes of the numbers of one side, `FIRST` or `SECOND`. No two classes have the same contents."""
 
     side: int
     classes: list[Class]
 
 
 _Divided = tuple[Layer, list[Pair]]
-"""A layer of some pairs, and the pairs that are left."""
+"""A layer that holds some of the pairs, and the remaining pairs."""
 
 
 def layers_of(pairs: Iterable[Pair]) -> Steps[list[Layer]]:
-    """Layers whose union is that of the pairs. Raises TooComplex."""
+    """Return layers that have the same union as the pairs. Raises TooComplex."""
     left = list(pairs)
     size = size_of(left)
     if size > MOST_RANGES:
@@ -83,27 +88,27 @@ def layers_of(pairs: Iterable[Pair]) -> Steps[list[Layer]]:
 
 
 def _best_layer(pairs: Sequence[Pair], limit: int) -> Steps[_Divided]:
-    """The better layer of the two sides, and the pairs that are left."""
+    """Return the better layer of the two sides, and the remaining pairs."""
     by_first = yield from _layer(pairs, FIRST, limit)
     if not by_first[1] and size_of(by_first[0].classes) <= 2 * size_of(pairs):
-        return by_first  # it cannot become much better
+        return by_first  # the other side cannot give a much smaller layer
     by_second = yield from _layer(pairs, SECOND, limit)
     return min(by_first, by_second, key=_cost)
 
 
 def size_of(pairs: Iterable[Pair]) -> int:
-    """The number of ranges of pairs."""
+    """Count the ranges of the pairs."""
     return sum(len(first) + len(second) for first, second in pairs)
 
 
 def _cost(division: _Divided) -> tuple[int, int]:
-    """What is left counts more than how large the layer is."""
+    """Order divisions by the size of the remaining pairs first, then by the size of the layer."""
     layer, left = division
     return size_of(left), size_of(layer.classes)
 
 
 def _layer(pairs: Sequence[Pair], side: int, limit: int) -> Steps[_Divided]:
-    """A layer of some of the pairs, and those that are left."""
+    """Return a layer that holds some of the pairs, and the remaining pairs."""
     yield
     fitting, left = yield from _fitting(pairs, side, limit)
     yield
@@ -119,7 +124,7 @@ def _layer(pairs: Sequence[Pair], side: int, limit: int) -> Steps[_Divided]:
             if size <= limit:
                 limit -= size
             else:
-                # One pair alone costs nothing more: its contents are there once, wherever it is found.
+                # A cell of one pair does not make the layer larger: its contents are stored once for all such cells.
                 chosen = frozenset({min(inside)})
                 for index in inside - chosen:
                     deferred[index].append(cell)
@@ -142,9 +147,9 @@ def _pair(side: int, members: Intervals, contents: Intervals) -> Pair:
 
 
 def _fitting(pairs: Sequence[Pair], side: int, limit: int) -> Steps[tuple[list[Pair], list[Pair]]]:
-    """As many pairs as a layer can take, and those that are left.
+    """Return as many pairs as fit into a layer, and the remaining pairs.
 
-    Those that share few cells with others come first: wide ones are in the cells of all that are inside them.
+    Pairs that share few cells with others are chosen first: a wide pair is in the cells of all pairs inside it.
     """
     borders = _borders(pair[side] for pair in pairs)
     yield
@@ -162,12 +167,12 @@ def _fitting(pairs: Sequence[Pair], side: int, limit: int) -> Steps[tuple[list[P
 
 
 def _borders(sets: Iterable[Intervals]) -> list[int]:
-    """Where any of the sets begins, and behind where it ends."""
+    """Return the first number of each range, and the number after its last one, in ascending order."""
     return sorted({border for ranges in sets for low, high in ranges for border in (low, high + 1)})
 
 
 def cells_of(sets: Sequence[Intervals]) -> Iterator[tuple[Interval, frozenset[int]]]:
-    """Ranges whose numbers are in the same sets, and the indexes of these sets, of which there is at least one."""
+    """Yield ranges whose numbers are in the same sets, with the indexes of these sets. Skips numbers in no set."""
     begins: defaultdict[int, list[int]] = defaultdict(list)
     ends: defaultdict[int, list[int]] = defaultdict(list)
     for index, ranges in enumerate(sets):

@@ -1,9 +1,10 @@
-"""Isolated addresses: the verdict maps, and the sets that go with them.
+"""Isolated addresses: the verdict maps that lead to the chains of the pods, and the related sets.
 
 - `ISOLATED` maps each isolated address to the chain of its profiles;
 - `DROPS` counts the packets that were dropped at each isolated address;
-- `OWN` holds each isolated address together with itself, because a pod always reaches itself;
-- `HELD` and `KNOWN` are the ranges of addresses that are closed until a pod has them, and those that pods have.
+- `OWN` contains pairs of each isolated address with itself, because a pod always reaches itself;
+- `HELD` contains the ranges whose addresses are closed until a known pod has them;
+- `KNOWN` contains the addresses in these ranges that known pods have.
 
 Source: Kubernetes documentation, "Network Policies": a pod cannot block access to itself.
 """
@@ -33,7 +34,7 @@ from ringfence.sets.addresses import FAMILIES, Addresses, Family
 
 
 class Isolation:
-    """The sets and maps of a program that say which addresses are isolated, and which chain each of them has."""
+    """The sets and maps of a program that contain the isolated addresses and their chains."""
 
     def __init__(self, held: Addresses) -> None:
         self._held = {family: _ranges(family, held) for family in FAMILIES}
@@ -43,11 +44,11 @@ class Isolation:
         self._own = {family: HashSet(ADDRESS_PAIR[family]) for family in FAMILIES}
 
     def apply_moves(self, moves: Mapping[Side, list[Move]]) -> None:
-        """Add, remove, or give another chain to addresses."""
+        """Add addresses, remove them, or give them other chains."""
         for side, some in moves.items():
             if some:
                 self._maps[side] = self._maps[side].moved(some)
-                # A move from one chain to another leaves the set alone: a new element would begin to count at 0.
+                # A move from one chain to another does not change the set: a new element would start to count at 0.
                 self._drops[side] = _changed(
                     self._drops[side],
                     added={move.key for move in some if move.old is None},
@@ -57,14 +58,14 @@ class Isolation:
             touched = {move.key for direction in Direction for move in moves[direction, family]}
             isolated = {key for key in touched if any(self._is_isolated(key, family, one) for one in Direction)}
             own = self._own[family]
-            # Only isolated addresses need the pair: for all others no rule asks whether the packet may pass.
+            # Only isolated addresses need the pair: no rule judges the packets of other addresses.
             pairs, stale = ({key * 2 for key in keys} for keys in (isolated, touched - isolated))
             self._own[family] = _changed(own, added=pairs - own.elements, removed=stale & own.elements)
 
     def mark_known(self, addresses: Mapping[Address, bool]) -> None:
-        """Note for each address whether a known pod has it."""
+        """Record for each address whether a known pod has it."""
         for family, held in self._held.items():
-            # The rules ask for known addresses only inside ranges that are held.
+            # The rules look up known addresses only inside the held ranges.
             if held.elements:
                 keys = {address_key(*one): is_known for one, is_known in addresses.items() if one[0] is family}
                 known = self._known[family]
@@ -78,19 +79,19 @@ class Isolation:
         return key in self._drops[direction, family].elements
 
     def is_isolated(self, address: Address, direction: Direction) -> bool:
-        """Whether policies isolate an address in a direction."""
+        """Whether policies isolate an address in this direction."""
         return self._is_isolated(address_key(*address), address[0], direction)
 
     def held_on_bridges(self) -> dict[str, Collection]:
-        """The held ranges, as ports of bridges look into them."""
+        """Return the held ranges as the sets that the rules for bridge ports use."""
         return {BRIDGE_HELD[family]: held for family, held in self._held.items()}
 
     def chains(self) -> set[str]:
-        """The names of the profiles' chains to which some address leads."""
+        """Return the names of the profile chains that at least one address has."""
         return {name for one in self._maps.values() for name in one.elements} - DENYING
 
     def collections(self) -> Iterator[tuple[str, Collection]]:
-        """All sets and maps, by name."""
+        """Yield all sets and maps with their names."""
         for side, name in ISOLATED.items():
             yield name, self._maps[side]
         for side, name in DROPS.items():
@@ -102,10 +103,11 @@ class Isolation:
 
 
 def _changed(collection: HashSet, *, added: set[bytes], removed: set[bytes]) -> HashSet:
-    """The set with some keys added and some removed; the same object if nothing changes."""
+    """Return the set with keys added and removed, or the same object if nothing changes."""
     if not added and not removed:
         return collection
-    # Most changes add or remove only, and there can be 10,000 elements, all of which each operation copies.
+    # Each operation copies the set, which can have 10,000 elements. Most changes only add or only remove, so they need
+    # only one of the two operations.
     kept = collection.elements - removed if removed else collection.elements
     return HashSet(collection.key, kept | added if added else kept, collection.counted)
 

@@ -1,8 +1,8 @@
-"""Large policies: what each of them allows with addresses is compiled apart from what others do.
+"""Large policies: compiles the addresses of each large policy into sets of its own.
 
-A profile unites the addresses that its policies allow. If it has large ones, a change of one would have the addresses
-of all of them united, written and loaded again. So the chain looks into sets that belong to one large policy each. They
-are shared by all profiles that the policy is in, and compiled once, for as long as the policy exists.
+A profile normally unites the addresses of all its policies. With large policies, a change of one policy would unite,
+write and load the addresses of all of them again. So each large policy has its own sets. All profiles that contain the
+policy share these sets, and they are compiled once for each policy.
 """
 
 from typing import Any, Final, NamedTuple
@@ -19,18 +19,21 @@ from ringfence.sets.traffic import PROTOCOLS
 from ringfence.steps import Steps
 
 LARGE: Final = 1_000
-"""So many ranges of addresses make a policy large. To compile and to load them takes 5 ms."""
+"""The number of address ranges that makes a policy large. Compiling and loading so many takes 5 ms."""
 
 MOST_APART: Final = 8
-"""How many combinations of addresses and traffic are apart: each costs a packet two lookups."""
+"""The maximum number of combinations of addresses and traffic that a chain has separately.
+
+Each of them costs a packet two lookups.
+"""
 
 
 _RULE: Final = 15
-"""So many ranges of addresses take as long as a rule with traffic of its own."""
+"""The number of address ranges that take as long to compile as one rule."""
 
 
 class _PartKey(NamedTuple):
-    """For whom a policy is compiled: what it allows differs by direction, by family and by the subject's own ports."""
+    """What the compiled form of a policy depends on: direction, family, and the subject's own ports."""
 
     direction: Direction
     family: Family
@@ -38,30 +41,30 @@ class _PartKey(NamedTuple):
 
 
 class _PolicyPart(NamedTuple):
-    """What one large policy allows with addresses: so many combinations with traffic, and the rules for them."""
+    """The rules for the addresses of one large policy, and their number of combinations of addresses and traffic."""
 
     combinations: int
     allowances: list[Allowance]
 
 
 class _Division(NamedTuple):
-    """What the policies of a stack allow with addresses of one family."""
+    """The rules for the addresses of one family that the policies of a stack allow."""
 
     apart: list[Allowance]
-    """What large policies allow, each for itself."""
+    """The rules of large policies, compiled separately for each policy."""
     together: list[Pair]
-    """What all others allow."""
+    """The addresses and traffic that all other policies allow, united."""
 
 
 class LargePolicies:
-    """Compiles large policies apart, and remembers the result."""
+    """Compiles each large policy separately, and caches the result."""
 
     def __init__(self, state: State) -> None:
         self._tiers = state.tiers
         self._parts: WeakKeyDictionary[CompiledPolicy[Any], dict[_PartKey, _PolicyPart | None]] = WeakKeyDictionary()
 
     def effort(self, stack: Stack) -> int:
-        """How long it takes to compute what a stack says of addresses, in units of 1.5 us, without what is known."""
+        """Estimate the time to compile the addresses of a stack, in units of 1.5 us. Cached policies take none."""
         return sum(
             _effort(policy, profile.direction)
             for profile in stack
@@ -70,14 +73,15 @@ class LargePolicies:
         )
 
     def for_addresses_of(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Allowance]]:
-        """What a stack whose rules only allow says of addresses of a family. Raises TooComplex."""
+        """Return the rules for the addresses of one family. All rules of the stack must allow. Raises TooComplex."""
         apart, together = yield from self._divide(stack, own, family)
         return [*apart, *(yield from for_addresses(stack[0].direction, family, together))]
 
     def _divide(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[_Division]:
-        """Divide what a stack whose rules only allow says of addresses: large policies come apart, as far as is good.
+        """Divide the policies of a stack into separate large ones and all others. All rules of the stack must allow.
 
-        The first large policies by name are apart, so that a change of one leaves the sets of the others as they are.
+        Policies become separate in the order of their names until they have `MOST_APART` combinations, so a change of
+        one policy does not change the sets of the others.
         """
         key = _PartKey(stack[0].direction, family, own)
         policies = [policy for profile in stack for policy in profile.policies]
@@ -98,7 +102,7 @@ class LargePolicies:
         )
 
     def _part(self, policy: CompiledPolicy[Any], key: _PartKey) -> Steps[_PolicyPart | None]:
-        """What a policy allows, if it is large and has few combinations of addresses and traffic."""
+        """Return the compiled policy if it is large and has at most `MOST_PAIRS` combinations; else None."""
         known = self._known(policy)
         if key not in known:
             known[key] = yield from self._compiled(policy, key)
@@ -115,13 +119,13 @@ class LargePolicies:
         joined = yield from self._tiers.joined_address_rules(rules, own)
         pairs = yield from address_pairs(joined, family)
         if len(pairs) > MOST_PAIRS:
-            return None  # they would be classes, and from the chains of classes packets do not come back
+            return None  # so many would become classes, and packets do not return from the chains of classes
         return _PolicyPart(len(pairs), (yield from for_addresses(direction, family, pairs)))
 
 
 def _effort(policy: CompiledPolicy[Any], direction: Direction) -> int:
     rules = policy.rules[direction]
     if len(rules) >= LARGE:
-        return _RULE * len(rules)  # it is much, however large they are
+        return _RULE * len(rules)  # the effort is high already, so the sizes of the rules need not be counted
     addresses = sum(len(rule.peers.addresses.ranges(one)) for rule in rules for one in FAMILIES)
     return _RULE * len(rules) + addresses + sum(len(rule.traffic.ports(one)) for rule in rules for one in PROTOCOLS)

@@ -1,6 +1,6 @@
-"""Leftovers: what large chains have looked into goes out of the program piece by piece, once nothing leads there.
+"""Leftovers: removes the parts of large chains from the program piece by piece when nothing uses them any more.
 
-To delete 3,000 chains takes the kernel and this process 100 ms. Others' changes must not wait for that.
+Deleting 3,000 chains takes the kernel and this process 100 ms. Changes of other namespaces must not wait for that.
 """
 
 from collections.abc import Callable, Iterator, Set
@@ -11,52 +11,53 @@ from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.program import Program, RangeMap
 
 _PART: Final = 25
-"""How long it takes to delete a chain, a set or a map, in elements that are loaded meanwhile."""
+"""The number of elements that take as long to load as it takes to delete a chain, a set or a map."""
 
 
 class _Large(NamedTuple):
-    """A large chain, of which there may be parts in the program, and the namespace whose pods have it."""
+    """A large chain whose parts may be in the program, and the namespace whose pods use it."""
 
     namespace: str
     chain: ProfileChain
 
 
 class Leftovers:
-    """What is not needed any more, in an order in which it can go: nothing refers to what comes first."""
+    """The unused parts of large chains, in the order of their removal: each before the parts to which it refers."""
 
     def __init__(self) -> None:
         self._large: dict[str, _Large] = {}
-        """By the name of the chain."""
+        """The large chains that are in use or are being loaded, by name."""
         self._namespaces: dict[str, str] = {}
-        """By the name of a set, map or chain that is left, the namespace for which it was loaded."""
+        """The namespaces for which the unused sets, maps and chains were loaded, by the names of these."""
 
     def __bool__(self) -> bool:
-        """Whether anything is left."""
+        """Whether there are unused parts."""
         return bool(self._namespaces)
 
     def expect(self, name: str, namespace: str, chain: ProfileChain) -> None:
-        """Note that parts of a large chain may be in the program from now on."""
+        """Record that the program may contain parts of a large chain from now on."""
         before = self._large.get(name)
         if before is not None and before.chain is not chain:
             self._leave(before)
         self._large[name] = _Large(namespace, chain)
 
     def keep(self, names: Set[str]) -> None:
-        """Note that the chains of no other names are needed."""
+        """Mark the parts of all chains with other names as unused."""
         for name in self._large.keys() - names:
             self._leave(self._large.pop(name))
 
     def _leave(self, large: _Large) -> None:
-        # What is left of another chain already may be referred to by this one.
+        # This chain may refer to parts that are unused already. They move to the end, after the parts that refer to
+        # them.
         parts = list(_in_order(large.chain))
         for name in parts:
             self._namespaces.pop(name, None)
         self._namespaces |= dict.fromkeys(parts, large.namespace)
 
     def reduce(self, room: int, may_go: Callable[[str], bool]) -> tuple[int, set[str]]:
-        """Have some go, as long as there is room; how much room is left, and for which namespaces they were there.
+        """Remove unused parts while there is room; returns the remaining room and the namespaces of the removed parts.
 
-        `may_go` says whether those of a namespace may go now.
+        `may_go` decides whether parts of a namespace may be removed now.
         """
         namespaces: set[str] = set()
         while room > 0 and self._namespaces:
@@ -69,7 +70,7 @@ class Leftovers:
         return room, namespaces
 
     def added_to(self, program: Program, present: Program) -> Program:
-        """The program, with what is left of that which the kernel holds at present."""
+        """Return the program together with the unused parts that the kernel still contains."""
         wanted = program.collections.keys() | program.chains.keys()
         self._namespaces = {
             name: namespace
@@ -83,7 +84,7 @@ class Leftovers:
         )
 
     def _leave_what_is_referred_to(self, wanted: Set[str], present: Program) -> None:
-        """Also leave the parts that smaller chains share with large ones: what is left may refer to them."""
+        """Also keep the sets, maps and chains to which unused parts refer. Smaller chains can share them."""
         gone = {
             (target, namespace)
             for name, namespace in self._namespaces.items()
@@ -104,7 +105,7 @@ class Leftovers:
 
 
 def _references(name: str, program: Program) -> frozenset[str]:
-    """The chains, sets and maps to which a map or a chain refers."""
+    """Return the chains, sets and maps to which a map or a chain refers."""
     found: frozenset[str] = frozenset()
     if isinstance(one := program.collections.get(name), RangeMap):
         found |= one.elements.keys()
@@ -114,8 +115,8 @@ def _references(name: str, program: Program) -> frozenset[str]:
 
 
 def _in_order(chain: ProfileChain) -> Iterator[str]:
-    """The parts of a large chain, each before those to which it refers."""
-    # The chains to which a map leads look into the maps behind it.
+    """Yield the parts of a large chain, each before the parts to which it refers."""
+    # The chains to which a map leads look up the maps of the layers after it.
     for name, one in chain.fixed.items():
         if isinstance(one, RangeMap):
             yield name

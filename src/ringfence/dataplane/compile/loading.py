@@ -1,9 +1,10 @@
-"""Loading: what a large chain needs comes into the program piece by piece, while nothing leads there yet.
+"""Loading: adds the parts of a large chain to the program piece by piece, before any packet reaches them.
 
-To load 100,000 ranges of addresses takes the kernel half a second, and as many chains several seconds. Others' changes
-must not wait for that. So one program has no more new parts of large chains than `AT_ONCE`, the next one has more, and
-so on; when all are there, pods get the chain. Until then they are denied everything. What is not needed any more goes
-piece by piece as well (`leftovers`), before anything else comes slowly.
+Loading 100,000 ranges of addresses takes the kernel half a second, and loading as many chains takes several seconds.
+Changes of other namespaces must not wait for that. So each program adds at most `AT_ONCE` new elements of large
+chains. The pods get the chain when all its parts are loaded. Until then, they are denied everything.
+
+Unused parts are removed piece by piece, too (`leftovers`). They are removed before new parts are loaded slowly.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,35 +18,36 @@ from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.program import Chain, Collection, KeyRange, Program, RangeMap, RangeSet
 
 AT_ONCE: Final = 20_000
-"""The size of the new parts of large chains in one program, in elements: they take 50 to 100 ms to load."""
+"""The maximum size of the new parts of large chains in one program, in elements. Loading them takes 50 to 100 ms."""
 
 SLOWLY: Final = 3_000
-"""The same for chains that were computed step by step: others' changes wait no longer than 30 ms for each program."""
+"""The same for chains that were computed step by step: each program delays other changes by at most 30 ms."""
 
 LARGE_CHAIN: Final = 2_000
-"""Chains of this size or less are not counted, and never wait: they take less than 10 ms."""
+"""The largest size of a chain that is loaded at once without being counted. Loading it takes less than 10 ms."""
 
 _PIECE: Final = 3_000
-"""A set grows by so many elements, and a map of ranges by as many as take as long."""
+"""The number of elements by which a set of ranges grows in one piece. A map of ranges grows by elements that take the
+same time."""
 
 _CHAIN_SIZE: Final = 25
-"""Elements of a set that take as long to load as a chain does."""
+"""The number of set elements that take as long to load as a chain."""
 
 _MAPPED_SIZE: Final = 3
-"""Elements of a set that take as long to load as one of a map of ranges does."""
+"""The number of set elements that take as long to load as one element of a map of ranges."""
 
 
 class _Piece(NamedTuple):
-    """A set or a map, or as many of its elements as are there after this piece, or a chain."""
+    """A chain, or a set or map with the elements that it has after this piece is loaded."""
 
     name: str
     part: Collection | Chain
     size: int
-    """What is new in it."""
+    """The size of what this piece adds."""
 
 
 class _Load:
-    """How far one chain is loaded."""
+    """The progress of loading one chain."""
 
     def __init__(self, chain: ProfileChain) -> None:
         self.chain = chain
@@ -56,7 +58,7 @@ class _Load:
         self.is_complete = False
 
     def go_on(self, room: int, present: Program) -> int:
-        """Add pieces for as long as there is room; returns how much room is left."""
+        """Add pieces while there is room; returns the remaining room."""
         self._present = present
         while room > 0 and not self.is_complete:
             piece = next(self._pieces, None)
@@ -79,20 +81,20 @@ class Loading:
         self._present: Program | None = None
         self._may_load: Callable[[str], bool] = lambda namespace: True
         self._rooms: dict[bool, int] = {}
-        """How much has room in the next program, of chains that are loaded slowly and of others."""
+        """The remaining room in the next program: for chains that are loaded slowly (True), and for others (False)."""
         self._leftovers = Leftovers()
         self.loaded_for: set[str] = set()
-        """The namespaces for whose chains parts come into the next program, or go out of it."""
+        """The namespaces for which the next program adds or removes parts of chains."""
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether the last program had parts that are not needed any more."""
+        """Whether the last program contains unused parts."""
         return bool(self._leftovers)
 
     def begin(self, present: Program | None, may_load: Callable[[str], bool]) -> None:
-        """Begin with the next program. `present` is what the kernel holds; if None, everything is loaded at once.
+        """Start the next program. `present` is the program in the kernel; if it is None, everything is loaded at once.
 
-        `may_load` says whether parts for a namespace may come slowly, or go.
+        `may_load` decides whether parts for a namespace may be loaded slowly or removed.
         """
         self._present, self.loaded_for = present, set()
         self._may_load = may_load
@@ -101,7 +103,7 @@ class Loading:
             self._rooms[True], self.loaded_for = self._leftovers.reduce(SLOWLY, may_load)
 
     def is_loaded(self, name: str, chain: ProfileChain, namespace: str, *, slowly: bool = False) -> bool:
-        """Whether pods of a namespace can have this chain in the next program; if not, more of it comes into that."""
+        """Load more parts of a chain into the next program; returns whether pods can have the chain there."""
         size = size_of(chain)
         if self._present is None or size <= LARGE_CHAIN:
             return True
@@ -118,12 +120,12 @@ class Loading:
         return load.is_complete
 
     def keep(self, names: Iterable[str]) -> None:
-        """Drop what was loaded for other chains than these: nobody waits for it any more."""
+        """Stop loading all other chains: no pod waits for them any more."""
         kept = frozenset(names)
         self._loads = {name: load for name, load in self._loads.items() if name in kept}
 
     def with_leftovers(self, program: Program, in_force: Iterable[str]) -> Program:
-        """The next program, with what the kernel still has to hold of chains that are neither loaded nor `in_force`."""
+        """Return the next program with the unused parts of chains that are neither being loaded nor `in_force`."""
         if self._present is None:
             return program
         self._leftovers.keep({*in_force, *self._loads})
@@ -131,17 +133,20 @@ class Loading:
 
     @property
     def collections(self) -> Mapping[str, Collection]:
-        """The sets and maps that are loaded so far."""
+        """The loaded parts of the sets and maps of the chains that are being loaded."""
         return {name: one for load in self._loads.values() for name, one in load.collections.items()}
 
     @property
     def chains(self) -> Mapping[str, Chain]:
-        """The chains that are loaded so far, to which the maps lead."""
+        """The chains loaded so far to which these maps lead."""
         return {name: one for load in self._loads.values() for name, one in load.chains.items()}
 
 
 def size_of(chain: ProfileChain) -> int:
-    """How long it takes to load what a chain looks into and leads to, in elements of a set."""
+    """Return the size of the fixed sets, maps and chains of a chain.
+
+    The size is a measure of the time to load them: the number of set elements that take as long.
+    """
     return sum(map(_size, chain.fixed.values())) + _CHAIN_SIZE * len(chain.parts)
 
 
@@ -150,22 +155,24 @@ def _size(collection: Collection) -> int:
 
 
 def _pieces(chain: ProfileChain, present: Callable[[], Program]) -> Iterator[_Piece]:
-    """The parts of a chain, each after those to which it refers, as far as the kernel does not hold them yet."""
+    """Yield the parts of a chain, each after the parts to which it refers. Parts in the kernel have the size 0."""
     maps = {name: one for name, one in chain.fixed.items() if isinstance(one, RangeMap)}
     for name, one in chain.fixed.items():
         if name not in maps:
             yield from _growing(name, one, present())
-    # The chains of a layer end with the rules of those behind it, which look into the maps of these.
+    # The chains of a layer end with the rules of the layers after it, which look up the maps of those layers. So the
+    # last layer is loaded first.
     for name, one in reversed(maps.items()):
         for target in one.elements.keys() & chain.parts.keys():
             part = chain.parts[target]
-            _ = part.sets, part.targets  # which are kept: of 20,000 chains at once, they take a step of 100 ms
+            # Compute these cached properties now: for 20,000 chains at once, this would be one step of 100 ms.
+            _ = part.sets, part.targets
             yield _Piece(target, part, 0 if target in present().chains else _CHAIN_SIZE)
         yield from _growing(name, one, present())
 
 
 def _growing(name: str, whole: Collection, present: Program) -> Iterator[_Piece]:
-    """A set or map in pieces, each of which contains those before it; the last one is `whole`."""
+    """Yield growing versions of a set or map; the last one is `whole`."""
     found = present.collections.get(name)
     if found is whole or found == whole:
         yield _Piece(name, whole, 0)
@@ -179,7 +186,7 @@ def _growing(name: str, whole: Collection, present: Program) -> Iterator[_Piece]
 
 
 def _first(whole: RangeSet | RangeMap, count: int) -> RangeSet | RangeMap:
-    """As many elements of a set or map as that."""
+    """Return the set or map with its first `count` elements."""
     if isinstance(whole, RangeSet):
         return msgspec.structs.replace(whole, elements=frozenset(islice(whole.elements, count)))
     elements: dict[str, frozenset[KeyRange]] = {}

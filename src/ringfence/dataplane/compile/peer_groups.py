@@ -1,10 +1,12 @@
-"""Groups of peers: the addresses of pods about which every peer map says the same, kept up to date as pods come and go.
+"""Groups of peers: addresses of pods that every peer map treats alike, updated when pods are added or removed.
 
-A map from the addresses of all pods for each subject would have as many entries as pods, times subjects: two million in
-a cluster of 10,000 pods, on a node with 100 of them. So one map gives the group of each address, and the maps of the
-subjects lead from groups. The pods of an identity are a group, since no policy can tell them apart; an address that
-several pods claim is one by itself. Where a map is to say something else of a group, its addresses get a new number:
-none ever stands for another group (`dataplane.update.regrouping`).
+If each subject had a map of the addresses of all pods, the number of elements would be pods times subjects: two
+million in a cluster of 10,000 pods, on a node with 100 of them. So one map contains the group of each address, and the
+maps of the subjects have groups as keys.
+
+The pods of an identity are one group, because no policy can tell them apart. An address that several pods claim is a
+group of its own. If a map must change its entry for a group, the addresses get a group with a new number. A number is
+never used again for another group (`dataplane.update.regrouping`).
 """
 
 from collections import defaultdict
@@ -36,14 +38,14 @@ from ringfence.sets.bitsets import Bitset
 
 
 class _Members(NamedTuple):
-    """Whose addresses are in a group: those of one identity, or one `address` that pods of several claim."""
+    """The addresses of a group: those of one identity, or one `address` that pods of several identities claim."""
 
     identities: tuple[Identity, ...]
     address: int = 0
 
 
 class PeerGroups:
-    """The groups of the addresses of one family, and what each peer map says of them."""
+    """The groups of the addresses of one family. Updates the entries of the peer maps for them."""
 
     def __init__(self, family: Family, state: State) -> None:
         self._family = family
@@ -59,7 +61,10 @@ class PeerGroups:
         self.map = GroupMap(ADDRESS[family])
 
     def adopt(self, present: Program) -> None:
-        """Have new groups take the numbers that they have in the kernel, as far as its maps say the same of them."""
+        """Take over the group numbers in the kernel, where its maps have the entries that the new groups need.
+
+        Does nothing if there are groups already.
+        """
         if self._members:
             return
         groups = present.collections.get(GROUPS[self._family])
@@ -69,14 +74,15 @@ class PeerGroups:
                 if isinstance(one, GroupMap) and has_groups(one):
                     known |= {read_group(key) for keys in one.elements.values() for key in keys}
             self._present = present
+            # Updates use the numbers from `FIRST_INTERIM_GROUP` on (`dataplane.update.interim_groups`).
             numbers = (number for group in known if (number := int(group, 16)) < FIRST_INTERIM_GROUP)
             self._numbers = count(1 + max(numbers, default=0))
 
     def update(self, maps: Mapping[str, TrackedMap], owners: Owners, selected: Bitset, changed: Bitset) -> None:
-        """Bring groups and maps up to date. `owners` are addresses whose pods have changed.
+        """Update the groups and the maps. `owners` are the addresses whose pods have changed.
 
-        Maps say something of the `selected` identities; those that stay may say something else of the identities in
-        `changed` than before.
+        The maps can have entries for the `selected` identities only. Existing maps may have other entries than before
+        for the identities in `changed`.
         """
         known, self._maps = self._maps, maps
         new = [one for name, one in maps.items() if known.get(name) is not one] if maps is not known else []
@@ -96,14 +102,14 @@ class PeerGroups:
             one.lead(gone, self._members.items() if one in new else made.items())
 
     def _leaving(self, changed: Bitset) -> Owners:
-        """The addresses that can no longer be in the group in which they are, or that come into one."""
+        """Return the addresses that must leave their group, or that need one for the first time."""
         grouped: Bitset = 0
         left: Bitset = 0
         claimed: list[tuple[Family, int]] = []
         for members in list(self._groups):
             bits = reduce(or_, (1 << identity.bit for identity in members.identities))
             if bits & changed or not bits & self._selected:
-                # Its number stays with it until no address has it any more.
+                # The number stays in `_members` until no address has it any more.
                 del self._groups[members]
                 left |= bits
                 if len(members.identities) > 1:
@@ -114,7 +120,7 @@ class PeerGroups:
         return {**owners_of_pods(self._state, moving), **owners_of(self._state, claimed)} if moving or claimed else {}
 
     def _regroup(self, owners: Owners) -> tuple[list[Move], dict[str, _Members]]:
-        """The moves of some addresses, and the groups that are new."""
+        """Return the moves of these addresses between groups, and the new groups."""
         moves: list[Move] = []
         made: dict[str, _Members] = {}
         for (family, number), identities in owners.items():
@@ -154,7 +160,7 @@ class PeerGroups:
         return group_name(next(self._numbers))
 
     def _is_said_of(self, group: str, members: _Members) -> bool:
-        """Whether the maps in the kernel say of a group what they are to say of these members."""
+        """Whether the maps in the kernel have the entries for a group that these members need."""
         for name, one in self._maps.items():
             present = self._present.collections.get(name)
             chain = one.chain_for(*members)

@@ -1,29 +1,29 @@
-"""Peer maps: what a pod is allowed with each other pod, by the group of pods that the peer is in.
+"""Peer maps: maps from groups of peer pods to the traffic that a subject is allowed to exchange with them.
 
-A chain can look into one set after another where there are few rules about pods that only allow (`pod_rules`). Where
-there are many, or where some deny or pass, so that the first that matches decides, what is allowed with each peer is
-settled here, when the program is compiled. One map gives the group of the peer's address (`peer_groups`), another one,
-of the subject's policies, the class of the group, and a third one leads from the class to a chain that allows exactly
-that. So
+If a profile has few rules about pods, and all of them allow, its chain looks up one set for each rule (`pod_rules`).
+If it has many rules, or if some rules deny or pass, so that the first match decides, the compiler computes in advance
+what is allowed with each peer. A packet then passes three maps. The first contains the group of the peer's address
+(`peer_groups`). The second belongs to the subject's policies and contains the class of the group. The third contains
+the chain of the class, which allows exactly what the policies allow. This has two advantages:
 
-- precedence cannot get lost in the kernel, and a packet costs four lookups, however many policies and rules there are;
-- a change of a peer is the change of one element: no packet finds it half done.
+- The kernel does not evaluate precedence, and a packet needs four lookups for any number of policies and rules.
+- A change of a peer changes one element, so no packet sees a part of the change.
 
-A peer is in the map if a selector of some rule, or a port name, is about it. All others are decided by their address
-alone (`address_rules`).
+The map contains a peer if a selector or a port name of some rule matches it. Rules about addresses decide for all
+other peers (`address_rules`).
 
-What a profile decides is the same for all subjects that have it, so the rules of a profile are settled once
-(`tracked_rules`), and a map combines the decisions of the profiles of its subjects. The chains are those of classes,
-named after what they contain, so that they never change, and shared by all maps.
+A profile decides the same for all its subjects. So the rules of a profile are evaluated once (`tracked_rules`), and a
+map combines the decisions of several profiles. The chains of classes are named after their contents, so they never
+change, and all maps share them.
 
-Subjects have most of the administrators' policies in common, but NetworkPolicies of their own, which name few peers.
-So they share a *common* map, of what holds for peers that their NetworkPolicies do not single out, and each has a small
-map of exceptions, which is asked first. Whole maps for each subject would have 500,000 elements for 10,000 pods with
-100 cluster policies, and each new kind of pods would come into all of them.
+Subjects have most policies of the administrators in common, but have different NetworkPolicies, which select few
+peers. So the subjects share a *common* map for the peers that their NetworkPolicies do not single out. Each also has a
+small map of exceptions, which its chain looks up first. Complete maps for each subject would have 500,000 elements for
+10,000 pods with 100 cluster policies, and each new kind of pod would be added to all of them.
 
-Groups do not lead to chains at once: whenever an element comes that leads to a chain, the kernel goes all ways that
-packets can take, once for each pod of the node, each element of a map that these look into, and each rule behind that
-(nft_chain_validate() of the kernel). With 100 pods and 500 groups, that took 8 ms in each transaction.
+Groups do not lead to chains directly. When an element that leads to a chain is added, the kernel validates all paths
+that packets can take (nft_chain_validate()): once for each pod of the node, each element of a map on its path, and
+each rule after that. With 100 pods and 500 groups, this took 8 ms in each transaction.
 """
 
 from functools import cached_property
@@ -39,9 +39,9 @@ from ringfence.sets.traffic import Traffic
 
 
 class PeerRules(msgspec.Struct, frozen=True, eq=False, dict=True):
-    """The rules of one profile about peers of one address family, for subjects with these ports of their own.
+    """The rules of one profile for peers of one address family, for subjects with these ports of their own.
 
-    What no rule matches gets the action `otherwise`.
+    Traffic that no rule matches gets the action `otherwise`.
     """
 
     family: Family
@@ -52,32 +52,32 @@ class PeerRules(msgspec.Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """Made from what the rules say: other rules have another one."""
+        """A digest of the contents of the rules: different rules have different digests."""
         rules = tuple((rule.action, rule.peers, rule.traffic, rule.port_names) for rule in self.rules)
         return digest((self.family, self.direction, rules, self.otherwise, self.own))
 
     @cached_property
     def about_everyone(self) -> "PeerRules":
-        """The rules as they are about peers that none of them singles out. Only for rules that all allow."""
+        """The rules that match peers that no rule singles out. All rules must allow."""
         traffic = Traffic.union_of([own_traffic(rule, self.own) for rule in self.rules if rule.peers.everyone])
         rules = (CompiledRule(0, EVERYONE, traffic),) if traffic else ()
         return PeerRules(self.family, self.direction, rules, self.otherwise)
 
     @cached_property
     def names_pods(self) -> bool:
-        """Whether some rule is about pods by their labels or port names."""
+        """Whether some rule matches pods by labels or port names."""
         return any(rule.peers.selections or rule.port_names for rule in self.rules)
 
 
 class RulesOfProfiles:
-    """The rules of profiles as `PeerRules`, and common maps: the same object each time, as long as it is in use."""
+    """The `PeerRules` of profiles, and common maps. Returns the same object each time while it is in use."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[Profile, dict[tuple[Family, OwnPorts], PeerRules]] = WeakKeyDictionary()
         self._common: WeakValueDictionary[str, PeerMap] = WeakValueDictionary()
 
     def of(self, profile: Profile, family: Family, own: OwnPorts) -> PeerRules:
-        """The rules of a profile for subjects with these ports of their own, of which it may name some."""
+        """Return the rules of a profile for subjects with these ports. Ignores ports that the rules never name."""
         named = frozenset(port for port in own if port[:2] in profile.port_names)
         known = self._known.setdefault(profile, {})
         if (family, named) not in known:
@@ -86,16 +86,18 @@ class RulesOfProfiles:
         return known[family, named]
 
     def common(self, peers: "PeerMap") -> "PeerMap":
-        """A common map: the one of this name that other subjects have already, or else `peers`."""
+        """Return the common map of this name that other subjects use already; if there is none, `peers`."""
         return self._common.setdefault(peers.name, peers)
 
 
 class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True, weakref=True):
-    """Rules whose peers in one address family are in a map: those of the profiles of a subject, in order.
+    """The rules of a subject's profiles, in order, whose peers in one address family are in a map.
 
-    With rules `behind`, these decide about what the map does not allow; else it is denied. A map that `is_last` in its
-    chain says nothing of peers with which nothing is allowed: what comes to the end of the chain is denied. One with a
-    `common` map, which comes behind it in the chain, says nothing of peers of which that one says the same.
+    The rules `behind` decide about traffic that the map does not allow. Without such rules, it is denied.
+
+    A map that `is_last` in its chain has no elements for peers with which nothing is allowed, because the end of the
+    chain denies all packets. A map with a `common` map has no elements for peers for which the common map gives the
+    same result. The chain looks up the common map second.
     """
 
     profiles: tuple[PeerRules, ...]
@@ -110,17 +112,17 @@ class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True, weakref=True):
 
     @property
     def direction(self) -> Direction:
-        """The direction that the rules are about."""
+        """The direction of the rules."""
         return self.profiles[0].direction
 
     @cached_property
     def all_profiles(self) -> frozenset[PeerRules]:
-        """The rules of its profiles, and of those of its common map."""
+        """The rules of the map's own profiles and of its common map's profiles."""
         return frozenset((*self.profiles, *(self.common.profiles if self.common else ())))
 
     @cached_property
     def name(self) -> str:
-        """The map's name in the kernel: made from what the rules say, so that other rules have another map."""
+        """The map's name in the kernel. It is a digest of the rules, so different rules have different maps."""
         behind = tuple(rule.action.map for rule in self.behind if isinstance(rule.action, Dispatch))
         common = self.common.name if self.common else ""
         parts = (tuple(rules.digest for rules in self.profiles), behind, int(self.is_last), common)
@@ -128,5 +130,5 @@ class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True, weakref=True):
 
     @property
     def chains_name(self) -> str:
-        """The name of the map from classes to chains that goes with it."""
+        """The name of the map from this map's classes to chains."""
         return f"led_{self.name}"

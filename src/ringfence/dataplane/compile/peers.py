@@ -1,10 +1,10 @@
-"""Sets of pods' addresses that rules look into, kept up to date while pods come and go.
+"""Sets of pod addresses that rules look up, updated when pods are added or removed.
 
-A `PodSet` selects pods by the peers of rules. If the rules are about single ports, it also says which ports, and its
-keys are address, protocol and port together. A `TrackedSet` holds the elements for the present state. After a change,
-it updates only the addresses that the change touches.
+A `PodSet` selects pods by the peers of rules. If the rules allow single ports, the set also contains these ports, and
+its keys consist of address, protocol and port. A `TrackedSet` contains the elements for the current state. After a
+change, it updates only the addresses that the change affects.
 
-Two pods can claim one address for a while: a new pod gets the address of an old one before the end of the old one is
+Two pods can claim one address for a while: a new pod can get the address of an old pod before the end of the old pod is
 known. Such an address is granted only what both pods are granted.
 """
 
@@ -30,13 +30,14 @@ PROTOCOL_NUMBERS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
 KEYS_OF_ITS_OWN: Final = 2048
 """The largest number of keys in a set that only one profile uses.
 
-One set of address, protocol and port costs a packet one lookup, but it holds pods times ports. Beyond this number, pods
-and ports are two sets and two lookups, and other profiles with rules about the same pods use the same set of pods.
+A set of address, protocol and port costs a packet one lookup, but its size is the number of pods times the number of
+ports. Above this size, the compiler uses a set of pods and a set of ports, which cost two lookups. Profiles with rules
+about the same pods share the set of pods.
 """
 
 
 class Grant(msgspec.Struct, frozen=True, cache_hash=True):
-    """Pods and, in a set with ports, their ports: by number, and by names to which each pod gives its own number."""
+    """Pods and, in a set with ports, their ports: by number, or by name, where each pod defines the number."""
 
     peers: Peers
     ports: frozenset[tuple[str, int]] = frozenset()
@@ -44,7 +45,7 @@ class Grant(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class PodSet(msgspec.Struct, frozen=True, cache_hash=True):
-    """The union of some grants, in one address family."""
+    """The union of grants, in one address family."""
 
     family: Family
     with_ports: bool
@@ -54,7 +55,7 @@ class PodSet(msgspec.Struct, frozen=True, cache_hash=True):
     def name(self) -> str:
         """The set's name in the kernel.
 
-        The name depends on the selectors only. Pods come and go without a new name, so no rule has to change with them.
+        The name depends only on the grants, not on the pods, so no rule changes when pods are added or removed.
         """
         return f"{'flows' if self.with_ports else 'pods'}{self.family:d}_{digest(self)}"
 
@@ -64,12 +65,12 @@ Owners = Mapping[tuple[Family, int], Sequence[Identity]]
 
 
 def owners_of(state: State, addresses: Iterable[tuple[Family, int]]) -> Owners:
-    """The identities of the pods that have each of some addresses."""
+    """Map each address to the identities of the pods that have it."""
     return {address: [state.identity(member) for member in state.members_at(*address)] for address in addresses}
 
 
 def owners_of_pods(state: State, of: Bitset) -> Owners:
-    """The addresses of the pods of some identities, and the identities of all pods that have each of them."""
+    """Map each address of the pods with these identities to the identities of all pods that have the address."""
     addresses = (
         address
         for identity in state.population.identities(of)
@@ -81,14 +82,14 @@ def owners_of_pods(state: State, of: Bitset) -> Owners:
 
 
 Suffixes = frozenset[bytes]
-"""The rest of each key of one address: nothing, or a protocol and a port."""
+"""The parts of an address's keys after the address: nothing, or a protocol and a port."""
 
 _ADDRESS_ALONE: Final[Suffixes] = frozenset({b""})
 _NOTHING: Final[Suffixes] = frozenset()
 
 
 class TrackedSet:
-    """A pod set's elements for the present state."""
+    """The elements of a pod set for the current state."""
 
     def __init__(self, what: PodSet, state: State) -> None:
         self._family = what.family
@@ -96,36 +97,36 @@ class TrackedSet:
         self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
         self._namespaces = _namespaces_of(grant.peers for grant in what.grants)
         self._parts: dict[Suffixes, Bitset] = {}
-        """The identities that are granted each of some suffixes; the same identity can be granted several of them."""
+        """The identities to which each group of suffixes is granted. An identity can have several groups."""
         self._granted: dict[int, Suffixes] = {}
-        """All that each identity is granted, by its bit."""
+        """All suffixes that are granted to each identity, by its bit."""
         self._suffixes: dict[int, Suffixes] = {}
         self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
         self._update(owners_of_pods(state, self._reselect()))
         self._usual_size = len(self.set.elements)
 
     def refresh(self, owners: Owners, namespaces: frozenset[str], *, relabelled: bool) -> None:
-        """Update the keys of addresses whose pods have changed: `owners`.
+        """Update the keys of the addresses in `owners`, whose pods have changed.
 
-        Selectors may select other pods than before if pods changed in some `namespaces`, or if namespaces were
-        `relabelled`. Then the addresses of the pods that are no longer selected, or newly selected, are updated, too.
+        Selectors can select other pods than before if pods in `namespaces` have changed, or if namespaces were
+        `relabelled`. Then the addresses of pods that are newly selected or no longer selected are updated, too.
         """
         affected = owners
         if self._namespaces is None:
             may_select_others = relabelled or bool(namespaces)
         else:
-            # All selections name their namespace, so the labels of namespaces do not matter to them.
+            # All selections name their namespace, so they do not depend on the labels of namespaces.
             may_select_others = not self._namespaces.isdisjoint(namespaces)
         if may_select_others:
-            # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
+            # Identities that no longer exist have no pods to look up. The addresses of their pods are in `owners`.
             changed = self._reselect() & self._state.population.everyone
             affected = {**owners, **owners_of_pods(self._state, changed)}
         self._update(affected)
 
     def has_outgrown(self) -> bool:
-        """Whether the set has become so large that it may have to be shared; true once for each such growth.
+        """Whether the set has grown so much that it may have to be shared. Returns true once for each such growth.
 
-        The size must have doubled, so a set whose size goes up and down around a limit is not built again each time.
+        The size must have doubled, so a set whose size varies around a limit is not rebuilt each time.
         """
         if len(self.set.elements) <= 2 * max(self._usual_size, KEYS_OF_ITS_OWN):
             return False
@@ -133,7 +134,7 @@ class TrackedSet:
         return True
 
     def _reselect(self) -> Bitset:
-        """Find out what identities are granted; returns those that may be granted something else than before."""
+        """Compute what is granted to each identity; returns the identities whose grants may have changed."""
         before, self._parts = self._parts, self._current_parts()
         changed = 0
         for suffixes in before.keys() | self._parts.keys():
@@ -159,14 +160,14 @@ class TrackedSet:
         return parts
 
     def _update(self, owners: Owners) -> None:
-        """Give each address the keys that all pods which claim it are granted."""
+        """Give each address the keys that are granted to all pods that claim it."""
         added: set[bytes] = set()
         removed: set[bytes] = set()
         for (family, address), identities in owners.items():
             if family is not self._family:
                 continue
             before = self._suffixes.get(address, _NOTHING)
-            # Granting the union would let a new pod use what only the old one was allowed.
+            # With the union, a new pod could use what only the old pod was allowed.
             granted = [self._granted.get(identity.bit, _NOTHING) for identity in identities]
             after = reduce(and_, granted) if granted else _NOTHING
             if before != after:
@@ -176,13 +177,13 @@ class TrackedSet:
                 self._suffixes[address] = after
                 if not after:
                     del self._suffixes[address]
-        # Without a change the set stays the same object: comparing two programs is then cheap.
+        # Without a change, the set remains the same object, which makes comparing two programs cheap.
         if added or removed:
             self.set = HashSet(self.set.key, self.set.elements - removed | added)
 
 
 def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
-    """The namespaces of the pods that some peers can select; None if these can be in any namespace."""
+    """Return the namespaces whose pods these peers can select; None if the pods can be in any namespace."""
     found: set[str] = set()
     for one in peers:
         if one.everyone or one.block or any(selection.namespace is None for selection in one.selections):
@@ -192,5 +193,5 @@ def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
 
 
 def _numbered(ports: frozenset[tuple[str, int]]) -> Suffixes:
-    # `flow_key` of an empty address gives what follows an address of either family.
+    # `flow_key` of an empty address returns the part of the key after an address of either family.
     return frozenset(flow_key(b"", PROTOCOL_NUMBERS[protocol], port) for protocol, port in ports)

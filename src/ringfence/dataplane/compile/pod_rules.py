@@ -1,4 +1,4 @@
-"""Peers that are pods: sets named after the selectors, which change as pods come and go."""
+"""Compiles peers that are pods into sets, which are named after the selectors and change with the pods."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,24 +22,26 @@ from ringfence.sets.traffic import PROTOCOLS, Traffic
 from ringfence.steps import Steps
 
 MOST_SHARED: Final = 8
-"""How many sets of pods that several profiles use are rules one after another: each costs a packet a lookup or two."""
+"""The maximum number of shared sets of pods that become separate rules. Each costs a packet one or two lookups."""
 
 MOST_PEERS: Final = 250_000
-"""The most peers in a map, counted for each rule that selects them: as many as 25 rules about 10,000 pods each."""
+"""The maximum number of peers in a map, counted for each rule that selects them: 25 rules about 10,000 pods each."""
 
 MOST_SELECTORS: Final = 3_000
-"""The most selectors and port names of the rules of NetworkPolicies. Whenever pods have changed, all of them have to be
-asked which pods they select now, which takes 60 ms."""
+"""The maximum number of selectors and port names of the rules of NetworkPolicies.
+
+All of them are evaluated again whenever pods have changed, which takes 60 ms.
+"""
 
 MOST_VALUES: Final = 30_000
-"""The most labels and values in these selectors: to read them takes 60 ms."""
+"""The maximum number of labels and values in these selectors. Reading so many takes 60 ms."""
 
 _STEP: Final = 100
-"""Selectors that are read in one step."""
+"""The number of selectors that are read in one step."""
 
 
 class _Group(NamedTuple):
-    """Pods that are allowed the same, as identities, and how many ports they are."""
+    """Pods that are allowed the same traffic, as identities, and the number of ports of this traffic."""
 
     peers: Peers
     bits: Bitset
@@ -48,20 +50,20 @@ class _Group(NamedTuple):
 
     @property
     def fewest_keys(self) -> int:
-        """How many keys the pods take at least in a set of the profile's own: each identity has a pod or more.
+        """The minimum number of keys in a set of the profile's own: each identity has at least one pod.
 
-        A selector that selects nobody yet counts as well, because the set notes the ports of each.
+        A selector that selects no pod yet counts as one pod, because the set also keeps the ports of its grant.
         """
         return max(1, self.bits.bit_count()) * self.ports
 
 
 def selectors_in(rules: Iterable[CompiledRule]) -> int:
-    """How many selectors and port names some rules have."""
+    """Count the selectors and port names of these rules."""
     return sum(len(rule.peers.selections) + len(rule.port_names) for rule in rules)
 
 
 def check_selectors(rules: Sequence[CompiledRule]) -> None:
-    """Raise TooComplex if rules have so many selectors, or such long ones, that others would have to wait for them."""
+    """Raise TooComplex if rules have so many or such long selectors that changes of other namespaces would wait."""
     if selectors_in(rules) > MOST_SELECTORS:
         raise TooComplex(f"they have more than {MOST_SELECTORS:,} selectors and port names")
     values = 0
@@ -78,10 +80,10 @@ def _length(selector: Selector | None) -> int:
 def for_pods(
     state: State, stack: Stack, own: OwnPorts, family: Family, behind: tuple[Rule, ...] = ()
 ) -> Steps[list[Allowance]]:
-    """Rules that allow what the rules of a stack, all of which allow, say of pods.
+    """Return the rules for the peers of a stack that are pods. All rules of the stack must allow. Raises TooComplex.
 
-    The last of them may lead to chains from which packets do not come back; these end with the rules `behind`. Which
-    pods there are decides only how the rules are written, so they may change between two steps. Raises TooComplex.
+    Packets may not return from the chains of the last rule, so these chains end with the rules `behind`. The pods that
+    exist decide only the form of the rules, not what they allow, so pods may change between two steps.
     """
     rules = [rule for profile in stack for rule in profile.rules if rule.peers.selections or rule.port_names]
     yield
@@ -115,7 +117,7 @@ def _written(
 
 
 def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Steps[list[tuple[Peers, Traffic]]]:
-    """The traffic that rules allow by number, or that the subject's own port names stand for, by their selectors."""
+    """Return the traffic that rules allow by port number, or by the subject's own port names, for each set of peers."""
     allowed: defaultdict[frozenset[PodSelection], list[Traffic]] = defaultdict(list)
     for rule in rules:
         if rule.peers.selections and (traffic := own_traffic(rule, own)):
@@ -130,7 +132,7 @@ def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Steps[list[tu
             if count % _STEP == 0:
                 yield
         peers = Peers(everyone=False, selections=tuple(sorted(selections, key=digests.__getitem__)))
-        digest(peers)  # which is remembered: groups are ordered by it
+        digest(peers)  # computed here because it is cached: groups are sorted by it later
         found.append((peers, Traffic.union_of(traffics)))
     return found
 
@@ -141,8 +143,8 @@ def _group(state: State, family: Family, peers: Peers, traffic: Traffic) -> _Gro
 
 
 def _divided(state: State, groups: Sequence[_Group]) -> tuple[list[_Group], list[_Group]]:
-    """As many groups, the smallest first, as one set of the profile's own can take; and the others."""
-    # Pods are counted only where there can be few enough of them, so that the others cost nothing.
+    """Return the smallest groups that fit into one set of the profile's own, and the other groups."""
+    # Counting pods takes time, so only groups that can be small enough are counted.
     ascending = sorted(groups, key=lambda group: (group.fewest_keys, digest(group.peers)))
     possible = _number_within(KEYS_OF_ITS_OWN, (group.fewest_keys for group in ascending))
     keys = {group: group.ports * max(1, _number_of_pods(state, group.bits)) for group in ascending[:possible]}
@@ -152,7 +154,7 @@ def _divided(state: State, groups: Sequence[_Group]) -> tuple[list[_Group], list
 
 
 def _number_within(limit: int, sizes: Iterable[int]) -> int:
-    """How many of some sizes, from the first on, are together within a limit."""
+    """Count the first sizes whose sum is within the limit."""
     return sum(1 for size in accumulate(sizes) if size <= limit)
 
 
@@ -171,20 +173,20 @@ def _grant(group: _Group) -> Grant:
 
 
 def _mapped(groups: Sequence[_Group], direction: Direction, family: Family, behind: tuple[Rule, ...]) -> Allowance:
-    """One map for all of the groups."""
+    """Return the rule that looks up one map for all groups."""
     peers = sum(group.bits.bit_count() for group in groups)
     if peers > MOST_PEERS:
         raise TooComplex(f"their rules select {peers:,} kinds of pods, counted for each rule, more than {MOST_PEERS:,}")
-    # In an order of their own, so that the map has the same name however many pods each of them selects.
+    # The name of the map depends on this order, so the order must not depend on the number of selected pods.
     ordered = sorted(groups, key=lambda group: digest((digest(group.peers), group.traffic)))
     rules = tuple(CompiledRule(0, group.peers, group.traffic) for group in ordered)
     return by_peer(PeerMap((PeerRules(family, direction, rules, Action.DENY),), behind))
 
 
 def _grants_by_name(direction: Direction, rules: Iterable[CompiledRule]) -> frozenset[Grant]:
-    """What egress rules allow by port names: the destination pods have the numbers.
+    """Return the grants of egress rules by port name. The destination pods define the port numbers.
 
-    The destinations are all pods that the rule's peers match: by selectors, by address, or because there are no peers.
+    The destinations are all pods that the rule's peers match: by selector, by address, or because there are no peers.
     """
     if direction is Direction.INGRESS:
         return frozenset()
@@ -197,7 +199,7 @@ def _among(fields: tuple[Field, ...], pods: PodSet) -> Allowance:
 
 
 def _narrowed(among: Allowance, traffic: Traffic) -> Iterator[Allowance]:
-    """The same pods, but some traffic only."""
+    """Yield the rule for the same pods, limited to this traffic."""
     if traffic.other:
         yield among
         return

@@ -1,6 +1,6 @@
-"""Ports of bridges: which pod is at which of them, as the sets and maps of the program.
+"""Ports of bridges: the sets and maps of the program that assign pods to bridge ports.
 
-What is known of the ports comes from the node itself, not from packets: no pod can say that it is at another port.
+The assignment comes from the node's own interfaces, not from packets, so no pod can claim the port of another pod.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -57,9 +57,9 @@ IsIsolated = Callable[[Address, Direction], bool]
 
 
 class PodPort(msgspec.Struct, frozen=True):
-    """The port at which a known pod is.
+    """The port of a known pod.
 
-    `addresses` are those that the API server knows; `link_local` are others, which the pod's interface has besides.
+    `addresses` are the addresses that the API server knows; `link_local` are further addresses of the pod's interface.
     """
 
     addresses: frozenset[Address]
@@ -68,12 +68,12 @@ class PodPort(msgspec.Struct, frozen=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The links of the node to other network namespaces, by the number of their interface here.
+    """The links of the node to other network namespaces, by the number of their interface on the node.
 
-    `others` are links to no pod. A link that is neither in `pods` nor in `others` is unknown. `node` and `hardware` are
-    the addresses of the node itself: all those of IP, and the hardware addresses on bridges of pods. The addresses in
-    `contested` belong to a pod that may be at several ports: none of these may use them. `tunnels` are the UDP ports of
-    tunnels between nodes, to which no pod sends.
+    `others` are links that do not lead to a pod. A link that is neither in `pods` nor in `others` is unknown. `node`
+    contains all IP addresses of the node, and `hardware` its hardware addresses on bridges of pods. The addresses in
+    `contested` belong to a pod that may be at several ports; no port may use them. `tunnels` are the UDP ports of
+    tunnels between nodes; no pod may send to them.
     """
 
     pods: Mapping[int, PodPort] = {}
@@ -85,16 +85,16 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 Locate = Callable[[frozenset[frozenset[Address]]], Ports]
-"""Finds the ports of all known pods, each of which is given by its addresses."""
+"""Finds the ports of all known pods. Each pod is given as the set of its addresses."""
 
 
 class PortSets:
-    """The sets and maps that say what is at which port; what did not change is the very same object as before."""
+    """The sets and maps about bridge ports. A set or map that does not change remains the same object."""
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
         self._known: dict[Address, frozenset[Address]] = {}
-        """The addresses of all known pods of the node, each with all those of its pod."""
+        """The addresses of the node's known pods, each with all addresses of its pod."""
         self._pods: frozenset[frozenset[Address]] = frozenset()
         self._ports: Ports | None = None
         self._collections: dict[str, ProgramCollection] = {}
@@ -102,10 +102,10 @@ class PortSets:
     def update(
         self, addresses: Mapping[Address, frozenset[Address]], is_isolated: IsIsolated, *, moved: bool = True
     ) -> dict[str, ProgramCollection]:
-        """The collections, after some addresses have come to be known pods' or have ceased to be.
+        """Update the collections and return them.
 
-        `addresses` are those, each with all addresses of the known pod that has it, or with none. `moved` says whether
-        pods may have come to be isolated, or have ceased to be.
+        `addresses` are the addresses that may have a known pod now or have lost it. Each is mapped to all addresses of
+        the known pod that has it, or to the empty set. `moved` says whether the isolation of pods may have changed.
         """
         if addresses:
             self._known = {address: pod for address, pod in {**self._known, **addresses}.items() if pod}
@@ -175,7 +175,7 @@ def _roles(
 
 
 def remembered_ports(program: Program) -> dict[int, FarEnd]:
-    """The addresses and the hardware address of the pod at each port, as a program has them."""
+    """Read the addresses and the hardware address of the pod at each port from a program."""
     addresses: dict[int, set[Address]] = {}
     for family, name in PORT_ADDRESSES.items():
         for key in _elements(program, name):

@@ -1,8 +1,8 @@
-"""Precedence: what remains allowed where rules allow, deny and pass, and the first that matches decides.
+"""Precedence: computes what is allowed by rules that allow, deny and pass, where the first matching rule decides.
 
-Sets of numbers stand for what the rules are about: protocols and ports with one peer, or addresses on one port. The
-borders of all sets cut the numbers into cells, and a set of cells is a bitset. So a rule costs a few bit operations,
-however many ranges it has.
+Sets of numbers represent what a rule matches: protocols and ports for one peer, or addresses for one port. The borders
+of all sets divide the numbers into cells. A set of cells is a bitset, so evaluating a rule takes a few bit operations
+for any number of ranges.
 
 Source: network-policy-api, "Evaluation order".
 """
@@ -23,31 +23,31 @@ _RUN: Final = re.compile("1+")
 
 
 class Cells:
-    """The cells into which the borders of some sets cut a whole: all numbers of a cell are in the same sets."""
+    """The cells into which the borders of sets divide the range `whole`. All numbers of a cell are in the same sets."""
 
     def __init__(self, sets: Iterable[Intervals], whole: Interval) -> None:
         borders = {border for numbers in sets for low, high in numbers for border in (low, high + 1)}
         self._borders = sorted(borders | {whole[0], whole[1] + 1})
         self._place = {border: place for place, border in enumerate(self._borders)}
         self.all: Bitset = (1 << len(self._borders) - 1) - 1
-        """All cells."""
+        """The set of all cells."""
 
     def __len__(self) -> int:
         return len(self._borders) - 1
 
     def of(self, numbers: Intervals) -> Bitset:
-        """The cells of one of the sets."""
+        """Return the cells of one of the sets."""
         return sum((1 << self._place[high + 1]) - (1 << self._place[low]) for low, high in numbers)
 
     def numbers(self, cells: Bitset) -> Intervals:
-        """The numbers in some cells."""
-        # As text, because a bitset would be copied for each run of its members.
+        """Return the numbers in these cells."""
+        # Search the runs in text: bit operations would copy the bitset for each run.
         runs = _RUN.finditer(f"{cells:b}"[::-1])
         return tuple((self._borders[run.start()], self._borders[run.end()] - 1) for run in runs)
 
 
 class Ruling(NamedTuple):
-    """A rule that matches: the place of its profile in the stack, what it does, and the numbers that it is about."""
+    """A matching rule: the index of its profile in the stack, its action, and the numbers that it matches."""
 
     profile: int
     action: Action
@@ -55,23 +55,21 @@ class Ruling(NamedTuple):
 
 
 class Decision(msgspec.Struct, frozen=True, cache_hash=True):
-    """What the rules of one profile decide about some numbers: those that they allow, and those that they pass on.
-
-    All others are denied.
-    """
+    """The numbers that the rules of one profile allow, and those that they pass. All other numbers are denied."""
 
     allowed: Intervals
     passed: Intervals
 
 
 Matching = tuple[Action, Bitset]
-"""What a rule does, and with which cells."""
+"""The action of a rule, and the cells that it matches."""
 
 
 def allowed(rulings: Sequence[Ruling], otherwise: Sequence[Action], whole: Interval) -> Intervals:
-    """The numbers of `whole` that rules allow, which are given in order.
+    """Return the numbers of `whole` that the rules allow. The rules are given in the order of their evaluation.
 
-    What no rule of a profile matches gets its action of `otherwise`; what no profile decides is allowed.
+    Numbers that no rule of a profile matches get the profile's action in `otherwise`. Numbers that no profile decides
+    are allowed.
     """
     cells = Cells((ruling.numbers for ruling in rulings), whole)
     matching = ((ruling.profile, (ruling.action, cells.of(ruling.numbers))) for ruling in rulings)
@@ -79,7 +77,7 @@ def allowed(rulings: Sequence[Ruling], otherwise: Sequence[Action], whole: Inter
 
 
 def allowed_cells(rulings: Iterable[tuple[int, Matching]], otherwise: Sequence[Action], undecided: Bitset) -> Bitset:
-    """The cells that rules allow, each of which comes with the place of its profile: `allowed`, for a set of cells."""
+    """Return the allowed cells, like `allowed`. Each rule is given with the index of its profile."""
     of_profile: defaultdict[int, list[Matching]] = defaultdict(list)
     for profile, matching in rulings:
         of_profile[profile].append(matching)
@@ -91,7 +89,7 @@ def allowed_cells(rulings: Iterable[tuple[int, Matching]], otherwise: Sequence[A
 
 
 def first_decides(rulings: Iterable[Matching], otherwise: Action, undecided: Bitset) -> tuple[Bitset, Bitset]:
-    """The cells that the rules of a profile allow, and those that they pass on; the first that matches decides."""
+    """Return the cells that the rules of a profile allow and those that they pass. The first matching rule decides."""
     found = dict.fromkeys(Action, 0)
     for action, cells in rulings:
         if meant := undecided & cells:
@@ -102,7 +100,7 @@ def first_decides(rulings: Iterable[Matching], otherwise: Action, undecided: Bit
 
 
 def decided(rulings: Sequence[tuple[Action, Intervals]], otherwise: Action, whole: Interval) -> Decision:
-    """What the rules of one profile decide, which are given in order; the rest gets the action `otherwise`."""
+    """Return the decision of one profile's rules, given in order. Unmatched numbers get the action `otherwise`."""
     cells = Cells((numbers for _, numbers in rulings), whole)
     matching: Iterator[Matching] = ((action, cells.of(numbers)) for action, numbers in rulings)
     allow, passed = first_decides(matching, otherwise, cells.all)
@@ -110,7 +108,7 @@ def decided(rulings: Sequence[tuple[Action, Intervals]], otherwise: Action, whol
 
 
 def combined(decisions: Sequence[Decision], whole: Interval) -> Intervals:
-    """The numbers of `whole` that profiles allow, one after another; what none of them decides is allowed."""
+    """Return the numbers of `whole` that the profiles allow, evaluated in order. Undecided numbers are allowed."""
     found: Intervals = (whole,)
     for decision in reversed(decisions):
         found = intervals.union_of([decision.allowed, intervals.intersection(decision.passed, found)])

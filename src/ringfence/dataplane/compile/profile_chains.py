@@ -1,18 +1,19 @@
-"""Profiles as chains: the rules of all policies that decide about a pod in a direction, as a few lookups.
+"""Compiles profiles into chains: a few lookups for the rules of all policies of a pod in one direction.
 
-However many policies, rules and peers a profile has, its chain looks, for each address family, into
+The number of lookups does not depend on the number of policies, rules and peers. For each address family, the chain of
+a profile looks up
 
-- a set of ranges for the peers that are addresses and are allowed everything. `except` is subtracted beforehand, and a
-  rule without peers is the range of all addresses;
-- a set of ranges and a set of ports, both of which must match, for each combination of the two, if there are few; a map
-  from ranges to the chains of classes otherwise (`class_chains`);
+- a set of ranges, for peers that are addresses and are allowed everything. The compiler subtracts `except`, and treats
+  a rule without peers as the range of all addresses;
+- for other peers that are addresses: a set of ranges and a set of ports, both of which must match, if there are few
+  combinations of the two; otherwise a map from ranges to the chains of classes (`class_chains`);
 - a set of pods that are allowed everything;
-- a set of (address, protocol, port) for pods that are allowed some ports;
-- a set of pods and one of ports, both of which must match, for a few rules whose product of the two would be large. The
-  set of pods is shared with all other profiles that have such a rule about the same pods;
-- for more such rules, a map from pods to the chains of what is allowed with them (`peer_maps`).
+- a set of (address, protocol, port), for pods that are allowed some ports;
+- a set of pods and a set of ports, both of which must match, for a few rules whose product of pods and ports would be
+  large. All profiles that have such a rule about the same pods share the set of pods;
+- for more such rules, a map from pods to the chains that allow their traffic (`peer_maps`).
 
-What a large policy allows with addresses is in sets of its own (`large_policies`).
+The addresses of a large policy are in sets of its own (`large_policies`).
 
 Where some rules deny or pass, there is this map in place of all sets of pods.
 
@@ -40,27 +41,27 @@ from ringfence.sets.addresses import Family
 from ringfence.steps import Steps
 
 _NAMED: Final = 3
-"""The number of policies that a message names."""
+"""The maximum number of policies that a message names."""
 
 
 class ProfileChain(NamedTuple):
-    """The chain of a pod's profiles, and the sets that it looks into, by name."""
+    """The chain of a pod's profiles, and the sets, maps and chains that it uses, by name."""
 
     chain: Chain
     fixed: dict[str, Collection]
     pods: dict[str, PodSet]
     maps: dict[str, PeerMap]
     parts: dict[str, Chain]
-    """Chains of its classes, which are as fixed as it is."""
+    """The chains of its classes, which never change."""
 
 
 def denies_everything(stack: Stack) -> bool:
-    """Whether nothing is allowed for any peer: no rule allows or passes anything."""
+    """Whether a stack has no rules and denies all traffic."""
     return stack[-1].otherwise is Action.DENY and not any(True for profile in stack for _ in profile.rules)
 
 
 def chain_name(stack: Stack, ports: OwnPorts) -> str:
-    """The name of a stack's chain for subjects with these ports of their own."""
+    """Return the name of a stack's chain for subjects with these ports of their own."""
     profile = stack[0]
     if len(stack) == 1 and profile.otherwise is Action.DENY:  # NetworkPolicies alone, whose order does not matter
         policies = frozenset((policy.namespace, policy.name) for policy in profile.policies)
@@ -77,9 +78,10 @@ def build_chain(
     large: LargePolicies,
     known: RulesOfProfiles | None = None,
 ) -> Steps[ProfileChain | None]:
-    """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod.
+    """Build the chain of a stack for subjects with these ports. Raises TooComplex.
 
-    `large` and `known` remember what was built for other stacks. Raises TooComplex.
+    Returns None if the stack allows everything and therefore isolates no pod. `large` and `known` cache what was built
+    for other stacks.
     """
     if _allows_everything(state, stack):
         return None
@@ -101,13 +103,14 @@ def build_chain(
 
 
 _SELECTOR: Final = 50
-"""So many ranges of addresses take as long as a selector."""
+"""The number of address ranges that take as long to compile as one selector."""
 
 
 def effort(stack: Stack, large: LargePolicies, *, of_the_cluster: bool = False) -> int:
-    """How long it takes to build the chain of a stack, in units of 1.5 us, as far as tenants are to blame for it.
+    """Estimate the time to build the chain of a stack, in units of 1.5 us. Only work that tenants cause counts.
 
-    If policies `of_the_cluster` have changed, they are not, where there are such policies.
+    For a union (`is_union`), all policies count. For other stacks, only NetworkPolicies count, and nothing counts if
+    policies `of_the_cluster` have changed.
     """
     if is_union(stack):
         written = stack
@@ -121,9 +124,9 @@ def effort(stack: Stack, large: LargePolicies, *, of_the_cluster: bool = False) 
 def _of_union(
     state: State, stack: Stack, ports: OwnPorts, family: Family, large: LargePolicies
 ) -> Steps[list[Allowance]]:
-    """What rules that only allow say: their order does not matter."""
+    """Return the rules for a stack whose rules all allow, so that their order does not matter."""
     by_address = yield from large.for_addresses_of(stack, ports, family)
-    # Packets do not come back from the chains of classes, so these are last.
+    # Packets do not return from the chains of classes, so the rules that lead there come last.
     dispatching = [one for one in by_address if isinstance(one.rule.action, Dispatch)]
     others = [one for one in by_address if not isinstance(one.rule.action, Dispatch)]
     by_pod = yield from for_pods(state, stack, ports, family, tuple(one.rule for one in dispatching))
@@ -133,7 +136,7 @@ def _of_union(
 def _settled(
     state: State, stack: Stack, ports: OwnPorts, family: Family, known: RulesOfProfiles
 ) -> Steps[list[Allowance]]:
-    """What rules say of which the first that matches decides; an address decides only about peers not in the map."""
+    """Return the rules for a stack where the first match decides. Rules about addresses apply to peers in no map."""
     direction = stack[0].direction
     pairs = yield from pairs_with_precedence(state, stack, ports, family)
     by_address = yield from for_addresses(direction, family, pairs)
@@ -141,7 +144,7 @@ def _settled(
     own = [profile.tier == NETWORK_POLICY_TIER for profile in stack]
     if not any(own) or not any(one.names_pods for one, is_own in zip(rules, own, strict=True) if not is_own):
         return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
-    # All but what NetworkPolicies say of the peers that they single out is the same for many subjects.
+    # Many subjects differ only in the peers that their NetworkPolicies single out. Everything else is in a common map.
     shared = tuple([one.about_everyone if is_own else one for one, is_own in zip(rules, own, strict=True)])
     common = known.common(PeerMap(shared, is_last=not by_address))
     return [by_peer(PeerMap(rules, common=common)), by_peer(common), *by_address]
@@ -158,7 +161,7 @@ def _joined(parts: Iterable[dict[str, V]]) -> dict[str, V]:
 
 
 def _allows_everything(state: State, stack: Stack) -> bool:
-    """Whether a stack allows everything, whatever pods there are."""
+    """Whether a stack allows everything for any set of pods."""
     if is_union(stack):
         return state.tiers.allows_everything(stack)
     denies = any(step.action is Action.DENY for profile in stack for step in profile.steps)
@@ -166,7 +169,7 @@ def _allows_everything(state: State, stack: Stack) -> bool:
 
 
 def refusal(stack: Stack, error: TooComplex) -> KernelError:
-    """Why no chain was built for a stack, in words for those who wrote the policies."""
+    """Return the error that tells the authors of the policies why no chain was built for a stack."""
     named = [str(policy) for profile in stack for policy in profile.policies]
     policies = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
     return KernelError(

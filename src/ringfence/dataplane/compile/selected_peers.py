@@ -1,7 +1,7 @@
-"""Which pods the peers of rules are, kept up to date once for all profiles.
+"""Selected peers: the identities that the peers of rules select, computed once for all profiles.
 
-Profiles have most of the administrators' rules in common. Where few identities have changed, only these are looked up;
-a bitset that is what it was before is the same object, and rules of which no peers have changed are not looked at.
+Profiles have most rules of the administrators in common. If few identities have changed, only these are evaluated
+again. A bitset that does not change remains the same object, and rules whose peers have not changed are skipped.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,18 +16,21 @@ from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
 
 _FEW: Final = 8
-"""So many identities are looked up one by one, which takes less time than to evaluate all selectors again."""
+"""The maximum number of identities that are looked up one by one.
+
+For so few identities, this takes less time than evaluating all selectors again.
+"""
 
 _FEWEST_USED: Final = 50
 
 _NEVER: Final = (-1, -1)
 
 _Seen = tuple[Identity, int, int, Labels]
-"""An identity, with the marks of its facts, and the labels of its namespace: all that selectors and blocks can read."""
+"""An identity, its mark and its blocks, and the labels of its namespace: everything that selectors and blocks read."""
 
 
 class SelectedPeers:
-    """The identities that peers are, as of the last refresh."""
+    """The identities that each peer selects, as of the last refresh."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -36,16 +39,16 @@ class SelectedPeers:
         self._most_used = _FEWEST_USED
         self._known = {family: _Known(state, family) for family in FAMILIES}
         self.changed: dict[Family, set[Peers]] = {family: set() for family in FAMILIES}
-        """The peers that are other identities than before the last refresh."""
+        """The peers whose identities the last refresh changed."""
         self.have_pods_changed = False
-        """Whether identities may have come, gone or changed with the last refresh."""
+        """Whether the last refresh may have found added, removed or changed identities."""
 
     def over(self, family: Family) -> Mapping[Peers, Bitset]:
-        """The identities by peers, as reached over one family."""
+        """Return the identities by peers, for one address family."""
         return self._known[family]
 
     def keep(self, used: Iterable[Peers]) -> None:
-        """Forget all peers but those that are used, when there are many others."""
+        """Drop the peers that are not used, if there are many of them."""
         if max(map(len, self._known.values())) <= 2 * self._most_used:
             return
         kept = frozenset(used)
@@ -54,7 +57,7 @@ class SelectedPeers:
             self._known[family] = _Known(self._state, family, {one: known[one] for one in known.keys() & kept})
 
     def refresh(self) -> None:
-        """Bring the identities up to date with the state."""
+        """Update the identities from the state."""
         self.changed = {family: set() for family in FAMILIES}
         self.have_pods_changed = False
         version = self._state.population.version, self._state.namespaces.version
@@ -81,13 +84,13 @@ class SelectedPeers:
         return seen
 
     def _one_by_one(self, bits: Iterable[int]) -> list[tuple[int, IdentitySelections]]:
-        """The identities with these bits, as far as there are any."""
+        """Return the identities with these bits that exist, with their selections."""
         found = [(bit, self._seen[bit][0]) for bit in bits if bit in self._seen]
         return [(1 << bit, IdentitySelections(one, self._state.namespaces)) for bit, one in found]
 
 
 class _Known(dict[Peers, Bitset]):
-    """The identities by peers, over one family. What is not known is found out when it is asked for."""
+    """The identities by peers, for one family. Missing entries are computed on access."""
 
     def __init__(self, state: State, family: Family, known: Mapping[Peers, Bitset] | None = None) -> None:
         super().__init__(known or {})
@@ -99,9 +102,9 @@ class _Known(dict[Peers, Bitset]):
         return bits
 
     def refresh(self, changed: Bitset, one_by_one: Sequence[tuple[int, IdentitySelections]] | None) -> set[Peers]:
-        """Find out which of the `changed` identities peers are now; returns the peers that are others than before.
+        """Update all peers for the `changed` identities; returns the peers whose identities have changed.
 
-        Without `one_by_one`, the selections of single identities, peers are found out again as a whole.
+        `one_by_one` contains the selections of the changed identities. Without it, all peers are computed again.
         """
         found: set[Peers] = set()
         unchanged = ~changed

@@ -1,6 +1,6 @@
-"""Signatures: for members of several sets, in which of the sets each of them is.
+"""Signatures: the sets that contain a member.
 
-Many members have the same signature, and what depends on the sets is then found out once for all of them.
+Many members have the same signature, so a result that depends only on the sets is computed once for all of them.
 """
 
 from collections import defaultdict
@@ -11,18 +11,18 @@ from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
 Signature = tuple[int, ...]
-"""The places of the sets that a member is in, ascending."""
+"""The indexes of the sets that contain a member, in ascending order."""
 
 _DENSE: Final = 16
-"""Members are looked up one by one if the sets have less than one in so many of all that they could have."""
+"""Members are looked up one by one if the sets contain at most one in `_DENSE` of the members that they could have."""
 
 
 _FEW: Final = 4
-"""So many members are looked up in each set directly."""
+"""The maximum number of members that are looked up in each set directly."""
 
 
 def signatures(sets: Sequence[Bitset], of: Bitset) -> Iterable[tuple[int, Signature]]:
-    """The signature of each member `of` a set."""
+    """Return the signature of each member in `of`."""
     if bitsets.size(of) <= _FEW:
         return [
             (one, tuple([place for place, bits in enumerate(sets) if bits >> one & 1])) for one in bitsets.members(of)
@@ -43,7 +43,10 @@ def _one_by_one(sets: Sequence[Bitset], of: Bitset) -> Iterator[tuple[int, Signa
 
 
 def _all_at_once(sets: Sequence[Bitset], of: Bitset) -> Iterator[tuple[int, Signature]]:
-    """As text, the sets are turned round by one `zip` at the speed of C: 3,000 sets of 5,000 members take 0.2 s."""
+    """Yield the signatures of all members by transposing the sets.
+
+    The sets are text here, because one `zip` then transposes them in C: 3,000 sets of 5,000 members take 0.2 s.
+    """
     width = of.bit_length()
     places: dict[str, Signature] = {}
     columns = zip(*(f"{one:0{width}b}" for one in sets), strict=True)

@@ -1,8 +1,8 @@
-"""Subjects: the node's own pods, by address, and the chain of the profiles that decide about each of them.
+"""Subjects: the addresses of the node's own pods, and the chain of the profiles of each of them.
 
-`take_changes` finds what has changed since it was last called: pods that came, went or got another identity, identities
-whose facts changed, and, if policies changed, identities about which other profiles decide now. It looks at nothing
-else, so the work does not grow with the cluster.
+`take_changes` returns what has changed since its last call. It processes only pods that were added, removed or got
+another identity, identities whose facts have changed, and, if policies have changed, identities that have other
+profiles now. So the work does not grow with the cluster.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,23 +34,24 @@ Address = tuple[Family, int]
 Side = tuple[Direction, Family]
 
 MayBuild = Callable[[str], bool]
-"""Asked before a chain is built for pods of a namespace: it can take long.
+"""Decides whether a chain may be built now for pods of a namespace, because building it can take long.
 
-The namespace is empty if nothing but policies of the whole cluster have changed: no tenant has caused the work.
+The namespace is empty if only policies of the whole cluster have changed, because then no tenant causes the work.
 """
 
 OF_THE_CLUSTER: Final = ""
 
 
 def always(namespace: str) -> bool:
-    """Nothing is postponed."""
+    """Postpone nothing."""
     return True
 
 
 class Changes(NamedTuple):
-    """What has changed: the addresses whose pods changed, and the moves between chains, for each verdict map.
+    """The addresses whose pods have changed, and the moves between chains for each verdict map.
 
-    Selectors may select other pods than before in these `namespaces`, and, if namespaces were `relabelled`, in others.
+    Selectors may select other pods than before in `namespaces`. If namespaces were `relabelled`, this applies to all
+    namespaces.
     """
 
     addresses: set[Address]
@@ -60,25 +61,25 @@ class Changes(NamedTuple):
 
 
 class PodPlacement(NamedTuple):
-    """What is to be in force for an address of one of the node's own pods in a direction."""
+    """The chain of one address of one of the node's own pods in one direction, and the reasons for it."""
 
     pod: Member
     direction: Direction
     address: Address
     chain: str | None
-    """The name of its chain; None if it is not isolated."""
+    """The name of the chain; None if the address is not isolated."""
     stack: Stack
-    """The profiles that decide about the pod; empty if there are none, or if they are not known yet."""
+    """The profiles of the pod; empty if there are none, or if they are not known yet."""
     refusal: KernelError | None
     """Why no chain could be built for the profiles."""
     is_disputed: bool
-    """Whether it is denied everything because another pod claims the address, too."""
+    """Whether the address is denied everything because another pod claims it, too."""
 
 
 class _Isolation(NamedTuple):
-    """The profiles that decide about an identity in a direction, and the name of their chain.
+    """The profiles of an identity in one direction, and the name of their chain.
 
-    `chain` is None if the profiles allow everything, or if there are none.
+    `chain` is None if there are no profiles, or if they allow everything.
     """
 
     stack: Stack
@@ -86,7 +87,7 @@ class _Isolation(NamedTuple):
 
 
 class Subjects:
-    """Which chain each address of the node's own pods has, in each direction."""
+    """The chain of each address of the node's own pods, in each direction."""
 
     def __init__(
         self,
@@ -113,19 +114,19 @@ class Subjects:
         self._names_in_use = 0
         self._chains: dict[str, ProfileChain] = {}
         self._computed_in_steps: set[str] = set()
-        """The chains for which something was: they are loaded slowly."""
+        """The chains that were computed step by step. They are loaded slowly."""
         self._postponed: set[Identity] = set()
-        """The identities in closed namespaces about which it is not known which chains they have now."""
+        """The identities in closed namespaces whose current chains are not known."""
         self.closed: frozenset[str] = frozenset()
-        """The namespaces whose pods are denied everything, since what their policies say is not built or loaded yet."""
+        """The namespaces whose pods are denied everything: as requested, or because chains are not built or loaded."""
         self._refusals: dict[ChainKey, KernelError] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
     def take_changes(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Changes:
-        """What has changed since the last call.
+        """Return what has changed since the last call.
 
-        Pods in the namespaces `closed` are denied everything, and nothing is built for them; nor for a namespace of
-        which `may_build` says that no chain may be built now.
+        Pods in the namespaces `closed` are denied everything, and no chains are built for them. If `may_build` returns
+        false for a namespace, its chains are not built in this call, either.
         """
         moved, changed = self._state.population.take_changes(self._changes)
         namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
@@ -140,9 +141,10 @@ class Subjects:
         return Changes(addresses, moves, namespaces, self._were_relabelled())
 
     def known_pod(self, address: Address) -> frozenset[Address]:
-        """The addresses of the one of the node's own pods that has this address; none if it is not known yet.
+        """Return all addresses of the node's own pod that has this address; none if the pod is not known yet.
 
-        It is known if all pods that may have the address are released. Of several, it has what all of them have.
+        The pod is known if all pods that may have the address are released. If there are several, the result contains
+        only the addresses that all of them have.
         """
         owners = [member for member in self._state.members_at(*address) if self._is_subject(member)]
         if not owners or not all(map(self._is_released, owners)):
@@ -150,22 +152,22 @@ class Subjects:
         return frozenset(owners[0].addresses).intersection(*(owner.addresses for owner in owners[1:]))
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
-        """How many of the node's own pods are in some namespaces."""
+        """Count the node's own pods in these namespaces."""
         return sum(member.namespace in namespaces for member in self._identities) if namespaces else 0
 
     def pod_outside(self, ranges: Addresses) -> Member | None:
-        """One of the node's own pods that has an address outside of `ranges`; None if there is none."""
+        """Return one of the node's own pods that has an address outside `ranges`; None if there is none."""
         for member in self._identities:
             if not all(ranges.contains(*address) for address in member.addresses):
                 return member
         return None
 
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
-        """The chains of these names."""
+        """Return the chains with these names."""
         return {name: self._chains[name] for name in names}
 
     def placements(self) -> Iterator[PodPlacement]:
-        """What is to be in force for each of the node's own pods, as of the last call of `take_changes`."""
+        """Yield the chain of each address of the node's own pods, as of the last call of `take_changes`."""
         for pod, identity in self._identities.items():
             for direction, known in self._isolation.items():
                 isolation = known.get(identity)
@@ -177,14 +179,14 @@ class Subjects:
                     yield PodPlacement(pod, direction, address, chain, stack, refusal, differs)
 
     def refusals(self) -> list[KernelError]:
-        """Why the pods of some profiles are closed: their policies are too complex."""
+        """Return an error for each profile whose pods are closed because its policies are too complex."""
         if not self._refusals:
             return []
         stacks = {isolation.stack for _, isolation in self._all_isolation()}
         return [error for (stack, _), error in self._refusals.items() if stack in stacks]
 
     def rebuild(self, names: Iterable[str]) -> None:
-        """Build these chains again, because the sizes of the sets that they look into have changed."""
+        """Build these chains again because the sizes of their sets have changed."""
         outgrown = frozenset(names)
         self._names = {key: name for key, name in self._names.items() if name not in outgrown}
         for subject, (stack, chain) in self._all_isolation():
@@ -192,12 +194,12 @@ class Subjects:
                 self._chain_name(stack, subject)
 
     def _were_relabelled(self) -> bool:
-        """Whether namespaces came, went or got other labels since the last call."""
+        """Whether namespaces were added, removed or relabelled since the last call."""
         before, self._namespaces_version = self._namespaces_version, self._state.namespaces.version
         return before != self._namespaces_version
 
     def _assign_identities(self, moved: set[Member]) -> set[Identity]:
-        """Note the identities that the node's own pods have now; returns those that some pod newly has."""
+        """Record the current identities of the node's own pods that moved; returns these identities."""
         found: set[Identity] = set()
         for member in moved:
             old = self._identities.pop(member, None)
@@ -205,7 +207,7 @@ class Subjects:
                 self._pods[old].remove(member)
                 if not self._pods[old]:
                     self._forget(old)
-            # A member that was replaced is among the changes, too: the state has another one of its name, or none.
+            # `moved` also contains replaced members. The state has another member with the same name, or none.
             if self._is_subject(member) and self._state.member(member.reference) is member:
                 new = self._identities[member] = self._state.identity(member)
                 self._pods.setdefault(new, set()).add(member)
@@ -213,14 +215,14 @@ class Subjects:
         return found & self._pods.keys()
 
     def _forget(self, identity: Identity) -> None:
-        """Drop an identity that none of the node's own pods has any more."""
+        """Drop an identity that none of the node's own pods has."""
         del self._pods[identity]
         self._postponed.discard(identity)
         for known in self._isolation.values():
             known.pop(identity, None)
 
     def _with_other_policies(self) -> set[Identity]:
-        """The subjects' identities in namespaces whose policies have changed."""
+        """Return the identities of subjects in namespaces whose policies have changed."""
         tiers = self._state.tiers
         namespaces = tiers.namespaces_changed_since(self._policies_version)
         self._policies_version = tiers.version
@@ -232,18 +234,18 @@ class Subjects:
         return bool(member.addresses) and not member.host_network and self._is_local(member)
 
     def _addresses_in(self, namespaces: frozenset[str]) -> set[Address]:
-        """The addresses of the node's own pods in some namespaces."""
+        """Return the addresses of the node's own pods in these namespaces."""
         if not namespaces:
             return set()
         return {address for one in self._identities if one.namespace in namespaces for address in one.addresses}
 
     def _update_isolation(self, touched: set[Identity], may_build: MayBuild) -> set[Address]:
-        """Find the chains of identities again; returns the addresses of pods that have another chain than before.
+        """Update the chains of identities; returns the addresses of pods whose chain has changed.
 
-        `touched` identities are new, or their facts changed, so what is known about them does not count.
+        The `touched` identities are new, or their facts have changed, so their chains are computed again in any case.
         """
         if self._families_changed():
-            # Chains have rules for the families that pods have, so all of them are built again.
+            # Chains have rules only for the families of the pods' addresses, so all chains are built again.
             touched = set(self._pods)
         asked = touched | self._with_other_policies()
         changed: set[Identity] = set()
@@ -254,7 +256,7 @@ class Subjects:
                     continue
                 before = known.get(identity)
                 stack = self._state.tiers.stack(identity, direction)
-                # With the same profiles, the chain can still be another: ports of the subject's own may have changed.
+                # The chain of a touched identity can change although its profiles do not: its named ports may differ.
                 if before is None or before.stack != stack or identity in touched:
                     is_own = before is None or identity in touched or _isolating(before.stack) != _isolating(stack)
                     cause = identity.namespace if is_own else OF_THE_CLUSTER
@@ -278,7 +280,7 @@ class Subjects:
             yield from known.items()
 
     def _families_changed(self) -> bool:
-        """Whether pods have addresses of other families than when the chains were built."""
+        """Whether the address families of the pods have changed since the last call."""
         before, self._families = self._families, tuple(filter(self._state.population.in_family, FAMILIES))
         if before == self._families:
             return False
@@ -287,7 +289,7 @@ class Subjects:
         return True
 
     def _chain_name(self, stack: Stack, subject: Identity) -> str | None:
-        """The name of the chain of a pod's profiles, built if it does not exist yet; None if they allow everything."""
+        """Return the name of the chain of a pod's profiles; None if they allow everything. Builds a missing chain."""
         if not stack:
             return None
         if denies_everything(stack):
@@ -298,7 +300,7 @@ class Subjects:
         return self._names[key]
 
     def _is_ready(self, stack: Stack, subject: Identity, cause: str, may_build: MayBuild) -> bool:
-        """Whether the chain of a pod's profiles is built and loaded, or may be now."""
+        """Whether the chain of a pod's profiles is loaded, after building and loading as much of it as is permitted."""
         if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, cause, may_build):
             return False
         name = self._chain_name(stack, subject)
@@ -309,7 +311,7 @@ class Subjects:
         )
 
     def _may_be_built(self, stack: Stack, subject: Identity, cause: str, may_build: MayBuild) -> bool:
-        """Whether a chain may be built now: what takes long is computed step by step before."""
+        """Whether a chain may be built now. A chain that takes long must be computed step by step first."""
         key = stack, own_ports(stack, subject)
         is_built = self.computations.begin(
             subject.namespace,
@@ -324,14 +326,14 @@ class Subjects:
         return build_chain(self._state, stack, ports, self._families, self._large, self._rules)
 
     def _awaited(self) -> Iterator[ChainKey]:
-        """The chains of postponed identities, which are not built, or not loaded."""
+        """Yield the keys of the chains of postponed identities, which are not built or not loaded yet."""
         for identity in self._postponed:
             for direction in Direction:
                 stack = self._state.tiers.stack(identity, direction)
                 yield stack, own_ports(stack, identity)
 
     def _is_built(self, stack: Stack, subject: Identity) -> bool:
-        """Whether it costs nothing to find the chain of a pod's profiles."""
+        """Whether the chain of a pod's profiles exists already or is not needed."""
         return not stack or denies_everything(stack) or (stack, own_ports(stack, subject)) in self._names
 
     def _build(self, key: ChainKey) -> str | None:
@@ -352,9 +354,9 @@ class Subjects:
         return name
 
     def _forget_unused(self, loading: Sequence[tuple[ChainKey, str]]) -> None:
-        """Drop unused chains when there are many of them.
+        """Drop unused chains if there are many of them.
 
-        It has to look at all identities of the node, so it waits until the number of chains has doubled.
+        This iterates over all identities of the node, so it happens only when the number of chains has doubled.
         """
         if len(self._names) <= 2 * self._names_in_use:
             return
@@ -381,10 +383,11 @@ class Subjects:
                         placed[key] = new
 
     def _chain_at(self, family: Family, number: int, direction: Direction) -> str | None:
-        """The chain for an address. If two pods claim it and have different chains, the address is closed.
+        """Return the chain for an address. If two pods claim it and have different chains, the address is closed.
 
-        Only one of the two pods still runs, and it is not known which. Neither must get what only the other is allowed.
-        What is dropped then is counted as of closed pods: no policy of the pod that runs has to deny it.
+        Only one of the two pods still runs, and ringfence does not know which. Neither pod may get what only the other
+        is allowed. The dropped packets count as packets of closed pods, because the policies of the running pod may
+        allow them.
         """
         owners = list(filter(self._is_subject, self._state.members_at(family, number)))
         if any(member.namespace in self.closed for member in owners):
@@ -396,5 +399,5 @@ class Subjects:
 
 
 def _isolating(stack: Stack) -> list[Profile]:
-    """The profile of the NetworkPolicies of a pod's own namespace, if it has one."""
+    """Return the profile of the NetworkPolicies of a pod's own namespace, if there is one."""
     return [profile for profile in stack if profile.tier == NETWORK_POLICY_TIER]

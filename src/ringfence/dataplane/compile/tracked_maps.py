@@ -1,6 +1,6 @@
-"""What peer maps say of groups of peers, kept up to date while pods come and go.
+"""The elements of peer maps, updated when pods are added or removed.
 
-What is allowed with a peer is combined of the decisions of the profiles, which other maps share (`tracked_rules`).
+A map combines the decisions of several profiles about a peer. Other maps share these decisions (`tracked_rules`).
 """
 
 from collections import defaultdict
@@ -56,14 +56,17 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Intervals
 
 _COMPARED: Final = 4
-"""So many ranges of ports of a protocol are compared one after another, which takes less time than to look them up."""
+"""The maximum number of port ranges of a protocol that rules compare one by one.
+
+For so few ranges, comparing takes less time than a lookup.
+"""
 
 _CONTENTS: Final = {direction: f"contents_peers_{direction.field}" for direction in Direction}
 """The names of the sets with the contents of all classes."""
 
 
 class PeerClass(msgspec.Struct, frozen=True):
-    """What is allowed with some peers: the chain to which their addresses lead, its name, and what it looks into."""
+    """Peers with the same allowed traffic: the chain for their packets, its name, and the sets that it looks up."""
 
     name: str
     direction: Direction
@@ -73,20 +76,20 @@ class PeerClass(msgspec.Struct, frozen=True):
 
 
 _REMEMBERED: Final = 4096
-"""The number of combinations for which is remembered what is allowed: pods come and go without end."""
+"""The maximum number of cached combinations. There is a limit because new pods can bring new ones at any time."""
 
 
 class _Allowed(NamedTuple):
-    """What is allowed with some identities, and the class that they are of; None if nothing is allowed."""
+    """The traffic that is allowed with identities, and their class; the class is None if nothing is allowed."""
 
     numbers: Intervals
     peers: PeerClass | None
 
 
 class TrackedMap:
-    """What a peer map says of groups of peers, for the present state.
+    """The elements of a peer map for the current state.
 
-    `rules` are those of its profiles, and `common` those of its common map, if it has one.
+    `rules` are the rules of its profiles. `common` are the rules of its common map, if it has one.
     """
 
     def __init__(
@@ -96,32 +99,32 @@ class TrackedMap:
         self.family: Family = what.family
         """The address family of the peers."""
         self.all_profiles: frozenset[PeerRules] = what.all_profiles
-        """The rules of its profiles, and of those of its common map."""
+        """The rules of the map's own profiles and of its common map's profiles."""
         self._rules = rules
         self._common = common
         self._of_its_own = [one for one in rules if one not in common]
         self._combined: dict[tuple[Decision, ...], _Allowed] = {}
         self._allowed: dict[int, _Allowed] = {}
-        """What is allowed with the identities that are in the map, by their bits."""
+        """The traffic that is allowed with the identities in the map, by their bits."""
         self._in_map: Bitset = 0
-        """The identities that are in the map, or might be, as some rule is about them."""
+        """The identities that are in the map, or may be, because some rule matches them."""
         self._classes: dict[str, str] = {}
         """The class of each group."""
         self._used: dict[str, PeerClass] = {}
         self.map = GroupMap(PEER_GROUP)
-        """The classes of groups."""
+        """The map from groups to classes."""
         self.chains = VerdictMap(PEER_CLASS)
-        """Where the classes lead."""
+        """The map from classes to chains."""
         self.classes: dict[str, PeerClass] = {}
-        """The classes to which its elements lead, by the names of their chains."""
+        """The classes in the map, by the names of their chains."""
         self.collections: dict[str, Collection] = {what.name: self.map, what.chains_name: self.chains}
-        """The maps in the kernel."""
+        """The two maps by their names in the kernel."""
         self._decide(state.population.everyone)
 
     def refresh(self) -> Bitset:
-        """Decide again about identities of which the rules, refreshed already, may say something else.
+        """Decide again about the identities for which the rules may have changed. The rules must be refreshed already.
 
-        Returns those with which something else is allowed than before.
+        Returns the identities whose allowed traffic has changed.
         """
         changed: Bitset = 0
         for one in self._rules:
@@ -131,7 +134,7 @@ class TrackedMap:
         return self._decide(changed)
 
     def _may_concern(self, changed: Bitset) -> bool:
-        """Whether identities are, or were, in the map: with a common one, few of those that have changed are."""
+        """Whether changed identities can be in the map, or were in it. With a common map, this is true for few."""
         if not self._common:
             return True
         own: Bitset = 0
@@ -141,13 +144,13 @@ class TrackedMap:
 
     @property
     def selected(self) -> Bitset:
-        """The identities about which this map, or its common one, says something: some rule of a profile names them."""
+        """The identities that this map or its common map contains, because some rule of a profile selects them."""
         return reduce(or_, (one.selected for one in self._rules))
 
     # --- decisions --------------------------------------------------------------------------------------------------
 
     def _decide(self, changed: Bitset) -> Bitset:
-        """Find out what is allowed with identities about which other rules are; returns where that is another."""
+        """Decide about the `changed` identities; returns the identities whose allowed traffic has changed."""
         possible = self._possible
         others = 0
         if not (changed & possible or self._in_map & ~possible):
@@ -173,7 +176,11 @@ class TrackedMap:
 
     @property
     def _possible(self) -> Bitset:
-        """The identities that may be in the map: with a common one, those that its own rules single out."""
+        """The identities that may be in the map.
+
+        With a common map, these are the identities that the map's own rules single out, and those that are not in the
+        common map.
+        """
         if not self._common:
             return self.selected
         singled_out = reduce(or_, (one.singled_out for one in self._of_its_own), 0)
@@ -184,7 +191,7 @@ class TrackedMap:
         return reduce(or_, (one.selected for one in self._common))
 
     def _said_in_common(self, of: Bitset) -> Mapping[int, Intervals]:
-        """What the common map, if there is one, allows with those of some identities that are in it."""
+        """Return the traffic that the common map allows with those of these identities that it contains."""
         if not self._common:
             return {}
         of &= self._selected_in_common
@@ -202,12 +209,12 @@ class TrackedMap:
     # --- elements ---------------------------------------------------------------------------------------------------
 
     def lead(self, gone: Iterable[str], come: Iterable[tuple[str, tuple[Sequence[Identity], int]]]) -> None:
-        """Forget some groups, and lead others, whose members are given, to their chains."""
+        """Remove the groups `gone`, and add the groups in `come`, which are given with their members."""
         moves = [Move(group_key(one), self._classes.pop(one), None) for one in gone if one in self._classes]
         chains: dict[str, str] = {}
         for group, (identities, address) in come:
             if len(identities) == 1 and identities[0].bit not in self._allowed:
-                continue  # as most are: what is asked about hundreds of groups has to take little time
+                continue  # most groups are not in the map, and there can be hundreds, so this check must be fast
             if chain := self.chain_for(identities, address):
                 found = self._classes[group] = class_of_chain(chain)
                 chains[found] = chain
@@ -219,7 +226,7 @@ class TrackedMap:
             self.collections = {self._what.name: self.map, self._what.chains_name: self.chains}
 
     def _lead_classes(self, before: GroupMap, chains: Mapping[str, str]) -> None:
-        """Lead the classes in the map to their chains: those that it had `before`, and new ones."""
+        """Update the map from classes to chains after a change of the map from groups, which was `before`."""
         gone, come = (
             before.elements.keys() - self.map.elements.keys(),
             self.map.elements.keys() - before.elements.keys(),
@@ -232,9 +239,9 @@ class TrackedMap:
         self.classes = dict(self._used)
 
     def chain_for(self, identities: Sequence[Identity], address: int) -> str | None:
-        """The chain for pods of an identity, or for an address that pods of several claim.
+        """Return the chain for pods of an identity, or for an address that pods of several identities claim.
 
-        Two pods that claim an address are allowed only what both of them are.
+        For an address that two pods claim, only traffic that both pods may exchange is allowed.
         """
         if len(identities) == 1:
             found = self._allowed.get(identities[0].bit)
@@ -263,18 +270,18 @@ class TrackedMap:
 
 @lru_cache(maxsize=1 << 14)
 def class_of_chain(chain: str) -> str:
-    """The name of the class that leads to a chain in each map. It is made from the name, so it stands for no other."""
+    """Return the name of the class of a chain. It is a digest of the chain's name, so it is the same in each map."""
     return digest(chain)
 
 
-@lru_cache(maxsize=_REMEMBERED)  # maps of different subjects have the cluster's policies in common
+@lru_cache(maxsize=_REMEMBERED)  # maps of different subjects share the decisions of the cluster's policies
 def _allowed_by(decisions: tuple[Decision, ...]) -> Intervals:
     return intervals.intersection(combined(decisions, NUMBERS), ALL_NUMBERS)
 
 
-@lru_cache(maxsize=1 << 14)  # maps of different subjects have most of their classes in common
+@lru_cache(maxsize=1 << 14)  # maps of different subjects share most of their classes
 def peer_class(direction: Direction, behind: tuple[Rule, ...], numbers: Intervals) -> PeerClass:
-    """The class of the peers with which this traffic is allowed; rules `behind` decide about the rest."""
+    """Return the class of the peers with which this traffic is allowed. The rules `behind` decide all other traffic."""
     rules: list[Rule] = []
     contents: frozenset[KeyRange] = frozenset()
     fixed: dict[str, Collection] = {}
@@ -300,7 +307,7 @@ def peer_class(direction: Direction, behind: tuple[Rule, ...], numbers: Interval
 
 
 class SharedClasses:
-    """The classes of all peer maps together: their chains, and the sets with their contents."""
+    """The chains of the classes of all peer maps, and the sets with the contents of the classes."""
 
     def __init__(self) -> None:
         self._maps: list[VerdictMap] = []
@@ -308,7 +315,7 @@ class SharedClasses:
         self.collections: dict[str, Collection] = {}
 
     def update(self, maps: Iterable[TrackedMap]) -> None:
-        """Collect the classes of these maps; what did not change is the very same object as before."""
+        """Collect the classes of these maps. A set that does not change remains the same object."""
         present = list(maps)
         before, self._maps = self._maps, [one.chains for one in present]
         if len(before) == len(present) and all(map(is_, before, self._maps)):

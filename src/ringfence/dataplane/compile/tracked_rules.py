@@ -1,7 +1,7 @@
-"""What the rules of profiles decide about peers, kept up to date while pods come and go.
+"""The decisions of profiles about peers, updated when pods are added or removed.
 
-Peers that the same rules are about are decided once, and after a change only those are decided again that other rules
-are about. All peer maps of subjects with a profile share its decisions.
+The rules decide once for all peers that the same rules match. After a change, they decide again only about peers that
+other rules match now. All peer maps of subjects with a profile share its decisions.
 """
 
 from collections import defaultdict
@@ -22,10 +22,10 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Intervals
 
 _REMEMBERED: Final = 4096
-"""The number of signatures for which is remembered what is decided: pods come and go without end."""
+"""The maximum number of signatures with cached decisions. There is a limit because new pods can bring new ones."""
 
 _Part = tuple[int, Intervals]
-"""A part of a rule: its place among the rules, and some of the traffic that it is about with its peers."""
+"""A part of a rule: the index of the rule, and the part of its traffic that applies to some of its peers."""
 
 
 class TrackedRules:
@@ -37,33 +37,33 @@ class TrackedRules:
         self._peers = peers
         own = [(place, rule) for place, rule in enumerate(what.rules) if own_traffic(rule, what.own)]
         self._own_parts: list[_Part] = [(place, numbered(own_traffic(rule, what.own))) for place, rule in own]
-        """The parts of rules by number, or by the subject's own port names: they are the same for all destinations."""
+        """The parts with traffic by port number or by the subject's own port names, which all destinations share."""
         self._own_peers = [rule.peers for _, rule in own]
         self._named = [place for place, rule in enumerate(what.rules) if _is_named_by_destinations(rule, what)]
-        """The places of the rules with port names that destinations decide."""
+        """The indexes of the rules with port names whose numbers the destinations define."""
         self._selecting = _selecting_peers(what)
         self._singling_out = {rule.peers for rule in what.rules if not rule.peers.everyone}
         self.peers = frozenset((*(rule.peers for rule in what.rules), *self._selecting))
         """The peers of all rules."""
         self._parts: list[_Part] = []
         self._bits: list[Bitset] = []
-        """The identities that each of the parts is about."""
+        """The identities that each part matches."""
         self._cells = Cells((), NUMBERS)
         self._matching: list[Matching] = []
-        """What each part does, and with which of the cells."""
+        """The action of each part, and the cells that it matches."""
         self._settled: dict[Signature, Decision] = {}
         self._decisions: dict[int, Decision] = {}
         self._decided: Bitset = 0
         self.selected: Bitset = 0
-        """The identities that are in maps because of these rules."""
+        """The identities that maps contain because of these rules."""
         self.singled_out: Bitset = 0
-        """The identities that some rule is about which is not about everyone."""
+        """The identities that are matched by a rule which does not match everyone."""
         self.changed: Bitset = 0
-        """The identities about which something else may be decided since the last refresh but one."""
+        """The identities about which the decision may have changed with the last refresh."""
         self._refresh()
 
     def refresh(self) -> None:
-        """Find out which identities the rules are about, if the last refresh of peers has changed that."""
+        """Update the identities that the rules match, if the last refresh of the peers has changed them."""
         self.changed = 0
         are_others = not self.peers.isdisjoint(self._peers.changed[self._what.family])
         if are_others or (self._peers.have_pods_changed and self._named):
@@ -79,13 +79,13 @@ class TrackedRules:
             self._matching = [(actions[place], self._cells.of(numbers)) for place, numbers in self._parts]
             self.changed = self._state.population.everyone | self._decided
         else:
-            # Most are the same object (`SelectedPeers`).
+            # Most bitsets are the same object as before (`SelectedPeers`), so they need no comparison.
             others = [was ^ now for was, now in zip(before, self._bits, strict=True) if was is not now]
             self.changed |= reduce(or_, others, 0)
         self._decided &= ~self.changed
 
     def decisions(self, of: Bitset) -> Mapping[int, Decision]:
-        """The decisions about some identities, and maybe others, by their bits."""
+        """Return the decisions about these identities by their bits. The result can contain other identities, too."""
         missing = of & ~self._decided
         if missing:
             for bit, signature in signatures(self._bits, missing):
@@ -94,7 +94,7 @@ class TrackedRules:
         return self._decisions
 
     def about_address(self, number: int) -> Decision:
-        """The decision about an address of which no pod is known."""
+        """Return the decision about an address as an address only, without any pod."""
         what = self._what
         rulings = [
             (rule.action, numbered(traffic))
@@ -105,7 +105,7 @@ class TrackedRules:
         return decided(rulings, what.otherwise, NUMBERS)
 
     def _find_parts(self) -> None:
-        """Find the parts of all rules, and the identities that they are about: first those that are always there."""
+        """Find the parts of all rules, and the identities that they match. Parts that always exist come first."""
         known = self._peers.over(self._what.family)
         self._parts, self._bits = list(self._own_parts), list(map(known.__getitem__, self._own_peers))
         self.selected = reduce(or_, map(known.__getitem__, self._selecting), 0)
@@ -119,7 +119,7 @@ class TrackedRules:
                 self._find_named(rule, place, known[rule.peers])
 
     def _find_named(self, rule: CompiledRule, place: int, peers: Bitset) -> None:
-        """Find the parts of a rule that the port names of the destinations decide."""
+        """Find the parts of a rule that depend on the named ports of the destinations."""
         what, found = self._what, defaultdict[_Part, Bitset](int)
         _, *named = self._state.tiers.rule_traffic(rule, what.direction, peers, what.own)
         for bits, traffic in named:
@@ -133,7 +133,7 @@ class TrackedRules:
         if signature not in self._settled:
             if len(self._settled) > _REMEMBERED:
                 self._settled = {}
-            # In the order of the rules: the first that matches decides.
+            # Sort the parts in the order of the rules, because the first matching rule decides.
             matching = (self._matching[at] for at in sorted(signature, key=lambda at: self._parts[at][0]))
             allowed, passed = first_decides(matching, self._what.otherwise, self._cells.all)
             self._settled[signature] = Decision(self._cells.numbers(allowed), self._cells.numbers(passed))
@@ -145,6 +145,6 @@ def _is_named_by_destinations(rule: CompiledRule, what: PeerRules) -> bool:
 
 
 def _selecting_peers(what: PeerRules) -> Sequence[Peers]:
-    """The peers that are pods by their labels, without any blocks that go with them."""
+    """Return the peers that select pods by labels, without their IP blocks."""
     peers = {rule.peers for rule in what.rules if rule.peers.selections}
     return [Peers(everyone=False, selections=one.selections) if one.block else one for one in peers]

@@ -1,4 +1,4 @@
-"""Traffic as conditions on a packet's protocol and port."""
+"""Converts traffic into conditions on a packet's protocol and port."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -26,35 +26,38 @@ from ringfence.sets.intervals import Interval, Intervals
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS, Traffic
 
 _WITH_PORTS: Final = "with_ports"
-"""The set of the protocols that have ports: what is not in it is Kubernetes' other traffic, such as ICMP."""
+"""The set of the protocols that have ports. Protocols that are not in it are other traffic, such as ICMP."""
 
 _WITH_PORTS_SET: Final = HashSet(
     (KeyPart.PROTOCOL,), frozenset(bytes([number]) for number in PROTOCOL_NUMBERS.values())
 )
 
 WITHOUT_PORTS: Final = Lookup((Field.PROTOCOL,), _WITH_PORTS, absent=True)
-"""The packet is of a protocol that has no ports."""
+"""Matches packets of a protocol without ports."""
 
 WITHOUT_PORTS_SETS: Final[dict[str, Collection]] = {_WITH_PORTS: _WITH_PORTS_SET}
-"""What `WITHOUT_PORTS` looks into."""
+"""The set that `WITHOUT_PORTS` looks up."""
 
 TRAFFIC_FIELDS: Final = (Field.PROTOCOL, Field.PORT)
 
 _ANY_PORT: Final[Interval] = (0, 65535)
-"""All ports as the kernel counts them: from 0, which no policy can name."""
+"""All ports in the kernel. They include port 0, which no policy can name."""
 
 _PORTS: Final = 1 << 16
 
 
 OTHER_PROTOCOLS: Final[Interval] = (1 << 24, 1 << 24)
-"""The number that stands for all protocols that have no ports."""
+"""The number that represents all protocols without ports."""
 
 NUMBERS: Final[Interval] = (0, OTHER_PROTOCOLS[1])
-"""All numbers of protocols and ports."""
+"""The range of all numbers of protocols and ports."""
 
 
 def traffic_conditions(numbers: Intervals) -> Iterator[tuple[tuple[Condition, ...], dict[str, Collection]]]:
-    """Alternatives, with the sets that they look into: a packet meets one of them if it belongs to the traffic."""
+    """Yield alternative conditions, with the sets that they look up.
+
+    A packet belongs to the traffic if it meets all conditions of one alternative.
+    """
     for protocol, ports in _by_protocol(numbers):
         yield _port_conditions(protocol, ports)
     if without_others(numbers) != numbers:
@@ -62,9 +65,9 @@ def traffic_conditions(numbers: Intervals) -> Iterator[tuple[tuple[Condition, ..
 
 
 def compared_ports(numbers: Intervals, most: int) -> Iterator[tuple[tuple[Condition, ...], Intervals]]:
-    """Alternatives without any sets for the protocols of which the traffic has at most so many ranges of ports.
+    """Yield alternative conditions without sets, for protocols with at most `most` ranges of ports in the traffic.
 
-    Each comes with the numbers that it is about.
+    Each alternative is returned with the numbers that it matches.
     """
     for protocol, ports in _by_protocol(numbers):
         for first, last in ports if len(ports) <= most else ():
@@ -74,7 +77,7 @@ def compared_ports(numbers: Intervals, most: int) -> Iterator[tuple[tuple[Condit
 
 
 def _by_protocol(numbers: Intervals) -> Iterator[tuple[int, list[Interval]]]:
-    """The protocols that have ports, each with ranges of its own, as far as there are any."""
+    """Yield the protocols with ports that occur in the numbers, each with its ranges of ports."""
     for protocol in PROTOCOL_NUMBERS.values():
         first = protocol * _PORTS
         if ports := intervals.intersection(numbers, ((first, first + _PORTS - 1),)):
@@ -82,7 +85,7 @@ def _by_protocol(numbers: Intervals) -> Iterator[tuple[int, list[Interval]]]:
 
 
 def _port_conditions(protocol: int, ports: Sequence[Interval]) -> tuple[tuple[Condition, ...], dict[str, Collection]]:
-    """The conditions of one protocol and some of its ports."""
+    """Return the conditions for one protocol and these ports, and the sets that the conditions look up."""
     if ports == [_ANY_PORT]:
         return (ProtocolIs(protocol),), {}
     ranges = [(port_key(first), port_key(last)) for first, last in ports]
@@ -92,7 +95,7 @@ def _port_conditions(protocol: int, ports: Sequence[Interval]) -> tuple[tuple[Co
 
 @lru_cache(maxsize=1 << 14)
 def numbered(traffic: Traffic) -> Intervals:
-    """The traffic as one set of numbers: `protocol * 65536 + port`, and `OTHER_PROTOCOLS`."""
+    """Convert traffic into one set of numbers: `protocol * 65536 + port`, and `OTHER_PROTOCOLS`."""
     ranges = (
         (PROTOCOL_NUMBERS[protocol] * _PORTS + low, PROTOCOL_NUMBERS[protocol] * _PORTS + high)
         for protocol in PROTOCOLS
@@ -102,13 +105,13 @@ def numbered(traffic: Traffic) -> Intervals:
 
 
 def traffic_ranges(numbers: Intervals) -> Iterator[KeyRange]:
-    """Numbers of protocols and ports as ranges of keys."""
+    """Convert numbers of protocols and ports into ranges of keys."""
     for low, high in numbers:
         yield traffic_key(*divmod(low, _PORTS)), traffic_key(*divmod(high, _PORTS))
 
 
 def without_others(numbers: Intervals) -> Intervals:
-    """The numbers of protocols that have ports."""
+    """Return the numbers without `OTHER_PROTOCOLS`: those of protocols that have ports."""
     return intervals.difference(numbers, (OTHER_PROTOCOLS,))
 
 

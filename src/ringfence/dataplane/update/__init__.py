@@ -1,4 +1,4 @@
-"""Safe updates: the steps that lead from one program to the next, and whose connections they affect."""
+"""Safe updates: the steps from one program to the next, and the addresses whose connections they affect."""
 
 from ringfence.dataplane.update.affected import NONE_AFFECTED, AffectedAddresses, affected_addresses, union_of
 from ringfence.dataplane.update.commands import (

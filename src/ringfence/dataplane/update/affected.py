@@ -1,7 +1,7 @@
-"""Affected addresses: whose connections two programs may judge differently.
+"""Affected addresses: the addresses whose connections two programs may judge differently.
 
-To judge every tracked connection after each change would take longer than the change itself. A change that concerns
-neither end of a connection cannot have changed its verdict, so only the connections of affected addresses are judged.
+Judging every tracked connection after each change would take longer than the change itself. A change that affects
+neither end of a connection cannot change its verdict. So only the connections of affected addresses are judged.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ from ringfence.dataplane.program import (
 )
 
 AffectedAddresses = frozenset[bytes] | None
-"""Addresses as keys; None is all addresses."""
+"""Addresses as keys; None means all addresses."""
 
 _SUBJECT_MAPS = frozenset(ISOLATED.values())
 
@@ -39,9 +39,9 @@ NONE_AFFECTED: AffectedAddresses = frozenset()
 
 
 def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
-    """The addresses to or from which one of two programs may allow a connection and the other not.
+    """Return the addresses to or from which only one of the two programs may allow a connection.
 
-    Before there was a table (None), everything was allowed.
+    `old` is None if there was no table. Then everything was allowed.
     """
     if old is None or not old.chains or not new.chains:
         return None
@@ -61,14 +61,14 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
     # A base chain judges the packets of all addresses.
     if any(program.chains[name].hook for program in (old, new) for name in chains & program.chains.keys()):
         return None
-    # Addresses that had one of these chains and have another now are among those that changed their chains.
+    # `_addresses_changed` also returns the addresses that had one of these chains and have another one now.
     return frozenset(_addresses_changed(old.collections, new.collections)).union(
         _addresses_with(chains, new), _addresses_in(_groups_led_elsewhere(old, new), new.collections)
     )
 
 
 def union_of(*some: AffectedAddresses) -> AffectedAddresses:
-    """The addresses that are in any of `some`."""
+    """Return the union of `some`."""
     found: frozenset[bytes] = frozenset()
     for one in some:
         if one is None:
@@ -78,14 +78,14 @@ def union_of(*some: AffectedAddresses) -> AffectedAddresses:
 
 
 def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[bytes]:
-    """The addresses that get another chain, or that come into sets or go out of them."""
+    """Yield the addresses that get another chain, or that are added to sets or removed from them."""
     for name, before, after in differing(old, new):
         if is_of_bridges(name):
-            continue  # a connection is not judged by the link over which its packets come
+            continue  # the verdict about a connection does not depend on the link of its packets
         if before is None and name not in _SUBJECT_MAPS:
-            continue  # the chain that looks into it is new, too, and so are the moves of its subjects to it
+            continue  # a new set is used only by new chains, and the moves of subjects to these are changes already
         if has_groups(after) or has_classes(after):
-            continue  # these are about groups and classes, none of which ever stands for another one
+            continue  # the keys are groups or classes, whose meaning never changes
         if isinstance(after, VerdictMap | GroupMap):
             yield from (move.key for move in moves_between(_as_map(before), after))
         elif _is_of_addresses(before) and _is_of_addresses(after):
@@ -98,7 +98,7 @@ def _as_map(collection: Collection | None) -> VerdictMap | GroupMap | None:
 
 
 def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[str]:
-    """The sets in which not only single addresses changed: what depends on them are the chains that look into them."""
+    """Yield the changed sets whose elements are not single addresses. All addresses of their chains are affected."""
     for name, before, after in differing(old, new):
         if before is None or isinstance(after, VerdictMap | GroupMap) or _is_of_addresses(after) or has_classes(after):
             continue
@@ -109,7 +109,10 @@ def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collecti
 
 
 def _groups_led_elsewhere(old: Program, new: Program) -> Iterator[bytes]:
-    """The groups that maps lead to other chains than before, which they do only after another program's change."""
+    """Yield the groups that existing maps lead to other chains than before.
+
+    ringfence never changes such elements, so this happens only after a change by another program.
+    """
     for name, before, after in differing(old.collections, new.collections):
         if isinstance(before, GroupMap) and isinstance(after, GroupMap) and has_groups(after):
             yield from (move.key for move in moves_between(before, after) if move.new is not None)
@@ -121,11 +124,11 @@ def _groups_led_elsewhere(old: Program, new: Program) -> Iterator[bytes]:
 
 
 _ClassOfSet = tuple[str, bytes]
-"""The name of a set, and the identifier of one of the classes that share it."""
+"""The name of a set, and the identifier of one of the classes whose contents are in it."""
 
 
 def _changed_classes(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[_ClassOfSet]:
-    """The classes of sets that stay which contain something else: new ones, old ones, and those of a damaged table."""
+    """Yield the classes whose contents differ in sets of both programs: added, removed, or damaged classes."""
     for name, before, after in differing(old, new):
         if isinstance(before, RangeSet) and isinstance(after, RangeSet) and has_classes(after):
             for low, _ in before.elements ^ after.elements:
@@ -149,9 +152,10 @@ def _looking_into_classes(classes: frozenset[_ClassOfSet], program: Program) -> 
 
 
 def _leading_to(chains: set[str], program: Program) -> set[str]:
-    """The chains from which packets come to some chains: by rules, or by maps of ranges, whose keys are too many.
+    """Return the chains from which packets reach these chains, through rules or through maps of ranges.
 
-    Chains of subjects are left out: packets come to them from the maps of subjects only.
+    Maps of ranges are followed back to their chains because their keys are too many to list as affected addresses. The
+    function does not follow chains of subjects further back: packets reach them only through the maps of subjects.
     """
     found: set[str] = set()
     new = {name for name in chains & program.chains.keys() if not _is_of_subjects(name, program)}
@@ -192,7 +196,7 @@ def _addresses_with(chains: Iterable[str], program: Program) -> Iterator[bytes]:
 
 
 def _groups_in(classes: Iterable[bytes], collections: Mapping[str, Collection]) -> Iterator[bytes]:
-    """The groups that are in some classes."""
+    """Yield the groups of these classes."""
     names = set(map(read_peer_class, classes))
     for one in collections.values():
         if names and isinstance(one, GroupMap) and has_groups(one):

@@ -1,8 +1,8 @@
-"""Commands: the parts of a transaction, and how one program becomes another by them.
+"""Commands: the parts of a transaction, and the commands that change one program into another.
 
-`commands_between` finds what differs between two programs and orders it such that every object exists before something
-refers to it. It does not ask whether the way is safe for packets: `plan` chooses programs that are safe to go through
-one after the other.
+`commands_between` finds the differences between two programs. It orders the commands so that every object exists before
+another object refers to it. It does not check whether the change is safe for packets: `plan` chooses intermediate
+programs for which it is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,9 +31,10 @@ from ringfence.dataplane.program import (
 
 
 class AddTable(msgspec.Struct, frozen=True):
-    """Create the table, or, if `of_bridges`, the one for bridges, unless it exists.
+    """Create the table, or the table for bridges if `of_bridges`, unless it exists.
 
-    No packet meets the rules of a dormant one. One that `must_be_new` is refused if it exists.
+    Packets do not reach the rules of a dormant table. With `must_be_new`, the kernel refuses the command if the table
+    exists.
     """
 
     is_dormant: bool = False
@@ -42,13 +43,13 @@ class AddTable(msgspec.Struct, frozen=True):
 
 
 class WakeTable(msgspec.Struct, frozen=True):
-    """Let packets meet the rules of a table that is dormant."""
+    """Activate a dormant table, so that packets reach its rules."""
 
     of_bridges: bool = False
 
 
 class DeleteTable(msgspec.Struct, frozen=True):
-    """Remove the table, or the one for bridges, and all that is in it."""
+    """Delete the table, or the table for bridges, with all its contents."""
 
     of_bridges: bool = False
 
@@ -75,14 +76,14 @@ class RemoveElements(msgspec.Struct, frozen=True):
 
 
 class ReplaceElements(msgspec.Struct, frozen=True):
-    """Point some elements of a map to other chains or groups: a packet finds the old one or the new one, never none."""
+    """Give elements of a map other chains or groups. Every packet finds either the old value or the new one."""
 
     name: str
     collection: VerdictMap | GroupMap
 
 
 class Flush(msgspec.Struct, frozen=True):
-    """Empty a set or a map of ranges."""
+    """Remove all elements of a set or a map of ranges."""
 
     name: str
 
@@ -95,20 +96,20 @@ class AddChain(msgspec.Struct, frozen=True):
 
 
 class SetRules(msgspec.Struct, frozen=True):
-    """Replace all rules of a chain. A packet sees the old rules or the new ones, never a mixture."""
+    """Replace all rules of a chain. Every packet meets either the old rules or the new ones, never a mixture."""
 
     name: str
     rules: tuple[Rule, ...]
 
 
 class DeleteChain(msgspec.Struct, frozen=True):
-    """Remove a chain that nothing refers to."""
+    """Delete a chain to which nothing refers."""
 
     name: str
 
 
 class DeleteCollection(msgspec.Struct, frozen=True):
-    """Remove a set or a map that nothing refers to."""
+    """Delete a set or a map to which nothing refers."""
 
     name: str
 
@@ -132,7 +133,7 @@ V = TypeVar("V")
 
 
 def commands_between(old: Program | None, new: Program) -> list[Command]:
-    """The commands that change `old` into `new`. `old` is None if there is no table. Empty if they are equal."""
+    """Return the commands that change `old` into `new`: none if they are equal. `old` is None if there is no table."""
     if old is new:
         return []
     tables: list[Command] = [AddTable()] if old is None else []
@@ -153,10 +154,10 @@ def commands_between(old: Program | None, new: Program) -> list[Command]:
 
 
 class _Changes(NamedTuple, Generic[V]):
-    """What differs between the sets and maps, or the chains, of two programs."""
+    """The differences between the sets and maps, or between the chains, of two programs."""
 
     different: list[tuple[str, V | None, V]]
-    """The name of each that is new or another, with what it was (None if it is new) and is."""
+    """The name of each new or changed object, with its old value (None if it is new) and its new value."""
     gone: list[str]
 
     @property
@@ -165,7 +166,7 @@ class _Changes(NamedTuple, Generic[V]):
 
 
 def _changes(old: Mapping[str, V], new: Mapping[str, V]) -> _Changes[V]:
-    # Programs have thousands of objects, of which few differ, so they are gone through as seldom as possible.
+    # Programs have thousands of objects, and few of them differ. So iterate over all of them only if some are gone.
     different = list(differing(old, new))
     added = sum(1 for _, before, _ in different if before is None)
     gone = [name for name in old if name not in new] if len(old) + added > len(new) else []
@@ -179,6 +180,7 @@ def _element_changes(different: _Different[Collection]) -> Iterator[Command]:
     for name, before, after in different:
         match before, after:
             case RangeSet() | None, RangeSet() if has_classes(after):
+                # The contents of a class never change, so no range grows, and single ranges can be added and removed.
                 yield from _set_changes(name, after, before.elements if before else frozenset())
             case RangeSet() | RangeMap() | None, RangeSet() | RangeMap():
                 yield from _range_changes(name, before, after)
@@ -194,14 +196,14 @@ def _range_changes(name: str, before: RangeSet | RangeMap | None, after: RangeSe
     if before is None or before.elements != after.elements:
         added = _only_added(before, after)
         if added is None:
-            # A range that grows would overlap what it was, so ranges are flushed and refilled.
+            # A range that grows would overlap the old range, so ranges are flushed and refilled.
             yield Flush(name)
             added = after
         yield from (AddElements(name, added),) if added.elements else ()
 
 
 def _only_added(before: RangeSet | RangeMap | None, after: RangeSet | RangeMap) -> RangeSet | RangeMap | None:
-    """What comes to a set or map, if nothing goes; None otherwise."""
+    """Return the added elements of a set or map; None if elements are removed, too."""
     match before, after:
         case RangeSet(elements=old), RangeSet(elements=new):
             return RangeSet(after.key, new - old) if old <= new else None
@@ -246,7 +248,7 @@ def _rule_changes(different: _Different[Chain]) -> Iterator[Command]:
 
 
 def _new_base_chains(chains: _Changes[Chain]) -> Iterator[Command]:
-    """Base chains come last, so that packets reach the table only when everything is in place."""
+    """Yield the commands for new base chains. They come last, so packets reach the table only when it is complete."""
     for name, chain in chains.added:
         if chain.hook is not None:
             yield AddChain(name, chain.hook)
@@ -255,20 +257,21 @@ def _new_base_chains(chains: _Changes[Chain]) -> Iterator[Command]:
 
 def _deletions(collections: Iterable[str], chains: Sequence[str]) -> Iterator[Command]:
     yield from (SetRules(name, ()) for name in chains)
-    # Maps go before chains: the kernel refuses to delete a chain to which an element of a map leads.
+    # Maps are deleted before chains: the kernel refuses to delete a chain to which an element of a map refers.
     yield from (DeleteCollection(name) for name in collections)
     yield from (DeleteChain(name) for name in chains)
 
 
 def own_rules(chain: Chain) -> tuple[Rule, ...]:
-    """The rules of a chain that ringfence can write: those that are not foreign."""
+    """Return the rules of a chain that ringfence can write: those that are not foreign."""
     return tuple(rule for rule in chain.rules if not isinstance(rule, ForeignRule))
 
 
 def is_compatible(old: Program, new: Program) -> bool:
-    """Whether one can become the other step by step.
+    """Whether steps can change `old` into `new`.
 
-    It cannot where an object of the same name is of another kind: another program, or another version, made it.
+    They cannot if an object of the same name has another kind, because another program or another version of ringfence
+    created it.
     """
     return all(
         before is None or _is_of_kind(before, after) for _, before, after in differing(old.collections, new.collections)
@@ -278,7 +281,7 @@ def is_compatible(old: Program, new: Program) -> bool:
 def _is_of_kind(before: Collection, after: Collection) -> bool:
     match before, after:
         case VerdictMap(), VerdictMap():
-            # Whether packets come back is kept with each entry, so an empty map can become either.
+            # Each element stores whether it is a goto or a jump, so an empty map can become either.
             return before.key == after.key and (before.goto is after.goto or not before.elements or not after.elements)
         case HashSet(), HashSet():
             return before.key == after.key and before.counted is after.counted

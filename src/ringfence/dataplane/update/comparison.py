@@ -1,7 +1,7 @@
-"""What differs between two programs, as far as packets can notice, and what that asks of the update.
+"""Finds the differences between two programs that can change verdicts, and what the update must do because of them.
 
-Some sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses, links
-that lead to no pod, ports of tunnels, addresses at ports of bridges, counters, and what classes contain.
+The comparison ignores sets whose elements may be present too early or too long: pairs of a pod's own addresses, links
+that lead to no pod, ports of tunnels, addresses at bridge ports, counters, and the contents of classes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,13 +63,13 @@ UNCRITICAL_SETS: Final = frozenset(
         PORT_SENDERS,
     ]
 )
-"""Sets whose elements may be there too early and too long."""
+"""Sets whose elements may be present too early and too long."""
 
 OPENING_SETS: Final = frozenset(KNOWN.values())
-"""Sets whose elements let packets pass: they go when sides close and come when sides open."""
+"""Sets whose elements let packets pass. Elements are removed when sides close, and added when sides open."""
 
 CLOSING_SETS: Final = frozenset(HELD.values())
-"""Sets whose elements stop packets; they change with the node's own configuration only."""
+"""Sets whose elements stop packets. They change only with the node's own configuration."""
 
 GATES: Final = OPENING_SETS | CLOSING_SETS | PORT_GATES
 
@@ -80,31 +80,31 @@ _BOTH: Final = frozenset(Direction)
 RULES_AT_ONCE: Final = 70
 """The number of rules and chains that always fit into one transaction (`nftables.transaction.MOST_BYTES`).
 
-The largest rule has 884 bytes, and the request to delete the old rules of a chain has less.
+The largest rule has 884 bytes. The request to delete the old rules of a chain is smaller.
 """
 
 
 class Difference(NamedTuple):
-    """What differs between an old and a new program."""
+    """The differences between an old and a new program."""
 
     moves: Mapping[str, list[Move]]
-    """By verdict map of subjects: the addresses that get another chain, become isolated or cease to be."""
+    """By verdict map of subjects: the addresses that get another chain, become isolated, or are no longer isolated."""
     rewritten_chains: frozenset[str]
-    """Chains that stay and get other rules."""
+    """Chains of both programs whose rules differ."""
     edited_sets: frozenset[str]
-    """Sets and peer maps that stay, that rules look into, and that get other elements."""
+    """Sets and peer maps of both programs whose elements differ and that rules look up."""
     readers: frozenset[str]
-    """Chains, old or new, that look into edited sets."""
+    """Chains of either program that look up edited sets."""
     gates: frozenset[str]
-    """Sets of known addresses and of held ranges that change, and those that say which ports of bridges may do what."""
+    """Sets of known addresses and of held ranges that change, and sets and maps about bridge ports that change."""
     directions: frozenset[Direction]
     """The directions in which verdicts may change."""
     regrouping: Regrouping
-    """What of groups of addresses changes before all else, as packets notice nothing of it."""
+    """The changes of groups of addresses, most of which do not affect any packet."""
 
 
 def compare(old: Program, new: Program) -> Difference:
-    """What differs between two programs."""
+    """Find the differences between two programs."""
     new.index.follow(old.index)
     moves = dict(_moves(old.collections, new.collections))
     rewritten = frozenset(
@@ -131,24 +131,25 @@ def compare(old: Program, new: Program) -> Difference:
 def needs_closing(new: Program, difference: Difference) -> bool:
     """Whether sides must close before they open.
 
-    They need not if only one direction changes, or if only rules change and all of them fit into one transaction.
+    This is not necessary if only one direction changes, or if only rules change and fit into one transaction.
     """
     moves = [move for some in difference.moves.values() for move in some]
     chains_of_moved = {chain for move in moves for chain in (move.old, move.new) if chain}
     if not difference.rewritten_chains.isdisjoint(chains_of_moved):
         return True
-    # One more for each chain: the request to delete its old rules.
+    # Each chain needs one more request, which deletes its old rules.
     requests = sum(1 + len(new.chains[name].rules) for name in difference.rewritten_chains)
     is_one_transaction = not moves and not difference.edited_sets and requests <= RULES_AT_ONCE
     return len(difference.directions) > 1 and not is_one_transaction
 
 
 def can_edit_in_place(old: Program, new: Program, difference: Difference) -> bool:
-    """Whether the edited sets can change while chains look into them.
+    """Whether the edited sets can change while chains look them up.
 
-    They can while one address at a time comes or goes: then each state on the way is either as before or as afterwards
-    for the connections of this address, and the same for all others. They can as well where one direction alone
-    changes. They cannot where rules that look into them, or the addresses that have these rules, change as well.
+    This is possible if at most one address of each family is added or removed. Then each intermediate state treats the
+    connections of this address as before or as after the update, and does not affect other connections. It is also
+    possible if only one direction changes. It is not possible if the rules that look up the sets change, too, or the
+    addresses that have these rules.
     """
     if not difference.edited_sets:
         return True
@@ -195,7 +196,7 @@ def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator
 
 
 def _directions(chain: Chain) -> frozenset[Direction]:
-    """The direction whose verdict a profile's chain gives; both for any other chain."""
+    """Return the direction that a profile's chain decides; both directions for any other chain."""
     last = chain.rules[-1] if chain.rules else None
     if isinstance(last, Rule) and isinstance(last.action, Goto) and last.action.chain in _DIRECTION_OF_DENIAL:
         return frozenset({_DIRECTION_OF_DENIAL[last.action.chain]})
@@ -203,7 +204,7 @@ def _directions(chain: Chain) -> frozenset[Direction]:
 
 
 def _edited_addresses(old: Program, new: Program, difference: Difference) -> dict[KeyPart, set[bytes]] | None:
-    """The addresses that come into or go out of edited sets, by family; None if not only addresses do."""
+    """Return the addresses that edited sets gain or lose, by family; None if other elements change, too."""
     found: dict[KeyPart, set[bytes]] = {KeyPart.ADDRESS_4: set(), KeyPart.ADDRESS_6: set()}
     for name in difference.edited_sets:
         before, after = difference.regrouping.groups.get(name, old.collections[name]), new.collections[name]

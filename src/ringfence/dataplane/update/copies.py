@@ -1,6 +1,7 @@
-"""Going by copies: how sets change that cannot be edited while chains look into them.
+"""Updates by copies: changes sets that cannot be edited while chains look them up.
 
-All chains are moved to copies that have the new elements, and back again when the originals are right.
+The update moves all chains to copies of the sets with the new elements. When the original sets have the new elements,
+too, it moves the chains back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,9 +27,9 @@ from ringfence.dataplane.update.steps import UpdateStep, steps_in_place
 
 
 def steps_by_copies(old: Program, new: Program, difference: Difference) -> list[UpdateStep]:
-    """The steps to a program that looks into copies of the edited sets, and from there to `new`.
+    """Return the steps to a program that looks up copies of the edited sets, and from there to `new`.
 
-    On the way back the originals are right already when chains begin to look into them, so no side has to close.
+    On the way back, the original sets have the new elements before chains look them up, so no side has to close.
     """
     copying = _with_copies(old, new, difference)
     there, back = compare(old, copying), compare(copying, new)
@@ -39,7 +40,7 @@ def steps_by_copies(old: Program, new: Program, difference: Difference) -> list[
 
 
 def _with_copies(old: Program, new: Program, difference: Difference) -> Program:
-    """`new`, but with the edited sets as they were, and with chains that look into copies of them as they will be."""
+    """Return `new` with the old elements in the edited sets, and with chains that look up copies with new elements."""
     copies: dict[str, str] = {}
     collections: dict[str, Collection] = dict(new.collections)
     for name in difference.edited_sets:
@@ -55,7 +56,7 @@ def _with_copies(old: Program, new: Program, difference: Difference) -> Program:
 
 
 def _led_to(old: Program, maps: Iterable[str]) -> tuple[dict[str, Collection], dict[str, Chain]]:
-    """The chains to which some maps lead in `old`, all that these look into, and where that leads."""
+    """Return these maps of `old`, and all chains, sets and maps that packets reach through them."""
     collections = {name: old.collections[name] for name in maps}
     chains: dict[str, Chain] = {}
     new = list(collections.values())
@@ -63,7 +64,7 @@ def _led_to(old: Program, maps: Iterable[str]) -> tuple[dict[str, Collection], d
         targets = {
             one for collection in new if isinstance(collection, VerdictMap | RangeMap) for one in collection.elements
         }
-        # A verdict that another program has put into a map is read back as one that leads to no chain.
+        # A verdict that another program has put into a map is read back as an element for a chain that does not exist.
         found = {name: old.chains[name] for name in targets & old.chains.keys() - chains.keys()}
         chains |= found
         names = {name for chain in found.values() for name in chain.sets} - collections.keys()

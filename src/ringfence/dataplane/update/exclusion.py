@@ -1,6 +1,6 @@
-"""When the kernel refuses a part of a program: the profiles that need this part are closed, the rest is kept.
+"""Excludes parts of a program that the kernel refuses: closes the profiles that need them, and keeps the rest.
 
-One policy that cannot be programmed must not hold back the others, nor leave its own pods open.
+A policy that cannot be programmed must not delay other policies, and must not leave its own pods open.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,14 +12,14 @@ _SUBJECT_MAPS = frozenset(ISOLATED.values())
 
 
 class _Parts(NamedTuple):
-    """Names of chains, and of sets and maps."""
+    """The names of chains, and of sets and maps (`collections`)."""
 
     chains: frozenset[str]
     collections: frozenset[str]
 
 
 def profiles_using(program: Program, name: str) -> frozenset[str]:
-    """The profiles' chains that need a set, map or chain of this name; none if the whole program needs it."""
+    """Return the profile chains that need the set, map or chain of this name; none if the whole program needs it."""
     if is_fixed(name):
         return frozenset()
     chains = frozenset({name} & program.chains.keys())
@@ -38,7 +38,7 @@ def profiles_using(program: Program, name: str) -> frozenset[str]:
 
 
 def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
-    """The program without these profiles: their pods are allowed nothing."""
+    """Return the program without these profiles. Their pods are denied everything."""
     excluded = frozenset(profiles)
     needed = _needed_by(program, excluded)
     remaining = _needed_by(program, (one for one in program.chains if one not in needed.chains or is_fixed(one)))
@@ -49,13 +49,13 @@ def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
 
 
 def is_needed(program: Program, name: str) -> bool:
-    """Whether packets can come to a chain, or are looked up in a set or map, of this name; else it is being loaded."""
+    """Whether packets can reach the chain, set or map of this name. If not, it is being loaded or removed."""
     reached = _reached(program)
     return is_fixed(name) or name in reached.chains or name in reached.collections
 
 
 def without_unneeded(program: Program) -> Program:
-    """The program without the chains, sets and maps that no packet comes to."""
+    """Return the program without the chains, sets and maps that packets cannot reach."""
     reached = _reached(program)
     chains = {name: one for name, one in program.chains.items() if name in reached.chains}
     collections = {
@@ -65,35 +65,35 @@ def without_unneeded(program: Program) -> Program:
 
 
 def with_all_profiles_closed(program: Program) -> Program:
-    """The program in which every isolated side is allowed nothing, and which has nothing that is not needed for that.
+    """Return the program that denies everything for every isolated side, without the parts that this does not need.
 
-    What is being loaded, or removed piece by piece, would take long to load.
+    Parts that are being loaded or removed piece by piece would take long to load.
     """
     profiles = frozenset(name for name in program.chains if not is_fixed(name))
     return without_unneeded(program.changed(dict(_denying(program, profiles))))
 
 
 def _reached(program: Program) -> _Parts:
-    """What packets can come to: from the fixed chains, and from the maps of subjects."""
+    """Return the parts that packets can reach, through the fixed chains and the maps of subjects."""
     subjects = (program.collections.get(name) for name in _SUBJECT_MAPS)
     profiles = [one for verdicts in subjects if isinstance(verdicts, VerdictMap) for one in verdicts.elements]
     return _needed_by(program, [*filter(is_fixed, program.chains), *profiles])
 
 
 def _parts_of_profiles(program: Program) -> frozenset[str]:
-    """The chains to which packets come from other chains only."""
+    """Return the chains that packets reach only through other chains, so that they are no profile chains."""
     targets = (chain.targets for chain in program.chains.values())
     return frozenset().union(*targets, *(_led_to(program, name) for name in program.collections))
 
 
 def _led_to(program: Program, name: str) -> Iterable[str]:
-    """The chains to which a map leads, that of subjects excepted: it is everybody's."""
+    """Return the chains to which a map leads; none for the maps of subjects, because all profiles share these."""
     one = program.collections[name]
     return one.elements if isinstance(one, VerdictMap | RangeMap) and name not in _SUBJECT_MAPS else ()
 
 
 def _needed_by(program: Program, chains: Iterable[str]) -> _Parts:
-    """Some chains, and all that packets in them come to or look into."""
+    """Return these chains, and all chains, sets and maps that packets can reach through them."""
     found: set[str] = set()
     collections: set[str] = set()
     new = program.chains.keys() & set(chains)

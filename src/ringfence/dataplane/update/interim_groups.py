@@ -1,17 +1,19 @@
-"""How an address comes into another group where chains ask two maps about it, one after the other.
+"""Moves addresses to other groups safely if chains look up two maps of groups, one after the other.
 
-A chain can look for the group of a peer in a map of exceptions, and, if it is not there, in one that many subjects
-have in common. It finds the group anew for each of them. If it did not find the old group among the exceptions, and
-then found what the common map says of the new one, although that is an exception, the packet would meet neither the old
-rules nor the new ones. To prevent it, the first map says for a while what the second one says of the old group.
+A chain can look up the group of a peer in a map of exceptions and, if it is not there, in a map that many subjects
+share. The kernel determines the group of the address again for the second lookup. If the address moves to another group
+between the two lookups, the first map is searched for the old group and the second map for the new one. If only the new
+group is an exception, the packet gets the result of the common map for the new group. Neither the old nor the new rules
+give this result. To prevent it, the first map temporarily gets an element for the old group, with the class that the
+second map has for it.
 
-Where the second map says nothing of the old group, or there is none, the address goes through a group of its own, an
-interim one, of which
+If the second map has no element for the old group, or if there is no old group, the address moves to an interim group
+first. For an interim group,
 
-- the first map says what it says of the old group, or else what it says of the new one;
-- the second map says what it says of the old group.
+- the first map has the class of the old group, or the class of the new group if it has no element for the old one;
+- the second map has the class of the old group.
 
-Every packet then meets the old rules or the new ones, whenever it looks.
+So at any time, every packet gets the result of the old rules or of the new ones.
 """
 
 from collections import defaultdict
@@ -33,11 +35,11 @@ from ringfence.dataplane.program import (
 )
 
 _Pair = tuple[str | None, str]
-"""The old group of an address, None if there is none, and the new one."""
+"""The old group of an address (None if there is none) and the new one."""
 
 
 class InterimGroups(NamedTuple):
-    """What maps say for a while, and the moves of addresses into interim groups."""
+    """The maps with their temporary elements, and the moves of addresses into interim groups."""
 
     maps: Mapping[str, Collection]
     moves: list[Move]
@@ -49,9 +51,9 @@ NOTHING = InterimGroups({}, [])
 def interim_groups(
     moves: Iterable[Move], name: str, program: Program, united: Mapping[str, Collection]
 ) -> InterimGroups:
-    """What has to be said for a while when addresses move in the map `name` of a program.
+    """Return the temporary changes for moves of addresses in the map `name` of a program.
 
-    `united` are maps with all that they say before and after the moves; others say what they do in the program.
+    `united` contains maps with their elements from before and after the moves. All other maps are as in the program.
     """
     known = {**program.collections, **united}
     by_pair: defaultdict[_Pair, list[Move]] = defaultdict(list)
@@ -78,19 +80,19 @@ def interim_groups(
 
 
 def _asked(name: str, program: Program, known: Mapping[str, Collection]) -> dict[str, GroupMap]:
-    """The maps that chains ask about the groups in the map `name`."""
+    """Return the maps in which chains look up the groups from the map `name`."""
     found = {one.classes: known.get(one.classes) for one in program.index.group_dispatches if one.groups == name}
     return {one: classes for one, classes in found.items() if isinstance(classes, GroupMap)}
 
 
 def _knowing(group: str, maps: Mapping[str, GroupMap]) -> frozenset[str]:
-    """The names of the maps that say something of a group, as few of those with exceptions do."""
+    """Return the names of the maps that have an element for a group. Few maps of exceptions do."""
     key = group_key(group)
     return frozenset(name for name, one in maps.items() if one.found(key))
 
 
 def _mixes(old: str | None, new: str, two: TwoDispatches, maps: Mapping[str, GroupMap]) -> bool:
-    """Whether a packet that finds the old group first, and then the new one, meets the rules of neither."""
+    """Whether a packet that finds the old group first and then the new one gets a result that neither group has."""
     first, second = maps.get(two.first.classes), maps.get(two.second.classes)
     if first is None or second is None:
         return False
@@ -99,14 +101,14 @@ def _mixes(old: str | None, new: str, two: TwoDispatches, maps: Mapping[str, Gro
         return False
     before, found = None if old is None else class_of(second, old), class_of(second, new)
     if before is None and two.last:
-        return False  # nothing was allowed, and exceptions allow all that the second map does
+        return False  # nothing was allowed before, and exceptions allow everything that the second map allows
     return found not in (exception, before)
 
 
 def _say_the_same(
     old: str, two: TwoDispatches, known: Mapping[str, Collection], added: defaultdict[str, list[Move]]
 ) -> None:
-    """Have the first map say of a group what the second one says."""
+    """Give the first map the element that the second map has for a group."""
     said = known[two.second.classes]
     led, leading = known[two.first.map], known[two.second.map]
     found = class_of(said, old) if isinstance(said, GroupMap) else None
@@ -122,7 +124,7 @@ def _say_the_same(
 
 
 def _unused_groups(maps: Mapping[str, GroupMap]) -> Iterator[str]:
-    """Groups of which no map says anything, not even one that was left behind by an update that failed."""
+    """Yield interim groups for which no map has an element. An update that failed can have left elements behind."""
     for number in count(FIRST_INTERIM_GROUP):
         group = group_name(number)
         if not any(class_of(one, group) for one in maps.values()):
@@ -132,7 +134,7 @@ def _unused_groups(maps: Mapping[str, GroupMap]) -> Iterator[str]:
 def _of_interim(
     interim: Mapping[_Pair, str], twos: set[TwoDispatches], maps: Mapping[str, GroupMap]
 ) -> Iterator[tuple[str, list[Move]]]:
-    """What maps say of interim groups."""
+    """Yield the elements of maps for interim groups."""
     first = {two.first.classes for two in twos}
     for (old, new), group in interim.items():
         for name, one in maps.items():
@@ -150,5 +152,5 @@ def _with(one: Collection, moves: list[Move]) -> Collection:
 
 
 def class_of(classes: GroupMap, group: str) -> str | None:
-    """The class of a group in one map."""
+    """Return the class of a group in one map; None if the map has no element for it."""
     return classes.found(group_key(group))

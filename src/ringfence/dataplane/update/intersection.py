@@ -1,7 +1,7 @@
-"""Chains that allow what an old and a new chain both allow.
+"""Intersections: chains that allow only what an old and a new chain both allow.
 
-A profile's chain returns what it allows, and denies everything else in the chain that counts and drops. So a chain that
-jumps to the old one, and goes to the new one if that returns, is their intersection, whatever rules the two have.
+A profile's chain returns for packets that it allows, and sends all others to the chain that counts and drops them. So
+the intersection of any two chains is a chain that jumps to the old one and then goes to the new one.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from ringfence.dataplane.program import (
 
 
 class Intersections:
-    """The intersections that an update needs, made as they are asked for; `chains` are all that were made so far."""
+    """The intersections that an update needs. They are created on request; `chains` contains all created chains."""
 
     def __init__(self, old: Program, new: Program, rewritten: frozenset[str]) -> None:
         self._old = old
@@ -33,7 +33,7 @@ class Intersections:
         self._copies: dict[tuple[str, bool], str] = {}
 
     def between(self, old: str | None, new: str | None) -> str | None:
-        """The chain that allows what an old and a new one both allow; None, which is not a chain, allows everything."""
+        """Return the chain that allows what both chains allow. None stands for no chain, which allows everything."""
         if old is None or new is None:
             return self._unchanged(old, self._old) if new is None else self._unchanged(new, self._new)
         if old in DENYING or new in DENYING:
@@ -43,19 +43,19 @@ class Intersections:
         return self._between[old, new]
 
     def in_place_of(self, name: str) -> Chain:
-        """The rules of a rewritten chain as long as it must allow only what it did and will allow."""
+        """Return the temporary rules of a rewritten chain: they allow what both its old and its new rules allow."""
         if is_fixed(name):
             return self._new.chains[name]
         return self._intersection(name, name)
 
     def _unchanged(self, chain: str | None, program: Program) -> str | None:
-        """A chain as it is in one of the programs, under a name under which its rules stay."""
+        """Return the name of a chain with the rules from `program`: of a copy if the update rewrites the chain."""
         return self._copy(chain, program) if chain in self._rewritten else chain
 
     def _intersection(self, old: str, new: str) -> Chain:
         rules = self._old.chains[old].rules
         if not all(isinstance(rule, Rule) and _is_of_profile(rule) for rule in rules):
-            return self._new.chains[new]  # not a profile of ringfence, so nothing in it has to stay in force
+            return self._new.chains[new]  # the old chain is not a profile of ringfence, so it need not stay in force
         before = old if old not in self._rewritten else self._copy(old, self._old)
         return Chain((Rule((), Jump(before)), Rule((), Goto(self._copy(new, self._new)))))
 
@@ -72,12 +72,12 @@ class Intersections:
 
 
 def _is_of_profile(rule: Rule) -> bool:
-    """Whether a rule is one that chains of profiles, or intersections of them, have."""
+    """Whether a rule can be in a profile's chain or in an intersection."""
     return rule.action is RuleVerdict.RETURN or isinstance(rule.action, Goto | Jump | Dispatch | DispatchGroup)
 
 
 def unused_name(word: str, *taken: Mapping[str, object]) -> str:
-    """A name that begins with `word` and that none of some mappings has."""
+    """Return a name that begins with `word` and that is in none of these mappings."""
     for i in count():
         name = f"{word}_{i}"
         if not any(name in names for names in taken):

@@ -1,26 +1,31 @@
-"""The plan of an update: how one program becomes another without losing an allowed packet or passing a forbidden one.
+"""The plan of an update: steps that change one program into another.
 
-A packet meets rules of the generation in which it entered, but finds in each set what is there when it looks. So a
-transaction is atomic for one lookup and for all rules, but not for two lookups, and even less are several transactions.
-A plan therefore goes by steps, programs themselves, chosen such that every state on the way, and every mixture of two
-neighbouring ones, allows what both ends allow and forbids what both ends forbid:
+No step drops a packet that both programs allow, or passes a packet that both programs forbid.
 
-1. *create* everything new that nothing refers to yet;
-2. *close* and *narrow*: each changed side (a pod's egress or ingress) allows only what both its old and its new rules
-   allow. Whatever the other side does meanwhile, nothing is lost that both programs allow, and nothing passes that both
-   forbid;
-3. *pass*, *fill* and *thin*: elements are added to, and then removed from, sets that unchanged chains look into;
-   addresses that become exceptions pass by interim groups (`interim_groups`);
-4. *widen* and *open*: each changed side allows what its new rules allow;
-5. *clean*: what nothing refers to any more goes.
+A packet meets the rules of the generation in which it entered, but each lookup finds the current elements of its set.
+So a transaction is atomic for all rules and for one lookup, but not for two lookups. Several transactions are not
+atomic at all. A plan therefore consists of steps, each of which leads to a program. The steps are chosen so that every
+intermediate state, and every mixture of two consecutive states, allows what both the old and the new program allow, and
+forbids what both forbid:
 
-Where only one direction changes, closing is not needed: a connection has one side there, which changes at once.
+1. *create* adds everything new to which nothing refers yet, and *regroup* moves addresses to groups with equal results.
+2. *close* and *narrow* restrict each changed side (a pod's egress or ingress) to what both its old and its new rules
+   allow. For any state of the other side, this drops nothing that both programs allow, and passes nothing that both
+   forbid.
+3. *pass* moves addresses that become exceptions to interim groups (`interim_groups`). *fill* and *thin* add elements to
+   sets that unchanged chains look up, and then remove elements from them.
+4. *widen* and *open* let each changed side allow what its new rules allow.
+5. *clean* deletes everything to which nothing refers any more.
 
-To edit sets in place is safe as long as one address at a time comes and goes, or one direction is affected; else the
-update goes by copies of the edited sets (`copies`).
+If only one direction changes, closing is not needed: a connection has one side in this direction, and this side changes
+at once.
 
-All of this is about programs that enforce. One that only observes lets pass what its profiles deny, so everything else
-changes while the kernel observes: after the switch to it, or before the switch back.
+Editing sets in place is safe if only one address is added or removed, or if only one direction is affected. Otherwise,
+the update uses copies of the edited sets (`copies`).
+
+All of this applies to programs that enforce. A program that only observes passes the packets that its profiles deny. So
+if an update changes between enforcing and observing, everything else changes while the kernel observes: after the
+switch to observing, or before the switch to enforcing.
 """
 
 from typing import NamedTuple
@@ -32,20 +37,20 @@ from ringfence.dataplane.update.steps import StepKind, UpdateStep, steps_in_plac
 
 
 class UpdatePlan(NamedTuple):
-    """The steps to go through, one transaction or more for each; the last one's program is the one that was wanted."""
+    """The steps of an update. Each takes one or more transactions. The last step leads to the requested program."""
 
     steps: tuple[UpdateStep, ...]
 
     @property
     def programs(self) -> list[Program]:
-        """The programs that the steps lead to."""
+        """The programs to which the steps lead."""
         return [step.program for step in self.steps]
 
 
 def plan_update(old: Program | None, new: Program) -> UpdatePlan:
-    """How `old`, None if there is no table yet, becomes `new`."""
+    """Return the plan that changes `old` into `new`. `old` is None if there is no table yet."""
     if old is None:
-        # Packets reach a new table only when everything is in place: its base chains are created last.
+        # One step is safe: base chains are created last, so packets reach a new table only when it is complete.
         return UpdatePlan((UpdateStep(StepKind.CREATE, new),))
     return UpdatePlan(tuple(_steps(old, new)))
 
@@ -68,5 +73,5 @@ def _steps_with_switch(old: Program, new: Program) -> list[UpdateStep]:
 
 
 def _fixed_chains_of_both(program: Program, other: Program) -> dict[str, Chain]:
-    """The fixed chains of a program that the other one has as well; chains for bridges may be in one of them only."""
+    """Return the fixed chains of `program` that `other` has, too. Chains for bridges can be in only one of them."""
     return {name: chain for name, chain in fixed_chains(program).items() if name in other.chains}

@@ -1,10 +1,11 @@
-"""Regrouping: addresses that come into other groups without any packet noticing.
+"""Regrouping: moves addresses to other groups without an effect on packets.
 
-A chain of a profile finds the group of a packet's peer, and then, in a map of its own, the class of the group, which
-stands for what is allowed with it. No number ever stands for another group, so what maps say of a group may be there
-before any address is in it, and after none is. Addresses whose new group leads, in each map, to where their old one did
-can be moved at any time: so it is if new policies tell pods apart that were one group. Others may have to go through
-an interim group (`interim_groups`).
+The chain of a profile looks up the group of a packet's peer, and then the class of this group in a map of its own. The
+class determines what is allowed. The number of a group is never used for another group. So maps may have elements for a
+group before any address is in it, and after no address is in it.
+
+An address can move at any time if its old and its new group have the same class in each map. This is the case if new
+policies divide the pods of one group. Other addresses may have to move to an interim group first (`interim_groups`).
 """
 
 from collections import defaultdict
@@ -29,22 +30,25 @@ from ringfence.dataplane.program import (
 from ringfence.dataplane.update.interim_groups import NOTHING, interim_groups
 
 _Pair = tuple[str | None, str | None]
-"""The old and the new group of an address; None is none."""
+"""The old and the new group of an address; None means no group."""
 
 
 class Regrouping(NamedTuple):
-    """What changes before anything else does: maps from groups, and then the groups of addresses."""
+    """The changes of maps from groups, and of the groups of addresses.
+
+    The step *create* applies `maps`, the step *regroup* applies `groups`, and the step *pass* applies `interim`.
+    """
 
     maps: Mapping[str, Collection]
-    """The maps from groups, with all that they say in either program."""
+    """The maps from groups and from classes, with their elements from both programs and temporary ones."""
     groups: Mapping[str, Collection]
-    """The addresses by group: those whose move no packet notices are moved already."""
+    """The addresses by group, after the moves that have no effect on packets."""
     interim: Mapping[str, Collection]
-    """The addresses by group: those that have to go through interim groups are in these."""
+    """The addresses by group, after these moves and the moves to interim groups."""
 
 
 def regrouping(old: Program, new: Program) -> Regrouping:
-    """What can change of groups between two programs before packets may notice anything."""
+    """Find the changes of groups between two programs that can precede all changes of verdicts."""
     maps: dict[str, Collection] = dict(_united_maps(old, new))
     groups: dict[str, Collection] = {}
     interim: dict[str, Collection] = {}
@@ -67,14 +71,14 @@ def regrouping(old: Program, new: Program) -> Regrouping:
 
 
 def _united_maps(old: Program, new: Program) -> Iterator[tuple[str, GroupMap]]:
-    """The maps from groups that stay and get other elements."""
+    """Yield the maps from groups that both programs have with different elements, with the elements of both."""
     for name, before, after in differing(old.collections, new.collections):
         if isinstance(before, GroupMap) and isinstance(after, GroupMap) and has_groups(after):
             yield name, with_both(before, after)
 
 
 def _united_chains(old: Program, new: Program) -> Iterator[tuple[str, VerdictMap]]:
-    """The maps from classes to chains that stay and get other elements."""
+    """Yield the maps from classes to chains that both programs have with different elements, with those of both."""
     for name, before, after in differing(old.collections, new.collections):
         if isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_classes(after):
             yield name, with_both(before, after)
@@ -84,7 +88,7 @@ M = TypeVar("M", VerdictMap, GroupMap)
 
 
 def with_both(before: M, after: M) -> M:
-    """A map with the elements of both; where they differ, with those of `after`."""
+    """Return a map with the elements of both maps. If they differ for a key, the element of `after` is used."""
     gone = [Move(move.key, None, move.old) for move in moves_between(before, after) if move.new is None]
     if not gone:
         return after
@@ -93,7 +97,7 @@ def with_both(before: M, after: M) -> M:
 
 
 def _of_family(key: Key, program: Program) -> dict[str, GroupMap]:
-    """The maps that rules look into by the groups of addresses of one family."""
+    """Return the maps in which rules look up the groups of addresses of one family."""
     found: dict[str, GroupMap] = {}
     for one in program.index.group_dispatches:
         by_address, classes = program.collections.get(one.groups), program.collections.get(one.classes)
@@ -105,7 +109,10 @@ def _of_family(key: Key, program: Program) -> dict[str, GroupMap]:
 def _unnoticed(
     pairs: set[_Pair], before: GroupMap, maps: Mapping[str, GroupMap], united: dict[str, Collection], new: Program
 ) -> set[_Pair]:
-    """The moves that lead to the same in every map of the old program; those that are gone get what this takes."""
+    """Return the moves between groups that have the same class in every map of the old program.
+
+    Maps that the new program does not have get an element for a new group if this makes the classes equal.
+    """
     found: set[_Pair] = set()
     added: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for pair in sorted(pair for pair in pairs if pair[0] is not None and pair[1] is not None):

@@ -1,4 +1,4 @@
-"""The steps of an update: programs to go through, chosen such that each is safe to reach from the one before it."""
+"""The steps of an update: intermediate programs, each of which is safe to reach from the previous one."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -22,18 +22,18 @@ from ringfence.dataplane.update.regrouping import with_both
 
 
 class StepKind(Enum):
-    """What a step does, in the order of steps."""
+    """The kinds of steps, in their order in an update in place; `CREATE` is also the only step of a new table."""
 
     CREATE = "create"
-    """Add everything new that no packet can reach yet, and change what packets do not notice."""
+    """Add everything new that no packet can reach yet, and make the changes that have no effect on packets."""
     REGROUP = "regroup"
-    """Move addresses to other groups that lead to the same."""
+    """Move addresses to other groups that have the same result."""
     CLOSE = "close"
-    """Let each address that gets another chain, or becomes known or unknown, have only what both programs allow it."""
+    """Allow each address that gets another chain, or becomes known or unknown, only what both programs allow it."""
     NARROW = "narrow"
-    """Let each chain that gets other rules allow only what both its old and its new rules allow."""
+    """Let each chain that gets other rules allow only what both its old and its new rules allow, for the time being."""
     PASS = "pass"
-    """Move addresses that may not go to their new groups at once to interim ones."""
+    """Move addresses to interim groups if they cannot move to their new groups at once."""
     FILL = "fill"
     """Add the new elements to the edited sets."""
     THIN = "thin"
@@ -41,25 +41,25 @@ class StepKind(Enum):
     WIDEN = "widen"
     """Give each chain its new rules."""
     OPEN = "open"
-    """Give each address its new chain, and let it be known where it will be."""
+    """Give each address its new chain, and add the addresses that become known."""
     CLEAN = "clean"
-    """Delete what nothing refers to any more."""
+    """Delete everything to which nothing refers any more."""
     SWITCH = "switch"
-    """Change from enforcing to observing or back: by the rules of the fixed chains, all of them in one transaction."""
+    """Change between enforcing and observing: replace the rules of all fixed chains in one transaction."""
 
 
 class UpdateStep(NamedTuple):
-    """A step: what it does, and the program that it leads to, in one transaction or more."""
+    """A step: its kind, and the program to which it leads in one or more transactions."""
 
     kind: StepKind
     program: Program
 
 
 def steps_in_place(old: Program, new: Program, difference: Difference, *, closing: bool) -> list[UpdateStep]:
-    """The steps from `old` to `new` if the edited sets can change while chains look into them.
+    """Return the steps from `old` to `new` if the edited sets can change while chains look them up.
 
-    Without `closing`, no side has to close before it opens, and the steps to close and to narrow change nothing but the
-    sets of known addresses and of held ranges.
+    Without `closing`, no side has to close before it opens. Then the steps *close* and *narrow* change only the gates:
+    the sets of known addresses and of held ranges, and the sets and maps about bridge ports.
     """
     created = _created(old, new, difference)
     maps: dict[str, Collection] = {}
@@ -93,7 +93,7 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
 
 
 def _created(old: Program, new: Program, difference: Difference) -> Program:
-    """`old`, with everything new, and with everything that no packet can reach yet as it will be."""
+    """Return `old` with all new objects, and with the changes that have no effect on packets yet."""
     collections = {
         name: _union(before, after) if name in UNCRITICAL_SETS or has_classes(after) else after
         for name, before, after in differing(old.collections, new.collections)
@@ -110,14 +110,14 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
 
 
 def _shut(before: Collection, after: Collection) -> Collection:
-    """Single addresses as far as both programs have them; ranges and ports as they will be."""
+    """Return the common elements of two hash sets; for other sets and maps, return `after`."""
     if isinstance(before, HashSet) and isinstance(after, HashSet):
         return HashSet(after.key, before.elements & after.elements)
     return after
 
 
 def _closed_map(before: Collection, moves: list[Move], both: Intersections) -> Collection:
-    """A verdict map in which each moved address allows only what its old and its new chain allow."""
+    """Return a verdict map that allows each moved address only what both its old and its new chain allow."""
     closing = [Move(key, old, both.between(old, new)) for key, old, new in moves]
     return before.moved(closing) if isinstance(before, VerdictMap) else before
 
