@@ -1,4 +1,7 @@
-"""Whether a cluster enforces policies, by what, and on which nodes: from its objects, and by an experiment.
+"""Determines whether a cluster enforces policies, by which plugin, and on which nodes.
+
+The diagnosis reads the objects of the cluster. The experiment (`probe`) tries connections. Modules depend only on
+modules to the left of them:
 
 answers, objects <- observed <- rights, sightings <- signatures <- evidence <- recognition <- diagnosis, service_proxy,
 probe <- observing, deviations <- reporting

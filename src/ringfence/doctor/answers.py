@@ -13,7 +13,7 @@ class IsEnforced(StrEnum):
 
 
 def on_all(answers: Iterable[str]) -> IsEnforced:
-    """The answer for a cluster from those for its nodes: yes only if it is on every node, and there is one."""
+    """The answer for a cluster, from the answers for its nodes: yes only if there are nodes and all of them enforce."""
     found = set(answers)
     if IsEnforced.NO in found:
         return IsEnforced.NO

@@ -1,4 +1,4 @@
-"""What the plugins of a cluster change for its own policies, and the traits that were measured there."""
+"""Finds how the plugins of a cluster change the meaning of its policies, and makes documents of measured traits."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -22,9 +22,10 @@ MEASURED_BY: Final = "ringfence doctor --probe=full"
 
 
 class PolicyFindings(msgspec.Struct, frozen=True):
-    """What is found about the policies of a cluster: what plugins change for them, and the kinds that are not read.
+    """The findings about the policies of a cluster.
 
-    `unread` has the kind of each policy that is not read. `unseen` is what could not be listed.
+    `deviations` are the traits of plugins that change the meaning of these policies. `unread` contains the kind of each
+    policy that ringfence does not read. `unseen` names the kinds that could not be listed.
     """
 
     deviations: tuple[Deviations, ...] = ()
@@ -36,7 +37,7 @@ NO_POLICIES: Final = PolicyFindings()
 
 
 def policy_findings(cluster: Cluster, diagnosis: Diagnosis, measured: Iterable[Measured] = ()) -> PolicyFindings:
-    """What is found about the policies of a cluster."""
+    """The findings about the policies of a cluster."""
     state = cluster.state
     return PolicyFindings(
         tuple(deviations(state, diagnosis, measured)),
@@ -46,9 +47,9 @@ def policy_findings(cluster: Cluster, diagnosis: Diagnosis, measured: Iterable[M
 
 
 def deviations(state: State, diagnosis: Diagnosis, measured: Iterable[Measured] = ()) -> Iterator[Deviations]:
-    """For each plugin that enforces policies somewhere: which of its traits change what the policies of a state mean.
+    """For each plugin that enforces policies on some node, the traits that change what the policies of a state mean.
 
-    Values that were measured in the cluster count before those of the table of plugins.
+    A value that was measured in the cluster takes precedence over the value in the table of plugins.
     """
     seen: list[PluginTraits] = []
     for document in trait_documents(diagnosis, measured):
@@ -59,9 +60,10 @@ def deviations(state: State, diagnosis: Diagnosis, measured: Iterable[Measured] 
 
 
 def trait_documents(diagnosis: Diagnosis, measured: Iterable[Measured] = ()) -> list[dict[str, Any]]:
-    """The traits of each plugin that enforces policies, as `--plugin FILE` reads them.
+    """The documents with the traits of each plugin that enforces policies, in the format of `--plugin FILE`.
 
-    Without such a plugin they are the measured ones alone; none if nothing was measured.
+    If no plugin enforces policies, one document contains the measured traits. If nothing was measured either, there is
+    no document.
     """
     found = [
         {"topic": one.topic, "value": one.value, "confidence": str(Confidence.MEASURED), "source": MEASURED_BY}

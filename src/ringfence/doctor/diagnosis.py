@@ -1,8 +1,8 @@
-"""The diagnosis: for each node, whether policies are enforced there, and by what.
+"""Determines for each node whether policies are enforced, and by which plugin.
 
-There are three answers. `enforced` takes a known plugin that is configured to enforce, and that is ready on the node,
-with evidence that it is this plugin (`evidence.py`).
-What is not known never counts as enforced; a proof is the experiment (`doctor --probe`).
+There are three answers. The answer is `enforced` only if a known plugin is configured to enforce policies, is ready on
+the node, and there is evidence that it is this plugin (`evidence.py`). An unknown program never counts as enforcing.
+Only the experiment (`doctor --probe`) proves that policies are enforced.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,14 @@ from ringfence.doctor.recognition import COMPUTE_TYPE, sightings, unknown_enforc
 from ringfence.doctor.sightings import Presence, Sighting, nodes_of
 
 _OUTSIDE: Final = ("+k3s", "+rke2", "-eks-", "-gke.", "-aks", "+vmware")
-"""What the kubelet's version has on distributions that can enforce policies in a process that no object shows."""
+"""Parts of the kubelet's version that identify distributions with a possible plugin outside the cluster.
+
+Such a plugin runs in a process that no object of the cluster shows.
+"""
 
 
 class NodeDiagnosis(msgspec.Struct, frozen=True):
-    """The answer for one node, and why."""
+    """The answer for one node, and the reason."""
 
     node: str
     answer: IsEnforced
@@ -29,7 +32,10 @@ class NodeDiagnosis(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A DaemonSet of an unknown program that may enforce policies, why it may, and the nodes on which it is ready."""
+    """A DaemonSet of an unknown program that may enforce policies.
+
+    `nodes` are the nodes on which its pods are ready. If the pods cannot be listed, these are all nodes.
+    """
 
     daemon_set: str
     reason: str
@@ -37,9 +43,9 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What the signals of a cluster say.
+    """The result of the diagnosis of a cluster.
 
-    `plugins` are all that show, `candidates` the unknown programs that might enforce policies.
+    `plugins` are all known plugins that were found. `candidates` are the unknown programs that may enforce policies.
     """
 
     plugins: tuple[Sighting, ...]
@@ -49,12 +55,15 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def enforcers(self) -> tuple[Sighting, ...]:
-        """The plugins that enforce policies somewhere, of which it is certain what they are."""
+        """The plugins that enforce policies on some node, with evidence that they are these plugins."""
         return tuple(one for one in self.plugins if one.enforces and one.nodes and not one.unproven)
 
     @property
     def clash(self) -> str:
-        """That several plugins enforce policies on one node; empty if none do. All of them must then allow."""
+        """A message if several plugins enforce policies on one node; empty otherwise.
+
+        On such a node, a connection needs the permission of each of these plugins.
+        """
         for node in self.nodes:
             names = [one.name for one in self.enforcers if node.node in one.nodes]
             if len(names) > 1:
@@ -65,7 +74,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diagnose(observed: Observed) -> Diagnosis:
-    """The diagnosis of a cluster from what was seen of it."""
+    """The diagnosis of a cluster, from the objects that were read."""
     plugins = sightings(observed)
     candidates = [
         Candidate(one.title, reason, _where_it_may_run(observed, one)) for one, reason in unknown_enforcers(observed)
@@ -79,9 +88,10 @@ def diagnose(observed: Observed) -> Diagnosis:
 
 
 def nodes_for_experiment(observed: Observed, diagnosis: Diagnosis) -> list[str]:
-    """The nodes that are ready and on which its pods can run, those where policies seem to be enforced first.
+    """The nodes on which the pods of the experiment can run. Nodes that seem to enforce policies come first.
 
-    On Fargate and on virtual nodes each pod has a place of its own, and on Windows there is no user 65534.
+    A node must be ready. Fargate and virtual nodes are excluded, because each of their pods runs separately. Windows
+    nodes are excluded, because Windows has no user 65534.
     """
     able = {node.name for node in observed.nodes if node.is_ready and node.runs_linux and not _never(node)}
     order = [IsEnforced.YES, IsEnforced.UNKNOWN, IsEnforced.NO]
@@ -113,7 +123,7 @@ def _of_node(
 
 
 def _never(node: SeenNode) -> str:
-    """Why no plugin can enforce policies on a node; empty if one can."""
+    """Why no plugin can enforce policies on a node; empty if a plugin can."""
     labels = node.metadata.labels
     if labels.get(COMPUTE_TYPE) == "fargate":
         return "pods on Fargate have no policies"
@@ -123,7 +133,7 @@ def _never(node: SeenNode) -> str:
 
 
 def _doubt(plugin: Sighting, node: SeenNode) -> str:
-    """Why a plugin that enforces may not do so on a node; empty if there is no doubt."""
+    """Why an enforcing plugin may not enforce policies on this node; empty if there is no doubt."""
     presence = plugin.nodes[node.name]
     if plugin.unproven:
         return f"{plugin.shown_by} may not be {plugin.title}: {plugin.unproven}"
@@ -137,7 +147,7 @@ def _doubt(plugin: Sighting, node: SeenNode) -> str:
 
 
 def _gap(node: SeenNode, observed: Observed, *, has_plugin: bool) -> str:
-    """What could enforce policies on a node without being seen; empty if nothing could."""
+    """Why a plugin may enforce policies on a node without being found; empty if this is not possible."""
     for what in (DAEMON_SETS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS):
         if observed.is_unseen(what):
             return f"the {what} of the cluster cannot be read"
@@ -148,7 +158,7 @@ def _gap(node: SeenNode, observed: Observed, *, has_plugin: bool) -> str:
 
 
 def _nothing(node: SeenNode, here: Sequence[Sighting], plugins: Sequence[Sighting]) -> str:
-    """Why policies are not enforced on a node of which everything is seen."""
+    """Why policies are not enforced on a node, if all objects that matter were read."""
     for one in here:
         return f"{one.name}: {one.why_not} ({one.shown_by})"
     elsewhere = [one.name for one in plugins if one.enforces and not one.unproven]

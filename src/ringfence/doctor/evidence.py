@@ -1,9 +1,12 @@
-"""Whether a DaemonSet is what its name says: the evidence without which it never counts as a plugin that enforces.
+"""Checks the evidence that a DaemonSet is a known plugin. Without this evidence, it never counts as enforcing.
 
-A name shows nothing, for everybody may give it. Two things are needed. The images are those of the plugin. And an
-administrator has put it there: it is in a namespace in which only administrators may create a DaemonSet, or its service
-account has been given the right to watch, in all namespaces, what the plugin reads policies from. Where rights cannot
-be read, an object of the whole cluster from which an operator installs the plugin into this namespace counts as well.
+The name of a DaemonSet is not evidence, because any user who may create a DaemonSet can choose it. Two conditions must
+be met:
+
+- The DaemonSet has an image of the plugin.
+- An administrator installed it: only administrators may create a DaemonSet in its namespace, or its service account may
+  watch the resource from which the plugin reads policies, in all namespaces. If roles cannot be read, a cluster-scoped
+  object from which an operator installs the plugin into this namespace is sufficient.
 
 Sources: kubernetes.io, "Using RBAC Authorization", "Namespaces" (initial namespaces); docs.openshift.com, "Projects"
 (`openshift-` is reserved); the manifests and charts of the plugins, for their rights.
@@ -22,7 +25,7 @@ _OPENSHIFT_NODE: Final = "node.openshift.io/os_id"
 
 
 def missing_evidence(observed: Observed, row: Signature, daemon_set: DaemonSet) -> str:
-    """Why it is not certain that a DaemonSet is the plugin of a row; empty if the evidence is there."""
+    """Why it is not certain that a DaemonSet is the plugin of a row; empty if the evidence is complete."""
     title = named_plugin(row.plugin).title
     if not has_image(row, daemon_set.containers()):
         images = ", ".join(one.image for one in daemon_set.containers())
@@ -39,19 +42,20 @@ def missing_evidence(observed: Observed, row: Signature, daemon_set: DaemonSet) 
 
 
 def _is_of_an_operator(observed: Observed, namespace: str) -> bool:
-    """Whether the namespace is the one that an operator makes for a plugin which an administrator has it install."""
+    """Whether this is the namespace of Tigera's operator, and an administrator has created its Installation."""
     return namespace == CALICO_NAMESPACE and CALICO_INSTALLATION in observed.operator_objects
 
 
 def _may_watch(observed: Observed, resource: WatchedResource, daemon_set: DaemonSet) -> bool:
-    """Whether the pods of a DaemonSet may watch a resource in all namespaces, as far as roles can be read."""
+    """Whether the roles that can be read permit the pods of a DaemonSet to watch a resource in all namespaces."""
     return watchers(resource, observed.cluster_roles, observed.cluster_role_bindings).include(daemon_set)
 
 
 def _is_reserved(observed: Observed, namespace: str) -> bool:
     """Whether only administrators may create a DaemonSet in a namespace.
 
-    `kube-system` is there before anybody works in a cluster. OpenShift refuses the prefix `openshift-` to users.
+    `kube-system` exists before users work in a cluster. OpenShift does not permit users to create namespaces with the
+    prefix `openshift-`.
     """
     is_openshift = any(_OPENSHIFT_NODE in node.metadata.labels for node in observed.nodes)
     return namespace == "kube-system" or (is_openshift and namespace.startswith("openshift-"))

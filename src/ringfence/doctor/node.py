@@ -1,6 +1,6 @@
-"""Whether the agent could enforce policies on this node: what its preflight asks of the kernel and of the network.
+"""Checks whether the agent can enforce policies on this node. It makes the same checks as the agent's preflight.
 
-Nothing is changed: each question is a transaction that the kernel undoes itself (`dataplane/preflight.py`).
+The checks change nothing: each is a transaction that the kernel itself undoes (`dataplane/preflight.py`).
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from ringfence.render.doctor_report import NodeFinding
 
 
 def examine_node() -> list[NodeFinding]:
-    """What was found on this node, what keeps the agent from enforcing policies first."""
+    """The findings on this node. Those that prevent the agent from enforcing policies come first."""
     try:
         with closing(Kernel()) as kernel:
             found = [*_of_kernel(kernel), *_of_network(), *_of_table(kernel)]

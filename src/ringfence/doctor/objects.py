@@ -1,6 +1,7 @@
-"""What is read of the objects that show how a cluster enforces policies.
+"""The fields of the objects that show how a cluster enforces policies.
 
-Only the fields that matter are decoded, and none of them is required: an object of a plugin is nobody's contract.
+Only the fields that the diagnosis uses are decoded. None of them is required, because no contract says which fields the
+objects of a plugin have.
 
 Source: kubernetes.io, "Kubernetes API reference".
 """
@@ -20,14 +21,14 @@ class SeenMetadata(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SeenVariable(msgspec.Struct, frozen=True):
-    """An environment variable of a container; one that is taken from elsewhere has no value here."""
+    """An environment variable of a container. If it has a `valueFrom`, its value is empty here."""
 
     name: str = ""
     value: str = ""
 
 
 class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
-    """A container: what it runs, and with which settings."""
+    """A container: its image, command, arguments and environment variables."""
 
     name: str = ""
     image: str = ""
@@ -37,7 +38,7 @@ class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def repository(self) -> str:
-        """The name of its image without registry, tag and digest: `calico/node`.
+        """The name of its image without registry, tag and digest, such as `calico/node`.
 
         Source: github.com/distribution/reference.
         """
@@ -49,7 +50,7 @@ class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
         return f"{directory}{slash}{name.partition(':')[0]}"
 
     def flag(self, name: str) -> str | None:
-        """The value of a command line flag, `true` for one without a value; None if it is not given."""
+        """The value of a command line flag; `true` for a flag without a value; None if the flag is not given."""
         words = [*self.command, *self.args]
         for number, word in enumerate(words):
             option, equals, value = word.partition("=")
@@ -64,7 +65,7 @@ class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SeenPodSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """The part of a pod, or of its template, that says where and as whom it runs, and what."""
+    """The spec of a pod or of a pod template: its node, service account and containers."""
 
     node_name: str = ""
     service_account_name: str = ""
@@ -73,26 +74,26 @@ class SeenPodSpec(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SeenTemplate(msgspec.Struct, frozen=True):
-    """The template of a workload's pods."""
+    """The pod template of a workload."""
 
     spec: SeenPodSpec = SeenPodSpec()
 
 
 class SeenSelector(msgspec.Struct, frozen=True, rename="camel"):
-    """The labels by which a workload knows its pods."""
+    """The selector by which a workload finds its pods. Only `matchLabels` is read."""
 
     match_labels: dict[str, str] = {}
 
 
 class DaemonSetSpec(msgspec.Struct, frozen=True):
-    """The part of a DaemonSet that its owner writes."""
+    """The spec of a DaemonSet."""
 
     selector: SeenSelector = SeenSelector()
     template: SeenTemplate = SeenTemplate()
 
 
 class DaemonSet(msgspec.Struct, frozen=True):
-    """A DaemonSet: how every network plugin runs on nodes, unless it is part of their operating system."""
+    """A DaemonSet. Every network plugin runs as a DaemonSet, unless it is built into the nodes."""
 
     metadata: SeenMetadata = SeenMetadata()
     spec: DaemonSetSpec = DaemonSetSpec()
@@ -104,47 +105,47 @@ class DaemonSet(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"DaemonSet {self.metadata.namespace}/{self.metadata.name}"
 
     @property
     def service_account(self) -> tuple[str, str]:
-        """The namespace and the name of the account as which its pods run."""
+        """The namespace and the name of the service account of its pods."""
         return self.metadata.namespace, self.spec.template.spec.service_account_name or "default"
 
     def containers(self) -> Iterator[SeenContainer]:
-        """The containers of its pods, and then those that prepare them (sidecars are among these)."""
+        """The containers of its pods, and then the init containers, which include sidecars."""
         yield from self.spec.template.spec.containers
         yield from self.spec.template.spec.init_containers
 
     def container(self, name: str) -> SeenContainer | None:
-        """The container with this name; None if there is none."""
+        """The container with this name; None if it does not exist."""
         return next((one for one in self.containers() if one.name == name), None)
 
 
 class SeenCondition(msgspec.Struct, frozen=True):
-    """A condition of an object: its type, and `True`, `False` or `Unknown`."""
+    """A condition of an object: its type, and its status `True`, `False` or `Unknown`."""
 
     type: str = ""
     status: str = ""
 
 
 class SeenNodeInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """What the kubelet reports of its node."""
+    """The kubelet's report about its node."""
 
     kubelet_version: str = ""
     operating_system: str = ""
 
 
 class SeenNodeStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """The state of a Node."""
+    """The status of a Node."""
 
     conditions: tuple[SeenCondition, ...] = ()
     node_info: SeenNodeInfo = SeenNodeInfo()
 
 
 class SeenNode(msgspec.Struct, frozen=True):
-    """A Node: its labels and annotations name the distribution and the provider."""
+    """A Node. Its labels and annotations identify the distribution and the provider."""
 
     metadata: SeenMetadata = SeenMetadata()
     status: SeenNodeStatus = SeenNodeStatus()
@@ -156,7 +157,7 @@ class SeenNode(msgspec.Struct, frozen=True):
 
     @property
     def runs_linux(self) -> bool:
-        """Whether its pods are those of Linux; so are they where nothing says otherwise."""
+        """Whether the node runs Linux. A node that does not report an operating system counts as Linux."""
         said = (self.status.node_info.operating_system, self.metadata.labels.get("kubernetes.io/os", ""))
         return not any(one not in ("", "linux") for one in said)
 
@@ -167,13 +168,13 @@ class SeenNode(msgspec.Struct, frozen=True):
 
 
 class SeenPodStatus(msgspec.Struct, frozen=True):
-    """The state of a pod."""
+    """The status of a pod."""
 
     conditions: tuple[SeenCondition, ...] = ()
 
 
 class SeenPod(msgspec.Struct, frozen=True):
-    """A pod of a DaemonSet: on which Node it is, and whether it is ready."""
+    """A pod of a DaemonSet: its Node, and whether it is ready."""
 
     metadata: SeenMetadata = SeenMetadata()
     spec: SeenPodSpec = SeenPodSpec()
@@ -181,12 +182,15 @@ class SeenPod(msgspec.Struct, frozen=True):
 
     @property
     def is_ready(self) -> bool:
-        """Whether all its containers are ready."""
+        """Whether the pod's condition `Ready` is true."""
         return is_true(self.status.conditions, "Ready")
 
 
 class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
-    """Verbs that a role allows for resources; `*` is all. With `resource_names`, only for objects of these names."""
+    """The verbs that a role permits for resources; `*` means all.
+
+    With `resource_names`, the rule applies only to the objects with these names.
+    """
 
     api_groups: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
@@ -195,21 +199,21 @@ class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ClusterRole(msgspec.Struct, frozen=True):
-    """A role for the whole cluster. One that is aggregated has the rules of the others already."""
+    """A ClusterRole. The rules of an aggregated role already contain the rules of the roles that it combines."""
 
     metadata: SeenMetadata = SeenMetadata()
     rules: tuple[PolicyRule, ...] | None = None
 
 
 class RoleReference(msgspec.Struct, frozen=True):
-    """The role that a binding gives."""
+    """The role that a binding grants."""
 
     kind: str = ""
     name: str = ""
 
 
 class BoundSubject(msgspec.Struct, frozen=True):
-    """To whom a binding gives a role."""
+    """A subject to which a binding grants a role."""
 
     kind: str = ""
     name: str = ""
@@ -217,7 +221,7 @@ class BoundSubject(msgspec.Struct, frozen=True):
 
 
 class ClusterRoleBinding(msgspec.Struct, frozen=True, rename="camel"):
-    """Who has a role for the whole cluster."""
+    """A ClusterRoleBinding: it grants a ClusterRole to subjects."""
 
     metadata: SeenMetadata = SeenMetadata()
     role_ref: RoleReference = RoleReference()
@@ -225,31 +229,31 @@ class ClusterRoleBinding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ConfigMap(msgspec.Struct, frozen=True):
-    """Settings as texts."""
+    """A ConfigMap."""
 
     metadata: SeenMetadata = SeenMetadata()
     data: dict[str, str] | None = None
 
 
 class OperatorObject(msgspec.Struct, frozen=True):
-    """What an operator reads, of which only that it exists matters here. It belongs to the whole cluster."""
+    """A cluster-scoped object that an operator reads. Only its existence matters here."""
 
     metadata: SeenMetadata = SeenMetadata()
 
 
 class SeenServiceSpec(msgspec.Struct, frozen=True):
-    """Where a Service is."""
+    """The spec of a Service."""
 
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
 
 
 class SeenService(msgspec.Struct, frozen=True):
-    """A Service and its address."""
+    """A Service and its cluster IP."""
 
     metadata: SeenMetadata = SeenMetadata()
     spec: SeenServiceSpec = SeenServiceSpec()
 
 
 def is_true(conditions: tuple[SeenCondition, ...], kind: str) -> bool:
-    """Whether a condition of this type holds."""
+    """Whether a condition of this type has the status `True`."""
     return any(one.type == kind and one.status == "True" for one in conditions)

@@ -1,4 +1,4 @@
-"""What was seen of a cluster, and what could not be: the evidence that a diagnosis stands on."""
+"""The input of a diagnosis: the objects of a cluster that were read, and the objects that could not be read."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -23,7 +23,7 @@ CLUSTER_ROLE_BINDINGS: Final = "clusterrolebindings"
 
 
 class Unseen(msgspec.Struct, frozen=True, order=True):
-    """What could not be read, and the answer of the server, such as the right that is missing."""
+    """Objects that could not be read, and the reason. It can be an answer of the server that names a missing right."""
 
     what: str
     reason: str
@@ -32,9 +32,9 @@ class Unseen(msgspec.Struct, frozen=True, order=True):
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """The objects of a cluster that show how it enforces policies.
 
-    `pods` are those of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. `config_maps`,
-    `services` and `operator_objects` hold those that exist of the few that are asked for, by path. What could not be
-    read is empty here, and named in `unseen`.
+    `pods` contains the pods of the DaemonSets that may enforce policies, by namespace and name of the DaemonSet. Only a
+    few ConfigMaps, Services and operator objects are requested; `config_maps`, `services` and `operator_objects`
+    contain those that exist, by path. A field is empty if its objects could not be read; `unseen` names them.
     """
 
     server: str
@@ -49,14 +49,14 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     unseen: tuple[Unseen, ...] = ()
 
     def is_unseen(self, what: str) -> bool:
-        """Whether this could not be read."""
+        """Whether `what` could not be read."""
         return any(one.what == what for one in self.unseen)
 
     def settings_of(self, path: str) -> Mapping[str, str]:
-        """The settings of a ConfigMap; none if it does not exist or cannot be read."""
+        """The settings in a ConfigMap; empty if it does not exist or cannot be read."""
         found = self.config_maps.get(path)
         return (found.data or {}) if found else {}
 
     def daemon_sets_named(self, *names: str) -> Iterator[DaemonSet]:
-        """The DaemonSets with one of these names, in whichever namespace they are."""
+        """The DaemonSets with one of these names, in any namespace."""
         return (one for one in self.daemon_sets if one.metadata.name in names)

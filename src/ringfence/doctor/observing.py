@@ -1,6 +1,6 @@
-"""Reading what shows how a cluster enforces policies, from its API server. Nothing is changed.
+"""Reads the objects that show how a cluster enforces policies from its API server. It changes nothing.
 
-A right that is missing leaves a gap, which is named; it does not end the reading.
+If a right is missing, the objects are recorded as unseen, and the other objects are still read.
 
 Source: kubernetes.io, "Kubernetes API Concepts", "Using RBAC Authorization".
 """
@@ -38,13 +38,13 @@ _PLUGIN_NAMESPACES: Final = (
     "cilium",
     "ringfence-system",
 )
-"""Where plugins are, for a user who may not list the DaemonSets of all namespaces."""
+"""The namespaces that are searched for plugins if the user may not list the DaemonSets of all namespaces."""
 
 _Object = TypeVar("_Object")
 
 
 def observe(api_server: ApiServer) -> Observed:
-    """What is seen of a cluster.
+    """Read the objects of a cluster.
 
     Raises LiveClusterError if the API server cannot be reached or understood, or does not accept the credentials.
     """
@@ -53,7 +53,7 @@ def observe(api_server: ApiServer) -> Observed:
 
 
 class _Observing:
-    """The requests, and what could not be read."""
+    """Makes the requests, and records which objects could not be read."""
 
     def __init__(self, client: httpx2.Client, server: str) -> None:
         self._client = client
@@ -61,7 +61,7 @@ class _Observing:
         self._unseen: list[Unseen] = []
 
     def observed(self) -> Observed:
-        """What is seen: first the programs, then the settings and the pods of those that matter."""
+        """Read the DaemonSets, then the settings of the plugins among them, and then the pods of possible enforcers."""
         daemon_sets = tuple(self._daemon_sets())
         found = Observed(
             server=self._server,
@@ -78,7 +78,7 @@ class _Observing:
         return msgspec.structs.replace(found, pods=pods, unseen=tuple(dict.fromkeys(self._unseen)))
 
     def _daemon_sets(self) -> Iterable[DaemonSet]:
-        """The DaemonSets of all namespaces, or at least of those in which plugins are."""
+        """The DaemonSets of all namespaces. If they may not be listed, those of the namespaces in which plugins run."""
         everywhere = self._list(DAEMON_SETS, "/apis/apps/v1/daemonsets", DaemonSet)
         if everywhere or not any(one.what == DAEMON_SETS for one in self._unseen):
             return everywhere
@@ -87,14 +87,14 @@ class _Observing:
 
     def _pods(self, daemon_set: DaemonSet) -> tuple[SeenPod, ...]:
         labels = ",".join(f"{key}={value}" for key, value in daemon_set.spec.selector.match_labels.items())
-        if not labels:  # one by expressions alone would list every pod of the namespace
+        if not labels:  # only matchLabels are read; without them, the request would list every pod of the namespace
             self._unseen.append(Unseen(pods_of(daemon_set), "its selector has no labels"))
             return ()
         path = f"/api/v1/namespaces/{daemon_set.metadata.namespace}/pods"
         return self._list(pods_of(daemon_set), path, SeenPod, labels)
 
     def _list(self, what: str, path: str, shape: type[_Object], labels: str = "") -> tuple[_Object, ...]:
-        """The objects of a list; none if the server refuses, which is noted unless `what` is empty."""
+        """The objects of a list. If the server refuses, the result is empty, and `what` (if given) is recorded."""
         try:
             items = list_items(self._client, path, parameters={"labelSelector": labels} if labels else None)
             return tuple(msgspec.json.decode(item, type=shape) for item in items)
@@ -105,7 +105,7 @@ class _Observing:
         return ()
 
     def _present(self, paths: Iterable[str], shape: type[_Object]) -> Iterator[tuple[str, _Object]]:
-        """Those objects that exist, by path."""
+        """Yield the path and the object for each path that exists."""
         for path in paths:
             try:
                 yield path, get_document(self._client, path, shape)

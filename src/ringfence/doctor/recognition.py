@@ -1,4 +1,4 @@
-"""Which network plugins show in a cluster: by their DaemonSets, and by distributions that have one built in."""
+"""Recognizes the network plugins of a cluster: by their DaemonSets, or by a distribution with a built-in plugin."""
 
 import json
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from ringfence.doctor.signatures import (
 )
 
 COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
-"""The label of nodes on EKS that are not instances of the user: `fargate`, `auto`, `hybrid`."""
+"""The label of EKS nodes that are not the user's own instances. Its values are `fargate`, `auto` and `hybrid`."""
 
 _EMBEDDED_K3S: Final = "+k3s"
 
 
 def sightings(observed: Observed) -> list[Sighting]:
-    """All known plugins that show, those that enforce nothing included."""
+    """All known plugins that were found, including those that enforce nothing."""
     found = []
     for one in observed.daemon_sets:
         if one.metadata.name in FLANNEL:
@@ -38,12 +38,12 @@ def sightings(observed: Observed) -> list[Sighting]:
 
 
 def shown_plugins(observed: Observed) -> list[DaemonSet]:
-    """The DaemonSets of known plugins, by name or by what they run."""
+    """The DaemonSets of known plugins. They are recognized by their name or by their container and image."""
     return [one for one in observed.daemon_sets if one.metadata.name in FLANNEL or signature_of(one)]
 
 
 def unknown_enforcers(observed: Observed) -> list[tuple[DaemonSet, str]]:
-    """The DaemonSets that may enforce policies and are not those of known plugins, and why they may."""
+    """The DaemonSets that may enforce policies but do not belong to a known plugin, each with the reason."""
     watching = watchers(NETWORK_POLICIES, observed.cluster_roles, observed.cluster_role_bindings)
     found = []
     for one in observed.daemon_sets:
@@ -55,7 +55,7 @@ def unknown_enforcers(observed: Observed) -> list[tuple[DaemonSet, str]]:
 
 
 def _is_known(daemon_set: DaemonSet) -> bool:
-    """Whether a DaemonSet runs what a known plugin is made of; one with its name alone is unknown."""
+    """Whether a DaemonSet is Flannel, or has an image of a known plugin. The name of the plugin is not sufficient."""
     row = signature_of(daemon_set)
     return daemon_set.metadata.name in FLANNEL or bool(row and has_image(row, daemon_set.containers()))
 
@@ -74,7 +74,7 @@ def _sighting(row: Signature, observed: Observed, daemon_set: DaemonSet) -> Sigh
 
 
 def _of_flannel(observed: Observed, daemon_set: DaemonSet) -> Sighting:
-    """Flannel connects pods and enforces nothing; its chart and Talos can add a container that does."""
+    """Flannel connects pods and enforces nothing. Its chart and Talos can add a container that enforces policies."""
     addition = next((one for one in daemon_set.containers() if has_image(WITH_POLICIES, [one])), None)
     shown_by, nodes = f"{daemon_set.title} (Flannel)", nodes_of(observed, daemon_set)
     if not addition:
@@ -90,7 +90,7 @@ def _of_flannel(observed: Observed, daemon_set: DaemonSet) -> Sighting:
 
 
 def _of_k3s(observed: Observed) -> Iterator[Sighting]:
-    """The policy controller of k3s, a part of kube-router, runs inside the process of each node."""
+    """The policy controller of k3s is a part of kube-router. It runs inside the k3s process on each node."""
     nodes = [node for node in observed.nodes if _EMBEDDED_K3S in node.status.node_info.kubelet_version]
     if not nodes:
         return
@@ -107,7 +107,7 @@ def _of_k3s(observed: Observed) -> Iterator[Sighting]:
 
 
 def _node_arguments(node: SeenNode) -> list[str] | None:
-    """The arguments with which k3s was started on a node; None if its annotation is not there."""
+    """The arguments with which k3s was started on a node; None if the annotation is missing or cannot be read."""
     with suppress(ValueError, KeyError):
         read = json.loads(node.metadata.annotations["k3s.io/node-args"])
         if isinstance(read, list):
@@ -116,7 +116,7 @@ def _node_arguments(node: SeenNode) -> list[str] | None:
 
 
 def _of_auto_mode(observed: Observed) -> Iterator[Sighting]:
-    """EKS Auto Mode has the plugin in the operating system of its nodes, and a ConfigMap as its switch."""
+    """EKS Auto Mode includes the plugin in the operating system of its nodes. A ConfigMap enables it."""
     nodes = [node for node in observed.nodes if node.metadata.labels.get(COMPUTE_TYPE) == "auto"]
     if not nodes:
         return

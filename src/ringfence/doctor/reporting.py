@@ -1,4 +1,4 @@
-"""A diagnosis as the report that is printed."""
+"""Converts a diagnosis to the report that is printed."""
 
 from collections import Counter
 
@@ -27,10 +27,10 @@ def report(
     policies: PolicyFindings = NO_POLICIES,
     results: Results = NO_EXPERIMENT,
 ) -> DoctorReport:
-    """The report of a diagnosis, and of what was found about the policies of the cluster.
+    """The report of a diagnosis, of the findings about policies, and of the results of the experiment.
 
-    `results` are those of the experiment. Where it gave an answer for a node, that is the answer: it was seen, and not
-    concluded.
+    If the experiment gave an answer for a node, the report uses this answer and not that of the diagnosis, because the
+    experiment observed connections.
     """
     proved = {one.node: one for one in results.proofs}
     nodes = tuple(_node(one, proved.get(one.node)) for one in diagnosis.nodes)

@@ -1,6 +1,7 @@
-"""Who may watch a kind of objects in all namespaces: whatever enforces NetworkPolicies must watch them.
+"""Finds the service accounts and groups that may watch a resource in all namespaces.
 
-This finds unknown plugins, too. It proves nothing: monitoring and GitOps tools watch policies as well.
+A program that enforces NetworkPolicies must watch them, so this also finds unknown plugins. It is not proof, because
+monitoring and GitOps tools watch policies too.
 
 Source: kubernetes.io, "Using RBAC Authorization".
 """
@@ -14,14 +15,14 @@ from ringfence.doctor.objects import ClusterRole, ClusterRoleBinding, DaemonSet,
 
 
 class WatchedResource(msgspec.Struct, frozen=True):
-    """A resource of the API, by its group and its name in the plural."""
+    """A resource of the API: its group and its plural name."""
 
     group: str
     name: str
 
     @property
     def title(self) -> str:
-        """What RBAC and messages call it: `networkpolicies.networking.k8s.io`."""
+        """Its name in RBAC and in messages, such as `networkpolicies.networking.k8s.io`."""
         return f"{self.name}.{self.group}"
 
 
@@ -35,7 +36,7 @@ class Watchers(msgspec.Struct, frozen=True):
     groups: frozenset[str]
 
     def include(self, daemon_set: DaemonSet) -> bool:
-        """Whether the pods of a DaemonSet may watch it."""
+        """Whether the pods of a DaemonSet may watch the resource."""
         account = daemon_set.service_account
         return account in self.accounts or not self.groups.isdisjoint(_groups_of(account))
 
@@ -43,7 +44,7 @@ class Watchers(msgspec.Struct, frozen=True):
 def watchers(
     resource: WatchedResource, roles: Iterable[ClusterRole], bindings: Iterable[ClusterRoleBinding]
 ) -> Watchers:
-    """Who may watch a resource in all namespaces."""
+    """The service accounts and groups that may watch a resource in all namespaces."""
     watching = {role.metadata.name for role in roles if any(_allows(rule, resource) for rule in role.rules or ())}
     bound = [binding for binding in bindings if binding.role_ref.name in watching]
     return Watchers(
@@ -53,7 +54,7 @@ def watchers(
 
 
 def _allows(rule: PolicyRule, resource: WatchedResource) -> bool:
-    """Whether a rule allows to watch all objects of a resource; one with resourceNames allows single ones."""
+    """Whether a rule permits watching all objects of a resource. A rule with resourceNames permits only some."""
     wanted = ((rule.api_groups, resource.group), (rule.resources, resource.name), (rule.verbs, "watch"))
     return not rule.resource_names and all("*" in listed or name in listed for listed, name in wanted)
 
@@ -68,5 +69,8 @@ def _accounts(binding: ClusterRoleBinding) -> Iterator[tuple[str, str]]:
 
 
 def _groups_of(account: tuple[str, str]) -> tuple[str, ...]:
-    """The groups of a service account, without those of everybody: a role for everybody says nothing."""
+    """The groups of a service account, except those that contain all service accounts.
+
+    A role for all service accounts does not distinguish a plugin from other programs.
+    """
     return (f"system:serviceaccounts:{account[0]}",)

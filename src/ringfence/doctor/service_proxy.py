@@ -1,4 +1,6 @@
-"""What translates Services on the nodes, and where pods find DNS: both decide which addresses a policy sees.
+"""Finds which program translates Services on the nodes, and the address of DNS.
+
+Both determine which addresses a policy sees.
 
 Source: kubernetes.io, "Virtual IPs and Service Proxies", "Using NodeLocal DNSCache in Kubernetes Clusters".
 """
@@ -18,7 +20,7 @@ _MAX_BYTES: Final = 1 << 16
 
 
 def proxy_text(observed: Observed) -> str:
-    """How Services are translated: the mode of kube-proxy, or that there is none."""
+    """Describes how Services are translated: by kube-proxy and in which mode, or without kube-proxy."""
     if KUBE_PROXY_CONFIG in observed.config_maps:
         mode = _mode(observed.settings_of(KUBE_PROXY_CONFIG).get(_FILE, ""))
         return f"kube-proxy in mode {mode}" if mode else "kube-proxy, whose settings cannot be read"
@@ -30,9 +32,9 @@ def proxy_text(observed: Observed) -> str:
 
 
 def dns_text(observed: Observed) -> str:
-    """Where pods ask for names: the Service of DNS, and a cache on their own node; empty if neither is seen.
+    """Describes which addresses pods use for DNS: the Service, and a cache on their node; empty if neither is found.
 
-    No selector of pods matches the cache.
+    A podSelector cannot match the cache, so egress rules for it need an ipBlock.
     """
     service = observed.services.get(DNS_SERVICE)
     parts = [f"Service kube-system/kube-dns at {service.spec.cluster_ip}"] if service else []
@@ -45,7 +47,7 @@ def dns_text(observed: Observed) -> str:
 
 
 def _mode(text: str) -> str:
-    """The mode in a KubeProxyConfiguration; empty if the text is not one."""
+    """The mode in a KubeProxyConfiguration; empty if the text is not a KubeProxyConfiguration that can be read."""
     if len(text) > _MAX_BYTES:
         return ""
     try:

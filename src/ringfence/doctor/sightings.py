@@ -1,4 +1,4 @@
-"""Sightings: the network plugins that show in a cluster, their versions and their settings."""
+"""Describes the network plugins that were found in a cluster, their versions and their settings."""
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -16,16 +16,16 @@ class Presence(Enum):
     READY = "ready"
     NOT_READY = "not ready"
     UNKNOWN = "unknown"
-    """Its pods cannot be listed."""
+    """The pods of the plugin cannot be listed."""
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """A plugin in a cluster, and what shows it.
+    """A plugin that was found in a cluster.
 
-    `plugin` is its name in the table of plugins. `settings` are those on which its traits depend, as they are set.
-    `nodes` are those on which it runs; a node that is not among them has nothing of it. `unproven` says why it
-    is not certain that it is this plugin, and `doubts` why it may not do what its traits say. `switched_off` says where
-    it is configured to enforce nothing.
+    `plugin` is its name in the table of plugins, and `shown_by` the object that shows it. `settings` are the values of
+    the settings on which its traits depend. `nodes` are the nodes on which the plugin runs; it does not run on any
+    other node. `unproven` is the reason why it may be another program. `doubts` are reasons why it may not behave as
+    its traits say. `switched_off` names the setting that disables enforcement.
     """
 
     plugin: str
@@ -39,43 +39,43 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def traits(self) -> PluginTraits:
-        """How the plugin enforces policies as it is."""
+        """The traits of the plugin in this version and with these settings."""
         return traits_of(named_plugin(self.plugin), self.version, self.settings)
 
     @property
     def switch(self) -> ChosenTrait:
-        """The trait that says whether it enforces policies at all."""
+        """The trait for whether the plugin enforces policies at all."""
         return self.traits.chosen["enforcement"]
 
     @property
     def enforces(self) -> bool:
-        """Whether it enforces policies where it runs."""
+        """Whether the plugin enforces policies on the nodes on which it runs."""
         return not self.switched_off and self.switch.trait.value == "yes"
 
     @property
     def why_not(self) -> str:
-        """Why it does not enforce policies: the setting that turns it off, or what it is."""
+        """Why the plugin does not enforce policies: the setting that disables it, or the text of its trait."""
         settings = ", ".join(f"{key} is {value}" for key, value in self.switch.trait.setting.items())
         return self.switched_off or settings or self.switch.trait.text
 
     @property
     def title(self) -> str:
-        """What texts call the plugin."""
+        """The name of the plugin in texts, without its version."""
         return self.traits.title
 
     @property
     def name(self) -> str:
-        """What texts call it, with its version."""
+        """The name of the plugin in texts, with its version."""
         return self.traits.name
 
 
 def doubted(sighting: Sighting, doubt: str) -> Sighting:
-    """A sighting with one more doubt."""
+    """A copy of a sighting with one more doubt."""
     return msgspec.structs.replace(sighting, doubts=(*sighting.doubts, doubt))
 
 
 def nodes_of(observed: Observed, daemon_set: DaemonSet) -> dict[str, Presence]:
-    """On which nodes the pods of a DaemonSet are, and whether they are ready there."""
+    """The nodes on which the pods of a DaemonSet run, and whether the pods are ready."""
     if observed.is_unseen(pods_of(daemon_set)):
         return {node.name: Presence.UNKNOWN for node in observed.nodes}
     found: dict[str, Presence] = {}
@@ -86,14 +86,14 @@ def nodes_of(observed: Observed, daemon_set: DaemonSet) -> dict[str, Presence]:
 
 
 def pods_of(daemon_set: DaemonSet) -> str:
-    """What the pods of a DaemonSet are called where they cannot be read."""
+    """The text that names the pods of a DaemonSet in `Observed.unseen`."""
     return f"the pods of {daemon_set.title}"
 
 
 def image_version(images: Iterable[str]) -> str:
-    """The version that the tag of the first image with a tag names; empty if it names none.
+    """The version in the tag of the first image that has a tag; empty if this tag is not a version.
 
-    A digest names no version. Source: github.com/distribution/reference.
+    A digest does not contain a version. Source: github.com/distribution/reference.
     """
     for image in images:
         name = image.partition("@")[0].rpartition("/")[2]

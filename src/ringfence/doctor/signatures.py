@@ -1,7 +1,7 @@
-"""How each network plugin shows in a cluster: a row for each, with what its DaemonSet has, and its settings.
+"""The table by which network plugins are recognized. A row describes the DaemonSet of a plugin and its settings.
 
-A CustomResourceDefinition alone shows nothing: on GKE those of Calico are there while nothing enforces policies. Nor
-does a name: who may create a DaemonSet in some namespace may call it as he likes (`evidence.py`).
+A CustomResourceDefinition is not evidence of a plugin: on GKE, those of Calico exist while nothing enforces policies. A
+name is not evidence either, because any user who may create a DaemonSet can choose its name (`evidence.py`).
 
 Sources: the manifests and charts of the projects; docs.aws.amazon.com, "Configure your VPC CNI plugin for network
 policies"; cloud.google.com, "GKE Dataplane V2"; release 0.24 of kind; docs.k3s.io, "Network policy controller";
@@ -22,23 +22,23 @@ from ringfence.plugins import named_plugin, version_of
 CILIUM_CONFIG: Final = "cilium-config"
 CALICO_NAMESPACE: Final = "calico-system"
 CALICO_INSTALLATION: Final = "/apis/operator.tigera.io/v1/installations/default"
-"""What Tigera's operator installs Calico from, and the namespace that it makes for it.
+"""The object from which Tigera's operator installs Calico into the namespace `CALICO_NAMESPACE`, which it creates.
 
-Only an administrator can create the object, for it belongs to the whole cluster.
+Only an administrator can create this object, because it is cluster-scoped.
 """
 VPC_CNI_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/amazon-vpc-cni"
 _KINDNETD_DATED_SINCE: Final = (20240813,)
-"""The date in the tag of the first image of kindnetd that enforces policies (kind 0.24)."""
+"""The date in the tag of the first kindnetd image that enforces policies (kind 0.24)."""
 _KINDNETD_SINCE: Final = (1, 3, 0)
-"""The version of the first image that enforces policies, of those that are not built for kind (aojea/kindnet)."""
+"""The version of the first image that enforces policies, among those that are not built for kind (aojea/kindnet)."""
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """A row: the plugin, the names of its DaemonSet, and the container that enforces policies.
+    """A row of the table: the plugin, the possible names of its DaemonSet, and the container that enforces policies.
 
-    The repository of the plugin's images has one of `images` in it, whatever the registry: vendors and mirrors keep the
-    name of the program (`rancher/hardened-calico`). The plugin reads policies by watching `watches`. `settings` reads
-    those settings on which traits depend. `refine` changes a sighting by what only this plugin has.
+    An image belongs to the plugin if its repository contains one of `images`. The registry is ignored, because vendors
+    and mirrors keep the name of the program (`rancher/hardened-calico`). The plugin watches `watches` to read policies.
+    `settings` reads the settings on which its traits depend. `refine` applies checks that are specific to this plugin.
     """
 
     plugin: str
@@ -51,7 +51,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def config_map_of(daemon_set: DaemonSet, name: str) -> str:
-    """The path of a ConfigMap beside a DaemonSet."""
+    """The path of a ConfigMap in the namespace of a DaemonSet."""
     return f"/api/v1/namespaces/{daemon_set.metadata.namespace}/configmaps/{name}"
 
 
@@ -75,7 +75,7 @@ def _refine_cilium(observed: Observed, daemon_set: DaemonSet, sighting: Sighting
 
 
 def _refine_calico(observed: Observed, daemon_set: DaemonSet, sighting: Sighting) -> Sighting:
-    """Felix is the part of `calico-node` that enforces; its own container says so when it is turned off."""
+    """Felix is the part of `calico-node` that enforces policies. An environment variable can disable it."""
     container = daemon_set.container("calico-node")
     if container and container.variable("FELIX_ENABLED") == "false":
         return msgspec.structs.replace(sighting, switched_off="FELIX_ENABLED is false")
@@ -95,12 +95,12 @@ def _kube_network_policies_settings(observed: Observed, daemon_set: DaemonSet) -
 
 
 def _kindnet_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str]:
-    """Kindnet has what enforces built in, and turns its strict mode off."""
+    """Kindnet contains kube-network-policies and disables its strict mode."""
     return {"strict-mode": "false"}
 
 
 def _aws_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[str, str]:
-    """The agent that enforces is a container of `aws-node`; it does nothing without its flag."""
+    """The agent that enforces policies is a container of `aws-node`. Without its flag, it enforces nothing."""
     agent = daemon_set.container("aws-eks-nodeagent") or daemon_set.container("aws-network-policy-agent")
     switch = agent.flag("enable-network-policy") if agent else None
     return {"enable-network-policy": "true" if switch == "true" else "false", **_enforcing_mode(daemon_set)}
@@ -119,7 +119,7 @@ def _ringfence_settings(observed: Observed, daemon_set: DaemonSet) -> Mapping[st
 
 
 def _refine_kindnet(observed: Observed, daemon_set: DaemonSet, sighting: Sighting) -> Sighting:
-    """The tag of kindnetd is a date, or a version of its own; neither is a version of what enforces in it."""
+    """The tag of kindnetd is a date or kindnetd's version. Neither is the version of kube-network-policies in it."""
     container = daemon_set.container("kindnet-cni") or next(daemon_set.containers(), SeenContainer())
     tag = image_version([container.image])
     found = msgspec.structs.replace(sighting, version="")
@@ -166,7 +166,8 @@ SIGNATURES: Final = (
         container="antrea-agent",
         watches=WatchedResource("controlplane.antrea.io", "networkpolicies"),
     ),
-    # The images of OpenShift are all of one repository, and differ by their digests.
+    # All images of OpenShift are in one repository and differ only by their digests, so the repository does not name
+    # the plugin.
     Signature(
         plugin="ovn-kubernetes",
         daemon_sets=("ovnkube-node", "ovnkube-single-node-zone"),
@@ -213,20 +214,21 @@ SIGNATURES: Final = (
         plugin="ringfence", daemon_sets=("ringfence-agent",), images=("ringfence",), settings=_ringfence_settings
     ),
 )
-"""The table."""
+"""The rows of the table."""
 
 FLANNEL: Final = ("kube-flannel-ds", "kube-flannel")
-"""The DaemonSets of Flannel, which enforces nothing itself."""
+"""The names of Flannel's DaemonSet. Flannel itself does not enforce policies."""
 
 UNDESCRIBED: Final = ("contrail-agent", "kube-ovn-cni", "nsx-node-agent", "sdn", "terway-eniip", "weave-net")
-"""DaemonSets of plugins that enforce policies, or that can, and are not in the table of plugins.
+"""The names of DaemonSets of plugins that can enforce policies but are not in the table of plugins.
 
-In some of them only a controller elsewhere in the cluster watches policies.
+They are listed because some of them cannot be found by their rights: only a controller elsewhere in the cluster watches
+policies.
 """
 
 
 def signature_of(daemon_set: DaemonSet) -> Signature | None:
-    """The row that a DaemonSet fits: by its name or, if it has another, by what it runs. None if it fits no row."""
+    """The row that a DaemonSet matches by its name or, if no name matches, by its container and image; None if none."""
     for row in SIGNATURES:
         if daemon_set.metadata.name in row.daemon_sets:
             return row
@@ -238,12 +240,12 @@ def signature_of(daemon_set: DaemonSet) -> Signature | None:
 
 
 def has_image(row: Signature, containers: Iterable[SeenContainer]) -> bool:
-    """Whether one of these containers has an image of the plugin of a row."""
+    """Whether one of these containers has an image of the row's plugin."""
     return any(word in one.repository for one in containers for word in row.images)
 
 
 def operator_paths(daemon_sets: Iterable[DaemonSet]) -> Iterator[str]:
-    """The paths of the objects that show an operator to have put a DaemonSet there."""
+    """The paths of the objects that show whether an operator installed a DaemonSet."""
     for one in daemon_sets:
         if one.metadata.namespace == CALICO_NAMESPACE and (row := signature_of(one)) and row.plugin == "calico":
             yield CALICO_INSTALLATION
@@ -251,7 +253,7 @@ def operator_paths(daemon_sets: Iterable[DaemonSet]) -> Iterator[str]:
 
 
 def config_map_paths(daemon_sets: Iterable[DaemonSet]) -> Iterator[str]:
-    """The paths of the ConfigMaps that may hold settings of plugins."""
+    """The paths of the ConfigMaps that may contain settings of plugins."""
     yield VPC_CNI_CONFIG
     for one in daemon_sets:
         if (row := signature_of(one)) and row.plugin == "cilium":

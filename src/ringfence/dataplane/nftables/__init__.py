@@ -1,4 +1,4 @@
-"""Programs and their changes as nf_tables netlink messages, and back."""
+"""Encodes programs and their changes as nf_tables netlink messages, and decodes such messages."""
 
 from ringfence.dataplane.nftables.changes import ChangedBy, TableChanges, Touched
 from ringfence.dataplane.nftables.constants import NFNLGRP_NFTABLES

@@ -1,11 +1,12 @@
-"""Changes that other programs make to the table, as the kernel reports them.
+"""Detects changes that other programs make to the table, from the notifications of the kernel.
 
 After each transaction, before the system call of its sender returns, the kernel sends one message for every object that
-changed, and at the end one with the name of the process (NFT_MSG_NEWGEN). All bear the port of the sender's socket, so
-that own transactions can be left out.
+changed. The last message (NFT_MSG_NEWGEN) contains the name of the process. Every message contains the port of the
+sender's socket, so the transactions of this process can be ignored.
 
-The kernel builds these messages for every element, if anybody listens: 10,000 elements take 0.1 s more and 80 MB of its
-memory for a moment (measured on Linux 6.18). So nobody listens while a large transaction is committed from here.
+If a socket is subscribed, the kernel builds these messages for every element: 10,000 elements take 0.1 s longer and
+use 80 MB of kernel memory for a moment (measured on Linux 6.18). So this process unsubscribes while it commits a large
+transaction.
 
 Source: nf_tables_commit() and nf_tables_gen_notify() of the kernel.
 """
@@ -26,63 +27,74 @@ from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
 
 _ABOUT_TABLE: Final = in_table(nf.NFTA_TABLE_NAME)
-"""What every message about the table or something in it contains: the attributes for it all have the number 1."""
+"""The attribute that names the table.
+
+Messages about tables, chains, sets, elements and rules all use the attribute number 1 for it. So every message about
+the table or an object in it contains these bytes.
+"""
 
 _TABLE_ATTRIBUTE: Final = next(each_attribute(_ABOUT_TABLE))
 
 
 _MOST_PARTS: Final = 20
-"""Sets and chains that are noted; more than that are anything."""
+"""The most sets and chains that are recorded by name. If more were touched, `Touched.anything` is set instead."""
 
 
 class ChangedBy(NamedTuple):
-    """The process that changed the table, as the kernel names it: the first 15 characters of its program's name."""
+    """The process that changed the table. The kernel reports the first 15 characters of its program's name."""
 
     program: str
     process: int
 
 
 class Touched(msgspec.Struct):
-    """What others may have changed in the table: elements of some sets, rules of some chains, or anything."""
+    """The parts of the table that other programs may have changed.
+
+    `sets` are the sets whose elements may have changed, and `chains` the chains whose rules may have changed. If
+    `anything` is true, any part may have changed.
+    """
 
     sets: set[str] = msgspec.field(default_factory=set)
     chains: set[str] = msgspec.field(default_factory=set)
     anything: bool = False
 
     def __bool__(self) -> bool:
-        """Whether others may have changed anything at all."""
+        """Whether other programs may have changed any part of the table."""
         return self.anything or bool(self.sets or self.chains)
 
 
 class TableChanges:
-    """Listens for transactions of others, in the network namespace in which the calling thread is when this is made."""
+    """Listens for transactions of other programs.
+
+    It listens in the network namespace of the thread that creates it, at the time of creation.
+    """
 
     def __init__(self, own: NetlinkSocket, *ports: int) -> None:
-        """Transactions of the socket `own` are not reported, nor those of the sockets with these ports.
+        """Start to listen. Transactions sent from the socket `own` or from one of `ports` are not reported.
 
-        Raises OSError where the kernel refuses.
+        Raises OSError if the kernel refuses.
         """
         self._own = own
         self._netlink = NetlinkSocket(NETLINK_NETFILTER)
         self._netlink.ignore_senders(own.port, *ports)
         self._netlink.join(nf.NFNLGRP_NFTABLES)
         self._is_about_table = False
-        """Whether the transaction that is being received is about the table."""
+        """Whether the transaction whose messages are being received changes the table."""
         self._has_missed = False
-        """Whether others may have changed it while this did not listen."""
+        """Whether other programs may have changed the table while this object did not listen."""
         self.last: ChangedBy | None = None
-        """Who changed the table last, if the kernel has said so."""
+        """The process that changed the table last; None if the kernel has not reported one."""
 
     def close(self) -> None:
         """Stop listening."""
         self._netlink.close()
 
     def fileno(self) -> int:
-        """The file descriptor that can be read when there are transactions to take."""
+        """The file descriptor that becomes readable when `take` has transactions to return."""
         return self._netlink.fileno()
 
     def take(self) -> Touched:
-        """What others may have changed since this was last asked."""
+        """Return what other programs may have changed since the previous call."""
         touched = Touched(anything=self._has_missed)
         self._has_missed = False
         while True:
@@ -91,11 +103,11 @@ class TableChanges:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                touched.anything = True  # so much came that some of it was lost
+                touched.anything = True  # the receive buffer overflowed, so messages were lost
                 continue
             if received is None:
                 return touched
-            # Most transactions of others are about other tables; to search is faster than to decode.
+            # Most transactions of other programs change other tables. A search in the bytes is faster than decoding.
             if _ABOUT_TABLE in received:
                 self._is_about_table = True
                 if not touched.anything:
@@ -103,17 +115,18 @@ class TableChanges:
             self._note_end(received)
 
     def generation(self) -> int:
-        """The kernel's count of transactions; all that are counted in it have been reported and can be taken."""
+        """The kernel's count of transactions. All counted transactions have been reported, so `take` returns them."""
         counted = read_generation(self._own)
-        await_transactions(self._own)  # a transaction is counted some milliseconds before it is reported
+        await_transactions(self._own)  # the kernel counts a transaction some milliseconds before it reports it
         return counted
 
     @contextmanager
     def not_listening(self) -> Iterator[int]:
-        """Do not listen while one transaction is committed from here, in the generation that this yields.
+        """Do not listen while this process commits one transaction. Yields the generation before this transaction.
 
-        All earlier ones have been reported then. If others commit one meanwhile, the kernel's count of transactions
-        says so.
+        All transactions up to this generation have been reported. If other programs commit transactions in the
+        meantime, the kernel's count of transactions is higher than expected, and `take` reports that anything may have
+        changed.
         """
         before = self.generation()
         self._netlink.leave(nf.NFNLGRP_NFTABLES)
@@ -126,10 +139,10 @@ class TableChanges:
             self._has_missed |= read_generation(self._own) != before + committed
 
     def _note_end(self, received: bytes) -> None:
-        """Note who sent the transaction, if this is its last message and it was about the table."""
+        """Record the sender of a transaction if this is its last message and the transaction changed the table."""
         first = next(decode_messages(received))
         if first.type != message_type(nf.NFT_MSG_NEWGEN):
-            return  # no other message is sent together with the last one
+            return  # the kernel sends NFT_MSG_NEWGEN on its own, so the first message is enough to recognize it
         if self._is_about_table:
             settings = attributes(first.body[len(HEADER) :])
             name = read_string(settings.get(nf.NFTA_GEN_PROC_NAME, b""))
@@ -145,9 +158,9 @@ _FAMILIES: Final = frozenset({HEADER[0], BRIDGE_HEADER[0]})
 
 
 def _note(received: bytes, touched: Touched) -> None:
-    """Note what messages say of the table."""
+    """Record in `touched` the changes of the table that these messages report."""
     for message in decode_messages(received):
-        # The table comes first, and then, in messages about elements and about rules, the set or the chain.
+        # The first attribute is the table. In messages about elements and rules, the second is the set or the chain.
         content = each_attribute(message.body[len(HEADER) :])
         if message.body[0] not in _FAMILIES or next(content, None) != _TABLE_ATTRIBUTE:
             continue

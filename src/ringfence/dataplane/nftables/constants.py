@@ -1,25 +1,25 @@
-"""The numbers of the kernel's nf_tables interface that are used here, by the kernel's names.
+"""Constants of the kernel's nf_tables interface, under the kernel's names. Only those that ringfence uses are listed.
 
-Source: `<linux/netfilter/nf_tables.h>`, in its order; other headers are named where their numbers are.
+Source: `<linux/netfilter/nf_tables.h>`, in its order. A comment names the header of constants from other headers.
 """
 
 from typing import Final
 
-# <linux/netfilter/nfnetlink.h>: the group of those that listen, and the messages around a transaction
+# <linux/netfilter/nfnetlink.h>: the multicast group, and the messages that begin and end a transaction
 
 NFNLGRP_NFTABLES: Final = 7
-"""The group that is sent to after every transaction."""
+"""The multicast group to which the kernel sends messages after every transaction."""
 
 NFNL_MSG_BATCH_BEGIN: Final = 16
 NFNL_MSG_BATCH_END: Final = 17
 
 NFNL_BATCH_GENID: Final = 1
-"""The generation that a transaction is meant for: the kernel refuses it if there was another one meanwhile."""
+"""The generation for which a transaction was made. The kernel refuses the transaction in a later generation."""
 
 # <linux/netfilter.h>: families, hooks and verdicts
 
 NFPROTO_INET: Final = 1
-"""IPv4 and IPv6 together."""
+"""The family of tables for both IPv4 and IPv6."""
 
 NFPROTO_BRIDGE: Final = 7
 
@@ -29,7 +29,7 @@ NF_INET_FORWARD: Final = 2
 NF_DROP: Final = 0
 NF_ACCEPT: Final = 1
 
-# registers: 16 bytes each; the same memory has other numbers in pieces of four bytes
+# enum nft_registers: NFT_REG_* are 16 bytes each; NFT_REG32_* address the same memory in words of four bytes
 
 NFT_REG_VERDICT: Final = 0
 NFT_REG_1: Final = 1
@@ -144,7 +144,7 @@ NFT_DATA_VERDICT: Final = 0xFFFFFF00
 # enum nft_set_elem_flags, nft_set_elem_attributes
 
 NFT_SET_ELEM_INTERVAL_END: Final = 0x1
-"""The flag of an element that is the first key behind a range."""
+"""The flag of an element that ends a range. Its key is the first key after the range."""
 
 NFTA_SET_ELEM_KEY: Final = 1
 NFTA_SET_ELEM_DATA: Final = 2

@@ -1,4 +1,4 @@
-"""Elements of sets and maps as messages of nf_tables, and back.
+"""Encodes the elements of sets and maps as nf_tables attributes, and decodes them.
 
 Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`.
 """
@@ -38,19 +38,24 @@ from ringfence.netlink.codec import (
 T = TypeVar("T")
 
 _PORTION: Final = 450
-"""Elements in one message: they share one attribute, whose length is a number of 16 bits, and take up to 140 bytes."""
+"""The number of elements in one message.
+
+All elements of a message are in one attribute. The length of an attribute is a 16-bit number, and an element takes up
+to 140 bytes.
+"""
 
 
 # --- encoding ---------------------------------------------------------------------------------------------------------
 
 
 def portions(collection: Collection) -> Iterator[bytes]:
-    """All elements, as lists that each fit into one message."""
+    """Encode all elements as lists. Each list fits into one message."""
     match collection:
         case HashSet(key, elements):
             return _lists(elements, _template(key))
         case RangeSet(key, elements):
-            # In order, because the kernel inserts ascending keys twice as fast as others.
+            # Sorted, because the kernel inserts ascending keys twice as fast. Half a portion, because a range is two
+            # elements.
             return _lists(sorted(elements), _range_encoder(key), _PORTION // 2)
         case RangeMap(key, elements):
             entries = sorted((one, chain) for chain, ranges in elements.items() for one in ranges)
@@ -65,7 +70,10 @@ def portions(collection: Collection) -> Iterator[bytes]:
 
 
 def key_portions(collection: HashSet | RangeSet | VerdictMap | GroupMap) -> Iterator[bytes]:
-    """The keys alone, which is enough to remove the elements; portion by portion the same as in `portions`."""
+    """Encode the keys of all elements, which is sufficient to remove them.
+
+    Each list has the same elements as the corresponding list of `portions`.
+    """
     encode = _template(collection.key)
     match collection:
         case HashSet(elements=elements):
@@ -83,7 +91,10 @@ def _lists(items: Iterable[T], encode: Callable[[T], bytes], portion: int = _POR
 
 
 def _template(key: Key, *settings: bytes) -> Callable[[bytes], bytes]:
-    """Encodes elements that differ in their keys only: a beginning that never changes, the key, and the rest."""
+    """An encoder for elements that differ only in their keys. It joins a fixed prefix, the key and a fixed suffix.
+
+    The attributes are encoded only once, not for each element.
+    """
     length = key_length(key)
     encoded = _encode_element(_value(nf.NFTA_SET_ELEM_KEY, bytes(length)), *settings)
     at = 12  # the headers of the element, of its key, and of the value of this key
@@ -98,7 +109,7 @@ def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
 
 
 def _member_encoder(collection: GroupMap) -> Callable[[tuple[bytes, bytes]], bytes]:
-    """Encodes elements that differ in their keys and in what these lead to, as `_template` does it."""
+    """An encoder for elements that differ only in their keys and data. It works as `_template` does."""
     length_of_key, length = key_length(collection.key), data_length(collection)
     key, data = (
         _value(nf.NFTA_SET_ELEM_KEY, bytes(length_of_key)),
@@ -115,7 +126,7 @@ def _member_encoder(collection: GroupMap) -> Callable[[tuple[bytes, bytes]], byt
 
 
 def _range_encoder(key: Key) -> Callable[[KeyRange], bytes]:
-    """Encodes ranges: each is two elements, its first key and the first key behind it."""
+    """An encoder for ranges. A range is two elements: its first key, and the first key after it."""
     first, behind = _template(key), _template(key, uint32(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END))
 
     def encode(one: KeyRange) -> bytes:
@@ -136,7 +147,7 @@ def _mapped_range_encoder(key: Key) -> Callable[[tuple[KeyRange, str]], bytes]:
 
 
 def _encoded_end(high: bytes, encode: Callable[[bytes], bytes]) -> bytes:
-    """The element that ends a range; a range up to the very last key has none."""
+    """The element that ends a range; empty for a range that ends with the highest key."""
     behind = int.from_bytes(high, "big") + 1
     return b"" if behind >> 8 * len(high) else encode(behind.to_bytes(len(high), "big"))
 
@@ -150,7 +161,7 @@ def _value(kind: int, value: bytes) -> bytes:
 
 
 def _member_value(collection: GroupMap, group: str) -> bytes:
-    """What a map gives for the members of a group: its number, or the identifier of a class."""
+    """The data of a map for the members of a group: the number of the group, or the identifier of a class."""
     return bytes.fromhex(group) if has_groups(collection) else group_value(group)
 
 
@@ -162,18 +173,21 @@ Element = dict[int, bytes]
 
 
 def elements_in(lists: Iterable[bytes]) -> list[Element]:
-    """The elements in lists of them."""
+    """The elements of several lists."""
     return [attributes(encoded) for one in lists for _, encoded in each_attribute(one)]
 
 
 def has_repetitions(elements: Iterable[Element]) -> bool:
-    """Whether some of the elements are the same one of a set, which can have been counted differently."""
+    """Whether an element of a set appears more than once.
+
+    Only keys and flags are compared, because the counters of an element can change between two messages.
+    """
     identities = [one.get(nf.NFTA_SET_ELEM_KEY, b"") + one.get(nf.NFTA_SET_ELEM_FLAGS, b"") for one in elements]
     return len(set(identities)) < len(identities)
 
 
 def decode_elements(kind: Collection, elements: Sequence[Element]) -> Collection | None:
-    """The set or map of this kind with these elements; None if some are of a sort that is not ours."""
+    """The set or map of this kind with these elements; None if ringfence never creates one of these elements."""
     if not all(map(_is_ours, elements)):
         return None
     match kind:
@@ -204,10 +218,10 @@ _OF_ELEMENTS: Final = frozenset(
 
 
 def _is_ours(element: Element) -> bool:
-    """Whether an element matches its key and nothing else, always, and does nothing but that and count.
+    """Whether ringfence can have created an element: it always matches exactly its key, and at most has a counter.
 
-    Another program can add one that stands for all other keys, and then has no key, one that expires, or one that
-    matches only up to a limit (`{ 10.0.0.1 limit rate 1/day }`).
+    Another program can add a catch-all element, which has no key, an element that expires, or an element that matches
+    only up to a limit (`{ 10.0.0.1 limit rate 1/day }`).
     """
     return (
         nf.NFTA_SET_ELEM_KEY in element
@@ -217,7 +231,7 @@ def _is_ours(element: Element) -> bool:
 
 
 def decode_counts(elements: Iterable[Element]) -> Iterator[tuple[bytes, int, int]]:
-    """Every element of a counted set: its key, and the packets and bytes that have matched it."""
+    """Yield the key of each element of a counted set, with the numbers of packets and bytes that matched it."""
     for element in elements:
         expression = attributes(element.get(nf.NFTA_SET_ELEM_EXPR, b""))
         counter = attributes(expression.get(nf.NFTA_EXPR_DATA, b""))
@@ -234,25 +248,25 @@ def _value_of(data: bytes) -> bytes:
 
 
 def _target(element: Element, code: int) -> str:
-    """The chain that an entry leads to. None for another code, which only another program can have set."""
+    """The chain to which an entry leads; empty if its verdict has another code, which only another program can set."""
     found, chain = _verdict(element)
     return chain if found == code else ""
 
 
 def _member(element: Element) -> bytes:
-    """What the entry of a member says of its group."""
+    """The data of a map's entry: the number of a group, or the identifier of a class."""
     return _value_of(element[nf.NFTA_SET_ELEM_DATA])
 
 
 def _verdict(element: Element) -> tuple[int, str]:
-    """The code of an entry's verdict, and the chain in it."""
+    """The code and the chain of an entry's verdict."""
     verdict = attributes(attributes(element[nf.NFTA_SET_ELEM_DATA]).get(nf.NFTA_DATA_VERDICT, b""))
     code = int.from_bytes(verdict.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
     return code, read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b""))
 
 
 def _ranges(elements: Iterable[Element]) -> Iterator[tuple[KeyRange, str]]:
-    """The ranges between borders, with the chains that they lead to in a map."""
+    """The ranges that these elements begin and end, each with its chain; the chain is empty for a set."""
     borders = sorted(
         (_key(one), not read_uint(one.get(nf.NFTA_SET_ELEM_FLAGS, b"")), _target_of_range(one)) for one in elements
     )

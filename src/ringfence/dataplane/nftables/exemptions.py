@@ -1,6 +1,6 @@
-"""Rules of other programs that exempt packets from connection tracking.
+"""Detects rules of other programs that exempt packets from connection tracking.
 
-Source: nft(8), "NOTRACK STATEMENT"; iptables-extensions(8), "CT", which nft's own iptables writes as a target.
+Source: nft(8), "NOTRACK STATEMENT"; iptables-extensions(8), "CT", which iptables-nft writes as a target.
 """
 
 from typing import Final
@@ -12,16 +12,16 @@ from ringfence.netlink.constants import NFGENMSG_SIZE
 from ringfence.netlink.socket import NetlinkSocket
 
 NFTA_TARGET_NAME: Final = 1
-"""Of `<linux/netfilter/nf_tables_compat.h>`."""
+"""Source: `<linux/netfilter/nf_tables_compat.h>`."""
 
 _EVERY_FAMILY: Final = bytes(NFGENMSG_SIZE)
 _SIGNS: Final = (string(nf.NFTA_EXPR_NAME, "notrack"), string(NFTA_TARGET_NAME, "CT"))
 
 
 def exempts_from_tracking(netlink: NetlinkSocket) -> bool:
-    """Whether some rule of nftables may exempt packets from tracking; those of the older iptables are not seen.
+    """Whether an nftables rule may exempt packets from tracking. Rules of iptables-legacy are not found.
 
-    Raises OSError where the kernel refuses.
+    Raises OSError if the kernel refuses.
     """
     rules = netlink.dump(message_type(nf.NFT_MSG_GETRULE), _EVERY_FAMILY)
     return any(sign in rule for rule in rules for sign in _SIGNS)

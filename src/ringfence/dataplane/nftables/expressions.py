@@ -1,4 +1,4 @@
-"""Expressions of nf_tables, one by one: what rules consist of.
+"""Encodes and decodes single nf_tables expressions. A rule consists of expressions.
 
 Source: `<linux/netfilter/nf_tables.h>`.
 """
@@ -9,21 +9,21 @@ from ringfence.dataplane.nftables import constants as nf
 from ringfence.netlink.codec import attribute, attributes, each_attribute, nested, read_string, string, uint32
 
 LOGGED_BYTES: Final = 256
-"""So much of a packet is sent to a log group: its headers."""
+"""How many bytes of a packet are sent to a log group: enough for its headers."""
 
 
 def tracked(key: int, register: int) -> bytes:
-    """Load what the kernel knows of the connection that a packet belongs to."""
+    """Load a property of the packet's connection into a register."""
     return _expression("ct", uint32(nf.NFTA_CT_DREG, register), uint32(nf.NFTA_CT_KEY, key))
 
 
 def set_tracked(key: int) -> bytes:
-    """Change what the kernel knows of the connection to what is in the first register."""
+    """Set a property of the packet's connection to the value of the first register."""
     return _expression("ct", uint32(nf.NFTA_CT_KEY, key), uint32(nf.NFTA_CT_SREG, nf.NFT_REG_1))
 
 
 def limit(packets: int) -> bytes:
-    """Go on only with so many packets per second."""
+    """Continue the rule for at most `packets` packets per second."""
     return _expression(
         "limit",
         _long(nf.NFTA_LIMIT_RATE, packets),
@@ -44,12 +44,12 @@ def log(group: int, prefix: str) -> bytes:
 
 
 def meta(key: int, register: int) -> bytes:
-    """Load what the kernel knows of a packet without reading it."""
+    """Load metadata of the packet into a register."""
     return _expression("meta", uint32(nf.NFTA_META_DREG, register), uint32(nf.NFTA_META_KEY, key))
 
 
 def payload(base: int, offset: int, length: int, register: int) -> bytes:
-    """Load bytes of a packet: some from an offset on, of one of its headers."""
+    """Load `length` bytes at `offset` of one of the packet's headers into a register."""
     return _expression(
         "payload",
         uint32(nf.NFTA_PAYLOAD_DREG, register),
@@ -60,7 +60,7 @@ def payload(base: int, offset: int, length: int, register: int) -> bytes:
 
 
 def fib(result: int, flags: int) -> bytes:
-    """Ask the routes about an address of the packet."""
+    """Look up an address of the packet in the routing tables, and load the result into the first register."""
     return _expression(
         "fib",
         uint32(nf.NFTA_FIB_DREG, nf.NFT_REG_1),
@@ -70,7 +70,7 @@ def fib(result: int, flags: int) -> bytes:
 
 
 def masked(mask: bytes) -> bytes:
-    """Keep only some bits of the first register."""
+    """Apply a bit mask to the first register."""
     return _expression(
         "bitwise",
         uint32(nf.NFTA_BITWISE_SREG, nf.NFT_REG_1),
@@ -82,7 +82,7 @@ def masked(mask: bytes) -> bytes:
 
 
 def compare(operator: int, value: bytes) -> bytes:
-    """Go on only if the first register compares with a value."""
+    """Continue the rule only if the comparison of the first register with `value` is true."""
     return _expression(
         "cmp",
         uint32(nf.NFTA_CMP_SREG, nf.NFT_REG_1),
@@ -92,18 +92,18 @@ def compare(operator: int, value: bytes) -> bytes:
 
 
 def lookup(name: str, *result: bytes, register: int = nf.NFT_REG_1) -> bytes:
-    """Look what is in the registers, from one of them on, up in a set or a map."""
+    """Look up a key in the set or map `name`. The key begins in `register`."""
     source = uint32(nf.NFTA_LOOKUP_SREG, register)
     return _expression("lookup", string(nf.NFTA_LOOKUP_SET, name), source, *result)
 
 
 def verdict(*settings: bytes) -> bytes:
-    """End with a verdict, or go on in another chain."""
+    """Return a verdict, or continue in another chain."""
     return immediate(nf.NFT_REG_VERDICT, nested(nf.NFTA_DATA_VERDICT, *settings))
 
 
 def immediate(register: int, data: bytes) -> bytes:
-    """Load a constant."""
+    """Load a constant into a register."""
     return _expression("immediate", uint32(nf.NFTA_IMMEDIATE_DREG, register), nested(nf.NFTA_IMMEDIATE_DATA, data))
 
 
@@ -119,13 +119,13 @@ def _expression(name: str, *settings: bytes) -> bytes:
 
 
 class Parsed(NamedTuple):
-    """An expression in a form that does not depend on the order of its settings or on defaults that are spelt out."""
+    """An expression in a form that can be compared: its settings have no order, and defaults are left out."""
 
     name: str
     settings: frozenset[tuple[int, bytes]]
 
     def get(self, kind: int) -> bytes:
-        """A setting; empty if the expression does not have it."""
+        """The value of a setting; empty if the expression does not have this setting."""
         return dict(self.settings).get(kind, b"")
 
 
@@ -148,5 +148,5 @@ def parse(code: bytes) -> tuple[Parsed, ...]:
 
 
 def constant_of(immediate: Parsed) -> bytes:
-    """The constant that an expression loads; empty if it loads a verdict."""
+    """The constant that an `immediate` expression loads; empty if it loads a verdict."""
     return attributes(immediate.get(nf.NFTA_IMMEDIATE_DATA)).get(nf.NFTA_DATA_VALUE, b"")

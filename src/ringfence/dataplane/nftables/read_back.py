@@ -1,11 +1,11 @@
-"""Reading the table back from the kernel, as a program that can be compared with the one that was wanted.
+"""Reads the table from the kernel as a program. The result can be compared with the wanted program.
 
-What ringfence never writes stays visible. A foreign rule, or a set of a foreign kind, makes the program differ from
-every wanted one. What is in no program at all, such as a flag of the table, is listed as an oddity.
+Parts that ringfence never writes are preserved. A foreign rule, or a set of a foreign kind, makes the program differ
+from every wanted program. A part that a program cannot represent, such as a flowtable, is listed as an oddity.
 
-The table for bridges is a part of the same program: the names of its objects say that they are in it.
+The table for bridges is a part of the same program. Its objects are recognized by their names.
 
-Not compared is what no packet depends on: comments and handles, and the counters of base chains.
+Parts that do not affect packets are ignored: comments, handles and the counters of base chains.
 
 Source: `<linux/netfilter/nf_tables.h>`.
 """
@@ -51,24 +51,24 @@ _ATTEMPTS = 20
 
 
 class FoundTable(NamedTuple):
-    """The table of the kernel, at one moment."""
+    """The table in the kernel, at one moment."""
 
     program: Program | None
     """None if there is no table."""
     generation: int
     is_dormant: bool = False
-    """Whether no packet meets its rules."""
+    """Whether the table is dormant: its rules are not applied to packets."""
     oddities: tuple[str, ...] = ()
-    """What the table has besides the program; only a new table is without it."""
+    """Parts of the table that a program cannot represent. Only a new table is free of them."""
 
 
 def read_generation(netlink: NetlinkSocket) -> int:
-    """A number that every transaction of any program in this network namespace raises by one."""
+    """The generation: a number that each transaction, of any program in this network namespace, increases by one."""
     return read_uint(attributes(netlink.ask(message_type(nf.NFT_MSG_GETGEN), HEADER)[len(HEADER) :])[nf.NFTA_GEN_ID])
 
 
 def read_table(netlink: NetlinkSocket) -> FoundTable:
-    """The table as it is now. Raises OSError where the kernel refuses."""
+    """Read the table. Raises OSError if the kernel refuses, or if the generation changes during every attempt."""
     for _ in range(_ATTEMPTS):
         before = read_generation(netlink)
         try:
@@ -76,17 +76,17 @@ def read_table(netlink: NetlinkSocket) -> FoundTable:
         except NetlinkError as error:
             if error.code != errno.ENOENT:
                 raise
-            continue  # an object was removed between one list and the next
+            continue  # an object was removed between two requests
         if found.program is None or read_generation(netlink) == before:
             return found
     raise OSError(errno.EBUSY, f"the table changed {_ATTEMPTS} times while it was read")
 
 
 def read_parts(netlink: NetlinkSocket, program: Program, sets: Set[str], chains: Set[str]) -> Program | None:
-    """A program as which the table was read before, with the elements of some sets and the rules of some chains as now.
+    """Read the elements of `sets` and the rules of `chains`, and return `program` with these parts updated.
 
-    None where this is not enough: one of them is not in the program, or the table changes meanwhile. Raises OSError
-    where the kernel refuses.
+    `program` is the result of an earlier read. Returns None if the whole table must be read instead: `program` does not
+    contain one of the sets or chains, or the generation changes during the read. Raises OSError if the kernel refuses.
     """
     if not (sets <= program.collections.keys() and chains <= program.chains.keys()):
         return None
@@ -102,18 +102,24 @@ def read_parts(netlink: NetlinkSocket, program: Program, sets: Set[str], chains:
 
 
 def has_table(netlink: NetlinkSocket, name: str, *, of_bridges: bool = False) -> bool:
-    """Whether there is a table of this name, or one for bridges. Raises OSError where the kernel refuses."""
+    """Whether a table with this name exists; in the bridge family if `of_bridges`.
+
+    Raises OSError if the kernel refuses.
+    """
     return _table_settings(netlink, name, of_bridges=of_bridges) is not None
 
 
 def is_dormant(netlink: NetlinkSocket, *, of_bridges: bool = False) -> bool:
-    """Whether there is a table whose rules no packet meets. Raises OSError where the kernel refuses."""
+    """Whether the table exists and is dormant. Raises OSError if the kernel refuses."""
     settings = _table_settings(netlink, TABLE, of_bridges=of_bridges)
     return settings is not None and _is_dormant(settings)
 
 
 def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int, int]]:
-    """Every element of a counted set, with the packets and bytes that matched it. OSError if there is no such set."""
+    """Yield each element of a counted set, with the numbers of packets and bytes that matched it.
+
+    Raises OSError if the set does not exist.
+    """
     return decode_counts(_listed_elements(netlink, name))
 
 
@@ -137,13 +143,13 @@ def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
 
 
 def table_question(name: str = TABLE, *, of_bridges: bool = False) -> tuple[int, bytes]:
-    """The type and the body of a request for a table, which the kernel refuses with ENOENT if there is none."""
+    """The type and the body of a request for a table. The kernel answers ENOENT if the table does not exist."""
     header = BRIDGE_HEADER if of_bridges else HEADER
     return message_type(nf.NFT_MSG_GETTABLE), header + string(nf.NFTA_TABLE_NAME, name)
 
 
 def table_attribute(name: str) -> bytes:
-    """With what the attributes of every message about a table of this name, or about something in it, begin."""
+    """The first attribute of every message about a table of this name, or about an object in it."""
     return in_table(nf.NFTA_TABLE_NAME, name)
 
 
@@ -162,7 +168,7 @@ def _is_dormant(settings: dict[int, bytes]) -> bool:
 
 
 class _Part:
-    """The table for IP, or the one for bridges."""
+    """One of the two tables of a program: the table for IP, or the table for bridges."""
 
     def __init__(self, netlink: NetlinkSocket, header: bytes) -> None:
         self._netlink = netlink
@@ -208,7 +214,7 @@ class _Part:
         return is_of_bridges(name) is (self._header == BRIDGE_HEADER)
 
     def _listed(self, message: int, table: int) -> list[dict[int, bytes]]:
-        """The attributes of all objects of one sort; `table` is the attribute that names their table."""
+        """The attributes of all objects of one type; `table` is the attribute that names their table."""
         found = []
         for one in self._netlink.dump(message_type(message), self._header + in_table(table)):
             settings = attributes(one[len(HEADER) :])
@@ -218,24 +224,27 @@ class _Part:
 
 
 def has_foreign_parts(program: Program) -> bool:
-    """Whether a program that was read has rules or sets that ringfence never writes."""
+    """Whether a program that was read contains rules or sets that ringfence never writes."""
     return FOREIGN_COLLECTION in program.collections.values() or any(
         isinstance(rule, ForeignRule) for chain in program.chains.values() for rule in chain.rules
     )
 
 
 FOREIGN_COLLECTION = HashSet(())
-"""Stands for a set or map that this project never makes, for its kind or for elements that it has."""
+"""Represents a set or map that ringfence never creates, because of its kind or of its elements."""
 
 
 def _listed_elements(netlink: NetlinkSocket, name: str) -> list[Element]:
-    """All elements of a set or a map.
+    """Read all elements of a set or a map.
 
-    The kernel resizes a hash table in the background, some time after elements were added or removed, and each size has
-    an order of its own. A list is several messages, and for the next one the kernel passes over as many elements as it
-    has listed. So of a table that is resized meanwhile, some elements come twice and others not at all, without
-    NLM_F_DUMP_INTR (Linux 6.18: each time that 100,000 elements are read as soon as they are added). The list ends when
-    it has as many as there are: if none comes twice, none is missing. See nft_rhash_walk() and nf_tables_dump_set().
+    The kernel resizes a hash table in the background, some time after elements were added or removed. The order of the
+    elements depends on the size. The kernel sends the elements in several messages; for each message, it skips as many
+    elements as it has already sent. If the table is resized in between, some elements appear twice and others are
+    missing, and the kernel does not set NLM_F_DUMP_INTR. On Linux 6.18, this happens each time that 100,000 elements
+    are read immediately after they were added. The number of elements in the list is correct: if no element appears
+    twice, none is missing. Otherwise this function reads the set again.
+
+    Source: nft_rhash_walk() and nf_tables_dump_set() of the kernel.
     """
     where = in_table(nf.NFTA_SET_ELEM_LIST_TABLE) + string(nf.NFTA_SET_ELEM_LIST_SET, name)
     for _ in range(_ATTEMPTS):
@@ -259,7 +268,7 @@ def _read_rules(netlink: NetlinkSocket, chain: str) -> tuple[Rule | ForeignRule,
 
 
 def _hook(settings: dict[int, bytes]) -> Hook | None:
-    """The hook of a base chain that is exactly as this project makes it."""
+    """The hook of a base chain; None if its hook, priority, type or policy differs from those that ringfence sets."""
     found = attributes(settings.get(nf.NFTA_CHAIN_HOOK, b""))
     for hook in Hook:
         wanted = attributes(b"".join(requested_hook(hook)))

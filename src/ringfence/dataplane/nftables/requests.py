@@ -1,7 +1,7 @@
-"""Commands as netlink requests to nf_tables.
+"""Encodes commands as netlink requests to nf_tables.
 
-Nothing here is text that is parsed: names travel as attributes of known length, addresses and ports as bytes. So no
-string of an object can ever become syntax, and neither this process nor the kernel spends time on parsing.
+No text is parsed: names are attributes of known length, and addresses and ports are bytes. So a string from a
+Kubernetes object cannot be interpreted as syntax, and neither this process nor the kernel spends time on parsing.
 
 Source: `<linux/netfilter/nf_tables.h>`.
 """
@@ -35,8 +35,10 @@ from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_
 
 HEADER: Final = bytes([nf.NFPROTO_INET, 0, 0, 0])
 BRIDGE_HEADER: Final = bytes([nf.NFPROTO_BRIDGE, 0, 0, 0])
-"""The fixed part of a request about the table, or about the one for bridges, `struct nfgenmsg`: the family, version 0,
-no resource id."""
+"""The fixed parts of requests about the table and about the table for bridges.
+
+They are a `struct nfgenmsg`: the family, version 0, no resource id.
+"""
 
 _HOOK_NUMBERS: Final = {
     Hook.PREROUTING: nf.NF_INET_PRE_ROUTING,
@@ -47,7 +49,7 @@ _HOOK_NUMBERS: Final = {
 
 
 class Body(NamedTuple):
-    """A message without its header."""
+    """A netlink message without its header."""
 
     type: int
     flags: int
@@ -55,7 +57,7 @@ class Body(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the whole message."""
+        """The size of the whole message in bytes."""
         return HEADER_SIZE + len(self.content)
 
 
@@ -64,9 +66,10 @@ Unit = tuple[Body, ...]
 
 
 def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
-    """The requests that carry out a command in a table, in units that may go into transactions of their own.
+    """Yield the requests for a command, in units. Each unit can be committed in a separate transaction.
 
-    The table for bridges has the same name. It is the one meant for objects that are of bridges, by their names.
+    The table for bridges has the same name as the table for IP. The name of an object determines which of the two
+    tables contains it.
     """
     if isinstance(command, AddTable | WakeTable | DeleteTable):
         yield (_table_request(command, table),)
@@ -98,6 +101,7 @@ def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
             yield (_body(nf.NFT_MSG_DELCHAIN, 0, header, _chain(table, name)),)
         case SetRules(name, rules):
             chain = in_table(nf.NFTA_RULE_TABLE, table) + string(nf.NFTA_RULE_CHAIN, name)
+            # One unit, so that no packet meets the chain between the removal of the old rules and the new ones.
             yield (
                 _body(nf.NFT_MSG_DELRULE, 0, header, chain),
                 *(
@@ -127,18 +131,18 @@ def _table_request(command: AddTable | WakeTable | DeleteTable, table: str) -> B
 
 
 def header_of(name: str) -> bytes:
-    """The header of requests about a chain, a set or a map of this name: it says in which of the tables it is."""
+    """The header of requests about the chain, set or map with this name. It selects the table for IP or for bridges."""
     return BRIDGE_HEADER if is_of_bridges(name) else HEADER
 
 
 @cache
 def in_table(kind: int, table: str = TABLE) -> bytes:
-    """The attribute that says which table."""
+    """The attribute that names the table."""
     return string(kind, table)
 
 
 def _set(table: str, name: str) -> bytes:
-    """Which set or map; the numbers are the same in requests about its elements."""
+    """The attributes that name a set or map. Requests about its elements use the same attribute numbers."""
     return in_table(nf.NFTA_SET_TABLE, table) + string(nf.NFTA_SET_NAME, name)
 
 
@@ -147,7 +151,7 @@ def _chain(table: str, name: str) -> bytes:
 
 
 def requested_hook(hook: Hook) -> Iterator[bytes]:
-    """The attributes that make a chain the base chain of a hook."""
+    """The attributes that attach a base chain to a hook."""
     yield string(nf.NFTA_CHAIN_TYPE, "filter")
     yield uint32(nf.NFTA_CHAIN_POLICY, nf.NF_ACCEPT)
     yield nested(
@@ -158,7 +162,7 @@ def requested_hook(hook: Hook) -> Iterator[bytes]:
 
 
 def message_type(message: int) -> int:
-    """The type of a netlink message for one of the NFT_MSG_ numbers, which are nf_tables' own."""
+    """The type of the netlink message for an NFT_MSG_ number."""
     return NFNL_SUBSYS_NFTABLES << 8 | message
 
 

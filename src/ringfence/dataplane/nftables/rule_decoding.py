@@ -1,6 +1,6 @@
-"""Rules from the expressions that they consist of.
+"""Decodes rules from nf_tables expressions.
 
-Whether expressions are those of a rule is found out by encoding the rule, so reading and writing cannot drift apart.
+The decoder guesses a rule, encodes it and compares the expressions. So the decoder cannot disagree with the encoder.
 A rule that ringfence does not write is foreign.
 """
 
@@ -59,7 +59,7 @@ from ringfence.sets.addresses import FAMILIES
 
 
 def decode_rule(code: bytes) -> Rule | ForeignRule:
-    """The rule that these expressions are; a foreign one if it is none of ours."""
+    """The rule with these expressions; a ForeignRule if ringfence does not write such a rule."""
     left = parse(code)
     conditions: list[Condition] = []
     while left:
@@ -91,7 +91,10 @@ def _decode_condition(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
 
 
 def _decode_first_comparison(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
-    """Comes last: whatever is about addresses begins with such a comparison."""
+    """Decode a condition on the family or on the frame type.
+
+    This is tried last, because other conditions on addresses begin with the same comparison.
+    """
     for expressions, condition in _first_comparisons():
         if left[: len(expressions)] == expressions:
             return condition, len(expressions)
@@ -134,7 +137,7 @@ def _compared_with(comparison: Parsed) -> bytes:
 
 
 def _condition_on(fields: tuple[Field, ...], test: Parsed) -> Condition | None:
-    """What `test` asks about the fields that were loaded."""
+    """The condition that `test` applies to the loaded fields; None if ringfence does not write such a condition."""
     if test.name == "lookup":
         name = read_string(test.get(nf.NFTA_LOOKUP_SET))
         lookups = (Lookup(fields, name, absent) for absent in (False, True))
@@ -176,12 +179,12 @@ def _decode_dispatch_of_groups(left: tuple[Parsed, ...]) -> Action | None:
 
 
 _LOOKUPS_OF_GROUPS: Final = 3
-"""The group of an address, the class of the group, and where the class leads."""
+"""The lookups of the group of an address, of the class of this group, and of the chain for this class."""
 
 _ENDS: Final = tuple(end[family] for family in FAMILIES for end in (SOURCE, DESTINATION))
 
 _CLASS_FIELDS: Final[tuple[tuple[Field, ...], ...]] = ((Field.PROTOCOL, Field.PORT), *((end,) for end in _ENDS))
-"""What is looked up together with the identifier of a class."""
+"""The fields that are looked up together with the identifier of a class."""
 
 
 @cache
@@ -219,7 +222,10 @@ _OF_PORTS: Final = (
 
 @cache
 def _loads() -> list[tuple[tuple[Parsed, ...], tuple[Field, ...]]]:
-    """Every combination of fields that is ever loaded, the longest first: a shorter one may begin like it."""
+    """All combinations of fields that rules load.
+
+    The longest come first, because the expressions of a shorter one can be the beginning of a longer one.
+    """
     combinations: list[tuple[Field, ...]] = [
         *((end, Field.PROTOCOL, Field.PORT) for end in _ENDS),
         *((SOURCE[family], DESTINATION[family]) for family in FAMILIES),

@@ -1,4 +1,4 @@
-"""Rules as expressions of nf_tables, as the nft program would write them, so that it can list them.
+"""Encodes rules as nf_tables expressions. They are the expressions that nft would write, so that nft can list them.
 
 Source: the output of `nft --debug=netlink`; `<linux/netfilter/nf_tables.h>`.
 """
@@ -65,29 +65,29 @@ _ADDRESS_FAMILY: Final = {Family.IPV4: 2, Family.IPV6: 10}
 _ICMPV6: Final = 58
 _ROUTER_SOLICITATION, _REDIRECT = 133, 137
 ONLY_FROM_THIS_LINK: Final = 255
-"""The hop limit of a packet that no router has passed on."""
+"""The hop limit of a packet that no router has forwarded (RFC 4861)."""
 
 _LOOPBACK: Final = (772).to_bytes(2, sys.byteorder)
-"""The type of link that only the loopback interface is (ARPHRD_LOOPBACK)."""
+"""The link type of the loopback interface (ARPHRD_LOOPBACK). No other interface has this type."""
 
 _VETH: Final = b"veth".ljust(16, b"\0")
-"""The link kind of a veth, padded to the length of the name of an interface (IFNAMSIZ)."""
+"""The link kind of a veth interface, padded to the length of an interface name (IFNAMSIZ)."""
 
 _NO_LINK: Final = bytes(4)
-"""The number of no interface: what `fib` finds where the node does not route an address over the one it asks about."""
+"""The interface index 0. `fib` returns it if the node does not route the address over the given interface."""
 
 _LINK_LOCAL, _LINK_LOCAL_MASK = bytes.fromhex("fe80"), bytes.fromhex("ffc0")
 
 _GROUP_BIT: Final = bytes([1])
-"""The bit in the first byte of a hardware address that is set in those of groups, and of everybody."""
+"""The bit in the first byte of a hardware address that is set in multicast and broadcast addresses."""
 
 _LOCAL: Final = (2).to_bytes(4, sys.byteorder)
-"""The type of a route to an address of this very host (RTN_LOCAL)."""
+"""The type of a route to an address of this host (RTN_LOCAL)."""
 
 _USUAL_ZONE: Final = bytes(2)
 
 _ESTABLISHED, _RELATED, _UNTRACKED = 2, 4, 64
-"""The bits of the state of a packet's connection. Source: nft_ct_get_eval() of the kernel."""
+"""Bits of the connection state of a packet. Source: nft_ct_get_eval() of the kernel."""
 
 _ZERO: Final = bytes(4)
 
@@ -114,7 +114,7 @@ _PAYLOADS: Final = {
     Field.NEIGHBOUR_TARGET: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 8),
     Field.ARP_SOURCE: (nf.NFT_PAYLOAD_NETWORK_HEADER, 14),
 }
-"""Fields that are read from the packet itself: from which header, and at which offset."""
+"""The header and the offset of each field that is read from the packet."""
 
 _METAS: Final = {
     Field.PROTOCOL: nf.NFT_META_L4PROTO,
@@ -122,7 +122,7 @@ _METAS: Final = {
     Field.LINK: nf.NFT_META_IIF,
     Field.OUT_LINK: nf.NFT_META_OIF,
 }
-"""Fields that the kernel knows of a packet without reading it."""
+"""The metadata key of each field that is not read from the packet."""
 
 
 @cache
@@ -133,7 +133,7 @@ def encode_rule(rule: Rule) -> bytes:
 
 
 def encode_condition(condition: Condition) -> Iterator[bytes]:
-    """The expressions that go on only with packets that meet the condition."""
+    """The expressions of a condition. They end the rule for packets that do not meet it."""
     match condition:
         case Lookup(fields, name, absent):
             yield from load(fields)
@@ -205,14 +205,14 @@ def encode_condition(condition: Condition) -> Iterator[bytes]:
 
 
 def _state(bits: int) -> Iterator[bytes]:
-    """Go on with packets whose connection is in one of some states."""
+    """Continue the rule only for packets whose connection is in one of the states in `bits`."""
     yield tracked(nf.NFT_CT_STATE, nf.NFT_REG_1)
     yield masked(bits.to_bytes(4, sys.byteorder))
     yield compare(nf.NFT_CMP_NEQ, _ZERO)
 
 
 def encode_action(action: Action) -> Iterator[bytes]:
-    """The expressions that do what a rule does with packets that meet its conditions."""
+    """The expressions of a rule's action."""
     match action:
         case RuleVerdict():
             yield verdict(uint32(nf.NFTA_VERDICT_CODE, VERDICT_CODES[action]))
@@ -224,15 +224,16 @@ def encode_action(action: Action) -> Iterator[bytes]:
             yield from load(fields)
             yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case DispatchGroup(field, groups, classes, name):
-            # nft has no syntax for looking up what a map gives: 1.0.6 crashes when it lists such a rule. It lists a key
-            # that begins with a constant: the group, and then the class, take the place of all but its first word.
+            # nft has no syntax for a lookup whose key is the result of another lookup: nft 1.0.6 crashes when it lists
+            # such a rule. It can list a key that begins with a constant. So the rule loads a constant first. The group,
+            # and then the class, overwrite the words after the first word of the constant.
             if field.family:
                 yield from of_family(field.family)
             yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, bytes(16)))
             if field.family is Family.IPV4:
                 yield _load_field(field, nf.NFT_REG_2)
                 yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_2)
-            else:  # the last word of the key is nothing that nft takes for one word of an address
+            else:  # the last word of the key is a constant, so that nft does not take it for a word of an address
                 yield immediate(nf.NFT_REG_2, attribute(nf.NFTA_DATA_VALUE, bytes(4)))
                 yield _load_field(field, nf.NFT_REG_3)
                 yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_3)
@@ -241,14 +242,15 @@ def encode_action(action: Action) -> Iterator[bytes]:
         case Log(group, prefix):
             yield log(group, prefix)
         case Track():
-            # To set the zone of a packet gives it a template of a connection (nft_ct_set_zone_eval() of the kernel),
-            # and what has one is tracked, also if it was exempted. This is the zone that packets have without.
+            # When a rule sets the zone of a packet, the kernel attaches a connection template to the packet
+            # (nft_ct_set_zone_eval()). The kernel tracks packets with a template, even if another rule exempted them.
+            # The zone 0 is the default, so the zone itself does not change.
             yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, _USUAL_ZONE))
             yield set_tracked(nf.NFT_CT_ZONE)
 
 
 def load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
-    """Put a constant, if there is one, and fields one behind the other, beginning with the first register."""
+    """Load a constant, if there is one, and then the fields into consecutive registers, from the first register on."""
     family = next((field.family for field in fields if field.family), None)
     if family:
         yield from of_family(family)
@@ -266,7 +268,10 @@ def load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
 
 
 def _register(offset: int) -> int:
-    """The register that begins this number of bytes after the beginning of the first one, as the kernel counts."""
+    """The register at this offset in bytes from the first register.
+
+    At a multiple of 16 bytes, the kernel reports the number of the 16-byte register.
+    """
     return nf.NFT_REG_1 + offset // 16 if offset % 16 == 0 else nf.NFT_REG32_00 + offset // 4
 
 
@@ -282,7 +287,7 @@ def _load_field(field: Field, register: int) -> bytes:
 
 
 def of_family(family: Family) -> Iterator[bytes]:
-    """Go on only with packets of an address family."""
+    """Continue the rule only for packets of this address family."""
     yield meta(nf.NFT_META_NFPROTO, nf.NFT_REG_1)
     yield compare(nf.NFT_CMP_EQ, bytes([_ADDRESS_FAMILY[family]]))
 

@@ -1,4 +1,4 @@
-"""Kinds of sets and maps, without their elements, as messages of nf_tables, and back.
+"""Encodes the kinds of sets and maps, without their elements, as nf_tables attributes, and decodes them.
 
 Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`.
 """
@@ -43,7 +43,7 @@ from ringfence.sets.addresses import FAMILIES
 
 
 def describe(collection: Collection) -> Iterator[bytes]:
-    """The attributes of a set or a map, its name and table excepted."""
+    """The attributes of a set or a map, without its name and table."""
     key = collection.key
     yield uint32(nf.NFTA_SET_FLAGS, _flags(collection))
     yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(collection))
@@ -51,7 +51,7 @@ def describe(collection: Collection) -> Iterator[bytes]:
     if data_type := _data_type(collection):
         yield uint32(nf.NFTA_SET_DATA_TYPE, data_type)
         yield uint32(nf.NFTA_SET_DATA_LEN, data_length(collection))
-    yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
+    yield uint32(nf.NFTA_SET_ID, 1)  # nf_tables_newset() requires an id; ringfence refers to sets by name
     yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(collection))
     if isinstance(collection, HashSet) and collection.counted:
         counter = string(nf.NFTA_EXPR_NAME, "counter"), nested(nf.NFTA_EXPR_DATA)
@@ -71,7 +71,7 @@ def _flags(collection: Collection) -> int:
 
 
 def _data_type(collection: Collection) -> int:
-    """What a map leads to: verdicts, or groups; 0 for a set."""
+    """The data type of a map: verdicts, or identifiers of groups or classes. 0 for a set."""
     match collection:
         case VerdictMap() | RangeMap():
             return nf.NFT_DATA_VERDICT
@@ -82,11 +82,11 @@ def _data_type(collection: Collection) -> int:
 
 
 _MARK: Final = 19
-"""nft's number for the marks of packets: numbers in the machine's byte order."""
+"""nft's type number for packet marks: numbers in the host's byte order."""
 
 
 def data_length(collection: Collection) -> int:
-    """The bytes of what a map leads to, if not to verdicts, whose length the kernel knows."""
+    """The length of a map's data in bytes. 0 for verdicts, because the kernel knows their length."""
     if not isinstance(collection, GroupMap):
         return 0
     return KeyPart.CLASS.length if has_groups(collection) else _GROUP_LENGTH
@@ -96,7 +96,7 @@ _GROUP_LENGTH: Final = 4
 
 
 def _type_code(collection: Collection) -> int:
-    """The data type as nft numbers it, six bits for each part: for listings only, the kernel does not look at it."""
+    """nft's number for the type of the key, with six bits for each part. Only listings use it; the kernel does not."""
     if _is_ordered_as_a_whole(collection):
         return _BYTE_BY_BYTE
     code = 0
@@ -106,21 +106,24 @@ def _type_code(collection: Collection) -> int:
 
 
 def _is_ordered_as_a_whole(collection: Collection) -> bool:
-    """Whether these are ranges of keys of several parts: nft 1.0.6 crashes if their type says that they have parts."""
+    """Whether the elements are ranges of keys with several parts.
+
+    Such a key gets a type without parts, because nft 1.0.6 crashes if the type has parts.
+    """
     return isinstance(collection, RangeSet | RangeMap) and len(collection.key) > 1
 
 
 _BYTE_BY_BYTE: Final = 9
-"""nft's number for Ethernet addresses, of which it lists as many bytes as there are."""
+"""nft's type number for Ethernet addresses. nft lists such a value byte by byte, whatever its length."""
 
 
 def key_length(key: Key) -> int:
-    """One part has its own length; parts of a concatenation are padded to four bytes each."""
+    """The length of a key in bytes. In a key with several parts, each part is padded to a multiple of four bytes."""
     return key[0].length if len(key) == 1 else sum(-(-part.length // 4) * 4 for part in key)
 
 
 def _note_for_listings(collection: Collection) -> bytes:
-    """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
+    """The user data of a set, in nft's format. nft reads the byte order from it, and that a number is a `ct id`."""
     if collection.key == (KeyPart.CONNECTION,):
         return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
     if collection.key == (KeyPart.LINK,):
@@ -141,7 +144,7 @@ _NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
 
 
 def decode_description(settings: dict[int, bytes]) -> Collection | None:
-    """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
+    """The kind of a set or map with these attributes, without elements; None if ringfence does not create this kind."""
     code, length = read_uint(settings[nf.NFTA_SET_KEY_TYPE]), read_uint(settings[nf.NFTA_SET_KEY_LEN])
     flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
     kind = _KINDS.get((code, length, flags, read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b""))))
@@ -157,11 +160,14 @@ def decode_description(settings: dict[int, bytes]) -> Collection | None:
 
 
 _NEVER_OURS: Final = frozenset({nf.NFTA_SET_TIMEOUT, nf.NFTA_SET_OBJ_TYPE, nf.NFTA_SET_EXPRESSIONS})
-"""What sets of other programs can have: elements that expire, that name objects, or with several expressions each."""
+"""Attributes that only sets of other programs have.
+
+The elements of such sets expire, refer to objects, or have several expressions each.
+"""
 
 
 def _layout(settings: dict[int, bytes]) -> tuple[int, int, bool]:
-    """The data type of a map, the most elements that a set may have (0: any number), and whether ranges have parts."""
+    """The data type of a map, the maximum number of elements (0: no limit), and whether ranges have several parts."""
     description = attributes(settings.get(nf.NFTA_SET_DESC, b""))
     return (
         read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b"")),
@@ -171,7 +177,7 @@ def _layout(settings: dict[int, bytes]) -> tuple[int, int, bool]:
 
 
 def counts_at_most(expression: bytes | None) -> bool:
-    """Whether the expression of a set or of an element, if it has one, does nothing but count."""
+    """Whether `expression`, of a set or of an element, is absent or is a counter."""
     return expression is None or read_string(attributes(expression).get(nf.NFTA_EXPR_NAME, b"")) == "counter"
 
 
@@ -193,4 +199,4 @@ def _kinds() -> Iterator[Collection]:
 
 
 _KINDS: Final = {(_type_code(kind), key_length(kind.key), _flags(kind), _data_type(kind)): kind for kind in _kinds()}
-"""The kinds of sets and maps, by the number of their type, the length of their keys, their flags and the data type."""
+"""The kinds of sets and maps that ringfence creates, by key type, key length, flags and data type."""

@@ -1,10 +1,10 @@
-"""Transactions: commands that the kernel carries out all together or not at all.
+"""Commits commands in transactions. The kernel executes all commands of a transaction or none.
 
-The kernel holds a lock over all tables of the network namespace while it carries one out, and kube-proxy waits for it.
-So what is long is split between commands and, within one, between portions of elements. `update` chooses its steps such
-that each part of one is as safe as the whole.
+While the kernel executes a transaction, it holds a lock for all tables of the network namespace, and kube-proxy waits
+for this lock. So a long list of commands is split into several transactions: between commands, or between portions of
+elements within a command. `update` chooses its steps so that each part of a step is as safe as the whole step.
 
-Source: `<linux/netfilter/nfnetlink.h>`; nfnetlink_rcv_batch() of the kernel, for which errors it answers.
+Source: `<linux/netfilter/nfnetlink.h>`; nfnetlink_rcv_batch() of the kernel, for the errors that it reports.
 """
 
 import errno
@@ -22,14 +22,18 @@ from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_REQUEST
 from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 
 _FRAME: Final = bytes([0, 0, 0, NFNL_SUBSYS_NFTABLES])
-"""The fixed part of the messages around a transaction, `struct nfgenmsg`: its resource id is the subsystem."""
+"""The fixed part of the messages that begin and end a transaction.
+
+It is a `struct nfgenmsg`; its resource id is the subsystem.
+"""
 
 MOST_BYTES: Final = 64_000
-"""What one transaction takes at most, unless a part of it that cannot be divided is larger.
+"""The largest size of a transaction. A unit that is larger, and cannot be divided, has a transaction of its own.
 
-These are 4,000 elements of 16 bytes or 220 rules: the kernel takes them in 2 to 6 ms, with a lock for which all others
-wait. To load 64,000 elements takes 120 ms, no longer than with 200,000 bytes at once, and a flush meanwhile is noticed
-in a third of the time. A socket without privileges does not accept much more than 200,000 (EMSGSIZE).
+64,000 bytes hold 4,000 elements of 16 bytes or 220 rules. The kernel executes them in 2 to 6 ms; it holds the lock for
+this time. To load 64,000 elements takes 120 ms, the same time as with transactions of 200,000 bytes, and a flush by
+another program is detected in a third of the time. An unprivileged socket does not accept much more than 200,000 bytes
+(EMSGSIZE).
 """
 
 _FRAME_SIZE: Final = 2 * (HEADER_SIZE + len(_FRAME))
@@ -47,7 +51,7 @@ _REMEDIES: Final = {
 
 
 class _EncodedUnit(NamedTuple):
-    """A unit of messages, its size in bytes, and the command that it belongs to."""
+    """A unit of messages, its size in bytes, and the command to which it belongs."""
 
     unit: Unit
     size: int
@@ -55,14 +59,14 @@ class _EncodedUnit(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """Commands, or parts of one, that the kernel carries out together, and the bytes that it is sent for them."""
+    """The units that the kernel executes together, and their size in bytes."""
 
     units: list[_EncodedUnit]
     size: int
 
 
 def transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> Iterator[Transaction]:
-    """The transactions that carry out commands in a table, in order: as few as their size allows."""
+    """Yield the transactions for `commands`, in order. There are as few as the size limit permits."""
     limit = min(netlink.limit, MOST_BYTES) - _FRAME_SIZE
     units: list[_EncodedUnit] = []
     size = 0
@@ -79,9 +83,9 @@ def transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str
 
 
 def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> int:
-    """Have the kernel carry out commands in a table, in order; in how many transactions.
+    """Commit `commands` in order. Returns the number of transactions.
 
-    Raises KernelError for the first transaction that was refused; those before it are in force.
+    Raises KernelError for the first transaction that the kernel refuses. The earlier transactions are in force.
     """
     count = 0
     for transaction in transactions(netlink, commands, table):
@@ -91,11 +95,12 @@ def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TAB
 
 
 def commit_transaction(netlink: NetlinkSocket, transaction: Transaction, generation: int | None = None) -> None:
-    """Have the kernel carry out a transaction. Raises KernelError if it refuses: then nothing has changed.
+    """Commit a transaction. Raises KernelError if the kernel refuses it; in this case, nothing has changed.
 
-    With a `generation` (`read_generation`), it is refused (ERESTART) if any program has changed anything since. That
-    takes no time, while to find that an object is gone, and to undo what came before, takes 10 to 15 ms (Linux 6.18):
-    __nf_tables_abort() waits for packets that are on their way, and all others wait with it.
+    With a `generation` (`read_generation`), the kernel refuses the transaction (ERESTART) if any program has committed
+    another transaction since then. This check takes no time. Without it, the kernel must undo a transaction when it
+    finds that an object no longer exists. This takes 10 to 15 ms (Linux 6.18), because __nf_tables_abort() waits for
+    packets in flight, and all other programs wait with it.
     """
     message, commands = encoded_transaction(netlink, transaction, generation)
     try:
@@ -110,7 +115,7 @@ def commit_transaction(netlink: NetlinkSocket, transaction: Transaction, generat
 def encoded_transaction(
     netlink: NetlinkSocket, transaction: Transaction, generation: int | None = None
 ) -> tuple[bytes, dict[int, Command]]:
-    """What is sent for a transaction, and the command to which each sequence number in it belongs."""
+    """Encode a transaction. Also returns the command for each sequence number in it."""
     commands: dict[int, Command] = {}
     beginning = _FRAME if generation is None else _FRAME + uint32(NFNL_BATCH_GENID, generation)
     messages = [encode_message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, netlink.next_sequence(), beginning)]
@@ -124,22 +129,26 @@ def encoded_transaction(
 
 
 def await_transactions(netlink: NetlinkSocket) -> None:
-    """Return when every transaction that was under way, of any program, has ended and was reported to those who listen.
+    """Wait until all running transactions, of any program, have ended and their notifications have been sent.
 
-    An empty one changes and counts as nothing, and waits for the others as any (nf_tables_valid_genid() of the kernel).
+    This sends an empty transaction. It changes nothing and does not increase the generation, but it waits for running
+    transactions as every transaction does (nf_tables_valid_genid() of the kernel).
     """
     frame = (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END)
     netlink.send(b"".join(encode_message(one, NLM_F_REQUEST, netlink.next_sequence(), _FRAME) for one in frame))
 
 
 def failure(what: str, code: int, explanation: str, refused: str = "") -> KernelError:
-    """The error to raise when the kernel refuses something, with the remedy if there is one; `refused` is its name."""
+    """The error for a request that the kernel refused, with a remedy if one is known.
+
+    `refused` is the name of the object in the request.
+    """
     remedy = _REMEDIES.get(code)
     return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code, refused)
 
 
 def _error(refusals: list[NetlinkError], commands: dict[int, Command]) -> KernelError:
-    """Name the command that was refused first; without one, it is the transaction as a whole that failed."""
+    """The error for the first command that was refused, or for the transaction if no command was refused."""
     refusal = min(refusals, key=lambda one: (one.sequence not in commands, one.sequence))
     return _failure_of(commands.get(refusal.sequence), refusal.code, str(refusal))
 

@@ -1,4 +1,6 @@
-"""The experiment that asks the cluster itself: pods that connect, a policy that forbids it, and what happens.
+"""The experiment: pods open connections, a policy denies them, and the experiment observes whether they are denied.
+
+Modules depend only on modules to the left of them:
 
 manifests <- cases, ground <- experiment <- running
 """

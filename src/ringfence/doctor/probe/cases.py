@@ -1,8 +1,9 @@
-"""The cases of the full experiment: one for each trait that connections can show.
+"""The cases of the full experiment. Each case measures a trait that connections can show.
 
-In each case a policy isolates something, and allows what the trait is about. The witness is a client that this policy
-denies whatever the trait is: once it is denied, the policy is in force, and the subject shows the trait. What new pods
-may do is no such case: its subjects start after the policy is in force.
+In each case, a policy isolates pods and allows only the connections that the trait concerns. The witness is a client
+that this policy denies for every value of the trait. When the witness is denied, the policy is in force, and the
+subject shows the value of the trait. The trait of new pods is not measured by such a case, because its subjects start
+after the policy is in force.
 
 Source: kubernetes.io, "Network Policies".
 """
@@ -39,7 +40,7 @@ OVER_IPV6: Final = Client("ipv6", "subject", target=ProbeTarget.SERVER_OVER_IPV6
 BARE: Final = Client("bare", "bare", owned=False)
 
 CLIENTS: Final = (CONTROL, SUBJECT, RANGE, UDP, SCTP, OVER_IPV6, BARE)
-"""The clients that start together in the full experiment; the basic one has the first two."""
+"""The clients that start together in the full experiment. The basic experiment has only the first two."""
 
 KEEPING: Final = Client("keeping", "subject", RANGE_PORT, conduct=Conduct.KEEPS)
 OVER_SERVICE: Final = Client("service", "subject", SERVICE_PORT, target=ProbeTarget.SERVICE)
@@ -48,20 +49,23 @@ OLD: Final = Client("old", "newcomer")
 NEWCOMERS: Final = tuple(Client(f"new-{number}", OLD.role, conduct=Conduct.STARTS) for number in range(5))
 FREE_NEWCOMER: Final = Client("new-control", "control", conduct=Conduct.STARTS)
 LATER_CLIENTS: Final = (KEEPING, OVER_SERVICE, TO_NODE, OLD, *NEWCOMERS, FREE_NEWCOMER)
-"""The clients that start when a case needs them: one that cannot start, such as a script that the image has no program
-for, leaves the other cases as they are."""
+"""The clients that start only when a case needs them.
+
+So a client that cannot start does not affect the other cases. For example, the image may not contain a program that the
+client's script needs.
+"""
 
 FROM_NODE: Final = Client(SERVER, SERVER)
-"""The server itself: its node connects to it, and it is ready while the node can."""
+"""The server itself as a client: the kubelet of its node connects to it, and it is ready while the kubelet can."""
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What is applied to whom, who must be denied by it, and the trait's value by whether the subject connects.
+    """A policy, its witness and its subject, and the values of the trait if the subject can connect or is denied.
 
-    `selected` is the role of the pods that the policy selects; an empty one is all pods of the site. `spec` makes the
-    policy's spec, without its podSelector, from the first address of the server. `needs` are the
-    values of earlier topics without which the case shows nothing. `settling` is how many seconds after the witness the
-    subject may be denied.
+    `selected` is the role of the pods that the policy selects; if it is empty, the policy selects all pods of the site.
+    `spec` returns the spec of the policy, without its podSelector, for the first address of the server. `needs` are the
+    values that earlier topics must have; otherwise the case shows nothing. The subject may be denied up to `settling`
+    seconds later than the witness.
     """
 
     topic: str
@@ -84,13 +88,16 @@ def _everything(address: str) -> str:
 
 
 def _ingress(*ports: Spec) -> Callable[[str], Spec]:
-    """Ingress from the subject, on these ports."""
+    """A spec that allows ingress from the subject on these ports."""
     peer = {"podSelector": {"matchLabels": {ROLE: SUBJECT.role}}}
     return lambda address: {"policyTypes": ["Ingress"], "ingress": [{"from": [peer], "ports": [*ports]}]}
 
 
 def _egress(block: Callable[[str], Spec]) -> Callable[[str], Spec]:
-    """Egress to a block, on the port of the server alone."""
+    """A spec that allows egress to a block, only on the first port of the server.
+
+    The witness of these cases is the client on the server's other port: the policy denies it for every value.
+    """
     ports = [{"protocol": "TCP", "port": TCP_PORT}]
     return lambda address: {
         "policyTypes": ["Egress"],
@@ -99,7 +106,7 @@ def _egress(block: Callable[[str], Spec]) -> Callable[[str], Spec]:
 
 
 def _nothing(direction: str) -> Callable[[str], Spec]:
-    """Isolation in a direction, without a rule."""
+    """A spec that isolates pods in one direction and allows nothing."""
     return lambda address: {"policyTypes": [direction]}
 
 
@@ -147,12 +154,13 @@ CASES: Final = (
     ),
     Case("service-port", SUBJECT.role, _egress_to_target_port, OVER_SERVICE, RANGE, "target", "service"),
     Case("pod-to-own-node", SUBJECT.role, _nothing("Egress"), TO_NODE, SUBJECT, "always", "policy"),
-    # An answer counts for three seconds in the probe of the client that keeps a connection.
+    # The readiness probe of the client that keeps a connection accepts an answer for three seconds, so this client is
+    # denied later than the witness.
     Case("established", SERVER, lambda address: DENY_INGRESS, KEEPING, SUBJECT, "continue", "cut", settling=8.0),
 )
-"""The table."""
+"""The cases, in the order in which they are measured."""
 
 POD_START: Final = "pod-start"
-"""The topic of new pods."""
+"""The topic of the trait of new pods."""
 CLOSED_NEWCOMERS: Final[Spec] = {"policyTypes": ["Egress"]}
-"""The policy for new pods: they may connect to nothing."""
+"""The policy for new pods. It allows no egress."""

@@ -1,7 +1,8 @@
-"""The experiment: whether a policy that denies a connection is obeyed, and what it does beyond that.
+"""Proves whether a policy that denies a connection is enforced, and measures the traits of the plugin.
 
-Each answer needs its controls. A connection counts as denied only if it was open before the policy, if another one that
-the policy allows stays open, and if it opens again when the policy is gone. Everything else is inconclusive.
+Each answer needs controls. A connection counts as denied only if it was open before the policy was created, if another
+connection that the policy allows stays open, and if the denied connection opens again after the policy was deleted. If
+one of these controls fails, the experiment is inconclusive.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,19 +32,19 @@ from ringfence.render.doctor_report import ProofReport
 
 NOT_SUPPORTED: Final = "not supported"
 START_SECONDS: Final = 120.0
-"""How long a pod may take until it runs: its image has to be pulled."""
+"""The time within which a pod must run. It includes the time to pull the image."""
 CONNECT_SECONDS: Final = 30.0
-"""How long a connection may take until it opens, before any policy and after the last one."""
+"""The time within which a connection must open if no policy denies it."""
 TRYING_SECONDS: Final = 10.0
-"""How long new pods try to connect: 40 times, each for up to 0.2 s, and the kubelet looks every second."""
+"""How long new pods try to connect: 40 attempts of up to 0.2 s, and the kubelet runs the probe every second."""
 _STEADY_SECONDS: Final = 3.0
-"""How long an answer must stay the same to count. Readiness follows a connection within two seconds."""
+"""How long an answer must stay the same before it counts. The readiness of a pod lags by up to two seconds."""
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """The value of a trait in this cluster. An empty one is inconclusive or not supported.
+    """The value of a trait in this cluster. If it is empty, `outcome` is inconclusive or not supported.
 
-    `reason` says why, or of a value what was counted.
+    `reason` explains an empty value, or says what was counted to determine the value.
     """
 
     topic: str
@@ -53,11 +54,14 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Inconclusive(Exception):
-    """A control failed, so that the experiment shows nothing; the message says which."""
+    """A control failed, so the experiment has no result. The message names the control."""
 
 
 class ProbeSite:
-    """The pods of the experiment on one node; `patience` is how many seconds a policy may take until it is in force."""
+    """The pods of the experiment on one node.
+
+    `patience` is the time in seconds within which a policy must come into force.
+    """
 
     def __init__(self, on: Ground, number: int, node: str, image: str, patience: float) -> None:
         self.patience = patience
@@ -86,7 +90,7 @@ class ProbeSite:
         self.start_clients(*(one for one in clients(full=full) if self._address_for(one)))
 
     def start_clients(self, *wanted: Client) -> None:
-        """Start those of these clients that have not been, and wait until they run. Raises Inconclusive."""
+        """Start the clients that have not been started yet, and wait until they run. Raises Inconclusive."""
         coming = [one for one in wanted if one not in self._started]
         for one in coming:
             address = self._address_for(one)
@@ -97,7 +101,7 @@ class ProbeSite:
         self._await_running([f"{self._name}-{one.name}" for one in coming])
 
     def _address_for(self, one: Client) -> str:
-        """The address to which a client connects; empty if there is none."""
+        """The address to which a client connects; empty if the target has no address."""
         match one.target:
             case ProbeTarget.SERVER:
                 return self.address
@@ -116,16 +120,16 @@ class ProbeSite:
         return self._service_address
 
     def now(self) -> float:
-        """The time of the experiment in seconds."""
+        """The current time in seconds, from an arbitrary start."""
         return self._ground.now()
 
     def connects(self, one: Client) -> bool:
-        """Whether a client can open its connection now."""
+        """Whether a client can currently open its connection."""
         found = self._ground.pods().get(f"{self._name}-{one.name}")
         return found is not None and found.is_ready
 
     def apply(self, name: str, role: str, spec: Spec) -> Manifest:
-        """Apply a policy to the pods of this site that have a role. Raises Inconclusive."""
+        """Create a policy for the pods of this site with this role; an empty role is all pods. Raises Inconclusive."""
         manifest = policy(name, self._name, role, self._ground.run, spec)
         self._create(manifest)
         return manifest
@@ -135,7 +139,10 @@ class ProbeSite:
         self._ground.delete(manifest)
 
     def steady(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Whether something comes to hold within some seconds, and then holds for `_STEADY_SECONDS`."""
+        """Wait until `holds` has been true for `_STEADY_SECONDS` without interruption.
+
+        Returns False if `holds` is false after `seconds`.
+        """
         deadline = self._ground.now() + seconds
         since: float | None = None
         while True:
@@ -187,7 +194,7 @@ def _not_running(names: Iterable[str], pods: Mapping[str, ProbePod]) -> str:
 
 
 def prove(site: ProbeSite) -> ProofReport:
-    """Whether a policy is obeyed on the node of a site, whose first two clients run."""
+    """Prove whether a policy is enforced on the node of a site. The control and the subject must be running."""
     try:
         _await_open(site, (CONTROL, SUBJECT), "before any policy")
         denied_after = _deny(site)
@@ -204,11 +211,15 @@ def prove(site: ProbeSite) -> ProofReport:
 
 
 def _deny(site: ProbeSite) -> float | None:
-    """The seconds until a policy denied the subject and not the control; None if it never did. The policy is gone."""
+    """Create a policy, and return the seconds until it denied the subject; None if it did not.
+
+    The policy is deleted afterwards. Raises Inconclusive if the control was denied too.
+    """
     started = site.now()
     manifest = site.apply("deny", SERVER, DENY_INGRESS)
     try:
         denied = site.steady(lambda: not site.connects(SUBJECT), site.patience)
+        # `steady` returns `_STEADY_SECONDS` after the connection was denied.
         took = site.now() - started - _STEADY_SECONDS
         if denied and not site.connects(CONTROL):
             raise Inconclusive("a connection that the policy allows was denied, too: the network may be interrupted")
@@ -218,7 +229,7 @@ def _deny(site: ProbeSite) -> float | None:
 
 
 def _await_open(site: ProbeSite, clients: Sequence[Client], when: str) -> None:
-    """Wait until these clients connect, steadily. Raises Inconclusive."""
+    """Wait until these clients can connect and stay connected. Raises Inconclusive if they cannot."""
     if not site.steady(lambda: all(map(site.connects, clients)), CONNECT_SECONDS):
         closed = next((one for one in clients if not site.connects(one)), clients[0])
         raise Inconclusive(
@@ -228,7 +239,7 @@ def _await_open(site: ProbeSite, clients: Sequence[Client], when: str) -> None:
 
 
 def measure(site: ProbeSite) -> Iterator[Measured]:
-    """The traits that the cases show on a node on which policies are obeyed, and all clients run."""
+    """Measure the traits on a node that enforces policies. The clients of the full experiment must be running."""
     found: dict[str, str] = {}
     for case in CASES:
         unmet = [topic for topic, value in case.needs.items() if found.get(topic) != value]
@@ -262,7 +273,7 @@ def _measured(site: ProbeSite, case: Case) -> Measured:
 
 
 def _measured_of_new_pods(site: ProbeSite) -> Measured:
-    """Whether pods that start under a policy in force pass it with their first packets. Raises Inconclusive."""
+    """Measure whether new pods can open connections that a policy in force denies. Raises Inconclusive."""
     site.start_clients(OLD)
     _await_open(site, (OLD,), "without a policy")
     manifest = site.apply(POD_START, OLD.role, CLOSED_NEWCOMERS)

@@ -1,4 +1,4 @@
-"""The place of the experiment in a cluster: its namespace, and what is created and looked at there."""
+"""Manages the namespace of an experiment, and creates, reads and deletes objects in it."""
 
 import threading
 import time
@@ -29,10 +29,10 @@ _COLLECTIONS: Final = {
 }
 _NAMESPACES: Final = "/api/v1/namespaces"
 LOOK: Final = 0.5
-"""Seconds between two looks."""
+"""The time in seconds between two reads of the cluster's state."""
 _REMOVAL_SECONDS: Final = 120.0
 _CREATION_SECONDS: Final = 15.0
-"""How long to try again while the service account of a new namespace is not there yet."""
+"""How long to retry while the service account of a new namespace does not exist yet."""
 
 _Found = TypeVar("_Found")
 
@@ -65,7 +65,7 @@ class _ProbePodStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ProbePod(msgspec.Struct, frozen=True):
-    """A pod of the experiment, as it is at one moment."""
+    """The state of a pod of the experiment at one moment."""
 
     metadata: SeenMetadata = SeenMetadata()
     spec: SeenPodSpec = SeenPodSpec()
@@ -73,22 +73,22 @@ class ProbePod(msgspec.Struct, frozen=True):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Its addresses, the first of which is of the family that the cluster prefers."""
+        """Its addresses. The first one has the family that the cluster prefers."""
         return tuple(one.ip for one in self.status.pod_i_ps)
 
     @property
     def is_ready(self) -> bool:
-        """Whether the connection of its readiness probe can be opened; other containers do not count."""
+        """Whether its container with a readiness probe is ready. Other containers are ignored."""
         return any(one.ready for one in self.status.container_statuses if one.name in PROBED)
 
     @property
     def is_running(self) -> bool:
-        """Whether its containers run."""
+        """Whether the pod is running and has an address."""
         return self.status.phase == "Running" and bool(self.addresses)
 
     @property
     def trouble(self) -> str:
-        """Why it does not run, as its node or the scheduler says; empty if nothing says so."""
+        """Why the pod does not run, according to its node or the scheduler; empty if neither gives a reason."""
         for container in self.status.container_statuses:
             if waiting := container.state.waiting:
                 return f"{waiting.reason} {waiting.message}".strip()
@@ -99,21 +99,21 @@ class ProbePod(msgspec.Struct, frozen=True):
 
 
 class _OnlyMetadata(msgspec.Struct, frozen=True):
-    """A namespace or a policy."""
+    """The metadata of a namespace or a policy."""
 
     metadata: SeenMetadata
 
 
 class Ended(Exception):
-    """The experiment is given up: its namespace is about to be removed."""
+    """The experiment was cancelled, and its namespace is about to be removed."""
 
 
 class Refused(Exception):
-    """The API server refused to create an object of the experiment; the message says which, and why."""
+    """The API server refused to create an object of the experiment. The message names the object and the reason."""
 
 
 class Ground:
-    """A namespace of the cluster, made for one experiment. Every method raises LiveClusterError if it is cut off."""
+    """The namespace of one experiment. Methods raise LiveClusterError if the API server cannot be reached."""
 
     def __init__(self, api_server: ApiServer, name: str, run: str) -> None:
         self._api_server = api_server
@@ -122,15 +122,15 @@ class Ground:
         self.run = run
 
     def end(self) -> None:
-        """Have all threads that wait in this place give up."""
+        """Cancel the experiment: `wait` raises Ended in all threads."""
         self._ended.set()
 
     def now(self) -> float:
-        """The time in seconds, from some point on."""
+        """The current time in seconds, from an arbitrary start."""
         return time.monotonic()
 
     def wait(self, seconds: float = LOOK) -> None:
-        """Wait between two looks. Raises Ended."""
+        """Wait before the state is read again. Raises Ended if the experiment was cancelled."""
         if self._ended.wait(seconds):
             raise Ended
 
@@ -142,31 +142,34 @@ class Ground:
                 self._ask(lambda client: create_object(client, self._collection(manifest), manifest))
                 return
             except ApiStatusError as error:
-                # The controllers of a new namespace have not prepared it: "serviceaccount default not found".
+                # The controllers have not prepared the new namespace yet: "serviceaccount default not found".
                 if "not found" in str(error) and time.monotonic() < deadline:
                     self.wait()
                     continue
                 raise Refused(f"{manifest['kind']} {manifest['metadata']['name']}: {error}") from None
 
     def cluster_ip(self, service: Manifest) -> str:
-        """The address of a Service that has been created; empty if it has none."""
+        """The cluster IP of a Service that has been created; empty if it has none."""
         path = f"{self._collection(service)}/{service['metadata']['name']}"
         return self._ask(lambda client: get_document(client, path, SeenService)).spec.cluster_ip
 
     def delete(self, manifest: Manifest) -> None:
-        """Delete an object; one that does not exist is not an error."""
+        """Delete an object. It is not an error if the object does not exist."""
         path = f"{self._collection(manifest)}/{manifest['metadata']['name']}"
         self._ask(lambda client: delete_object(client, path))
 
     def pods(self) -> Mapping[str, ProbePod]:
-        """The pods of the experiment by the names of their ReplicaSets; the newest of each."""
+        """The pods of the experiment, by the name of their ReplicaSet.
+
+        If a ReplicaSet has several pods, the last one in the API server's list is returned.
+        """
         path, labels = f"{_NAMESPACES}/{self.name}/pods", {"labelSelector": f"{RUN}={self.run}"}
         items = self._ask(lambda client: list(list_items(client, path, parameters=labels)))
         pods = (msgspec.json.decode(item, type=ProbePod) for item in items)
         return {pod.metadata.labels.get("pod", ""): pod for pod in pods}
 
     def foreign_policies(self) -> list[str]:
-        """The names of policies that another program, such as an admission controller, has created in the namespace."""
+        """The names of policies that another program, such as an admission controller, created in the namespace."""
         path = _COLLECTIONS["NetworkPolicy"].format(self.name)
         items = self._ask(lambda client: list(list_items(client, path)))
         found = (msgspec.json.decode(item, type=_OnlyMetadata).metadata for item in items)
@@ -182,9 +185,10 @@ class Ground:
 
 @contextmanager
 def ground(api_server: ApiServer, name: str, run: str) -> Iterator[Ground]:
-    """A new namespace for an experiment, which is removed at the end, however that comes. Raises Refused.
+    """Create a namespace for an experiment, and remove it at the end, even after an error. Raises Refused.
 
-    That is so too if a signal or a lost connection cuts off the answer of the server, which may have created it.
+    If a signal or a lost connection interrupts the request, the server may have created the namespace. So it is removed
+    in this case too.
     """
     place, is_refused = Ground(api_server, name, run), False
     try:
@@ -202,7 +206,7 @@ def ground(api_server: ApiServer, name: str, run: str) -> Iterator[Ground]:
 
 
 def leftovers(api_server: ApiServer) -> list[str]:
-    """The names of the namespaces that experiments have left. Raises LiveClusterError if they cannot be listed."""
+    """The names of the namespaces that experiments left behind. Raises LiveClusterError if they cannot be listed."""
     labels = ",".join([*(f"{key}={value}" for key, value in MANAGED_BY.items()), RUN])
     try:
         with api_server.client() as client:
@@ -213,7 +217,10 @@ def leftovers(api_server: ApiServer) -> list[str]:
 
 
 def remove(api_server: ApiServer, names: list[str]) -> None:
-    """Delete namespaces of experiments and wait until they are gone. Raises LiveClusterError if they stay."""
+    """Delete namespaces of experiments and wait until they no longer exist.
+
+    Raises LiveClusterError if they cannot be deleted, or still exist after `_REMOVAL_SECONDS`.
+    """
     try:
         with api_server.client() as client:
             for name in names:

@@ -1,7 +1,8 @@
 """The objects of the experiment: a namespace, pods that listen, pods that connect, and policies.
 
-Whether a connection can be opened is the readiness of the pod that opens it: the kubelet runs its probe every second,
-inside the pod. So nothing is executed from outside, no log is read, and who may list pods sees the result.
+The readiness of a client pod shows whether it can open its connection: the kubelet runs the readiness probe in the pod
+every second. So the experiment does not execute commands in pods and does not read logs; the right to list pods is
+sufficient to see the result.
 
 Sources: kubernetes.io, "Configure Liveness, Readiness and Startup Probes", "Pod Security Standards" (restricted);
 `test/images/agnhost` of Kubernetes, for the program.
@@ -18,7 +19,7 @@ Manifest = dict[str, Any]
 DEFAULT_IMAGE: Final = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 MANAGED_BY: Final = {"app.kubernetes.io/managed-by": "ringfence"}
 RUN: Final = "ringfence.dev/doctor-run"
-"""The label that all objects of one experiment have; its value is a random text."""
+"""The label of all objects of one experiment. Its value is random."""
 
 ROLE: Final = "role"
 SERVER: Final = "server"
@@ -30,10 +31,10 @@ PORT_NAME: Final = "web"
 SERVICE_PORT: Final = 80
 """The port of the Service, whose target port is `TCP_PORT`."""
 KUBELET_PORT: Final = 10250
-"""Where the kubelet of each node listens, for the API server. Source: kubernetes.io, "Ports and Protocols"."""
+"""The port of the kubelet's API on each node. Source: kubernetes.io, "Ports and Protocols"."""
 
 PROBED: Final = ("client", "server")
-"""The names of the containers that have a readiness probe, of which a pod has one."""
+"""The names of the containers that have a readiness probe. Each pod has one of them."""
 
 _RESTRICTED: Final = {
     "allowPrivilegeEscalation": False,
@@ -50,30 +51,30 @@ _NO_MESH: Final = {
 
 
 class Conduct(Enum):
-    """What a client does."""
+    """How a client connects."""
 
     CONNECTS = "connects"
-    """It opens a new connection every second, and is ready while that succeeds."""
+    """The client opens a new connection every second, and is ready while this succeeds."""
     KEEPS = "keeps"
-    """It keeps one connection and sends a request over it every second. It is ready while these are answered."""
+    """The client keeps one connection and sends a request over it every second. It is ready while it gets answers."""
     STARTS = "starts"
-    """It opens connections as soon as it starts, for some seconds, and is ready from the first that succeeds."""
+    """The client tries to connect for some seconds from its start on. It is ready after the first success."""
 
 
 class ProbeTarget(Enum):
-    """To which address a client connects."""
+    """The target to which a client connects."""
 
     SERVER = "server"
     SERVER_OVER_IPV6 = "server over IPv6"
     SERVICE = "Service"
     NODE = "node"
-    """The node on which it runs."""
+    """The node on which the client runs."""
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A pod that connects: its name, its value of the label `role`, and to which port.
+    """A pod that connects: its name, its value of the label `role`, and the port to which it connects.
 
-    One that is not `owned` is a pod without an owner.
+    If it is not `owned`, the pod has no owner, such as a ReplicaSet.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Client(msgspec.Struct, frozen=True):
 
     @property
     def connection(self) -> str:
-        """What reports call its connection."""
+        """The name of its connection in reports."""
         kept = "a connection that is kept" if self.conduct is Conduct.KEEPS else "a connection"
         match self.target:
             case ProbeTarget.NODE:
@@ -98,16 +99,17 @@ class Client(msgspec.Struct, frozen=True):
 
 
 def namespace(name: str, run: str) -> Manifest:
-    """The namespace, in which all other objects are."""
+    """The namespace of all other objects."""
     labels = {**MANAGED_BY, RUN: run, **_NO_MESH, "pod-security.kubernetes.io/enforce": "restricted"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def server(place: str, node: str, run: str, image: str, *, full: bool) -> Manifest:
-    """A pod that listens on a node, as the only replica of a ReplicaSet; on all ports if the experiment is `full`.
+    """A ReplicaSet with one pod that listens on a node. If the experiment is `full`, the pod listens on all ports.
 
-    Some plugins do not guard pods without an owner, so it has one. Each protocol has a container of its own: that for
-    SCTP ends at once where the kernel of the node has no SCTP.
+    The pod has an owner, because some plugins do not enforce policies for pods without an owner. Each port has a
+    container of its own, because the container for SCTP exits immediately if the kernel of the node does not support
+    SCTP.
     """
     web = {"name": PORT_NAME, "containerPort": TCP_PORT}
     containers = [_listening("server", image, [f"--http-port={TCP_PORT}"], web, readinessProbe=_from_node())]
@@ -123,7 +125,7 @@ def server(place: str, node: str, run: str, image: str, *, full: bool) -> Manife
 
 
 def _listening(name: str, image: str, arguments: list[str], port: Manifest, **fields: Any) -> Manifest:
-    """A container that listens on a port; what it does not name it does not listen on."""
+    """A container that listens only on the ports in its arguments. By default, agnhost also opens a UDP port."""
     others = [] if any(one.startswith("--udp-port") for one in arguments) else ["--udp-port=-1"]
     return _container(name, image, ["netexec", *arguments, *others], ports=[port], **fields)
 
@@ -133,7 +135,7 @@ def _port(name: str, number: int, protocol: str) -> Manifest:
 
 
 def client(one: Client, place: str, node: str, run: str, image: str, address: str) -> Manifest:
-    """A pod that connects to an address from a node, and is ready while it can."""
+    """A pod on a node that connects to an address. Its readiness shows whether it can (`Conduct`)."""
     match one.conduct:
         case Conduct.CONNECTS:
             connecting = ["/agnhost", "connect", _socket(address, one.port), "--timeout=1s"]
@@ -148,7 +150,7 @@ def client(one: Client, place: str, node: str, run: str, image: str, address: st
 
 
 def service(place: str, run: str) -> Manifest:
-    """The Service of the server of a place."""
+    """The Service of the server at one site of the experiment."""
     port = {"port": SERVICE_PORT, "targetPort": TCP_PORT, "protocol": "TCP"}
     return {
         "apiVersion": "v1",
@@ -162,8 +164,8 @@ def _socket(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-# A request a second over one connection, and the file is as old as the last line of an answer. A connection that is cut
-# is opened again, which a policy that forbids it does not let happen.
+# The script sends a request every second over one connection. The modification time of the file is the time of the last
+# line of an answer. The script reopens a connection that was cut; a policy in force denies this.
 _KEEPING: Final = r"""while :; do
   while printf 'GET /hostname HTTP/1.1\r\nHost: server\r\n\r\n'; do sleep 1; done |
     nc {address} {port} | while read -r line; do touch "$TMPDIR/answered"; done
@@ -171,8 +173,8 @@ _KEEPING: Final = r"""while :; do
 done"""
 _IS_ANSWERED: Final = '[ $(($(date +%s) - $(stat -c %Y "$TMPDIR/answered"))) -le 3 ]'
 
-# The first attempt is the first thing that the container does. A new attempt sends a new packet, where one that waits
-# would repeat its own after a second.
+# The container connects before it does anything else. Attempts time out after 200 ms, because a new attempt sends a new
+# packet, while a waiting attempt would repeat its packet only after a second.
 _STARTING: Final = """tries=0
 while [ $tries -lt 40 ] && [ ! -e "$TMPDIR/opened" ]; do
   /agnhost connect {socket} --timeout=200ms --protocol=tcp && touch "$TMPDIR/opened"
@@ -185,7 +187,7 @@ _STATE: Final = "/state"
 
 
 def _script(script: str, is_ready: str, image: str) -> Manifest:
-    """A container that runs a script, and is ready while another one succeeds; both may write to TMPDIR."""
+    """A container that runs `script` and is ready while the script `is_ready` succeeds. Both can write to TMPDIR."""
     return _container(
         "client",
         image,
@@ -198,7 +200,7 @@ def _script(script: str, is_ready: str, image: str) -> Manifest:
 
 
 def _executed(*command: str) -> Manifest:
-    """A probe that the kubelet executes in the container every second."""
+    """A probe: a command that the kubelet executes in the container every second."""
     return {
         "exec": {"command": [*command]},
         "periodSeconds": 1,
@@ -209,14 +211,14 @@ def _executed(*command: str) -> Manifest:
 
 
 def _bare(replica_set: Manifest) -> Manifest:
-    """The pod that a ReplicaSet would make, by itself."""
+    """The pod that a ReplicaSet would create, as a pod without an owner."""
     template = replica_set["spec"]["template"]
     metadata = {**template["metadata"], "name": replica_set["metadata"]["name"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
 def _from_node() -> Manifest:
-    """A probe that the kubelet sends to the pod from its node."""
+    """A probe: an HTTP request that the kubelet sends to the pod from its node every second."""
     return {
         "httpGet": {"path": "/", "port": TCP_PORT},
         "periodSeconds": 1,
@@ -227,7 +229,7 @@ def _from_node() -> Manifest:
 
 
 def policy(name: str, place: str, role: str, run: str, spec: Mapping[str, Any]) -> Manifest:
-    """A policy for the pods of a place that have a role; for all of them if the role is empty."""
+    """A policy for the pods of a site with this role; for all pods of the site if the role is empty."""
     selector = {"matchLabels": {"place": place, **({ROLE: role} if role else {})}}
     return {
         "apiVersion": "networking.k8s.io/v1",

@@ -1,4 +1,4 @@
-"""Running the experiment on nodes of a cluster, several at once, and leaving nothing behind."""
+"""Runs the experiment on several nodes of a cluster at the same time, and removes all its objects at the end."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -18,13 +18,16 @@ from ringfence.sources.cluster import ApiServer
 
 DEFAULT_PATIENCE: Final = 30.0
 _AT_ONCE: Final = 8
-"""Nodes on which the experiment runs at the same time."""
+"""The number of nodes on which the experiment runs at the same time."""
 _NO_ADDRESS: Final = "192.0.2.1"
-"""Stands in a dry run for an address that is not known before (RFC 5737)."""
+"""The placeholder in a dry run for an address that is not known yet (reserved for documentation by RFC 5737)."""
 
 
 class Experiment(msgspec.Struct, frozen=True):
-    """What is asked: on which nodes, with which image, whether in full, and how long a policy may take (seconds)."""
+    """The options of an experiment.
+
+    `full` also measures traits. `patience` is the time in seconds within which a policy must come into force.
+    """
 
     nodes: tuple[str, ...]
     image: str = DEFAULT_IMAGE
@@ -33,7 +36,7 @@ class Experiment(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """The proofs by node, the traits that were measured, and names of policies that other programs have created."""
+    """The proof for each node, the measured traits, and the names of policies that other programs created."""
 
     proofs: tuple[ProofReport, ...]
     measured: tuple[Measured, ...] = ()
@@ -41,14 +44,14 @@ class Results(msgspec.Struct, frozen=True):
 
 
 NO_EXPERIMENT: Final = Results(())
-"""The results if none was run."""
+"""The results if no experiment was run."""
 
 
 def run_experiment(api_server: ApiServer, asked: Experiment, progress: Callable[[str], None]) -> Results:
-    """Run an experiment in a namespace of its own, which is removed at the end, also if a signal ends the program.
+    """Run an experiment in a new namespace. The namespace is removed at the end, even if a signal ends the program.
 
-    Traits are measured on the first of the nodes. `progress` is called with a line for
-    each step. Raises LiveClusterError if the API server cannot be reached, or the namespace not be removed.
+    Traits are measured on the first node. `progress` is called with a line of text for each step. Raises
+    LiveClusterError if the API server cannot be reached or if the namespace cannot be removed.
     """
     run = secrets.token_hex(4)
     with ended_after_cleanup():
@@ -79,7 +82,7 @@ def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Resu
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             proofs = tuple(pool.map(proof, sites))
-        except BaseException:  # Ctrl-C: the threads would go on until they have an answer
+        except BaseException:  # on Ctrl-C, the threads would otherwise run until they have an answer
             on.end()
             raise
     measured = tuple(measure(sites[0])) if asked.full and proofs[0].answer == IsEnforced.YES else ()
@@ -87,7 +90,7 @@ def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Resu
 
 
 def planned_objects(asked: Experiment) -> list[dict[str, Any]]:
-    """The objects that an experiment creates, in this order; only names and addresses differ from run to run."""
+    """The objects that an experiment creates, in order. Only names and addresses differ between runs."""
     run = "0" * 8
     objects: list[dict[str, Any]] = [namespace(_name(run), run)]
     for number, node in enumerate(asked.nodes):
@@ -105,14 +108,14 @@ def planned_objects(asked: Experiment) -> list[dict[str, Any]]:
 
 
 def _placed(manifest: dict[str, Any], name: str) -> dict[str, Any]:
-    """An object with the namespace in which it is created."""
+    """A copy of an object with the namespace in which it is created."""
     if manifest["kind"] == "Namespace":
         return manifest
     return {**manifest, "metadata": {**manifest["metadata"], "namespace": name}}
 
 
 def choose_nodes(ready: Sequence[str], named: Sequence[str], *, every: bool) -> tuple[str, ...]:
-    """The nodes of an experiment: those that are named, all that are ready, or the first of these."""
+    """The nodes of an experiment: the named nodes if there are any, else every ready node or only the first one."""
     if named:
         return tuple(dict.fromkeys(named))
     return tuple(ready) if every else tuple(ready[:1])
