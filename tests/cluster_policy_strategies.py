@@ -1,4 +1,4 @@
-"""Random policies of the administrators for hypothesis, of all three kinds, in the same spirit as `strategies`."""
+"""Random cluster policies of all three kinds for hypothesis, built in the same way as those of `strategies`."""
 
 from typing import Any
 
@@ -64,7 +64,10 @@ def _rules(actions: tuple[str, ...], peers_field: str, peers: Strategy, ports: d
 
 
 def _accepted(rule: Any, peers_field: str, ports_field: str) -> Any:
-    """The rule without ports if no server accepts named ones beside its peers; some accept them beside `networks`."""
+    """The rule without its ports if no server accepts named ports beside its peers.
+
+    Some servers accept them beside `networks`.
+    """
     refused = {"nodes", "domainNames"} if ports_field == "protocols" else {"nodes", "domainNames", "networks"}
     is_named = any("destinationNamedPort" in entry or "namedPort" in entry for entry in rule.get(ports_field, ()))
     is_refused = is_named and any(refused & peer.keys() for peer in rule[peers_field])
@@ -73,7 +76,7 @@ def _accepted(rule: Any, peers_field: str, ports_field: str) -> Any:
 
 def _policies(kind: str, version: str, names: str, actions: tuple[str, ...], spec: dict[str, Strategy]) -> Strategy:
     ports = {"protocols": _protocols} if kind == "ClusterNetworkPolicy" else {"ports": _ports}
-    # No domain names where no server accepts them.
+    # Leave out domain names where no server accepts them.
     outside = _networks_or_nodes if kind == "BaselineAdminNetworkPolicy" else _outside
     destinations = st.one_of(_workload_peers, _workload_peers, outside)
     return st.builds(
@@ -119,6 +122,6 @@ _parts = strategies.clusters(), several(_labelled_nodes, 0, 2), several(cluster_
 
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Object]:
-    """Whole clusters, with policies of the administrators among the objects."""
+    """Whole clusters, with policies of administrators among the objects."""
     drawn = [obj for part in _parts for obj in draw(part)]
     return list({key_of(obj): obj for obj in drawn}.values())

@@ -1,7 +1,7 @@
-"""What holds for all tests: how hard hypothesis tries, what runs beside what, how long a test may take, what CI skips.
+"""Settings of all tests: the effort of hypothesis, the order and grouping of tests, time limits, and skips in CI.
 
-`HYPOTHESIS_PROFILE=ci` or `thorough` tries more than the quick default of a working day, which has other examples in
-each run. Expensive properties have fewer examples than others, in proportion (`tests/example_counts.py`).
+`HYPOTHESIS_PROFILE=ci` or `thorough` tries more examples than the quick default, which has other examples in each run.
+Expensive properties have fewer examples than others, in proportion (`tests/example_counts.py`).
 """
 
 import gc
@@ -23,13 +23,14 @@ from tests.forking_program import save_before_forks
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
-# Where only the lines that run matter, or the libraries that they call, the first examples of a property are enough.
+# Where only the executed lines matter, or the libraries that they call, the first examples of a property are enough.
 settings.register_profile("few", settings.get_profile("ci"), max_examples=5)
-# Of a deliberate fault only the first counterexample counts: looking for the smallest one takes minutes.
+# For a deliberate fault, only the first counterexample counts: searching for the smallest one takes minutes.
 settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
-# Tests of kustomizations run kubectl as users do, from PATH: where none is installed, the one of the end-to-end tests.
+# Tests of kustomizations run kubectl from PATH, as users do. Where none is installed, they use the kubectl of the end-
+# to-end tests.
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{parts.clients_folder()}"
 
 # A shell has jobs in the background ignore Ctrl-C, and nohup the end of the terminal; so does everything that these
@@ -38,7 +39,7 @@ for ignored, default in ((signal.SIGINT, signal.default_int_handler), (signal.SI
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, default)
 
-gc.disable()  # until all tests are collected: none of what is made until then is garbage
+gc.disable()  # Until all tests are collected: nothing that is created before that is garbage.
 
 TESTS: Final = Path(__file__).parent
 SHARED_FIXTURES: Final = ("world", "api_server", "browser")
@@ -67,9 +68,9 @@ The conformance cases are data of another project, which are not part of this on
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share something expensive in one worker, and lets the workers begin with what takes long.
+    """Run tests that share an expensive fixture in one worker, and start with the tests that take long.
 
-    Marks what `make test-more` runs, before pytest selects by marks.
+    Mark what `make test-more` runs, before pytest selects by marks.
     """
     end_to_end = f"{TESTS / 'e2e'}{os.sep}"
     numbers: Counter[Path] = Counter()
@@ -95,10 +96,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _name_group(item: pytest.Item) -> None:
-    """Add the group to the name of a test, by which xdist sends the tests of a group to one worker.
+    """Append the group to the name of a test. xdist sends the tests of one group to one worker by that name.
 
-    xdist 3.8 does that itself, where pytest 9.2 does not look for it: without this, each worker builds what a module
-    shares, and starts a browser for some tests.
+    xdist 3.8 appends the group itself, but pytest 9.2 does not look there. Without this function, each worker builds
+    the shared fixtures of a module and starts a browser for some tests.
     """
     group = item.get_closest_marker("xdist_group")
     if group is not None:
@@ -107,16 +108,16 @@ def _name_group(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Gives a test the name back to which xdist has added its group: by that name, it can be run once more."""
+    """Remove the group that was appended for xdist from the name of a test: the test can be run again by that name."""
     if "PYTEST_XDIST_WORKER" not in os.environ and report.nodeid.rfind("@") > report.nodeid.rfind("]"):
         report.nodeid = report.nodeid[: report.nodeid.rfind("@")]
 
 
 def pytest_collection_finish() -> None:
-    """Leaves all tests and modules out of garbage collection, which begins now: they stay until the end.
+    """Exclude all tests and modules from garbage collection, which starts now: they stay until the end.
 
-    Most tests of the kernel fork a child, which pays twice for a look at them: it copies each page of memory that has
-    one. The tests of the agent's loop, which collects garbage itself, took three times as long.
+    Most tests of the kernel fork a child. A collection in the child visits every object and so copies each page of
+    memory that contains one. The tests of the agent's loop, which collects garbage itself, took three times as long.
     """
     gc.collect()
     gc.freeze()
@@ -126,7 +127,7 @@ def pytest_collection_finish() -> None:
 
 
 def _group(item: pytest.Item) -> str | None:
-    """The tests of one group run one after the other in the same worker; None: the test runs anywhere."""
+    """The tests of one group run one after another in one worker. None means that the test may run in any worker."""
     fixtures = getattr(item, "fixturenames", ())
     for fixture in SHARED_FIXTURES:
         if fixture in fixtures:
@@ -135,7 +136,7 @@ def _group(item: pytest.Item) -> str | None:
 
 
 def _group_of_module_fixtures(item: pytest.Item) -> str | None:
-    """The module of an item that uses fixtures of its module, and their parameters: each is set up once."""
+    """The module of an item that uses fixtures of its module, and their parameters. Each is set up once."""
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs if info is not None else {}
     shared = [name for name, found in definitions.items() if any(one.scope == "module" for one in found[-1:])]
@@ -146,21 +147,21 @@ def _group_of_module_fixtures(item: pytest.Item) -> str | None:
 
 
 def _option(item: pytest.Item, fixture: str, options: Sequence[object]) -> int | None:
-    """Which of its parameters a fixture has for a test; None: it has none."""
+    """Which of its parameters a fixture has for a test, or None."""
     called = getattr(item, "callspec", None)
     if called is None or fixture not in called.params:
         return None
-    # A test that gives the fixture its parameter counts its own combinations.
+    # A test that sets the parameter of the fixture counts its own combinations.
     parameter, index = called.params[fixture], called.indices[fixture]
     return options.index(parameter) if parameter in options else int(index)
 
 
 def _spread(items: list[pytest.Item]) -> None:
-    """Order tests so that the processors have work from the beginning to the end.
+    """Order tests so that the processors are busy from the beginning to the end.
 
-    What takes long comes first, so that no worker is still busy with it at the end: properties, and tests that share
-    what their module builds. Within what takes long, and within what does not, tests that wait for packets or processes
-    are spread among those that compute.
+    Long tests come first, so that no worker is still busy with one at the end: properties, and tests that share what
+    their module builds. Among the long tests, and among the others, tests that wait for packets or processes are
+    spread among those that compute.
     """
     kinds: dict[tuple[bool, bool], list[pytest.Item]] = {}
     for item in items:
@@ -175,7 +176,7 @@ def _spread(items: list[pytest.Item]) -> None:
 
 
 def _is_property(item: pytest.Item) -> bool:
-    """Whether a test has many examples: a property, or a machine of rules."""
+    """Whether a test has many examples: a property or a state machine."""
     cls = getattr(item, "cls", None)
     return is_hypothesis_test(getattr(item, "obj", None)) or (cls is not None and issubclass(cls, unittest.TestCase))
 
@@ -186,12 +187,12 @@ def _waits(item: pytest.Item) -> bool:
 
 @cache
 def _place(file: Path) -> Path:
-    """Where a file is among the tests: asked anew for each of 12,000 tests, it takes a quarter of a second."""
+    """The position of a file among the tests. Computing it for each of 12,000 tests takes a quarter of a second."""
     return file.relative_to(TESTS)
 
 
 def _priority(item: pytest.Item) -> int:
-    """The order of the sort is stable: within a priority, tests stay as they were collected."""
+    """The sort is stable: within a priority, tests stay in the order of collection."""
     group = item.get_closest_marker("xdist_group")
     if group is not None and group.args[0] in SHARED_FIXTURES:
         return SHARED_FIXTURES.index(group.args[0])
@@ -200,7 +201,7 @@ def _priority(item: pytest.Item) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI a skip fails, unless its reason is one that is allowed there: a missing program must not hide a test."""
+    """In CI, a skip fails unless its reason is allowed there: a missing program must not hide a test."""
     report = yield
     if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""

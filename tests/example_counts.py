@@ -1,4 +1,4 @@
-"""How many examples an expensive property has, in proportion to the profile of hypothesis (`tests/conftest.py`)."""
+"""The number of examples of an expensive property, in proportion to the hypothesis profile (`tests/conftest.py`)."""
 
 from hypothesis import settings
 

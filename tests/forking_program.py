@@ -1,6 +1,6 @@
-"""What runs in the interpreter from which commands are forked: see `tests/prepared_commands.py`, which starts it.
+"""The interpreter from which commands are forked. `tests/prepared_commands.py` starts it.
 
-It has imported ringfence, and nothing of the tests: as nobody, it may not be able to read them.
+It has imported ringfence, but no module of the tests: as the user nobody, it may not have the right to read them.
 """
 
 import ctypes
@@ -31,11 +31,11 @@ IMPORTED_BY_COMMANDS: Final = (
 
 
 def serve(requests: socket.socket) -> None:
-    """Start commands, and say how they ended, as long as somebody asks."""
+    """Start commands, and report how they ended, while requests arrive."""
     for module in IMPORTED_BY_COMMANDS:
         importlib.import_module(module)
     save_before_forks()
-    gc.freeze()  # a look at an object copies its page into each process that looks
+    gc.freeze()  # A garbage collection copies the pages of the objects in each process that visits them.
     while True:
         message, streams, _, _ = socket.recv_fds(requests, 1 << 20, 3)
         if not message:
@@ -54,9 +54,10 @@ def serve(requests: socket.socket) -> None:
 
 
 def save_before_forks() -> None:
-    """From now on, if `make coverage` measures this process, save what it has run so far before it forks a child.
+    """From now on, if `make coverage` measures this process, save the data so far before each fork.
 
-    Else the child saves it, too, when it ends: that took 300 ms of a processor for each of thousands of children.
+    Otherwise the child saves the same data when it ends. That took 300 ms of CPU time for each of thousands of
+    children.
     """
     if _measurement() is not None:
         os.register_at_fork(before=_save_measurement)
@@ -65,7 +66,7 @@ def save_before_forks() -> None:
 def _save_measurement() -> None:
     measurement = _measurement()
     if measurement is not None:
-        measurement.get_data()  # and not `switch_context`, which would have to know the context
+        measurement.get_data()  # Not `switch_context`, which would have to know the context.
 
 
 def _measurement() -> Any:
@@ -74,7 +75,7 @@ def _measurement() -> Any:
 
 
 def _run(request: dict[str, Any], streams: Sequence[int]) -> None:
-    """Be the command that was asked for: with its arguments, environment, streams and process group."""
+    """Become the requested command: with its arguments, environment, streams and process group."""
     code: object = 1
     try:
         os.setpgid(0, 0)
@@ -98,7 +99,10 @@ def _run(request: dict[str, Any], streams: Sequence[int]) -> None:
 
 
 def _show_mark(mark: str) -> None:
-    """Have /proc/PID/environ show the mark: it shows what a process was started with, and what is written over that."""
+    """Make /proc/PID/environ show the mark.
+
+    The file shows the memory of the initial environment, also after it is overwritten.
+    """
     ctypes.memmove(_MARK_AT, mark.encode(), len(NO_MARK))
 
 

@@ -1,8 +1,8 @@
-"""Objects that somebody writes to keep a program busy: each field that can be long, at any length.
+"""Objects that are written to keep a program busy: each field that can be long, at any length.
 
-A shape makes an object with `count` entries of one kind, a mixture one of several kinds. Everything is a dict in the
-shape of the API. Most objects are valid; those that are not could be stored by an older API server, or stand in a
-manifest.
+A shape builds an object with `count` entries of one kind; a mixture builds one with entries of several kinds. Every
+object is a dict in the form of the API. Most objects are valid. An older API server could have stored the others, or a
+manifest could contain them.
 """
 
 import json
@@ -28,7 +28,7 @@ SUBJECT: Final = "tenant/subject"
 
 
 def size_of(obj: Object) -> int:
-    """The length of an object as JSON, without blanks."""
+    """The length of an object as JSON without blanks."""
     return len(encoded(obj))
 
 
@@ -38,7 +38,7 @@ def encoded(obj: Object) -> bytes:
 
 
 def of_size(shape: Shape, size: int = LARGEST) -> Object:
-    """The object of a shape that is as large as can be below `size` bytes, within a few per cent."""
+    """The object of a shape that is as large as possible below `size` bytes, to within a few per cent."""
     count = 64
     while True:
         wanted = count * size // size_of(shape(count))
@@ -51,32 +51,32 @@ def of_size(shape: Shape, size: int = LARGEST) -> Object:
 
 
 def scattered(number: int, within: int) -> int:
-    """Different numbers below `within`, a power of two, in an order without a pattern."""
+    """Distinct numbers below `within`, a power of two, in an order without a pattern."""
     return number * 0x9E3779B1 % within
 
 
 def address(number: int) -> str:
-    """Different IPv4 addresses of pods and others, none next to another."""
+    """Distinct IPv4 addresses of pods and others. No two of them are adjacent."""
     return str(IPv4Address(0x0A000000 + 2 * scattered(number, 1 << 23)))
 
 
 def address_6(number: int) -> str:
-    """Different IPv6 addresses."""
+    """Distinct IPv6 addresses."""
     return str(IPv6Address((0xFD00 << 112) + 2 * scattered(number, 1 << 31)))
 
 
 def block(cidr: str, *holes: str) -> Object:
-    """A peer by address."""
+    """A peer that is an address block."""
     return {"ipBlock": {"cidr": cidr} | ({"except": list(holes)} if holes else {})}
 
 
 def admits(*peers: Object, ports: Iterable[Object] = ()) -> Object:
-    """A rule of `ingress`, without the lists that are empty."""
+    """An `ingress` rule without the empty lists."""
     return {field: list(entries) for field, entries in (("from", peers), ("ports", ports)) if entries}
 
 
 def sends(*peers: Object, ports: Iterable[Object] = ()) -> Object:
-    """A rule of `egress`, without the lists that are empty."""
+    """An `egress` rule without the empty lists."""
     return {field: list(entries) for field, entries in (("to", peers), ("ports", ports)) if entries}
 
 
@@ -86,7 +86,7 @@ def port(number: int | str) -> Object:
 
 
 def _port(number: int) -> Object:
-    """Different ports as long as there are some, none next to another."""
+    """Distinct ports while there are some left. No two of them are adjacent."""
     at = 1 + 2 * scattered(number, 1 << 15)
     return _of_protocol(number >> 15, {"port": at})
 
@@ -149,7 +149,7 @@ def _block_of_holes(count: int) -> Object:
 
 
 def _nested(number: int) -> Object:
-    """Blocks that contain one another as deep as can be, at different places."""
+    """Blocks at different places that are nested as deeply as possible."""
     base = scattered(number >> 5, 1 << 20) << 8
     length = 8 + number % 24
     return block(f"{IPv4Address(base >> 32 - length << 32 - length)}/{length}")
@@ -346,7 +346,7 @@ _PORTS: Final[dict[str, Callable[[int], list[Object]]]] = {
 
 
 class Mixture(NamedTuple):
-    """A shape of different peers and ports in turn; so many of its entries have a rule of their own together."""
+    """A shape that alternates between different peers and ports. Each rule contains `in_rule` of its entries."""
 
     peers: Sequence[str]
     ports: Sequence[str]
@@ -355,7 +355,7 @@ class Mixture(NamedTuple):
     """None: all entries are in one rule."""
 
     def policy(self, count: int) -> Object:
-        """The policy of so many entries."""
+        """The policy with this many entries."""
         step = self.in_rule or count
         numbers = [range(first, min(first + step, count)) for first in range(0, count, step)]
         rule = admits if self.direction is Direction.INGRESS else sends
@@ -372,7 +372,7 @@ def _entries(
 
 
 def mixtures() -> st.SearchStrategy[Mixture]:
-    """Policies in which several kinds of entries are long at the same time."""
+    """Policies in which entries of several kinds are long at the same time."""
     return st.builds(
         Mixture,
         st.lists(st.sampled_from(sorted(_PEERS)), min_size=1, max_size=3, unique=True),
@@ -386,9 +386,9 @@ def mixtures() -> st.SearchStrategy[Mixture]:
 
 
 def crowd(count: int) -> list[Object]:
-    """Namespaces, and pods with labels, port names and addresses that the shapes are about; one is on the node `here`.
+    """Namespaces, and pods with the labels, port names and addresses that the shapes use. One is on the node `here`.
 
-    That one is the tenant's. All his policies select it.
+    That pod belongs to the tenant. All policies of the tenant select it.
     """
     spaces = [f"space-{number}" for number in range(9)]
     others = [
@@ -409,7 +409,7 @@ def crowd(count: int) -> list[Object]:
 
 
 def delivered(obj: Object) -> Any:
-    """An object as a watch delivers it: a policy as text, all others decoded."""
+    """An object in the form in which a watch delivers it: a policy as text, all others decoded."""
     kind, text = KINDS.find(obj["apiVersion"], obj["kind"]), encoded(obj)
     assert kind is not None
     metadata = obj["metadata"]

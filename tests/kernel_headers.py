@@ -1,4 +1,4 @@
-"""The values that the kernel's own headers give to names, as a C compiler reads them."""
+"""The values of constants in the kernel's own headers, as a C compiler reads them."""
 
 import re
 import shutil
@@ -35,14 +35,14 @@ _OF_THE_KERNEL = re.compile(
 
 
 def kernel_constants(module: ModuleType) -> dict[str, int]:
-    """The numbers of a module that have names of the kernel; others, such as sizes, have names of their own."""
+    """The numbers of a module that have the kernel's names. Other constants, such as sizes, have names of their own."""
     found = {name: value for name, value in vars(module).items() if _OF_THE_KERNEL.fullmatch(name)}
     assert found
     return found
 
 
 def values_in_headers(names: tuple[str, ...]) -> dict[str, int]:
-    """What the headers say. Skips the test where there is no C compiler, and fails if a name is in no header."""
+    """The values in the headers. Skips the test where there is no C compiler, and fails if no header defines a name."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler: run `make system`")

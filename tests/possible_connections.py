@@ -1,12 +1,12 @@
-"""Every connection that could be in a small universe, and which of them policies allow, by the letter.
+"""Every possible connection of a small universe, and which of them policies allow, by direct evaluation.
 
-An end is a pod, with any labels, in a namespace with any name and labels, at any address; or an address outside, which
-may be that of a node. As a source, a node may have several addresses. Labels are those of `possible_pods`: three keys,
-each with three values or absent, of which the policies name two. So two sets of policies that allow the same
-connections of this universe allow the same in every cluster.
+An end is a pod with any labels, in a namespace with any name and labels, at any address; or an outside address, which
+may be that of a node. As a source, a node may have several addresses. The labels are those of `possible_pods`: three
+keys, each with three values or absent. Policies name two of the values. Two sets of policies that allow the same
+connections of this universe therefore allow the same connections in every cluster.
 
-Nothing here is computed with boxes. Every requirement of every policy is asked about every end, one by one, by the
-naive evaluator; ends of which all requirements say the same are then looked at as one, for there are millions of pairs.
+Nothing here is computed with boxes. The naive evaluator checks every requirement of every policy against every end, one
+by one. Ends with the same results for all requirements are then treated as one, because there are millions of pairs.
 """
 
 import json
@@ -28,7 +28,7 @@ Bits = int
 
 
 class End(NamedTuple):
-    """What an end can be, apart from its address: a pod in a namespace, or an address outside, maybe that of a node."""
+    """The properties of an end without its address: a pod in a namespace, or an outside address, maybe of a node."""
 
     pod: Object | None
     namespace: Object | None
@@ -36,11 +36,11 @@ class End(NamedTuple):
 
     @property
     def space(self) -> str:
-        """The name of its namespace; empty outside the cluster."""
+        """The name of its namespace. It is empty outside the cluster."""
         return self.pod["metadata"]["namespace"] if self.pod else ""
 
     def world(self, *addresses: str) -> tuple[Object, ...]:
-        """Its objects, apart from the pod, if it is a node with some addresses."""
+        """Its objects, apart from the pod. If it is a node, the Node object has these addresses."""
         if self.node_labels is None:
             return (self.namespace,) if self.namespace else ()
         made = node("node", *addresses)
@@ -48,7 +48,7 @@ class End(NamedTuple):
 
 
 class Port(NamedTuple):
-    """A port and its name at the destination; without a protocol, what a connection without ports is opened to."""
+    """A port, and its name at the destination. Without a protocol, it represents connections without ports."""
 
     protocol: str
     number: int
@@ -110,7 +110,7 @@ _IN_SPACE: Final = tuple(
 
 @cache
 def _subjects(written: str) -> Bits:
-    """The ends that a policy selects, of which the rules do not matter."""
+    """The ends that a policy selects. The rules of the policy do not matter."""
     policy = json.loads(written)
     return sum(1 << number for number, end in enumerate(ENDS) if end.pod is not None and _is_subject(policy, end))
 
@@ -119,13 +119,13 @@ def _is_subject(policy: Object, end: End) -> bool:
     assert end.pod is not None
     if policy["kind"] != "NetworkPolicy":
         return naive_cluster_policies.selects(list(end.world()), policy, end.pod)
-    # Which directions it is about does not depend on the pod.
+    # The directions of a policy do not depend on the pod.
     return any(naive.isolates(policy, end.pod, direction) for direction in DIRECTIONS)
 
 
 @cache
 def _peers(written: str, space: str, addresses: tuple[str, ...], direction: str) -> Bits:
-    """The ends that a peer matches if they have some addresses; `space` is the namespace of its policy, if any."""
+    """The ends that a peer matches if they have these addresses. `space` is the namespace of its policy, if any."""
     peer, own = json.loads(written), {"metadata": {"namespace": space}}
     used = naive.ip_address(addresses[0])
     other = naive.Party(None, set())
@@ -158,7 +158,7 @@ def _ports(written: str, is_namespaced: bool) -> Bits:
 
 
 class _Rule(NamedTuple):
-    """The ends that a rule matches, with each of the addresses they can have; its ports; and what it does with them."""
+    """The ends that a rule matches, for each set of addresses that they can have; its ports; and its action."""
 
     action: str
     peers: tuple[Bits, ...]
@@ -173,14 +173,14 @@ class _Policy(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """All policies for one direction, those of the administrators in their order."""
+    """All policies for one direction. Those of administrators are in their order."""
 
     admin: tuple[_Policy, ...]
     isolating: tuple[_Policy, ...]
     baseline: tuple[_Policy, ...]
 
     def allowed(self, subject: Bits, peer: Bits, address: int) -> Bits:
-        """The ports on which one end may talk to another one with some addresses, as far as this side is concerned."""
+        """The ports on which this side lets one end open a connection to another end that has these addresses."""
         allowed, passed = _ordered(self.admin, subject, peer, address, _EVERY_PORT)
         isolating = [policy for policy in self.isolating if policy.subjects & subject]
         if isolating:
@@ -191,7 +191,7 @@ class _Side(NamedTuple):
 
 
 def _ordered(policies: Iterable[_Policy], subject: Bits, peer: Bits, address: int, left: Bits) -> tuple[Bits, Bits]:
-    """What of the ports that are left a tier of the administrators accepts, and what it leaves to the next one."""
+    """Of the remaining ports: which ones an administrator tier accepts, and which ones it passes to the next tier."""
     accepted = passed = 0
     for policy in policies:
         for rule in policy.rules if policy.subjects & subject else ():
@@ -214,7 +214,7 @@ def _side(policies: Sequence[Object], direction: str) -> _Side:
 
 
 def _is_about(policy: Object, direction: str) -> bool:
-    """Whether a NetworkPolicy is about a direction: as for a pod that it selects."""
+    """Whether a NetworkPolicy applies to a direction, for a pod that it selects."""
     return naive.isolates({**policy, "spec": {**policy["spec"], "podSelector": {}}}, policy, direction)
 
 
@@ -251,10 +251,10 @@ Table = list[Bits]
 
 
 class Universe:
-    """All connections of the universe, as far as some policies and any parts of them can tell them apart.
+    """All connections of the universe, as far as some policies and any parts of them can distinguish them.
 
-    They tell sources apart by whom their egress is for and by the peers of their ingress, destinations the other way
-    round. With every end told apart by both, there are up to a thousand times as many pairs.
+    The subjects of egress and the peers of ingress distinguish sources. The subjects of ingress and the peers of egress
+    distinguish destinations. If both distinguished every end, there would be up to a thousand times as many pairs.
     """
 
     def __init__(self, policies: Sequence[Object]) -> None:
@@ -267,12 +267,12 @@ class Universe:
             for source, destination in product(sources, destinations)
             if _can_meet(source, destination)
             for addresses in _MEETING
-            # Only nodes have several.
+            # Only nodes have several addresses.
             if source & _NODES or len(SOURCES[addresses[0]]) == 1
         ]
 
     def table(self, policies: Sequence[Object]) -> Table:
-        """What some of the policies, or parts of them, allow."""
+        """The connections that some of the policies, or parts of them, allow."""
         egress, ingress = (_side(policies, direction) for direction in (naive.EGRESS, naive.INGRESS))
         return [
             (_EVERY_PORT if source & _OUTSIDE else egress.allowed(source, destination, to))
@@ -281,7 +281,7 @@ class Universe:
         ]
 
     def smallest_difference(self, first: Table, second: Table) -> int:
-        """Of the connections on which two tables differ, the smallest, by what there is to read in it."""
+        """The smallest connection on which two tables differ: the one with the least text to read."""
         return min(
             size + len(SOURCES[of]) - 1 + (not (mine ^ theirs) & _UNNAMED)
             for mine, theirs, (sources, destinations, of, _) in zip(first, second, self._pairs, strict=True)
@@ -293,14 +293,14 @@ class Universe:
         return len(self._pairs)
 
     def world(self, pair: int, port: Port) -> tuple[list[Object], str, str]:
-        """The objects of a world with a connection of a pair, and how a question names its two ends."""
+        """The objects of a world that contains a connection of a pair, and the names of its two ends in a question."""
         sources, destinations, of, to = self._pairs[pair]
         ends = next(pair for pair in product(_members(sources), _members(destinations)) if _is_pair(*pair))
         return _world(*ends, of, to, port)
 
 
 def _told_apart(policy: Object, direction: str) -> tuple[Bits, list[Bits]]:
-    """The ends that a policy selects, and those that each of its peers of a direction matches, at each address."""
+    """The ends that a policy selects, and the ends that each of its peers in a direction matches, at each address."""
     field = "from" if direction == naive.INGRESS else "to"
     rules = policy["spec"].get(direction.lower()) or ()
     alone = [{**rule, field: [peer]} for rule in rules for peer in rule.get(field) or ()]
@@ -309,7 +309,7 @@ def _told_apart(policy: Object, direction: str) -> tuple[Bits, list[Bits]]:
 
 
 def _cells(told_apart: Iterable[Bits]) -> list[Bits]:
-    """All ends, in sets of those that nothing tells apart."""
+    """All ends, partitioned into sets that nothing distinguishes."""
     cells = [_NODES, _OUTSIDE & ~_NODES, _EVERYONE & ~_OUTSIDE]
     for bits in dict.fromkeys(told_apart):
         cells = [part for cell in cells for part in (cell & bits, cell & ~bits) if part]
@@ -322,7 +322,10 @@ def allows(ports: Bits, port: Port) -> bool:
 
 
 def _size(end: End) -> int:
-    """How many labels an end has, apart from the name of its namespace; that it is a node counts if it has labels."""
+    """The number of labels of an end, without the name of its namespace.
+
+    For a node with labels, being a node counts as well.
+    """
     if end.pod is None or end.namespace is None:
         return 1 + len(end.node_labels) if end.node_labels else 0
     return len(end.pod["metadata"]["labels"]) + len(end.namespace["metadata"]["labels"])
@@ -330,7 +333,7 @@ def _size(end: End) -> int:
 
 @cache
 def _smallest_pair(sources: Bits, destinations: Bits) -> int | None:
-    """The size of the two smallest ends of two cells that meet; None if no two of them do."""
+    """The size of the two smallest ends of two cells that can form a pair, or None if no two can."""
     smallest: int | None = None
     others = sorted(_members(destinations), key=_size)
     for source in sorted(_members(sources), key=_size):
@@ -345,7 +348,7 @@ def _members(bits: Bits) -> Iterator[End]:
 
 
 def _can_meet(sources: Bits, destinations: Bits) -> bool:
-    """Whether any two ends of two cells may be those of one connection."""
+    """Whether some end of one cell and some end of the other can be the two ends of a connection."""
     if sources & _OUTSIDE or destinations & _OUTSIDE:
         return not (sources & _OUTSIDE and destinations & _OUTSIDE)
     spaces = [[number for number, bits in enumerate(_IN_SPACE) if bits & cell] for cell in (sources, destinations)]
@@ -353,7 +356,7 @@ def _can_meet(sources: Bits, destinations: Bits) -> bool:
 
 
 def _is_pair(source: End, destination: End) -> bool:
-    """Whether two pods of one namespace have the same labels of it."""
+    """Whether two pods of one namespace agree on the labels of that namespace."""
     return source.space != destination.space or source.namespace == destination.namespace
 
 
@@ -402,7 +405,7 @@ def _rules(actions: tuple[str, ...], field: str, peers: Strategy, ports: tuple[s
     ports_field, entries = ports
 
     def written(action: str, some: list[Object], listed: list[Object]) -> Object:
-        # No server accepts names of ports beside nodes and networks.
+        # No server accepts port names beside nodes and networks.
         is_unnamed = any("nodes" in peer or "networks" in peer for peer in some)
         kept = [entry for entry in listed if not (is_unnamed and entry.keys() & {"namedPort", "destinationNamedPort"})]
         return {"action": action, field: some, **({ports_field: kept} if kept else {})}
@@ -419,7 +422,7 @@ def _of_kind(
     ports: tuple[str, list[Object]],
     **spec: Strategy,
 ) -> Strategy:
-    """Policies of one kind; `api` is `VERSION, KIND`, and `outside` are the peers that are not pods."""
+    """Policies of one kind. `api` is `VERSION, KIND`, and `outside` contains the peers that are not pods."""
     version, kind = api.split(", ")
     destinations = st.one_of(_workload_peers, _workload_peers, outside)
     return st.builds(
@@ -497,7 +500,7 @@ _blocks: Strategy = st.sampled_from(
 
 @st.composite
 def with_blocks(draw: st.DrawFn, policies: Strategy) -> Object:
-    """NetworkPolicies with blocks in the place of some of their peers."""
+    """NetworkPolicies in which blocks replace some of the peers."""
 
     def changed(direction: str, field: str) -> list[Object]:
         rules = draw_from["spec"].get(direction) or []
@@ -513,6 +516,6 @@ namespaced: Strategy = with_blocks(policies)
 
 
 def sets_of_policies(most: int) -> Strategy:
-    """Sets of policies of different names, whose selectors name no more than the universe has."""
+    """Sets of policies with distinct names. Their selectors name only keys and values of the universe."""
     some = several(st.one_of(namespaced, namespaced, cluster_policies), 0, most)
     return some.map(lambda drawn: list({key_of(one): one for one in drawn}.values()))

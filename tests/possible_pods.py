@@ -1,9 +1,9 @@
-"""Every pod that could exist in a small universe, and what is true of each by the letter.
+"""Every possible pod of a small universe, and the verdicts for each, by direct evaluation.
 
-The universe has three label keys with three values, and each key may be absent. The selectors of `policies` name two of
-the values only: the third stands for all values that no policy names. So what holds for every pod of the universe holds
-for every pod there could be, and what is said about pods that do not exist yet can be compared, pod by pod, with the
-naive evaluator.
+The universe has three label keys with three values, and each key may be absent. The selectors of `policies` name only
+two of the values: the third represents all values that no policy names. A statement that holds for every pod of the
+universe therefore holds for every possible pod. The tests compare statements about pods that do not exist yet with the
+naive evaluator, pod by pod.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ Labels = dict[str, str]
 
 
 class PossiblePod(NamedTuple):
-    """A pod that does not exist, in a namespace that need not exist either, whose labels have its name among them."""
+    """A pod that does not exist. Its namespace need not exist either. The labels of the namespace include its name."""
 
     namespace: str
     namespace_labels: Labels
@@ -38,7 +38,7 @@ class PossiblePod(NamedTuple):
 
 
 def label_sets(keys: Iterable[str] = KEYS, values: Iterable[str] = VALUES) -> Iterator[dict[str, str]]:
-    """Every assignment of the values, or absence, to the keys."""
+    """Every assignment of a value, or of absence, to each key."""
     listed = list(keys)
     for assigned in product((None, *values), repeat=len(listed)):
         yield {key: value for key, value in zip(listed, assigned, strict=True) if value is not None}
@@ -51,9 +51,9 @@ def possible_pods(
     namespace_keys: Iterable[str] = KEYS[:1],
     values: Iterable[str] = VALUES,
 ) -> Iterator[PossiblePod]:
-    """Every pod that could come, in a namespace of the world or in one that comes with it.
+    """Every pod that could be created, in a namespace of the world or in a new one.
 
-    It is every pod there could be if the policies of the world name no other keys, and not all of the values.
+    The result contains every possible pod if the policies of the world name no other keys, and not all of the values.
     """
     values = list(values)
     objects: list[naive.Object] = list(world)
@@ -68,7 +68,7 @@ def possible_pods(
 def with_pod(
     world: Iterable[Object], possible: PossiblePod, *, name: str = NAME, ports: Iterable[Object] = ()
 ) -> list[Object]:
-    """The world in which the pod exists as `NAMESPACE/possible`, with a namespace of its own if it is one to come."""
+    """The world in which the pod exists as `NAMESPACE/possible`, with its own namespace if that one is new."""
     objects = list(world)
     if possible.namespace not in {one["metadata"].get("namespace") or one["metadata"]["name"] for one in objects}:
         labels = {key: value for key, value in possible.namespace_labels.items() if key != NAME_LABEL}
@@ -78,7 +78,7 @@ def with_pod(
 
 
 def may_send(world: Iterable[Object], possible: PossiblePod, destination: str, protocol: str, number: int) -> bool:
-    """Whether the pod, if it existed, might open a connection to `destination`, by the letter."""
+    """Whether the pod, if it existed, might open a connection to `destination`, by direct evaluation."""
     source = f"{possible.namespace}/{NAME}"
     return naive.allowed(with_pod(world, possible), source, destination, protocol, number)
 
@@ -116,7 +116,10 @@ _terms = st.one_of(
 
 
 def _both(one: Object, other: Object) -> Object:
-    """The selector that matches what both match: an expression for each label, for two labels may contradict."""
+    """The selector that matches what both match.
+
+    It has an expression for each label, because two labels may contradict.
+    """
     return {"matchExpressions": [*_expressions(one), *_expressions(other)]}
 
 

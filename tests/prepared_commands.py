@@ -1,10 +1,9 @@
-"""Commands of ringfence as processes of their own, started in a fraction of the time that a new interpreter needs.
+"""Commands of ringfence in their own processes, which start in a fraction of the time of a new interpreter.
 
-An interpreter that has imported ringfence (`tests/forking_program.py`) is started once for each process that runs
-tests, and forks a child for each command. The child differs from a command that a shell starts in nothing that the
-tests of the laboratory ask about: it has its own arguments, environment, standard streams and process group, is
-interrupted and killed like any other, and its exit status is that of the program. How the installed program starts is
-the subject of `tests/cli/test_program.py`.
+Each process that runs tests starts one interpreter that has imported ringfence (`tests/forking_program.py`). That
+interpreter forks a child for each command. For the tests of the laboratory, the child behaves as a command that a shell
+starts: it has its own arguments, environment, standard streams and process group, it can be interrupted and killed, and
+its exit status is that of the program. `tests/cli/test_program.py` specifies how the installed program starts.
 """
 
 import atexit
@@ -24,7 +23,7 @@ from tests.lab.sandboxes import python_command
 
 
 class PreparedCommand:
-    """A running command, and what tests need of `subprocess.Popen`. Its output goes to files in memory."""
+    """A running command, with the part of `subprocess.Popen` that tests need. Its output goes to files in memory."""
 
     def __init__(
         self,
@@ -35,7 +34,7 @@ class PreparedCommand:
         output_to: int | None = None,
         errors_to: int | None = None,
     ) -> None:
-        """Start `ringfence ARGUMENTS`, whose output may go to other descriptors instead."""
+        """Start `ringfence ARGUMENTS`. Its output may go to other descriptors instead."""
         self._interpreter = _interpreter(rootless)
         reader, writer = os.pipe()
         output, errors = os.memfd_create("output"), os.memfd_create("errors")
@@ -50,7 +49,10 @@ class PreparedCommand:
         self.returncode: int | None = None
 
     def wait(self, timeout: float) -> int:
-        """The exit code, or minus the number of the signal that ended it. Raises TimeoutExpired after some seconds."""
+        """The exit code, or minus the number of the signal that ended the command.
+
+        Raises TimeoutExpired after some seconds.
+        """
         if self.returncode is None:
             if not select.select([self._ended], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("ringfence", timeout)
@@ -59,18 +61,18 @@ class PreparedCommand:
 
     def communicate(self, text: str, timeout: float) -> tuple[str, str]:
         """Write `text` to the standard input, wait, and return standard output and standard error."""
-        with suppress(BrokenPipeError), self.stdin:  # a command that fails need not read its input
+        with suppress(BrokenPipeError), self.stdin:  # A command that fails need not read its input.
             self.stdin.write(text)
         self.wait(timeout)
         return self.output(), self.errors()
 
     def output(self) -> str:
-        """What it has written to standard output, once it has ended."""
+        """The content of its standard output, after it has ended."""
         self._output.seek(0)
         return self._output.read()
 
     def errors(self) -> str:
-        """What it has written to standard error, once it has ended."""
+        """The content of its standard error, after it has ended."""
         self._errors.seek(0)
         return self._errors.read()
 
@@ -85,7 +87,7 @@ class PreparedCommand:
 
 
 class _Interpreter:
-    """The process that forks, and knows how its children ended."""
+    """The process that forks commands and knows how they ended."""
 
     def __init__(self, *, rootless: bool) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -105,7 +107,7 @@ class _Interpreter:
         return self._ask({"arguments": arguments, "environment": dict(environment)}, streams)
 
     def exit_code(self, pid: int) -> int:
-        """How a command ended that has ended."""
+        """How a command that has ended did so."""
         return self._ask({"ended": pid}, ())
 
     def _ask(self, request: object, streams: Sequence[int]) -> int:
@@ -123,7 +125,7 @@ class _Interpreter:
 
 @cache
 def _interpreter(rootless: bool) -> _Interpreter:
-    """One for all tests of this process."""
+    """One interpreter for all tests of this process."""
     interpreter = _Interpreter(rootless=rootless)
     atexit.register(interpreter.close)
     return interpreter

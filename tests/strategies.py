@@ -1,9 +1,9 @@
-"""Random clusters for hypothesis: small, and biased to where policies meet pods.
+"""Random clusters for hypothesis: small, and biased towards cases in which policies affect pods.
 
-Few label keys, values, names, ports and addresses, so that selectors hit, ranges meet numbers, blocks split the pods'
-own addresses, and names of ports stand for other numbers and protocols in other pods. Parts are sampled from lists of
-telling ones rather than composed at random, which would give empty parts most of the time. Everything is a dict in the
-shape of the API, and valid.
+There are few label keys, values, names, ports and addresses. So selectors match, ranges contain port numbers, blocks
+split the addresses of the pods, and a port name has different numbers and protocols in different pods. Parts are
+sampled from lists of significant ones rather than composed at random, which would give empty parts most of the time.
+Everything is a valid dict in the form of the API.
 """
 
 from ipaddress import ip_network
@@ -155,7 +155,7 @@ PHASES = (*["Running"] * 5, "Pending", "Succeeded", "Failed")
 
 def several(entries: Strategy, least: int, most: int) -> Strategy:
     """Lists of `least` to `most` entries, each length as likely as the others."""
-    # Made once: hypothesis validates every new strategy, which takes longer than to draw from it.
+    # Created once: hypothesis validates every new strategy, which takes longer than drawing from it.
     of_size = {size: st.lists(entries, min_size=size, max_size=size) for size in range(least, most + 1)}
     return st.integers(least, most).flatmap(lambda size: of_size[size])
 
@@ -172,7 +172,7 @@ def paths(names: tuple[str, ...]) -> Strategy:
 
 
 def is_strictly_inside(hole: str, cidr: str) -> bool:
-    """Whether `hole` may be an exception of `cidr`."""
+    """Whether `hole` is a valid exception of `cidr`."""
     inner, outer = ip_network(hole), ip_network(cidr)
     return inner.version == outer.version and inner.prefixlen > outer.prefixlen and inner.network_address in outer
 
@@ -185,7 +185,7 @@ _some_exceptions = {
 
 @st.composite
 def blocks(draw: st.DrawFn) -> Object:
-    """Peers by address, of either family, some with exceptions."""
+    """Peers that are address blocks of either family, some with exceptions."""
     cidr = draw(st.sampled_from(CIDRS))
     return block(cidr, *draw(_some_exceptions[cidr]))
 
@@ -203,7 +203,7 @@ some_ports = seldom(several(st.sampled_from(PORTS), 1, 3), None, [])
 
 
 def rules(direction: str, peers_field: str) -> Strategy:
-    """The rules of a policy in one direction: none, an empty list, or rules of which parts may be missing."""
+    """The rules of a policy in one direction: none, an empty list, or rules of which some parts may be missing."""
     listed = several(st.fixed_dictionaries({peers_field: some_peers, "ports": some_ports}), 1, 3)
     return seldom(listed.map(lambda rules: {direction: rules}), {}, {direction: None}, {direction: []})
 
@@ -234,7 +234,7 @@ _some_containers, _some_init_containers = several(containers, 1, 2), several(con
 
 @st.composite
 def pods(draw: st.DrawFn) -> Object:
-    """Pods with no, one or two addresses, on a node or not; some with hostNetwork, some that have ended."""
+    """Pods with no, one or two addresses, with or without a node. Some have hostNetwork; some have ended."""
     path, where = draw(_pod_paths), draw(st.sampled_from([None, *NODE_ADDRESSES]))
     host_network = draw(st.integers(0, 3)) == 3
     placing: Object = {"nodeName": where} if where else {}
@@ -252,7 +252,7 @@ def pods(draw: st.DrawFn) -> Object:
         drawn["status"] |= draw(statuses("podIP", *POD_ADDRESSES[path]))
     elif where:
         drawn["status"] |= draw(statuses("podIP", *NODE_ADDRESSES[where]) | statuses("hostIP", *NODE_ADDRESSES[where]))
-    # A stored pod may have ports that no server would accept twice, and means the same.
+    # A stored pod may have duplicate ports that no server would accept, with the same meaning.
     drawn = stored(drawn)
     return owned(drawn, "StatefulSet", OWNER) if draw(st.integers(0, 2)) == 2 else drawn
 
@@ -264,7 +264,7 @@ def statuses(field: str, four: str, six: str) -> Strategy:
 
 
 def scaled(path: str, template: Object, number: int) -> Object:
-    """A workload, with so many replicas, or so many pods of each of its Jobs."""
+    """A workload with this many replicas, or with this many pods for each of its Jobs."""
     kind = WORKLOADS[path.partition("/")[2]]
     return stored(workload(path, kind, template, **{"parallelism" if kind == "CronJob" else "replicas": number}))
 
@@ -302,6 +302,6 @@ _parts = (
 
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Object]:
-    """Whole clusters: no two objects of one kind and name, in any order."""
+    """Whole clusters: no two objects have the same kind and name. The order is random."""
     drawn = [obj for part in _parts for obj in draw(part)]
     return draw(st.permutations(list({key_of(obj): obj for obj in drawn}.values())))

@@ -1,7 +1,7 @@
-"""Waiting for what does not hold yet, in another thread, another process or the kernel.
+"""Waits for conditions that depend on another thread, another process or the kernel.
 
-Patience is used up by looks in vain, and not by the clock alone. A machine can stand still for minutes, with everything
-on it; that uses up no more patience than one look does.
+Unsuccessful checks use up the patience, not the clock alone. A machine can stand still for minutes, with everything
+on it. Such a pause uses up no more patience than one check.
 """
 
 import time
@@ -15,14 +15,14 @@ _MOST_FOR_A_LOOK: Final = 0.5
 
 
 class Patience:
-    """Some seconds in which something has to come about."""
+    """The number of seconds in which a condition has to become true."""
 
     def __init__(self, seconds: float = PATIENCE) -> None:
         self._left = seconds
         self._last = time.monotonic()
 
     def is_left(self) -> bool:
-        """Whether it is worth to look again. To be asked after each look, however long that took."""
+        """Whether to check again. Call this after each check, however long the check took."""
         now = time.monotonic()
         self._left -= min(now - self._last, _MOST_FOR_A_LOOK)
         self._last = now
@@ -30,7 +30,7 @@ class Patience:
 
 
 def eventually(holds: Callable[[], bool], seconds: float = PATIENCE, pause: float = 0.01) -> bool:
-    """Whether something holds within some seconds."""
+    """Whether a condition becomes true within some seconds."""
     patience = Patience(seconds)
     while not (held := holds()) and patience.is_left():
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""Cluster policies in few words, as the agent's tests write them."""
+"""Short constructors of cluster policies for the tests of the agent."""
 
 from typing import Any, Final
 
@@ -10,22 +10,22 @@ EVERYWHERE: Final[Object] = {"namespaces": {}}
 
 
 def pods_of(**labels: str) -> Object:
-    """A subject or a peer: the pods of all namespaces that have these labels."""
+    """A subject or a peer that selects the pods of all namespaces that have these labels."""
     return {"pods": {"podSelector": labelled(**labels)}}
 
 
 def in_namespaces(**labels: str) -> Object:
-    """A subject or a peer: all pods of the namespaces that have these labels."""
+    """A subject or a peer that selects all pods of the namespaces that have these labels."""
     return {"namespaces": labelled(**labels)}
 
 
 def rule(action: str, *peers: Object, **more: Any) -> Object:
-    """A rule about ingress, of all traffic unless `more` has `protocols`."""
+    """An ingress rule. It matches all traffic unless `more` contains `protocols`."""
     return {"action": action, "from": list(peers or (EVERYWHERE,)), **more}
 
 
 def cluster_policy(name: str, subject: Object, *ingress: Object, priority: int = 1, **spec: Any) -> Object:
-    """A ClusterNetworkPolicy in the tier Admin, unless `spec` says otherwise, with rules of ingress."""
+    """A ClusterNetworkPolicy with ingress rules. Its tier is Admin unless `spec` sets another one."""
     return {
         "apiVersion": f"{GROUP}/v1alpha2",
         "kind": "ClusterNetworkPolicy",
@@ -35,7 +35,7 @@ def cluster_policy(name: str, subject: Object, *ingress: Object, priority: int =
 
 
 def admin_policy(name: str, subject: Object, *ingress: Object, priority: int = 1) -> Object:
-    """An AdminNetworkPolicy with rules of ingress."""
+    """An AdminNetworkPolicy with ingress rules."""
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "AdminNetworkPolicy",

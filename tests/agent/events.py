@@ -1,4 +1,4 @@
-"""Events as watches deliver them, from objects as the API server writes them."""
+"""Watch events, built from objects in the form in which the API server writes them."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from ringfence.sources.cluster.undecoded import Undecoded
 
 
 def read(written: Written) -> Object:
-    """The object of the model for a written one."""
+    """Decode a written object into an object of the model."""
     obj = decode(written)
     assert obj is not None
     return obj
@@ -28,13 +28,13 @@ def kind_of_written(written: Written) -> Kind:
 
 
 def undecoded(written: Written) -> Undecoded:
-    """A policy as watches deliver it."""
+    """A policy in the form in which a watch delivers it."""
     metadata = written["metadata"]
     return Undecoded.of(kind_of_written(written), metadata.get("namespace", ""), metadata["name"], json.encode(written))
 
 
 def delivered(written: Written) -> Object | Undecoded:
-    """An object as watches deliver it."""
+    """An object in the form in which a watch delivers it."""
     return undecoded(written) if kind_of_written(written).is_policy else read(written)
 
 
@@ -47,7 +47,7 @@ def removed(written: Written) -> Removed:
 
 
 def listing(*written: Written, kinds: Iterable[str] = FOLLOWED_KINDS) -> list[Event]:
-    """What the watches report at first: all objects of these kinds."""
+    """The events of an initial list that contains all objects of these kinds."""
     events: list[Event] = []
     for kind in kinds:
         objects = [delivered(one) for one in written if kind_of_written(one).key == kind]

@@ -1,4 +1,4 @@
-"""A node's kernel and enforcement in it, by a clock that the test sets, and a connection between two pods."""
+"""A node's kernel and the enforcement in it, with a clock that the test sets, and a connection between two pods."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from ringfence.dataplane.kernel import Kernel
 
 
 class Node:
-    """A node's kernel, the view, and the enforcement of one in the other."""
+    """A node's kernel, a view, and the enforcement of the view in the kernel."""
 
     def __init__(self, *objects: Object, settings: Settings | None = None, adoption: Adoption | None = None) -> None:
         self.clock = Clock()
@@ -32,17 +32,17 @@ class Node:
         self.view.apply(upserted(obj))
 
     def enforce(self) -> None:
-        """Enforce what the state says, and end what it forbids."""
+        """Enforce the state, and end the connections that it forbids."""
         self.enforcement.enforce()
         self.review()
 
     def review(self) -> None:
-        """Do what there is to do about connections now."""
+        """Do the reviews of connections that are due now."""
         while (at := self.enforcement.review_at) is not None and at <= self.clock.now:
             self.enforcement.review()
 
     def fail(self, method: str, error: Exception) -> Callable[[], None]:
-        """Let a method of the kernel fail; call the result to mend it."""
+        """Make a method of the kernel fail. Calling the result restores the method."""
 
         def failing(*args: Any, **named: Any) -> None:
             raise error
@@ -52,7 +52,7 @@ class Node:
 
 
 class Conversation:
-    """A connection from the client to the server on port 90, on which both have spoken."""
+    """A connection from the client to the server on port 90. Both ends have sent data."""
 
     def __init__(self) -> None:
         self._network = Network(2)

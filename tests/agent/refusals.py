@@ -1,4 +1,4 @@
-"""Programs that the kernel refuses, in part or as a whole, and defects of the compiler."""
+"""Programs that the kernel refuses in part or as a whole, and defects of the compiler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from ringfence.sets.addresses import Family
 
 
 def with_refused_chains(program: Program) -> Program:
-    """The program with a set in every profile's chain that the kernel refuses: its ranges overlap."""
+    """The program in which every profile's chain looks up a set that the kernel refuses, because its ranges overlap."""
     first, second, third, last = (address_key(Family.IPV4, number) for number in (0, 10, 20, (1 << 32) - 1))
     overlapping = RangeSet(ADDRESS[Family.IPV4], frozenset({(first, third), (second, last)}))
     looking = Rule((Lookup((Field.SOURCE_4,), "wrong"),), RuleVerdict.RETURN)
@@ -34,7 +34,7 @@ def with_refused_chains(program: Program) -> Program:
 
 @contextmanager
 def refused_chains(enforcement: Enforcement) -> Iterator[None]:
-    """For a while, the kernel refuses every profile's chain."""
+    """While the context is open, the kernel refuses the chain of every profile."""
     compiler = enforcement._compiler
     assert compiler is not None
     sound = compiler.program
@@ -44,7 +44,7 @@ def refused_chains(enforcement: Enforcement) -> Iterator[None]:
 
 
 def break_compiler(enforcement: Enforcement) -> None:
-    """The present compiler has a defect from now on; the next one has not."""
+    """From now on, the present compiler has a defect. The next compiler has none."""
 
     def broken(*asked: object) -> Program:
         raise ZeroDivisionError("a defect")

@@ -1,4 +1,4 @@
-"""A loop that runs in a thread of its own, beside a small network whose router it programs.
+"""A loop that runs in its own thread and programs the router of a small network.
 
 with running() as agent:
     agent.enforce(*listing(*BOTH, HERE, CLOSED))
@@ -49,7 +49,7 @@ BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
 
 
 class Running:
-    """A loop, and the network on which its work can be seen."""
+    """A running loop, and the network in which its effects can be observed."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Running:
             self.inbox.put(Arrival(event, time.monotonic()))
 
     def enforce(self, *events: Event) -> None:
-        """Deliver events, and wait until they are enforced, and the connections that they forbid have ended."""
+        """Deliver events. Wait until they are enforced and the connections that they forbid have ended."""
         self.tell(*events)
         self.finish_events()
         eventually(lambda: not self.loop._intake and self.loop._rounds.waiting_since is None)
@@ -84,7 +84,7 @@ class Running:
         self.finish_events()  # the round had begun, and has ended when the loop takes items again
 
     def finish_events(self) -> None:
-        """Wait until the loop has taken in all that was delivered so far, and has taken the steps that are due."""
+        """Wait until the loop has taken in all events delivered so far and has taken the steps that are due."""
         for _ in range(2):  # the second is answered after the steps that follow the first
             self._await_turn()
             eventually(lambda: not self.loop._intake)
@@ -118,18 +118,18 @@ class Running:
         return server, client
 
     def metric(self, name: str, **labels: str) -> float:
-        """A metric, or the sum of those that have these labels."""
+        """The value of a metric, or the sum of its series that have these labels."""
         self.finish_events()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.loop.metrics_text().decode(), re.M)
         return sum(float(value) for labelled_, value in found if all(one in labelled_ for one in wanted))
 
     def await_log(self, text: str) -> None:
-        """Wait until the log contains a text."""
+        """Wait until the log contains this text."""
         self.await_line(re.escape(text))
 
     def await_line(self, pattern: str) -> None:
-        """Wait until the log contains what a regular expression matches."""
+        """Wait until the log contains a match of this regular expression."""
         assert waiting.eventually(lambda: bool(re.search(pattern, self.log.getvalue())), TIMEOUT), self.log.getvalue()
 
 
@@ -142,7 +142,10 @@ def running(
     relist: Callable[[], None] | None = None,
     remember: Callable[[Addresses], None] = lambda ranges: None,
 ) -> Iterator[Running]:
-    """A loop for a while. Without `request_check`, new pods wait for no check, and without `relist`, no list does."""
+    """A loop that runs while the context is open.
+
+    Without `request_check`, new pods wait for no check. Without `relist`, no list waits for another one.
+    """
     agent = Running(settings or Settings("here"), network, clock, request_check, relist, remember)
     with logging_to(agent.log, as_json=False):
         try:
@@ -153,7 +156,7 @@ def running(
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Wait for what does not hold yet, in another thread or in the kernel."""
+    """Wait until a condition holds that depends on another thread or on the kernel."""
     assert waiting.eventually(holds, TIMEOUT)
 
 

@@ -1,4 +1,4 @@
-"""Changes that wait: which of them, and whose turn it is."""
+"""The backlog: which changes wait, and whose turn is next."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -131,7 +131,7 @@ def test_what_a_complete_list_does_not_have_does_not_wait_any_more() -> None:
 
 
 class Waits(RuleBasedStateMachine):
-    """Nothing is lost, the last version wins, and nobody who used less waits for one who used more."""
+    """No change is lost, the last version is taken in, and a namespace never waits for one that has used more time."""
 
     def __init__(self) -> None:
         super().__init__()

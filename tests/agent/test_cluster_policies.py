@@ -1,4 +1,4 @@
-"""Policies of the whole cluster on a node: which are taken in, when, and what they mean there."""
+"""Cluster policies on a node: which ones the agent takes in, when it takes them in, and what they mean for its pods."""
 
 from itertools import product
 from typing import Any, Final
@@ -37,7 +37,7 @@ DENIED = rule("Deny")
 
 
 class Node:
-    """The view of the node `here`, and the intake that fills it; nothing is charged to anybody."""
+    """The view of the node `here`, and the intake that fills it. No time is charged to any namespace."""
 
     def __init__(self, *written: Object) -> None:
         self.clock = Clock()
@@ -51,7 +51,7 @@ class Node:
             self.intake.add(event, self.clock.now)
 
     def take(self, *events: Event) -> None:
-        """Take in events, and all that waits."""
+        """Deliver events, and take in everything that waits."""
         self.add(*events)
         while self.intake:
             self.intake.serve()
@@ -111,7 +111,7 @@ class TestWhichAreTakenIn:
         assert not idle.reaches()
 
     def test_they_never_count_as_too_much(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Neither for themselves nor in place of what tenants have."""
+        """They count neither against their own limit nor against the limits of tenants."""
         for limit in ("MOST_BYTES", "MOST_BYTES_OF_ALL", "ALWAYS"):
             monkeypatch.setattr(local_policies, limit, 500)
         large = [cluster_policy(f"p{i}", pods_of(app="db"), DENIED, DENIED, DENIED) for i in range(5)]
@@ -159,7 +159,7 @@ class TestWhatWakesThem:
         assert not here.reaches()
 
     def test_a_namespace_that_is_relabelled_together_with_a_change_of_the_policy(self) -> None:
-        """Whichever comes first: the policy is placed by the labels that the namespace will have."""
+        """In either order of the two events, the policy is placed by the labels that the namespace will have."""
         for order in (1, -1):
             here = Node(namespace("x"), WEB, DB)
             changes = [namespace("x", team="a"), cluster_policy("p", in_namespaces(team="a"), DENIED)][::order]
@@ -258,7 +258,7 @@ class TestWhatCannotBeEnforced:
 
 @st.composite
 def stories(draw: st.DrawFn) -> list[Event]:
-    """A cluster that becomes another one, object by object; some pods run on the node, the others elsewhere."""
+    """A cluster that becomes another one, object by object. Some pods run on the node, the others run elsewhere."""
     before, after = draw(clusters()), draw(clusters())
     for obj in (*before, *after):
         if obj["kind"] == "Pod":
@@ -282,7 +282,10 @@ FOLLOWED = (
 
 @given(stories(), st.randoms(use_true_random=False))
 def test_the_pods_of_the_node_are_treated_as_if_all_policies_were_taken_in(story: list[Event], random: Any) -> None:
-    """Whatever turns are given in between: what is left out of the state, and taken in later, decides nothing."""
+    """The result does not depend on the turns in between.
+
+    A policy that the state leaves out, and that is taken in later, decides about no packet of the node's pods.
+    """
     followed = {one.partition(".")[0] for one in FOLLOWED}
     whole, here = View(), Node()
     for event in story:

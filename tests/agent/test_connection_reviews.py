@@ -1,4 +1,4 @@
-"""When tracked connections are judged, on a real kernel and by a clock that the test sets."""
+"""When the agent judges tracked connections. The kernel is real; the test sets the clock."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ REFUSAL = KernelError("the list cannot be read", 105)
 
 
 def count_reviews(node: Node) -> list[bool]:
-    """The reviews that begin from now on: whether they judge again what was judged before."""
+    """Record the reviews that begin from now on, and whether each of them judges connections again."""
     reviews: list[bool] = []
     review = node.kernel.review
 
@@ -30,7 +30,7 @@ def count_reviews(node: Node) -> list[bool]:
 
 
 class TestStarting:
-    """An agent may end after it has changed the rules, and before it has judged the tracked connections."""
+    """An agent may end after it has changed the rules and before it has judged the tracked connections."""
 
     @staticmethod
     def after_one_that_was_killed() -> tuple[Node, Conversation]:
@@ -121,7 +121,7 @@ class TestFailures:
 
 
 class TestLateReviews:
-    """A packet that was accepted before a change may be tracked after its review."""
+    """A packet that was accepted before a change may be tracked only after the review of that change."""
 
     @in_own_network
     def test_what_a_change_affects_is_judged_once_more(self) -> None:
@@ -166,12 +166,12 @@ class TestLateReviews:
 
 
 class TestSlices:
-    """A large table is judged in slices."""
+    """The agent judges a large table in slices."""
 
     CONNECTIONS = 3_000
 
     def judging(self, milliseconds: float) -> Node:
-        """A node with many connections, of which every piece takes so long to judge."""
+        """A node with many connections. The judging of each piece takes this long."""
         node = Node(*BOTH, HERE)
         node.enforce()
         track(clients_of([key(SERVER, Family.IPV4)], self.CONNECTIONS))
@@ -234,7 +234,10 @@ class TestSlices:
 
     @in_own_network
     def test_a_change_in_the_middle_is_considered_by_the_next_one(self) -> None:
-        """It does not begin anew: a tenant who changes policies all the time would keep it from ever ending."""
+        """The review does not start again.
+
+        Otherwise a tenant who changes policies all the time could prevent it from ending.
+        """
         node = self.judging(100)
         node.enforcement.review()
         node.put(policy("x/all", labelled(app="server"), ingress=[admits()]))

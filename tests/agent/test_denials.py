@@ -1,4 +1,4 @@
-"""Denied packets, told in the words of the policies' authors."""
+"""How the agent reports denied packets: in the terms in which the authors of policies write them."""
 
 from typing import Final
 
@@ -172,13 +172,13 @@ def test_of_many_policies_only_a_few_are_named() -> None:
 
 
 class TestExplanations:
-    """Explaining takes a bounded share of the time, whatever policies tenants write."""
+    """Explanations take a bounded share of the time, whatever policies tenants write."""
 
     LOGGED = LoggedPacket(Packet(*parse_address(WEB), parse_address(DB)[1], 6, 3306), Direction.INGRESS)
 
     @staticmethod
     def explaining(patch: pytest.MonkeyPatch, seconds: float) -> tuple[Explanations, Clock]:
-        """Explanations that take so long, and the clock by which they do."""
+        """Explanations that each take this long, and the clock that they advance."""
         clock = Clock()
         explain = denials.explain_denial
 

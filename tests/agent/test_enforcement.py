@@ -1,4 +1,4 @@
-"""Enforcement on a real kernel, by a clock that the test sets."""
+"""Enforcement of the state in a real kernel. The test sets the clock."""
 
 import errno
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class TestEnforcing:
 
     @in_own_network
     def test_it_is_not_in_order_while_the_first_attempt_is_under_way(self) -> None:
-        """Health probes ask at any moment."""
+        """A health probe may arrive at any moment."""
         node = Node(*BOTH, HERE, CLOSED)
         apply, found = node.kernel.apply, []
 
@@ -55,7 +55,7 @@ class TestEnforcing:
 
     @in_own_network
     def test_a_pod_of_another_node_that_no_rule_names_changes_nothing_in_the_kernel(self) -> None:
-        """Most events of a cluster are about such pods."""
+        """Most events of a cluster concern such pods."""
         node = Node(*BOTH, HERE, OPEN)
         node.enforcement.enforce()
         before = node.kernel.transactions
@@ -162,7 +162,7 @@ class TestFailures:
 
 
 class TestConnections:
-    """When they are judged is said in `test_connection_reviews`."""
+    """`test_connection_reviews` specifies when connections are judged."""
 
     @in_own_network
     def test_what_a_change_forbids_ends(self) -> None:
@@ -329,7 +329,7 @@ class TestClosedNamespaces:
 
 
 class TestAdopting:
-    """Where connections may be open that the kernel has not tracked, the first program only observes for a while."""
+    """Where the kernel may not have tracked all open connections, the first program only observes for a while."""
 
     @in_own_network
     def test_a_forbidden_conversation_ends_once_that_is_over(self) -> None:

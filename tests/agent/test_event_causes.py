@@ -1,4 +1,4 @@
-"""What is wrong on a node, as Kubernetes Events say it."""
+"""Which faults of a node the agent reports as Kubernetes Events."""
 
 import pytest
 from tests.agent.cluster_policies import CLUSTER, cluster_policy, pods_of
@@ -17,7 +17,7 @@ BROKEN = policy("x/broken", labelled(app="server"), ingress=[{"ports": [port(0)]
 
 
 def of(agent: Running) -> dict[tuple[str, str, str], str]:
-    """What is reported, by the object and the reason."""
+    """The reported events, by object and reason."""
     agent.finish_events()
     found = agent.loop.inquiries.causes()
     assert found is not None

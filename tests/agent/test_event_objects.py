@@ -1,4 +1,4 @@
-"""Kubernetes Events as objects."""
+"""The Kubernetes Event objects that the agent writes."""
 
 import re
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def test_it_names_the_object_the_reason_and_the_node() -> None:
 
 
 def test_about_an_object_of_the_whole_cluster_it_is_in_the_namespace_default() -> None:
-    """The API server refuses it elsewhere."""
+    """The API server refuses such an event in any other namespace."""
     kind = "ClusterNetworkPolicy.policy.networking.k8s.io"
     document = event_document(EventCause((kind, "", "guard"), "1", "NotEnforced", "spec: wrong"), "a", 1, NOW)
     assert document["metadata"]["namespace"] == "default"

@@ -1,4 +1,4 @@
-"""When events may be written: soon, seldom, and never more than the API server can take."""
+"""When the agent writes events: soon, rarely, and never more than the API server can take."""
 
 from collections import Counter
 
@@ -23,7 +23,7 @@ def cause(name: str = "p", message: str = "wrong", namespace: str = "x", uid: st
 
 
 class Written:
-    """What is written at which second."""
+    """The events that were written, by second."""
 
     def __init__(self) -> None:
         self.series = EventSeries()

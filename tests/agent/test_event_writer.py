@@ -1,4 +1,7 @@
-"""The thread that writes events, while no API server answers; tests/e2e/test_agent_events.py has the real one."""
+"""The thread that writes events, while no API server answers.
+
+`tests/e2e/test_agent_events.py` tests it against a real API server.
+"""
 
 import io
 from collections.abc import Iterator

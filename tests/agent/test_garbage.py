@@ -1,4 +1,4 @@
-"""Full collections, which traverse all objects, are seldom."""
+"""Full garbage collections, which traverse all objects, are rare."""
 
 import gc
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from ringfence.agent.garbage import COLLECTION_INTERVAL, Collections, stop_full_
 
 @contextmanager
 def collected() -> Iterator[list[int]]:
-    """The generations that are collected meanwhile; 2 is a full collection."""
+    """The generations that are collected while the context is open. Generation 2 is a full collection."""
     generations: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:

@@ -1,8 +1,8 @@
-"""Whatever object arrives, the work that it makes grows no faster than n log n with its length.
+"""The work that an object causes grows no faster than n log n with its length, whatever the object is.
 
-Each stage of the agent is looked at by itself: taking the object in, in place of a longer version of it, while it
-selects no pod of the node, the program that follows, the plan of an update, and the bytes of its transactions. How long
-each takes is measured: `python -m benchmarks hostile-objects`.
+Each stage of the agent is measured by itself: taking the object in; taking it in when it replaces a longer version;
+taking it in while it selects no pod of the node; the program that follows; the plan of an update; and the bytes of its
+transactions. `python -m benchmarks hostile-objects` measures how long each stage takes.
 """
 
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def costs_of_programs(obj: Object, longer: Object) -> Costs:
 
 
 def applied(view: View, event: Upserted | Removed) -> None:
-    """Take an event in, and all that is put off until the population is next read."""
+    """Take an event in, and do all work that is postponed until the population is next read."""
     view.apply(event)
     _ = view.state.population.version
 
@@ -98,7 +98,7 @@ def bytes_between(before: Program | None, after: Program) -> int:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
-    """What is done once in a process belongs to no object."""
+    """Do first the work that a process does only once: it does not belong to any object."""
     for name in ("rules with a block and a port name, egress", "matchLabels", "a long name", "labels of a pod"):
         for costs_of in (costs_of_intake, costs_of_programs):
             costs_of(SHAPES[name](10), SHAPES[name](20))
@@ -131,7 +131,7 @@ def test_work_to_take_in_any_mixture_grows_no_faster_than_n_log_n(mixture: Mixtu
 
 
 def test_work_counts_passes_of_loops_and_calls() -> None:
-    """A square is found: the chain of unions for which one pass over all ranges has been put in place."""
+    """The measure detects quadratic work, here a chain of unions, which a single pass over all ranges has replaced."""
 
     def united_one_by_one(count: int) -> None:
         reduce(or_, (Addresses(v4=((2 * number, 2 * number),)) for number in range(count)))

@@ -1,4 +1,4 @@
-"""The HTTP server for probes and metrics."""
+"""The HTTP server for health probes and metrics."""
 
 import io
 import socket
@@ -70,7 +70,7 @@ def test_the_status_is_that_of_a_pod_or_of_all(path: str, answer: tuple[int, str
 
 
 def test_only_the_node_itself_may_ask_for_the_status() -> None:
-    """A client with another address than the server's is elsewhere."""
+    """A client whose address differs from the server's address is on another machine."""
     with (
         serving(("127.0.0.1", 0), HealthSources(bytes, str, str, status)) as address,
         socket.create_connection(address, source_address=("127.0.0.2", 0)) as client,
@@ -122,7 +122,7 @@ def test_a_client_that_goes_away_is_not_logged() -> None:
         for _ in range(3):
             with socket.create_connection(address) as client:
                 client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-                # Closing with a linger time of zero resets the connection.
+                # Closing a socket with a linger time of zero resets the connection.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         assert ask(address, "/healthz")[0] == 200
     assert stream.getvalue() == ""

@@ -1,4 +1,4 @@
-"""How long the loop has not run."""
+"""The heartbeat: for how long the loop has not run."""
 
 from tests.agent.running import Clock
 

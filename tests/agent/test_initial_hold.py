@@ -1,4 +1,4 @@
-"""A node without rules, before anything is known of the cluster: on a real kernel, with packets."""
+"""A node without rules, before the agent knows anything about the cluster. The kernel and the packets are real."""
 
 import socket
 import tempfile

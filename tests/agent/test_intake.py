@@ -1,4 +1,4 @@
-"""From events to the view, by turns of namespaces."""
+"""The intake: how events reach the view, in turns of namespaces."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ LARGE = SHARE * 1.5
 
 
 class SlowView(View):
-    """A view in which each object takes as long to prepare as a test says, and which notes what happens."""
+    """A view that takes as long to prepare each object as a test sets, and that records what happens."""
 
     def __init__(self, clock: Clock, seconds: dict[str, float]) -> None:
         super().__init__("here")
@@ -72,7 +72,7 @@ class Trial:
             self.intake.add(event, self.clock.now)
 
     def serve(self, turns: int = 1) -> list[str]:
-        """What happens in so many turns."""
+        """Serve this many turns; return what happened in them."""
         del self.view.steps[:]
         for _ in range(turns):
             self.intake.serve()
@@ -88,7 +88,7 @@ def written(path: str) -> Any:
 
 
 def test_what_was_too_much_of_all_namespaces_is_taken_in_when_another_has_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits for the turn of its own namespace."""
+    """The policy waits for the turn of its own namespace."""
     for limit, size in (("MOST_BYTES_OF_ALL", 250), ("ALWAYS", 0)):
         monkeypatch.setattr(local_policies, limit, size)
     trial = Trial()
@@ -182,7 +182,7 @@ def test_small_changes_of_such_a_namespace_are_prepared_many_at_a_time() -> None
 
 
 def test_nothing_is_taken_in_of_a_namespace_for_which_something_is_built() -> None:
-    """What is built would be in vain."""
+    """Taking in the change would make the work of building useless."""
     trial = Trial()
     trial.add(upserted(on_node("x/web")), upserted(on_node("y/web")))
     trial.serve(2)
@@ -243,7 +243,7 @@ def test_who_has_used_less_time_comes_before_another() -> None:
 
 
 def test_a_pod_that_is_gone_is_gone_at_once() -> None:
-    """Another pod may have its address already."""
+    """Another pod may already have its address."""
     trial = Trial(x__p=LARGE, x__q=LARGE)
     trial.add(upserted(on_node("x/web")))
     trial.serve()
@@ -267,7 +267,10 @@ def test_a_deleted_policy_waits_for_what_may_replace_it() -> None:
 
 
 def test_a_policy_that_arrives_just_before_the_pod_that_it_selects_is_taken_in() -> None:
-    """In one turn with it: at first the policy selects no pod of the node, and is prepared to be set aside."""
+    """The policy and the pod arrive in one turn.
+
+    At first the policy selects no pod of the node and is prepared to be set aside.
+    """
     trial = Trial()
     trial.add(upserted(written("x/p")), upserted(on_node("x/web")))
     trial.serve()
@@ -275,7 +278,7 @@ def test_a_policy_that_arrives_just_before_the_pod_that_it_selects_is_taken_in()
 
 
 def test_a_policy_whose_removal_is_prepared_is_not_woken() -> None:
-    """The pod that it selected arrives in the same turn."""
+    """The pod that the policy selected arrives in the same turn."""
     trial = Trial()
     trial.add(upserted(written("x/p")))
     trial.serve()
@@ -310,7 +313,7 @@ def test_lists_are_taken_in_by_namespaces_and_what_they_lack_is_gone() -> None:
 
 @pytest.mark.parametrize("app", ["web", "elsewhere"], ids=["taken in", "set aside"])
 def test_a_policy_that_is_listed_again_unchanged_costs_its_namespace_nothing(app: str) -> None:
-    """Else a namespace with thousands of them would be closed whenever a watch has to begin anew."""
+    """Otherwise a namespace with thousands of policies would be closed whenever a watch has to start again."""
     trial = Trial()
     listed = listing(HERE, on_node("x/web", app), written("x/p"))
     trial.add(*listed)
@@ -329,7 +332,7 @@ def test_a_policy_that_is_listed_again_unchanged_costs_its_namespace_nothing(app
 
 
 def test_a_list_that_is_older_than_what_waits_counts() -> None:
-    """The data of the server were restored from a backup."""
+    """This happens when the data of the API server were restored from a backup."""
     trial = Trial()
     trial.add(*listing(HERE, on_node("x/web"), written("x/p")))
     while trial.intake:
@@ -387,7 +390,7 @@ def test_an_unreadable_version_leaves_what_is_in_force() -> None:
 
 
 class TestWhoseResultsAreKnownInPart:
-    """Whose pods must be closed."""
+    """The pods of such namespaces must be closed."""
 
     def test_a_policy_of_a_namespace_that_has_used_its_share_and_has_waited_for_long(self) -> None:
         trial = Trial(x__p=10 * LARGE)
@@ -418,7 +421,7 @@ class TestWhoseResultsAreKnownInPart:
 
     @staticmethod
     def taking_in(seconds: float, *arrived: InboxItem) -> Trial:
-        """Several policies of a namespace that has used its share are taken in, each of which takes so long."""
+        """Take in several policies of a namespace that has used its share. Each policy takes this long."""
         trial = Trial(x__large=LARGE)
         trial.view.taking_in = seconds
         trial.arrived += arrived
@@ -457,7 +460,10 @@ def test_the_oldest_change_that_waits_counts_unless_its_namespace_has_used_its_s
 
 @pytest.mark.parametrize("order", [("policy", "pod"), ("pod", "policy")], ids=" before ".join)
 def test_a_policy_and_the_pod_that_it_selects_are_taken_in_whichever_arrives_first(order: tuple[str, str]) -> None:
-    """A policy without a pod here is set aside; that must not last when its pod comes in the same turn."""
+    """A policy that selects no pod of the node is set aside.
+
+    It must not stay so when its pod arrives in the same turn.
+    """
     trial = Trial()
     objects = {"policy": written("x/p"), "pod": on_node("x/web")}
     trial.add(*(upserted(objects[one]) for one in order))
@@ -471,7 +477,7 @@ def _admitting(path: str, app: str, number: int) -> Any:
 
 
 class Turns(RuleBasedStateMachine):
-    """Whatever arrives in whatever order: when nothing waits, the state is that of the cluster."""
+    """In any order of events: when nothing waits, the state equals the cluster."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -506,7 +512,7 @@ class Turns(RuleBasedStateMachine):
         changed=st.dictionaries(st.sampled_from(["x/p", "x/q"]), st.integers(1, 3)),
     )
     def list_policies_again(self, kept: frozenset[str], changed: dict[str, int]) -> None:
-        """Some were deleted, and others changed, while nobody watched."""
+        """List the policies again, after some were deleted and others changed while no watch was open."""
         self.policies = {
             path: (app, changed.get(path, number)) for path, (app, number) in self.policies.items() if path in kept
         }
@@ -546,7 +552,10 @@ TestTurns.settings = settings(stateful_step_count=40)
 
 
 def test_a_cluster_policy_that_a_pod_wakes_never_replaces_a_newer_version() -> None:
-    """It is in no turn of a namespace, which may be interrupted while a change of the policy comes first."""
+    """The policy belongs to no turn of a namespace.
+
+    Such a turn may be interrupted while a change of the policy comes first.
+    """
     trial = Trial(x__a=LARGE)
     guard = cluster_policy("guard", pods_of(app="web"), ingress_rule("Deny"))
     trial.add(*listing(HERE, guard, on_node("x/a", app="other")))

@@ -1,4 +1,4 @@
-"""How long the oldest change has been waiting."""
+"""The lag: for how long the oldest change has been waiting."""
 
 import threading
 

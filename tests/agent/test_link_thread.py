@@ -1,4 +1,4 @@
-"""The agent learns of the veth pairs of pods when they appear, and of their addresses when they are set."""
+"""The link thread reports veth pairs of pods when they appear, and their addresses when they are set."""
 
 import socket
 import threading
@@ -81,7 +81,7 @@ def test_a_failure_is_said_to_the_loop_and_it_is_tried_again() -> None:
         patch.setattr(link_thread, "RETRY_AFTER", 0.01)
         patch.setattr(VethPairReader, "read", refuse)
         pod = add_pod(network)
-        # The first pod's interface may have got a link-local address meanwhile.
+        # The interface of the first pod may have got a link-local address in the meantime.
         while (item := inbox.get(timeout=TIMEOUT)) == VethPairsChanged():
             pass
         assert item == VethPairsUnread(refusal)

@@ -1,4 +1,4 @@
-"""Which policies select pods of a node."""
+"""Local policies: which policies select pods of a node."""
 
 from typing import Any
 
@@ -87,14 +87,14 @@ def test_a_policy_that_gets_another_subject_is_placed_anew() -> None:
 
 
 def test_one_of_which_the_subject_cannot_be_read_is_not_idle() -> None:
-    """Whoever decodes it says what is wrong."""
+    """The decoder of the policy reports what is wrong with it."""
     local = LocalPolicies("here")
     assert not is_idle(local, undecoded(policy("x/who", term("app", "Unclear", "db"), ingress=[])))
     assert not is_idle(local, undecoded(policy("x/who", {"matchLabels": 5}, ingress=[])))
 
 
 def test_of_a_long_selector_the_beginning_is_kept() -> None:
-    """It wakes too often, and never too seldom."""
+    """Such a policy is woken too often, but never too rarely."""
     many = [{"key": f"k{i:02}", "operator": "NotIn", "values": ["v"]} for i in range(50)]
     local = LocalPolicies("here")
     written = policy("x/long", {"matchExpressions": many}, ingress=[])
@@ -106,14 +106,14 @@ def test_of_a_long_selector_the_beginning_is_kept() -> None:
 
 
 def sized(path: str, size: int, app: str = "db") -> Undecoded:
-    """A policy of about so many bytes."""
+    """A policy of about this many bytes."""
     written = policy(path, labelled(app=app), ingress=[])
     written["metadata"]["annotations"] = {"note": "x" * size}
     return undecoded(written)
 
 
 class TestMuchOfOneNamespace:
-    """Of a namespace only so much is taken in."""
+    """The agent takes in only a limited amount of the policies of one namespace."""
 
     @pytest.fixture
     def local(self, monkeypatch: pytest.MonkeyPatch) -> LocalPolicies:
@@ -136,7 +136,7 @@ class TestMuchOfOneNamespace:
         assert local.place(sized("x/q", 6_000)) is PolicyUse.ACTIVE
 
     def test_one_policy_alone_is_never_too_large(self, local: LocalPolicies) -> None:
-        """etcd refuses objects of more than 1.5 MB; a limit below that would only be another one."""
+        """etcd refuses objects of more than 1.5 MB. A lower limit here would only be a second one."""
         assert local.place(sized("x/p", 60_000)) is PolicyUse.ACTIVE
 
     def test_when_there_is_room_again_it_fits(self, local: LocalPolicies) -> None:
@@ -161,7 +161,7 @@ class TestMuchOfOneNamespace:
 
 
 class TestMuchOfAllNamespaces:
-    """A tenant with many namespaces must not take all memory, and others' usual policies count in any case."""
+    """A tenant with many namespaces must not take all memory, and the usual policies of others count in any case."""
 
     @pytest.fixture
     def local(self, monkeypatch: pytest.MonkeyPatch) -> LocalPolicies:

@@ -1,4 +1,4 @@
-"""The agent's log."""
+"""The format of the agent's log, and what happens when the log cannot be written."""
 
 import io
 import json

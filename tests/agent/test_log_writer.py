@@ -1,4 +1,4 @@
-"""The thread that writes the log, to pipes whose readers stall or go away, and to a full disk."""
+"""The log writer thread, with pipes whose readers stall or go away, and with a full disk."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ MORE_THAN_FIT = 2 * MOST_WAITING // len(LINE)
 
 
 class Pipe:
-    """A pipe, and the writer of a log to it."""
+    """A pipe, and the log writer that writes to it."""
 
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
@@ -25,19 +25,19 @@ class Pipe:
         self.writer = LogWriter(self.writing, self.reported.append)
 
     def read_lines(self, count: int) -> list[str]:
-        """The next lines, and maybe more of them."""
+        """Read at least the next lines."""
         text = b""
         while text.count(b"\n") < count:
             text += os.read(self.reading, 1 << 16)
         return text.decode().splitlines()
 
     def close(self) -> int:
-        """Close the writer and the pipe; how many lines nobody had read."""
+        """Close the writer and the pipe; return how many lines were not read."""
         unread: list[bytes] = []
         thread = threading.Thread(target=lambda: unread.extend(iter(lambda: os.read(self.reading, 1 << 16), b"")))
         thread.start()
         self.writer.close()
-        self.writer._thread.join(TIMEOUT)  # a busy machine may need longer than `close` waits
+        self.writer._thread.join(TIMEOUT)  # A busy machine may need longer than `close` waits.
         assert not self.writer._thread.is_alive()
         os.close(self.writing)
         thread.join()

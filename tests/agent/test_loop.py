@@ -1,4 +1,4 @@
-"""The loop, on a real kernel: events go in, and packets pass or not as policies say."""
+"""The loop on a real kernel: it receives events, and packets pass or are dropped as the policies define."""
 
 import re
 import socket
@@ -65,7 +65,7 @@ def test_a_policy_is_enforced_when_it_comes_and_no_longer_when_it_goes() -> None
 
 @in_own_network
 def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing else wakes the loop here."""
+    """No other event wakes the loop in this test."""
     for interval in ("REPAIR_INTERVAL", "CHECK_INTERVAL"):
         monkeypatch.setattr(loop, interval, 3600.0)
     for setting in ("AT_ONCE", "_PIECE"):
@@ -97,7 +97,7 @@ def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: py
 
 @in_own_network
 def test_what_is_computed_in_steps_is_in_force_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here everything is. Nothing else wakes the loop."""
+    """In this test, everything is computed in steps. No other event wakes the loop."""
     for interval in ("REPAIR_INTERVAL", "CHECK_INTERVAL"):
         monkeypatch.setattr(loop, interval, 3600.0)
     for limit in ("LEAST_EFFORT", "MOST_EFFORT"):
@@ -115,7 +115,7 @@ def test_what_is_computed_in_steps_is_in_force_without_further_events(monkeypatc
 
 @in_own_network
 def test_a_list_counts_as_a_whole_while_something_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The round after a list waits for what was listed, which waits for no round."""
+    """The round after a list waits for the listed objects, and these wait for no round."""
     for limit in ("LEAST_EFFORT", "MOST_EFFORT"):
         monkeypatch.setattr(loop, limit, -1)
     with running(relist=lambda: None) as agent:
@@ -141,7 +141,7 @@ def test_a_relabelled_pod_is_another_peer() -> None:
 
 @in_own_network
 def test_only_the_nodes_own_pods_are_isolated_here() -> None:
-    """A pod on another node is isolated there; here its packets only pass."""
+    """A pod on another node is isolated there. On this node, its packets are only forwarded."""
     with running(Settings("here", unknown_pods=UnknownPods.ALLOW)) as agent:
         agent.enforce(*listing(on_node("server", SERVER, home="elsewhere"), BOTH[CLIENT], HERE, CLOSED))
         assert agent.passes()
@@ -161,7 +161,7 @@ def test_the_node_itself_always_reaches_its_pods() -> None:
 class TestUnknownPods:
     @staticmethod
     def client_is_allowed(choice: UnknownPods) -> bool:
-        """Whether an unknown client reaches a server that nothing isolates."""
+        """Whether an unknown client reaches a server that no policy isolates."""
         with running(Settings("here", unknown_pods=choice)) as agent:
             agent.enforce(*listing(BOTH[SERVER], HERE))
             return agent.passes()
@@ -184,7 +184,7 @@ class TestUnknownPods:
 
     @in_own_network
     def test_one_that_has_ended_is_held_again(self) -> None:
-        """Another pod may have its address soon."""
+        """Another pod may soon have its address."""
         with running() as agent:
             agent.enforce(*listing(*BOTH, HERE))
             assert agent.passes()
@@ -205,7 +205,7 @@ class TestUnknownPods:
 class TestOpenConnections:
     @staticmethod
     def survives(choice: ExistingConnections) -> bool:
-        """Whether a connection that a new policy forbids goes on."""
+        """Whether a connection that a new policy forbids stays open."""
         with running(Settings("here", existing_connections=choice)) as agent:
             agent.enforce(*listing(*BOTH, HERE))
             server, client = agent.open_connection()
@@ -291,7 +291,7 @@ class TestLogging:
 
 
 def denials_in(log: str) -> int:
-    """How many packets the lines about denials stand for."""
+    """How many packets the log lines about denials represent."""
     return sum(1 + int(repeated) for repeated in re.findall(r"it allows nothing.* repeated=(\d+)", log))
 
 

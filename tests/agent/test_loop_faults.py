@@ -1,4 +1,4 @@
-"""The loop, on a real kernel: a fault of an object, the kernel or the node keeps nothing else from being in force."""
+"""Faults, on a real kernel: a fault of an object, the kernel or the node keeps nothing else from being in force."""
 
 import pytest
 from tests.agent.events import listing, removed, upserted
@@ -193,7 +193,7 @@ class TestWatches:
 
 
 class TestOwnNode:
-    """While the Node of this machine is unknown, no pod counts as its own, and all that is in the kernel would go."""
+    """While the Node of this machine is unknown, no pod counts as local, and a new program would remove all rules."""
 
     @in_own_network
     def test_an_agent_with_a_wrong_name_leaves_the_kernel_as_it_is(self) -> None:

@@ -61,7 +61,7 @@ OTHERS_CLOSED = policy("y/closed", labelled(app="db"), ingress=[])
 
 
 def closing(*objects: Object) -> Program:
-    """The program in which the pods of the namespace x are closed, because their policies are not in force."""
+    """The program that closes the pods of the namespace x, because their policies are not in force."""
     state = State(live=True)
     for obj in objects:
         state.upsert(read(obj))

@@ -1,4 +1,4 @@
-"""Prometheus metrics of an agent."""
+"""The Prometheus metrics of an agent."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Alerts and dashboard (`deploy/monitoring`): they read metrics that the agent has, and fire when they should."""
+"""Alerts and dashboard (`deploy/monitoring`): they read only metrics of the agent, and alerts fire when they should."""
 
 import json
 import re
@@ -24,7 +24,7 @@ OF_THE_SCRAPE = {"node", "le"}
 
 
 class Firing(NamedTuple):
-    """Series that make an alert fire at minute 20, and the labels with which it does."""
+    """Series that make an alert fire at minute 20, and the labels with which it fires."""
 
     series: dict[str, str]
     labels: dict[str, str]
@@ -77,7 +77,7 @@ QUIET = {
 
 @pytest.fixture(scope="module")
 def names() -> set[str]:
-    """The names of all series of an agent."""
+    """The names of all time series of an agent."""
     return set(series_of(Metrics().text().decode()))
 
 
@@ -108,7 +108,7 @@ def test_a_test_makes_every_alert_fire() -> None:
 
 
 class TestPrometheus:
-    """What Prometheus's own tool says."""
+    """The checks that Prometheus's own tool does."""
 
     @staticmethod
     def ask(promtool: str, *arguments: str, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""NewPods: which pods of a node wait until it is certain that all older policies are known, and for what."""
+"""NewPods: which pods of a node wait until all older policies are certainly known, and for which kinds they wait."""
 
 import time
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ START = 10.0
 
 
 def at_once(namespace: str, until: float) -> bool:
-    """Everything is taken in when it arrives."""
+    """Every change is taken in as soon as it arrives."""
     return True
 
 
@@ -31,7 +31,7 @@ def own(name: str = "p", uid: str = "1", space: str = "x", on: str = "here", **s
 
 
 class Waiting:
-    """The new_pods of the node `here`, and the checks that they request."""
+    """The NewPods of the node `here`, and the checks that they request."""
 
     def __init__(self, *known: Object) -> None:
         self.requests: list[str] = []
@@ -42,7 +42,7 @@ class Waiting:
         self.requests.clear()
 
     def catch_up(self, namespace: str, asked: float, kinds: Iterable[str] = CHECKED_KINDS) -> list[tuple[str, str]]:
-        """Everything is known that was stored by then; which pods are released by that."""
+        """Report that everything stored by then is known; return the pods that this releases."""
         for kind in kinds:
             self.new_pods.note(CaughtUp(kind, namespace, asked), asked + 0.1)
         return self.new_pods.release(at_once)
@@ -144,7 +144,7 @@ class TestANewPod:
 
     @pytest.mark.parametrize("behind", ["x", ""])
     def test_waits_until_what_arrived_before_is_taken_in(self, behind: str) -> None:
-        """Changes of its namespace, or of Namespaces, wait for their turn."""
+        """Changes of the pod's namespace, or of Namespaces, wait for their turn."""
         waiting = Waiting()
         waiting.see(own())
         for kind in CHECKED_KINDS:
@@ -190,7 +190,7 @@ def test_without_checks_nobody_waits() -> None:
 
 
 def caught_up() -> list[CaughtUp]:
-    """Everything is known that the server has stored by now."""
+    """Report that everything that the server has stored so far is known."""
     return [CaughtUp(kind, ALL, time.monotonic()) for kind in sorted(CHECKED_KINDS)]
 
 

@@ -1,4 +1,4 @@
-"""Which Node is this machine, and what is said if `--node` names none or another one."""
+"""Which Node object represents this machine, and the error if `--node` names none or another one."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -43,7 +43,7 @@ class TestANodeThatExists:
         assert mistake("a", own, named("b", "192.0.2.2", boot=OTHER_BOOT)) == ""
 
     def test_is_this_machine_although_others_share_its_boot(self) -> None:
-        """As the nodes of kind do, which are containers of one machine."""
+        """The nodes of kind do: they are containers on one machine."""
         assert mistake("a", named("a", "192.0.2.1", boot=BOOT), named("b", "192.0.2.2", boot=BOOT)) == ""
 
     @pytest.mark.parametrize(

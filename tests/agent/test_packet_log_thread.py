@@ -1,4 +1,4 @@
-"""The thread that reads denied packets, on a real log group."""
+"""The thread that reads denied packets from a real log group."""
 
 import queue
 import threading
@@ -21,7 +21,7 @@ PACKET = LoggedPacket(Packet(Family.IPV4, 1, 2, 6, 80), Direction.INGRESS)
 
 
 class Failing:
-    """Logs that fail a number of times before they are read as they should be."""
+    """Logs that fail a number of times before they can be read normally."""
 
     def __init__(self, patch: pytest.MonkeyPatch, *errors: Exception) -> None:
         self._errors = list(errors)
@@ -119,7 +119,7 @@ def test_a_group_that_is_taken_at_first_is_reported_and_tried_until_it_is_free()
 
 @in_own_network
 def test_packets_wait_until_those_before_them_are_dealt_with() -> None:
-    """Denied packets can come faster than they are explained, and must not fill the inbox."""
+    """Denied packets can arrive faster than the agent explains them. They must not fill the inbox."""
     inbox: Inbox = queue.SimpleQueue()
     with pytest.MonkeyPatch.context() as patch:
         waits, ended = threading.Semaphore(0), threading.Event()

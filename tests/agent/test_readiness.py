@@ -1,4 +1,4 @@
-"""Why an agent is not ready: what `/readyz`, the metric and the log say in each case."""
+"""Readiness: what `/readyz`, the metric and the log report for each reason why an agent is not ready."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ REMEDY = "set its pods' ranges with --pod-range, or choose --unknown-pods allow"
 
 
 def errors_of(agent: Running) -> dict[str, str]:
-    """What a probe would be answered now, after the metric and the log have said the same."""
+    """The answer to a probe at this moment. The metric and the log must agree with it."""
     agent.finish_events()
     errors = agent.loop.readiness_errors()
     assert agent.loop.readiness_error() == "\n".join(errors.values())

@@ -1,4 +1,4 @@
-"""What is logged about readiness, and how often."""
+"""The log of readiness: what it contains, and how often."""
 
 import io
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def logged(stream: io.StringIO) -> list[str]:
-    """The lines, without their times."""
+    """The logged lines without their times."""
     return [line.partition(" ")[2] for line in stream.getvalue().splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""The file in which the pod ranges of a node are kept, and what becomes of one that is damaged or not the agent's."""
+"""The file that keeps the pod ranges of a node, and how the agent treats a file that is damaged or not its own."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def put(content: str | bytes, mode: int = 0o600) -> Callable[[Path], None]:
-    """Write a file as somebody else would."""
+    """Write the file as another program would."""
 
     def write(file: Path) -> None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -1,4 +1,4 @@
-"""One repair is reported at once; when one follows another, the table is contested, and reports get fewer."""
+"""Reports of repairs: a single repair is reported at once; while the table is contested, reports become rarer."""
 
 from ringfence.agent.repair_history import CONTESTED, PERIOD, REPORT_INTERVAL, RepairHistory
 

@@ -1,4 +1,4 @@
-"""What another program changes is repaired although the loop is busy with other work."""
+"""The repair thread undoes the changes of other programs even while the loop is busy."""
 
 import sys
 import threading
@@ -25,7 +25,7 @@ def is_back() -> bool:
 
 
 def await_ready(kernel: Kernel) -> None:
-    """Wait until the process that stands by can bring the table back."""
+    """Wait until the standby process can restore the table."""
 
     def is_ready() -> bool:
         with kernel._lock:
@@ -37,7 +37,7 @@ def await_ready(kernel: Kernel) -> None:
 
 
 def passes_elsewhere(agent: Running) -> bool:
-    """Whether a new connection to a port passes that no policy allows."""
+    """Whether a new connection to a port that no policy allows passes."""
     server = agent.network.udp(SERVER, 91)
     agent.network.udp(CLIENT).sendto(b"question", (address(SERVER), 91))
     return agent.network.delivered(server) is not None
@@ -65,16 +65,16 @@ def test_a_table_is_repaired_while_the_loop_is_busy() -> None:
 
 @in_own_network
 def test_connections_that_were_opened_meanwhile_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are judged by the loop as soon as it has time."""
-    # Without the process that stands by, which might bring the table back before there is a connection.
+    """The loop judges them as soon as it has time."""
+    # Without the standby process, which might restore the table before there is a connection.
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
         monkeypatch.setattr(loop, "REPAIR_INTERVAL", 1_000.0)
         agent.finish_events()
-        # The kernel tracks connections only as long as some table asks for their state.
+        # The kernel tracks connections only while some table asks for their state.
         nft("table inet other { chain c { type filter hook forward priority 0; ct state established accept; }; }")
-        with agent.kernel._lock:  # the repair waits for the connection
+        with agent.kernel._lock:  # The repair waits for the connection.
             nft("delete", "table", "inet", "ringfence")
             server, client = agent.open_connection()
 
@@ -93,7 +93,7 @@ def test_every_repair_is_reported_to_the_loop() -> None:
     with repairing(kernel, inbox):
         nft("flush ruleset")
         assert inbox.get(timeout=TIMEOUT) == RepairAttempted()
-        eventually(is_back)  # the process that stands by may not be done yet
+        eventually(is_back)  # The standby process may not be done yet.
     nft("flush ruleset")
     assert not Kernel().has_table, "it repairs no longer"
 
@@ -112,8 +112,8 @@ def test_a_defect_does_not_end_the_thread() -> None:
         nft("flush ruleset")
         assert inbox.get(timeout=TIMEOUT) == RepairAttempted()
         del kernel.repair
-        eventually(is_back)  # by the process that stands by
-        nft("flush table inet ringfence")  # which only the thread repairs: there is a table
+        eventually(is_back)  # The standby process restores the table.
+        nft("flush table inet ringfence")  # Only the thread repairs this: the table exists.
         eventually(is_back)
 
 

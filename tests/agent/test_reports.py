@@ -1,4 +1,4 @@
-"""What is logged and counted, and how often."""
+"""What the agent logs and counts, and how often."""
 
 import io
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def stream() -> Iterator[io.StringIO]:
 
 
 class Reporting:
-    """Reports, with what they have counted."""
+    """A reporter, and what it has counted."""
 
     def __init__(self) -> None:
         self.metrics = Metrics()

@@ -1,4 +1,4 @@
-"""When the changes that are taken in are enforced."""
+"""When the agent enforces the changes that it has taken in."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_a_round_is_for_all_changes_so_far_and_counts_from_the_oldest() -> None:
 
 
 def take_round(rounds: Rounds, began: float, seconds: float) -> float:
-    """When the next round may begin after one that took so many seconds."""
+    """When the next round may begin after a round that took this many seconds."""
     rounds.add_change(began, now=began)
     rounds.begin()
     rounds.end(began, began + seconds)

@@ -1,4 +1,4 @@
-"""Since when the rules of an address are in force."""
+"""Rule ages: since when the rules of an address have been in force."""
 
 from ringfence.agent.rule_ages import RuleAges
 from ringfence.dataplane.program import ADDRESS, ISOLATED, Chain, Program, Rule, RuleVerdict, VerdictMap, address_key
@@ -10,7 +10,7 @@ ONE, TWO = (Family.IPV4, 1), (Family.IPV4, 2)
 
 
 def program(chains: dict[str, int], **owners: str) -> Program:
-    """Chains of so many rules, and the chains of the addresses one and two."""
+    """A program with chains of this many rules, and with the chains of the addresses one and two."""
     numbers = {"one": 1, "two": 2}
     elements: dict[str, frozenset[bytes]] = {}
     for owner, chain in owners.items():

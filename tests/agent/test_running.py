@@ -1,4 +1,4 @@
-"""A whole agent in a process of its own: how it starts, and how it stops."""
+"""A whole agent in its own process: how it starts and how it stops."""
 
 import io
 import os
@@ -27,7 +27,7 @@ REQUESTS = 100
 
 
 def run_until(ready: str, server: FakeApiServer, number: int, settings: Settings | None = None) -> str:
-    """Run an agent in this process until its log contains a text, and send it a signal; its log."""
+    """Run an agent in this process until its log contains a text, then send it a signal. Return its log."""
     stream = io.StringIO()
 
     def stop() -> None:

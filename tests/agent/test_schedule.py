@@ -1,4 +1,4 @@
-"""The loop, on a real kernel: when what is taken in is enforced, and whose changes wait."""
+"""The schedule of the loop on a real kernel: when changes are enforced, and whose changes wait."""
 
 import pytest
 from tests.agent.events import listing, removed, upserted

@@ -1,4 +1,4 @@
-"""What lists take away waits until everything was listed once more: on a real kernel, with lists that are wrong."""
+"""Losses by a list take effect only after everything was listed again. The kernel is real, and some lists are wrong."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ def started(settings: Settings, lists: Lists, network: Network | None = None) ->
 
 @contextmanager
 def restarted(settings: Settings, lists: Lists) -> Iterator[Running]:
-    """An agent whose predecessor has isolated the server."""
+    """A restarted agent. The previous agent has isolated the server."""
     with running() as before:
         before.enforce(*listing(*ALL))
         assert not before.passes()
@@ -149,7 +149,7 @@ class TestWhileItRuns:
 
     @in_own_network
     def test_a_list_that_lacks_most_cluster_policies_though_pods_stay_isolated(self) -> None:
-        """They may be all that keeps some traffic out."""
+        """They may be the only policies that keep some traffic out."""
         lists = Lists()
         guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="client")))
         with started(SOON, lists) as agent:
@@ -173,7 +173,7 @@ class TestWhileItRuns:
 
     @in_own_network
     def test_no_pods_are_left(self) -> None:
-        """Who was allowed to speak can go on to speak."""
+        """Clients that were allowed to connect stay able to connect."""
         lists = Lists()
         with started(SOON, lists) as agent:
             agent.enforce(*listing(*BOTH, HERE))

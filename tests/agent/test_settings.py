@@ -1,4 +1,4 @@
-"""The choices of an operator."""
+"""The settings that an operator can choose."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How much time each namespace has used of late."""
+"""Shares: how much time each namespace has used recently."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Only one agent in a network namespace."""
+"""Only one agent can run in a network namespace."""
 
 import os
 import signal

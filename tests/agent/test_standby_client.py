@@ -1,4 +1,4 @@
-"""The process that stands by brings a removed table back alone, covers a damaged one, and ends with the agent."""
+"""The standby process: it restores a removed table by itself, covers a damaged one, and ends with the agent."""
 
 import os
 import select
@@ -20,7 +20,7 @@ from ringfence.dataplane.kernel import Kernel
 
 @contextmanager
 def standing(kernel: Kernel) -> Iterator[StandbyProcess]:
-    """A process that is ready to bring back what is in force now."""
+    """A standby process that is ready to restore what is in force now."""
     with kernel.standby.listening():
         process = StandbyProcess(kernel.standby)
         try:
@@ -58,7 +58,7 @@ def test_it_covers_a_damaged_table_until_that_is_repaired() -> None:
             nft("flush table inet ringfence")
             eventually(kernel.standby.has_covered)
             assert "hook forward" in nft("list table inet ringfence_beside")
-            kernel.standby.suspect()  # what `has_covered` says, it says once
+            kernel.standby.suspect()  # `has_covered` reports each cover only once.
             assert kernel.repair()
             assert is_back()
             assert "ringfence_beside" not in nft("list tables")
@@ -121,7 +121,7 @@ def test_it_is_activated_by_nothing_that_the_agent_or_it_sends() -> None:
 
 @in_own_network
 def test_it_ends_with_the_agent_and_not_before() -> None:
-    """Ctrl-C and the end of a service are signals to the whole group of processes."""
+    """Ctrl-C and the stop of a service send signals to the whole process group."""
     with standing(guarded()) as process:
         for number in (signal.SIGINT, signal.SIGTERM):
             process._process.send_signal(number)
@@ -147,7 +147,7 @@ def test_one_that_has_ended_is_told_nothing() -> None:
 @in_own_network
 @pytest.mark.parametrize("reads", [True, False], ids=["after it has read", "before it has read"])
 def test_one_that_ends_while_it_is_told_something_has_ended(reads: bool) -> None:
-    """The kernel reports the one as the end of a stream, and the other as a reset connection."""
+    """The kernel reports the former as the end of a stream and the latter as a reset connection."""
     kernel = guarded()
     with standing(kernel) as process:
         ours, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -1,4 +1,4 @@
-"""What an agent says about its node and its pods."""
+"""The status that an agent reports about its node and its pods."""
 
 import pytest
 from tests.agent.cluster_policies import cluster_policy, pods_of, rule

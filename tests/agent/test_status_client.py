@@ -1,4 +1,4 @@
-"""Asking an agent, and the kernel where no agent answers."""
+"""The status client: it asks the agent, and it asks the kernel where no agent answers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

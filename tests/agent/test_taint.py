@@ -1,4 +1,7 @@
-"""Which patch removes the taint; tests/e2e/test_agent_taint.py applies it to a real API server."""
+"""The patch that removes the taint.
+
+`tests/e2e/test_agent_taint.py` applies the patch to a real API server.
+"""
 
 from typing import Any
 
@@ -13,7 +16,7 @@ taints = st.lists(st.builds(Taint, st.sampled_from((TAINT, "other", "another")),
 
 
 def patched(taints: list[Taint], operations: list[dict[str, str]]) -> list[Taint] | None:
-    """The taints after a JSON Patch; None if one of its tests fails (RFC 6902)."""
+    """The taints after a JSON Patch, or None if one of its `test` operations fails (RFC 6902)."""
     document: list[Any] = [{"key": one.key, "effect": one.effect} for one in taints]
     for operation in operations:
         index, _, field = operation["path"].removeprefix("/spec/taints/").partition("/")

@@ -1,4 +1,4 @@
-"""For whom the loop works, and for whom it may go on."""
+"""The time account: to whom the time of the loop is charged, and for whom the loop may continue."""
 
 import pytest
 from tests.agent.running import Clock
@@ -14,7 +14,7 @@ from ringfence.agent.time_account import (
 
 
 class Trial:
-    """A account, and one round of building."""
+    """An account, and one round of building."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -28,7 +28,7 @@ class Trial:
         self.account.charge(namespace, began)
 
     def build(self, namespace: str, seconds: float) -> bool:
-        """Whether something may be built that takes so long."""
+        """Whether something that takes this long may be built."""
         may_build = self.building.may_build(namespace)
         self.clock.now += seconds if may_build else 0.0
         return may_build
@@ -53,7 +53,7 @@ def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
 
 
 def test_a_round_that_loads_large_chains_is_charged_to_those_for_whom_they_are() -> None:
-    """Somebody else's change in the same round takes next to nothing."""
+    """A change of another namespace in the same round takes almost no time."""
     trial = Trial()
     trial.spend("y", 0.001)
     trial.account.charge_round(0.4, {"x"})
@@ -72,7 +72,7 @@ def test_a_round_for_nobody_is_charged_to_nobody() -> None:
 
 
 def test_time_in_which_the_loop_does_not_work_is_charged_to_nobody() -> None:
-    """The processor was somebody else's."""
+    """The processor did other work in that time."""
     clock = Clock()
     account = TimeAccount(clock, work=lambda: 7.0)
     began = account.work()
@@ -110,7 +110,7 @@ def test_nothing_is_built_for_a_namespace_that_has_used_its_share_while_others_w
 
 
 def test_unless_it_is_expected_to_take_no_time() -> None:
-    """To close pods and to open them again takes as long."""
+    """Closing pods and opening them again takes as long."""
     trial = Trial()
     trial.spend("x", SHARE * 1.5)
     trial.others_wait = True
@@ -157,7 +157,7 @@ def test_whoever_uses_up_its_share_by_building_may_not_go_on() -> None:
 
 
 def test_nor_in_a_round_that_puts_changes_of_others_in_force() -> None:
-    """The next round follows at once, and builds in any case: there may always be such changes."""
+    """The next round follows at once and builds in any case: such changes may always exist."""
     trial = Trial()
     trial.spend("x", SHARE * 1.5)
     assert trial.build("x", SHORT_BUILDING * 2)

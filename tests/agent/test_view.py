@@ -1,4 +1,4 @@
-"""The view: what an agent makes of the events that its watches deliver."""
+"""The view: the state that an agent builds from watch events."""
 
 import pytest
 from tests.agent.events import listing, removed, upserted
@@ -70,7 +70,7 @@ class TestObjects:
         assert reaches(view)
 
     def test_what_a_new_list_lacks_is_gone(self) -> None:
-        """While nobody watched, it was deleted."""
+        """It was deleted while no watch was open."""
         view = view_of(WEB, DB, CLOSED)
         view.apply(Listed("NetworkPolicy", frozenset()))
         assert reaches(view)
@@ -85,7 +85,7 @@ class TestObjects:
         view_of().apply(Removed("Pod", "x", "nobody"))
 
     def test_defaults_are_filled_in(self) -> None:
-        """Stored objects have them, but a server of another version may have others."""
+        """Stored objects contain the defaults, but a server of another version may have other defaults."""
         untyped = policy("x/closed", policyTypes=[], ingress=[])
         assert not reaches(view_of(WEB, DB, untyped))
 
@@ -130,7 +130,7 @@ class TestWhatCannotBeUsed:
         assert view.problems == {}
 
     def test_what_only_newer_servers_refuse_is_used_as_it_was_meant(self) -> None:
-        """`10.0.0.1/24` was accepted for years, and is stored in clusters."""
+        """API servers accepted `10.0.0.1/24` for years, and clusters have stored it."""
         lenient = policy("x/lenient", {"matchLabels": {"app": "db"}}, ingress=[admits(block("10.0.0.7/24"))])
         view = view_of(WEB, DB, lenient)
         assert reaches(view)
@@ -180,7 +180,7 @@ class TestPodRanges:
 
 
 class TestDefects:
-    """An exception that no object should cause keeps only that object out of the state, and is known."""
+    """An exception that no object should cause keeps only that object out of the state, and the agent reports it."""
 
     @staticmethod
     def failing(patch: pytest.MonkeyPatch, method: str) -> None:
@@ -233,7 +233,7 @@ class TestDefects:
 
 
 class TestPoliciesOfOtherNodes:
-    """A policy that selects no pod of the node is known and not in the state."""
+    """A policy that selects no pod of the node is counted, but is not part of the state."""
 
     HERE = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"], nodeName="n")
 
@@ -297,7 +297,7 @@ def test_what_is_too_much_of_one_namespace_is_a_problem_until_it_is_not(monkeypa
 
 
 def test_a_namespace_is_closed_until_what_was_left_out_is_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not only until there is room for it."""
+    """The namespace is not opened as soon as there is room for the policy."""
     monkeypatch.setattr(local_policies, "MOST_BYTES", 100)
     view = View("n")
     here = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"], nodeName="n")

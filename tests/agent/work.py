@@ -1,8 +1,8 @@
-"""How much work a call does, as a count that is the same on every machine and however busy it is.
+"""The work that a call does, as a count that does not depend on the machine or on its load.
 
-Counted are the lines of the package that are executed, each pass of a loop anew, and the calls of functions that are
-not written in Python. What such a function does inside counts as one, so a test of growth does not see a list that is
-searched in C again and again; the benchmark `hostile-objects` does.
+The count includes the executed lines of the package, each pass of a loop separately, and the calls of functions that
+are not written in Python. The work inside such a function counts as one. A test of growth therefore does not detect a
+list that is searched in C again and again; the benchmark `hostile-objects` does.
 """
 
 import sys
@@ -17,7 +17,7 @@ _PACKAGE: Final = str(Path(ringfence.__file__).parent)
 
 
 def work_of(call: Callable[[], object]) -> int:
-    """Executed lines and calls."""
+    """The number of executed lines and of calls."""
     count = 0
 
     def traced(frame: FrameType, event: str, _: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Tracked connections as the kernel lists them, many of them put into its table at once, and all of them removed."""
+"""Tracked connections in the form in which the kernel lists them. Many can be added to its table or removed at once."""
 
 import socket
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ End = tuple[bytes, int | None]
 
 
 def entry(source: End, destination: End, protocol: int, *more: bytes, answering: End | None = None) -> bytes:
-    """A connection's entry. With `answering`, it is not the destination that answers, but what it is translated to."""
+    """The entry of a connection. `answering` is the address that the destination is translated to, and that answers."""
     family = socket.AF_INET if len(source[0]) == 4 else socket.AF_INET6
     tuples = (
         _tuple(CTA_TUPLE_ORIG, source, destination, protocol),
@@ -47,7 +47,7 @@ def entry(source: End, destination: End, protocol: int, *more: bytes, answering:
 
 
 def listed(source: End, destination: End, protocol: int, *, identifier: int, answering: End | None = None) -> bytes:
-    """An entry with a number, as the kernel lists it."""
+    """A numbered entry in the form in which the kernel lists it."""
     return entry(source, destination, protocol, uint32(CTA_ID, identifier), answering=answering)
 
 
@@ -64,7 +64,7 @@ def _tuple(type: int, source: End, destination: End, protocol: int) -> bytes:
 
 
 def track(entries: Iterable[bytes]) -> None:
-    """Have the kernel of the present network track these connections of TCP or UDP, as if they were open."""
+    """Make the kernel of the present network track these TCP or UDP connections, as if they were open."""
     flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
     requests = (encode_message(_CREATE, flags, number, one + _OPEN) for number, one in enumerate(entries, 1))
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
@@ -79,13 +79,13 @@ _OPEN = uint32(_CTA_TIMEOUT, _HOUR) + nested(
 
 
 def forget_connections() -> None:
-    """Have the kernel of the present network track no connection any more."""
+    """Make the kernel of the present network forget all tracked connections."""
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         netlink.request(IPCTNL_MSG_CT_DELETE, 0, bytes(NFGENMSG_SIZE))
 
 
 def clients_of(servers: Iterable[bytes], count: int, *, port: int = 80, protocol: int = 6) -> Iterator[bytes]:
-    """Entries of that many connections from addresses outside to each server in turn."""
+    """Entries for this many connections from outside addresses, to each server in turn."""
     targets = list(servers)
     for number in range(count):
         source = (0x0B000000 + number // 50_000).to_bytes(4, "big"), 10_000 + number % 50_000

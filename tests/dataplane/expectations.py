@@ -1,4 +1,4 @@
-"""What the engine says about packets between addresses: what every program must do with them."""
+"""The engine's verdicts on packets between addresses. Every program must agree with them."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,7 +15,7 @@ _PROTOCOLS = {number: protocol for protocol, number in PROTOCOL_NUMBERS.items()}
 
 
 def is_allowed(state: State, packet: Packet, is_local: Callable[[Member], bool] = lambda member: True) -> bool:
-    """Whether the policies of the local pods among the two ends let a connection open."""
+    """Whether the policies of the local pods at the two ends allow a connection to open."""
     source, destination = (_pod_at(state, packet.family, end) for end in (packet.source, packet.destination))
     if source is not None and source is destination:
         return True

@@ -1,4 +1,4 @@
-"""Packets with headers written by hand, as a pod with NET_RAW sends them."""
+"""Packets with hand-written headers, in the form in which a pod with NET_RAW can send them."""
 
 import socket
 import struct
@@ -14,7 +14,7 @@ ALL_NODES = "ff02::1"
 
 
 def send(network: Network, pod: int, packet: bytes) -> None:
-    """Have a pod send an IP packet, routed by its destination."""
+    """Send an IP packet from a pod, routed by its destination."""
     with network.inside(pod):
         send_from_here(packet)
 
@@ -48,7 +48,7 @@ def icmpv6(source: str, destination: str, kind: int, content: bytes, hop_limit: 
 
 
 def ip_packet(source: str, destination: str, protocol: int, content: bytes, hop_limit: int = 64) -> bytes:
-    """An IP packet of the family of its addresses."""
+    """An IP packet in the family of its addresses."""
     ends = ip_address(source).packed + ip_address(destination).packed
     if family_of(source) is Family.IPV6:
         return struct.pack("!IHBB", 6 << 28, len(content), protocol, hop_limit) + ends + content
@@ -59,7 +59,7 @@ def ip_packet(source: str, destination: str, protocol: int, content: bytes, hop_
 def by_way_of(node: str, packet: bytes) -> bytes:
     """An IPv4 packet with a loose source route (RFC 791): first to the node, then to its own destination."""
     header, rest, target = bytearray(packet[:20]), bytearray(packet[20:]), packet[16:20]
-    header[0] = 0x47  # of seven words
+    header[0] = 0x47  # The header has seven words.
     header[2:4] = struct.pack("!H", len(packet) + 8)
     header[10:12] = bytes(2)
     header[16:20] = ip_address(node).packed
@@ -93,7 +93,7 @@ _OUTGOING = 4
 
 
 class OnLink:
-    """A raw socket on a pod's interface: it sends frames, and gets all that arrive."""
+    """A raw socket on the interface of a pod. It sends frames and receives all frames that arrive."""
 
     def __init__(self, network: Network, pod: int) -> None:
         self._network = network
@@ -108,7 +108,7 @@ class OnLink:
         self._socket.send(frame)
 
     def gets(self, content: bytes) -> bool:
-        """Whether a frame with this content has arrived of all that was sent before. All of those are forgotten."""
+        """Whether a frame with this content has arrived among all that were sent before. Forgets all arrived frames."""
         self._network.settle()
         found = False
         while True:
@@ -120,13 +120,13 @@ class OnLink:
 
 
 def frame(packet: bytes, source: bytes, destination: bytes, tag: bytes = b"", kind: int = 0) -> bytes:
-    """A frame around an IP packet, or around content of another `kind`; perhaps with a VLAN tag."""
+    """A frame that contains an IP packet, or content of another `kind`, optionally with a VLAN tag."""
     kind = kind or (IPV4_FRAME if packet[0] >> 4 == 4 else IPV6_FRAME)
     return destination + source + tag + struct.pack("!H", kind) + packet
 
 
 def group_hardware_address(group: str) -> bytes:
-    """Where a packet to a group, or to everybody, goes on a link."""
+    """The hardware address for a multicast or broadcast destination on a link."""
     packed = ip_address(group).packed
     if len(packed) == 16:
         return b"\x33\x33" + packed[12:]
@@ -134,13 +134,13 @@ def group_hardware_address(group: str) -> bytes:
 
 
 def arp_reply(hardware_address: bytes, ip: str, to: bytes, to_ip: str) -> bytes:
-    """An ARP message that says that `ip` has this hardware address."""
+    """An ARP message that announces this hardware address for `ip`."""
     ends = hardware_address + ip_address(ip).packed + to + ip_address(to_ip).packed
     return struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + ends
 
 
 def neighbour_advertisement(source: str, destination: str, target: str, hardware_address: bytes) -> bytes:
-    """A message that says, against all that was known, that `target` has this hardware address."""
+    """A message that announces this hardware address for `target` and overrides earlier entries."""
     flags = struct.pack("!I", 1 << 29)
     content = flags + ip_address(target).packed + b"\x02\x01" + hardware_address
     return icmpv6(source, destination, NEIGHBOUR_ADVERTISEMENT, content)

@@ -1,4 +1,4 @@
-"""A kernel that lacks something: what asks for it asks for something else instead, which no kernel has."""
+"""Simulates a kernel that lacks a feature: requests for it are replaced by requests that every kernel refuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from ringfence.dataplane.program import Collection, Hook
 
 @contextmanager
 def lacking_expression(name: str) -> Iterator[None]:
-    """For a while, all rules with such an expression have one of a name that the kernel does not know."""
+    """While the context is open, each rule with such an expression has one whose name the kernel does not know."""
     encode = expressions._expression
 
     def renamed(kind: str, *settings: bytes) -> bytes:
@@ -31,7 +31,7 @@ def _forget() -> None:
 
 @contextmanager
 def lacking_sets(like: type[Collection]) -> Iterator[None]:
-    """For a while, all sets of this sort are of a kind that the kernel does not know."""
+    """While the context is open, all sets of this sort are of a kind that the kernel does not know."""
     flags = set_descriptions._flags
     with pytest.MonkeyPatch.context() as patch:
         unknown = 1 << 30
@@ -41,7 +41,7 @@ def lacking_sets(like: type[Collection]) -> Iterator[None]:
 
 @contextmanager
 def lacking_hook(hook: Hook) -> Iterator[None]:
-    """For a while, base chains of this hook have one that the kernel does not know."""
+    """While the context is open, base chains of this hook have a hook that the kernel does not know."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(requests._HOOK_NUMBERS, hook, 9)
         yield
@@ -49,7 +49,7 @@ def lacking_hook(hook: Hook) -> Iterator[None]:
 
 @contextmanager
 def lacking_bridges() -> Iterator[None]:
-    """For a while, the table for bridges is of a family that the kernel does not know."""
+    """While the context is open, the table for bridges is of a family that the kernel does not know."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(requests, "BRIDGE_HEADER", bytes([99, 0, 0, 0]))
         yield

@@ -1,11 +1,11 @@
-"""A little network to try programs on: a router whose kernel is programmed, and pods on links to it.
+"""A small network for tests of programs: a router, whose kernel is programmed, and pods on links to it.
 
-Everything lives in namespaces of a forked child, which is root in a user namespace of its own even where the tests run
-without privileges, and ends with the child. So tests can run beside each other.
+The network lives in namespaces of a forked child. The child is root in its own user namespace, even where the tests run
+without privileges, and the namespaces end with it. Several tests can therefore run at the same time.
 
-Whether a packet was dropped is found out without waiting: `Network.settle` returns when the kernel has dealt with all
-that was sent before. For that, the child runs on one CPU: each CPU has a queue of its own for packets between
-namespaces (the backlog of `netif_rx`), and deals with it in order.
+A test detects dropped packets without waiting: `Network.settle` returns when the kernel has processed all packets that
+were sent before. The child runs on one CPU for that. Each CPU has its own queue for packets between namespaces (the
+backlog of `netif_rx`) and processes it in order.
 """
 
 import ctypes
@@ -43,7 +43,10 @@ _SKIPPED = b"skip:"
 
 
 def in_own_network(test: Callable[P, None]) -> Callable[P, None]:
-    """Run a test in a child in namespaces of its own, for at most two minutes; skip it where there can be none."""
+    """Run a test in a child in its own namespaces, for at most two minutes.
+
+    Skip it where namespaces cannot be created.
+    """
 
     @functools.wraps(test)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -57,11 +60,13 @@ def in_own_network(test: Callable[P, None]) -> Callable[P, None]:
 
 
 def in_child(run: Callable[[], None], seconds: float) -> bytes:
-    """Run something in a child in namespaces of its own; what went wrong, as text."""
+    """Run a function in a child in its own namespaces; return its failure as text."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        gc.freeze()  # what was made before is not looked at: a look copies its pages, half a second for all of a worker
+        # Garbage collection in the child must not visit older objects: it copies their pages, half a second for a whole
+        # worker.
+        gc.freeze()
         os.close(reading)
         os.setsid()
         _run_and_exit(run, writing)
@@ -100,7 +105,7 @@ def _read_all(reading: int, patience: Patience) -> bytes:
 
 
 def enter_namespaces() -> None:
-    """Go on in new namespaces, as their root."""
+    """Continue in new namespaces, as their root user."""
     user, group = os.getuid(), os.getgid()
     if _libc.unshare(_NEW_USER | _NEW_NETWORK | _NEW_MOUNTS) < 0:
         pytest.skip(f"the kernel allows no namespaces here: {os.strerror(ctypes.get_errno())}")
@@ -113,27 +118,27 @@ def enter_namespaces() -> None:
 
 
 def stay_on_one_cpu() -> None:
-    """Go on on the present CPU alone, together with threads and processes that are started from now on."""
+    """Continue on the present CPU only, together with threads and processes that are started from now on."""
     os.sched_setaffinity(0, {_libc.sched_getcpu()})
 
 
 def use_all_cpus() -> None:
-    """Go on on all CPUs."""
+    """Continue on all CPUs."""
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def lose_privileges() -> None:
-    """Go on in a user namespace that has no rights over the present network."""
+    """Continue in a user namespace that has no rights over the present network."""
     _libc.unshare(_NEW_USER)
 
 
 def ip(*commands: str) -> None:
-    """Have the `ip` program do something in the present namespace."""
+    """Run the `ip` program in the present namespace."""
     subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
 
 
 def nft(*arguments: str) -> str:
-    """Have the nft program do something, as somebody else would."""
+    """Run the nft program, as another program would."""
     program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if program is None:
         pytest.skip("the program nft (package nftables) is missing")
@@ -143,7 +148,7 @@ def nft(*arguments: str) -> str:
 
 
 def stand_behind(service: str, pod: str) -> None:
-    """Make the router a Service: it sends what is for `service` to `pod`, in its own name if it comes from there."""
+    """Make the router a Service: it sends traffic for `service` to `pod`, in its own name if `pod` has sent it."""
     nft(
         f"""
         table ip nat {{
@@ -161,12 +166,12 @@ def stand_behind(service: str, pod: str) -> None:
 
 
 def leave_for_new_network() -> None:
-    """Go on in another network, in which there is nothing yet."""
+    """Continue in another, empty network."""
     _libc.unshare(_NEW_NETWORK)
 
 
 class Network:
-    """Pods, and a router, which is the present network; `address(0)` is the first pod's."""
+    """Pods and a router, which is the present network. `address(0)` is the address of the first pod."""
 
     def __init__(self, pods: int) -> None:
         for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
@@ -211,12 +216,12 @@ class Network:
         yield f"route add default via fd00:0:0:{i}::1"
 
     def _await_links(self) -> None:
-        """A link drops packets until the kernel has noticed that its other end is up."""
+        """A link drops packets until the kernel has detected that its other end is up."""
         assert eventually(lambda: len(operational_links()) >= len(self._pods)), "the links do not come up"
 
     @contextmanager
     def inside(self, pod: int) -> Iterator[None]:
-        """Be in a pod's network for a while: sockets opened meanwhile stay there."""
+        """Enter the network of a pod while the context is open. Sockets opened there stay in it."""
         return_to(self._pods[pod])
         try:
             yield
@@ -229,17 +234,17 @@ class Network:
             return _bound(socket.SOCK_DGRAM, port, family)
 
     def listener(self, pod: int, port: int, family: Family = Family.IPV4) -> socket.socket:
-        """A TCP server of a pod."""
+        """A TCP server in a pod."""
         with self.inside(pod):
             server = _bound(socket.SOCK_STREAM, port, family)
         server.listen()
         return server
 
     def connect(self, pod: int, to: int, port: int, family: Family = Family.IPV4) -> socket.socket:
-        """A TCP connection from one pod to another. TimeoutError if the packets that open it are dropped."""
+        """A TCP connection from one pod to another. Raises TimeoutError if the packets that open it are dropped."""
         with self.inside(pod):
             client = socket.socket(socket_family(family), socket.SOCK_STREAM)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # so that `settle` waits for what is sent
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # So `settle` waits for the packets that it sends.
         client.setblocking(False)
         client.connect_ex((address(to, family), port))
         self.settle()
@@ -251,7 +256,7 @@ class Network:
         return client
 
     def delivered(self, receiver: socket.socket) -> bytes | None:
-        """What a socket has received of all that was sent before; None if nothing has come through."""
+        """What a socket has received of all that was sent before, or None if nothing arrived."""
         self.settle()
         receiver.setblocking(False)
         try:
@@ -262,10 +267,10 @@ class Network:
             receiver.settimeout(PATIENCE)
 
     def settle(self) -> None:
-        """Wait until the kernel has dealt with all packets that were sent before, and with the answers to them.
+        """Wait until the kernel has processed all packets that were sent before, and the answers to them.
 
-        Packets wait in one queue for every hop. One that the node sends afterwards arrives behind them; meanwhile each
-        of them has come a hop further.
+        Packets wait in one queue at every hop. A packet that the node sends afterwards arrives behind them. By then,
+        each of them has advanced by one hop.
         """
         for _ in range(HOPS):
             self._node.sendto(b"fence", (address(0), FENCE_PORT))
@@ -278,9 +283,9 @@ BRIDGE_ADDRESS = {Family.IPV4: "10.0.255.1", Family.IPV6: "fd00:0:0:ff00::1"}
 
 
 class BridgedNetwork(Network):
-    """Pods on a bridge; they have the same addresses as in `Network`, all in one subnet.
+    """Pods on a bridge. They have the same addresses as in `Network`, all in one subnet.
 
-    Packets between them meet the rules for IP where `filtered`, as br_netfilter has it.
+    Packets between them pass the IP rules if `filtered` is set, as with br_netfilter.
     """
 
     def __init__(self, pods: int, *, filtered: bool = True) -> None:
@@ -333,7 +338,7 @@ def tcp_connection(
 
 
 def address(pod: int, family: Family = Family.IPV4) -> str:
-    """A pod's address."""
+    """The address of a pod."""
     return f"10.0.{pod}.2" if family is Family.IPV4 else f"fd00:0:0:{pod}::2"
 
 
@@ -343,7 +348,7 @@ def gateway(pod: int, family: Family = Family.IPV4) -> str:
 
 
 def number(pod: int, family: Family = Family.IPV4) -> int:
-    """A pod's address as a number."""
+    """The address of a pod as a number."""
     return parse_address(address(pod, family))[1]
 
 
@@ -352,7 +357,7 @@ def socket_family(family: Family) -> socket.AddressFamily:
 
 
 def received(receiver: socket.socket, seconds: float = PATIENCE) -> bytes | None:
-    """What a socket receives; None if nothing comes in time. `Network.delivered` finds that out without waiting."""
+    """What a socket receives, or None if nothing arrives in time. `Network.delivered` needs no waiting."""
     receiver.settimeout(seconds)
     try:
         return receiver.recv(2048)
@@ -361,7 +366,7 @@ def received(receiver: socket.socket, seconds: float = PATIENCE) -> bytes | None
 
 
 def _await_addresses() -> None:
-    """Packets to an IPv6 address are dropped until the kernel has taken it into use, some time after it was added."""
+    """Wait until IPv6 addresses are usable: the kernel drops packets to a new address for some time."""
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         own = [ip_address(address_text(family, number)) for _, family, number in addresses_of(netlink)]
         assert eventually(lambda: all(delivers_here(netlink, ip) for ip in own)), "addresses do not come into use"
@@ -380,6 +385,6 @@ def own_network() -> int:
 
 
 def return_to(network: int) -> None:
-    """Go on in a network that a file descriptor names."""
+    """Continue in the network of a file descriptor."""
     if _libc.setns(network, _NEW_NETWORK) < 0:
         raise OSError(ctypes.get_errno(), "setns")

@@ -1,4 +1,4 @@
-"""A program that has the kernel hand it packets, and decides when they go on, as inspecting firewalls do (NFQUEUE).
+"""A program that receives packets from the kernel and decides when they continue, as inspecting firewalls do (NFQUEUE).
 
 Source: `<linux/netfilter/nfnetlink_queue.h>`.
 """
@@ -44,7 +44,7 @@ _RULE = string(1, "inspecting") + string(2, "last") + nested(4, _TARGET)
 
 
 class PacketQueue:
-    """Packets that leave the present network, held until they are released."""
+    """The packets that leave the present network. They are held until they are released."""
 
     def __init__(self) -> None:
         self._netlink = NetlinkSocket(NETLINK_NETFILTER)
@@ -62,14 +62,14 @@ class PacketQueue:
                 pytest.skip(f"this kernel cannot queue packets: {error}")
 
     def next(self) -> bytes:
-        """Wait for a packet; what it is released by."""
+        """Wait for a packet; return the identifier by which it is released."""
         while True:
             for message in self._netlink.notifications():
                 if message.type == _PACKET:
                     return attributes(message.body[NFGENMSG_SIZE:])[_PACKET_HDR][:4]
 
     def release(self, packet: bytes) -> None:
-        """Let a packet go on."""
+        """Release a packet."""
         verdict = attribute(_VERDICT_HDR, struct.pack("!I", _ACCEPT) + packet)
         self._netlink.request(_VERDICT, 0, struct.pack("!BBH", 0, 0, _QUEUE) + verdict)
 
@@ -83,7 +83,7 @@ class PacketQueue:
 
 @contextmanager
 def packet_queue() -> Iterator[PacketQueue]:
-    """A queue for a while."""
+    """A queue that exists while the context is open."""
     queue = PacketQueue()
     try:
         yield queue

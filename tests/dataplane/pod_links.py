@@ -1,4 +1,4 @@
-"""Frames on the links of pods, written by hand, as a container with NET_RAW writes them."""
+"""Hand-written frames on the links of pods, in the form in which a container with NET_RAW sends them."""
 
 import itertools
 import os
@@ -24,10 +24,10 @@ class Places(Protocol):
     """Pods and nodes in network namespaces."""
 
     def inside(self, place: str, /) -> AbstractContextManager[None]:
-        """Be in the network of a node or a pod for a while."""
+        """Enter the network of a node or a pod while the context is open."""
 
     def address(self, name: str, family: int, /) -> object:
-        """The address that the network plugin gave to a pod."""
+        """The address that the network plugin has assigned to a pod."""
 
 
 class PodLink:
@@ -46,7 +46,7 @@ class PodLink:
         self._socket.close()
 
     def address(self, family: Family = Family.IPV4) -> str:
-        """The address that the network plugin gave to the pod."""
+        """The address that the network plugin has assigned to the pod."""
         return str(self._places.address(self.path, family))
 
     def send(self, packet: bytes, to: bytes, source: bytes | None = None, kind: int = 0) -> None:
@@ -54,7 +54,7 @@ class PodLink:
         self._socket.send(frame(packet, source or self.hardware_address, to, kind=kind))
 
     def ask(self, gateway: str) -> bytes:
-        """Ask for the hardware address of the node, which answers by ARP."""
+        """Ask for the hardware address of the node. The node answers by ARP."""
         reply = arp_reply(self.hardware_address, self.address(), bytes(6), gateway)
         self._forget_arrivals()
         with on_one_cpu():
@@ -65,20 +65,21 @@ class PodLink:
                 return received[22:28]
 
     def link_local_of(self, node: str) -> str:
-        """The address that the node has on the link, or on the bridge."""
+        """The link-local address of the node on the link or on the bridge."""
         with self._places.inside(node):
             route = subprocess.run(["ip", "route", "get", self.address()], capture_output=True, text=True, check=True)
             return link_local(route.stdout.split()[2])
 
     def gets(self, sender: "PodLink", packet: bytes, to: bytes | None = None) -> bool:
-        """Whether it gets what is `said` in a packet that another pod sends to it, or to the hardware address `to`.
+        """Whether the pod receives the content of a packet that another pod sends to it, or to the address `to`.
 
-        ARP passes between all pods, and in order: a message that follows shows when the packet would have arrived.
+        ARP passes between all pods and keeps the order of messages. A message that follows shows when the packet would
+        have arrived.
         """
         fence = b"fence %d." % next(_numbers)
         message = arp_reply(sender.hardware_address, sender.address(), self.hardware_address, self.address()) + fence
         self._forget_arrivals()
-        with on_one_cpu():  # each CPU has a queue of its own
+        with on_one_cpu():  # Each CPU has its own queue.
             sender.send(packet, to or self.hardware_address)
             sender.send(message, self.hardware_address, kind=ARP_FRAME)
         found, content, deadline = False, packet[packet.index(_SAID) :], time.monotonic() + _TIMEOUT
@@ -88,7 +89,7 @@ class PodLink:
         return found
 
     def _forget_arrivals(self) -> None:
-        """Make room: what arrives while the buffer is full is lost."""
+        """Empty the buffer: packets that arrive while it is full are lost."""
         self._socket.setblocking(False)
         with suppress(BlockingIOError):
             while True:
@@ -114,7 +115,7 @@ def on_one_cpu() -> Iterator[None]:
 
 @contextmanager
 def links_of(places: Places, *paths: str) -> Iterator[list[PodLink]]:
-    """Raw sockets on the links of some pods, for a while."""
+    """Raw sockets on the links of some pods, while the context is open."""
     found = [PodLink(places, path) for path in paths]
     try:
         yield found
@@ -124,5 +125,5 @@ def links_of(places: Places, *paths: str) -> Iterator[list[PodLink]]:
 
 
 def said(source: str, destination: str, port: int = 5353) -> bytes:
-    """A datagram like no other."""
+    """A datagram with unique content."""
     return datagram(source, destination, port, _SAID + b"%d." % next(_numbers))

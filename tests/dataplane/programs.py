@@ -1,4 +1,4 @@
-"""Small programs, written down by hand."""
+"""Small hand-written programs."""
 
 from collections.abc import Iterable, Mapping
 
@@ -70,7 +70,7 @@ Peer = tuple[int, int, int]
 
 
 def program(isolated: Mapping[tuple[Direction, int], Iterable[Peer]]) -> Program:
-    """The program in which each named side of a pod allows these peers only, over both families."""
+    """The program in which each named side of a pod allows only these peers, over both families."""
     base = base_program()
     collections: dict[str, Collection] = {}
     chains = {}
@@ -100,17 +100,17 @@ RETURN = RuleVerdict.RETURN
 
 
 def flows(family: Family, peers: Iterable[Peer]) -> HashSet:
-    """The set of some peers."""
+    """The set of keys of some peers."""
     return HashSet(FLOW[family], frozenset(flow_key(key(pod, family), protocol, port) for pod, protocol, port in peers))
 
 
 def key(pod: int, family: Family) -> bytes:
-    """A pod's address as a key."""
+    """The key of a pod's address."""
     return address_key(family, number(pod, family))
 
 
 def varied() -> Program:
-    """A program with every kind of object and rule."""
+    """A program that contains every kind of object and rule."""
     simple = program({(IN, 0): [(1, TCP, 80)], (OUT, 0): [(1, UDP, 53), (2, TCP, 80)], (IN, 2): []})
     guarded = base_program(with_bridges=True)
     port, hardware_address = link_key(7), bytes.fromhex("02 42 0a f4 00 05")
@@ -148,7 +148,7 @@ def varied() -> Program:
 
 
 def with_classes() -> Program:
-    """The same with classes of addresses and of traffic, behind each other: each has contents of its own."""
+    """The same program with classes of addresses and of traffic in sequence. Each class has its own contents."""
     one, other = (bytes([number] * 16) for number in (1, 2))
     by_traffic = Rule((OfFamily(V4),), Dispatch((Field.PROTOCOL, Field.PORT), "classes_of_traffic"))
     whole = varied()

@@ -1,4 +1,4 @@
-"""A server and a client, policies that close them, and what to do with packets that these deny."""
+"""A server, a client, policies that close them, and the reactions to packets that these policies deny."""
 
 from ipaddress import ip_network
 

@@ -1,4 +1,4 @@
-"""A kernel made of a dictionary: what single commands do to a program, for tests of the order of commands."""
+"""A kernel simulated by a dictionary: it applies single commands to a program, for tests of the order of commands."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -39,7 +39,7 @@ from ringfence.dataplane.update.commands import (
 
 
 def carried_out(program: Program, commands: Iterable[Command]) -> Program:
-    """The program after a transaction. Fails, as the kernel would, where something refers to what is not there."""
+    """The program after a transaction. Fails, as the kernel would, if an object refers to a missing one."""
     for command in commands:
         program = _after(program, command)
         check_references(program)
@@ -143,7 +143,7 @@ def _keys(collection: VerdictMap | GroupMap) -> frozenset[bytes]:
 
 
 def check_references(program: Program) -> None:
-    """Fail if a rule or an element refers to a chain or set that is not there: the kernel refuses that."""
+    """Fail if a rule or an element refers to a missing chain or set, as the kernel would refuse it."""
     for name in _references(program):
         assert name in program.collections or name in program.chains, f"{name} is referred to and does not exist"
 

@@ -1,4 +1,4 @@
-"""Connections that were open before the kernel tracked any: allowed ones go on, and forbidden ones end."""
+"""Adoption: of the connections that the kernel did not track when they opened, allowed ones continue, others end."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -51,7 +51,10 @@ def udp_between_low_ports(network: Network, client: int, family: Family) -> Ends
 
 @contextmanager
 def adopting(kernel: Kernel, wanted: Program) -> Iterator[list[Adopted]]:
-    """What is sent meanwhile is adopted; the program is in force afterwards, and connections are judged."""
+    """Adopt connections of which packets are sent while the context is open.
+
+    Afterwards, the program is in force and connections are judged.
+    """
     adoption, adopted = Adoption(), list[Adopted]()
     assert adoption.is_needed
     kernel.apply(observing(wanted))
@@ -74,7 +77,10 @@ def says(network: Network, speaking: socket.socket, listening: socket.socket, wo
 def test_an_allowed_conversation_goes_on_and_a_forbidden_one_ends(
     open_one: Open, is_allowed: bool, exempt: bool, server_speaks: bool, family: Family
 ) -> None:
-    """Only one side speaks, before and after: the client's acknowledgements alone would not save it over UDP."""
+    """Only one side sends, before and after.
+
+    Over UDP, the acknowledgements of the client alone would not save the connection.
+    """
 
     @in_own_network
     def run() -> None:

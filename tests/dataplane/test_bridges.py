@@ -1,4 +1,4 @@
-"""What pods on one bridge send each other and their node, beside what policies can name."""
+"""Pods on one bridge: which frames they may send each other and their node, beyond what policies can name."""
 
 import socket
 from collections.abc import Collection as SomeOf
@@ -75,7 +75,7 @@ MANY = {
 
 
 def ports_of(pods: SomeOf[int], others: Iterable[int] = ()) -> Ports:
-    """What the node knows of the ports of some pods, without a packet of theirs."""
+    """What the node knows about the ports of some pods before they send a packet."""
     reader = VethReader()
     links = reader.links()
     veths = {veth.number: veth for veth in links.veths}
@@ -106,7 +106,7 @@ def guarding(
     holds: bool = False,
     reaction: Reaction = ENFORCING,
 ) -> Program:
-    """The program that isolates pods. Of the known ones, the ports of those in `placed` are known; else of all."""
+    """The program that isolates pods. It knows the ports of the pods in `placed`, or of all pods if none is given."""
     policies = program(isolated)
     addresses = [(family, number(pod, family)) for pod in known for family in FAMILIES]
 
@@ -129,7 +129,7 @@ def guarding(
 
 
 def held_and_known(known: Iterable[tuple[Family, int]]) -> dict[str, Collection]:
-    """Every address is held that pods may have, except those that are known."""
+    """Every address that pods may have is held, except the known ones."""
     held = all_held().collections
     keys = {family: frozenset(address_key(*one) for one in known if one[0] is family) for family in FAMILIES}
     return {
@@ -178,7 +178,7 @@ def test_replies_and_the_node_pass(family: Family) -> None:
 
 
 class TestSources:
-    """A pod sends in its own name only."""
+    """A pod sends packets only from its own addresses."""
 
     @both_families
     @pytest.mark.parametrize("sender", [OPEN, ISOLATED_POD])
@@ -227,7 +227,7 @@ class TestSources:
 
     @in_own_network
     def test_no_pod_takes_the_packets_of_another_one_by_its_hardware_address(self) -> None:
-        """A bridge learns where a hardware address is from the frames that come from it."""
+        """A bridge learns the port of a hardware address from the frames that it receives."""
         network = BridgedNetwork(3)
         enforce(guarding({}))
         thief, victim = OnLink(network, ISOLATED_POD), OnLink(network, OTHER)
@@ -333,7 +333,7 @@ class TestManyAtOnce:
     @pytest.mark.parametrize("to", ["everybody in the subnet", "all nodes"])
     @in_own_network
     def test_who_asks_many_gets_no_answer_of_an_isolated_pod(self, to: str, direction: Direction) -> None:
-        """It never hears the question, or its answer, which goes to one address, is a connection of its own."""
+        """Either it does not get the question, or its answer, which goes to one address, is a connection of its own."""
         network = BridgedNetwork(3)
         group = MANY[to]
         family = Family.IPV6 if ":" in group else Family.IPV4
@@ -345,7 +345,7 @@ class TestManyAtOnce:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 
         def answering() -> set[bytes]:
-            """The pods that answer a question to all."""
+            """The pods that answer a question that is sent to all."""
             client.sendto(b"who is there?", (group, 5353) if family is Family.IPV4 else (group, 5353, 0, scope))
             network.settle()
             for pod, server in servers.items():
@@ -382,7 +382,7 @@ class TestManyAtOnce:
 
 
 class TestLinkLocal:
-    """Addresses in fe80::/10, and what is neither IP nor ARP."""
+    """Addresses in fe80::/10, and traffic that is neither IP nor ARP."""
 
     @pytest.mark.parametrize(("source", "destination"), [(OPEN, ISOLATED_POD), (ISOLATED_POD, OPEN)])
     @in_own_network
@@ -433,7 +433,10 @@ class TestLinkLocal:
     @pytest.mark.parametrize(("source", "destination"), [(OPEN, ISOLATED_POD), (ISOLATED_POD, OPEN)])
     @in_own_network
     def test_a_vlan_tag_is_no_way_around(self, source: int, destination: int, tag: bytes) -> None:
-        """br_netfilter passes on no frame with a tag, and who gets one with an empty tag strips it."""
+        """br_netfilter passes no tagged frame to the rules.
+
+        The receiver of a frame with an empty tag strips the tag.
+        """
         network = BridgedNetwork(3)
         links = OnLink(network, source), OnLink(network, destination)
         packet = datagram(address(source), address(destination), 80, b"tagged")
@@ -478,7 +481,7 @@ class TestNeighbours:
     @pytest.mark.parametrize("sender", [OPEN, ISOLATED_POD])
     @in_own_network
     def test_no_pod_says_that_it_is_a_router(self, sender: int) -> None:
-        """It would get the packets of its neighbours, and of the node (CVE-2020-10749)."""
+        """It would receive the packets of its neighbours and of the node (CVE-2020-10749)."""
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS))
         links = OnLink(network, sender), OnLink(network, OTHER)
@@ -506,7 +509,7 @@ class TestNeighbours:
 
 
 class TestUnknownPorts:
-    """Ports of which the agent does not know yet which pod is there."""
+    """Ports of pods that the agent does not know yet."""
 
     NEW = 2
 
@@ -536,7 +539,7 @@ class TestUnknownPorts:
             links[0].send(frame(packet, links[0].hardware_address, links[1].hardware_address))
             assert not links[1].gets(b"held"), source
 
-    # The address of everybody in the subnet lies in the held range, and is no pod's: nobody gets what is sent to it.
+    # The broadcast address of the subnet lies in the held range and belongs to no pod: nobody receives packets to it.
     @pytest.mark.parametrize("to", [one for one in MANY if one != "everybody in the subnet"])
     @in_own_network
     def test_it_gets_nothing_that_is_sent_to_many(self, to: str) -> None:

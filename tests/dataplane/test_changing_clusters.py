@@ -1,7 +1,8 @@
-"""While the policies, pods and labels of a cluster change a thousand times, under load, nothing slips.
+"""A thousand changes of policies, pods and labels under load: no allowed packet is lost and no forbidden one passes.
 
-One pod sends to the server all the time and is allowed to, another one sends and is not. Why that is so changes with
-every object: who selects the server, which label, namespace or address of the sender a rule names, whose side denies.
+One pod sends to the server without pause and is allowed to. Another pod sends and is not allowed to. The reason changes
+with every object: which policy selects the server, which label, namespace or address of the sender a rule names, and
+which side denies.
 """
 
 from random import Random
@@ -47,7 +48,7 @@ ON_PORT = (port(PORT, "UDP"),)
 
 
 class Cluster:
-    """Objects that change at random; what is always so: the friend may reach the server, the stranger may not."""
+    """Objects that change at random. The friend may always reach the server; the stranger may never reach it."""
 
     def __init__(self) -> None:
         self.state = State(live=True)
@@ -70,7 +71,7 @@ class Cluster:
             self._put(change())
 
     def change(self) -> None:
-        """Some objects come, go or become others, all at once."""
+        """Add, remove or replace some objects, all at once."""
         for _ in range(self._chance.randint(1, 3)):
             if self._chance.random() < 0.2:
                 kind, number = self._chance.choice(["Pod", "NetworkPolicy"]), self._chance.randrange(4)
@@ -105,7 +106,7 @@ class Cluster:
         return pod(path, labels, addresses=[address(number)])
 
     def _ground(self) -> Object:
-        """The policy that always isolates the server and always lets the friend in, by one reason or another."""
+        """The policy that always isolates the server and always lets the friend in, for a reason that varies."""
         reasons = [
             namespaces({}, labelled(role="friend")),
             namespaces(term("tier", "In", "inner", "middle")),
@@ -119,7 +120,7 @@ class Cluster:
         return policy("servers/ground", labelled(app="server"), ingress=[admits(*some, ports=self._ports())])
 
     def _another_policy(self) -> Object:
-        """One of those that select the server at times, and let in others at most."""
+        """One of the policies that select the server at times and, at most, let others in."""
         peers = [
             pods(labelled(team=self._chance.choice(OTHER))),
             namespaces(term("tier", "Exists"), labelled(role="foe")),

@@ -1,6 +1,6 @@
-"""Whatever another program changes in the table, it is noticed, and the table is afterwards as it was.
+"""Any change that another program makes in the table is detected, and the table is restored.
 
-How the table is afterwards is read by the nft program: what `read_back` cannot see, it cannot compare.
+The nft program reads the restored table: what `read_back` cannot see, it cannot compare.
 """
 
 import re
@@ -99,7 +99,7 @@ def test_damage_done_while_no_process_ran_is_undone(damage: str) -> None:
 
 
 def table() -> list[str]:
-    """The words of what nft lists, in an order of their own: the kernel keeps elements and chains in any order."""
+    """The sorted words of nft's listing: the kernel keeps elements and chains in any order."""
     return sorted(re.split(r"[\s,]+", nft("-s", "list", "ruleset")))
 
 

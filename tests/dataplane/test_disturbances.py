@@ -1,4 +1,4 @@
-"""Other programs change the table while a program is put in force: in the end it is, and nothing was refused."""
+"""Other programs change the table during an update: in the end the new program is in force, and nothing was refused."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +30,10 @@ DISTURBANCES = {
 
 @contextmanager
 def disturbed(disturbance: Callable[[int], object]) -> Iterator[list[int]]:
-    """Do something before each transaction, which is given its number; how many there were is in the list."""
+    """Call a function before each transaction, with the number of the transaction.
+
+    The yielded list contains how many transactions there were.
+    """
     count = [0]
 
     def disturbed_commit(netlink: NetlinkSocket, transaction: Transaction, generation: int | None = None) -> None:
@@ -56,13 +59,13 @@ def test_a_disturbance_before_any_transaction_of_a_change_is_undone(
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
 @in_own_network
 def test_a_disturbance_of_a_large_transaction_is_undone(disturbance: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one is committed, nobody listens for changes of others."""
+    """While a transaction is committed, nobody listens for the changes of others."""
     monkeypatch.setattr(table, "LISTENED_TO", 0)
     undo_each(disturbance, OTHER, varied())
 
 
 def undo_each(disturbance: str, old: Program, new: Program) -> None:
-    """Change one program to another, as often as this takes transactions, and disturb another one each time."""
+    """Repeat an update once for each of its transactions, and disturb a different transaction each time."""
     kernel = Kernel()
     kernel.apply(old)
     with disturbed(lambda count: None) as transactions:
@@ -79,7 +82,7 @@ def undo_each(disturbance: str, old: Program, new: Program) -> None:
 
 @in_own_network
 def test_a_change_right_after_a_flush_closes_no_pod() -> None:
-    """A table that is gone was no refusal of the profile that was about to be added to it."""
+    """A missing table is not treated as a refusal of the profile that was about to be added to it."""
     network = Network(3)
     kernel = Kernel()
     kernel.apply(program({(IN, 0): [(1, UDP, 80)]}))
@@ -116,7 +119,7 @@ def test_a_table_that_is_never_left_alone_is_an_error_that_blames_no_profile() -
 
 @in_own_network
 def test_the_fixed_chains_get_their_rules_back_in_the_first_transaction() -> None:
-    """Whatever else there is to repair: nothing is in force without them."""
+    """This holds for any other repair: without these rules, nothing is in force."""
     kernel = Kernel()
     kernel.apply(varied())
     nft("flush table inet ringfence")
@@ -141,7 +144,7 @@ def test_changes_of_other_tables_disturb_nothing() -> None:
 
 @in_own_network
 def test_a_large_transaction_is_refused_at_once_that_others_have_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To look for the objects of a table that is gone, and to undo what was done before, holds everybody up."""
+    """Searching for the objects of a missing table, and undoing earlier commands, would delay all other programs."""
     monkeypatch.setattr(table, "LISTENED_TO", 0)
     kernel, refusals = Kernel(), list[int]()
     kernel.apply(varied())
@@ -163,7 +166,7 @@ def test_a_large_transaction_is_refused_at_once_that_others_have_overtaken(monke
 
 @in_own_network
 def test_pods_that_the_process_standing_by_has_closed_stay_closed_while_a_table_is_loaded_again() -> None:
-    """The repair finds no table, and there is one when it sends its first transaction."""
+    """The repair finds no table. There is a table when the repair sends its first transaction."""
     wanted = TestAFlushOfALargeProgram.WANTED
     kernel = Kernel()
     kernel.apply(wanted)
@@ -182,7 +185,7 @@ def test_pods_that_the_process_standing_by_has_closed_stay_closed_while_a_table_
 
 
 class TestAFlushOfALargeProgram:
-    """A program that takes a while to load is closed first, so that nothing passes that it forbids."""
+    """A program that takes a while to load is closed first, so that no packet that it forbids passes."""
 
     WANTED = program({(IN, pod): [(9, UDP, 80 + i) for i in range(100)] for pod in range(40)})
 
@@ -208,7 +211,7 @@ class TestAFlushOfALargeProgram:
 
     @in_own_network
     def test_a_new_table_is_not_closed_first(self) -> None:
-        """Everything was allowed before, and what the program allows stays so."""
+        """Everything was allowed before. Packets that the program allows must pass throughout."""
         states: list[Program] = []
         with disturbed(lambda count: states.append(Kernel().present)):
             Kernel().apply(self.WANTED)

@@ -1,4 +1,4 @@
-"""Nodes on which a packet filter does not see everything."""
+"""Nodes on which a packet filter does not see all packets."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ class TestBridges:
 
 
 def set_br_netfilter(ipv4: str, ipv6: str) -> None:
-    """The settings of the present network namespace."""
+    """Configure br_netfilter in the present network namespace."""
     for tables, value in (("iptables", ipv4), ("ip6tables", ipv6)):
         try:
             Path(f"/proc/sys/net/bridge/bridge-nf-call-{tables}").write_text(value)
@@ -86,7 +86,7 @@ def set_br_netfilter(ipv4: str, ipv6: str) -> None:
 @pytest.mark.parametrize("setting", ["0", "1"])
 @in_own_network
 def test_source_routes_lead_past_policies_where_the_kernel_follows_them(setting: str) -> None:
-    """By the option "loose source route", the packet is one to the node until it has passed the rules."""
+    """A packet with the option "loose source route" has the node as its destination until it has passed the rules."""
     network = Network(2)
     for conf in ("all", "pod0", "pod1"):
         Path(f"/proc/sys/net/ipv4/conf/{conf}/accept_source_route").write_text(setting)

@@ -1,4 +1,4 @@
-"""The real kernel holds what it is given, says so, and is brought back when somebody else changes it."""
+"""The real kernel: it holds the applied program, reports it, and is restored when another program changes it."""
 
 import socket
 import subprocess
@@ -58,7 +58,7 @@ def test_a_new_process_finds_everything_and_changes_only_what_differs() -> None:
 
 @in_own_network
 def test_the_nft_program_can_list_and_check_it() -> None:
-    """Encodings are those of nft itself: what it lists, it accepts as its own input."""
+    """The encodings equal those of nft itself: nft accepts its own listing as input."""
     Kernel().apply(varied())
     listing = nft("list", "table", "inet", "ringfence")
     for line in (
@@ -76,7 +76,7 @@ def test_the_nft_program_can_list_and_check_it() -> None:
 
 @in_own_network
 def test_the_nft_program_can_list_classes() -> None:
-    """Byte by byte, which it does not accept as input: it has no type for what they are."""
+    """It lists them as bytes, which it does not accept as input: it has no type for them."""
     Kernel().apply(with_classes())
     listing = nft("list", "ruleset")
     for line in (
@@ -199,7 +199,10 @@ def test_a_profile_that_is_refused_closes_its_own_pods_and_no_others() -> None:
 
 @in_own_network
 def test_a_part_that_is_refused_while_nothing_leads_to_it_keeps_nothing_else_out() -> None:
-    """It is a part of a large profile whose pods are still closed; the refusal is said, and everything else goes on."""
+    """It is a part of a large profile whose pods are still closed.
+
+    The refusal is reported, and everything else continues.
+    """
     network = Network(4)
     kernel = Kernel()
     kernel.apply(program({(IN, 0): [(3, UDP, 80)], (IN, 1): []}))
@@ -227,7 +230,10 @@ def test_several_refusals_are_one_error_that_names_all_and_has_the_code_of_the_f
 
 @in_own_network
 def test_refusals_of_a_repair_are_raised_as_well() -> None:
-    """What another program left in the way keeps a profile from being put back: its pods are closed, and it is said."""
+    """An object of another program prevents the repair of a profile.
+
+    Its pods are closed, and the refusal is reported.
+    """
     kernel = Kernel()
     wanted = varied()
     kernel.apply(wanted)
@@ -240,7 +246,7 @@ def test_refusals_of_a_repair_are_raised_as_well() -> None:
 
 @contextmanager
 def refusing(name: str) -> Iterator[None]:
-    """Let the kernel refuse an object: what is sent for it is no valid set."""
+    """Make the kernel refuse an object: the request for it describes no valid set."""
     encode = elements.portions
 
     def portions(collection: Collection) -> Iterator[bytes]:
@@ -254,7 +260,7 @@ def refusing(name: str) -> Iterator[None]:
 
 @in_own_network
 def test_the_table_is_not_read_back_after_own_transactions() -> None:
-    """A look at whether it was disturbed costs one question, however large the table is."""
+    """The check for disturbances costs one request, however large the table is."""
     kernel = Kernel()
     kernel.apply(varied())
     kernel.apply(base_program())
@@ -322,7 +328,7 @@ def test_without_privileges_the_error_says_what_to_do() -> None:
 
 @in_own_network
 def test_every_question_says_what_to_do_when_the_rights_are_lost_later() -> None:
-    """An agent may be confined while it runs; the kernel checks the rights of each request."""
+    """The rights of an agent may be restricted while it runs. The kernel checks the rights of each request."""
     kernel = Kernel()
     kernel.apply(program({(IN, 0): [(1, TCP, 80)]}))
     lose_privileges()

@@ -1,4 +1,4 @@
-"""Policies with very many blocks and ports in the real kernel: it does what the engine says."""
+"""Policies with very many blocks and ports in the real kernel: its decisions agree with those of the engine."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
@@ -29,7 +29,7 @@ LENGTHS = {Family.IPV4: 32, Family.IPV6: 128}
 
 
 def everywhere(*excepts: str) -> list[Object]:
-    """Blocks that are all addresses of both families but some."""
+    """Blocks that together contain all addresses of both families except some."""
     return [
         block("0.0.0.0/0", *(one for one in excepts if ":" not in one)),
         block("::/0", *(one for one in excepts if ":" in one)),
@@ -49,12 +49,12 @@ def cidrs(of: int) -> list[str]:
 
 
 def around(pod: int, length: int) -> list[Object]:
-    """The blocks of this length in which a pod is."""
+    """The blocks of this length that contain an address of a pod."""
     return [block(str(ip_network(f"{address(pod, family)}/{length}", strict=False))) for family in FAMILIES]
 
 
 def others(count: int) -> list[Object]:
-    """Blocks in which nobody is."""
+    """Blocks that contain the address of no pod."""
     return [block(one) for i in range(count) for one in (f"172.16.{i}.0/24", f"fd01:{i:x}::/32")]
 
 
@@ -121,7 +121,10 @@ def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Fam
 
 
 def arriving(network: Network, servers: Mapping[int, socket], family: Family) -> set[tuple[int, int]]:
-    """The clients and the ports of the server to which they can send, each from a port that it had not used before."""
+    """The pairs of a client and a server port for which packets arrive.
+
+    Each client sends each packet from a port that it had not used before.
+    """
     for client, number_ in product(CLIENTS, PORTS):
         network.udp(client, next(SOURCE_PORTS), family).sendto(bytes([client]), (address(SERVER, family), number_))
     found = set()
@@ -132,7 +135,7 @@ def arriving(network: Network, servers: Mapping[int, socket], family: Family) ->
 
 
 def test_these_policies_need_classes() -> None:
-    """As a check of the tests above."""
+    """This checks the precondition of the tests above."""
     for name, written in list(POLICIES.items())[1:]:
         program = Compiler(state_of([*world(), written]), lambda member: True).program()
         assert any(isinstance(one, RangeMap) for one in program.collections.values()), name
@@ -141,7 +144,7 @@ def test_these_policies_need_classes() -> None:
 
 
 class LoadedInPieces:
-    """A network whose kernel is brought to one program after the other while its policies change."""
+    """A network whose kernel is updated to one program after another while its policies change."""
 
     def __init__(self) -> None:
         self.cluster = cluster_of(world())
@@ -152,11 +155,11 @@ class LoadedInPieces:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the next program is the same as the last one."""
+        """Whether the next program equals the last one."""
         return not self.compiler.closed and not self.compiler.has_leftovers
 
     def go_on(self, *, is_tried: bool = True) -> None:
-        """Bring the kernel to the next program, and try what comes through."""
+        """Update the kernel to the next program, and test which packets pass."""
         program = self.compiler.program(present=self.kernel.present)
         self.kernel.apply(program)
         if is_tried:
@@ -166,7 +169,7 @@ class LoadedInPieces:
                 assert arriving(self.network, self.servers[family], family) == wanted
 
     def finish(self) -> int:
-        """Go on until everything is loaded, and nothing is left that is not needed; returns in how many programs."""
+        """Continue until everything is loaded and all leftovers are removed; return the number of programs."""
         for programs in range(1, 1000):
             self.go_on(is_tried=programs % 10 == 1)
             if self.is_complete:
@@ -181,7 +184,10 @@ class LoadedInPieces:
 @pytest.mark.parametrize("policies", POLICIES)
 @in_own_network
 def test_a_large_profile_is_loaded_in_pieces_and_goes_in_pieces(policies: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel holds each of the programs on the way; the last one is what is loaded at once elsewhere."""
+    """The kernel holds each of the intermediate programs.
+
+    The last one equals the program that is loaded at once elsewhere.
+    """
     for setting, value in (("AT_ONCE", 300), ("SLOWLY", 300), ("LARGE_CHAIN", 100), ("_PIECE", 100)):
         monkeypatch.setattr(loading, setting, value)
     loaded = LoadedInPieces()
@@ -197,7 +203,7 @@ def test_a_large_profile_is_loaded_in_pieces_and_goes_in_pieces(policies: str, m
 
 @in_own_network
 def test_no_packet_is_lost_or_passes_while_many_rules_change() -> None:
-    """The classes of pods and addresses change with every policy, and with the pods themselves."""
+    """The classes of pods and addresses change with every policy and with the pods themselves."""
     network, cluster = Network(3), cluster_of([*world(), ground(0)])
     compiler, kernel = Compiler(cluster.state, lambda member: True), Kernel()
     kernel.apply(compiler.program())
@@ -215,7 +221,7 @@ def test_no_packet_is_lost_or_passes_while_many_rules_change() -> None:
 
 
 def ground(seed: int) -> Object:
-    """The first client may always send, by its name or by its address; the second one never."""
+    """The first client may always send, by its name or by its address; the second client may never send."""
     chance = Random(seed)
     peer = chance.choice([[pods_named("c1")], single(1), everywhere(*cidrs(2))])
     ports = chance.choice([[port(PORT, "UDP")], [port(1, "UDP", to=4000 + chance.randrange(99))]])

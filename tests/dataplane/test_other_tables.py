@@ -1,4 +1,4 @@
-"""Rules of other programs beside the table: neither can undo what the other drops, and nobody's objects are touched."""
+"""Tables of other programs: neither side can undo the drops of the other, and ringfence changes no foreign object."""
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, nft

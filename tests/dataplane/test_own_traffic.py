@@ -1,6 +1,6 @@
-"""What the node says to itself is never touched, though its own addresses may lie in the range of its pods.
+"""Traffic of the node to itself is never dropped, even where the addresses of the node lie in its pod range.
 
-A bridge has the first address of the range, and is no pod that anybody will ever know.
+A bridge has the first address of the range. That address belongs to no pod that the agent will ever know.
 """
 
 import socket
@@ -19,7 +19,7 @@ GROUP = {Family.IPV4: "239.1.2.3", Family.IPV6: "ff15::1"}
 
 
 def all_held() -> Program:
-    """Every address of every pod, and of the node on its links to them, is held."""
+    """Every address of every pod is held, and so is every address of the node on its links to them."""
     return base_program(holds=True).changed(
         {
             name: RangeSet(
@@ -52,7 +52,7 @@ def test_a_process_on_the_node_reaches_the_nodes_own_address_among_the_pods(fami
 @both_families
 @in_own_network
 def test_the_node_hears_what_it_says_to_a_group(family: Family) -> None:
-    """The copy for itself comes in over the link to the pods, not over the loopback interface."""
+    """The copy for the node itself arrives over the link to the pods, not over the loopback interface."""
     Network(1)
     Kernel().apply(all_held())
     link = socket.if_nametoindex("pod0")
@@ -95,7 +95,7 @@ def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family
 @both_families
 @in_own_network
 def test_a_held_pod_hears_the_errors_of_its_node(family: Family) -> None:
-    """Its packet ends at the node, which says so with an address that is held as well."""
+    """The packet of the pod ends at the node. The node answers with an error from an address that is held as well."""
     network = Network(2)
     Kernel().apply(all_held())
     with network.inside(0):

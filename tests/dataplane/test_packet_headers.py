@@ -1,4 +1,4 @@
-"""What is read from the headers of a packet, as the kernel copies them: RFC 791 and RFC 8200."""
+"""Packet headers: what is decoded from the copies that the kernel makes (RFC 791 and RFC 8200)."""
 
 import struct
 

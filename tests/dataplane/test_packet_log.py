@@ -1,4 +1,4 @@
-"""Denied packets are logged by the real kernel, with the side whose policies deny them."""
+"""The packet log: the real kernel logs denied packets with the side whose policies deny them."""
 
 import os
 import socket
@@ -50,11 +50,11 @@ def logging() -> Iterator[PacketLog]:
 
 
 def everything_logged(network: Network, log: PacketLog) -> list[LoggedPacket]:
-    """All that is logged of the packets that were sent before: the kernel copies a packet when it drops it."""
+    """All log entries of the packets that were sent before. The kernel copies a packet when it drops it."""
     network.settle()
     found: list[LoggedPacket] = []
     empty = 0
-    while empty < 2:  # one may be due to packets that were lost, and others may be there all the same
+    while empty < 2:  # One entry may be due to lost packets, and the others may exist all the same.
         more = log.wait(0)
         found.extend(more or ())
         empty = 0 if more else empty + 1
@@ -193,7 +193,7 @@ def test_a_log_that_was_closed_has_no_more_packets() -> None:
 
 @in_own_network
 def test_a_log_that_cannot_be_read_any_longer_is_an_error() -> None:
-    """An error, and not the end of the packets: a reader would take silence for the absence of denials."""
+    """It is an error and not the end of the packets: a reader would take silence for the absence of denials."""
     with logging() as log:
         os.dup2(os.open("/proc/self/status", os.O_RDONLY), log._group._netlink.fileno())
         with pytest.raises(KernelError, match="the packet log cannot be read"):
@@ -220,7 +220,7 @@ PACKETS = 1_000
 
 
 def limit_buffer(log: PacketLog) -> None:
-    """Leave room for some ten packets."""
+    """Leave room for about ten packets."""
     with socket.socket(fileno=os.dup(log._group._netlink.fileno())) as netlink:
         netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 10_000)
 
@@ -244,7 +244,7 @@ def test_only_copies_with_a_prefix_of_ringfence_are_read() -> None:
 
 
 def send_raw(network: Network, protocol: int, content: bytes) -> None:
-    """Send a packet of the client's to the server, of whatever protocol."""
+    """Send a packet of any protocol from the client to the server."""
     with network.inside(CLIENT):
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
     with raw:

@@ -1,4 +1,4 @@
-"""What the real kernel does with real packets under a program."""
+"""Real packets in the real kernel: each passes or is dropped as the program defines."""
 
 import socket
 import struct
@@ -88,7 +88,7 @@ def test_replies_pass_though_their_direction_is_denied(family: Family) -> None:
 @both_families
 @in_own_network
 def test_errors_about_an_accepted_connection_pass(family: Family) -> None:
-    """Nobody listens there: the ICMP message says so to a client that is isolated for ingress."""
+    """No program listens on that port. The ICMP message reports it to a client that is isolated for ingress."""
     network = Network(2)
     enforce(program({(IN, 0): [(1, UDP, 80)], (OUT, 0): [], (IN, 1): []}))
     with network.inside(1):
@@ -123,7 +123,7 @@ def test_the_node_reaches_its_pods_and_an_isolated_pod_does_not_reach_its_node(f
 
 @in_own_network
 def test_neighbours_find_each_other_though_everything_is_denied() -> None:
-    """Without neighbour discovery no packet of IPv6 would ever leave."""
+    """Without neighbour discovery, no IPv6 packet would ever leave."""
     network = Network(2)
     enforce(program({(IN, 0): [], (OUT, 0): [], (IN, 1): [], (OUT, 1): []}))
     on_node = network_probe(network)
@@ -131,7 +131,7 @@ def test_neighbours_find_each_other_though_everything_is_denied() -> None:
 
 
 def network_probe(network: Network) -> socket.socket:
-    """Let the node ask a pod that has never been spoken to, and the pod answer."""
+    """The node sends a question to a pod for the first time, and the pod answers."""
     in_pod = network.udp(1, 7, Family.IPV6)
     on_node = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     on_node.sendto(b"who is there", (address(1, Family.IPV6), 7))
@@ -151,7 +151,7 @@ def test_an_isolated_pod_is_isolated_over_both_families() -> None:
 
 @in_own_network
 def test_sctp_is_distinguished_from_tcp_and_udp() -> None:
-    """The kernel needs no SCTP sockets for that: an INIT chunk is enough."""
+    """This requires no SCTP sockets of the kernel: an INIT chunk is enough."""
     network = Network(2)
     enforce(program({(IN, 0): [(1, SCTP, 80)]}))
     server, client = raw(network, 0, SCTP), raw(network, 1, SCTP)
@@ -211,7 +211,7 @@ def test_ports_are_found_behind_options_and_extension_headers(family: Family) ->
 
 @in_own_network
 def test_a_protocol_without_ports_is_allowed_by_no_rule_about_ports() -> None:
-    """The first bytes of a packet of GRE are not ports, though they may look like some."""
+    """The first bytes of a GRE packet are not ports, though they may look like ports."""
     network = Network(3)
     enforce(program({(IN, 0): [(1, UDP, 80), (1, TCP, 80)], (OUT, 1): [(0, UDP, 80), (2, UDP, 80)]}))
     receivers = [raw(network, pod, socket.IPPROTO_GRE) for pod in range(3)]
@@ -223,7 +223,7 @@ def test_a_protocol_without_ports_is_allowed_by_no_rule_about_ports() -> None:
 
 
 def raw(network: Network, pod: int, protocol: int) -> socket.socket:
-    """A socket of a pod for packets of a protocol."""
+    """A raw socket of a pod for the packets of a protocol."""
     with network.inside(pod):
         return socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
 
@@ -240,7 +240,7 @@ def test_icmp_is_allowed_by_no_rule_about_ports() -> None:
 
 
 def echo_request() -> bytes:
-    """A ping; its checksum is that of these very bytes."""
+    """A ping. Its checksum is correct for these very bytes."""
     return struct.pack(">BBHHH", 8, 0, ~(0x0800 + 1 + 1) & 0xFFFF, 1, 1)
 
 

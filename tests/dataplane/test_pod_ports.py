@@ -1,4 +1,4 @@
-"""At which port of a bridge each pod is."""
+"""Pod ports: at which port of a bridge each pod is."""
 
 from collections.abc import Mapping
 
@@ -50,7 +50,7 @@ def test_a_pod_is_at_the_port_whose_veth_pair_has_all_its_addresses() -> None:
 
 
 def test_a_pod_that_takes_an_address_as_well_gets_nothing_by_it() -> None:
-    """It has its own port, so the other one is left for the owner of the address."""
+    """It keeps its own port, so the other port is left for the owner of the address."""
     pairs = numbered(pair(7, WEB, WEB6), pair(8, DB, DB6, WEB, WEB6))
     assert placed(pairs, WEB_POD, DB_POD) == ({WEB_POD: 7, DB_POD: 8}, set())
 
@@ -184,7 +184,7 @@ def test_a_bridge_on_which_a_pod_is_is_that_of_the_pods() -> None:
 
 @pytest.mark.parametrize(("address", "leads_outside"), [(NODE, True), (GATEWAY, False)])
 def test_a_link_with_an_address_of_the_node_object_leads_to_the_outside(address: Address, leads_outside: bool) -> None:
-    """The node is a container itself, and its network interface is a veth as those of its pods are."""
+    """The node is a container itself. Its network interface is a veth, as the interfaces of its pods are."""
     links = NodeLinks((veth(7, bridge=0),), {}, frozenset({(7, address)}))
     node = Addresses.of_ranges([(Family.IPV4, (NODE[1], NODE[1]))])
     ports = ports_of({}, links, held=POD_RANGES, node=node)
@@ -192,7 +192,7 @@ def test_a_link_with_an_address_of_the_node_object_leads_to_the_outside(address:
 
 
 def test_a_link_to_which_a_tunnel_is_bound_leads_outside_whatever_its_address() -> None:
-    """As with Flannel's `--iface`, on a node that is a container itself: the Node has another address."""
+    """Flannel's `--iface` does this on a node that is a container itself: the Node object has another address."""
     address = (Family.IPV4, NODE[1] + 1)
     links = NodeLinks((veth(7, bridge=0), veth(8, bridge=0)), {}, frozenset({(7, address)}), underlays=frozenset({7}))
     node = Addresses.of_ranges([(Family.IPV4, (NODE[1], NODE[1]))])

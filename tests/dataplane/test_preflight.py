@@ -1,4 +1,4 @@
-"""What a kernel lacks is known before its first program, and nothing of the question reaches a packet."""
+"""The preflight: it detects missing kernel features before the first program, and its probes affect no packet."""
 
 import typing
 from contextlib import AbstractContextManager
@@ -86,7 +86,7 @@ def test_a_feature_names_its_module_and_its_option() -> None:
 
 
 def test_it_asks_about_everything_that_programs_consist_of() -> None:
-    """Each kind of condition and action that a rule can have, and each kind of set."""
+    """The preflight requests each kind of condition and action that a rule can have, and each kind of set."""
     asked = [feature.program for feature in EVERYTHING]
     assert EVERY_PART - parts(asked) == ON_EVERY_KERNEL
     assert {type(one) for feature in asked for one in feature.collections.values()} == set(typing.get_args(Collection))

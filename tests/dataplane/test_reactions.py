@@ -1,4 +1,4 @@
-"""What becomes of denied packets on the real kernel: dropped or observed; and packets from the node to itself."""
+"""Reactions of the real kernel to denied packets, dropped or only observed; and packets from the node to itself."""
 
 import socket
 
@@ -76,7 +76,7 @@ class TestObserving:
 
     @in_own_network
     def test_a_connection_that_was_revoked_goes_on(self) -> None:
-        """At once: the process that observes may be one that leaves connections alone."""
+        """The connection continues at once: the observing process may be configured to leave connections alone."""
         network, enforcing = Network(2), Kernel()
         enforcing.apply(program({(Direction.INGRESS, 0): [(1, TCP, 80)]}))
         with network.listener(0, 80) as listener:
@@ -100,7 +100,7 @@ class TestObserving:
 
     @in_own_network
     def test_no_switch_loses_an_allowed_packet(self) -> None:
-        """While the policies change as well: those that are only observed deny what passes before and after."""
+        """The policies change at the same time. The observed policies deny packets that pass before and after."""
         network, kernel = Network(3), Kernel()
         wide = program({(Direction.INGRESS, 0): [(1, UDP, PORT), (2, UDP, 1)]})
         narrow = program({(Direction.INGRESS, 0): [(2, UDP, 1)], (Direction.EGRESS, 1): []})
@@ -116,7 +116,7 @@ class TestObserving:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_node_speaks_to_itself_whatever_is_held(family: Family) -> None:
-    """Its own address on the pods' side lies in their range, and no pod has it."""
+    """The node's address on the side of the pods lies in their range, and belongs to no pod."""
 
     @in_own_network
     def run() -> None:

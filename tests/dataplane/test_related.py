@@ -1,4 +1,4 @@
-"""What is related to an accepted connection: errors about it pass, another connection that it announces is judged."""
+"""Related traffic: errors about an accepted connection pass; a connection that it announces is judged separately."""
 
 import errno
 import socket
@@ -20,7 +20,7 @@ both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 
 def help_with(protocol: str, port: int) -> None:
-    """Have the kernel look out for connections that those to a port announce, as another program would."""
+    """Make the kernel expect the connections that are announced on a port, as another program would."""
     nft(
         f"""
         table inet others {{
@@ -37,7 +37,7 @@ def help_with(protocol: str, port: int) -> None:
 
 
 def opening(*client: tuple[int, int, int]) -> Program:
-    """The client may reach the server's ports of both protocols; to the client come those that are named."""
+    """The client may reach the server's ports of both protocols. The named ports of the client may be reached."""
     return program({(IN, SERVER): [(CLIENT, UDP, TFTP), (CLIENT, TCP, FTP)], (IN, CLIENT): list(client)})
 
 
@@ -45,7 +45,7 @@ def opening(*client: tuple[int, int, int]) -> Program:
 @pytest.mark.parametrize("is_allowed", [False, True])
 @in_own_network
 def test_an_announced_flow_is_judged_as_any(is_allowed: bool, family: Family) -> None:
-    """TFTP: the server answers from another port, which the kernel expects."""
+    """TFTP: the server answers from another port. The kernel expects that flow."""
     network, kernel = Network(2), Kernel()
     help_with("tftp", TFTP)
     kernel.apply(opening(*([(SERVER, UDP, 4000)] if is_allowed else [])))
@@ -61,7 +61,7 @@ def test_an_announced_flow_is_judged_as_any(is_allowed: bool, family: Family) ->
 @pytest.mark.parametrize("is_allowed", [False, True])
 @in_own_network
 def test_an_announced_connection_is_judged_as_any(is_allowed: bool) -> None:
-    """FTP: the client tells the server where to connect to."""
+    """FTP: the client sends the server the address to connect to."""
     network, kernel = Network(2), Kernel()
     help_with("ftp", FTP)
     kernel.apply(opening(*([(SERVER, TCP, 4000)] if is_allowed else [])))
@@ -73,7 +73,7 @@ def test_an_announced_connection_is_judged_as_any(is_allowed: bool) -> None:
     for line in (
         "USER anonymous",
         announcement,
-    ):  # the kernel reads whole lines, and knows where they begin from the second
+    ):  # The kernel reads whole lines. It knows where they begin from the second line on.
         client.sendall(f"{line}\r\n".encode())
         assert server.recv(100)
     with network.listener(CLIENT, 4000):
@@ -110,7 +110,7 @@ def test_errors_about_a_revoked_flow_do_not(family: Family) -> None:
 
 
 def has_been_refused(network: Network, pod: int, port: int, family: Family) -> bool:
-    """Whether a client hears that nobody listens to a port."""
+    """Whether a client receives the error that no program listens on a port."""
     client = network.udp(CLIENT, 0, family)
     client.connect((address(pod, family), port))
     client.send(b"anybody?")

@@ -1,7 +1,7 @@
-"""A table that cannot become another step by step is replaced, and no packet notices.
+"""Replacement of a table that cannot be updated in steps: no allowed packet is lost, and no forbidden one passes.
 
-That is so after an upgrade to a version that keeps the same things in sets of another kind, and where another program
-has put something of its own into the table.
+A replacement is necessary after an upgrade to a version that keeps the same data in sets of another kind, and where
+another program has added an object of its own to the table.
 """
 
 from itertools import cycle
@@ -36,7 +36,10 @@ VERSIONS: dict[str, Collection] = {
 
 
 def written_by(version: str) -> Program:
-    """The friend reaches the server and the stranger does not, by a set of the same name, of another kind."""
+    """The friend reaches the server and the stranger does not.
+
+    The set that decides has the same name and another kind.
+    """
     admitted = Lookup((Field.SOURCE_4,), "admitted")
     isolated = program({(IN, SERVER): [(FRIEND, UDP, PORT)], (OUT, STRANGER): []})
     return isolated.changed(
@@ -83,7 +86,7 @@ def test_revoked_connections_stay_revoked() -> None:
 
 @in_own_network
 def test_a_second_table_that_was_left_behind_is_removed() -> None:
-    """The process ended while both were there: the second one enforces until the first one is right again."""
+    """The process ended while both tables existed. The second table enforces until the first one is correct again."""
     Kernel().apply(written_by("hashed"))
     nft("add", "table", "inet", table.BESIDE)
     kernel = Kernel()

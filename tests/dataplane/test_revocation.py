@@ -1,4 +1,4 @@
-"""A tightened program ends the connections that it forbids, and no others."""
+"""Revocation: a tightened program ends the connections that it forbids, and no others."""
 
 import shutil
 import socket
@@ -106,7 +106,7 @@ def test_a_neighbour_that_is_still_allowed_loses_no_byte() -> None:
 
 @contextmanager
 def receiving(server: socket.socket) -> Iterator[list[int]]:
-    """Count what comes until the other end has nothing more to say."""
+    """Count the received bytes until the other end sends no more."""
     total = [0]
 
     def count() -> None:
@@ -151,7 +151,7 @@ def test_what_changes_for_others_leaves_a_revoked_connection_revoked() -> None:
 
 @in_own_network
 def test_a_connection_opened_in_between_is_judged_with_all_others() -> None:
-    """Before it was opened and after, the same program was in force, but not meanwhile."""
+    """The same program was in force before the connection was opened and after it, but not in between."""
     network = Network(3)
     kernel = Kernel()
     kernel.apply(TIGHTENED)
@@ -233,7 +233,7 @@ def test_what_the_node_opened_is_never_revoked() -> None:
 
 @in_own_network
 def test_what_a_pod_opened_to_the_node_is_judged_by_the_rules_about_the_node() -> None:
-    """The node's address on the pods' side lies in their range, and belongs to no pod."""
+    """The node's address on the side of the pods lies in their range, and belongs to no pod."""
     network, kernel = Network(2), Kernel()
     apply(kernel, ENFORCING, *reactions.BOTH, held=EVERYTHING)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
@@ -251,7 +251,7 @@ def test_what_a_pod_opened_to_the_node_is_judged_by_the_rules_about_the_node() -
 
 @in_own_network
 def test_a_connection_that_is_tracked_only_after_it_should_have_been_judged_ends_later() -> None:
-    """The rules had accepted its first packet before they changed, and another program holds it meanwhile."""
+    """The rules accepted its first packet before they changed. Meanwhile another program holds that packet."""
     network, kernel = Network(3), Kernel()
     kernel.apply(OPEN)
     server, client = network.udp(0, 80), network.udp(1, 4000)
@@ -276,7 +276,7 @@ def test_a_connection_that_is_tracked_only_after_it_should_have_been_judged_ends
 
 @in_own_network
 def test_connections_that_are_opened_without_pause_while_rules_change_end() -> None:
-    """All that were accepted before the change, also those of the last moment."""
+    """This includes all connections that were accepted before the change, even in the last moment."""
     network, kernel = Network(3), Kernel()
     kernel.apply(OPEN)
     for _ in range(5):
@@ -300,7 +300,10 @@ def test_connections_that_are_opened_without_pause_while_rules_change_end() -> N
 
 @contextmanager
 def opening_connections(network: Network) -> Iterator[set[int]]:
-    """Meanwhile one connection after the other is opened to the server; the clients' ports that it has answered to."""
+    """While the context is open, connections are opened to the server one after another.
+
+    Yields the ports of the clients that the server has answered.
+    """
     server = network.udp(0, 80)
     answered: set[int] = set()
     ended = threading.Event()
@@ -337,7 +340,7 @@ def opening_connections(network: Network) -> Iterator[set[int]]:
 
 
 def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
-    """Addresses are translated on both ways; policies apply in between."""
+    """Addresses are translated in both directions. Policies apply in between."""
     sent = (key(1, V4), 4000), (bytes([10, 96, 0, 1]), 443)
     one = listed(*sent, TCP, identifier=7, answering=(key(0, V4), 80))
     packet = opening_packet(read_opening(one))
@@ -347,7 +350,7 @@ def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
 
 
 class TestReview:
-    """Who is judged, and by what."""
+    """Which connections a review judges, and by which program."""
 
     FROM_1, FROM_2 = (listed((key(pod, V4), 4000), (key(0, V4), 80), TCP, identifier=pod) for pod in (1, 2))
     NOTHING_ALLOWED = program({(IN, 0): []})
@@ -363,7 +366,7 @@ class TestReview:
         assert judged(self.NOTHING_ALLOWED, self.FROM_1, self.FROM_2, affected=[key(0, V4)]) == (both, set())
 
     def test_a_revoked_connection_is_judged_whatever_was_affected(self) -> None:
-        """The kernel may have given its number to a new connection."""
+        """The kernel may have assigned its number to a new connection."""
         assert judged(OPEN, self.FROM_1, self.FROM_2, affected=[], revoked=[1]) == (set(), {connection_key(1)})
 
     def test_a_program_that_is_applied_meanwhile_counts_for_the_rest(self) -> None:
@@ -383,7 +386,7 @@ class TestReview:
 def judged(
     program: Program, *entries: bytes, affected: Iterable[bytes] | None = None, revoked: Iterable[int] = ()
 ) -> tuple[set[bytes], set[bytes]]:
-    """Which connections are to be revoked, and which are to be so no longer."""
+    """Which connections the review revokes, and of which it withdraws the revocation."""
     review = Review(NO_ADDRESSES, None if affected is None else frozenset(affected))
     review.judge(program, frozenset(map(connection_key, revoked)), entries)
     return review.forbidden, review.allowed

@@ -1,6 +1,6 @@
-"""Packets whose addresses the node rewrites, as kube-proxy does for Services: policies see the pods at both ends.
+"""Packets whose addresses the node rewrites, as kube-proxy does for Services: policies apply to the pods at both ends.
 
-Destinations are rewritten before the rules of ringfence, sources behind them.
+Destinations are rewritten before the rules of ringfence, sources after them.
 """
 
 from collections.abc import Callable
@@ -39,9 +39,9 @@ def enforce(wanted: Program) -> None:
 
 
 def translate(family: Family, leads: dict[tuple[str, int], int], masqueraded: str = "") -> None:
-    """Have the router send what is for an address and a port to port 8080 of a pod.
+    """Make the router translate packets for an address and a port to port 8080 of a pod.
 
-    Packets that `masqueraded` describes get the router's own address as their source.
+    Packets that `masqueraded` matches get the router's own address as their source.
     """
     header, host = ("ip", "{}") if family is Family.IPV4 else ("ip6", "[{}]")
     before = "; ".join(
@@ -97,7 +97,10 @@ def on_links_of_their_own() -> Network:
 
 
 def on_a_bridge() -> Network:
-    """In hairpin mode a port sends back what came from it; without, no pod on a bridge reaches itself so."""
+    """In hairpin mode, a port sends frames back to where they came from.
+
+    Without it, no pod on a bridge reaches itself so.
+    """
     network = BridgedNetwork(1)
     ip("link set pod0 type bridge_slave hairpin on")
     enforce(guarding({(IN, 0): [], (OUT, 0): []}, [0]).changed(OWN_PACKETS))
@@ -112,7 +115,7 @@ OWN_PACKETS = {OWN[family]: HashSet(ADDRESS_PAIR[family], frozenset({key(0, fami
 @pytest.mark.parametrize("build", [on_links_of_their_own, on_a_bridge])
 @in_own_network
 def test_a_pod_reaches_itself_behind_a_service(build: Callable[[], Network], family: Family) -> None:
-    """Its own packet comes back to it, still with its own address when policies look at it."""
+    """Its packet returns to it. When policies apply, the packet still has the pod's own address as its source."""
     network = build()
     translate(family, {(SERVICE[family], 80): 0}, masqueraded=f"saddr {address(0, family)}")
     pod, server = network.udp(0, 0, family), network.udp(0, PORT, family)

@@ -1,6 +1,6 @@
-"""SCTP associations that were open before the kernel tracked any: allowed ones go on, and forbidden ones end.
+"""Adoption of SCTP associations that the kernel did not track when they opened: allowed ones continue, others end.
 
-Few kernels have SCTP sockets, so both ends are raw ones. What is in the chunks does not matter; the tag of each
+Few kernels have SCTP sockets, so both ends are raw sockets. The content of the chunks does not matter; the tag of each
 direction and the checksum do.
 """
 
@@ -36,7 +36,7 @@ class Association:
                 self._ends[pod] = socket.socket(socket.AF_INET, socket.SOCK_RAW, SCTP)
 
     def sends(self, pod: int, chunk: int) -> bool:
-        """Whether a chunk that one end sends arrives at the other."""
+        """Whether a chunk that one end sends arrives at the other end."""
         source, destination = (self._client, SERVER) if pod == self._client else (SERVER, self._client)
         ports = (EPHEMERAL, 80) if pod == self._client else (80, EPHEMERAL)
         header = struct.pack("!HHI", *ports, TAGS[destination])
@@ -75,7 +75,7 @@ def test_a_forbidden_association_ends() -> None:
 
 @in_own_network
 def test_an_association_that_only_sends_data_meanwhile_goes_on_after_a_heartbeat_of_the_client() -> None:
-    """The kernel tracks none of which it knows only data."""
+    """The kernel does not track an association of which it has seen only data."""
     network, kernel = Network(3), Kernel()
     allowed = Association(network, CLIENT)
     with adopting(kernel, GUARDED):

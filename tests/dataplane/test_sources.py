@@ -1,4 +1,4 @@
-"""Packets whose source address is not that of the pod which sends them, on links of their own for each pod."""
+"""Source checks, where each pod has its own link: packets whose source address is not that of the sending pod."""
 
 import socket
 import struct
@@ -97,7 +97,7 @@ def test_nor_does_it_reach_the_node_so(family: Family) -> None:
 @both_families
 @in_own_network
 def test_nor_in_a_connection_that_its_neighbour_has_open(family: Family) -> None:
-    """The kernel tracks connections by addresses and ports only: a forged packet counts as one of the neighbour."""
+    """The kernel tracks connections by addresses and ports only. A forged packet counts as one of the neighbour's."""
     network = Network(3)
     enforce(isolating_one())
     server, client = network.udp(SERVER, 80, family), network.udp(NEIGHBOUR, 4000, family)
@@ -128,7 +128,7 @@ def test_nor_from_no_address_at_all() -> None:
 @both_families
 @in_own_network
 def test_a_pod_in_whose_name_the_node_routes_more_addresses_sends_from_them(family: Family) -> None:
-    """Such as a pod that is a router: the node has a route to these addresses by way of it."""
+    """An example is a pod that acts as a router: the node has a route to these addresses through the pod."""
     network = Network(2)
     enforce(base_program())
     ip(f"route add {UNKNOWN[family]} via {address(ISOLATED, family)} dev pod{ISOLATED}")
@@ -174,7 +174,7 @@ def test_they_are_counted_where_they_are_dropped(family: Family) -> None:
 
 
 def link_local(interface: str) -> str:
-    """The address that the kernel gave to an interface of the present network."""
+    """The address that the kernel has assigned to an interface of the present network."""
     for line in Path("/proc/net/if_inet6").read_text().splitlines():
         number, _, _, scope, _, name = line.split()
         if name == interface and scope == "20":
@@ -235,7 +235,7 @@ def test_neighbours_find_each_other(closing: Callable[[], Program]) -> None:
 def test_what_a_pod_says_to_its_neighbour_passes_and_what_a_router_says_does_not(
     closing: Callable[[], Program],
 ) -> None:
-    """A pod that announces itself as a router would get the node's packets (CVE-2020-13597)."""
+    """A pod that announces itself as a router would receive the node's packets (CVE-2020-13597)."""
     network = Network(2)
     enforce(closing())
     node, heard = link_local(f"pod{ISOLATED}"), socket.socket(socket.AF_INET6, socket.SOCK_RAW, ICMPV6)
@@ -259,7 +259,7 @@ def test_what_a_pod_says_to_its_neighbour_passes_and_what_a_router_says_does_not
 
 @in_own_network
 def test_duplicate_addresses_are_detected() -> None:
-    """The message has no source, since the pod does not know yet whether it may have the address."""
+    """The message has no source address, because the pod does not know yet whether it may use the address."""
     network = Network(1)
     enforce(all_held())
     node, heard = link_local("pod0"), socket.socket(socket.AF_INET6, socket.SOCK_RAW, ICMPV6)
@@ -283,7 +283,7 @@ TUNNEL_ADDRESS = bytes.fromhex("02 00 00 00 00 01")
 
 
 def in_vxlan(packet: bytes) -> bytes:
-    """What is in a datagram to the tunnel: a header with the number of the network (RFC 7348), and a frame."""
+    """The content of a datagram to the tunnel: a header with the network number (RFC 7348), and a frame."""
     return struct.pack("!II", 0x08000000, 1 << 8) + frame(packet, b"\x02" + bytes(5), TUNNEL_ADDRESS)
 
 
@@ -298,7 +298,7 @@ def add_tunnel(settings: str = "") -> None:
 @pytest.mark.parametrize("guarded", [True, False], ids=["its port is known", "its port is not known"])
 @in_own_network
 def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guarded: bool) -> None:
-    """For this it needs no rights: an ordinary socket serves."""
+    """The pod needs no rights for this: an ordinary socket is enough."""
     network = Network(3)
     add_tunnel()
     admitting = program({(Direction.INGRESS, SERVER): [(NEIGHBOUR, 17, 80)]})
@@ -320,7 +320,7 @@ def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guard
 @pytest.mark.parametrize("bound", [True, False])
 @in_own_network
 def test_a_tunnel_gets_what_comes_over_the_link_to_which_it_is_bound(bound: bool) -> None:
-    """On a node that is a container itself, this link looks like one to a pod; the Node need not have its address."""
+    """On a node that is a container, this link looks like a link to a pod. The Node need not have its address."""
     network = Network(3)
     add_tunnel(f" dev pod{NEIGHBOUR}" if bound else "")
     ports = PodPorts()

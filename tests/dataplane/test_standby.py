@@ -1,4 +1,4 @@
-"""What is sent when another program changes the table brings it back or covers it, and does no harm if it is right."""
+"""The prepared messages of the standby process restore or cover a changed table, and do no harm to a correct one."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ LARGE = program({(IN, pod): [(9, UDP, 80 + i) for i in range(100)] for pod in ra
 
 
 class Ready:
-    """A kernel with a program in force, and what is ready to be sent for it."""
+    """A kernel with a program in force, and the messages that are ready to be sent for it."""
 
     def __init__(self, program: Program | None = None) -> None:
         self.kernel = Kernel()
@@ -39,7 +39,7 @@ class Ready:
         return self.restorations
 
     def stand_in(self) -> None:
-        """Do what the process that stands by does when the kernel reports a change."""
+        """Act as the standby process does when the kernel reports a change."""
         standby = self.kernel.standby
         announcing = Announcements(*(partial(os.eventfd_write, event, 1) for event in standby.announcements))
         damage = Damage()
@@ -58,7 +58,7 @@ def test_a_small_program_is_there_again_as_a_whole() -> None:
 
 @in_own_network
 def test_of_a_large_one_is_there_again_what_isolates_pods_and_it_allows_nothing() -> None:
-    """To load it as a whole takes a while, in which what it forbids would pass."""
+    """Loading the whole program takes a while, in which forbidden packets would pass."""
     ready = Ready(LARGE)
     nft("flush ruleset")
     ready.stand_in()
@@ -78,7 +78,7 @@ def test_one_of_the_two_tables_may_be_left(removed: str) -> None:
 @in_own_network
 @pytest.mark.parametrize("wanted", [varied(), LARGE], ids=["small", "large"])
 def test_a_repair_follows_and_counts_once(wanted: Program) -> None:
-    """Also where the table is there again as it was: connections may have been opened meanwhile."""
+    """This holds also where the table is restored completely: connections may have been opened in the meantime."""
     ready = Ready(wanted)
     kernel = ready.kernel
     nft("delete table inet ringfence")
@@ -146,7 +146,7 @@ def test_many_revoked_connections_do_not_hold_up_the_rules(monkeypatch: pytest.M
 
 @in_own_network
 def test_what_it_did_while_the_table_was_repaired_is_read_back() -> None:
-    """Its last transaction may come after the repair has read the table, and change what the repair has done."""
+    """Its last transaction may follow the read of the repair and change what the repair has done."""
     ready = Ready()
     kernel = ready.kernel
     nft("delete table inet ringfence")
@@ -170,7 +170,7 @@ def test_a_table_that_is_there_is_left_alone() -> None:
     ready.stand_in()
     assert Kernel().present == LARGE
     nft("flush ruleset")
-    ready.kernel.repair()  # somebody was faster
+    ready.kernel.repair()  # Another program was faster.
     sender = ready.kernel.standby.sender
     sender.send(ready.restorations[0].transactions[0])
     assert errno.EEXIST in {error.code for error in sender.errors()}
@@ -203,7 +203,7 @@ def test_another_program_is_made_ready_although_another_thread_uses_the_table() 
 
 @in_own_network
 def test_what_is_only_being_loaded_is_not_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To close all pods must not take longer because somebody has large policies."""
+    """Closing all pods must not take longer because a tenant has large policies."""
     monkeypatch.setattr(table, "LOADED_AT_ONCE", 0)
     blocks = RangeSet(ADDRESS[Family.IPV4], frozenset((bytes([11, 0, i, 0]), bytes([11, 0, i, 9])) for i in range(200)))
     loading = varied().changed({"blocks4_of_somebody": blocks})
@@ -217,7 +217,7 @@ def test_what_is_only_being_loaded_is_not_made_ready(monkeypatch: pytest.MonkeyP
 
 @in_own_network
 def test_a_table_that_is_not_known_to_be_guarded_is_not_put_back() -> None:
-    """At the start the table may be that of another version."""
+    """At the start, the table may be that of another version."""
     Ready()
     assert Kernel().prepare() == ()
 
@@ -245,7 +245,7 @@ FLUSH = "flush map inet ringfence ingress4"
 
 
 def words(family: str, table: str = "ringfence") -> list[str]:
-    """The words of what nft lists of a table, in an order of their own, as if it were the first table."""
+    """The sorted words of nft's listing of a table, with the name of the first table."""
     listed = nft("-s", "list", "ruleset", family)
     parts = re.findall(rf"^table {family} {table} {{.*?^}}", listed, re.MULTILINE | re.DOTALL)
     return sorted(re.split(r"[\s,]+", "".join(parts).replace(table, "ringfence")))
@@ -316,7 +316,7 @@ def test_another_program_is_not_held_back_by_a_cover() -> None:
 @pytest.mark.parametrize("table", ["inet", "bridge"])
 @in_own_network
 def test_a_dormant_table_is_woken_and_counts_as_repaired(table: str) -> None:
-    """Also if it is large: that is known exactly, so nothing has to be closed."""
+    """This holds also if the table is large: its content is known exactly, so nothing has to be closed."""
     ready = Ready(base_program(holds=True, with_bridges=True))
     ready.kernel.revoke_forbidden()
     with ready.kernel.standby.listening():
@@ -349,7 +349,7 @@ def test_a_cover_that_is_damaged_as_well_is_made_anew() -> None:
 
 @in_own_network
 def test_a_cover_stays_while_others_damage_the_table_again() -> None:
-    """Before any transaction of the repair, also before the one that would remove the cover."""
+    """The others damage it before any transaction of the repair, also before the one that would remove the cover."""
     ready = Ready()
     with ready.kernel.standby.listening():
         for at in range(1, 10):
@@ -401,7 +401,7 @@ def test_a_cover_is_removed_although_other_tables_change_all_the_time() -> None:
 
 @in_own_network
 def test_a_second_table_that_was_made_for_another_reason_is_left_alone() -> None:
-    """The agent makes one itself while it replaces a table of another version."""
+    """The agent creates one itself while it replaces a table of another version."""
     ready = Ready()
     with ready.kernel.standby.listening():
         commit(ready.kernel._netfilter, [AddTable()], "ringfence_beside")

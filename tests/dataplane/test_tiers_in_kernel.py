@@ -1,6 +1,7 @@
-"""Policies that deny and pass in the real kernel: it does what the engine says, and changes lose and pass no packet.
+"""Policies that deny and pass, in the real kernel: its decisions agree with the engine, also while policies change.
 
-The policies are of the artificial kinds in front of NetworkPolicy and behind it.
+The policies are of two artificial kinds: one in front of NetworkPolicy and one behind it. No change loses an allowed
+packet or passes a forbidden one.
 """
 
 from itertools import permutations
@@ -102,7 +103,7 @@ def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Fam
 
 
 class Cluster:
-    """Objects that change at random; the friend may always reach the server, and the stranger never."""
+    """Objects that change at random. The friend may always reach the server; the stranger may never reach it."""
 
     def __init__(self) -> None:
         self.cluster = TieredCluster()
@@ -112,12 +113,12 @@ class Cluster:
         self._ground()
 
     def change(self) -> None:
-        """Priorities swap, policies come and go, pods are relabelled: one or several at once."""
+        """Swap priorities, add or remove policies, or relabel pods: one or several of these at once."""
         for _ in range(self._chance.randint(1, 3)):
             self._chance.choice([self._ground, self._more, self._fewer, self._relabel, self._another_pod])()
 
     def _ground(self) -> None:
-        """Why the friend may and the stranger may not: by priority, by pods or by addresses, in one tier or another."""
+        """The reason for both verdicts: by priority, by pods or by addresses, in one tier or another."""
         friends = self._chance.choice([labelled_pods("friend"), addresses_of(FRIEND)])
         strangers = self._chance.choice([labelled_pods("stranger"), addresses_of(STRANGER), []])
         low, high = sorted(self._chance.sample(range(10, 90), 2))

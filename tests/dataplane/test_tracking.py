@@ -1,4 +1,4 @@
-"""Packets that another program exempts from connection tracking: who opened a connection is known all the same."""
+"""Packets that another program exempts from connection tracking: it is still known who opened a connection."""
 
 from collections.abc import Callable
 
@@ -20,12 +20,12 @@ both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 
 def guarded() -> Program:
-    """The client may reach the server's port 80; nobody else may reach either of them."""
+    """The client may reach port 80 of the server. No other pod may reach either of them."""
     return program({(IN, SERVER): [(CLIENT, TCP, 80), (CLIENT, UDP, 80)], (IN, CLIENT): []})
 
 
 def exempt_everything(priority: str = "raw") -> None:
-    """Another program's rule, as `iptables -t raw -A PREROUTING -j NOTRACK`."""
+    """A rule of another program, such as `iptables -t raw -A PREROUTING -j NOTRACK`."""
     nft(
         f"""
         table inet others {{
@@ -84,7 +84,7 @@ def test_a_tightened_program_ends_them() -> None:
 
 @in_own_network
 def test_what_goes_to_the_node_itself_stays_exempt() -> None:
-    """As NodeLocal DNSCache needs it."""
+    """NodeLocal DNSCache needs this."""
     network, kernel = Network(2), Kernel()
     exempt_everything()
     kernel.apply(guarded())

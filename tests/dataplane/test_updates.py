@@ -1,7 +1,8 @@
 """While programs follow one another, the kernel loses no allowed packet and passes no forbidden one.
 
-One pod may always reach the server and another never, but the reasons change all the time: by which rule, which set and
-which chain, and on whose side. What both ends of a change allow or forbid has to stay so throughout.
+One pod may always reach the server and another pod may never reach it. The reasons change all the time: the rule, the
+set, the chain and the side that decide. A packet that the programs before and after a change both allow or both forbid
+must be treated so throughout the change.
 """
 
 import random
@@ -54,9 +55,9 @@ WAYS = ("flows", "pods", "pods and ports", "two sets", "no isolation")
 
 
 def barring(way: str, *, at_server: bool, at_stranger: bool, peers: Iterable[int] = ()) -> Program:
-    """A program that lets the friend through to the server in some way, and stops the stranger on one side or both.
+    """A program that lets the friend reach the server in some way, and stops the stranger on one side or on both.
 
-    `peers` are allowed whatever the friend is.
+    It always allows `peers`, whatever the friend is.
     """
     admitted = [FRIEND, *peers, *([] if at_server else [STRANGER])]
     isolated = {
@@ -74,7 +75,7 @@ def barring(way: str, *, at_server: bool, at_stranger: bool, peers: Iterable[int
 
 
 def server_rules(way: str, admitted: list[int]) -> tuple[dict[str, Collection], tuple[Rule, ...]]:
-    """What the server's chain looks into, under the same names whatever the way."""
+    """The sets that the server's chain looks up. Their names do not depend on the way."""
     pods = frozenset(key(pod, V4) for pod in admitted)
     sets: dict[str, Collection] = {
         "flows": flows(V4, [(pod, UDP, PORT) for pod in admitted]),
@@ -109,7 +110,7 @@ def programs_of_all_kinds() -> list[Program]:
 
 
 def alternating(*programs: Program) -> Callable[[Kernel], None]:
-    """Puts in one program after the other, over and over."""
+    """Applies one program after another, repeatedly."""
 
     def run(kernel: Kernel) -> None:
         for _, one in zip(rounds_under_traffic(), cycle(programs), strict=False):
@@ -125,7 +126,7 @@ def at_random(kernel: Kernel) -> None:
 
 
 def of_an_earlier_version(current: Program) -> Program:
-    """The program as it was made before sources were checked."""
+    """The program in the form that it had before sources were checked."""
     added = frozenset({"prerouting", "spoofed", "off_route", "neighbours", EXEMPT_LINKS, SPOOFED})
     changed = ("forward", "forward6", "input", "input6")
     chains = {name: _without_references_to(added, current.chains[name]) for name in changed}
@@ -139,7 +140,7 @@ def _without_references_to(chains: frozenset[str], chain: Chain) -> Chain:
 
 
 def with_bridges(current: Program, port: int = 0) -> Program:
-    """The program that guards bridges as well; perhaps with a pod at a port."""
+    """The program that also guards bridges, optionally with a pod at a port."""
     whole = base_program(with_bridges=True)
     added = {name: one for name, one in whole.collections.items() if name not in base_program().collections}
     if port:
@@ -201,7 +202,7 @@ def assert_nothing_happened(result: Traffic) -> None:
 
 @in_own_network
 def test_the_measure_notices_a_gap() -> None:
-    """As a check of the check: taking the table out for a moment is seen."""
+    """This checks the measurement: it detects that the table was removed for a moment."""
     network = Network(3)
     wanted = barring("flows", at_server=True, at_stranger=True)
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:

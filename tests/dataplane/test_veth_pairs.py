@@ -1,4 +1,4 @@
-"""What is read of the veth pairs of pods, and when."""
+"""Veth pairs of pods: what the agent reads about them, and when."""
 
 import os
 import socket
@@ -43,7 +43,7 @@ def add_pod(network: BridgedNetwork) -> int:
 
 
 def replace_pod(network: BridgedNetwork) -> None:
-    """Put another pod in the place of the first one, with the same names and numbers of its interfaces."""
+    """Replace the first pod by another one. Its interfaces have the same names and numbers."""
     port = socket.if_nametoindex("pod0")
     with network.inside(0):
         far_end = socket.if_nametoindex("eth0")

@@ -1,4 +1,4 @@
-"""Traffic without pause between pods, counted where it arrives."""
+"""Continuous traffic between pods, counted where it arrives."""
 
 import os
 import select
@@ -39,14 +39,14 @@ class Count(NamedTuple):
 
 
 class Traffic(msgspec.Struct):
-    """What became of the datagrams; filled in when the traffic has stopped."""
+    """The counts of the datagrams. They are set when the traffic has stopped."""
 
     allowed: Count = Count(0, 0)
     forbidden: Count = Count(0, 0)
 
 
 def rounds_under_traffic(least: int = 20) -> Iterator[int]:
-    """The numbers of as many rounds as there is time for, and of `least` rounds at least."""
+    """The numbers of as many rounds as the time allows, and of at least `least` rounds."""
     end = time.monotonic() + SECONDS
     for number in count():
         if number >= least and time.monotonic() > end:
@@ -56,9 +56,9 @@ def rounds_under_traffic(least: int = 20) -> Iterator[int]:
 
 @contextmanager
 def traffic(network: Network, allowed: int, forbidden: int, to: int) -> Iterator[Traffic]:
-    """Two pods send datagrams to a third one as fast as they can, none of which is ever answered.
+    """Two pods send datagrams to a third pod as fast as they can. The third pod never answers.
 
-    So every single one of them is judged: the kernel takes a flow for established only when it has seen an answer.
+    The rules therefore judge every datagram: the kernel treats a flow as established only when it has seen an answer.
     """
     receiver = network.udp(to, PORT)
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
@@ -66,7 +66,7 @@ def traffic(network: Network, allowed: int, forbidden: int, to: int) -> Iterator
     result = Traffic()
     stop, told_to_stop = os.pipe()
     counts, counting = os.pipe()
-    use_all_cpus()  # packets have to arrive while a transaction is committed, and not only before and after
+    use_all_cpus()  # Packets have to arrive while a transaction is committed, and not only before and after it.
     child = os.fork()
     if child == 0:
         os.close(told_to_stop)

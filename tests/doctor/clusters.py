@@ -1,4 +1,4 @@
-"""Clusters: what each plugin and distribution leaves in the API, as small as it can be, and what follows from it."""
+"""Sample clusters: the minimal API objects that each plugin and distribution leaves, and the expected diagnosis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -7,7 +7,7 @@ Object = Mapping[str, Any]
 
 
 class SampleCluster(NamedTuple):
-    """The objects of a cluster, the answer for each of its nodes, and words that the report must have."""
+    """The objects of a cluster, the answer for each of its nodes, and words that the report must contain."""
 
     name: str
     objects: Sequence[Object]

@@ -1,4 +1,4 @@
-"""What is seen of a sample cluster by somebody who may read everything."""
+"""The view of a sample cluster for a user who may read everything."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
-"""The cases of the experiment, judged by the engine: subject and witness show each value of a trait.
+"""The cases of the experiment, evaluated by the engine: subject and witness distinguish the values of each trait.
 
-So the policies of the cases mean what they are there for, and a value that was measured, given to the engine by
-`--plugin FILE`, predicts the connections by which it was measured.
+This shows that the policies of each case have the intended meaning. It also shows that a measured value, which the
+engine reads with `--plugin FILE`, predicts the connections by which it was measured.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ MODELLED = [case for case in CASES if TOPICS[case.topic].field]
 
 
 def _pod(made: Manifest, name: str, family: int) -> Manifest:
-    """The pod of a ReplicaSet, or one without an owner, as it runs, with an address of one family."""
+    """The running pod of a ReplicaSet, or one without an owner, with an address of one family."""
     template = made["spec"]["template"] if made["kind"] == "ReplicaSet" else made
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": name, "controller": True}
     owners = {"ownerReferences": [owner]} if made["kind"] == "ReplicaSet" else {}

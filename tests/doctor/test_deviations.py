@@ -1,4 +1,4 @@
-"""What the plugin of a cluster changes for its own policies, and the file with its traits."""
+"""Deviations: how the plugin of a cluster changes the meaning of its policies, and the file with its traits."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ _CALICO = next(one for one in CLUSTERS if one.name == "Calico")
 
 
 def shop() -> Cluster:
-    """A cluster in which a policy names a pod by its address."""
+    """A cluster in which a policy matches a pod by its address."""
     cluster = Cluster()
     for obj in (
         namespace("shop"),

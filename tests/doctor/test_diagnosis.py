@@ -1,4 +1,4 @@
-"""The diagnosis of what is seen of a cluster: one of three answers for each node, and why."""
+"""The diagnosis of a cluster: one of three answers for each node, with the reasons."""
 
 import msgspec
 import pytest
@@ -33,7 +33,7 @@ def _unknown_names() -> st.SearchStrategy[str]:
 
 @st.composite
 def _unknown_clusters(draw: st.DrawFn) -> list[Object]:
-    """Nodes with programs that nobody knows, each of which may have the right to watch policies."""
+    """Nodes that run unknown programs. Each of the programs may have the right to watch policies."""
     nodes = draw(st.lists(st.sampled_from("abc"), min_size=1, unique=True))
     objects: list[Object] = [node(name) for name in nodes]
     for name in draw(st.lists(_unknown_names(), max_size=3, unique=True)):
@@ -58,7 +58,7 @@ _REGISTRIES = ("", "docker.io/", "calico.example:5000/", "cilium.example/kindnet
 
 @st.composite
 def _daemon_sets_of_tenants(draw: st.DrawFn) -> list[Object]:
-    """DaemonSets with names, containers or images of plugins, some in reserved namespaces, some with rights."""
+    """DaemonSets with the names, containers or images of plugins. Some are in reserved namespaces, some have rights."""
     objects: list[Object] = [node("a"), config_map("cilium-config", {}, "tenant")]
     for name in draw(st.lists(st.sampled_from(_KNOWN_NAMES) | _unknown_names(), max_size=3, unique=True)):
         image = draw(st.sampled_from(_REGISTRIES)) + draw(st.sampled_from(_PROGRAMS)) + ":v3.0.0"
@@ -75,7 +75,7 @@ def _watching_one_object(account: str, namespace: str) -> list[Object]:
 
 
 def _has_evidence(objects: list[Object], owner: Object) -> bool:
-    """An image of a plugin, and what only an administrator gives: the namespace, or a right in all namespaces."""
+    """Whether there is an image of a plugin, and a namespace or a right that only an administrator grants."""
     template = owner["spec"]["template"]["spec"]
     path = template["containers"][0]["image"].removeprefix("docker.io/").split("example/")[-1].split("5000/")[-1]
     has_image = any(word in path for word in ("calico", "cilium", "kube-router", "kindnet"))
@@ -92,7 +92,10 @@ def _has_evidence(objects: list[Object], owner: Object) -> bool:
 
 @given(objects=_daemon_sets_of_tenants(), gaps=st.sets(st.sampled_from(_GAPS)))
 def test_a_daemon_set_without_evidence_never_makes_a_node_enforced(objects: list[Object], gaps: set[str]) -> None:
-    """A name is no evidence, nor is an image in a namespace in which everybody may create a DaemonSet."""
+    """A name is no evidence.
+
+    An image in a namespace in which every user may create a DaemonSet is no evidence either.
+    """
     found = report(_with_gaps(seen(objects), gaps), diagnose(_with_gaps(seen(objects), gaps)))
     if not any(_has_evidence(objects, one) for one in objects if one["kind"] == "DaemonSet"):
         assert found.answer != IsEnforced.YES
@@ -110,7 +113,7 @@ def test_the_reason_says_which_evidence_cannot_be_read() -> None:
 
 @given(cluster=st.sampled_from(CLUSTERS), gaps=st.sets(st.sampled_from(["pods", "nodes", *_GAPS]), min_size=1))
 def test_what_cannot_be_seen_never_makes_a_cluster_enforced(cluster: SampleCluster, gaps: set[str]) -> None:
-    """Somebody with fewer rights sees less, and is not told more."""
+    """A user with fewer rights sees less, and gets no stronger answer."""
     complete = {one.node: one.answer for one in diagnose(seen(cluster.objects)).nodes}
     for one in diagnose(_with_gaps(seen(cluster.objects), gaps)).nodes:
         assert one.answer is not IsEnforced.YES or complete[one.node] is IsEnforced.YES

@@ -1,4 +1,4 @@
-"""What shows that a DaemonSet is the plugin that its name says: images, and what only administrators give."""
+"""Evidence that a DaemonSet is the plugin that its name suggests: images, and what only administrators grant."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ _INSTALLATION = {"apiVersion": "operator.tigera.io/v1", "kind": "Installation", 
 def test_what_an_operator_installs_from_is_evidence_where_rights_cannot_be_read(
     namespace: str, objects: list[Object], unseen: list[str], answer: str
 ) -> None:
-    """Where they can be read, a DaemonSet whose account may not watch policies enforces none."""
+    """Where rights can be read, a DaemonSet whose account may not watch policies enforces none."""
     owner = daemon_set("calico-node", container("calico-node", "calico/node:v3.30.1"), namespace=namespace)
     observed = seen([node("a"), owner, pod_of(owner, "a"), *objects])
     observed = msgspec.structs.replace(observed, unseen=tuple(Unseen(one, "forbidden") for one in unseen))
@@ -93,7 +93,10 @@ def test_what_an_operator_installs_from_is_evidence_where_rights_cannot_be_read(
 
 
 def test_a_known_name_with_another_image_is_a_program_that_nobody_knows() -> None:
-    """It may enforce policies by itself, so that its setting as the plugin that it is not decides nothing."""
+    """The program may enforce policies by itself.
+
+    The settings of the plugin whose name it has therefore decide nothing.
+    """
     owner = daemon_set("aws-node", container("main", "example.com/fence:1.0"))
     observed = seen([node("a"), owner, pod_of(owner, "a"), *watching("aws-node")])
     diagnosis = diagnose(observed)

@@ -1,6 +1,6 @@
-"""The experiment, with a scripted cluster: which controls an answer needs, and what spoils it.
+"""The experiment in a scripted cluster: which controls an answer needs, and which failures make it inconclusive.
 
-Real connections, and a real agent, are in `tests/e2e/test_doctor_probe.py` and `test_doctor_probe_full.py`.
+`tests/e2e/test_doctor_probe.py` and `test_doctor_probe_full.py` test it with real connections and a real agent.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,10 @@ Connects = Callable[[str, dict[str, float]], bool]
 
 
 class ScriptedGround:
-    """A namespace in which time passes only while the experiment waits. What `broken` names cannot be created."""
+    """A namespace in which time passes only while the experiment waits.
+
+    Objects that `broken` names cannot be created.
+    """
 
     run = "run"
 
@@ -115,7 +118,10 @@ def test_the_times_until_a_policy_is_in_force_and_gone_are_measured() -> None:
 
 
 def _cluster_with(values: dict[str, str]) -> Connects:
-    """A cluster that has these values of topics: each policy denies its witness, and its subject by its value."""
+    """A cluster with these values of topics.
+
+    Each policy denies its witness, and the value decides about its subject.
+    """
     cases = {case.topic.lower(): case for case in CASES}
     newcomers = {one.name for one in NEWCOMERS}
 
@@ -149,7 +155,7 @@ AS_UPSTREAM = {case.topic: case.if_open for case in CASES} | {"pod-start": "clos
     [(KEEPING.name, {"established"}), (FREE_NEWCOMER.name, {"pod-start"}), ("server", {"service-port"})],
 )
 def test_what_cannot_be_created_spoils_no_other_trait(broken: str, topics: set[str]) -> None:
-    """The name of the server is that of its Service, too, which comes later."""
+    """The server has the same name as its Service, which is created later."""
     scripted = ScriptedGround(_cluster_with(AS_UPSTREAM))
     site = ProbeSite(cast(Ground, scripted), 0, "n1", "image", patience=30.0)
     site.start(full=True)

@@ -13,7 +13,7 @@ from tests.dataplane.network import nft
 
 @pytest.fixture(autouse=True)
 def inside_a_network() -> Iterator[None]:
-    """A network namespace of the test's own, in which this thread is root."""
+    """The test's own network namespace, in which this thread is root."""
     try:
         with linux.returning_to_network_namespace():
             linux.unshare(linux.NamespaceKind.NETWORK)

@@ -1,4 +1,4 @@
-"""The mode of kube-proxy, as its configuration says it: text that somebody wrote into a ConfigMap."""
+"""The mode of kube-proxy, read from its configuration: text that an administrator wrote into a ConfigMap."""
 
 import pytest
 

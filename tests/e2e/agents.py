@@ -1,4 +1,4 @@
-"""Agents: `ringfence agent` as a process in a node's network, as users run it."""
+"""Agents: each is a `ringfence agent` process in the network of a node, as users run it."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _ANSWER_SECONDS: Final = 10.0
 
 
 class Agent:
-    """The agent of one node. It can be started again after it has ended, however that happened."""
+    """The agent of one node. It can be started again after it has ended, for whatever reason."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Agent:
 
     @property
     def pid(self) -> int | None:
-        """The process id, while it runs."""
+        """The process id, while the agent runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, *, wait: bool = True) -> None:
-        """Start it, and wait until it is ready."""
+        """Start the agent, and wait until it is ready."""
         self._said_before = len(self.words())
         self._process = self._spawn(self.options)
         if wait:
@@ -58,30 +58,30 @@ class Agent:
         assert self.pid is not None, f"the agent has ended:\n{self.words()}"
 
     def stop(self) -> int:
-        """End it in good order; its exit code."""
+        """Stop the agent gracefully; return its exit code."""
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(_STOP_SECONDS)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the agent, as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def restart(self) -> None:
-        """Kill it, start it again and wait until it is ready."""
+        """Kill the agent, start it again and wait until it is ready."""
         self.kill()
         self.start()
 
     def run(self, *options: str) -> tuple[int, str]:
-        """Run another one on the same node until it ends by itself; its exit code, and what it said."""
+        """Run another agent on the same node until it ends by itself; return its exit code and its output."""
         before = len(self.words())
         code = self._spawn(options).wait(_STOP_SECONDS)
         return code, self.words()[before:]
 
     def ask(self, path: str) -> tuple[int, str]:
-        """What it answers by HTTP: the status and the text."""
+        """Send an HTTP request to the agent; return the status and the text."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with self._world.inside(self.node):
             try:
@@ -92,49 +92,49 @@ class Agent:
                     return refusal.code, refusal.read().decode()
 
     def is_ready(self) -> bool:
-        """Whether it says that all policies of the node are in force."""
+        """Whether the agent reports that all policies of the node are in force."""
         try:
             return self.ask("/readyz")[0] == 200
         except OSError:
             return False
 
     def metric(self, name: str, **labels: str) -> float:
-        """A metric, or the sum of all that have these labels."""
+        """The value of a metric, or the sum of its series that have these labels."""
         written = [f'{key}="{value}"' for key, value in labels.items()]
         lines = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.ask("/metrics")[1], re.M)
         return sum(float(value) for labelled, value in lines if all(one in labelled for one in written))
 
     def interruptions(self) -> dict[str, float]:
-        """How often the watch of each kind was interrupted, of the kinds that every server has."""
+        """How often the watch of each kind was interrupted. Only kinds that every server has are included."""
         kinds = [one.kind for one in FOLLOWED if not one.row.is_custom]
         return {kind: self.metric("ringfence_watch_restarts_total", kind=kind) for kind in kinds}
 
     def await_interruptions(self, before: Mapping[str, float]) -> None:
-        """Wait until the watch of every kind was interrupted since then."""
+        """Wait until the watch of every kind has been interrupted since then."""
         wait_until(
             lambda: all(count > before[kind] for kind, count in self.interruptions().items()),
             "all watches are interrupted",
         )
 
     def words(self) -> str:
-        """All that it, and those before it, have said."""
+        """The output of this agent and of those that ran before it."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def words_since_start(self) -> str:
-        """What it has said since it was last started."""
+        """The output of the agent since its last start."""
         return self.words()[self._said_before :]
 
     def memory(self) -> float:
-        """Megabytes that it has resident."""
+        """The resident memory in megabytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
 
     def _spawn(self, options: Sequence[str]) -> subprocess.Popen[bytes]:
         usual = {"--node": self.node, "--kubeconfig": str(self._world.agents_kubeconfig), "--listen": LISTEN}
-        # An option may be given once only, so one that is in `options` replaces the usual one.
+        # An option may be given only once, so one in `options` replaces the usual one.
         arguments = [word for name, value in usual.items() if name not in options for word in (name, value)]
         arguments = ["agent", *arguments, *options]
-        # A test run that is killed cannot end its agents: the kernel does it for it.
+        # A test run that is killed cannot end its agents: the kernel ends them.
         command = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "ringfence", *arguments]
         with self._world.inside(self.node), self.log.open("ab") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment)
@@ -148,7 +148,7 @@ def agents(
     *options: str,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[list[Agent]]:
-    """An agent on each of these nodes, ready; afterwards they are gone, and what they put into the kernel, too."""
+    """An agent on each of these nodes, all ready. Afterwards the agents and their objects in the kernel are removed."""
     logs = {node: folder / f"agent-{node}.log" for node in nodes}
     running = [Agent(world, node, log, options, environment) for node, log in logs.items()]
     try:

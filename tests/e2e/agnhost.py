@@ -1,7 +1,7 @@
-"""As much of `agnhost` and `nc` as the pods of the experiment of `doctor` run, for tests without an image.
+"""The part of `agnhost` and `nc` that the pods of the `doctor` experiment use, for tests without an image.
 
-Called as `agnhost connect HOST:PORT --timeout=1s --protocol=tcp`, `agnhost netexec --http-port=8090`, `agnhost pause`
-and `nc HOST PORT`. Source: `test/images/agnhost` of Kubernetes.
+It is called as `agnhost connect HOST:PORT --timeout=1s --protocol=tcp`, `agnhost netexec --http-port=8090`,
+`agnhost pause` and `nc HOST PORT`. Source: `test/images/agnhost` of Kubernetes.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def connect(target: str, *options: str) -> int:
-    """Open a TCP connection, and say in one word why that fails."""
+    """Open a TCP connection. If that fails, print the reason in one word."""
     given = dict(re.findall(r"--(\w+)=(\S+)", " ".join(options)))
     assert given["protocol"] == "tcp"
     number, unit = re.fullmatch(r"(\d+)(ms|s)", given["timeout"]).groups()  # type: ignore[union-attr]
@@ -60,7 +60,7 @@ def netexec(*options: str) -> int:
 
 
 def keep(host: str, port: str) -> int:
-    """Copy standard input into a connection, and what comes back to standard output, until the other side closes."""
+    """Copy standard input into a connection, and its data to standard output, until the other side closes it."""
     connection = socket.create_connection((host, int(port)), 5)
     connection.settimeout(None)
     with selectors.DefaultSelector() as waiting:
@@ -89,7 +89,7 @@ def pause() -> int:
 
 
 def write_programs(folder: Path) -> None:
-    """Write executable files `agnhost` and `nc` into a folder."""
+    """Write the executable files `agnhost` and `nc` into a folder."""
     for name in ("agnhost", "nc"):
         program = folder / name
         program.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} {name} "$@"\n')

@@ -1,6 +1,7 @@
-"""Very many objects in no time: written into etcd as the API server would have stored them, which then tells everybody.
+"""Very many objects in a short time: they are written directly into etcd, as the API server would have stored them.
 
-It is many times as fast as asking the API server, and it can write what that would refuse.
+The API server then reports them to all watches. This is many times as fast as requests to the API server, and it can
+write objects that the API server would refuse.
 """
 
 import base64
@@ -24,26 +25,26 @@ _FOLDERS: Final = {"Namespace": "namespaces", "Node": "minions", "Pod": "pods", 
 
 
 def write(world: World, objects: Iterable[Object]) -> None:
-    """Have these objects in the cluster: one write, and so one version of the cluster, for each."""
+    """Write these objects into the cluster. Each object takes one write, and so one version of the cluster."""
     _ask_all(world, "/v3/kv/put", map(_put, objects))
 
 
 def pour(world: World, objects: Iterable[Object]) -> None:
-    """The same, ten times as fast, by a hundred in one version.
+    """Do the same ten times as fast, with a hundred objects in one version.
 
-    The API server makes none of those: a watch that it cuts off in the middle of one misses the rest.
+    The API server creates no such versions: if it ends a watch in the middle of one, the watch misses the rest.
     """
     _ask_all(world, "/v3/kv/txn", transactions(objects))
 
 
 def transactions(objects: Iterable[Object], at_once: int = _AT_ONCE) -> Iterator[Object]:
-    """What to ask etcd for, so that it has these objects; so many at once get one version."""
+    """The requests that make etcd store these objects, with the given number of objects in one version."""
     puts = ({"requestPut": _put(obj)} for obj in objects)
     return ({"success": some} for some in iter(lambda: list(islice(puts, at_once)), []))
 
 
 def erase(world: World, objects: Iterable[Object]) -> None:
-    """Have them in it no longer."""
+    """Remove these objects from the cluster."""
     _ask_all(world, "/v3/kv/deleterange", ({"key": _key(obj)} for obj in objects))
 
 

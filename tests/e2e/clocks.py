@@ -1,4 +1,4 @@
-"""A wall clock that jumps, for one program: `clock.c` is preloaded into it."""
+"""A wall clock that jumps, for one program: `clock.c` is preloaded into the program."""
 
 import mmap
 import shutil
@@ -28,5 +28,5 @@ class Clock:
             self._offset = mmap.mmap(file.fileno(), _SECONDS.size)
 
     def jump(self, seconds: int) -> None:
-        """Have it go wrong by so many seconds, from now on."""
+        """Shift the clock by this many seconds from now on."""
         self._offset[:] = _SECONDS.pack(seconds)

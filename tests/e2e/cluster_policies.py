@@ -1,4 +1,4 @@
-"""The administrators' policies in the cluster in which agents run: definitions that come and go, and rights to read."""
+"""Cluster policies in the cluster in which agents run: definitions that come and go, and rights to read them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def grant(world: World) -> None:
-    """Let the agents read the policies, whether or not there are definitions of their kinds, and write Events."""
+    """Let the agents read the policies, whether or not their kinds are defined, and write Events."""
     rules = [
         {"apiGroups": [GROUP], "resources": list(VERSIONS), "verbs": ["list", "watch"]},
         {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
@@ -34,7 +34,7 @@ def grant(world: World) -> None:
 
 
 def revoke(world: World) -> None:
-    """Take these rights away."""
+    """Revoke these rights."""
     world.kubectl("delete", "--ignore-not-found", f"clusterrole/{READER}", f"clusterrolebinding/{READER}")
 
 
@@ -52,7 +52,7 @@ def undefine(world: World) -> None:
 
 @contextmanager
 def defined(world: World) -> Iterator[None]:
-    """The definitions are there for a while, and agents may read the policies."""
+    """While the context is open, the definitions exist and agents may read the policies."""
     grant(world)
     define(world)
     try:
@@ -69,13 +69,13 @@ def delete_policies(world: World) -> None:
 
 
 def served_kinds(agent: Agent) -> int:
-    """How many of these kinds the API server has, as an agent knows."""
+    """How many of these kinds the API server has, as the agent reports it."""
     return int(sum(agent.metric("ringfence_kind_served", kind=kind) for kind in CLUSTER_POLICY_KINDS))
 
 
 @contextmanager
 def enforced(agent: Agent) -> Iterator[None]:
-    """What is changed meanwhile is in force afterwards."""
+    """Changes that are made in the context are in force when it ends."""
     before = agent.metric("ringfence_programming_seconds_count")
     yield
     wait_until(

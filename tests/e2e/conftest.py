@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: a control plane, and a namespace of it for each."""
+"""Fixtures of the end-to-end tests: a shared control plane, and a namespace in it for each test."""
 
 import itertools
 from collections import Counter
@@ -27,7 +27,7 @@ LONGEST: Final = ("test_doctor_probe_full.py", "test_doctor_probe.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, then those with the most tests, so that all processes end together."""
+    """Start with the files that take longest, then those with the most tests, so that all processes end together."""
     if not all(item.path.parent == FOLDER for item in items):
         return
     counts = Counter(item.path for item in items)
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def real_parts() -> None:
-    """Skips what needs the real etcd, kube-apiserver and kubectl where they were not built."""
+    """Skip tests that need the real etcd, kube-apiserver and kubectl where these were not built."""
     absent = parts.missing(*parts.SERVERS, "kubectl")
     if absent:
         pytest.skip(f"{' and '.join(absent)} not found: `{parts.BUILD_COMMAND}` makes them first")
@@ -45,21 +45,21 @@ def real_parts() -> None:
 
 @pytest.fixture(scope="session")
 def api_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """The control plane that tests share: none may break it."""
+    """The control plane that tests share. No test may break it."""
     with running(tmp_path_factory.mktemp("control-plane")) as control_plane:
         yield control_plane
 
 
 @pytest.fixture
 def own_api_server(real_parts: None, tmp_path: Path) -> Iterator[ControlPlane]:
-    """A control plane of the test's own, to break."""
+    """A control plane of its own for a test that breaks it."""
     with running(tmp_path) as control_plane:
         yield control_plane
 
 
 @pytest.fixture(scope="session")
 def policy_definitions() -> None:
-    """Skips what needs the definitions of the administrators' policies where they were not fetched."""
+    """Skip tests that need the definitions of the administrators' policies where these were not fetched."""
     if not all(parts.definitions(channel) for channel in parts.CHANNELS):
         pytest.skip(f"the definitions of the administrators' policies: `{parts.BUILD_COMMAND}` fetches them first")
 
@@ -68,7 +68,7 @@ def policy_definitions() -> None:
 def experimental_server(
     real_parts: None, policy_definitions: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
-    """A control plane that has the administrators' policies with all fields; tests share it, and none may break it."""
+    """A shared control plane with all fields of the administrators' policies. No test may break it."""
     with running(tmp_path_factory.mktemp("experimental")) as control_plane:
         install(control_plane, "experimental")
         yield control_plane
@@ -78,7 +78,7 @@ def experimental_server(
 def standard_server(
     real_parts: None, policy_definitions: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
-    """A control plane that has the administrators' policies with the fields of the standard channel."""
+    """A control plane with the fields that the standard channel of the administrators' policies has."""
     with running(tmp_path_factory.mktemp("standard")) as control_plane:
         install(control_plane, "standard")
         yield control_plane
@@ -86,7 +86,7 @@ def standard_server(
 
 @pytest.fixture
 def namespace(api_server: ControlPlane) -> str:
-    """A namespace of the test's own; it stays, because nothing here empties namespaces."""
+    """A namespace for one test. It is not removed, because no controller empties namespaces here."""
     name = f"test-{next(_numbers)}"
     api_server.kubectl("create", "namespace", name)
     return name
@@ -94,7 +94,7 @@ def namespace(api_server: ControlPlane) -> str:
 
 @pytest.fixture(scope="session")
 def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The cluster in which agents run; a test may break it, if it mends it again."""
+    """The cluster in which agents run. A test may break it if it repairs it afterwards."""
     try:
         with linux.returning_to_network_namespace():
             linux.unshare(linux.NamespaceKind.NETWORK)
@@ -106,7 +106,7 @@ def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def network(request: pytest.FixtureRequest) -> NodeNetwork:
-    """How the nodes link their pods: routed, unless the test says otherwise (`pod_networks.py`)."""
+    """How the nodes link their pods: with routed links, unless the test chooses otherwise (`pod_networks.py`)."""
     chosen = getattr(request, "param", ROUTED)
     assert isinstance(chosen, NodeNetwork)
     return chosen
@@ -114,7 +114,7 @@ def network(request: pytest.FixtureRequest) -> NodeNetwork:
 
 @pytest.fixture
 def scene(world: World, network: NodeNetwork) -> Iterator[Scene]:
-    """A guarded pod and traffic around it. Its agents run if the test asks for them."""
+    """A guarded pod and traffic around it. Its agents run only if the test requests them."""
     world.link_pods(network)
     world.tend()
     owner = new_namespace(world, f"scene-{next(_numbers)}")
@@ -128,7 +128,7 @@ def scene(world: World, network: NodeNetwork) -> Iterator[Scene]:
 
 @pytest.fixture
 def agent(world: World, scene: Scene, tmp_path: Path) -> Iterator[Agent]:
-    """The agent of the node on which the guarded pod is, with the scene's policies in force."""
+    """The agent on the node of the guarded pod, with the policies of the scene in force."""
     with agents(world, tmp_path, ["n1"]) as [one]:
         scene.await_guard()
         yield one
@@ -136,7 +136,7 @@ def agent(world: World, scene: Scene, tmp_path: Path) -> Iterator[Agent]:
 
 @pytest.fixture
 def tended(world: World) -> Iterator[World]:
-    """The cluster, with kubelets that say that their nodes are ready."""
+    """The cluster, with kubelets that report their nodes as ready."""
     world.tend()
     for node in RANGES:
         world.ask(

@@ -5,9 +5,9 @@
         control_plane.apiserver.kill()
         control_plane.start()
 
-Who asks is known by a certificate of a private authority or by a service account's token, RBAC says what he may, and
-nobody is anonymous. There are no controllers: workloads make no pods, a deleted namespace is not emptied (so it stays),
-and a pod needs no service account.
+A client authenticates with a certificate of a private authority or with the token of a service account. RBAC defines
+its rights, and no client is anonymous. There are no controllers: workloads create no pods, a deleted namespace is not
+emptied (so it stays), and a pod needs no service account.
 """
 
 import json
@@ -33,7 +33,7 @@ REQUEST_SECONDS: Final = 90.0
 
 
 class Answer(NamedTuple):
-    """What the API server answered: an object or a `Status`, and the texts of its `Warning` headers."""
+    """The answer of the API server: an object or a `Status`, and the texts of its `Warning` headers."""
 
     status: int
     body: Any
@@ -41,11 +41,11 @@ class Answer(NamedTuple):
 
 
 class ControlPlane:
-    """etcd and kube-apiserver, keeping all that is theirs in `folder`; the API server listens on `address`.
+    """etcd and kube-apiserver, with all their files in `folder`. The API server listens on `address`.
 
-    `kubeconfig` is an administrator's; `user` and `service_account` make others. `apiserver` and `etcd` can be stopped
-    or killed one by one; `start` brings back whatever does not run, on the same port and with the same data.
-    `flags` are more of the API server's own (`--feature-gates=...`).
+    `kubeconfig` is that of an administrator; `user` and `service_account` create others. `apiserver` and `etcd` can be
+    stopped or killed separately. `start` starts again what does not run, on the same port and with the same data.
+    `flags` are additional flags of the API server (`--feature-gates=...`).
     """
 
     def __init__(self, folder: Path, *flags: str, address: str = LOOPBACK) -> None:
@@ -63,46 +63,46 @@ class ControlPlane:
         self._trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
 
     def start(self) -> None:
-        """Starts what does not run, and returns once the API server is ready and has made its own namespaces."""
+        """Start what does not run. Return when the API server is ready and has created its own namespaces."""
         self.etcd.start(self._etcd_is_ready)
         self.apiserver.start(self._apiserver_is_ready)
 
     def stop(self) -> None:
-        """Ends both servers; their data stay."""
+        """Stop both servers. Their data stay."""
         self.apiserver.stop()
         self.etcd.stop()
 
     def lose_data(self) -> None:
-        """Has both servers forget everything, when they are started again, until `restore_data`."""
+        """From the next start on, both servers have no data, until `restore_data`."""
         self.apiserver.kill()
         self.etcd.kill()
         self._data.rename(self._backup)
 
     def restore_data(self) -> None:
-        """Gives back what was lost, when they are started again, and loses what has come since."""
+        """From the next start on, the lost data are back. Data that were written since are lost."""
         self.apiserver.kill()
         self.etcd.kill()
         shutil.rmtree(self._data, ignore_errors=True)
         self._backup.rename(self._data)
 
     def forget(self) -> None:
-        """Deletes the data, which take a hundred megabytes even where there are few."""
+        """Delete the data. They take a hundred megabytes even where there are few objects."""
         for data in (self._data, self._backup):
             shutil.rmtree(data, ignore_errors=True)
 
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
-        """Asks the API server as administrator; `body` is sent as JSON unless it is text, which is sent as it is.
+        """Send a request to the API server as administrator. `body` is sent as JSON, or unchanged if it is text.
 
-        An answer that refuses is an answer; raises OSError when there is none.
+        A refusal is an answer as well. Raises OSError when there is no answer.
         """
         return _ask(method, self.url + path, body, content_type, self._trust)
 
     def kubectl(
         self, *arguments: str, stdin: str = "", kubeconfig: Path | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the real kubectl, as administrator unless another kubeconfig is given; its clock shows UTC.
+        """Run the real kubectl, as administrator unless another kubeconfig is given. Its clock shows UTC.
 
-        Raises AssertionError with what kubectl said if it fails, unless `check` is false.
+        If kubectl fails, raises AssertionError with its output, unless `check` is false.
         """
         program = parts.find("kubectl")
         assert program, f"kubectl is missing: `{parts.BUILD_COMMAND}` fetches it first"
@@ -112,7 +112,7 @@ class ControlPlane:
         return done
 
     def user(self, name: str, group: str = "") -> Path:
-        """A kubeconfig of a user, known by a certificate; without a group he may do nothing."""
+        """A kubeconfig of a user with a certificate. A user without a group has no rights."""
         pair = self._authority.issue(name, organization=group)
         return self._kubeconfig(name, {"client-certificate": str(pair.certificate), "client-key": str(pair.key)})
 
@@ -121,7 +121,7 @@ class ControlPlane:
     ) -> Path:
         """A kubeconfig of a new service account in `default` that may do `verbs` to `resources`, and nothing else.
 
-        With a `namespace`, it may do so there only. Resources are named as kubectl names them: `pods`,
+        With a `namespace`, it may do so only there. Resources have the names that kubectl uses: `pods`,
         `networkpolicies.networking.k8s.io`.
         """
         self.kubectl("create", "serviceaccount", name)
@@ -135,17 +135,17 @@ class ControlPlane:
         return kubeconfig
 
     def existing_account(self, name: str, namespace: str = "default") -> Path:
-        """A kubeconfig of a service account that exists."""
+        """A kubeconfig of an existing service account."""
         token = self.folder / f"{name}.token"
         created = self.kubectl("create", "token", name, "--duration=24h", f"--namespace={namespace}")
         token.write_text(created.stdout.strip())
         return self._kubeconfig(name, {"tokenFile": str(token)})
 
     def compact(self) -> None:
-        """Makes etcd forget every revision but the last.
+        """Make etcd forget every revision except the last.
 
-        A watch that resumes from an older one is answered 410 once the API server has started anew: until then it
-        answers from its own memory.
+        The API server answers 410 to a watch that resumes from an older revision, but only after a restart. Until then,
+        it answers from its own memory.
         """
         revision = self.ask_etcd("/v3/kv/range", {"key": "AA=="})["header"]["revision"]
         self.ask_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
@@ -157,7 +157,7 @@ class ControlPlane:
         return self.kubectl(*question, kubeconfig=kubeconfig, check=False).returncode == 0
 
     def ask_etcd(self, path: str, question: object) -> Any:
-        """What etcd answers, past the API server."""
+        """Send a request directly to etcd, past the API server; return its answer."""
         return _ask("POST", self._etcd_url() + path, question).body
 
     def _etcd_url(self) -> str:
@@ -185,7 +185,7 @@ class ControlPlane:
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
-            # Written data outlive a killed process without it; only a machine that crashes would miss it.
+            # Written data survive a killed process without it. Only a crash of the machine would lose them.
             "--unsafe-no-fsync",
         ]
 
@@ -206,8 +206,8 @@ class ControlPlane:
             "--authorization-mode=RBAC",
             "--anonymous-auth=false",
             "--allow-privileged",
-            "--delete-collection-workers=8",  # one by one, ten thousand policies take a minute on a busy machine
-            # No controller makes the account that every pod would need.
+            "--delete-collection-workers=8",  # One by one, ten thousand policies take a minute on a busy machine.
+            # No controller creates the account that every pod would need.
             "--disable-admission-plugins=ServiceAccount",
             # The Service of the API server itself may not have an address on loopback.
             f"--advertise-address={address}",
@@ -217,7 +217,7 @@ class ControlPlane:
 
 @contextmanager
 def running(folder: Path, *flags: str, address: str = LOOPBACK) -> Iterator[ControlPlane]:
-    """A control plane that runs until the block ends, however it ends; then its logs are all that stays."""
+    """A control plane that runs until the block ends, for whatever reason. Afterwards only its logs stay."""
     control_plane = ControlPlane(folder, *flags, address=address)
     try:
         control_plane.start()
@@ -233,7 +233,7 @@ def _ask(
     content = body if isinstance(body, str) else json.dumps(body)
     headers = {"Content-Type": content_type, "Accept": "application/json"}
     request = urllib.request.Request(url, None if body is None else content.encode(), headers, method=method)
-    # No proxy of the environment stands between this machine and itself.
+    # No proxy of the environment may be used for connections of this machine to itself.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
     try:
         with opener.open(request, timeout=REQUEST_SECONDS) as response:
@@ -244,7 +244,7 @@ def _ask(
 
 
 def _read(response: Any) -> Answer:
-    """The warnings' texts are quoted strings after a code and an agent: `299 - "..."`."""
+    """The texts of the warnings are quoted strings after a code and an agent: `299 - "..."`."""
     text = response.read().decode()
     is_json = response.headers.get_content_type() == "application/json"
     warnings = [json.loads(warning.split(" ", 2)[2]) for warning in response.headers.get_all("Warning", [])]

@@ -1,4 +1,4 @@
-"""Certificates of a private authority, and the kubeconfigs that name them."""
+"""Certificates of a private authority, and kubeconfigs that refer to them."""
 
 import json
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ EMAIL_DOMAIN: Final = "ringfence.test"
 
 
 class KeyPair(NamedTuple):
-    """The files of a certificate and of its private key, in PEM."""
+    """The files of a certificate and of its private key, in PEM format."""
 
     certificate: Path
     key: Path
 
 
 class Authority:
-    """Issues certificates into `folder`; `certificate` is its own, which clients and servers trust."""
+    """Issues certificates into `folder`. `certificate` is its own certificate, which clients and servers trust."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,7 +27,7 @@ class Authority:
         self._authority.cert_pem.write_to_path(self.certificate)
 
     def issue(self, name: str, *identities: str, organization: str = "") -> KeyPair:
-        """A certificate; Kubernetes reads its name as a user's, and its organization as his group."""
+        """Issue a certificate. Kubernetes reads its name as that of a user and its organization as the user's group."""
         # Without one a certificate has an empty list of alternative names, which Go does not accept.
         identities = identities or (f"{name}@{EMAIL_DOMAIN}",)
         issued = self._authority.issue_cert(*identities, common_name=name, organization_name=organization or None)
@@ -38,7 +38,7 @@ class Authority:
 
 
 def write_kubeconfig(file: Path, server: str, authority: Path, user: Mapping[str, object]) -> Path:
-    """A kubeconfig with one context; `user` is in the kubeconfig's own words (`tokenFile`, `client-certificate`)."""
+    """A kubeconfig with one context. `user` contains the fields of a kubeconfig (`tokenFile`, `client-certificate`)."""
     name = file.stem
     config = {
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
-"""A DaemonSet of the API server, carried out by the test: it is its controller and the kubelets of the nodes.
+"""A DaemonSet of the API server. The test acts as its controller and as the kubelets of the nodes.
 
-Where a kubelet would start a container, a process is started in the network of the node, with the arguments, the
-environment and the rights that the pod template says. In place of an image it has a program, by the tag of the image.
+Where a kubelet would start a container, the test starts a process in the network of the node, with the arguments, the
+environment and the rights of the pod template. A program takes the place of the image, selected by the image's tag.
 """
 
 import os
@@ -25,16 +25,16 @@ class DaemonSetPods:
     """The pods of one DaemonSet on some nodes."""
 
     def __init__(self, world: World, path: str, nodes: Iterable[str], programs: Mapping[str, Sequence[str]]) -> None:
-        """`path` is that of the DaemonSet in the API, `programs` what is started for an image with each tag."""
+        """`path` is the path of the DaemonSet in the API; `programs` maps each image tag to the program to start."""
         self._world = world
         self._path = path
         self._programs = programs
         self.containers: dict[str, Container | None] = dict.fromkeys(nodes)
 
     def roll_out(self, log: Path, environment: Mapping[str, str]) -> None:
-        """Replace all pods by those of the present template, as the update strategy says: none is started beside one.
+        """Replace all pods by those of the present template, by the update strategy: no pod starts beside an old one.
 
-        As many as may be unavailable are replaced at once; the next ones follow when these are ready.
+        As many pods as may be unavailable are replaced at once. The next ones follow when these are ready.
         """
         spec = self._world.ask("GET", self._path)["spec"]
         strategy = spec["updateStrategy"]
@@ -51,7 +51,7 @@ class DaemonSetPods:
                 self._container(node).await_ready()
 
     def close(self) -> None:
-        """End all pods at once."""
+        """Kill all pods at once."""
         for container in self.containers.values():
             if container:
                 container.process.kill()
@@ -96,7 +96,7 @@ class Container:
         self._probe: Object = spec["containers"][0]["readinessProbe"]["httpGet"]
 
     def await_ready(self) -> None:
-        """Wait until its readiness probe succeeds."""
+        """Wait until the readiness probe of the container succeeds."""
         wait_until(lambda: self.process.poll() is not None or self.is_ready(), f"the agent of {self._node} is ready")
         assert self.process.poll() is None, "the agent has ended"
 
@@ -115,13 +115,13 @@ class Container:
             return False
 
     def stop(self) -> None:
-        """End it in good order. It must do so before it would be killed."""
+        """Stop the container gracefully. It must stop before it would be killed."""
         self.process.terminate()
         assert self.process.wait(self._grace) == 0
 
 
 def _portion(written: int | str, total: int) -> int:
-    """A number of pods, or a percentage of all, which is rounded up."""
+    """A number of pods, or a percentage of all pods, rounded up."""
     return written if isinstance(written, int) else ceil(int(written.removesuffix("%")) / 100 * total)
 
 
@@ -137,7 +137,7 @@ def _expanded(argument: str, variables: Mapping[str, str]) -> str:
 
 
 def _rights(context: Object) -> list[str]:
-    """How to start a program with the rights of a security context, and to end it with the test."""
+    """The command prefix that starts a program with the rights of a security context and ends it with the test."""
     assert context["capabilities"]["drop"] == ["ALL"]
     assert not context["allowPrivilegeEscalation"]
     kept = ",".join(["-all", *(f"+{one.lower()}" for one in context["capabilities"]["add"])])

@@ -1,4 +1,4 @@
-"""What can happen to a node and its network, for a while."""
+"""Temporary disturbances of a node and of its network."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ REFUSED: Final = "reject with tcp reset"
 
 @contextmanager
 def cut_off(world: World, node: str, how: str = VANISH) -> Iterator[None]:
-    """Meanwhile the node and the API server cannot speak to each other, though everybody else can."""
+    """While the context is open, the node and the API server cannot reach each other. All other connections work."""
     port, address = urlsplit(world.control_plane.url).port, world.address(node)
     there = f"ip saddr {address} tcp dport {port} {how}"
     back = f"ip daddr {address} tcp sport {port} tcp flags & rst == 0 drop"
@@ -32,7 +32,7 @@ def cut_off(world: World, node: str, how: str = VANISH) -> Iterator[None]:
 
 @contextmanager
 def forgetful(world: World) -> Iterator[None]:
-    """Meanwhile the API server knows nothing but the nodes, as one that was restored from nothing, or another one."""
+    """While the context is open, the API server has only the Nodes, as an empty restored one or another one has."""
     world.control_plane.lose_data()
     try:
         world.start_control_plane()
@@ -46,9 +46,9 @@ def forgetful(world: World) -> Iterator[None]:
 
 @contextmanager
 def stalled(world: World, node: str, *connections: int) -> Iterator[None]:
-    """Meanwhile present connections to the API server stay open, and say nothing; new ones work.
+    """While the context is open, present connections to the API server stay open but carry no data. New ones work.
 
-    They are all those of the node, or those from some of its ports.
+    This affects all connections of the node, or those from some of its ports.
     """
     port = urlsplit(world.control_plane.url).port
     ports = ", ".join(map(str, connections or _received(world, node)))
@@ -60,7 +60,7 @@ def stalled(world: World, node: str, *connections: int) -> Iterator[None]:
 
 @contextmanager
 def storm(world: World, changes: Iterable[Object]) -> Iterator[None]:
-    """Meanwhile one object after the other is put, as fast as the API server takes them."""
+    """While the context is open, objects are written one after another, as fast as the API server takes them."""
     ended = threading.Event()
     failures: list[BaseException] = []
 
@@ -85,7 +85,7 @@ def storm(world: World, changes: Iterable[Object]) -> Iterator[None]:
 
 @contextmanager
 def _filtered(world: World, *rules: str) -> Iterator[None]:
-    """Have the control plane's own packet filter judge by these rules for a while."""
+    """While the context is open, the control plane's own packet filter applies these rules."""
     hooks = ("input", "output")
     chains = [f"chain {hook} {{ type filter hook {hook} priority 0; {'; '.join(rules)}; }}" for hook in hooks]
     with world.inside(CONTROL_PLANE):
@@ -98,13 +98,13 @@ def _filtered(world: World, *rules: str) -> Iterator[None]:
 
 
 def watch_of(world: World, node: str, change: Callable[[], object]) -> int:
-    """The port from which the agent of a node watches the kind of which something is changed."""
+    """The port from which the agent of a node watches a kind. It is found by a change of an object of that kind."""
     while True:
         before = _received(world, node)
         change()
         wait_until(partial(_has_received_more, world, node, before), "the agent hears of the change")
         grown = [port for port, size in _received(world, node).items() if size != before.get(port)]
-        if len(grown) == 1:  # else something else was changed at the same time
+        if len(grown) == 1:  # Otherwise another object was changed at the same time.
             return grown[0]
 
 
@@ -114,14 +114,14 @@ def _has_received_more(world: World, node: str, before: dict[int, int]) -> bool:
 
 @contextmanager
 def broken(world: World, connection: int) -> Iterator[None]:
-    """A connection to the API server is reset."""
+    """Reset a connection to the API server."""
     port = urlsplit(world.control_plane.url).port
     with _filtered(world, f"tcp dport {port} tcp sport {connection} reject with tcp reset"):
         yield
 
 
 def _received(world: World, node: str) -> dict[int, int]:
-    """The ports from which a node is connected to the API server, and the bytes that it has received on each."""
+    """The ports from which a node is connected to the API server, and the bytes received on each port."""
     server = urlsplit(world.control_plane.url)
     with world.inside(node):
         question = ("ss", "-HtinO", "state", "established", "dst", f"{server.hostname}:{server.port}")

@@ -1,8 +1,8 @@
-"""The kubelets, the scheduler and the controllers of the experiment of `doctor`: as much as its pods need of them.
+"""The kubelets, the scheduler and the controllers of the `doctor` experiment, as far as its pods need them.
 
-A new connection to a pod is opened by the prober of the laboratory, from inside the client's pod. All else that a
-container or its probe executes runs as it is written, in the network of the pod, with `agnhost` and `nc` of our own
-(`agnhost.py`). Services are translated by a rule of our own on each node, as kube-proxy does.
+The prober of the laboratory opens each new connection to a pod, from inside the client's pod. Everything else that a
+container or its probe executes runs as written, in the network of the pod, with the tests' own `agnhost` and `nc`
+(`agnhost.py`). A rule on each node translates Services, as kube-proxy does.
 """
 
 import os
@@ -38,7 +38,7 @@ _TABLE: Final = "ip doctor_services"
 
 
 class _Asking(NamedTuple):
-    """A pod whose readiness is a connection that the prober opens, or a command that runs in it."""
+    """A pod whose readiness depends on a connection that the prober opens, or on a command that runs in the pod."""
 
     path: str
     connection: Connection | None
@@ -53,7 +53,7 @@ def _status(path: str, *, ready: bool) -> Any:
 
 @contextmanager
 def kubelet(world: World) -> Iterator["DoctorKubelet"]:
-    """The kubelets for a while; all that they have started ends with them."""
+    """The kubelets, while the context is open. Every program that they have started ends with them."""
     one = DoctorKubelet(world)
     try:
         yield one
@@ -62,7 +62,7 @@ def kubelet(world: World) -> Iterator["DoctorKubelet"]:
 
 
 class DoctorKubelet:
-    """Runs the pods of the experiment, look by look."""
+    """Runs the pods of the experiment, one look at a time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -77,7 +77,7 @@ class DoctorKubelet:
         self._has_table = False
 
     def close(self) -> None:
-        """End all programs, and take back what was put on the nodes."""
+        """End all programs, and remove what was added to the nodes."""
         for path in list(self._running):
             self._end(path)
         for listener in self._listeners:
@@ -105,7 +105,7 @@ class DoctorKubelet:
         self._probe()
 
     def until(self, is_over: Callable[[], bool], seconds: float = 400.0) -> None:
-        """Look every third of a second until the experiment is over."""
+        """Look every third of a second until the experiment has ended."""
         deadline = time.monotonic() + seconds
         while not is_over():
             assert time.monotonic() < deadline, "the experiment does not end"
@@ -124,7 +124,7 @@ class DoctorKubelet:
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     def _listen(self, node: str) -> socket.socket:
-        """The port of the kubelet: the kernel of the node completes the handshakes."""
+        """The port of the kubelet. The kernel of the node completes the handshakes."""
         with self._world.inside(node):
             return socket.create_server(
                 ("::", _KUBELET_PORT), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096
@@ -153,7 +153,7 @@ class DoctorKubelet:
     # --- pods -----------------------------------------------------------------------------------------------------
 
     def _start(self, owner: str, name: str, template: Any) -> None:
-        """The network first, then what runs in the pod, and last its status: as late as a kubelet may report it."""
+        """Start the network, then what runs in the pod, and last the status, as late as a kubelet may report it."""
         terms = template["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
         node = terms["nodeSelectorTerms"][0]["matchFields"][0]["values"][0]
         metadata = {"name": name, "namespace": owner, "labels": template["metadata"]["labels"]}
@@ -182,7 +182,7 @@ class DoctorKubelet:
         return _Asking(path, Connection(path, server.name, lab_port, 6 if address.startswith("[") else 4))
 
     def _run(self, path: str, container: Any) -> None:
-        """Run what a container runs, unless the laboratory does it."""
+        """Start what a container runs, unless the laboratory does that."""
         arguments = container["args"]
         if container.get("command") == ["sh"]:
             self._running.setdefault(path, []).append(self._execute(path, ["sh", *arguments]))
@@ -190,7 +190,7 @@ class DoctorKubelet:
             self._running.setdefault(path, []).append(self._execute(path, ["/agnhost", *arguments]))
 
     def _execute(self, path: str, command: list[str]) -> "subprocess.Popen[bytes]":
-        """Start a program in the network of a pod, with a folder of its own for TMPDIR."""
+        """Start a program in the network of a pod. TMPDIR is a folder of its own."""
         state = self._folder / path.replace("/", "-")
         state.mkdir(exist_ok=True)
         words = [word.replace("/agnhost", str(self._folder / "agnhost")) for word in command]

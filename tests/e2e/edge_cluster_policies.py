@@ -1,6 +1,6 @@
-"""The administrators' policies with each limit and each rule of their definitions, on both sides.
+"""Cluster policies on both sides of each limit and of each rule of their definitions.
 
-Where kinds differ, they do so in a few names and numbers (`PolicyKind`), so the same cases are made for each of them.
+The kinds differ in a few names and numbers (`PolicyKind`), so the same cases are generated for each of them.
 """
 
 import json
@@ -18,7 +18,7 @@ PODS: Final[Fields] = {"namespaceSelector": {}, "podSelector": {}}
 
 
 class PolicyKind(NamedTuple):
-    """What one kind has and others have otherwise."""
+    """The properties in which one kind differs from the others."""
 
     name: str
     resource: str
@@ -70,7 +70,7 @@ def resource_of(tree: Fields) -> str:
 
 
 def documents() -> Iterator[tuple[str, str, str]]:
-    """Every policy, as a name to call it, its resource, and a YAML document."""
+    """Every policy, as a name for the case, its resource, and a YAML document."""
     for kind in KINDS:
         for name, spec in {**_specs(kind), **_own_specs(kind)}.items():
             yield f"{kind.name}: {name}", kind.resource, _document(kind, {"spec": kind.spec | spec})
@@ -85,7 +85,7 @@ def documents() -> Iterator[tuple[str, str, str]]:
 
 
 def _document(kind: PolicyKind, fields: Fields) -> str:
-    """JSON, which YAML is, too: every value is read as it is meant here."""
+    """JSON, which is valid YAML: every value is read as it is meant here."""
     types = {"apiVersion": kind.api_version, "kind": kind.name}
     return json.dumps(types | {"metadata": {"name": kind.policy}} | fields)
 
@@ -108,7 +108,7 @@ def _fields(kind: PolicyKind) -> dict[str, Fields]:
 
 
 def _specs(kind: PolicyKind) -> dict[str, Fields]:
-    """What is the same in all kinds."""
+    """The cases that all kinds have in common."""
     spec = {
         **{f"subject: {name}": {"subject": subject} for name, subject in _subjects().items()},
         **{f"selector: {name}": {"subject": {"namespaces": one}} for name, one in _SELECTORS.items()},
@@ -294,7 +294,7 @@ _PORTS: Final[tuple[Any, ...]] = (
 
 
 def _own_specs(kind: PolicyKind) -> dict[str, Fields]:
-    """What some kinds have."""
+    """The cases that only some kinds have."""
     if kind.entries == "protocols":
         tiers = {f"tier {tier!r}": {"tier": tier} for tier in ("Baseline", "admin", "", None, 1, ["Admin"])}
         return _priorities() | tiers | _with_entries(kind, _protocols())

@@ -1,9 +1,9 @@
-"""Services, pods, workloads and others that are wrong, or nearly so: one for each check that ringfence makes of them.
+"""Services, pods, workloads and others that are wrong or nearly wrong: one for each check that ringfence does.
 
-They are YAML, as a person writes them. What is wrong with one is not said here: the real server says it.
+They are YAML, as a person writes them. The file does not contain the expected errors: the real server reports them.
 """
 
-# One object is one line, as long as it is.
+# One object is one line, however long it is.
 # ruff: noqa: E501
 
 from collections.abc import Iterator
@@ -195,7 +195,7 @@ _RIGHT: Final = {
 
 
 def objects() -> Iterator[tuple[str, str, str]]:
-    """Every object, as its kind, a name to call it, and a YAML document."""
+    """Every object, as its kind, a name for the case, and a YAML document."""
     for kind in KINDS:
         for name, metadata in METADATA.items():
             yield kind, name, _document(kind, metadata, _RIGHT.get(kind, ""))

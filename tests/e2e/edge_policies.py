@@ -1,6 +1,6 @@
-"""Policies that are wrong, or nearly so: one for each check that an API server makes, and for each edge of it.
+"""Policies that are wrong or nearly wrong: one for each check that an API server does, and for each edge of it.
 
-They are YAML, as a person writes them. What is wrong with one is not said here: the real server says it.
+They are YAML, as a person writes them. The file does not contain the expected errors: the real server reports them.
 """
 
 from collections.abc import Iterator
@@ -263,7 +263,7 @@ DOCUMENTS: Final = {
 
 
 def manifests() -> Iterator[tuple[str, str]]:
-    """Every policy, as a name to call it and a YAML document."""
+    """Every policy, as a name for the case and a YAML document."""
     for name, spec in SPECS.items():
         yield name, _document(f"metadata: {{name: x}}\nspec:\n{indent(dedent(spec).strip(), '  ')}")
     for name, metadata in METADATA.items():

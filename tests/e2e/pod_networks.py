@@ -1,4 +1,4 @@
-"""The pod networks on which tests of the agent run.
+"""The pod networks on which the tests of the agent run.
 
     @on_every_pod_network
     def test_...(scene, agent): ...           # on each of them, one after the other
@@ -6,7 +6,7 @@
     @on_pod_networks(BRIDGE, UNFILTERED_BRIDGE)
     def test_...(world, scene): ...
 
-Other tests run where pods have routed links. Except there, pods and nodes discover their neighbours.
+Other tests run where pods have routed links. On all other networks, pods and nodes discover their neighbours.
 """
 
 from typing import Final
@@ -36,7 +36,7 @@ def name_of(network: NodeNetwork) -> str:
 
 
 def on_pod_networks(*networks: NodeNetwork) -> pytest.MarkDecorator:
-    """Have a test run on each of these pod networks."""
+    """Run a test on each of these pod networks."""
     return pytest.mark.parametrize("network", networks, ids=map(name_of, networks), indirect=True)
 
 

@@ -1,8 +1,8 @@
-"""The definitions of the administrators' policies on a real API server, as their project publishes them.
+"""The definitions of cluster policies on a real API server, as their project publishes them.
 
     install(server, "experimental")
 
-They have two channels; the fields of the standard one are some of the experimental one's.
+There are two channels. The fields of the standard channel are a subset of those of the experimental channel.
 """
 
 from http import HTTPStatus
@@ -27,9 +27,9 @@ def path_of(resource: str) -> str:
 
 
 def install(server: ControlPlane, channel: str) -> None:
-    """Creates the definitions of a channel, or replaces those of the other, and returns once the kinds are served.
+    """Create the definitions of a channel, or replace those of the other. Return when the kinds are served.
 
-    Where definitions are replaced, policies may still be compared with the former ones for a moment.
+    Where definitions are replaced, the server may still check policies against the former ones for a moment.
     """
     files = [f"--filename={file}" for file in parts.definitions(channel)]
     assert files, f"the definitions are missing: `{parts.BUILD_COMMAND}` fetches them first"
@@ -39,7 +39,7 @@ def install(server: ControlPlane, channel: str) -> None:
 
 
 def remove(server: ControlPlane) -> None:
-    """Deletes the definitions with all policies of these kinds, and returns once the kinds are not served."""
+    """Delete the definitions with all policies of these kinds. Return when the kinds are no longer served."""
     server.kubectl("delete", "customresourcedefinitions", *(f"{resource}.{GROUP}" for resource in VERSIONS))
     wait_until(lambda: not any(_is_served(server, resource) for resource in VERSIONS), "the kinds are not served")
 

@@ -1,9 +1,10 @@
-"""What nearly every test of the agent looks at: a guarded pod, those who may reach it, and those who may not.
+"""The scene of most tests of the agent: a guarded pod, pods that may reach it, and pods that may not.
 
     friend ──────┐  n1                  n2 ┌──── distant friend
     captive ──── guarded ════════════════════ stranger
 
-The policy `guard` lets friends in; the policy `captivity` lets the captive out to nobody. Everybody else is free.
+The policy `guard` allows friends to reach the guarded pod. The policy `captivity` denies the captive all egress. No
+policy isolates the other pods.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ _PROBED: Final = PORTS[:2]
 
 
 class Scene:
-    """The pods of a namespace, and traffic between them without pause."""
+    """The pods of a namespace, and continuous traffic between them."""
 
     def __init__(self, world: World, namespace: str, traffic: Streams) -> None:
         self.world = world
@@ -47,36 +48,36 @@ class Scene:
         ]
 
     def pod(self, name: str, role: str = "") -> Object:
-        """A pod of the scene's namespace, not yet there; its role is its name unless it has another one."""
+        """A pod of the scene's namespace that does not exist yet. Its role is its name unless another one is given."""
         return pod(f"{self.namespace}/{name}", {"role": role or name})
 
     def add(self, name: str, node: str, *addresses: str, role: str = "") -> str:
-        """Have a pod run."""
+        """Run a pod of the scene."""
         return self.world.run(self.pod(name, role), node, *addresses)
 
     def relabel(self, path: str, role: str) -> None:
-        """Give a pod another role, with kubectl."""
+        """Change the role of a pod with kubectl."""
         owner, name = path.split("/")
         self.world.kubectl("label", "pod", name, f"--namespace={owner}", "--overwrite", f"role={role}")
 
     def admit(self, role: str) -> None:
-        """Let those of a role reach the guarded pod, too."""
+        """Let the pods of a role reach the guarded pod as well."""
         rule = admits(pods(labelled(role=role)))
         self.world.put(policy(f"{self.namespace}/admit-{role}", labelled(role="guarded"), ingress=[rule]))
 
     def await_guard(self) -> None:
-        """Wait until what the policies deny is refused."""
+        """Wait until the traffic that the policies deny is refused."""
         for stream in self.refused:
             wait_until(is_closed(stream), f"{stream.name} is refused")
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
-        """Meanwhile nothing that is allowed is lost, and nothing that is refused leaks."""
+        """While the context is open, no allowed packet is lost and no refused packet passes."""
         with self.traffic.watched(arriving=self.arriving, refused=self.refused):
             yield
 
     def await_reach(self, source: str, destination: str, *, open: bool) -> None:
-        """Wait until a new connection can be opened over both families, or over neither."""
+        """Wait until a new connection can be opened over both families, or over neither of them."""
         asked = [Connection(source, destination, port, family) for port in _PROBED for family in (4, 6)]
         wait_until(
             lambda: self.world.open(*asked) == [open] * len(asked),
@@ -86,6 +87,6 @@ class Scene:
 
 @contextmanager
 def staged(world: World, namespace: str) -> Iterator[Scene]:
-    """A scene for a while."""
+    """A scene, while the context is open."""
     with streams(world) as traffic:
         yield Scene(world, namespace, traffic)

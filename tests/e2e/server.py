@@ -21,11 +21,11 @@ PORTS: Final = range(20_000, 32_000)
 
 
 class ServerError(Exception):
-    """A server that is missing, ended or did not come to do what it should; the message says which."""
+    """A server is missing, has ended or did not reach the expected state. The message contains the details."""
 
 
 class Server:
-    """One of the `parts`, run with `arguments`; it dies with the test run, however that ends."""
+    """One of the `parts`, run with `arguments`. It ends with the test run, for whatever reason that ends."""
 
     def __init__(self, part: str, arguments: Sequence[str], log: Path) -> None:
         self.part = part
@@ -35,13 +35,13 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """The process id, while it runs."""
+        """The process id, while the program runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, ready: Callable[[], bool]) -> None:
-        """Starts the program unless it runs, and returns once it is `ready`.
+        """Start the program unless it runs. Return when it is `ready`.
 
-        Raises ServerError if it ends before that, or takes too long.
+        Raises ServerError if the program ends before that or takes too long.
         """
         if self.pid is None:
             self._process = self._spawn()
@@ -50,7 +50,7 @@ class Server:
             raise ServerError(f"{self.part} ended while it started; its last words:\n{self._last_words()}")
 
     def stop(self) -> None:
-        """Ends the program in good order, or by force if it takes too long."""
+        """Stop the program gracefully, or kill it if that takes too long."""
         if self._process is None:
             return
         self._process.terminate()
@@ -60,7 +60,7 @@ class Server:
             self.kill()
 
     def kill(self) -> None:
-        """Ends the program as a crash would."""
+        """Kill the program, as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -69,7 +69,7 @@ class Server:
         program = parts.find(self.part)
         if program is None:
             raise ServerError(f"{self.part} is missing: `{parts.BUILD_COMMAND}` makes it first")
-        # A test run that is killed cannot end its servers: the kernel does it for it.
+        # A test run that is killed cannot end its servers: the kernel ends them.
         command = ["setpriv", "--pdeathsig", "KILL", "--", str(program), *self.arguments]
         with self.log.open("ab") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -79,13 +79,13 @@ class Server:
 
 
 def wait_until(holds: Callable[[], bool], what: str, pause: float = POLL_SECONDS) -> None:
-    """Returns once `holds` says so; raises ServerError, which says `what` did not come true, when it takes too long."""
+    """Return when `holds` is true. Raises ServerError, whose message contains `what`, when that takes too long."""
     if not eventually(holds, WAIT_SECONDS, pause):
         raise ServerError(f"not within {WAIT_SECONDS:.0f} s: {what}")
 
 
 def free_port(address: str) -> int:
-    """A port of `address` that nobody listens on."""
+    """A port of `address` on which no program listens."""
     ports = _own_ports()
     for port in random.sample(ports, len(ports)):
         with socket.socket() as probe:
@@ -98,6 +98,6 @@ def free_port(address: str) -> int:
 
 
 def _own_ports() -> range:
-    """The ports of this process. Processes that run tests side by side never find the same port free."""
+    """The ports of this process. Processes that run tests in parallel never choose the same port."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return PORTS[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]

@@ -1,7 +1,7 @@
-"""Streams: traffic without pause between pods, at a bounded rate, every piece numbered and looked for where it arrives.
+"""Streams: continuous traffic between pods at a bounded rate. Every piece is numbered and expected where it arrives.
 
-One thread sends and receives for all streams of a test. What is *lost* or has *leaked* can be asked for any interval,
-whose ends are the numbers of datagrams.
+One thread sends and receives for all streams of a test. A test can ask which datagrams were *lost* or have *leaked* in
+any interval, whose ends are numbers of datagrams.
 """
 
 import socket
@@ -35,7 +35,7 @@ _BUFFER: Final = 1 << 20
 
 
 class Datagrams:
-    """UDP from one pod to another. Unanswered ones are each judged anew; answered ones belong to a connection."""
+    """UDP from one pod to another. Each unanswered datagram is judged anew; answered ones belong to a connection."""
 
     def __init__(
         self, world: World, source: str, destination: str, port: int, family: int, *, answered: bool, source_port: int
@@ -52,7 +52,7 @@ class Datagrams:
         self.sent = 0
 
     def tick(self) -> None:
-        """Send one, and see what has arrived."""
+        """Send one datagram, and receive what has arrived."""
         for data, sender in received(self._receiver):
             self._arrived[int(data)] = 1
             if self._answered:
@@ -62,16 +62,16 @@ class Datagrams:
             send(self._sender, b"%d" % (self.sent - 1), self._target)
 
     def await_more(self, count: int = 10) -> None:
-        """Wait until so many more have been sent, however busy the machine is."""
+        """Wait until this many more datagrams have been sent, however busy the machine is."""
         since = self.sent
         wait_until(lambda: self.sent >= since + count, f"{self.name} goes on", PAUSE)
 
     def arrived(self, since: int, until: int) -> int:
-        """How many of those numbers have arrived."""
+        """How many datagrams of these numbers have arrived."""
         return self._arrived.count(1, since, until)
 
     def lost(self, since: int, until: int) -> int:
-        """How many of those numbers have not."""
+        """How many datagrams of these numbers have not arrived."""
         return until - since - self.arrived(since, until)
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Datagrams:
 
 
 class Conversation:
-    """A TCP connection in which only one side speaks, by and by."""
+    """A TCP connection in which only one side sends, a little at a time."""
 
     def __init__(self, world: World, client: str, server: str, port: int, *, server_speaks: bool) -> None:
         with world.inside(server), socket.create_server((str(world.address(server)), port)) as listener:
@@ -96,7 +96,7 @@ class Conversation:
         """Whether somebody has reset it."""
 
     def tick(self) -> None:
-        """Say a little, and listen."""
+        """Send a little data, and receive what has arrived."""
         self._turns += 1
         try:
             self._speaker.send(b".")
@@ -107,13 +107,13 @@ class Conversation:
             self.broken = True
 
     def goes_on(self) -> bool:
-        """Whether something is still heard."""
+        """Whether more data arrives."""
         before = self.heard
         wait_until(lambda: self.heard > before or self.broken, "the conversation goes on")
         return not self.broken
 
     def ends(self) -> bool:
-        """Whether it falls silent for good."""
+        """Whether the data stops arriving for good."""
         wait_until(self._is_silent, "the conversation ends")
         return True
 
@@ -149,7 +149,7 @@ class Streams:
         source_port: int = 0,
         port: int | None = None,
     ) -> Datagrams:
-        """A new stream of UDP; with the ports of an earlier one it looks like the same connection."""
+        """A new UDP stream. With the ports of an earlier stream, it looks like the same connection."""
         stream = Datagrams(
             self._world,
             source,
@@ -170,7 +170,7 @@ class Streams:
 
     @contextmanager
     def watched(self, *, arriving: list[Datagrams], refused: list[Datagrams]) -> Iterator[None]:
-        """Meanwhile every datagram of some streams arrives, and none of others."""
+        """While the context is open, every datagram of some streams arrives, and no datagram of others does."""
         since = {stream: stream.sent for stream in (*arriving, *refused)}
         yield
         for stream in since:
@@ -207,7 +207,7 @@ class Streams:
 
 @contextmanager
 def streams(world: World) -> Iterator[Streams]:
-    """Streams for a while."""
+    """The streams of a test, while the context is open."""
     running = Streams(world)
     try:
         yield running

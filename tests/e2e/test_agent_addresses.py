@@ -1,4 +1,4 @@
-"""Addresses move from pod to pod, and pods that have ended keep theirs: rights go with the pod, not the address."""
+"""Addresses move between pods, and ended pods keep theirs: rights belong to the pod, not to the address."""
 
 from collections.abc import Callable
 from typing import Final
@@ -18,14 +18,14 @@ EARLIER: Final = "2026-01-01T00:00:00Z"
 
 
 def is_known(world: World, node: str, address: object) -> bool:
-    """Whether the node's kernel takes an address for that of a pod that is known."""
+    """Whether the node's kernel treats an address as that of a known pod."""
     with world.inside(node):
         return str(address) in nft("list", "set", "inet", "ringfence", "known4").replace(",", " ").split()
 
 
 @on_every_pod_network
 def test_the_next_owner_of_an_address_has_none_of_its_rights(scene: Scene, agent: Agent) -> None:
-    """Not even for a connection that the one before it had open."""
+    """This includes a connection that the previous owner had opened."""
     world, old = scene.world, addresses(scene, scene.friend)
     conversation = scene.traffic.datagrams(scene.friend, scene.guarded, answered=True, source_port=5000)
     wait_until(lambda: conversation.arrived(0, conversation.sent) > 0, "the friend is heard")
@@ -43,7 +43,7 @@ def test_the_next_owner_of_an_address_has_none_of_its_rights(scene: Scene, agent
 
 
 def test_the_next_owner_of_an_address_has_all_of_its_own_rights(scene: Scene, agent: Agent) -> None:
-    """Replaced without a moment in between, on another node than the agent's."""
+    """The address moves without delay, on another node than the agent's."""
     world, old = scene.world, addresses(scene, scene.stranger)
     world.remove(scene.stranger)
     friend = scene.add("another-friend", "n2", *old, role="friend")
@@ -58,7 +58,7 @@ def ends(phase: str) -> Callable[[Scene, str], None]:
 
 
 def is_deleted_and_kept(scene: Scene, path: str) -> None:
-    """Somebody's finalizer keeps the object, and its phase stays Running."""
+    """A finalizer keeps the object, and its phase stays Running."""
     scene.world.keep(path)
     scene.world.forget(path)
     scene.world.set_status(path, {"containerStatuses": [container("terminated", exitCode=0, finishedAt=EARLIER)]})
@@ -121,7 +121,7 @@ class TestPodsThatHaveEnded:
             scene.await_reach(scene.stranger, free, open=True)
 
     def test_one_that_still_shuts_down_keeps_its_address_closed(self, scene: Scene, agent: Agent) -> None:
-        """Its container may run for as long as its grace period says."""
+        """Its container may run until its grace period ends."""
         world = scene.world
         world.keep(scene.guarded)
         running = container("running", startedAt=EARLIER)

@@ -1,6 +1,6 @@
-"""Upstream's conformance cases for the administrators' policies, end to end: API server, agents, kernels, probes.
+"""Upstream's conformance cases for cluster policies, end to end: API server, agents, kernels, probes.
 
-They are read where they are (`RINGFENCE_CONFORMANCE`), and are not part of this project.
+The cases are read from the folder in `RINGFENCE_CONFORMANCE`. They are not part of this project.
 """
 
 import json
@@ -35,14 +35,14 @@ def moved(written: Any) -> Any:
 
 
 def ports_of_all() -> tuple[LabPort, ...]:
-    """Where the pods answer: wherever some case asks."""
+    """The ports on which the pods answer: all ports that any case probes."""
     steps = (step for one in CASES for step in one.values[1].get("steps", ()))
     return tuple(sorted({LabPort(poke["port"], poke["protocol"]) for step in steps for poke in step["pokes"]}))
 
 
 @pytest.fixture(scope="module")
 def base(world: World, policy_definitions: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Object]]:
-    """Upstream's pods on two nodes, with an agent on each; their namespaces."""
+    """Upstream's pods on two nodes with an agent on each; yields their namespaces."""
     objects = moved(CASES[0].values[0])
     world.link_pods(ROUTED)
     world.tend()
@@ -78,7 +78,7 @@ def test_every_probe_has_the_expected_result(world: World, base: list[Object], _
 
 
 def disagreements(world: World, pokes: list[Any]) -> list[Connection]:
-    """The connections that do not become what upstream expects, open or closed."""
+    """The connections that do not reach the state that upstream expects, open or closed."""
     asked = [Connection(one["source"], one["destination"], LabPort(one["port"], one["protocol"])) for one in pokes]
     wrong = asked
 

@@ -1,4 +1,4 @@
-"""The API server goes away, and comes back: meanwhile what is in force stays so, and afterwards nothing was missed."""
+"""Outages of the API server: the rules stay in force meanwhile, and no change is missed afterwards."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from .server import wait_until
 
 
 def change_much(scene: Scene) -> None:
-    """Pods come and go, and policies change."""
+    """Create and remove pods, and change policies."""
     scene.add("guest", "n2")
     scene.admit("guest")
     scene.add("waiting", "n1")
@@ -20,7 +20,7 @@ def change_much(scene: Scene) -> None:
 
 
 def await_changes(scene: Scene) -> None:
-    """Wait until all this is in force."""
+    """Wait until all these changes are in force."""
     guest, waiting = (f"{scene.namespace}/{name}" for name in ("guest", "waiting"))
     scene.await_reach(guest, scene.guarded, open=True)
     scene.await_reach(waiting, scene.stranger, open=True)
@@ -77,7 +77,7 @@ def test_etcd_is_compacted_so_that_watches_cannot_go_on(scene: Scene, agent: Age
 
 
 def test_a_watch_stalls_without_closing(scene: Scene, agent: Agent) -> None:
-    """Its packets vanish, though new connections would work: the agent has to find out by itself."""
+    """Its packets are lost although new connections would work. The agent has to detect this by itself."""
     with scene.unharmed(), stalled(scene.world, "n1"):
         guest = scene.add("guest", "n2")
         scene.admit("guest")

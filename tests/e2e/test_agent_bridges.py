@@ -1,4 +1,4 @@
-"""Bridges whose packets do not pass packet filters: policies cannot hold there, and the agent says so."""
+"""Bridges whose packets bypass packet filters: policies cannot be enforced there, and the agent reports it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from .server import wait_until
 
 @pytest.fixture
 def starting(scene: Scene, tmp_path: Path) -> Iterator[Agent]:
-    """An agent that runs, whether it is ready or not."""
+    """A running agent, ready or not."""
     agent = Agent(scene.world, "n1", tmp_path / "agent.log")
     agent.start(wait=False)
     try:
@@ -28,7 +28,7 @@ def starting(scene: Scene, tmp_path: Path) -> Iterator[Agent]:
 def test_without_br_netfilter_policies_hold_across_nodes_only_and_the_agent_says_so(
     scene: Scene, starting: Agent
 ) -> None:
-    """What is refused across nodes is refused once the guard stands. The captive may send nothing, but does."""
+    """Traffic across nodes is refused once the guard is in force. The captive may send nothing, but does."""
     assert scene.world.reaches(scene.captive, scene.guarded)
     wait_until(lambda: starting.metric("ringfence_bypassing_bridges") == 1, "the bridge is counted")
     wait_until(lambda: "on the bridge cni0 bypass packet filters" in starting.words(), "the bridge is named")

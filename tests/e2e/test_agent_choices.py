@@ -1,4 +1,4 @@
-"""What an operator can choose: whether new pods wait, whether open connections end, whether anything is dropped."""
+"""Choices of an operator: whether new pods wait, whether open connections end, and whether any packet is dropped."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,10 @@ from .streams import Conversation, Datagrams, is_open
 class TestPodsThatTheAgentDoesNotKnowYet:
     @on_every_pod_network
     def test_wait_closed_in_both_directions(self, scene: Scene, agent: Agent) -> None:
-        """From the first packet on; how long the wait is after the API server knows is printed."""
+        """They wait from the first packet on.
+
+        The test prints how long the wait lasts after the API server knows the pod.
+        """
         waiting, path = scene.pod("waiting"), f"{scene.namespace}/waiting"
         scene.world.schedule(waiting, "n1")
         scene.world.connect(waiting, "n1")
@@ -52,7 +55,7 @@ class TestPodsThatTheAgentDoesNotKnowYet:
                 scene.world.kubectl("get", "pods", "--namespace", scene.namespace)
 
     def test_what_they_open_meanwhile_is_judged_once_they_are_known(self, scene: Scene, tmp_path: Path) -> None:
-        """What their policies allow goes on, what they do not ends."""
+        """Connections that their policies allow continue; the others end."""
         world, path = scene.world, f"{scene.namespace}/early"
         world.put(policy(path, labelled(role="early"), egress=[sends(pods(labelled(role="stranger")))]))
         with agents(world, tmp_path, ["n1"], "--unknown-pods", "allow"):
@@ -77,7 +80,7 @@ def friend_is_relabelled(scene: Scene) -> None:
 
 
 def namespace_is_relabelled(scene: Scene) -> None:
-    """The friend was admitted as one of a namespace with a label."""
+    """The guard admitted the friend by a label of its namespace."""
     scene.world.kubectl("label", "namespace", scene.namespace, "trust-")
 
 
@@ -89,7 +92,7 @@ TIGHTENINGS = [
 
 
 def admit_trusted_friends(scene: Scene) -> None:
-    """The same guard, by the label of the namespace as well."""
+    """The same guard, which also admits by the label of the namespace."""
     scene.world.put(namespace(scene.namespace, trust="yes"))
     friends = namespaces(labelled(trust="yes"), labelled(role="friend"))
     scene.world.put(policy(f"{scene.namespace}/guard", labelled(role="guarded"), ingress=[admits(friends)]))
@@ -97,7 +100,7 @@ def admit_trusted_friends(scene: Scene) -> None:
 
 @pytest.mark.parametrize("tighten", TIGHTENINGS)
 class TestOpenConnections:
-    """TCP in which the client speaks, TCP in which the guarded server speaks, and UDP."""
+    """TCP in which the client sends, TCP in which the guarded server sends, and UDP."""
 
     @staticmethod
     def opened(scene: Scene) -> tuple[list[Conversation], Datagrams]:

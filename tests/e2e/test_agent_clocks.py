@@ -1,4 +1,4 @@
-"""The wall clock jumps: nothing that the agent does depends on it."""
+"""Jumps of the wall clock: nothing that the agent does depends on the wall clock."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Agents and the administrators' policies: definitions that come and go, rights, changes under traffic, reports."""
+"""Agents and cluster policies: definitions that come and go, rights, changes under traffic, and reports."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -54,14 +54,14 @@ def admin_policy(name: str, *ingress: Object, priority: int = 5) -> Object:
 
 @pytest.fixture(scope="class")
 def kinds(world: World) -> Iterator[None]:
-    """The definitions are there, and agents may read the policies."""
+    """While the context is open, the definitions exist and agents may read the policies."""
     with defined(world):
         yield
 
 
 class TestDefinitions:
     def test_that_come_and_go_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
-        """A new pod is under a policy whose definition came just before it, and old ones soon are."""
+        """A policy whose definition was created just before a new pod applies to it, and soon to old pods as well."""
         world = scene.world
         assert served_kinds(agent) == 0
         grant(world)
@@ -77,7 +77,7 @@ class TestDefinitions:
                 world.report(path)
                 scene.await_reach(scene.friend, scene.guarded, open=False)
                 wait_until(lambda: agent.metric("ringfence_closed_pods", reason="new") == 0, "the waiting is known")
-            # One kind has woken with the pod; the others are found by the checks that come every half a minute.
+            # The pod has woken one kind. The agent finds the others by the checks that it does every half a minute.
             assert served_kinds(agent) >= 1
         finally:
             undefine(world)
@@ -109,7 +109,7 @@ class TestDefinitions:
             revoke(scene.world)
 
     def test_of_a_later_version_are_read_as_the_one_that_is_known(self, scene: Scene, tmp_path: Path) -> None:
-        """An API server that has ClusterNetworkPolicies as v1beta1 only, with the same fields."""
+        """The API server has ClusterNetworkPolicies only as v1beta1, with the same fields."""
         world, [written] = scene.world, [one for one in parts.definitions("experimental") if "_cluster" in one.name]
         grant(world)
         world.kubectl(
@@ -142,7 +142,7 @@ def not_ready(agent: Agent) -> str:
 
 
 def guard_by_cluster_policies(scene: Scene) -> list[Callable[[], None]]:
-    """Changes after each of which friends, and only they, reach the guarded pod."""
+    """Changes after each of which friends, and only friends, reach the guarded pod."""
     put, delete = scene.world.put, scene.world.delete
     closed = rule("Accept", FRIENDS), rule("Deny", STRANGERS)
     relabelled = {"namespaces": labelled(zone=scene.namespace)}
@@ -176,7 +176,7 @@ class TestInForce:
             delete_policies(world)
 
     def test_no_packet_is_lost_or_leaks_while_they_change(self, scene: Scene, agent: Agent) -> None:
-        """Priorities are swapped, policies and tiers come and go, and the namespace is relabelled."""
+        """Priorities are swapped, policies and tiers are added and removed, and the namespace is relabelled."""
         with scene.unharmed():
             for change in guard_by_cluster_policies(scene):
                 with enforced(agent):
@@ -184,7 +184,7 @@ class TestInForce:
 
     @pytest.mark.parametrize("tightened", ["a Deny is added", "priorities are swapped", "the namespace is relabelled"])
     def test_connections_end_exactly(self, scene: Scene, agent: Agent, tightened: str) -> None:
-        """Those that are denied now end, and the others do not lose a byte."""
+        """Connections that are denied now end. The others do not lose a byte."""
         world, stop = scene.world, cluster_policy("stop", rule("Deny", FRIENDS), priority=5)
         zone = {"namespaces": labelled(zone=scene.namespace)}
         match tightened:
@@ -207,7 +207,7 @@ class TestInForce:
         assert all(talk.goes_on() for talk in others)
 
     def test_what_decides_is_told(self, scene: Scene, agent: Agent) -> None:
-        """The log names the policy that denies; its Event, the log and the status what cannot be enforced."""
+        """The log names the policy that denies. Its Event, the log and the status name what cannot be enforced."""
         world = scene.world
         by_name = {"action": "Deny", "to": [NAMES]}
         stop = cluster_policy("stop", rule("Deny", STRANGERS), egress=[by_name], priority=2)

@@ -55,7 +55,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.num
 
 @every_case
 def test_every_pair_of_pods_connects_as_upstream_requires(cluster: World, case: Case) -> None:
-    """Over both families, on one node and across nodes, after each step; kubectl makes the changes."""
+    """This holds over both families, on one node and across nodes, after each step. kubectl makes the changes."""
     follow(cluster, case, apply_by_kubectl)
 
 
@@ -66,7 +66,7 @@ def test_it_does_so_on_other_pod_networks(cluster: World, case: Case) -> None:
 
 
 def follow(cluster: World, case: Case, apply: Callable[[World, Object], None]) -> None:
-    """Take all steps of a case, and undo them."""
+    """Take all steps of a case, and then undo them."""
     try:
         for step in case.steps:
             for kind, owner, name in step.remove:
@@ -82,7 +82,7 @@ def follow(cluster: World, case: Case, apply: Callable[[World, Object], None]) -
 
 
 def apply_by_kubectl(cluster: World, obj: Object) -> None:
-    """Have kubectl create a policy, or label anything else."""
+    """Make kubectl create a policy, or label any other object."""
     kind, owner, name = key_of(obj)
     if kind == "NetworkPolicy":
         cluster.kubectl_apply(obj)
@@ -100,7 +100,7 @@ def apply_by_request(cluster: World, obj: Object) -> None:
 
 
 def await_agreement(cluster: World, case: Case, step: Step) -> list[Connection]:
-    """The connections that do not become what the list requires, open or closed."""
+    """The connections that do not reach the state that the list requires, open or closed."""
     questions = [
         Connection(source, destination, LabPort(port, protocol), family)
         for source in PODS

@@ -1,4 +1,4 @@
-"""The agent ends, and comes back: what is in force stays in force, and what has changed meanwhile is caught up with."""
+"""An agent ends and starts again: its rules stay in force, and it catches up with the changes since then."""
 
 import itertools
 import random
@@ -20,7 +20,7 @@ ROUNDS = 6
 
 
 def noise(namespace: str) -> Iterator[Object]:
-    """Policies for the pods of the scene that change all the time, and never what its streams may do."""
+    """Policies for the pods of the scene. They change all the time, but never change the verdicts on its streams."""
     chance = random.Random(5)
     for number in itertools.count():
         blocks = [block(f"198.18.{chance.randrange(256)}.{i}/32") for i in range(chance.randrange(1, 200))]
@@ -46,7 +46,7 @@ def test_killed_again_and_again_in_the_middle_of_updates(scene: Scene, agent: Ag
 
 
 def test_killed_before_it_is_ready(scene: Scene, agent: Agent) -> None:
-    """At every moment of its start."""
+    """The agent is killed at every moment of its start."""
     with scene.unharmed(), storm(scene.world, noise(scene.namespace)):
         for step in range(ROUNDS):
             agent.kill()
@@ -104,7 +104,7 @@ class TestCleaningUp:
 
 
 def test_an_agent_on_each_node(world: World, scene: Scene, agent: Agent, tmp_path: Path) -> None:
-    """Both guard their own; one that dies changes nothing for the other."""
+    """Each agent guards its own node. If one of them dies, nothing changes for the other."""
     with agents(world, tmp_path, ["n2"]) as [other]:
         world.put(
             policy(f"{scene.namespace}/far", labelled(role="stranger"), ingress=[admits(pods(labelled(role="x")))])

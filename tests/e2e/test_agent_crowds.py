@@ -1,4 +1,4 @@
-"""Very much at once: large policies, many policies, many events, and names that nobody would give."""
+"""Very large inputs: large policies, many policies, many events, and unusual names."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ GROWTH: Final = 40.0
 
 
 def test_a_policy_with_a_thousand_peers(scene: Scene, agent: Agent) -> None:
-    """Pods, addresses and ports; the last one lets a guest in."""
+    """The peers are pods, addresses and ports. The last peer lets a guest in."""
     guest = scene.add("guest", "n2")
     blocks = [block(f"198.18.{i >> 8}.{i & 255}/32") for i in range(PEERS // 2)]
     others = [pods(labelled(role=f"nobody-{i}")) for i in range(PEERS // 2 - 1)]
@@ -45,7 +45,7 @@ def test_a_policy_with_a_thousand_peers(scene: Scene, agent: Agent) -> None:
 
 
 def one_of_many(owner: str, number: int) -> Object:
-    """For the scene's pods or for nobody's, in one direction or the other, with peers and ports of all kinds."""
+    """A policy for the scene's pods or for no pod, in one direction or the other, with peers and ports of all kinds."""
     name, ports = f"{owner}/many-{number}", [port(1 + number % 1_000)]
     peers = [pods(labelled(role=f"nobody-{number}")), block(f"198.18.{number >> 8 & 255}.{number & 255}/32")]
     match number % 100:
@@ -73,7 +73,7 @@ def test_ten_thousand_policies_at_once(scene: Scene, agent: Agent) -> None:
 
 
 def test_hundreds_of_policies_through_the_api_server(scene: Scene, agent: Agent) -> None:
-    """Written by several at once, as a deployment of a whole cluster does."""
+    """Several clients write them at once, as the deployment of a whole cluster does."""
     some = [one_of_many(scene.namespace, number) for number in range(0, POLICIES, 20)]
     with scene.unharmed(), ThreadPoolExecutor(WRITERS) as writers:
         list(writers.map(scene.world.put, some))
@@ -83,7 +83,7 @@ def test_hundreds_of_policies_through_the_api_server(scene: Scene, agent: Agent)
 
 
 def pods_elsewhere(owner: str, generation: int) -> Iterator[Object]:
-    """Pods of another node, which have other labels and addresses in every generation."""
+    """Pods of another node. Their labels and addresses differ in every generation."""
     for i in range(ELSEWHERE):
         one = pod(
             f"{owner}/elsewhere-{i}", {"role": ("nobody", "friend")[generation % 2], "generation": f"{generation}"}
@@ -93,7 +93,7 @@ def pods_elsewhere(owner: str, generation: int) -> Iterator[Object]:
 
 
 def test_memory_stays_bounded_through_many_events(scene: Scene, agent: Agent) -> None:
-    """Each generation relabels every pod; a tenth of the events fills what has to be filled once."""
+    """Each generation relabels every pod. A tenth of the events fills everything that has to be filled once."""
     generations = EVENTS // ELSEWHERE
 
     def live_through(some: range) -> float:
@@ -126,7 +126,7 @@ HOSTILE: Final = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_change_nothing(world: World, scene: Scene, agent: Agent, name: str) -> None:
-    """Of namespaces, pods, labels and policies, as only somebody who writes past the API server could give them."""
+    """Namespaces, pods, labels and policies have names that only a write past the API server can store."""
     owner = namespace(scene.namespace + name)
     where = owner["metadata"]["name"]
     stranger = pod(f"{where}/x", {name: name}, addresses=[str(world.address(scene.stranger))], nodeName="n2")

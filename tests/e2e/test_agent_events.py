@@ -1,4 +1,4 @@
-"""Kubernetes Events of an agent, as the real kubectl shows them, with the rights that `deploy/` gives."""
+"""Kubernetes Events of an agent, as the real kubectl shows them, with the rights that `deploy/` grants."""
 
 import io
 import json
@@ -26,14 +26,14 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 @pytest.fixture(scope="module")
 def account(api_server: ControlPlane) -> Iterator[Path]:
-    """A kubeconfig of the service account that is deployed."""
+    """A kubeconfig of the deployed service account."""
     api_server.kubectl("apply", "-k", str(DEPLOY / "kustomize"))
     yield api_server.existing_account("ringfence-agent", "kube-system")
     api_server.kubectl("delete", "-k", str(DEPLOY / "kustomize"))
 
 
 class Writing:
-    """A writer by a clock of its own, and what it logs and counts."""
+    """A writer with its own clock, and what it logs and counts."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self.metrics = Metrics()
@@ -48,7 +48,7 @@ class Writing:
             self._writer.run_once(self.now)
 
     def report(self, *causes: EventCause) -> None:
-        """Have these be wrong for so long that they are written."""
+        """Report these faults for so long that they are written."""
         self.causes = EventCauses(list(causes), 0)
         self.look()
         self.look(after=PATIENCE)
@@ -65,7 +65,7 @@ def writing(account: Path) -> Writing:
 
 @pytest.fixture
 def broken(api_server: ControlPlane, namespace: str) -> EventCause:
-    """A policy that is said not to be enforced."""
+    """A policy that is reported as not enforced."""
     api_server.kubectl("apply", "-f", "-", stdin=json.dumps(policy(f"{namespace}/db", ingress=[])))
     stored = api_server.kubectl("get", "networkpolicy", "-n", namespace, "db", "-o", "json").stdout
     uid = json.loads(stored)["metadata"]["uid"]

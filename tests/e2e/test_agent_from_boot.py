@@ -1,4 +1,4 @@
-"""A node that was booted while the API server is away: its pods are closed until their policies are known."""
+"""A node boots while the API server is unavailable: its pods are closed until their policies are known."""
 
 from pathlib import Path
 

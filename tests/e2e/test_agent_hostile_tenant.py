@@ -1,4 +1,4 @@
-"""A tenant who may create policies in his namespace keeps the agent as busy as he can. Others notice nothing."""
+"""A tenant with the right to create policies in one namespace keeps the agent busy. Other tenants are not affected."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Tenant:
         self.pod = world.run(pod(f"{namespace}/own", {"role": "own"}), "n1")
 
     def large(self, number: int, role: str, blocks: int = 16_000, ranges: int = 0) -> Object:
-        """A policy of so many blocks, for so many ranges of ports."""
+        """A policy with this many blocks, for this many port ranges."""
         peers = [block(f"11.{number}.{i >> 7}.{2 * (i & 127)}/32") for i in range(blocks)]
         ports = [port(1 + 600 * i) | {"endPort": 300 + 600 * i} for i in range(ranges)]
         return policy(f"{self.namespace}/large-{number}", labelled(role=role), ingress=[admits(*peers, ports=ports)])
@@ -40,7 +40,7 @@ class Tenant:
 
     @contextmanager
     def rewriting(self, *versions: Object) -> Iterator[None]:
-        """Meanwhile these are written in turn, as fast as the API server takes them."""
+        """While the context is open, these policies are written in turn, as fast as the API server takes them."""
         self.world.put(versions[0])
         ended, written = threading.Event(), threading.Event()
         thread = threading.Thread(target=self._write, args=(versions, ended, written), daemon=True)
@@ -71,7 +71,7 @@ def tenant(world: World, scene: Scene) -> Iterator[Tenant]:
 
 
 def change_repeatedly(scene: Scene, agent: Agent) -> None:
-    """Somebody else lets a guest in and out again, which is in force each time."""
+    """Another tenant lets a guest in and out again; each change must come into force."""
     guest = f"{scene.namespace}/guest"
     if guest not in scene.world.topology.pod_by_name:
         scene.add("guest", "n2")
@@ -109,7 +109,7 @@ def test_a_policy_of_2_000_blocks_and_100_ranges_of_ports(scene: Scene, tenant: 
 def test_what_a_tenant_isolates_stays_closed_until_his_policies_are_in_force(
     scene: Scene, tenant: Tenant, agent: Agent
 ) -> None:
-    """And then they are: nobody reaches his pod but those whom they allow."""
+    """Afterwards they are in force: only the clients that they allow reach the tenant's pod."""
     asked = Connection(scene.stranger, tenant.pod, PORTS[0])
     assert scene.world.open(asked) == [True]
     bulk.write(scene.world, [tenant.large(number, "own") for number in range(6)])

@@ -1,4 +1,4 @@
-"""What must work whatever policies say: the node and its own pods, hostNetwork pods, loopback, the agent itself."""
+"""Traffic that works whatever policies exist: between a node and its pods, hostNetwork pods, loopback, the agent."""
 
 import pytest
 
@@ -16,7 +16,7 @@ EVERY_WAY = [(port, family) for port in PORTS for family in (4, 6)]
 
 @pytest.fixture
 def closed(scene: Scene, agent: Agent) -> Scene:
-    """A scene whose pods are all denied everything."""
+    """A scene in which all pods are denied everything."""
     scene.world.put(policy(f"{scene.namespace}/nothing", ingress=[], egress=[]))
     scene.world.delete(scene.guard)
     scene.await_reach(scene.distant_friend, scene.guarded, open=False)
@@ -25,12 +25,12 @@ def closed(scene: Scene, agent: Agent) -> Scene:
 
 
 def ways(scene: Scene, source: str, destination: str) -> list[bool]:
-    """Whether each protocol, port and family works."""
+    """Whether each combination of protocol, port and family works."""
     return scene.world.open(*(Connection(source, destination, port, family) for port, family in EVERY_WAY))
 
 
 def test_a_node_reaches_its_own_pods(closed: Scene) -> None:
-    """As the kubelet does with its probes."""
+    """The probes of the kubelet need this."""
     for name in (closed.guarded, closed.friend, closed.captive):
         assert all(ways(closed, "n1", name)), name
 

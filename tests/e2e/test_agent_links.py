@@ -1,6 +1,6 @@
-"""What pods send each other and their node beside what policies can name, where network plugins link pods with bridges.
+"""Traffic between pods and their node that policies cannot name, where network plugins link pods with bridges.
 
-The captive may send nothing, the guarded pod gets what its friends send, and the friend is free.
+The captive may send nothing. The guarded pod receives what its friends send. No policy isolates the friend.
 """
 
 import socket
@@ -29,7 +29,7 @@ TO_MANY = ("255.255.255.255", "239.1.2.3", "ff02::1", "ff15::1")
 
 @pytest.fixture
 def neighbour(scene: Scene) -> str:
-    """A pod that is as free as the friend, on the same node."""
+    """A pod on the same node. Like the friend, it is not isolated."""
     return scene.add("neighbour", "n1", role="friend")
 
 
@@ -113,7 +113,7 @@ def test_neighbours_find_each_other(scene: Scene, agent: Agent) -> None:
 def test_a_restart_harms_nothing_and_gives_nothing_to_a_pod_that_has_taken_an_address(
     scene: Scene, neighbour: str, agent: Agent
 ) -> None:
-    """A container with NET_ADMIN gives itself the address of another pod, before the agent starts again."""
+    """A container with NET_ADMIN assigns itself the address of another pod before the agent starts again."""
     world = scene.world
     await_placed(agent, 4)
     with links_of(world, scene.captive, scene.friend, neighbour) as [captive, friend, other]:
@@ -143,7 +143,7 @@ def test_an_address_goes_to_the_pod_that_gets_it_next(scene: Scene, neighbour: s
 
 @on_pod_networks(UNFILTERED_BRIDGE)
 def test_without_br_netfilter_only_what_is_beside_policies_is_refused(scene: Scene, tmp_path: Path) -> None:
-    """Packets to the addresses of pods do not pass the rules about them, and the agent is not ready."""
+    """Packets between the addresses of pods do not pass the rules about them, and the agent is not ready."""
     agent = Agent(scene.world, "n1", tmp_path / "agent.log")
     agent.start(wait=False)
     try:
@@ -164,7 +164,7 @@ def test_without_br_netfilter_only_what_is_beside_policies_is_refused(scene: Sce
 
 
 def await_placed(agent: Agent, pods: int) -> None:
-    """Wait until it is known at which ports so many pods are."""
+    """Wait until the agent knows the ports of this many pods."""
     wait_until(
         lambda: agent.metric("ringfence_bridge_ports", leads_to="pod") == pods, f"the ports of {pods} pods are known"
     )
@@ -172,7 +172,7 @@ def await_placed(agent: Agent, pods: int) -> None:
 
 @contextmanager
 def kubelet(scene: Scene) -> Iterator[socket.socket]:
-    """The port of the kubelet on the node, for a while."""
+    """The port of the kubelet on the node, while the context is open."""
     with scene.world.inside("n1"):
         server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     with server:
@@ -182,7 +182,7 @@ def kubelet(scene: Scene) -> Iterator[socket.socket]:
 
 
 def reaches_node(scene: Scene, link: PodLink, server: socket.socket) -> bool:
-    """Whether a datagram from the link-local address of a pod comes to that of its node."""
+    """Whether a datagram from the link-local address of a pod reaches the link-local address of its node."""
     gateway = str(scene.world.topology.node_by_name["n1"].gateways[4])
     link.send(said(link.link_local, link.link_local_of("n1"), KUBELET), link.ask(gateway))
     link.ask(gateway)  # whose answer follows what was sent before

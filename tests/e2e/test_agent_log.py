@@ -1,4 +1,4 @@
-"""What the agent writes its log to may stall, fill up or be closed: policies stay in force, and changes take effect."""
+"""The target of the agent's log stalls, fills up or is closed: policies stay in force, and changes take effect."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ PIPE_BYTES: Final = 4096
 
 
 class Mute(Agent):
-    """An agent whose log is not a file, so that the test cannot look into it."""
+    """An agent whose log is not a file, so that the test cannot read it."""
 
     def words(self) -> str:
         return ""
@@ -47,7 +47,7 @@ def mute(world: World, log: Path) -> Iterator[Agent]:
 
 
 def deny_many(scene: Scene) -> None:
-    """Have packets dropped each of which is worth a line of the log."""
+    """Cause dropped packets that each produce a line in the log."""
     address = str(scene.world.address(scene.guarded))
     with scene.world.inside(scene.stranger), socket.socket(socket.AF_INET, socket.SOCK_DGRAM | NON_BLOCKING) as sender:
         for port in DENIED_PORTS:
@@ -55,7 +55,7 @@ def deny_many(scene: Scene) -> None:
 
 
 def await_changes(scene: Scene, agent: Agent) -> None:
-    """See that a policy takes effect when it comes and when it goes, and that the agent says that it is ready."""
+    """Check that a policy takes effect when it is created and when it is deleted, and that the agent is ready."""
     with scene.traffic.watched(arriving=scene.arriving, refused=[]):
         scene.admit("stranger")
         scene.await_reach(scene.stranger, scene.guarded, open=True)

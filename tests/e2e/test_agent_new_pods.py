@@ -1,6 +1,6 @@
-"""A new pod is under all policies that are older than it, although their watch is behind that of pods.
+"""All policies that are older than a new pod apply to it, even if their watch is behind the watch of pods.
 
-Only the watch of one kind is disturbed: whatever is changed of others, the agent hears of at once.
+Only the watch of one kind is disturbed. The agent receives changes of all other kinds at once.
 """
 
 import json
@@ -22,7 +22,7 @@ RIGHT = {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "
 
 
 def watch_of_policies(scene: Scene) -> int:
-    """The port of the agent's connection."""
+    """The port of the agent's watch of policies."""
     passing = policy(f"{scene.namespace}/passing", labelled(role="nobody"), ingress=[])
 
     def change() -> None:
@@ -33,7 +33,7 @@ def watch_of_policies(scene: Scene) -> int:
 
 
 def watch_of_namespaces(scene: Scene) -> int:
-    """The port of the agent's connection."""
+    """The port of the agent's watch of namespaces."""
 
     def change() -> None:
         for label in ("seen=yes", "seen-"):
@@ -44,7 +44,7 @@ def watch_of_namespaces(scene: Scene) -> int:
 
 @contextmanager
 def silent(scene: Scene) -> Iterator[None]:
-    """The watch of policies says nothing."""
+    """The watch of policies delivers nothing."""
     with stalled(scene.world, "n1", watch_of_policies(scene)):
         yield
 

@@ -1,4 +1,4 @@
-"""The Node of the machine: an agent that does not know it leaves the kernel as it is, and names the right one."""
+"""The Node of the machine: an agent that does not know it leaves the kernel unchanged and reports the right name."""
 
 import pytest
 

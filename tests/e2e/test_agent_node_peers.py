@@ -1,4 +1,4 @@
-"""HostNetwork pods of other nodes: packets come from the address of a tunnel, and policies name the node's."""
+"""HostNetwork pods of other nodes: their packets come from a tunnel address, and policies name the node's address."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _READ: Final = ("/api/v1/nodes", "/api/v1/pods", "/apis/networking.k8s.io/v1/net
 
 
 def cluster_of(world: World) -> Cluster:
-    """What the API server has, as the engine sees it."""
+    """The objects of the API server, as the engine sees them."""
     cluster = Cluster()
     for path in _READ:
         answer = world.ask("GET", path)
@@ -42,7 +42,7 @@ def test_a_hostNetwork_client_on_another_node_reaches_a_pod_as_the_engine_says(
     world.put(policy(f"{scene.namespace}/hosts", labelled(role="guarded"), ingress=[admits(*peers(world, named))]))
     is_open = named in ("by its address", "among all nodes")
     if not is_open:
-        scene.admit("stranger")  # which is enforced after the policy before it
+        scene.admit("stranger")  # The agent enforces this policy after the previous one.
         scene.await_reach(scene.stranger, scene.guarded, open=True)
     scene.await_reach(client, scene.guarded, open=is_open)
     assert bool(cluster_of(world).can(client, scene.guarded, port=80)) is is_open

@@ -1,4 +1,4 @@
-"""Lists that would take isolation or network away from most pods: nothing changes until they were read once more."""
+"""Lists that would remove isolation or network access from most pods have no effect until they were read again."""
 
 from collections.abc import Callable
 
@@ -16,12 +16,15 @@ SHORT = "1"
 
 
 def choose(scene: Scene, agent: Agent, seconds: str) -> None:
-    """Have the agent look again after so many seconds; its certificate is valid whatever the server has forgotten."""
+    """Set after how many seconds the agent looks again.
+
+    Its certificate stays valid whatever data the server has lost.
+    """
     agent.options = ("--second-look", seconds, "--kubeconfig", str(scene.world.control_plane.kubeconfig))
 
 
 def await_second_look(agent: Agent) -> None:
-    """Wait until nothing changes because of what was listed."""
+    """Wait until the agent makes no changes because of what was listed."""
     wait_until(lambda: "until everything has been listed again" in agent.words_since_start(), "it waits")
     status, text = agent.ask("/readyz")
     assert (status, "until everything has been listed again" in text) == (503, True)
@@ -51,7 +54,7 @@ def test_an_api_server_is_restored_from_nothing_while_the_agent_runs(scene: Scen
 
 
 def listed_again_without_policies(scene: Scene, agent: Agent) -> None:
-    """All policies are deleted while nobody can tell the agent, which lists them anew."""
+    """All policies are deleted while the agent's watch is closed. The agent then lists them again."""
     world, before = scene.world, agent.interruptions()
     world.control_plane.apiserver.kill()
     agent.await_interruptions(before)

@@ -13,7 +13,7 @@ from .server import wait_until
 
 
 def status(scene: Scene, *arguments: str, node: str = "n1") -> subprocess.CompletedProcess[str]:
-    """What the command prints on a node."""
+    """The output of the command on a node."""
     command = [sys.executable, "-m", "ringfence", "agent", "status", *arguments]
     with scene.world.inside(node):
         return subprocess.run(command, capture_output=True, text=True)

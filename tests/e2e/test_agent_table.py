@@ -1,4 +1,4 @@
-"""Somebody else is at the agent's table: it is right again at once, and what is allowed passes throughout."""
+"""Other programs change the agent's table: it is restored at once, and allowed packets pass throughout."""
 
 import time
 
@@ -27,7 +27,7 @@ OPENING = [
 
 @pytest.mark.parametrize("command", OPENING)
 def test_what_opens_it_is_undone(scene: Scene, agent: Agent, command: list[str]) -> None:
-    """Until then nothing can be promised of what is refused."""
+    """Until the table is restored, nothing is guaranteed about forbidden packets."""
     with scene.traffic.watched(arriving=scene.arriving, refused=[]):
         before = agent.metric("ringfence_repairs_total")
         with scene.world.inside("n1"):
@@ -93,7 +93,7 @@ def test_a_policy_that_changes_right_after_a_flush_closes_nobody(scene: Scene, a
 
 
 def test_somebody_who_flushes_everything_again_and_again_is_reported(scene: Scene, agent: Agent) -> None:
-    """Each flush is repaired, and while there is one after the other, that is one line in the log."""
+    """Each flush is repaired. Repeated flushes cause only one line in the log."""
     assert agent.metric("ringfence_table_contested") == 0
     began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The taint of a node that is not guarded yet, with the rights that the chart gives to the agent."""
+"""The taint of a node that is not guarded yet, with the rights that the chart grants to the agent."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def rules_of_chart(*arguments: str) -> Any:
 
 @contextmanager
 def with_rules(world: World, rules: Any) -> Iterator[None]:
-    """The agents' rights for a while."""
+    """While the context is open, the agents have these rights."""
     before = json.loads(world.kubectl("get", "clusterrole", "agent", "-o", "json"))["rules"]
     set_rules(world, rules)
     try:
@@ -114,7 +114,7 @@ def test_a_node_that_has_changed_meanwhile_is_left_as_it_is(api_server: ControlP
     given = [OTHER, {"key": TAINT, "effect": "NoSchedule"}]
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "tainted"}, "spec": {"taints": given}}
     api_server.kubectl("apply", "-f", "-", stdin=json.dumps(node))
-    present = taints_of_node(api_server)  # the server has added one of its own
+    present = taints_of_node(api_server)  # The server has added a taint of its own.
     known = [Node(spec=NodeSpec(taints=tuple(Taint(**one) for one in reversed(given))))]
     metrics = Metrics()
     removal = TaintRemoval(

@@ -1,4 +1,4 @@
-"""Conversations that were open before the node's kernel tracked any: allowed ones go on, forbidden ones end."""
+"""Connections that were opened before the node's kernel tracked any: allowed ones continue, forbidden ones end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from .world import World
 
 @contextmanager
 def tracking_nothing(world: World, node: str, *, exempt: bool) -> Iterator[None]:
-    """The node's kernel tracks no connections, or another program exempts all from it."""
+    """The node's kernel tracks no connections, or another program exempts all of them from tracking."""
     with world.inside(node):
         nft("delete table inet services")
         if exempt:
@@ -40,7 +40,7 @@ def tracking_nothing(world: World, node: str, *, exempt: bool) -> Iterator[None]
 
 
 def conversations(scene: Scene, clients: list[str]) -> list[Conversation]:
-    """With the guarded pod: three in which only the client speaks, and three in which only the server does."""
+    """Connections of each client with the guarded pod. In three only the client sends, in three only the server."""
     return [
         scene.traffic.conversation(client, scene.guarded, server_speaks=server_speaks)
         for client in clients
@@ -54,7 +54,7 @@ def conversations(scene: Scene, clients: list[str]) -> list[Conversation]:
 def test_conversations_survive_the_start_of_an_agent_if_they_are_allowed(
     scene: Scene, tmp_path: Path, exempt: bool
 ) -> None:
-    """All twelve, although nothing may open a connection to their clients."""
+    """All twelve continue, although no pod may open a connection to their clients."""
     world = scene.world
     near = scene.add("near-friend", "n1", role="friend")
     closed = [

@@ -1,4 +1,4 @@
-"""The cluster that the agents' tests rely on, without agents."""
+"""The cluster on which the tests of the agent rely, without agents."""
 
 from .pod_networks import (
     BRIDGE,

@@ -1,4 +1,4 @@
-"""The bytes of a file mean here what they mean to the real kubectl and API server: encodings, and JSON that is YAML."""
+"""The bytes of a file: ringfence reads them as the real kubectl and API server do, including encodings and JSON."""
 
 import codecs
 import json
@@ -20,7 +20,7 @@ Read = dict[str, dict[str, str]]
 
 
 def kubectl_reads(api_server: ControlPlane, file: Path) -> Read:
-    """What the API server would store of the policies in a file."""
+    """The policies in a file, as the API server would store them."""
     done = api_server.kubectl("create", f"--filename={file}", "--dry-run=server", "--output=json", check=False)
     decoder, text, start = json.JSONDecoder(), done.stdout, 0
     found: Read = {}
@@ -43,7 +43,7 @@ def policy(name: str, annotation: str = "x") -> str:
 
 
 def in_json(name: str, after: str = "") -> str:
-    """A policy in JSON, with something after its last field."""
+    """A policy as JSON, with the given text after its last field."""
     tree = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -1,6 +1,6 @@
-"""Policies of administrators on a real API server, which has some of their kinds, and of which a user may list some.
+"""Cluster policies on a real API server that has some of their kinds, for users who may list some of these.
 
-The kinds are defined here, with nothing of their project but names and scopes.
+The tests define the kinds themselves. The definitions share only names and scopes with those of the project.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""What ringfence refuses in the administrators' policies, an API server with their definitions refuses, word for word.
+"""Validation of cluster policies: ringfence refuses what an API server with their definitions refuses, word for word.
 
-That is the one with all fields (the experimental channel). For policies without the fields that only it has, the one
-with the fields of the standard channel says the same. What only the former refuses although both have its fields, named
-ports beside networks, is a warning here.
+That server has all fields (the experimental channel). For policies without the fields that only this channel has, a
+server with the standard channel reports the same. The experimental channel alone refuses named ports beside networks,
+although both channels have these fields: ringfence reports a warning.
 """
 
 import json
@@ -33,9 +33,9 @@ EXPERIMENTAL = re.compile(r"\b(?:nodes|domainNames|namedPort)\b")
 
 
 def errors_of_server(answer: Answer) -> list[str]:
-    """Its errors, less that some rules were not looked at; each with the field that the server names in the text only.
+    """The errors of the server, without the remark that some rules were not checked.
 
-    Several errors that are the same are one.
+    If the server names the field in the text only, the error has that field. Equal errors count once.
     """
     errors = (error for error in judgement_of_server(answer).errors if not error.startswith(UNCHECKED))
     return sorted({_placed(error) for error in errors})
@@ -48,7 +48,7 @@ def _placed(error: str) -> str:
 
 
 def only_experimental(tree: Any) -> set[str]:
-    """The errors about rules with named ports beside networks, and no peers that only the experimental channel has."""
+    """Errors about rules with named ports beside networks, and no peers that only the experimental channel has."""
     match tree:
         case {"kind": "ClusterNetworkPolicy", "spec": {"egress": [*rules]}}:
             return {f"spec.egress[{i}]: {NAMED_PORTS}" for i, rule in enumerate(rules) if _is_by_network(rule)}
@@ -65,7 +65,7 @@ def _is_by_network(rule: Any) -> bool:
 
 
 def our_errors(file: Path) -> list[str]:
-    """Our errors, less those about selectors that servers accept and nobody can evaluate."""
+    """The errors of ringfence, without those about selectors that servers accept and nobody can evaluate."""
     problems = Cluster.load(file).problems
     errors = [one.message for one in problems if one.severity is Severity.ERROR]
     return sorted(error for error in errors if "nobody can evaluate it" not in error)
@@ -94,7 +94,7 @@ strays: st.SearchStrategy[Any] = st.sampled_from(
 
 @st.composite
 def mistaken(draw: st.DrawFn) -> Tree:
-    """A policy in which a value is another one, missing, there too often, or has another name."""
+    """A policy in which a value is replaced, missing, repeated too often, or renamed."""
     tree: Tree = json.loads(json.dumps(draw(cluster_policies)))
     for _ in range(draw(st.integers(1, 3))):
         part: Any = tree
@@ -117,7 +117,7 @@ def mistaken(draw: st.DrawFn) -> Tree:
 
 @settings(
     deadline=None,
-    # To make a case smaller takes minutes on a real server.
+    # Shrinking a case takes minutes on a real server.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -1,4 +1,4 @@
-"""The control plane that the other end-to-end tests rely on."""
+"""The control plane on which the other end-to-end tests rely."""
 
 import ssl
 import urllib.error

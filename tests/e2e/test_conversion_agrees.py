@@ -1,4 +1,4 @@
-"""An API server with the definition of ClusterNetworkPolicy accepts what `convert` makes of the older kinds."""
+"""An API server with the definition of ClusterNetworkPolicy accepts the output of `convert` for the older kinds."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ def test_the_server_accepts_what_is_printed(experimental_server: ControlPlane, t
     file.write_text(manifest)
     conversion = Cluster.load(file).convert()
     assert conversion.policies
-    experimental_server.request("DELETE", path_of("clusternetworkpolicies"))  # those of other tests, with equal names
+    # Policies of other tests with equal names.
+    experimental_server.request("DELETE", path_of("clusternetworkpolicies"))
     for text in conversion_yaml(conversion, comments_of).split("\n---\n"):
         path = path_of("clusternetworkpolicies") + "?dryRun=All&fieldValidation=Strict"
         answer = experimental_server.request("POST", path, text, "application/yaml")
@@ -55,12 +56,12 @@ def test_the_server_accepts_what_is_printed(experimental_server: ControlPlane, t
 
 
 def test_a_live_cluster_gives_what_its_manifests_give(experimental_server: ControlPlane, tmp_path: Path) -> None:
-    """And what is printed can be applied to it."""
+    """The output can also be applied to the cluster."""
     file = tmp_path / "older.yaml"
     older = [one for one in yaml.safe_load_all(OLDER.read_text()) if one["kind"] != "Pod"]
     file.write_text(yaml.safe_dump_all(older))
     for plural in ("adminnetworkpolicies", "baselineadminnetworkpolicies", "clusternetworkpolicies"):
-        experimental_server.request("DELETE", path_of(plural))  # those of other tests
+        experimental_server.request("DELETE", path_of(plural))  # Policies of other tests.
     experimental_server.kubectl("apply", f"--filename={file}")
     try:
         options = ["-o", "json", "--kubeconfig", str(experimental_server.kubeconfig)]
@@ -74,5 +75,5 @@ def test_a_live_cluster_gives_what_its_manifests_give(experimental_server: Contr
 
 
 def specs(text: str) -> dict[str, Any]:
-    """The specs of a list of policies, by their names."""
+    """The specs of a list of policies, by name."""
     return {item["metadata"]["name"]: item["spec"] for item in yaml.safe_load(text)["items"]}

@@ -1,4 +1,4 @@
-"""`get` and `describe` print the administrators' policies as the real kubectl does, of whatever a real server holds."""
+"""`get` and `describe` print the cluster policies of a real API server as the real kubectl does."""
 
 import json
 from datetime import datetime
@@ -31,7 +31,7 @@ rule_names = st.sampled_from(["", "dns", "two\nlines", "tab\tand é", " "])
 
 @st.composite
 def decorated(draw: st.DrawFn) -> dict[str, Any]:
-    """A policy with metadata, and with what makes a description odd: labels like fields, empty lists and names."""
+    """A policy with metadata that make a description unusual: labels like fields, empty lists and names."""
     policy: dict[str, Any] = json.loads(json.dumps(draw(cluster_policies)))
     policy["metadata"] |= {
         "labels": draw(st.dictionaries(label_keys, label_values, max_size=2)),
@@ -50,7 +50,7 @@ def key_of(policy: dict[str, Any]) -> tuple[str, str]:
 @settings(
     max_examples=6,
     deadline=None,
-    # To make a case smaller takes minutes on a real server.
+    # Shrinking a case takes minutes on a real server.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -58,7 +58,8 @@ def key_of(policy: dict[str, Any]) -> tuple[str, str]:
 def test_any_policies(experimental_server: ControlPlane, wanted: list[dict[str, Any]]) -> None:
     for resource in VERSIONS:
         experimental_server.request("DELETE", path_of(resource))
-    # Not every random policy is valid (a port name beside a network, say): what is refused is not there to print.
+    # Not every random policy is valid (for example, a port name beside a network). A refused policy does not exist and
+    # is not printed.
     accepted = [
         one for one in wanted if experimental_server.request("POST", path_of(resource_of(one)), one).status == 201
     ]
@@ -71,17 +72,17 @@ def test_any_policies(experimental_server: ControlPlane, wanted: list[dict[str, 
 
 
 def agree(server: ControlPlane, cluster: Cluster, kind: Kind) -> None:
-    """That all policies of a kind are printed alike in all formats."""
+    """Check that all policies of a kind are printed alike in all formats."""
     documents = [cluster.document(policy) for policy in in_list_order(cluster.policies_of(kind.key))]
 
     def kubectl(*arguments: str) -> str:
         return server.kubectl(*arguments).stdout
 
-    # Of several objects, kubectl lists no events.
+    # kubectl lists no events when it describes several objects.
     assert kubectl("describe", kind.short_name) == custom_description(documents, events=len(documents) == 1)
     assert kubectl("get", f"{kind.plural}.{GROUP}", "-o", "name") == custom_names(documents, kind)
     printed = json.loads(kubectl("get", kind.short_name, "-o", "json"))
-    # With all keys in their order.
+    # All keys are in their order.
     assert json.dumps(printed) == json.dumps(json.loads(json_text(list_document(documents))))
 
     def table(now: datetime, options: TableOptions) -> str:
@@ -109,7 +110,7 @@ def agree(server: ControlPlane, cluster: Cluster, kind: Kind) -> None:
     ],
 )
 def test_yaml(experimental_server: ControlPlane, resource: str, fields: dict[str, Any]) -> None:
-    """Without annotations: kubectl fails to write control characters as YAML."""
+    """Annotations are left out: kubectl fails to write control characters as YAML."""
     kind = next(one for one in KINDS if one.plural == resource and one.group == GROUP)
     spec = {"subject": {"namespaces": {"matchLabels": {"a": ""}}}, "ingress": [], **fields}
     policy = {"apiVersion": kind.api_versions[0], "kind": kind.name, "metadata": {"name": "default"}, "spec": spec}
@@ -118,5 +119,5 @@ def test_yaml(experimental_server: ControlPlane, resource: str, fields: dict[str
     cluster = Cluster.live(kubeconfig=str(experimental_server.kubeconfig))
     (stored,) = cluster.policies_of(kind.key)
     printed = experimental_server.kubectl("get", kind.short_name, "default", "-o", "yaml").stdout
-    # With all keys in their order.
+    # All keys are in their order.
     assert json.dumps(yaml.safe_load(printed)) == json.dumps(yaml.safe_load(yaml_text(cluster.document(stored))))

@@ -1,4 +1,7 @@
-"""What `deploy/` holds, on the real API server: it is accepted, and may do what the agent needs and no more."""
+"""The manifests and the chart in `deploy/`, on the real API server.
+
+The server accepts them, and they grant the rights that the agent needs and no others.
+"""
 
 import json
 import re
@@ -44,7 +47,7 @@ def deployed(api_server: ControlPlane) -> Iterator[ControlPlane]:
 
 
 def helm(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Runs the real helm; it asks no cluster."""
+    """Run the real helm, which contacts no cluster."""
     program = parts.find("helm")
     if program is None:
         pytest.skip(f"helm not found: `{parts.BUILD_COMMAND}` fetches it first")
@@ -88,9 +91,9 @@ def cleanup_manifests() -> str:
 
 
 def options(arguments: list[str]) -> dict[str, Any]:
-    """What the program reads from arguments, with the node's own address in place of its variable.
+    """The options that the program reads from arguments, with the node's own address in place of its variable.
 
-    Raises click.UsageError for what it does not know.
+    Raises click.UsageError for unknown options.
     """
     known = [one.replace("$(NODE_ADDRESS)", "192.168.0.1") for one in arguments]
     return run_agent.make_context("agent", known).params
@@ -134,7 +137,7 @@ class TestRights:
         review: Object = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
         review |= {"spec": {"user": ACCOUNT, "resourceAttributes": attributes}}
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        # `kubectl auth can-i` leaves out the group of a kind that the server does not have.
+        # `kubectl auth can-i` omits the group of a kind that the server does not have.
         answer = control_plane.request("POST", path, review)
         assert answer.status == 201, answer.body
         return bool(answer.body["status"]["allowed"])
@@ -293,7 +296,7 @@ class TestChart:
 
 
 class TestPodRanges:
-    """The chart accepts only ranges that the agent accepts, and all that are written in the standard way."""
+    """The chart accepts only ranges that the agent accepts, and it accepts every range in standard notation."""
 
     @given(
         st.text(alphabet="0123456789abcdf.:/", max_size=24) | st.ip_addresses().map(lambda one: f"{one}/{one.version}9")
@@ -309,18 +312,18 @@ class TestPodRanges:
 
 
 def chart_accepts(pod_range: str) -> bool:
-    """Whether the chart's schema accepts a range. Helm reads the patterns as Go does, which here is as Python does."""
+    """Whether the chart's schema accepts a range. Helm reads the patterns as Go does, which here equals Python."""
     return any(re.fullmatch(pattern, pod_range) for pattern in PATTERNS)
 
 
 class TestCleanup:
-    """After an uninstall, a Job removes the rules from all nodes. The test takes the place of the kubelets."""
+    """After an uninstall, a Job removes the rules from all nodes. The test acts as the kubelets."""
 
     OWN = OwnPod("kube-system", "ringfence-cleanup-1")
 
     @pytest.fixture
     def client(self, api_server: ControlPlane) -> Iterator[ApiServer]:
-        """The API server as the Job's service account, with its own pod and two Linux nodes of three."""
+        """The API server for the Job's service account. It has the Job's own pod and three nodes, two with Linux."""
         api_server.kubectl("apply", "-k", str(DEPLOY / "cleanup"))
         [template] = [one for one in documents(cleanup_manifests()) if one["kind"] == "Job"]
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.OWN.name, "namespace": self.OWN.namespace}}
@@ -339,7 +342,7 @@ class TestCleanup:
         api_server.kubectl("delete", "-k", str(DEPLOY / "cleanup"))
 
     def pods(self, api_server: ControlPlane) -> dict[str, Object]:
-        """By Node: the pods that clean it."""
+        """The pods that clean the nodes, by Node."""
         found = api_server.kubectl("get", "pods", "-n", "kube-system", "-l", CLEANED_BY, "-o", "json").stdout
         return {one["spec"]["nodeName"]: one for one in json.loads(found)["items"]}
 
@@ -405,7 +408,7 @@ OTHERWISE_CHOSEN = {"node", "context", "kubeconfig", "cleanup"}
 
 
 def essence(objects: list[Object]) -> dict[str, Object]:
-    """Objects by kind, without their labels, and without what a server would fill in."""
+    """Objects by kind, without labels and without the fields that a server would set."""
     found = {}
     for one in objects:
         kept = {field: value for field, value in one.items() if field != "metadata"}

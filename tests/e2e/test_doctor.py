@@ -1,4 +1,4 @@
-"""`doctor` on a real API server that holds what each plugin leaves there."""
+"""`doctor` on a real API server that contains the objects of each plugin."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @contextmanager
 def holding(server: ControlPlane, cluster: SampleCluster) -> Iterator[None]:
-    """Have the server hold the objects of a cluster for a while."""
+    """While the context is open, the server contains the objects of a cluster."""
     created = []
     try:
         for one in cluster.objects:
@@ -64,7 +64,7 @@ def _report(server: ControlPlane, path: str, pod: Object) -> None:
 
 
 def doctor(kubeconfig: Path, *options: str) -> tuple[int, Any]:
-    """The exit code and the report."""
+    """The exit code and the report of `doctor`."""
     result = run("doctor", "--kubeconfig", str(kubeconfig), "-o", "json", *options)
     assert result.stdout, result.stderr
     return result.exit_code, json.loads(result.stdout)
@@ -90,7 +90,7 @@ def test_somebody_without_rights_learns_which_are_missing(server: ControlPlane) 
 
 
 def test_calico_of_an_operator_is_known_without_the_right_to_list_roles(server: ControlPlane) -> None:
-    """The Installation shows it: who may read that one sees what an administrator has installed."""
+    """The Installation is the evidence: a user who may read it sees what an administrator has installed."""
     [sample] = (one for one in CLUSTERS if one.name == "Calico by the operator of Tigera")
     server.kubectl("apply", "-f", "-", stdin=json.dumps(definition(*INSTALLATION)))
     server.kubectl("wait", "--for=condition=Established", "crd/installations.operator.tigera.io")
@@ -111,7 +111,10 @@ def test_calico_of_an_operator_is_known_without_the_right_to_list_roles(server: 
 
 
 def test_what_the_plugin_changes_for_the_policies_is_listed(server: ControlPlane, tmp_path: Path) -> None:
-    """An ipBlock of a pod's address, which Cilium does not match; the traits are saved for other commands."""
+    """The policy has an ipBlock with the address of a pod, which Cilium does not match.
+
+    The traits are saved for other commands.
+    """
     [cilium] = (one for one in CLUSTERS if one.name == "Cilium")
     pods = [pod("default/web", addresses=["10.0.0.1"]), pod("default/db", addresses=["10.0.0.2"])]
     egress = policy("default/to-db", egress=[sends(block("10.0.0.2/32"))])

@@ -1,4 +1,4 @@
-"""The experiment of `doctor` in a cluster with real kernels: it finds out what enforces policies, and what does not."""
+"""The experiment of `doctor` in a cluster with real kernels: it detects which nodes enforce policies."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def test_an_agent_that_only_observes_enforces_nothing(tended: World, tmp_path: P
 
 
 def test_an_agent_that_is_slow_is_waited_for(tended: World, tmp_path: Path) -> None:
-    """It stands still while the policy is created, and goes on four seconds later."""
+    """The agent is stopped while the policy is created, and continues four seconds later."""
     with (
         kubelet(tended) as running,
         agents(tended, tmp_path, ["n1"]) as [agent],
@@ -87,7 +87,7 @@ main()
     ("cut_off", "code"), [("KeyboardInterrupt", 130), ("LiveClusterError('the connection was lost')", 2)]
 )
 def test_a_namespace_whose_creation_is_cut_off_is_removed(tended: World, cut_off: str, code: int) -> None:
-    """The server has created it, and its answer never comes."""
+    """The server has created the namespace, and its answer never arrives."""
     program = ("-c", _CUT_OFF.format(cut_off=cut_off))
     with kubelet(tended) as running, start_doctor(tended, "--probe", "--on", "n1", program=program) as process:
         running.until(lambda: process.poll() is not None)

@@ -41,7 +41,10 @@ main()
 
 
 def test_what_an_agent_is_configured_to_do_otherwise_is_measured(tended: World, tmp_path: Path) -> None:
-    """It lets connections continue, and new pods connect before it knows them. Other cases are left out, for time."""
+    """The agent lets connections continue, and new pods connect before it knows them.
+
+    Other cases are left out to save time.
+    """
     with agents(tended, tmp_path, ["n1"], "--existing-connections", "keep", "--unknown-pods", "allow"):
         _, found = prove(tended, "--probe=full", "--on", "n1", program=("-c", _ESTABLISHED_ALONE))
     assert {one["topic"]: one["value"] for one in found["measured"]} == {"established": "continue", "pod-start": "open"}

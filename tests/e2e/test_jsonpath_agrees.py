@@ -1,4 +1,4 @@
-"""`-o jsonpath` prints what the real kubectl prints of the policies that a real API server holds."""
+"""`-o jsonpath` prints the policies of a real API server as the real kubectl does."""
 
 import pytest
 from click.testing import CliRunner

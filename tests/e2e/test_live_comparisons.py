@@ -1,4 +1,4 @@
-"""Two real clusters compared, a cluster compared with revisions, and what is supposed of a cluster."""
+"""Comparisons: two real clusters, a cluster and revisions, and a cluster with supposed changes."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def second(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def kubeconfig(first: ControlPlane, second: ControlPlane, tmp_path: Path) -> Path:
-    """A kubeconfig with a context for each cluster, of which the first is the current one."""
+    """A kubeconfig with a context for each cluster. The first context is the current one."""
     merged: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": "first"}
     for name, server in (("first", first), ("second", second)):
         own = yaml.safe_load(server.kubeconfig.read_text())
@@ -112,7 +112,7 @@ def test_a_cluster_is_compared_with_revisions_and_the_index(
         summary = json.loads(run(kubeconfig, "diff", "--live", *words, "-f", "k8s", "-o", "json").stdout)["summary"]
         return bool(summary["closed"]), bool(summary["opened"] or summary["exposure"])
 
-    # The pods of the files have no addresses: what the address of a pod decides is not compared here.
+    # The pods of the files have no addresses, so this does not compare verdicts that depend on the address of a pod.
     assert run(kubeconfig, "equivalent", "--live", "k8s").exit_code == 1
     assert closed_and_opened("HEAD~1") == (False, False)
     assert closed_and_opened("HEAD")[0]
@@ -132,7 +132,7 @@ QUESTIONS = (
 
 
 def answers(server: ControlPlane, *words: str) -> list[tuple[int, Any]]:
-    """The answers to the questions, without the places of policies: one that is supposed is in a file."""
+    """The answers to the questions, without the places of policies: a supposed policy is in a file."""
 
     def without_places(value: Any) -> Any:
         if isinstance(value, dict):

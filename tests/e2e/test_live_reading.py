@@ -1,4 +1,4 @@
-"""What is read from a real API server, and what it says to those who may not read."""
+"""Reading a real API server: which objects are read, and which errors users get who may not read them."""
 
 import json
 import re
@@ -35,14 +35,14 @@ NEEDED = ["namespaces", "pods", "networkpolicies.networking.k8s.io"]
 
 @pytest.fixture(scope="module")
 def api_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane of these tests' own: what others have created would be in what is read."""
+    """A control plane for these tests alone: objects of other tests would be read as well."""
     with running(tmp_path_factory.mktemp("live-reading")) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def shop(api_server: ControlPlane) -> ControlPlane:
-    """The control plane with the objects of `every_kind.yaml`, to which kubelets have given their status."""
+    """The control plane with the objects of `every_kind.yaml`, with the status that kubelets write."""
     api_server.kubectl("create", "--filename", str(EVERY_KIND))
     reported = [document for document in EVERY_KIND.read_text().split("\n---\n") if "\nstatus:" in document]
     arguments = ("apply", "--server-side", "--subresource=status", "--filename=-")
@@ -56,9 +56,9 @@ def by_name(manifests: Iterable[Manifest]) -> dict[tuple[str, str, str], Object]
 
 
 def as_stored(obj: Object) -> Object:
-    """The object as any server keeps it: with the defaults of policies, and without times, identifiers and replicas.
+    """The object as any server stores it: with the defaults of policies, and without times, identifiers and replicas.
 
-    A server adds taints to a new Node, which it removes when the Node is ready.
+    A server adds taints to a new Node and removes them when the Node is ready.
     """
     if isinstance(obj, NetworkPolicy):
         metadata = msgspec.structs.replace(obj.metadata, creation_timestamp=None)
@@ -89,7 +89,7 @@ def test_a_live_cluster_is_compared_with_files_with_others_and_with_what_is_supp
     )
 
     def policies(*words: str) -> tuple[int, int]:
-        """How many policies differ, and the exit code."""
+        """The number of policies that differ, and the exit code."""
         runner = CliRunner(env={"KUBECONFIG": str(shop.kubeconfig)})
         ended = runner.invoke(cli, ["diff", "-o", "json", "--ignore-errors", *words])
         summary = json.loads(ended.stdout)["summary"]
@@ -200,7 +200,7 @@ spec:
 def test_claims_about_every_cluster_are_decided_for_the_policies_of_a_live_one(
     shop: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    own_shop = LIVE_SHOP.format(namespace).replace("10.244.9.", "10.244.8.")  # no two pods have one address
+    own_shop = LIVE_SHOP.format(namespace).replace("10.244.9.", "10.244.8.")  # No two pods have the same address.
     shop.kubectl("create", "--filename=-", stdin=own_shop)
     reported = "---\n".join(own_shop.split("---\n")[:2])
     shop.kubectl("apply", "--server-side", "--subresource=status", "--filename=-", stdin=reported)
@@ -326,7 +326,7 @@ def test_a_list_of_several_pages_is_read_whole(
 
 
 def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list goes on from the revision at which it began: not if that is compacted away before the next page."""
+    """A list continues from the revision at which it began, unless that revision is compacted before the next page."""
     create_policies(own_api_server, "default", "a", "b", "c")
     ask = get_page
     asked: list[str] = []

@@ -1,4 +1,4 @@
-"""`ringfence ui` of a live cluster, on a real API server: what kubectl changes is in the page."""
+"""`ringfence ui` for a live cluster, on a real API server: the page shows the changes that kubectl makes."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from .test_watching import create
 
 
 class OpenedPage:
-    """The page of a cluster, as a browser has it open."""
+    """The page of a cluster, as a browser opens it."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
@@ -40,7 +40,7 @@ class OpenedPage:
             return json.load(connection.getresponse())
 
     def await_change(self) -> None:
-        """Wait until the page receives that the cluster has changed."""
+        """Wait until the page receives the event that the cluster has changed."""
         for line in self._events:
             if line.startswith(b"event: changed"):
                 return
@@ -54,7 +54,7 @@ class OpenedPage:
 
 @contextmanager
 def local_page(kubeconfig: Path, *options: str) -> Iterator[OpenedPage]:
-    """The page of a cluster. It is still open when the program ends, which says nothing then."""
+    """The page of a cluster. It is still open when the program ends, and the program then prints nothing."""
     command = [sys.executable, "-m", "ringfence", "ui", "--kubeconfig", str(kubeconfig), "--no-browser", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -69,7 +69,7 @@ def local_page(kubeconfig: Path, *options: str) -> Iterator[OpenedPage]:
 
 
 def give_address(control_plane: ControlPlane, namespace: str, name: str, address: str) -> None:
-    """What the kubelet does when a pod starts."""
+    """Set the address of a pod, as the kubelet does when the pod starts."""
     status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
     path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
     assert control_plane.request("PATCH", path, status, "application/merge-patch+json").status == 200
@@ -86,7 +86,7 @@ def test_a_policy_that_kubectl_creates_closes_a_cell_of_the_page(api_server: Con
 
         assert cell() == "all"
         create(api_server, policy(f"{namespace}/closed", labelled(app="db"), ingress=[]))
-        while cell() == "all":  # the first events may be about other objects
+        while cell() == "all":  # The first events may be about other objects.
             page.await_change()
         assert cell() == "none"
         assert page.ask("/report.json")["problems"] == []
@@ -126,7 +126,7 @@ def test_after_many_changes_the_page_is_that_of_a_new_reading(
             data = page.ask("/report.json")
             return {key: data[key] for key in data if key not in ("apiVersion", "simulation")}
 
-        deadline = monotonic() + 30  # other objects of the server may change meanwhile
+        deadline = monotonic() + 30  # Other objects of the server may change in the meantime.
         while shown() != (expected := read_anew()) and monotonic() < deadline:
             pass
         assert shown() == expected

@@ -1,4 +1,4 @@
-"""What ringfence refuses in Services, pods, workloads and others, the real API server refuses, word for word."""
+"""Validation of Services, pods, workloads and others: ringfence refuses what the API server refuses, word for word."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def fields(**strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Tree]:
 
 
 def of_kind(kind: str, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Tree]:
-    """Objects of a kind whose metadata are wrong here and there, too."""
+    """Objects of a kind. Their metadata may be wrong as well."""
     metadata = st.fixed_dictionaries({"name": names}, optional={"labels": labels})
     return st.fixed_dictionaries(
         {"apiVersion": st.just(VERSIONS[kind]), "kind": st.just(kind), "metadata": metadata, **parts}

@@ -1,4 +1,4 @@
-"""Users who may read one namespace only, on a real API server: it is read, and nothing is said about the others."""
+"""Users who may read one namespace of a real API server: ringfence reads it and claims nothing about the others."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def kubeconfig(server: ControlPlane) -> Path:
-    """That of a service account that may read the namespace `shop`, and nothing of the whole cluster."""
+    """The kubeconfig of a service account that may read the namespace `shop`, and nothing of the whole cluster."""
     return server.service_account("clerk", READABLE, verbs=["get", "list"], namespace="shop")
 
 

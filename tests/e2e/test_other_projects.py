@@ -1,6 +1,7 @@
-"""Policies of other projects on a real API server: which kinds it has is found out, and those put answers in doubt.
+"""Policies of other projects on a real API server: ringfence detects their kinds, and they put answers in doubt.
 
-The kinds are defined here, with nothing of their projects but names: their policies may have any field.
+The tests define the kinds themselves. The definitions share only names with those of the projects: their policies may
+have any field.
 """
 
 import json
@@ -51,7 +52,7 @@ def policy(api_version: str, kind: str, name: str, spec: dict[str, Any], namespa
 
 
 def running_pod(name: str, address: str) -> list[dict[str, Any]]:
-    """The pod as it is created, and the status that a kubelet gives it."""
+    """The pod as it is created, and the status that a kubelet writes."""
     identity = {"apiVersion": "v1", "kind": "Pod"}
     metadata = {"name": name, "namespace": "shop"}
     created = {"metadata": {**metadata, "labels": {"app": name}}, "spec": {"containers": CONTAINERS}}
@@ -94,7 +95,7 @@ def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def assumed(cluster: Cluster, source: str, destination: str) -> list[str]:
-    """What an answer assumes about policies that are not read, without their place."""
+    """The assumptions of an answer about policies that are not read, without their place."""
     found = cluster.can(source, destination, port=443).assumptions
     return [one.partition(" (")[0] + one.rpartition(")")[2] for one in found]
 

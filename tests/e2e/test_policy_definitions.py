@@ -1,4 +1,4 @@
-"""The definitions of the administrators' policies are those of their project, and the API server serves their kinds."""
+"""The definitions of cluster policies are those of their project, and the API server serves their kinds."""
 
 import json
 

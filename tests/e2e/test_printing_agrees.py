@@ -1,4 +1,4 @@
-"""`get` and `describe` print what the real kubectl prints, of whatever policies a real API server holds."""
+"""`get` and `describe` print the policies of a real API server as the real kubectl does."""
 
 import json
 from collections.abc import Callable
@@ -22,13 +22,13 @@ from .control_plane import ControlPlane
 names = st.sampled_from(["a", "a.b", "a-b", "db-policy", "z" * 253])
 label_keys = st.sampled_from(["app", "tier", "example.com/team", "kubernetes.io/managed-by", "Z"])
 label_values = st.sampled_from(["", "web", "1.10", "v" * 63])
-# No long lines beyond ASCII: kubectl cuts them inside a character.
+# No long lines with non-ASCII characters: kubectl cuts such lines inside a character.
 annotations = st.text(max_size=40) | st.text(st.sampled_from("a b:\n\t"), max_size=400)
 
 
 @st.composite
 def decorated(draw: st.DrawFn) -> dict[str, Any]:
-    """A policy with what `get` and `describe` show of its metadata."""
+    """A policy with the metadata that `get` and `describe` show."""
     metadata = {
         "name": draw(names),
         "labels": draw(st.dictionaries(label_keys, label_values, max_size=3)),
@@ -58,7 +58,7 @@ def test_any_policies(api_server: ControlPlane, namespace: str, wanted: list[dic
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(spec=policies)
 def test_any_policy_as_a_document(api_server: ControlPlane, namespace: str, spec: dict[str, Any]) -> None:
-    """Without annotations: kubectl fails to write control characters as YAML."""
+    """Annotations are left out: kubectl fails to write control characters as YAML."""
     stored = replace_all(api_server, namespace, [spec | {"metadata": {"name": "p", "labels": {"b": "1", "a": ""}}}])
     for output, write in (("yaml", yaml_text), ("json", json_text)):
         printed = api_server.kubectl("get", "networkpolicies", "-o", output, "--namespace", namespace).stdout
@@ -66,7 +66,7 @@ def test_any_policy_as_a_document(api_server: ControlPlane, namespace: str, spec
 
 
 def in_order(text: str) -> str:
-    """A list of policies, with its keys in their order, without the metadata that has no influence on the meaning."""
+    """A list of policies with its keys in their order, without the metadata that do not affect the meaning."""
     tree = yaml.safe_load(text)
     for item in tree["items"]:
         for key in ("generation", "resourceVersion", "uid"):
@@ -75,7 +75,7 @@ def in_order(text: str) -> str:
 
 
 def replace_all(api_server: ControlPlane, namespace: str, wanted: list[dict[str, Any]]) -> list[NetworkPolicy]:
-    """Makes the policies of the namespace those that are wanted, and gives them as the server keeps and lists them."""
+    """Replace the policies of the namespace by the wanted ones; return them as the server stores and lists them."""
     path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
     api_server.request("DELETE", path)
     for policy in wanted:
@@ -84,7 +84,7 @@ def replace_all(api_server: ControlPlane, namespace: str, wanted: list[dict[str,
 
 
 def assert_printed_at_some_time(theirs: Callable[[], str], ours: Callable[[datetime], str]) -> None:
-    """What kubectl prints is what we print at one of the seconds in which it ran: ages grow meanwhile."""
+    """kubectl's output equals ours for one of the seconds in which kubectl ran: ages grow in the meantime."""
     before = datetime.now(UTC)
     text = theirs()
     seconds = int((datetime.now(UTC) - before).total_seconds()) + 1

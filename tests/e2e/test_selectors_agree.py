@@ -1,4 +1,4 @@
-"""`-l` selects what the real API server selects, and refuses what it refuses."""
+"""`-l` selects the policies that the real API server selects, and refuses the selectors that it refuses."""
 
 from urllib.parse import quote
 

@@ -67,5 +67,5 @@ def assert_agrees(server: ControlPlane, *words: str) -> None:
 
 
 def without_ages(text: str) -> str:
-    """The text without ages, which grow: their column is as wide as its header."""
+    """The text without ages, which grow. Their column is as wide as its header."""
     return re.sub(r"(?<=   )\d+[ms](\d+s)? *", "", text)

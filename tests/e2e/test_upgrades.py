@@ -1,4 +1,4 @@
-"""The chart is upgraded and rolled back while pods talk: nothing that is forbidden passes, nothing else is lost."""
+"""The chart is upgraded and rolled back under traffic: no forbidden packet passes, and no other packet is lost."""
 
 import shutil
 import subprocess
@@ -39,7 +39,7 @@ class Release:
         self.pods = DaemonSetPods(scene.world, PATH, ("n1", "n2"), {PRESENT: PROGRAM, OLDER: OLDER_PROGRAM})
 
     def helm(self, command: str, *arguments: str) -> None:
-        """Have helm change the release, and the agents be replaced."""
+        """Make helm change the release, and replace the agents."""
         world = self._scene.world
         program = parts.find("helm")
         assert program
@@ -56,7 +56,7 @@ class Release:
         self.pods.roll_out(self.log, {"KUBECONFIG": str(account)})
 
     def chart(self, version: str) -> str:
-        """The folder of the chart, as of a version."""
+        """The folder of the chart in a given version."""
         folder = self._folder / f"chart-{version}"
         shutil.copytree(CHART, folder)
         described = (folder / "Chart.yaml").read_text()

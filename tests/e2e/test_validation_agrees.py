@@ -1,4 +1,4 @@
-"""Decoding and validation say what the real API server says, word for word, of whatever can be wrong with a policy."""
+"""Decoding and validation report what the real API server reports, word for word, for any error in a policy."""
 
 import json
 import unicodedata
@@ -29,9 +29,9 @@ agreement = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 class Judgement(NamedTuple):
-    """Why a policy is refused, or what it is accepted with.
+    """Why a policy is refused, or the warnings with which it is accepted.
 
-    In no order: servers have changed theirs, and that of several bad labels is one of chance.
+    The order does not matter: servers have changed theirs, and the order of several bad labels is random.
     """
 
     errors: list[str]
@@ -50,7 +50,7 @@ def judgement_of_server(answer: Answer) -> Judgement:
 
 
 def unreadable(message: str) -> list[str]:
-    """Fields that do not exist are named together, if nothing worse comes first."""
+    """Unknown fields are reported together, unless a worse error comes first."""
     _, strict, fields = message.partition("strict decoding error: ")
     return [f"{strict}{field}" for field in fields.split(", ")] if strict else [message]
 
@@ -82,7 +82,7 @@ def test_every_check(api_server: ControlPlane, tmp_path: Path, manifest: str) ->
             found[problem.severity].append(problem.message)
     theirs = judgement_of_server(api_server.request("POST", POLICIES, manifest, "application/yaml"))
     assert sorted(found[Severity.ERROR]) == theirs.errors
-    # A server that refuses a policy does not come to warn of it; we may.
+    # A server that refuses a policy does not get as far as its warnings; ringfence may report them.
     assert theirs.errors or sorted(found[Severity.WARNING]) == theirs.warnings
 
 
@@ -91,7 +91,10 @@ def typed(tree: Tree) -> Tree:
 
 
 def in_known_characters(tree: Tree) -> Tree:
-    """Without the characters that Python's tables of Unicode lack: Go's may be newer, and print what Python escapes."""
+    """The text without the characters that Python's Unicode tables lack.
+
+    Go's tables may be newer, and Go prints what Python escapes.
+    """
     text = json.dumps(tree, ensure_ascii=False)
     known: Tree = json.loads("".join("?" if unicodedata.category(letter) == "Cn" else letter for letter in text))
     return known
@@ -99,7 +102,7 @@ def in_known_characters(tree: Tree) -> Tree:
 
 @st.composite
 def postable(draw: st.DrawFn) -> Tree:
-    """A policy that has a name, and no namespace: that is in the request."""
+    """A policy that has a name and no namespace: the request contains the namespace."""
     tree = in_known_characters(typed(draw(policies)))
     tree["metadata"].pop("namespace", None)
     tree["metadata"]["name"] = tree["metadata"].get("name") or "x"
@@ -117,14 +120,14 @@ strays = st.sampled_from([None, True, 0, -1, 80.0, 80.5, 2**31, 1e21, 1e-7, "", 
 
 @st.composite
 def mistaken(draw: st.DrawFn) -> Tree:
-    """A policy with something else where one of its values was."""
+    """A policy in which one of the values is replaced."""
     tree = draw(postable())
     part: Any = tree
     place: Any = draw(st.sampled_from(["metadata", "spec"]))
     while (inner := part[place]) and isinstance(inner, dict | list) and draw(st.booleans()):
         part, place = inner, draw(st.sampled_from(list(inner) if isinstance(inner, dict) else range(len(inner))))
     part[place] = draw(strays)
-    # The server would make up a name, and then complain of it.
+    # The server would generate a name and then report an error about it.
     match tree["metadata"]:
         case {"generateName": _, **others}:
             assume(others.get("name"))
@@ -143,7 +146,7 @@ def blocking(block: Tree) -> Tree:
 
 @pytest.fixture(scope="module")
 def older_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A server that takes CIDRs as leniently as all did before Kubernetes 1.36."""
+    """A server that accepts CIDRs as leniently as all servers did before Kubernetes 1.36."""
     with running(tmp_path_factory.mktemp("older"), "--feature-gates=StrictIPCIDRValidation=false") as control_plane:
         yield control_plane
 

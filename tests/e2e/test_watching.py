@@ -1,4 +1,7 @@
-"""Watches of a real API server, and its faults. Faults that it cannot have: tests/sources/cluster/test_watching.py."""
+"""Watches of a real API server, and its faults.
+
+`tests/sources/cluster/test_watching.py` tests the faults that a real server cannot have.
+"""
 
 import json
 import shutil
@@ -95,7 +98,7 @@ def test_a_list_of_several_pages(api_server: ControlPlane, namespace: str, monke
 def test_a_watch_of_which_the_server_has_enough(
     api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before it ends a watch, it says by a bookmark from where the next one is to go on."""
+    """Before the server ends a watch, it sends a bookmark with the version from which the next watch continues."""
     types: list[str] = []
     read = event_of
 
@@ -131,7 +134,7 @@ def test_a_server_that_is_killed_and_started_again(own_api_server: ControlPlane)
 
 
 def known(followed: Followed, until: str) -> set[tuple[str, str]]:
-    """What somebody who follows knows of, once he knows of a name."""
+    """The objects that a follower knows, once it knows one with the given name."""
     names: set[tuple[str, str]] = set()
     taken = 0
     while ("default", until) not in names:
@@ -150,7 +153,7 @@ def known(followed: Followed, until: str) -> set[tuple[str, str]]:
 
 
 def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None:
-    """Something is created and something deleted while the server cannot be reached, and nobody remembers either."""
+    """An object is created and another one deleted while the server is unreachable, and nobody remembers either."""
     create(own_api_server, closed("deleted"), closed("kept"))
     kubeconfig = own_api_server.kubeconfig
     reachable = kubeconfig.read_text()
@@ -174,7 +177,7 @@ def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None
 
 
 def test_a_server_whose_data_were_restored_from_a_backup(own_api_server: ControlPlane) -> None:
-    """It does not object to a watch that is ahead of it, but tells nothing until it has caught up."""
+    """The server does not refuse a watch that is ahead of it, but delivers nothing until it has caught up."""
     create(own_api_server, closed("old"))
     data, backup = own_api_server.folder / "etcd", own_api_server.folder / "backup"
     own_api_server.stop()

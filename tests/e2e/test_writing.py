@@ -1,4 +1,4 @@
-"""Objects of a real API server are created, patched and deleted."""
+"""Writes to a real API server: objects are created, patched and deleted."""
 
 from collections.abc import Iterator
 

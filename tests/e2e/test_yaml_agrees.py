@@ -1,4 +1,4 @@
-"""A YAML document means here what it means to the real kubectl: scalars, as values and as keys, and structures."""
+"""YAML documents: ringfence reads scalars, as values and as keys, and structures as the real kubectl does."""
 
 import json
 from textwrap import dedent, indent
@@ -34,7 +34,7 @@ def manifest(fields: str) -> str:
 
 
 def kubectl_reads(api_server: ControlPlane, fields: str) -> object:
-    """What kubectl makes of a mapping with these fields; None if it refuses them."""
+    """The mapping with these fields as kubectl reads it, or None if kubectl refuses it."""
     arguments = ("create", "--filename=-", "--dry-run=client", "--validate=false", "--output=json")
     done = api_server.kubectl(*arguments, stdin=manifest(fields), check=False)
     assert done.returncode == 0 or "error converting YAML to JSON" in done.stderr, done.stderr
@@ -50,7 +50,7 @@ def we_read(fields: str) -> object:
 
 
 def comparable(value: object) -> object:
-    """JSON tells whole floats from integers no more than kubectl does; booleans are no numbers."""
+    """JSON distinguishes whole floats from integers no more than kubectl does. Booleans are not numbers."""
     match value:
         case dict():
             return {key: comparable(inner) for key, inner in value.items()}
@@ -70,10 +70,10 @@ def test_any_scalar(api_server: ControlPlane, texts: list[str]) -> None:
 
 
 def makes_a_key(text: str) -> bool:
-    """Whether kubectl takes it: it refuses null and numbers beyond 64 bits.
+    """Whether kubectl accepts a scalar as a key. It refuses null and numbers beyond 64 bits.
 
-    Floats become keys in the short form that they have in 32 bits; those of a million and more, and zeros and next to
-    zeros, are left out here.
+    Floats become keys in the short form that they have in 32 bits. Floats of a million and more, zeros, and floats next
+    to zero are left out here.
     """
     match resolve(text):
         case None:
@@ -87,7 +87,7 @@ def makes_a_key(text: str) -> bool:
 
 
 def distinct(texts: list[str]) -> list[str]:
-    """One for each key that they make: of several scalars that make one key, kubectl takes any."""
+    """One scalar for each key: of several scalars that result in the same key, kubectl takes any."""
     return list({key_text(resolve(text)): text for text in texts if makes_a_key(text)}.values())
 
 

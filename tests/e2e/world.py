@@ -1,12 +1,14 @@
-"""A small cluster to run agents in: real API server, real kernel; the test is its kubelet and its network plugin.
+"""A small cluster in which agents run, with a real API server and a real kernel.
+
+The test acts as the kubelets and as the network plugin.
 
     with living(folder) as world:
         world.put(policy(...))                    # through the API server
         world.run(pod(...), "n1")                 # the Pod object, its network namespace and link, its status
         world.reaches("x/a", "x/b", TCP_80)       # a real probe
 
-Nodes, pods and the control plane are network namespaces, held by file descriptors of this process and by nothing else;
-every program in them dies with it. So nothing stays behind, not even after SIGKILL.
+Nodes, pods and the control plane are network namespaces. Only file descriptors of this process keep them open, and
+every program in them ends with this process. So nothing stays behind, not even after SIGKILL.
 """
 
 import json
@@ -72,7 +74,7 @@ _PLURALS: Final = {
 
 
 class Connection(NamedTuple):
-    """A question: may one pod (or node) open this to another?"""
+    """A question: may this pod or node open this connection to another?"""
 
     source: str
     destination: str
@@ -81,7 +83,7 @@ class Connection(NamedTuple):
 
 
 class World:
-    """The cluster. A pod is called `NAMESPACE/NAME`, a node by its name."""
+    """The cluster. A pod is named `NAMESPACE/NAME`, a node by its name."""
 
     def __init__(self, folder: Path) -> None:
         self.network = Network()
@@ -96,7 +98,7 @@ class World:
             self.control_plane = ControlPlane(folder, address=str(NODES[0].addresses[0]))
 
     def start(self) -> None:
-        """Start the control plane, and have the nodes join it."""
+        """Start the control plane, and register the nodes with it."""
         self.start_control_plane()
         for node in RANGES:
             self.join(node)
@@ -104,7 +106,7 @@ class World:
             self.agents_kubeconfig = self.control_plane.service_account("agent", AGENT_READS)
 
     def tend(self) -> None:
-        """Start what does not run, and put back what somebody took from the nodes."""
+        """Start what does not run, and restore what was removed from the nodes."""
         self.start_control_plane()
         for node in RANGES:
             with self.inside(node):
@@ -112,7 +114,7 @@ class World:
         self._connect_nodes()
 
     def _connect_nodes(self) -> None:
-        """Have each node hold a connection, as those of its kubelet: so its kernel tracks some at any time."""
+        """Make each node hold a connection, as its kubelet does: so the node's kernel tracks one at any time."""
         self._disconnect_nodes()
         with self.inside(CONTROL_PLANE):
             listener = socket.create_server((str(NODES[0].addresses[0]), 0))
@@ -128,7 +130,7 @@ class World:
         self._connections.clear()
 
     def link_pods(self, network: NodeNetwork) -> None:
-        """Have the nodes link their pods in a certain way. No pod may run meanwhile: nodes are built anew."""
+        """Set how the nodes link their pods. No pod may run at that time: the nodes are built again."""
         assert not self.topology.pods
         nodes = [msgspec.structs.replace(one, network=network) for one in self.topology.nodes if one.pod_ranges]
         self._become(nodes=[*(one for one in self.topology.nodes if not one.pod_ranges), *nodes])
@@ -136,9 +138,9 @@ class World:
             self.annotate(node)
 
     def close(self) -> None:
-        """Let everything go."""
+        """Close the cluster and everything in it."""
         self._disconnect_nodes()
-        self.control_plane.apiserver.kill()  # it would wait for all who watch
+        self.control_plane.apiserver.kill()  # It would wait for all open watches.
         self.control_plane.stop()
         self.control_plane.forget()
         self._serving.close()
@@ -148,7 +150,7 @@ class World:
     # --- places ---------------------------------------------------------------------------------------------------
 
     def inside(self, place: str) -> AbstractContextManager[None]:
-        """Be in the network of a node or a pod for a while."""
+        """Enter the network of a node or a pod while the context is open."""
         return linux.in_network_namespace(self.place(place))
 
     def place(self, name: str) -> int:
@@ -167,21 +169,21 @@ class World:
     # --- the API server -------------------------------------------------------------------------------------------
 
     def start_control_plane(self) -> None:
-        """Start what does not run of it."""
+        """Start the parts of the control plane that do not run."""
         with self.inside(CONTROL_PLANE):
             self.control_plane.start()
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
-        """What the real kubectl says."""
+        """Run the real kubectl; return its output."""
         with self.inside(CONTROL_PLANE):
             return self.control_plane.kubectl(*arguments, stdin=stdin).stdout
 
     def kubectl_apply(self, *objects: Object) -> None:
-        """Have the real kubectl apply objects."""
+        """Apply objects with the real kubectl."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
     def ask(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Any:
-        """What the API server answers; it must not refuse."""
+        """Send a request to the API server and return the answer. A refusal is an error."""
         answer = self._request(method, path, body, content_type)
         assert answer.status < 300, f"{method} {path}: {answer.body}"
         return answer.body
@@ -191,12 +193,12 @@ class World:
             return self.control_plane.request(method, path, body, content_type)
 
     def put(self, *objects: Object) -> None:
-        """Create objects, or make them what is given here."""
+        """Create objects, or replace them by the given ones."""
         for obj in objects:
             self.ask("PATCH", f"{path_of(obj)}?fieldManager=test&force=true", obj, "application/apply-patch+yaml")
 
     def set_labels(self, obj: Object, labels: Mapping[str, str | None]) -> None:
-        """Give an object other labels: those with the value None are removed, those that are not named stay."""
+        """Set labels of an object. Labels with the value None are removed; labels that are not named stay."""
         self.ask("PATCH", path_of(obj), {"metadata": {"labels": labels}}, "application/merge-patch+json")
 
     def delete(self, *objects: Object) -> None:
@@ -205,7 +207,7 @@ class World:
             self.ask("DELETE", f"{path_of(obj)}?gracePeriodSeconds=0")
 
     def clear(self, owner: str) -> None:
-        """Let all pods and policies of a namespace go."""
+        """Remove all pods and policies of a namespace."""
         self._become(pods=[pod for pod in self.topology.pods if pod.namespace != owner])
         while self._kept:
             self._set_finalizers(self._kept.pop(), [])
@@ -235,7 +237,7 @@ class World:
         self.ask("PATCH", f"/api/v1/nodes/{name}/status", patch, "application/merge-patch+json")
 
     def annotate(self, name: str) -> None:
-        """Write into a Node what its network plugin does."""
+        """Write into a Node what its network plugin writes."""
         is_flannel = self.topology.node_by_name[name].network.kind is PodNetwork.FLANNEL
         annotations = {FLANNEL_BACKEND: "vxlan" if is_flannel else None}
         patch = {"metadata": {"annotations": annotations}}
@@ -244,33 +246,33 @@ class World:
     # --- the kubelet and the network plugin -----------------------------------------------------------------------
 
     def run(self, obj: Object, node: str, *addresses: str, ports: tuple[LabPort, ...] = PORTS) -> str:
-        """Have a pod run on a node, with addresses of its range unless others are given; its path."""
+        """Run a pod on a node, with addresses of its range unless others are given; return its path."""
         path = self.schedule(obj, node)
         self.connect(obj, node, *addresses, ports=ports)
         self.report(path)
         return path
 
     def schedule(self, obj: Object, node: str) -> str:
-        """Create the Pod object, bound to a node; nothing of it runs yet."""
+        """Create the Pod object, bound to a node. No part of the pod runs yet."""
         given = obj | {"spec": obj["spec"] | {"nodeName": node}}
         self.put({field: value for field, value in given.items() if field != "status"})
         return _path(obj)
 
     def connect(self, obj: Object, node: str, *addresses: str, ports: tuple[LabPort, ...] = PORTS) -> None:
-        """Make the pod's network on the node, of which the API server hears nothing yet."""
+        """Create the pod's network on the node. The API server does not know about it yet."""
         self.replace((), self._placed(obj, node, addresses, ports))
 
     def disconnect(self, path: str) -> None:
-        """Remove the pod's network, of which the API server hears nothing yet."""
+        """Remove the pod's network. The API server does not know about it yet."""
         self.replace((path,))
 
     def replace(self, going: Iterable[str], *coming: LabPod) -> None:
-        """Remove networks of pods and make others in their place, at once."""
+        """Remove the networks of pods and create others in their place, at once."""
         gone = set(going)
         self._become(pods=[*(pod for pod in self.topology.pods if pod.name not in gone), *coming])
 
     def report(self, path: str, phase: str = "Running") -> None:
-        """Tell the API server how a pod is, and which addresses it has."""
+        """Report the state and the addresses of the pod to the API server."""
         pod = self.pod(path)
         status = {
             "phase": phase,
@@ -288,12 +290,12 @@ class World:
         self.ask("PATCH", f"/api/v1/namespaces/{owner}/pods/{name}/status", patch, "application/merge-patch+json")
 
     def remove(self, path: str) -> None:
-        """End a pod: its network first, then its object."""
+        """End a pod: remove its network first, then its object."""
         self.disconnect(path)
         self.forget(path)
 
     def keep(self, path: str) -> None:
-        """Have a finalizer keep the Pod object when it is deleted, until its namespace is cleared."""
+        """Add a finalizer that keeps the deleted Pod object until its namespace is cleared."""
         self._set_finalizers(path, ["example.org/keep"])
         self._kept.add(path)
 
@@ -308,7 +310,7 @@ class World:
         self.ask("DELETE", f"/api/v1/namespaces/{owner}/pods/{name}?gracePeriodSeconds=0")
 
     def free_addresses(self, node: str) -> tuple[IPAddress, ...]:
-        """Addresses for a pod on a node: not those of the one before, as long as there are others."""
+        """Addresses for a pod on a node. They differ from those of the previous pod while there are others."""
         taken = {ip for pod in self.topology.pods for ip in pod.addresses}
         while True:
             self._next_host = (self._next_host + 1) % _HOSTS
@@ -347,7 +349,7 @@ class World:
 
 @contextmanager
 def living(folder: Path) -> Iterator[World]:
-    """A world for a while, with its control plane running."""
+    """A world with a running control plane, while the context is open."""
     world = World(folder)
     try:
         world.start()
@@ -357,7 +359,7 @@ def living(folder: Path) -> Iterator[World]:
 
 
 def path_of(obj: Object) -> str:
-    """Where the API server has an object."""
+    """The path of an object in the API server."""
     kind, owner, name = key_of(obj)
     return f"/{_PLURALS[kind].format(f'namespaces/{owner}')}/{name}"
 

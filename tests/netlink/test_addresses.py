@@ -1,4 +1,4 @@
-"""The addresses of a network namespace."""
+"""Addresses of a network namespace: they are added, listed and removed."""
 
 import subprocess
 from ipaddress import ip_address
@@ -30,7 +30,7 @@ def test_addresses_of_both_families_are_listed_until_they_are_removed() -> None:
 
 @in_own_network
 def test_of_a_point_to_point_link_the_address_of_this_end_is_listed() -> None:
-    """The kernel reports the other end's address as IFA_ADDRESS, and this end's as IFA_LOCAL."""
+    """The kernel reports the address of the other end as IFA_ADDRESS and the address of this end as IFA_LOCAL."""
     subprocess.run(["ip", "address", "add", "192.0.2.1", "peer", "192.0.2.2", "dev", "lo"], check=True)
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         listed = list_addresses(netlink)

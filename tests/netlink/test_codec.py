@@ -1,4 +1,4 @@
-"""Messages and attributes as `<linux/netlink.h>` defines them."""
+"""The codec for messages and attributes, as `<linux/netlink.h>` defines them."""
 
 import struct
 
@@ -71,7 +71,7 @@ def test_messages_are_read_as_they_were_written(some: list[Message]) -> None:
 
 @pytest.mark.parametrize("length", [0, HEADER_SIZE - 1, 100])
 def test_a_message_that_is_cut_off_is_an_error(length: int) -> None:
-    """And never the beginning of an endless loop."""
+    """It is not the beginning of an endless loop."""
     message = struct.pack("=IHHII", length, 3, 0, 1, 0)
     with pytest.raises(OSError, match="truncated"):
         list(decode_messages(message))

@@ -1,4 +1,4 @@
-"""The kernel's list of tracked connections."""
+"""The kernel's list of tracked connections: how it is read, and which fields of a connection it contains."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ def tracked() -> list[TrackedConnection]:
 @in_own_network
 def test_a_connection_is_listed_with_its_ends(family: Family) -> None:
     network = Network(2)
-    Kernel().apply(base_program())  # rules that ask about connections turn tracking on
+    Kernel().apply(base_program())  # Rules that ask about connections turn tracking on.
     client, server = tcp_connection(network, 1, 0, family)
     [one] = [one for one in tracked() if one.protocol == TCP]
     port = client.getsockname()[1]
@@ -52,7 +52,7 @@ def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
     if tool is None:
         pytest.skip("the program conntrack is missing")
     network = Network(2)
-    Kernel().apply(base_program())  # rules that ask about connections turn tracking on
+    Kernel().apply(base_program())  # Rules that ask about connections turn tracking on.
     ends = tcp_connection(network, 1, 0)
     printed = subprocess.run([tool, "-L", "-o", "id"], capture_output=True, text=True, check=True).stdout
     assert {int(found) for found in re.findall(r"id=(\d+)", printed)} == {one.identifier for one in tracked()}
@@ -106,7 +106,7 @@ def test_a_protocol_without_ports_has_none() -> None:
 @in_own_network
 def test_the_kernel_writes_entries_in_the_form_that_is_read_quickly(family: Family) -> None:
     network = Network(2)
-    Kernel().apply(base_program())  # rules that ask about connections turn tracking on
+    Kernel().apply(base_program())  # Rules that ask about connections turn tracking on.
     ends = tcp_connection(network, 1, 0, family)
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         entries = [entry for piece in connection_entries(netlink) for entry in piece]

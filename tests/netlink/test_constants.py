@@ -1,4 +1,4 @@
-"""The numbers under the kernel's names are those of the kernel's headers."""
+"""Constants with the kernel's names equal those of the kernel's headers."""
 
 from types import ModuleType
 
@@ -11,7 +11,7 @@ from ringfence.netlink import addresses, conntrack, conntrack_reversal, constant
 def test_numbers_of_all_protocols_are_those_of_the_headers() -> None:
     found = kernel_constants(constants)
     header = values_in_headers(tuple(found))
-    header["NLA_TYPE_MASK"] &= 0xFFFF  # the header has an int; a type has 16 bits
+    header["NLA_TYPE_MASK"] &= 0xFFFF  # The header defines an int; a type has 16 bits.
     assert found == header
 
 
@@ -30,7 +30,7 @@ def test_numbers_of_routes_links_and_addresses_are_those_of_the_headers(module: 
     ],
 )
 def test_types_of_netfilter_messages_have_the_subsystem_in_their_upper_byte(module: ModuleType, subsystem: str) -> None:
-    """`nfnetlink_unicast()` and its like: `nlmsg_type = subsystem << 8 | message`."""
+    """`nfnetlink_unicast()` and similar functions set `nlmsg_type = subsystem << 8 | message`."""
     found = kernel_constants(module)
     header = values_in_headers((*found, subsystem))
     expected = {

@@ -1,4 +1,4 @@
-"""Links between network namespaces, bridges and tunnels."""
+"""Links between network namespaces, bridges and tunnels: they are created, and listed with their settings."""
 
 import json
 import os
@@ -118,7 +118,7 @@ def test_a_tunnel_sends_frames_only_where_it_is_told_to(local: str) -> None:
 
 
 def show(what: str, name: str) -> Any:
-    """What the program ip says in detail of an interface."""
+    """The details that `ip` prints about an interface."""
     return json.loads(run("ip", "-json", "-details", what, "show", name))[0]
 
 

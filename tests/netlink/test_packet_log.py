@@ -1,4 +1,4 @@
-"""Log groups: one listener, who is woken when the group is closed."""
+"""Log groups: each has one listener at a time, and closing a group wakes the listener."""
 
 import gc
 import threading
@@ -50,7 +50,7 @@ def test_closing_wakes_a_thread_that_waits() -> None:
 
 @in_own_network
 def test_a_group_that_nobody_refers_to_leaves_no_file_open() -> None:
-    """An agent opens the log again after each error in reading."""
+    """An agent opens the log again after each read error."""
     before = open_files()
     LogGroup(7).close()
     gc.collect()

@@ -1,4 +1,4 @@
-"""Many changes to links, addresses and routes go through one socket."""
+"""Batches of changes to links, addresses and routes, sent through one socket."""
 
 import socket
 from ipaddress import ip_address

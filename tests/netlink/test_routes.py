@@ -1,4 +1,4 @@
-"""Routes and neighbours, as packets take them."""
+"""Routes and neighbours: they define where the kernel sends packets."""
 
 import socket
 from collections.abc import Iterator
@@ -31,7 +31,10 @@ both_families = pytest.mark.parametrize("ends", ENDS, ids=["IPv4", "IPv6"])
 
 @contextmanager
 def linked(ends: tuple[IPAddress, IPAddress]) -> Iterator[socket.socket]:
-    """Two namespaces with a link, each end with an address alone in its subnet; gives a socket at the far end."""
+    """Two namespaces with a link.
+
+    Each end has an address that is alone in its subnet. Yields a socket at the far end.
+    """
     near, far = ends
     home = own_network()
     leave_for_new_network()

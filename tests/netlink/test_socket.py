@@ -1,4 +1,4 @@
-"""What a netlink socket makes of the kernel's answers."""
+"""The netlink socket: how it interprets the kernel's answers."""
 
 import errno
 import struct
@@ -29,7 +29,7 @@ MANY = [ip_address(f"10.{i >> 8}.{i & 255}.1") for i in range(2_000)]
 
 
 class Meddled(NetlinkSocket):
-    """A socket during whose lists something happens: after the first piece of each."""
+    """A socket that runs a function during each list, after the first piece of the list."""
 
     def __init__(self, meddle: Callable[[], None]) -> None:
         super().__init__(NETLINK_ROUTE)
@@ -84,7 +84,10 @@ def test_a_list_that_changes_every_time_is_an_error() -> None:
 
 
 class Scripted(NetlinkSocket):
-    """A socket to a kernel whose answers, and errors in reading them, are given; None stands for no answer yet."""
+    """A socket to a kernel whose answers and read errors are given.
+
+    None represents an answer that has not arrived yet.
+    """
 
     def __init__(self, *answers: bytes | OSError | None) -> None:
         super().__init__(NETLINK_ROUTE)
@@ -102,7 +105,7 @@ class Scripted(NetlinkSocket):
 
 @pytest.mark.parametrize("marked", [0, 1])
 def test_any_message_of_a_list_can_say_that_it_was_interrupted(marked: int) -> None:
-    """The last one as well, which holds no entry."""
+    """This includes the last message, which contains no entry."""
     flags = [0, 0]
     flags[marked] = NLM_F_DUMP_INTR
     first = encode_message(9, flags[0], 1, b"old.") + encode_message(NLMSG_DONE, flags[1], 1, bytes(4))
@@ -117,7 +120,10 @@ def test_what_is_left_of_an_earlier_answer_is_passed_over() -> None:
 
 
 def refusal(sequence: int, code: int = errno.EPERM) -> bytes:
-    """An error message about a request, as the kernel sends it; the code 0 makes it an acknowledgement."""
+    """An error message about a request, in the form in which the kernel sends it.
+
+    The code 0 makes it an acknowledgement.
+    """
     request = encode_message(RTM_DELLINK, NLM_F_REQUEST, sequence, b"")
     return encode_message(NLMSG_ERROR, 0, sequence, struct.pack("=i", -code) + request)
 
@@ -127,7 +133,7 @@ CLOSED = OSError(errno.EBADF, "Bad file descriptor")
 
 
 def test_where_errors_were_too_many_for_the_buffer_those_in_it_count() -> None:
-    """Otherwise a refused request would be taken for one that was carried out."""
+    """Otherwise a refused request would be treated as one that succeeded."""
     with Scripted(TOO_MANY, refusal(5), refusal(6, code=0), None) as netlink:
         assert [error.sequence for error in netlink.errors()] == [5]
 
@@ -162,7 +168,7 @@ def test_a_refused_request_is_an_error_with_the_kernels_number() -> None:
 
 @in_own_network
 def test_the_kernels_own_explanation_is_the_text_of_the_error() -> None:
-    """Such a text (NLMSGERR_ATTR_MSG) says more than the number, here EOPNOTSUPP."""
+    """Such a text (NLMSGERR_ATTR_MSG) contains more information than the number, here EOPNOTSUPP."""
     kind = nested(IFLA_LINKINFO, string(IFLA_INFO_KIND, "nonesuch"))
     with NetlinkSocket(NETLINK_ROUTE) as netlink, pytest.raises(NetlinkError) as raised:
         netlink.request(RTM_NEWLINK, NLM_F_CREATE, bytes(16) + kind)

@@ -1,4 +1,4 @@
-"""What is at the far ends of the veth pairs of a namespace."""
+"""Veth pairs: what is at the far ends of the veth pairs of a namespace."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Peers that are addresses: at most one lookup for all traffic, one for ports, and one for other protocols."""
+"""Peers that are addresses need at most three lookups: for all traffic, for ports, and for other protocols."""
 
 from ipaddress import ip_network
 
@@ -28,7 +28,7 @@ def key(text: str) -> bytes:
 
 
 def sets(rules: Rules, family: Family = Family.IPV4) -> list[frozenset[tuple[bytes, bytes]]]:
-    """The ranges that the rules look into, in the order of the rules."""
+    """The ranges that the rules look up, in the order of the rules."""
     found = []
     for one in finish(for_addresses(Direction.INGRESS, family, finish(address_pairs(rules, family)))):
         lookup = one.rule.conditions[0]
@@ -40,14 +40,14 @@ def sets(rules: Rules, family: Family = Family.IPV4) -> list[frozenset[tuple[byt
 
 
 def test_addresses_that_are_allowed_everything_are_one_set() -> None:
-    """Blocks that touch are one range: the kernel refuses sets whose ranges touch."""
+    """Adjacent blocks become one range: the kernel refuses a set in which two ranges touch."""
     rules: Rules = [(block("10.0.0.0/25"), ALL_TRAFFIC), (block("10.0.0.128/25", "fd00::/64"), ALL_TRAFFIC)]
     assert sets(rules) == [{(key("10.0.0.0"), key("10.0.0.255"))}]
     assert sets(rules, Family.IPV6) == [{(key("fd00::"), key("fd00::ffff:ffff:ffff:ffff"))}]
 
 
 def test_addresses_and_their_ports_are_two_sets_that_both_must_match() -> None:
-    """Their product would be as large as the addresses times the ports."""
+    """A set of their products would have as many elements as there are addresses times ports."""
     (allowance,) = of_addresses(Direction.EGRESS, [(block("10.0.0.0/24"), Traffic.of("TCP", [(80, 81), (443, 443)]))])
     addresses, protocol, ports = allowance.rule.conditions
     assert isinstance(addresses, Lookup)
@@ -61,13 +61,13 @@ def test_addresses_and_their_ports_are_two_sets_that_both_must_match() -> None:
 
 
 def test_all_ports_of_a_protocol_need_no_set() -> None:
-    """They include port 0, which a policy cannot name."""
+    """All ports include port 0, which a policy cannot name."""
     (allowance,) = of_addresses(Direction.INGRESS, [(block("10.0.0.1/32"), Traffic.of("UDP"))])
     assert allowance.rule.conditions[1:] == (ProtocolIs(17),)
 
 
 def test_protocols_without_ports_have_a_rule_of_their_own() -> None:
-    """All traffic less one port is ports of every protocol, and what has no ports."""
+    """All traffic except one port consists of ports of every protocol and of traffic without ports."""
     rules: Rules = [(block("10.0.0.0/24"), ALL_TRAFFIC - Traffic.of("TCP", [(80, 80)]))]
     others, *ports = of_addresses(Direction.INGRESS, rules)
     assert [one.rule.conditions[1] for one in ports] == [ProtocolIs(6), ProtocolIs(17), ProtocolIs(132)]

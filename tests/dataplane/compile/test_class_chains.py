@@ -1,4 +1,4 @@
-"""Many combinations of addresses and traffic: classes by which a packet costs the same however many there are."""
+"""Classes for many combinations of addresses and traffic: the cost of a packet does not depend on their number."""
 
 from ipaddress import ip_network
 
@@ -41,7 +41,7 @@ IN = Direction.INGRESS
 
 
 def program_of(family: Family, allowances: list[Allowance], direction: Direction = IN) -> Program:
-    """The program in which one pod has a profile of these rules."""
+    """The program in which one pod has a profile with these rules."""
     isolated = VerdictMap(ADDRESS[family]).moved([Move(address_key(family, SERVER[family]), None, "profile")])
     collections: dict[str, Collection] = {ISOLATED[direction, family]: isolated}
     chains = {"profile": profile_chain(direction, tuple(one.rule for one in allowances))}
@@ -64,7 +64,7 @@ def traffics(draw: st.DrawFn) -> Traffic:
 
 @st.composite
 def rules(draw: st.DrawFn) -> list[AddressRule]:
-    """Rules of which no two have the same traffic, in both families."""
+    """Rules in both families. No two of them have the same traffic."""
     some = draw(st.dictionaries(st.one_of(traffics(), st.just(ALL_TRAFFIC)), st.tuples(ranges, ranges), max_size=8))
     return [
         (Addresses.union_of([Addresses(v4=tuple(sorted(v4)[:1]), v6=tuple(sorted(v6)[:1]))]), traffic)
@@ -87,7 +87,7 @@ def test_classes_allow_what_the_rules_do(
             and (traffic == ALL_TRAFFIC or (has_port and traffic.contains(protocols[protocol], port)))
             for addresses, traffic in some
         ) or (
-            # Port 0 cannot be named, and belongs to all ports of a protocol.
+            # A policy cannot name port 0, but all ports of a protocol include it.
             port == 0
             and has_port
             and any(
@@ -104,7 +104,7 @@ def of_addresses(direction: Direction, rules: list[AddressRule]) -> list[Allowan
 
 
 def many(count: int) -> list[AddressRule]:
-    """Blocks that each have a port and a range of their own."""
+    """Blocks, each with its own port and port range."""
     return [
         (
             Addresses.of(ip_network(f"10.{i >> 8}.{i & 255}.0/24")),
@@ -115,7 +115,10 @@ def many(count: int) -> list[AddressRule]:
 
 
 def test_a_profile_has_the_same_rules_and_sets_however_many_combinations_there_are() -> None:
-    """A rule costs every packet, and a set costs every change: the kernel finds it in a list of all sets."""
+    """Each rule costs time for every packet.
+
+    Each set costs time for every change: the kernel keeps all sets in a list.
+    """
     few, more = (of_addresses(IN, many(count)) for count in (MOST_PAIRS + 1, 500))
     assert len(few) == len(more) == 1
     assert len(few[0].fixed) == len(more[0].fixed) == 2
@@ -132,7 +135,7 @@ def test_packets_that_are_in_no_class_are_denied_in_both_directions() -> None:
 
 
 def test_the_names_say_what_is_in_the_sets_and_chains() -> None:
-    """A restarted agent finds them again, and a change of one rule makes others."""
+    """A restarted agent finds the objects again by these names. A change of one rule results in other names."""
     (one,), (same,), (other,) = (of_addresses(IN, many(count)) for count in (50, 50, 51))
     assert (one.fixed, one.chains) == (same.fixed, same.chains)
     maps = [
@@ -145,7 +148,10 @@ def test_the_names_say_what_is_in_the_sets_and_chains() -> None:
 
 @pytest.mark.parametrize("count", [200, 400, 800])
 def test_the_chain_of_a_class_repeats_no_more_rules_than_there_are_layers(count: int) -> None:
-    """So programs grow faster than the rules only while layers are added; if they are too many, the pods are closed."""
+    """A program therefore grows faster than the rules only while layers are added.
+
+    If there are too many, the pods are closed.
+    """
     overlapping = Mixture(["addresses", "all but one", "nested"], ["wide"], IN, in_rule=1).policy(count)
     server = pod("tenant/own", {"app": "own"}, addresses=["10.0.0.1"])
     chains = program_for(state_of([server, overlapping])).chains

@@ -1,4 +1,4 @@
-"""A program does what the engine says, for whatever cluster and after whatever changes."""
+"""The compiler: a program decides as the engine does, for any cluster and after any changes."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -47,7 +47,7 @@ def program_for(state: State) -> Program:
 
 
 def packets(state: State, chance: Random) -> list[Packet]:
-    """Some of all connections between pods, nodes and addresses outside, over each protocol and over ICMP."""
+    """A sample of the connections between pods, nodes and outside addresses, over each protocol and over ICMP."""
     ends = {*addresses_of(state), *OUTSIDE, *NODES}
     pairs = [(one, other) for one, other in product(sorted(ends), repeat=2) if one[0] is other[0]]
     return [
@@ -82,7 +82,7 @@ def test_large_products_of_pods_and_ports_mean_the_same(objects: list[Object], c
 
 @given(strategies.clusters(), st.randoms(use_true_random=False))
 def test_maps_of_peers_mean_the_same(objects: list[Object], chance: Random) -> None:
-    """There is one where many rules select pods; here where any does."""
+    """Usually a map exists where many rules select pods. In this test, it exists where any rule does."""
     state = state_of(objects)
     with pytest.MonkeyPatch.context() as patch:
         for module in (peers, pod_rules):
@@ -96,7 +96,10 @@ def test_maps_of_peers_mean_the_same(objects: list[Object], chance: Random) -> N
 
 @given(strategies.clusters(), st.randoms(use_true_random=False))
 def test_many_combinations_of_addresses_and_ports_mean_the_same(objects: list[Object], chance: Random) -> None:
-    """Classes are made of more than a few; here of any number, and of as many layers as can be."""
+    """Usually classes exist for more than a few combinations.
+
+    Here any number has classes, with as many layers as possible.
+    """
     state = state_of(objects)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(address_rules, "MOST_PAIRS", 0)
@@ -108,7 +111,7 @@ def test_many_combinations_of_addresses_and_ports_mean_the_same(objects: list[Ob
 
 
 def test_policies_that_are_too_complex_close_their_pods_and_are_named() -> None:
-    """Others are as they were; when the policies are simpler, the pods are open again."""
+    """Other pods stay as they were. When the policies are simpler, the pods are opened again."""
     server, other = (
         pod(f"x/{name}", {"app": name}, addresses=[f"10.0.0.{i}"]) for i, name in enumerate(["server", "other"])
     )
@@ -136,7 +139,7 @@ def test_addresses_in_held_ranges_are_known_as_soon_as_a_pod_has_them() -> None:
     compiler = Compiler(cluster.state, on_node_m, held=Addresses.of(ip_network("10.0.0.0/24")))
 
     def passing() -> set[int]:
-        """Which of the first addresses something outside can reach."""
+        """Which of the first addresses an outside client can reach."""
         program = compiler.program()
         return {end for end in range(4) if admits(program, Packet(Family.IPV4, 1, (10 << 24) + end, 6, 80))}
 
@@ -148,7 +151,7 @@ def test_addresses_in_held_ranges_are_known_as_soon_as_a_pod_has_them() -> None:
 
 
 def test_an_address_that_two_pods_claim_is_granted_only_what_both_are() -> None:
-    """An address goes to a new pod before the end of the old one is known."""
+    """An address may go to a new pod before the agent knows that the old one has ended."""
     old = pod("x/old", {"app": "friend"}, addresses=["10.0.0.2"])
     server = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])
     friends = policy("x/p", SERVERS, ingress=[{"from": [FRIENDS]}])
@@ -172,7 +175,10 @@ def test_two_pods_that_claim_one_address_and_differ_are_both_denied() -> None:
 
 
 def test_a_set_that_has_grown_large_is_shared() -> None:
-    """A rule for few pods has keys of address and port; when the pods become many, their addresses are one set."""
+    """A rule for few pods has keys of address and port.
+
+    When there are many pods, their addresses become one shared set.
+    """
     friends = policy("x/p", ingress=[{"from": [FRIENDS], "ports": [{"port": 80}, {"port": 81}]}])
     cluster = cluster_of([pod("x/server", addresses=["10.0.0.1"]), friends])
     compiler = Compiler(cluster.state, everywhere)
@@ -191,9 +197,9 @@ closings = st.frozensets(st.sampled_from(strategies.NAMESPACES))
 
 
 class Changes(RuleBasedStateMachine):
-    """Objects come, change and go; after each of them, the program means what a compiler's would that starts now.
+    """Objects are added, changed and removed. After each step, the program means the same as that of a new compiler.
 
-    How a profile's rules are written depends on how many pods there were when it was, so it need not be the same.
+    The rules of a profile depend on the number of pods when they were written, so the two programs need not be equal.
     """
 
     def __init__(self) -> None:
@@ -222,7 +228,10 @@ class Changes(RuleBasedStateMachine):
 
     @rule(closed=closings, refused=closings)
     def compile_without_some_namespaces(self, closed: frozenset[str], refused: frozenset[str]) -> None:
-        """Their pods are closed in both directions; nobody else notices."""
+        """Compile while some namespaces are closed.
+
+        Their pods are closed in both directions; other pods are not affected.
+        """
         state = cluster_of(self.objects.values()).state
         program = self.compiler.program(closed, lambda namespace: namespace not in refused)
         closed_now = self.compiler.closed
@@ -258,7 +267,7 @@ TestChanges.settings = settings(max_examples=examples(50), stateful_step_count=1
 
 
 class ChangesWithMaps(Changes):
-    """The same where each rule about pods is in a map of peers, and each about addresses in a class."""
+    """The same changes, where each rule about pods is in a map of peers and each rule about addresses is in a class."""
 
     def __init__(self) -> None:
         self.patch = pytest.MonkeyPatch()

@@ -1,4 +1,7 @@
-"""What takes long of large chains is computed step by step; until it is, their pods are closed, and nobody waits."""
+"""Large chains are computed step by step.
+
+Until a chain is computed, its pods are closed and other changes do not wait.
+"""
 
 import pytest
 from tests.dataplane.compile.test_compiler import everywhere
@@ -16,13 +19,13 @@ OTHER = pod("y/other", {"app": "other"}, addresses=["10.0.0.2"])
 
 
 def large(port_of_first: int = 1, name: str = "x/p") -> Object:
-    """A policy of twenty blocks, each with a port of its own."""
+    """A policy of twenty blocks, each with its own port."""
     rules = [admits(block(f"11.0.{i}.0/32"), ports=[port(port_of_first + i)]) for i in range(20)]
     return policy(name, labelled(app="server"), ingress=rules)
 
 
 class World:
-    """What is at least so much effort is computed step by step."""
+    """A cluster in which work of at least this effort is computed step by step."""
 
     def __init__(self, *objects: Object, least: int = 20) -> None:
         self.cluster = cluster_of([SERVER, OTHER, *objects])
@@ -39,14 +42,14 @@ class World:
         return self.compiler.compute(lambda namespace: namespace != first)
 
     def finish(self) -> int:
-        """Compute all steps; returns how many there were."""
+        """Compute all steps; return the number of steps."""
         for count in range(10_000):
             if self.step() is None:
                 return count
         raise AssertionError("it does not end")
 
     def passes(self, number: int, destination: str = "10.0.0.1", source: str = "11.0.7.0") -> bool:
-        """Whether a packet passes in the next program."""
+        """Whether the next program accepts a packet."""
         (_, one), (_, other) = parse_address(source), parse_address(destination)
         return admits_packet(self.compiler.program(), Packet(Family.IPV4, one, other, 6, number))
 
@@ -159,7 +162,7 @@ def test_pods_with_addresses_of_another_family_have_it_computed_anew() -> None:
 
 
 def test_it_is_loaded_in_smaller_pieces_when_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has things computed step by step has used his share, or needs much."""
+    """A namespace whose chains are computed step by step has used its share or needs much."""
     monkeypatch.setattr(loading, "LARGE_CHAIN", 0)
     monkeypatch.setattr(loading, "SLOWLY", 10)
 

@@ -1,4 +1,4 @@
-"""The union of pairs of number sets in layers: the same combinations, in a size that is linear in the pairs."""
+"""The union of pairs of number sets as layers: the combinations are the same, and the size is linear in the pairs."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -23,7 +23,7 @@ pairs = st.lists(st.tuples(sets, sets), max_size=6)
 
 
 def combinations_of(some: list[Pair]) -> set[tuple[int, int]]:
-    """All combinations that are in one of the pairs."""
+    """All combinations that at least one of the pairs contains."""
     return {
         (one, other)
         for first, second in some
@@ -70,13 +70,13 @@ def test_no_pairs_need_no_layer() -> None:
 
 
 def block(number: int, length: int = 24) -> tuple[int, int]:
-    """A CIDR block, of which those with other numbers have no address."""
+    """A CIDR block. Blocks with different numbers do not overlap."""
     first = number << 8
     return first, first + (1 << (32 - length)) - 1
 
 
 def without(address: int) -> Intervals:
-    """All addresses but one."""
+    """All addresses except one."""
     return intervals.difference((EVERYTHING,), ((address, address),))
 
 
@@ -85,7 +85,7 @@ def one_port(port: int) -> Intervals:
 
 
 def nested(count: int) -> list[Pair]:
-    """Blocks of all lengths inside each other, each with a port of its own."""
+    """Nested blocks of all prefix lengths, each with its own port."""
     levels = count.bit_length()
     return [
         (((number << (level + 8), ((number + 1) << (level + 8)) - 1),), one_port(2 * (number + (1 << level))))
@@ -141,7 +141,7 @@ def test_most_policies_are_one_layer() -> None:
 
 
 def test_the_side_that_divides_the_pairs_better_is_chosen() -> None:
-    """Ports of one's own divide rules about nearly all addresses, blocks of one's own divide rules about ranges."""
+    """Distinct ports divide rules about nearly all addresses; distinct blocks divide rules about ranges."""
     excepts, ranges = (SHAPES[name](1_600) for name in list(SHAPES)[3:1:-1])
     assert [layer.side for layer in finish(layers_of(excepts))] == [SECOND]
     assert [layer.side for layer in finish(layers_of(ranges))] == [FIRST]
@@ -151,7 +151,7 @@ def test_the_side_that_divides_the_pairs_better_is_chosen() -> None:
 
 
 def test_pairs_that_overlap_too_much_on_both_sides_are_refused() -> None:
-    """Every address is in half of the 5,000 pairs, with other ports in each."""
+    """Every address is in half of the 5,000 pairs, each with other ports."""
     some: list[Pair] = [(((10 * i, 10 * i + 25_000),), ((7 * i, 7 * i + 3_000),)) for i in range(5_000)]
     with pytest.raises(TooComplex, match="overlap both in addresses and in ports"):
         finish(layers_of(some))

@@ -1,4 +1,4 @@
-"""Isolation: the maps and sets of a program that say which addresses are isolated, counted, held and known."""
+"""Isolation: the maps and sets that define which addresses are isolated, counted, held and known."""
 
 from ipaddress import ip_network
 

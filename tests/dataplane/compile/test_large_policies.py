@@ -1,4 +1,4 @@
-"""Large policies are compiled apart: a change of one leaves the sets of the others as they are."""
+"""Large policies are compiled separately: a change of one leaves the sets of the others unchanged."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -27,13 +27,13 @@ MANY = 40
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Policies are large from this number of blocks on."""
+    """Policies with at least this number of blocks are large."""
     monkeypatch.setattr(large_policies, "LARGE", MANY)
 
 
 @given(strategies.clusters(), st.sampled_from([0, 2]), st.randoms(use_true_random=False))
 def test_large_policies_mean_the_same(objects: list[Object], large: int, chance: Random) -> None:
-    """Here every policy is large, or every one that has two blocks; as many are apart as may be, or two."""
+    """Every policy is large, or every policy with two blocks is. As many as allowed are separate, or two."""
     state = state_of(objects)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(large_policies, "LARGE", large)
@@ -44,7 +44,7 @@ def test_large_policies_mean_the_same(objects: list[Object], large: int, chance:
 
 
 class ChangesOfLargePolicies(Changes):
-    """The same as other changes, where every policy is large."""
+    """The same changes as in other tests. Here, every policy is large."""
 
     def __init__(self) -> None:
         self.patch = pytest.MonkeyPatch()
@@ -72,7 +72,7 @@ def ranges(program: Program) -> Mapping[str, Collection]:
 
 
 def sizes(*policies: Object) -> Iterator[int]:
-    """The sizes of the sets of blocks in which a server's policies are."""
+    """The sizes of the sets of blocks that represent a server's policies."""
     server = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])
     program = Compiler(cluster_of([server, *policies]).state, everywhere).program()
     return (one.size for one in ranges(program).values())
@@ -91,7 +91,7 @@ def test_a_rewritten_policy_changes_its_own_set_alone(large: None) -> None:
 
 
 def test_pods_that_one_large_policy_selects_look_into_the_same_sets(large: None) -> None:
-    """Also if other policies select only some of them."""
+    """This holds also if other policies select only some of the pods."""
     servers = [pod(f"x/{i}", {"app": "server", "number": f"{i}"}, addresses=[f"10.0.0.{i}"]) for i in (1, 2)]
     other = policy("x/other", labelled(number="1"), ingress=[admits(block("12.0.0.0/8"))])
     cluster = cluster_of([*servers, of_blocks(0), other])
@@ -106,12 +106,12 @@ def test_small_policies_are_united(large: None) -> None:
 
 
 def test_so_many_large_policies_are_apart_that_a_packet_does_not_notice(large: None) -> None:
-    """The rest are united."""
+    """The remaining policies are united."""
     assert sorted(sizes(*map(of_blocks, range(MOST_APART + 3)))) == [*[MANY] * MOST_APART, 3 * MANY]
 
 
 def test_policies_with_several_combinations_of_blocks_and_ports_are_united(large: None) -> None:
-    """They are divided into classes together: from the chain of a class a packet does not come back."""
+    """They are divided into classes together: a packet does not return from the chain of a class."""
     two = [
         policy(
             f"x/p{first}",

@@ -1,4 +1,4 @@
-"""What large chains leave behind goes in an order in which the kernel lets it go."""
+"""Leftovers of large chains are removed in an order that the kernel accepts."""
 
 from ringfence.dataplane.compile.leftovers import Leftovers
 from ringfence.dataplane.compile.profile_chains import ProfileChain
@@ -28,7 +28,7 @@ PRESENT = SHARED.changed({"map": LEADING_TO_PARTS}, {})
 
 
 def everything_left() -> Leftovers:
-    """The leftovers of a chain that is not needed any more."""
+    """The leftovers of a chain that is no longer needed."""
     left = Leftovers()
     large = ProfileChain(Chain(()), {"map": LEADING_TO_PARTS, "ports": PORTS}, {}, {}, {"part": PART, "end": END})
     left.expect("large", "x", large)

@@ -1,4 +1,4 @@
-"""What a large chain needs is loaded piece by piece, and its pods are closed until all is there."""
+"""The parts of a large chain are loaded piece by piece. Its pods are closed until all parts are loaded."""
 
 from itertools import pairwise
 from random import Random
@@ -30,19 +30,19 @@ SOME = 60
 
 
 def blocks(count: int = SOME, shift: int = 0) -> Object:
-    """A policy of so many blocks that are allowed everything."""
+    """A policy of this many blocks, which are allowed everything."""
     peers = [block(f"11.0.{i}.{2 * shift}/32") for i in range(count)]
     return policy("x/p", SUBJECT, ingress=[admits(*peers)])
 
 
 def classes(count: int = SOME) -> Object:
-    """A policy of so many blocks, each with a port of its own."""
+    """A policy of this many blocks, each with its own port."""
     rules = [admits(block(f"11.0.{i}.0/32"), ports=[port(1 + i)]) for i in range(count)]
     return policy("x/p", SUBJECT, ingress=rules)
 
 
 class Loaded:
-    """A cluster, and a kernel that is brought to each program."""
+    """A cluster, and a kernel that is updated to each program."""
 
     def __init__(self, *objects: Object) -> None:
         self.cluster = cluster_of([SERVER, OTHER, *objects])
@@ -52,7 +52,7 @@ class Loaded:
         """The size of what was new in each program."""
 
     def go_on(self) -> bool:
-        """Bring the kernel to the next program; whether that is the last one."""
+        """Update the kernel to the next program; return whether that is the last one."""
         program = self.compiler.program(present=self.present)
         self.new.append(size(program) - size(self.present))
         for before, after in pairwise([self.present, *plan_update(self.present, program).programs]):
@@ -62,14 +62,14 @@ class Loaded:
         return not self.compiler.closed and not self.compiler.has_leftovers
 
     def finish(self) -> int:
-        """Go on until everything is loaded; returns in how many programs."""
+        """Continue until everything is loaded; return the number of programs."""
         for count in range(1, 1000):
             if self.go_on():
                 return count
         raise AssertionError("it does not end")
 
     def holds_nothing(self) -> bool:
-        """Whether there is nothing but what is always there."""
+        """Whether the program contains only what every program contains."""
         least = base_program()
         return (self.present.chains.keys(), self.present.collections.keys()) == (
             least.chains.keys(),
@@ -87,7 +87,7 @@ def size(program: Program) -> int:
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is large."""
+    """Every chain is large."""
     use_small_pieces(monkeypatch)
 
 
@@ -110,7 +110,7 @@ def test_a_large_chain_comes_in_pieces_and_its_pods_are_closed_meanwhile(written
         assert loaded.passes(destination="10.0.0.2"), "others are open"
     assert loaded.passes()
     assert not loaded.passes(source="12.0.0.1")
-    # One piece may be over the limit, and what subjects need besides is not counted.
+    # One piece may exceed the limit, and the parts that subjects need in addition are not counted.
     assert max(loaded.new[1:]) < 20 + 25 + 10
     assert len(loaded.new) > 3
 
@@ -145,7 +145,7 @@ def test_a_large_chain_that_is_not_needed_any_more_goes_in_pieces_and_nothing_le
     while not loaded.go_on():
         assert loaded.compiler.closed == frozenset()
         assert loaded.passes(source="12.0.0.1")
-        # The subject's own chain has no leftovers, and goes at once.
+        # The subject's own chain has no leftovers and is removed at once.
         assert before - len(loaded.present.chains) <= 2
         before = len(loaded.present.chains)
     assert loaded.holds_nothing()
@@ -176,7 +176,10 @@ def test_what_others_have_to_wait_for_neither_goes_nor_comes_slowly() -> None:
 
 
 def test_only_the_newest_version_counts() -> None:
-    """Somebody who rewrites his policy without pause waits for himself; when he ends, the last version is in force."""
+    """A tenant who rewrites a policy without pause delays nobody else.
+
+    When the tenant stops, the last version is in force.
+    """
     loaded = Loaded()
     for version in range(9):
         loaded.cluster.upsert(blocks(shift=version))
@@ -188,7 +191,7 @@ def test_only_the_newest_version_counts() -> None:
 
 @pytest.mark.parametrize("written", [blocks(), classes()], ids=["blocks", "classes"])
 def test_what_the_kernel_holds_already_is_not_loaded_again(written: Object) -> None:
-    """An agent that starts again finds it there."""
+    """A restarted agent finds it in the kernel."""
     loaded = Loaded(written)
     loaded.finish()
     before = loaded.present
@@ -206,7 +209,7 @@ def test_without_a_kernel_everything_is_in_the_first_program() -> None:
 
 
 class ChangesInPieces(RuleBasedStateMachine):
-    """While chains are computed and loaded, nothing is allowed that should not be; then, all that should be."""
+    """While chains are computed and loaded, no forbidden packet is allowed. Afterwards, every allowed packet is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -244,7 +247,7 @@ class ChangesInPieces(RuleBasedStateMachine):
 
     @rule(least=st.sampled_from([0, 20, 1_000]))
     def compute_in_steps(self, least: int) -> None:
-        """From now on, what is that much effort."""
+        """From now on, compute work of at least this effort in steps."""
         self.least_effort = least
 
     @rule(steps=st.integers(1, 30))

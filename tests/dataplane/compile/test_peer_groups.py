@@ -1,4 +1,4 @@
-"""Groups of peers: addresses that all peer maps treat alike, and numbers that never stand for another group."""
+"""Groups of peers: the addresses that all peer maps treat alike. A number never represents a different group later."""
 
 from random import Random
 
@@ -33,7 +33,7 @@ def groups_of(program: Program) -> GroupMap:
 
 
 def entries(program: Program) -> int:
-    """How many entries lead from groups, in all maps."""
+    """How many entries lead from groups, summed over all maps."""
     maps = program.collections.values()
     return sum(one.size for one in maps if isinstance(one, GroupMap) and has_groups(one))
 
@@ -64,7 +64,10 @@ def test_pods_that_a_map_treats_otherwise_get_a_number_that_no_group_has_had() -
 def test_a_new_process_takes_over_the_numbers_of_the_one_before(
     before: list[Object], after: list[Object], chance: Random
 ) -> None:
-    """With the same objects it changes nothing; with others, no number stands for another group in a map that stays."""
+    """With the same objects, it changes nothing.
+
+    With others, no number represents another group in a map that stays.
+    """
     old, cluster = Compiler(tiered_cluster_of(before).state, everywhere).program(), tiered_cluster_of(after)
     assert Compiler(tiered_cluster_of(before).state, everywhere).program(present=old) == old
     new = Compiler(cluster.state, everywhere).program(present=old)
@@ -89,7 +92,7 @@ def test_a_map_that_comes_later_tells_apart_what_was_one_group_only_if_policies_
 
 
 def test_addresses_that_a_new_policy_tells_apart_are_moved_before_anything_closes() -> None:
-    """What the maps in force say of their new groups is what they said of the old one."""
+    """The maps in force treat their new groups as they treated the old one."""
     two = [pod(f"x/friend-{number}", {"app": "friend"}, addresses=[f"10.0.1.{number}"]) for number in range(2)]
     cluster = tiered_cluster_of([SERVER, *two, guard("a", 80)])
     compiler = Compiler(cluster.state, everywhere)

@@ -1,6 +1,6 @@
-"""Policies that deny and pass, as kernel programs: precedence is not lost, whatever overlaps and whatever changes.
+"""Policies that deny and pass, as kernel programs: precedence holds for all overlaps and after all changes.
 
-The policies are of the artificial kinds in front of NetworkPolicy and behind it (`artificial_tier`).
+The policies are of two artificial kinds: one in front of NetworkPolicy and one behind it (`artificial_tier`).
 """
 
 from random import Random
@@ -113,7 +113,7 @@ def test_a_deny_of_pods_holds_inside_the_addresses_that_a_network_policy_allows(
 
 @pytest.mark.parametrize(("first", "behind", "passing"), [("deny", "allow", False), ("allow", "deny", True)])
 def test_a_rule_by_port_name_decides_in_its_place_among_rules_by_number(first: str, behind: str, passing: bool) -> None:
-    """The destination has the number of the name."""
+    """The destination has the port number of the name."""
     friend = pod("x/friend", {"app": "friend"}, addresses=["10.0.0.2"], ports=[container_port("http", 80)])
     for_names, by_number = [port("http")], [port(80, to=81)]
     for one, other in ((for_names, by_number), (by_number, for_names)):
@@ -165,7 +165,7 @@ def test_policies_that_deny_nothing_isolate_no_pod() -> None:
 
 
 def test_rules_that_only_allow_need_no_map_of_peers() -> None:
-    """Their order does not matter, so the chain looks into sets as for NetworkPolicies alone."""
+    """The order of such rules does not matter, so the chain looks into sets as it does for NetworkPolicies alone."""
     front = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS)])
     program = program_for(tiered_cluster_of([SERVER, FRIEND, front, policy("x/p", ingress=[])]).state)
     assert not [one for one in program.collections.values() if isinstance(one, VerdictMap) and one.goto]
@@ -173,7 +173,10 @@ def test_rules_that_only_allow_need_no_map_of_peers() -> None:
 
 
 def test_a_packet_costs_the_same_with_many_rules() -> None:
-    """There are no more rules, however many alternate between allowing and denying; few ports are compared by rules."""
+    """The number of rules stays the same, however many alternate between allowing and denying.
+
+    Rules compare few ports.
+    """
 
     def rules_of(count: int) -> int:
         rules = [acting("deny" if i % 2 else "allow", FRIENDS, ports=[port(1000 + i)]) for i in range(count)]
@@ -184,7 +187,7 @@ def test_a_packet_costs_the_same_with_many_rules() -> None:
 
 
 def test_subjects_with_policies_of_their_own_share_the_classes_of_their_peers() -> None:
-    """Else there would be as many chains as subjects times peers."""
+    """Otherwise there would be as many chains as subjects times peers."""
 
     def classes(count: int) -> int:
         servers = [pod(f"x/s{i}", {"server": f"{i}"}, addresses=[f"10.1.0.{i}"]) for i in range(count)]
@@ -194,7 +197,7 @@ def test_subjects_with_policies_of_their_own_share_the_classes_of_their_peers() 
         guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=[port(90)]), acting("pass", FRIENDS)])
         compiler = Compiler(tiered_cluster_of([FRIEND, *servers, *own, guard]).state, lambda pod: pod.name != "friend")
         program = compiler.program()
-        # A map of exceptions for each, and one that they have in common.
+        # One map of exceptions for each subject, and one that they share.
         assert len([name for name in program.collections if name.startswith("peers4")]) == count + 1
         return len([name for name in program.chains if name.startswith("ingress_peers_")])
 
@@ -203,7 +206,7 @@ def test_subjects_with_policies_of_their_own_share_the_classes_of_their_peers() 
 
 @pytest.mark.parametrize("count", [1, 4, 5, 50])
 def test_ports_are_the_same_however_many_ranges_a_class_has(count: int) -> None:
-    """A few ranges are compared, many are looked up."""
+    """A few ranges are compared; many are looked up."""
     ranges = [port(1_000 * i, to=1_000 * i + 9) for i in range(1, count + 1)]
     front = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=ranges), acting("deny", FRIENDS)])
     program = program_for(tiered_cluster_of([SERVER, FRIEND, front]).state)
@@ -260,7 +263,7 @@ def test_ports_by_the_names_of_destinations_are_exceptions() -> None:
 
 
 def test_a_peer_that_gets_other_labels_is_decided_about_again() -> None:
-    """Also where its address, and the identities that there are, stay the same."""
+    """This holds also where its address and the set of identities stay the same."""
     guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=[port(80)]), acting("deny")])
     cluster = tiered_cluster_of([SERVER, FRIEND, guard])
     compiler = Compiler(cluster.state, everywhere)
@@ -285,7 +288,7 @@ def test_the_first_peer_of_a_map_that_was_empty_is_decided_about_again() -> None
 
 
 def test_peers_are_decided_about_again_when_their_namespace_gets_other_labels() -> None:
-    """From one class to another."""
+    """The peers move from one class to another."""
     teams = {"friends": 80, "others": 90}
     guard = [acting("allow", namespaces(labelled(team=team), {}), ports=[port(one)]) for team, one in teams.items()]
     policies = [tier_policy(FRONT, "a", ingress=guard), tier_policy(BACK, "b", ingress=[acting("deny")])]
@@ -298,7 +301,7 @@ def test_peers_are_decided_about_again_when_their_namespace_gets_other_labels() 
 
 
 class Changes(RuleBasedStateMachine):
-    """Objects come, change and go: the program is as good as a new one, and every way to it is safe."""
+    """Objects are added, changed and removed. The program is equivalent to a new one, and every way to it is safe."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -347,7 +350,7 @@ TestChanges.settings = settings(max_examples=examples(20), stateful_step_count=1
 
 
 def test_the_members_of_other_nodes_are_peers_only() -> None:
-    """A pod of another node is not a subject here: this also shows that the checks above can fail."""
+    """A pod of another node is not a subject here. The test also shows that the checks above can fail."""
     front = tier_policy(FRONT, "a", ingress=[acting("deny")])
     state = tiered_cluster_of([SERVER, FRIEND, front]).state
 

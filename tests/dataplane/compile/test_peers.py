@@ -1,4 +1,4 @@
-"""Sets of pods' addresses: which elements they have, and how they follow changes."""
+"""Sets of the addresses of pods: which elements they contain, and how they follow changes."""
 
 from collections.abc import Iterable
 
@@ -39,7 +39,7 @@ def flow(text: str, port: int) -> bytes:
 
 
 class World:
-    """A cluster, and one set of its pods' addresses."""
+    """A cluster, and one set of the addresses of its pods."""
 
     def __init__(
         self, objects: Iterable[Object], *grants: Grant, with_ports: bool = False, family: Family = Family.IPV4
@@ -89,7 +89,7 @@ def test_each_pod_gives_its_own_number_to_a_port_name() -> None:
 
 
 class TestAnAddressThatTwoPodsClaim:
-    """One of them is gone, and its end is not known yet."""
+    """One of the two pods has ended, and the agent does not know it yet."""
 
     GRANTS = (Grant(FRIENDS, on_port(80)), Grant(FOES, on_port(81)))
 
@@ -137,7 +137,7 @@ class TestChanges:
 
 
 def test_the_name_of_a_set_says_what_is_in_it() -> None:
-    """Profiles with rules about the same pods share a set, and its name outlives every change of the pods."""
+    """Profiles with rules about the same pods share a set. Its name does not change when the pods do."""
     names = {
         PodSet(Family.IPV4, False, frozenset({Grant(FRIENDS)})).name,
         PodSet(Family.IPV6, False, frozenset({Grant(FRIENDS)})).name,

@@ -1,4 +1,4 @@
-"""Peers that are pods: few pods and ports are keys of one set; large products are two sets that both must match."""
+"""Peers that are pods: few pods and ports are keys of one set; a large product is two sets that must both match."""
 
 from collections.abc import Iterable
 
@@ -32,7 +32,7 @@ def allowances(
     world: Iterable[Object] = (),
     behind: tuple[Rule, ...] = (),
 ) -> list[Allowance]:
-    """The rules of the chain of x/server, for a policy with these rules."""
+    """The rules in the chain of x/server, for a policy with these rules."""
     written = policy("x/p", labelled(app="server"), **{direction.field: list(rules)})
     state = state_of([*WORLD, *world, written])
     subject = state.identity(member_in(state, "x/server"))
@@ -110,12 +110,12 @@ def test_rules_without_selectors_are_about_addresses(rule: Object) -> None:
 
 
 def many(count: int) -> list[Object]:
-    """Rules that each select other pods, with a range of ports of their own that is too large for keys."""
+    """Rules that each select other pods. Each has its own port range, which is too large for keys."""
     return [admits(pods(labelled(friend=f"{i}")), ports=[port(1, to=3_000 + i)]) for i in range(count)]
 
 
 def test_rules_for_large_products_are_few_and_a_map_has_the_others() -> None:
-    """Each rule costs every packet a lookup or two."""
+    """Each rule costs every packet one or two lookups."""
     friends = [pod(f"x/f{i}", {"friend": f"{i}"}, addresses=[f"10.1.0.{i}"]) for i in range(50)]
     for count in (MOST_SHARED + 1, 50):
         found = allowances(*many(count), world=friends)
@@ -126,7 +126,7 @@ def test_rules_for_large_products_are_few_and_a_map_has_the_others() -> None:
 
 
 def test_the_sets_of_the_most_pods_are_shared_with_other_profiles() -> None:
-    """The others would cost a map of each profile more."""
+    """The other rules would need one more map for each profile."""
     popular = [pod(f"x/p{i}", {"friend": "popular", "number": f"{i}"}, addresses=[f"10.2.0.{i}"]) for i in range(9)]
     rules = [*many(20), admits(pods(labelled(friend="popular")), ports=[port(1, to=4_000)])]
     read = policy("y/reads", ingress=[admits(pods(labelled(number=f"{i}"))) for i in range(9)])

@@ -1,4 +1,4 @@
-"""Which pod is at which port, as sets and maps of the program."""
+"""The sets and maps of a program that define which pod is at which port."""
 
 from ringfence.dataplane.compile import Address, PodPort, Ports
 from ringfence.dataplane.compile.ports import PortSets
@@ -125,7 +125,7 @@ def test_addresses_of_a_pod_that_may_be_at_several_ports_are_nobodys() -> None:
 
 
 def test_what_did_not_change_is_the_very_same_object() -> None:
-    """So that comparing two programs skips it."""
+    """The comparison of two programs can therefore skip it."""
     sets = PortSets(lambda _: Ports(dict(PORTS.pods), PORTS.others, PORTS.node, PORTS.hardware))
     before = dict(sets.update({WEB: frozenset({WEB})}, nobody_is_isolated))
     after = sets.update({}, lambda address, direction: direction is Direction.INGRESS)

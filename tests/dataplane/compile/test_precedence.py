@@ -1,4 +1,4 @@
-"""Of the rules that match, the first one decides."""
+"""Precedence: the first matching rule decides."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ rulings = st.lists(st.builds(Ruling, st.integers(0, 2), st.sampled_from(Action),
 
 
 def decides(some: list[Ruling], last: list[Action], number: int) -> bool:
-    """Rule by rule, as the source has it."""
+    """The reference: evaluate rule by rule, in the order of the source."""
     for profile, action_of_rest in enumerate(last):
         matching = (one for one in some if one.profile == profile and intervals.contains(one.numbers, number))
         first = next(matching, None)
@@ -43,7 +43,7 @@ def test_cells_are_the_numbers_of_each_set_again(some: list[intervals.Intervals]
 
 
 def test_many_rules_about_everything_cost_one_look_at_each_number() -> None:
-    """As a check of the work: a thousand rules that each are about all of ten thousand numbers."""
+    """This checks the work: each of a thousand rules is about all of ten thousand numbers."""
     every = tuple((number, number) for number in range(0, 20_000, 2))
     some = [
         Ruling(0, Action.DENY if i % 2 else Action.ALLOW, every if i == 0 else ((0, 19_999),)) for i in range(1_000)

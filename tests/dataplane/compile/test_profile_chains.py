@@ -1,4 +1,4 @@
-"""Profiles as chains: which chain a stack of profiles gets, what it is called, and what it looks into."""
+"""Chains of profiles: which chain a stack of profiles gets, what its name is, and which sets it looks up."""
 
 import pytest
 from tests.engine.members import member_in
@@ -47,7 +47,7 @@ def name_of(*written: Object, path: str = "x/old", direction: Direction = Direct
 
 
 def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> ProfileChain | None:
-    """The chain of x/old, for IPv4."""
+    """The chain of x/old for IPv4."""
     state = tiered_cluster_of([*WORLD, *written]).state
     return finish(build_chain(state, *stack_of(state, direction=direction), (Family.IPV4,), LargePolicies(state)))
 
@@ -56,7 +56,7 @@ def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> Prof
 
 
 def test_pods_that_give_other_numbers_to_a_port_name_have_other_chains() -> None:
-    """The rules in the chain contain the numbers, so two pods with the same policies cannot share it."""
+    """The rules in the chain contain the port numbers, so two pods with the same policies cannot share it."""
     by_name = policy("x/p", ingress=[admits(FRIENDS, ports=[port("http")])])
     assert name_of(by_name, path="x/old") != name_of(by_name, path="x/new")
     by_number = policy("x/p", ingress=[admits(FRIENDS, ports=[port(80)])])
@@ -127,7 +127,7 @@ def test_rules_that_deny_are_settled_in_one_map_of_peers() -> None:
 
 
 def selecting(count: int, values: int = 1) -> Object:
-    """A rule with so many selectors, each with so many values."""
+    """A rule with this many selectors, each with this many values."""
     expressions = [
         {"key": "app", "operator": "In", "values": [f"v{number}-{value}" for value in range(values)]}
         for number in range(count)

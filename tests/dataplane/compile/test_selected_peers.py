@@ -1,4 +1,4 @@
-"""Which pods peers are: after each change what the engine says, however few of them were looked up again."""
+"""The pods that peers select: after each change they equal those of the engine, however few were looked up again."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from ringfence.sets.addresses import FAMILIES, Family
 
 
 def peers_of(state: State) -> set[Peers]:
-    """The peers of all rules in force for some pod."""
+    """The peers of all rules that are in force for any pod."""
     stacks = (state.tiers.stack(one, side) for one in state.population.identities() for side in Direction)
     return {rule.peers for stack in stacks for profile in stack for rule in profile.rules}
 

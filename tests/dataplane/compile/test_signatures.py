@@ -1,4 +1,4 @@
-"""In which sets each member is."""
+"""Signatures: each names the sets that contain a member."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,6 +1,6 @@
-"""The size of a program is linear in policies and pods, whatever shape they have, and a packet costs the same.
+"""The size of a program is linear in policies and pods of any shape, and the cost of a packet does not depend on it.
 
-Counted are elements, chains and rules. How long it takes is measured: `python -m benchmarks large-policies`.
+The tests count elements, chains and rules. `python -m benchmarks large-policies` measures the time.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ SLACK = 1_000
 
 
 class Size(NamedTuple):
-    """What the program for one pod has beside what every program has."""
+    """The size of the program for one pod, without the part that every program has."""
 
     elements: int
     chains: int
@@ -69,7 +69,7 @@ def cidr(number: int) -> str:
 
 
 def peers(count: int, **written: list[Object]) -> list[Object]:
-    """Pods that can be told apart."""
+    """Pods of different identities."""
     return [
         pod(f"x/p{i}", {"number": f"{i}"}, addresses=[f"10.200.{i >> 8}.{i & 255}"], ports=written.get("ports", []))
         for i in range(count)
@@ -172,14 +172,14 @@ def test_a_program_is_linear_in_the_policies(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_packet_meets_as_many_rules_however_many_policies_there_are(shape: str) -> None:
-    """And the sets are as many: the kernel finds each by its name in a list of all."""
+    """The number of sets is the same as well: the kernel finds each set by its name in a list of all."""
     few, many = (size_of(SHAPES[shape](count)) for count in (SOME, 4 * SOME))
     assert many.rules_of_profile <= few.rules_of_profile
     assert many.sets <= few.sets
 
 
 def overlapping_rules(count: int, blocks: int, ranges: int, length: int, chance: Random) -> list[Object]:
-    """Rules of a tier about blocks of a length or less, and ranges of ports, that overlap at random."""
+    """Rules of one tier about blocks up to a length and about ranges of ports. They overlap at random."""
 
     def some_ports() -> Object:
         low, high = sorted(chance.sample(range(1, 65_536), 2))
@@ -205,7 +205,7 @@ def overlapping_rules(count: int, blocks: int, ranges: int, length: int, chance:
 def test_rules_that_overlap_cost_no_more_than_the_square_of_their_number(
     blocks: int, ranges: int, length: int, seed: int
 ) -> None:
-    """Some need that much by their nature: every second one of crossing stripes can decide otherwise."""
+    """Some inputs require that size: every second rule of crossing stripes can decide otherwise."""
 
     def work(count: int) -> int:
         rules = overlapping_rules(count, blocks, ranges, length, Random(seed))
@@ -216,14 +216,14 @@ def test_rules_that_overlap_cost_no_more_than_the_square_of_their_number(
 
 
 def test_packets_go_through_few_chains() -> None:
-    """The kernel allows 16 one behind the other (NFT_JUMP_STACK_SIZE), of which updates need two."""
+    """The kernel allows 16 nested chains (NFT_JUMP_STACK_SIZE), and updates need two of them."""
     for shape in SHAPES.values():
         program = Compiler(tiered_cluster_of([SERVER, *shape(SOME)]).state, lambda member: True).program()
         assert max(depth(program, name) for name in program.chains) <= 10
 
 
 def depth(program: Program, name: str) -> int:
-    """How many chains are one behind the other from this one on."""
+    """The length of the longest sequence of chains that begins with this one."""
     chain = program.chains[name]
     behind = {rule.action.chain for rule in chain.rules if isinstance(rule, Rule) and isinstance(rule.action, Goto)}
     for map_name in chain.sets:

@@ -1,4 +1,4 @@
-"""Subjects: which chain each address of the node's own pods has, and what which changes are found."""
+"""Subjects: which chain each address of the node's own pods has, and which changes are detected."""
 
 from collections.abc import Callable
 
@@ -30,18 +30,18 @@ def key(text: str) -> bytes:
 
 
 class World:
-    """A cluster, and the subjects of one node in it."""
+    """A cluster, and the subjects of one of its nodes."""
 
     def __init__(self, *objects: Object, is_local: Callable[[Member], bool] = lambda member: True) -> None:
         self.cluster = tiered_cluster_of(objects)
         self.subjects = Subjects(self.cluster.state, is_local)
 
     def moves(self) -> list[Move]:
-        """The moves for ingress over IPv4 that are found next."""
+        """The moves for ingress over IPv4 that the next look finds."""
         return self.subjects.take_changes().moves[INGRESS_4]
 
     def chains(self) -> dict[bytes, str | None]:
-        """The new chains that are found next."""
+        """The new chains that the next look finds."""
         return {move.key: move.new for move in self.moves()}
 
 
@@ -81,13 +81,13 @@ def test_an_address_that_two_pods_with_different_chains_claim_is_closed() -> Non
 
 
 class TestAnAddressThatTwoPodsClaim:
-    """A pod that a policy closes, and a free one with the same address: which of them has it may change any time."""
+    """A pod that a policy closes and a free pod have the same address. Which of them uses it may change at any time."""
 
     AT, CLOSED_THERE = key("10.0.0.1"), CLOSED_CHAIN[Direction.INGRESS]
 
     @staticmethod
     def kept(**status: object) -> Object:
-        """The closed pod: it is being deleted, and a finalizer keeps it."""
+        """The closed pod. It is being deleted, and a finalizer keeps its object."""
         written = server("kept", "10.0.0.1", nodeName="m")
         written["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.org/keep"]}
         written["status"] |= status
@@ -153,7 +153,7 @@ def test_a_pod_moves_between_chains_as_policies_come_and_go() -> None:
 
 
 def test_chains_that_no_pod_has_any_more_are_forgotten() -> None:
-    """Otherwise an agent in a cluster whose policies come and go would grow without bound."""
+    """Otherwise the memory of an agent would grow without bound in a cluster whose policies come and go."""
     world = World(CLOSED, server("a", "10.0.0.1"))
     chains = set()
     for number in range(1, 21):
@@ -214,7 +214,7 @@ def test_other_labels_of_a_namespace_move_the_pods_that_cluster_scoped_policies_
 
 
 class TestClosedNamespaces:
-    """Pods of namespaces for which nothing is built for the time being."""
+    """Pods of namespaces for which nothing is built at present."""
 
     FREE = pod("x/free", addresses=["10.0.0.2"])
 
@@ -275,7 +275,7 @@ def never_asked(namespace: str) -> bool:
 
 
 def test_what_administrators_change_is_built_on_behalf_of_no_namespace() -> None:
-    """Tenants do not wait, or have their pods closed, for what others have changed."""
+    """Tenants do not wait, and their pods are not closed, because of the changes of others."""
     cluster = Cluster(live=True)
     for obj in (HTTP_ONLY, server("a", "10.0.0.1"), pod("y/b", {"app": "server"}, addresses=["10.0.0.2"])):
         cluster.upsert(obj)

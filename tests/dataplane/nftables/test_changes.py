@@ -1,4 +1,4 @@
-"""Transactions of other programs are noticed as far as they are about the table, and own ones are not."""
+"""Changes of other programs: their transactions are detected if they affect the table; own transactions are not."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ from ringfence.netlink.socket import NetlinkSocket
 
 
 class Listening:
-    """Somebody who listens, and the socket whose transactions are his own."""
+    """A listener, and the socket whose transactions are its own."""
 
     def __init__(self) -> None:
         self.own = NetlinkSocket(NETLINK_NETFILTER)
@@ -97,7 +97,7 @@ def test_transactions_of_others_on_their_own_tables_are_no_change() -> None:
 @pytest.mark.parametrize("change", ["delete table inet ringfence", "add table inet other"])
 @in_own_network
 def test_transactions_of_others_are_noticed_while_nobody_listens(change: str) -> None:
-    """Which table they are about is not known then."""
+    """At that time, it is not known which table they change."""
     listening = Listening()
     commit(listening.own, [AddTable()])
     with listening.changes.not_listening():
@@ -114,7 +114,7 @@ def test_transactions_of_others_are_noticed_while_nobody_listens(change: str) ->
 
 @in_own_network
 def test_a_transaction_is_noticed_that_was_counted_and_not_yet_reported_when_listening_ends() -> None:
-    """Its process may be interrupted in between. The next transaction of anybody waits for it."""
+    """Its process may be interrupted between the two. The next transaction of any process waits for it."""
     listening = Listening()
     send = listening.own.send
     others = iter(["add table inet ringfence"])

@@ -1,4 +1,4 @@
-"""The numbers of the nf_tables interface are those of the kernel's headers."""
+"""The constants of the nf_tables interface equal those of the kernel's headers."""
 
 from tests.kernel_headers import kernel_constants, values_in_headers
 

@@ -1,4 +1,7 @@
-"""Sets and maps are read from messages as they were written to them. What the kernel makes of them: `test_kernel`."""
+"""Elements of sets and maps: the reader decodes messages to the values that the writer encoded.
+
+`test_kernel` specifies how the kernel treats these messages.
+"""
 
 from collections.abc import Iterator
 
@@ -78,7 +81,7 @@ def test_a_set_that_counts_is_read_as_one() -> None:
 
 @st.composite
 def spans(draw: st.DrawFn) -> list[tuple[int, int]]:
-    """Ranges of ports. Those of a program do not touch: between two of them lies a port that belongs to none."""
+    """Ranges of ports. The ranges of a program do not touch: at least one port lies between two of them."""
     ordered = sorted(draw(st.sets(st.sampled_from([0, 1, 2, 9, 10, 11, 13, 0xFFFE, 0xFFFF]), max_size=8)))
     found: list[tuple[int, int]] = []
     for low, high in zip(ordered[::2], ordered[1::2], strict=False):
@@ -98,7 +101,7 @@ def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(spans: list[tuple
 
 @given(spans())
 def test_every_key_at_which_membership_changes_is_one_element(spans: list[tuple[int, int]]) -> None:
-    """So the kernel holds a set of ranges (`nft_set_rbtree`): each border is an element."""
+    """The kernel stores a set of ranges in this form (`nft_set_rbtree`): each border is an element."""
 
     def is_member(port: int) -> bool:
         return any(low <= port <= high for low, high in spans)
@@ -110,7 +113,7 @@ def test_every_key_at_which_membership_changes_is_one_element(spans: list[tuple[
 
 
 def written_borders(portion: bytes) -> Iterator[tuple[int, bool]]:
-    """The ports of the elements in a message, and whether a range ends before each."""
+    """The ports of the elements in a message, and whether a range ends before each of them."""
     for _, element in each_attribute(attributes(portion)[nf.NFTA_SET_ELEM_LIST_ELEMENTS]):
         parts = attributes(element)
         key = attributes(parts[nf.NFTA_SET_ELEM_KEY])[nf.NFTA_DATA_VALUE]
@@ -149,7 +152,7 @@ def test_a_range_that_leads_to_no_chain_of_ours_is_seen() -> None:
 
 
 def test_both_ends_of_a_range_are_in_one_message() -> None:
-    """A message is the least that a transaction has: a range without its end would reach to the next one."""
+    """A message is the smallest part of a transaction. A range without its end would extend to the next range."""
     ranges = RangeSet(PORT, frozenset((port_key(port), port_key(port)) for port in range(0, 2_000, 2)))
     parts = [list(written_borders(portion)) for portion in portions(ranges)]
     assert len(parts) > 1
@@ -169,14 +172,17 @@ def test_a_map_without_entries_is_read_as_one_of_jumps() -> None:
 
 
 def test_a_goto_among_jumps_leads_to_no_chain() -> None:
-    """Ringfence writes maps in which all entries jump or all go: another program set the one that differs."""
+    """In a map that ringfence writes, either all entries jump or all use goto.
+
+    Another program has set the entry that differs.
+    """
     jump, goto = VerdictMap(PORT, {"a": frozenset({b"\0\1"})}), VerdictMap(PORT, {"b": frozenset({b"\0\2"})}, goto=True)
     lists = [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in (*portions(jump), *portions(goto))]
     assert decoded(VerdictMap(PORT), lists) == VerdictMap(PORT, {"a": frozenset({b"\0\1"}), "": frozenset({b"\0\2"})})
 
 
 def test_an_entry_that_is_not_a_jump_leads_to_no_chain() -> None:
-    """Another program set it, and it must not be taken for one of ours."""
+    """Another program has set it. The reader must not treat it as an entry of ringfence."""
     accept = uint32(nf.NFTA_VERDICT_CODE, nf.NF_ACCEPT) + string(nf.NFTA_VERDICT_CHAIN, "c")
     data = nested(nf.NFTA_SET_ELEM_DATA, nested(nf.NFTA_DATA_VERDICT, accept))
     element = nested(nf.NFTA_LIST_ELEM, KEY, data)

@@ -1,4 +1,4 @@
-"""The table is read as it was at one moment. An error is never taken for an absent table."""
+"""Read-back: the table is read as it was at one moment, and an error is never taken for an absent table."""
 
 import errno
 from collections import defaultdict
@@ -36,7 +36,7 @@ GETGEN, GETTABLE, GETSET, GETCHAIN, GETOBJ, GETFLOWTABLE = map(
 
 
 class FakeKernel(NetlinkSocket):
-    """Answers from lists; what is an error in `refusals` is refused once."""
+    """A kernel that answers from lists. It refuses each error in `refusals` once."""
 
     def __init__(self) -> None:
         self.generations: Any = repeat(7)
@@ -108,7 +108,7 @@ def test_sets_of_other_tables_and_families_are_not_read(kernel: FakeKernel) -> N
 
 
 def test_a_set_of_a_foreign_kind_stays_visible_and_one_without_a_name_does_not(kernel: FakeKernel) -> None:
-    """A rule of another program can contain a set: that rule is foreign, and its set has no name."""
+    """A rule of another program can contain a set. That rule is foreign, and its set has no name."""
     anonymous, foreign = nf.NFT_SET_ANONYMOUS, nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL
     kernel.lists[GETSET] = [
         a_set("__set0", uint32(nf.NFTA_SET_FLAGS, anonymous)),
@@ -141,7 +141,7 @@ def test_what_no_program_has_is_listed(kernel: FakeKernel) -> None:
 
 
 class ResizingKernel(NetlinkSocket):
-    """Has a set whose hash table is resized while it is listed for the first time, or each time."""
+    """A kernel with a set whose hash table is resized during the first listing, or during each listing."""
 
     def __init__(self, resizes: int) -> None:
         self.resizes = resizes
@@ -174,7 +174,7 @@ def test_a_set_that_is_resized_all_the_time_is_an_error() -> None:
 
 @in_own_network
 def test_a_large_set_that_was_just_filled_is_read_whole() -> None:
-    """The kernel resizes it in the background, on another CPU if there is one (Linux 6.18: every time)."""
+    """The kernel resizes it in the background, on another CPU if there is one (on Linux 6.18: every time)."""
     use_all_cpus()
     counted = HashSet(ADDRESS[V4], counted=True)
     many = HashSet(ADDRESS[V4], frozenset(address_key(V4, i) for i in range(100_000)))

@@ -1,4 +1,4 @@
-"""Commands as messages: which of them must not be divided between two transactions."""
+"""Commands as messages: which messages must not be divided between two transactions."""
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.requests import encode, message_type
@@ -11,7 +11,7 @@ MANY = VerdictMap(PORT).moved(Move(i.to_bytes(2, "big"), None, "chain") for i in
 
 
 def test_elements_are_replaced_in_one_transaction_portion_by_portion() -> None:
-    """A packet finds the old chain or the new one: between the two messages there is none."""
+    """Each packet finds the old chain or the new one. Between the two messages, it would find none."""
     removing, adding = map(message_type, (nf.NFT_MSG_DELSETELEM, nf.NFT_MSG_NEWSETELEM))
     units = list(encode(ReplaceElements("map", MANY)))
     assert [[body.type for body in unit] for unit in units] == [[removing, adding]] * 3

@@ -1,4 +1,4 @@
-"""Rules are read from expressions as they were written to them; anything else is a foreign rule."""
+"""Rules: the reader decodes expressions to the rules that the writer encoded; any other rule is foreign."""
 
 import pytest
 
@@ -120,7 +120,7 @@ def test_a_rule_with_anything_else_in_it_is_foreign() -> None:
 
 
 def settings_of(condition: Condition) -> list[dict[int, bytes]]:
-    """The settings of each expression of a condition, the return of the rule left out."""
+    """The settings of each expression of a condition, without the return of the rule."""
     code = encode_rule(Rule((condition,), RuleVerdict.RETURN))
     return [attributes(attributes(one)[nf.NFTA_EXPR_DATA]) for _, one in each_attribute(code)][:-1]
 
@@ -154,7 +154,7 @@ def test_a_class_with_an_identifier_of_another_length_is_foreign() -> None:
 
 
 def test_a_constant_is_no_verdict() -> None:
-    """Read as a verdict, the number 0 would be a drop."""
+    """If it were read as a verdict, the number 0 would be a drop."""
     code = encode_rule(Rule((ClassLookup(bytes(16), (Field.PROTOCOL, Field.PORT), "set"),), RuleVerdict.RETURN))
     constant = next(nested(type, value) for type, value in each_attribute(code) if b"immediate" in value)
     assert decode_rule(constant) == ForeignRule(constant)

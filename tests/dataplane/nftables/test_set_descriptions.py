@@ -1,4 +1,4 @@
-"""Kinds of sets and maps are read from messages as they were written to them."""
+"""Kinds of sets and maps: the reader decodes messages to the kinds that the writer encoded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Commands as transactions: all together or not at all, and as few as their size allows."""
+"""Transactions: each is applied as a whole or not at all, and there are as few as the maximum size allows."""
 
 import errno
 
@@ -65,7 +65,7 @@ def test_there_are_as_few_transactions_as_the_size_allows() -> None:
 
 
 def test_what_could_be_sent_at_once_is_split_all_the_same() -> None:
-    """The kernel holds its lock for the whole of a transaction."""
+    """The kernel holds its lock for the whole transaction."""
     many = HashSet(ADDRESS[V4], frozenset(address_key(V4, i) for i in range(30_000)))
     kernel = FakeKernel(10_000_000)
     assert commit(kernel, [AddElements("s", many)]) == len(kernel.sent) > 2
@@ -74,10 +74,10 @@ def test_what_could_be_sent_at_once_is_split_all_the_same() -> None:
 
 @pytest.mark.parametrize("chains", [2, 10, RULES_AT_ONCE // 2])
 def test_rules_that_may_change_without_closing_are_in_one_transaction(chains: int) -> None:
-    """Between two transactions, packets would meet the old rules of one direction and the new ones of the other."""
+    """Between two transactions, packets would meet the old rules of one direction and the new rules of the other."""
     reaction = Reaction(logging=Logging(1, 10))
     largest = largest_rule(base_program(holds=True, reaction=reaction, with_bridges=True))
-    allowing = (largest,) * (RULES_AT_ONCE // chains - 2)  # one more leads to the chain that denies
+    allowing = (largest,) * (RULES_AT_ONCE // chains - 2)  # One more rule leads to the chain that denies.
     names = {f"chain_{i:032x}": Direction.EGRESS if i % 2 else Direction.INGRESS for i in range(chains)}
     old = Program(chains={name: Chain() for name in names})
     new = Program(chains={name: profile_chain(direction, allowing) for name, direction in names.items()})
@@ -86,13 +86,16 @@ def test_rules_that_may_change_without_closing_are_in_one_transaction(chains: in
 
 
 def largest_rule(program: Program) -> Rule:
-    """The rule of a program that takes the most bytes."""
+    """The rule of a program whose encoding takes the most bytes."""
     rules = [rule for chain in program.chains.values() for rule in chain.rules if isinstance(rule, Rule)]
     return max(rules, key=lambda rule: len(encode_rule(rule)))
 
 
 class FakeKernel(NetlinkSocket):
-    """Accepts `size` bytes at once, and notes what it was sent. `refused` are the places of refused messages."""
+    """A kernel that accepts `size` bytes at once and records what it receives.
+
+    `refused` are the places of refused messages.
+    """
 
     def __init__(self, size: int, refused: tuple[int, ...] = ()) -> None:
         self.size = size

@@ -1,4 +1,4 @@
-"""What chains look into, found anew or from what was known of an earlier program."""
+"""The chain index: which sets and maps each chain looks up, computed anew or from the index of an earlier program."""
 
 from hypothesis import given
 from hypothesis import strategies as st

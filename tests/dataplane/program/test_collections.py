@@ -1,4 +1,4 @@
-"""Sets and maps, as the kernel looks into them."""
+"""Sets and maps, with the lookups that the kernel does in them."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +47,7 @@ def test_a_range_of_keys_of_several_parts_has_the_first_ones_in_common(
 
 
 def disjoint(some: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, tuple[int, int]]]:
-    """Those that overlap none of those before them."""
+    """The ranges that overlap no range before them."""
     return [
         (one, (low, high))
         for i, (one, (low, high)) in enumerate(some)
@@ -66,7 +66,7 @@ def test_a_map_of_ranges_leads_to_the_chain_of_the_range_that_contains_a_key(
 
 
 def verdict_map(elements: dict[str, frozenset[int]]) -> VerdictMap:
-    """Each address in the last of the chains that claim it."""
+    """A map from each address to the last of the chains that claim it."""
     chains = {address: chain for chain, addresses in elements.items() for address in addresses}
     return VerdictMap(ADDRESS[V4]).moved(Move(key(address), None, chain) for address, chain in chains.items())
 
@@ -83,7 +83,7 @@ def test_moves_lead_from_one_map_to_another_and_are_as_few_as_can_be(
 
 
 def test_a_map_keeps_its_goto_as_long_as_it_has_keys() -> None:
-    """The kernel keeps it with each element: a map without elements is read back as one that jumps."""
+    """The kernel stores it with each element: a map without elements is read back as a map of jumps."""
     both = VerdictMap(ADDRESS[V4], {"a": frozenset({key(1), key(2)})}, goto=True)
     one = both.moved([Move(key(1), "a", None)])
     assert one.goto

@@ -1,4 +1,4 @@
-"""What single conditions and actions do with a packet that opens a connection."""
+"""Evaluation: the effect of single conditions and actions on a packet that opens a connection."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Keys of elements: network byte order, each part of a concatenation padded to four bytes."""
+"""Keys of elements: in network byte order, with each part of a concatenation padded to four bytes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names of kernel objects: the same for equal values in every process, and different for others."""
+"""Names of kernel objects: equal values have the same name in every process; different values have different names."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_the_order_of_a_set_does_not_count() -> None:
 
 
 def test_another_process_gives_the_same_name() -> None:
-    """Whatever the seed of its hashes."""
+    """The name does not depend on the hash seed of the process."""
     source = "from ringfence.dataplane.program import digest; print(digest(frozenset({('a', 1), ('b', None)})))"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == digest(frozenset({("a", 1), ("b", None)}))

@@ -1,4 +1,4 @@
-"""The fixed part of every program: what it does with packets before and after the profiles."""
+"""The fixed part of every program: how it treats packets before and after the profiles."""
 
 import pytest
 
@@ -47,7 +47,7 @@ POD, PEER = 1, 2
 
 
 def packet(family: Family, direction: Direction = IN) -> Packet:
-    """To the pod, or from it."""
+    """A packet to the pod or from it."""
     ends = (PEER, POD) if direction is IN else (POD, PEER)
     return Packet(family, *ends, 6, 80)
 
@@ -64,7 +64,7 @@ def test_a_pod_that_is_not_isolated_is_reached() -> None:
 @both_families
 @both_directions
 def test_what_is_denied_is_dropped_also_where_no_counter_is_there_for_it(direction: Direction, family: Family) -> None:
-    """A set of counters that lacks an element, or that another program emptied, opens nothing."""
+    """If the set of counters lacks an element, or another program has emptied it, packets are still dropped."""
     denying = isolating(family, direction, DENIED[direction])
     assert not admits(denying, packet(family, direction))
     counted = HashSet(ADDRESS[family], frozenset({address_key(family, POD)}), counted=True)

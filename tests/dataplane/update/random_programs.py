@@ -66,7 +66,7 @@ def rules(direction: Direction) -> st.SearchStrategy[Rule]:
 
 
 def by_peer(direction: Direction) -> st.SearchStrategy[Chain]:
-    """Chains that look into the peer map, and decide about what is not in it by ranges of addresses."""
+    """Chains that look up the peer map first. For packets that it does not contain, ranges of addresses decide."""
     peer = PEER[direction][V4]
     looking = Rule((), Dispatch((peer,), peer_map_name(direction)))
     by_class = Rule((), Dispatch((peer,), range_map_name(direction)))
@@ -79,7 +79,7 @@ def peer_map_name(direction: Direction) -> str:
 
 
 def peer_chains(direction: Direction) -> dict[str, Chain]:
-    """The chains to which peer maps lead: they are named after what they allow, and never change."""
+    """The chains to which peer maps lead. Their names depend on what they allow, and their rules never change."""
     on_port = Rule((ProtocolIs(TCP), Lookup((Field.PORT,), "one_port")), RuleVerdict.RETURN)
     allowed = {"one_port": on_port, "everything": Rule((), RuleVerdict.RETURN)}
     return {f"{direction.field}_peers_{name}": profile_chain(direction, (rule,)) for name, rule in allowed.items()}
@@ -93,7 +93,7 @@ CLASSES = {port: bytes([number] * 16) for number, port in enumerate(PORTS)}
 
 
 def class_chains(direction: Direction) -> dict[str, Chain]:
-    """Chains that look up what their class contains: such chains never change either."""
+    """Chains that look up the contents of their class. The rules of such chains never change."""
     return {
         f"{direction.field}_class_{port}": profile_chain(
             direction,
@@ -130,7 +130,10 @@ def led_to(program: Program) -> set[str]:
 
 
 def with_contents(program: Program, more: frozenset[int]) -> Program:
-    """The program in which the classes contain what they must as soon as something leads to them; `more` do as well."""
+    """The program in which each class contains what it must as soon as a map leads to it.
+
+    Classes in `more` do as well.
+    """
     used = led_to(program)
     contents = {
         (identifier + traffic_key(TCP, port), identifier + traffic_key(TCP, port))
@@ -165,7 +168,7 @@ def maps(direction: Direction) -> st.SearchStrategy[VerdictMap]:
 
 
 def without_unused_peer_chains(program: Program) -> Program:
-    """The program as a compiler makes it: with those chains of peers and of classes to which maps lead."""
+    """The program as a compiler builds it: of the chains of peers and of classes, only those to which maps lead."""
     used = led_to(program)
     some = (chains(direction) for chains in (peer_chains, class_chains) for direction in Direction)
     unused = frozenset(name for chains in some for name in chains if name not in used)
@@ -174,7 +177,7 @@ def without_unused_peer_chains(program: Program) -> Program:
 
 
 def programs() -> st.SearchStrategy[Program]:
-    """Random programs, each with all the objects that another one may refer to."""
+    """Random programs. Each contains all objects that another one may refer to."""
     pods = st.frozensets(st.sampled_from(PODS).map(address)).map(lambda keys: HashSet(ADDRESS[V4], keys))
     flows = st.frozensets(
         st.builds(lambda pod, port: flow_key(address(pod), TCP, port), st.sampled_from(PODS), st.sampled_from(PORTS))
@@ -221,7 +224,7 @@ def programs() -> st.SearchStrategy[Program]:
 
 
 def reactions() -> st.SearchStrategy[Reaction]:
-    """Mostly that of enforcing: programs that differ in their policies only are to be found among the others."""
+    """Mostly the enforcing reaction, so that some pairs of programs differ only in their policies."""
     loggings = st.sampled_from([None, Logging(100, 10), Logging(7, 1)])
     return st.one_of(st.just(ENFORCING), st.builds(Reaction, st.booleans(), loggings))
 

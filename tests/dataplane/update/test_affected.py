@@ -1,4 +1,4 @@
-"""Whose connections two programs may judge differently."""
+"""Affected addresses: whose connections two programs may judge differently."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,14 +43,14 @@ def test_no_address_is_affected_where_nothing_changes(program: Program) -> None:
 
 
 def test_pods_of_a_map_that_was_missing_are_affected() -> None:
-    """A table that somebody damaged may lack the map of subjects."""
+    """A table that another program has damaged may lack the map of subjects."""
     whole = allowing_all_on(80)
     damaged = whole.changed(without=frozenset({ISOLATED[Direction.INGRESS, V4]}))
     assert affected_addresses(damaged, whole) == frozenset({address(0), address(1)})
 
 
 def test_the_peers_in_a_new_map_are_not_affected_by_themselves() -> None:
-    """A chain that is new, too, looks into it: those whose chain it becomes are affected, and they are in a map."""
+    """A chain that looks up the map is new as well. The pods that get the chain are affected, and they are in a map."""
     program = allowing_all_on(80)
     peers = VerdictMap(ADDRESS[V4], {"ingress_0": frozenset({address(2)})})
     assert affected_addresses(program, program.changed({"peers": peers})) == NONE_AFFECTED

@@ -1,4 +1,4 @@
-"""What a transaction consists of, and its order."""
+"""The commands of a transaction, and their order."""
 
 from hypothesis import given
 from tests.dataplane.simulation import carried_out
@@ -37,7 +37,7 @@ from ringfence.dataplane.update.commands import (
 
 @given(programs(), programs())
 def test_commands_turn_one_program_into_another(old: Program, new: Program) -> None:
-    """And nothing ever refers to what is not there, which the simulation checks."""
+    """At no step does an object refer to a missing one: the simulation checks this."""
     assert carried_out(old, commands_between(old, new)) == new
     assert carried_out(Program(), commands_between(None, new)) == new
 
@@ -78,7 +78,7 @@ def test_ranges_are_flushed_and_refilled() -> None:
 
 
 def test_what_grows_is_not_flushed() -> None:
-    """It may be loaded piece by piece."""
+    """Its elements may be loaded piece by piece."""
     one, other = ((port_key(number), port_key(number)) for number in (1, 9))
     old, new = (Program({"s": RangeSet(PORT, frozenset(some))}) for some in ([one], [one, other]))
     assert commands_between(old, new) == [AddElements("s", RangeSet(PORT, frozenset([other])))]
@@ -100,7 +100,7 @@ def test_an_address_that_changes_its_chain_is_replaced_and_not_removed_and_added
 
 
 def test_foreign_rules_are_not_written() -> None:
-    """They cannot be: their encoded form is not a request. The program is read back without them."""
+    """They cannot be written: their encoded form is not a request. The program is read back without them."""
     own = Rule((), RuleVerdict.RETURN)
     new = Program({}, {"c": Chain((own, ForeignRule(b"?")))})
     assert commands_between(Program({}, {"c": Chain()}), new) == [SetRules("c", (own,))]

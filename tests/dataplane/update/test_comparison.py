@@ -1,4 +1,4 @@
-"""What differs between two programs, and whether an update must close sides or may edit sets in place."""
+"""Comparison of two programs: how they differ, and whether an update must close sides or may edit sets in place."""
 
 import pytest
 from tests.dataplane.programs import TCP, Peer, key, program
@@ -50,9 +50,9 @@ def moved(one: Program, direction: Direction, pod: int, chain: str) -> Program:
 
 
 def rewritten(one: Program, name: str, rules: int = 1) -> Program:
-    """The program in which a profile's chain allows everything, by as many rules as there are to be."""
+    """The program in which the chain of a profile allows everything, with the given number of rules."""
     direction = IN if name.startswith("ingress") else OUT
-    allowing = (Rule((), RuleVerdict.RETURN),) * (rules - 1)  # the last rule leads to the chain that denies
+    allowing = (Rule((), RuleVerdict.RETURN),) * (rules - 1)  # The last rule leads to the chain that denies.
     return one.changed(chains={name: profile_chain(direction, allowing)})
 
 
@@ -89,7 +89,7 @@ class TestDifference:
 
     @pytest.mark.parametrize("name", [*OWN.values(), *DROPS.values()])
     def test_own_addresses_and_counters_do_not_count(self, name: str) -> None:
-        """They may have an element too early or too long."""
+        """Their sets may contain an element too early or for too long."""
         part = BASE.collections[name]
         assert isinstance(part, HashSet)
         old, new = (BASE.changed({name: HashSet(part.key, frozenset(some), part.counted)}) for some in ([], [b"x"]))
@@ -127,13 +127,13 @@ class TestClosing:
     def test_rules_of_both_directions_change_at_once_if_they_fit_into_one_transaction(
         self, requests: int, closes: bool
     ) -> None:
-        """A request for each rule, and one for each of the two chains."""
+        """One request for each rule, and one for each of the two chains."""
         new = rewritten(rewritten(BASE, "ingress_0", rules=2), "egress_1", rules=requests - 4)
         assert self.closes(BASE, new) is closes
 
     @pytest.mark.parametrize("chains", [("ingress_0", "ingress_5"), ("ingress_5", "ingress_0")])
     def test_a_side_closes_if_its_address_moves_from_or_to_a_rewritten_chain(self, chains: tuple[str, str]) -> None:
-        """Its rules and its place in the map cannot change in the same instant for a packet."""
+        """Its rules and its entry in the map cannot change in the same instant for a packet."""
         before, after = chains
         both = program({(IN, 0): [A], (IN, 5): [B]})
         old = moved(both, IN, 0, before)
@@ -206,6 +206,6 @@ class TestEditingInPlace:
 
 
 def test_the_last_rule_of_a_profile_says_its_direction() -> None:
-    """A chain that is rewritten from a profile of one direction to one of the other concerns the new one's."""
+    """A chain that is rewritten from one direction to the other concerns the direction of the new profile."""
     new = BASE.changed(chains={"ingress_0": Chain((Rule((), Goto(DENIED[OUT])),))})
     assert compare(BASE, new).directions == {OUT}

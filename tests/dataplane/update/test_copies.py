@@ -1,4 +1,4 @@
-"""Sets that cannot be edited while chains look into them: all chains go by copies of them."""
+"""Sets that cannot be edited while chains look them up: all chains use copies of them."""
 
 from itertools import pairwise
 
@@ -96,7 +96,7 @@ def test_a_chain_stays_as_long_as_the_peer_map_that_leads_to_it() -> None:
 
 @given(neighbours())
 def test_any_program_is_reached_by_copies(ends: tuple[Program, Program]) -> None:
-    """Peer maps, sets of ports and ranges have copies, too: they are looked into by other rules and actions."""
+    """Peer maps, sets of ports and ranges have copies as well: other rules and actions look them up."""
     old, new = ends
     programs = programs_between(old, new)
     assert programs[-1] == new

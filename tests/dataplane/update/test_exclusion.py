@@ -1,4 +1,4 @@
-"""A part that the kernel refuses closes the pods of the profiles that need it, and no others."""
+"""A part that the kernel refuses closes the pods of the profiles that need it, and no other pods."""
 
 import pytest
 from tests.dataplane.network import number
@@ -70,7 +70,7 @@ def test_an_excluded_profile_leaves_nothing_behind_that_only_it_needed() -> None
 
 
 def test_what_no_packet_comes_to_is_not_needed() -> None:
-    """It is being loaded: when all is there, a profile leads to it."""
+    """It is being loaded. A profile leads to it only when all of it is loaded."""
     loading = PROGRAM.changed(
         {"more": RangeMap(PORT, {"part": frozenset([(port_key(1), port_key(2))])}), "ports": RangeSet(PORT)},
         {"part": profile_chain(IN, (on_port("ports"),))},

@@ -1,4 +1,4 @@
-"""Addresses that come into other groups where a chain asks two maps about them: no packet meets half of each."""
+"""Interim groups: a pod changes its group where a chain looks it up in two maps, and no packet meets half of each."""
 
 from collections.abc import Sequence
 from random import Random
@@ -29,7 +29,10 @@ def peer(app: str) -> Object:
 
 
 def cluster_of(*objects: Object, own: Sequence[Object] = OWN) -> TieredCluster:
-    """Friends reach port 80 by the policy in front, buddies by the server's own: they are exceptions there."""
+    """Friends reach port 80 by the policy in front.
+
+    Buddies reach it by the server's own policy: they are exceptions there.
+    """
     guard = [acting("allow", FRIENDS, ports=[port(80)]), acting("allow", BUDDIES, ports=[port(443)])]
     guard.append(acting("deny", FOES))
     return tiered_cluster_of(
@@ -43,7 +46,7 @@ def cluster_of(*objects: Object, own: Sequence[Object] = OWN) -> TieredCluster:
 
 
 def steps_of(kind: StepKind, old: Program, new: Program) -> list[Program]:
-    """The programs before and after a step."""
+    """The programs before and after the first step of this kind."""
     programs = [old, *plan_update(old, new).programs]
     kinds = [None, *(step.kind for step in plan_update(old, new).steps)]
     at = kinds.index(kind)
@@ -101,7 +104,7 @@ def test_a_new_pod_that_is_an_exception_goes_by_an_interim_group() -> None:
 
 
 def test_so_does_a_pod_of_which_nothing_was_said_in_common() -> None:
-    """It was in a group all the same: another policy is about it."""
+    """The pod was in a group all the same: another policy matches it."""
     other = tier_policy(FRONT, "b", subject=labelled(app="other"), ingress=[acting("deny", STRANGERS)])
     cluster = cluster_of(peer("stranger"), pod("x/other", {"app": "other"}, addresses=["10.0.2.0"]), other)
     compiler = Compiler(cluster.state, everywhere)
@@ -126,7 +129,7 @@ def test_a_new_pod_needs_none_where_unknown_addresses_are_denied() -> None:
 
 
 def test_a_pod_that_ceases_to_be_an_exception_needs_none() -> None:
-    """It is found among the exceptions, or what is found then is about its new group."""
+    """A packet finds it among the exceptions, or the entry that it finds then is about its new group."""
     cluster = cluster_of(peer("buddy"))
     compiler = Compiler(cluster.state, everywhere)
     old = compiler.program()
@@ -148,7 +151,7 @@ def test_interim_groups_that_a_failed_update_has_left_behind_are_not_used_again(
     address = bytes([10, 0, 1, 0])
     assert group_at(again, address) in (group_at(passing, address), group_at(new, address))
     check_way(passing, new, packets=packets(cluster.state, Random(0)))
-    # A new process goes on from there, with numbers below.
+    # A new process continues from there, with lower numbers.
     adopted = Compiler(cluster.state, everywhere).program(present=passing)
     group = group_at(adopted, address)
     assert group is not None

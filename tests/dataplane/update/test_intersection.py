@@ -1,4 +1,4 @@
-"""A chain that allows what an old and a new chain both allow, for the time in which a packet may meet either."""
+"""Intersection: a chain that allows what an old and a new chain both allow, while a packet may meet either of them."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The way from one program to another loses nothing and lets nothing through, wherever it is interrupted."""
+"""The way from one program to another loses no allowed packet and passes no forbidden one, even if interrupted."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from ringfence.dataplane.update.plan import plan_update
 
 @given(st.one_of(neighbours(), st.tuples(programs(), programs())))
 def test_nothing_is_lost_and_nothing_passes_on_the_way(ends: tuple[Program, Program]) -> None:
-    """Every state allows what both ends allow and forbids what both forbid, and so does every mixture of neighbours."""
+    """Every state, and every mixture of neighbours, allows what both ends allow and forbids what both forbid."""
     check_way(*ends)
 
 
@@ -31,7 +31,7 @@ def test_a_change_too_large_for_one_transaction_is_as_safe(old: Program, new: Pr
 def test_switching_between_enforcing_and_observing_is_as_safe(
     old: Program, new: Program, drops: bool, together: bool
 ) -> None:
-    """The policies may have changed as well: a new process begins with what another one left."""
+    """The policies may have changed as well: a new process starts with the program that another process left."""
     ends = zip((old, new), (drops, not drops), strict=True)
     before, after = (one.changed(chains=base_program(holds=True, reaction=Reaction(flag)).chains) for one, flag in ends)
     check_way(before, after, rules_together=together)

@@ -1,4 +1,4 @@
-"""Single changes for each of which a step exists: without it, a packet would be lost or pass on the way."""
+"""Steps of a plan: for each kind, a change that would lose a packet or pass a forbidden one without it."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ def program(
     sets: Mapping[str, set[int]],
     pods: Mapping[tuple[Direction, int], str],
 ) -> Program:
-    """Chains by the sets whose addresses they allow, sets by their pods, and the chain of a pod's side."""
+    """Chains by the sets whose addresses they allow, sets by their pods, and the chain of each side of a pod."""
     maps = {direction: VerdictMap(ADDRESS[V4]) for direction in Direction}
     for (direction, pod), chain in pods.items():
         maps[direction] = maps[direction].moved([Move(address(pod), None, chain)])
@@ -56,7 +56,7 @@ def allowing(direction: Direction, sets: tuple[str, ...]) -> Chain:
 
 
 def test_a_peer_that_goes_from_one_set_to_another_is_in_one_of_them_throughout() -> None:
-    """Between two transactions and between two lookups: it is added before it is removed."""
+    """This holds between two transactions and between two lookups: the peer is added before it is removed."""
     chains, pods = {"ingress_0": ("a", "b")}, {(IN, 0): "ingress_0"}
     for old, new in (({1}, set()), (set(), {1})):
         before = program(chains, {"a": old, "b": new, "c": set()}, pods)
@@ -92,7 +92,7 @@ def test_rules_of_both_directions_that_are_too_many_for_one_transaction_allow_on
 
 
 def test_two_peers_of_both_directions_change_places_by_copies() -> None:
-    """To edit the sets in place would let pass, for a moment, what both programs forbid."""
+    """Editing the sets in place would pass, for a moment, packets that both programs forbid."""
     chains, pods = {"ingress_0": ("in",), "egress_0": ("out",)}, {(IN, 0): "ingress_0", (OUT, 1): "egress_0"}
     before = program(chains, {"in": {1}, "out": {2}}, pods)
     after = program(chains, {"in": {2}, "out": {0}}, pods)
@@ -136,7 +136,7 @@ def test_rules_of_both_directions_change_in_one_transaction() -> None:
 
 
 def test_addresses_become_known_after_their_chains_are_in_place() -> None:
-    """Before, they are held; afterwards, their policies are in force. Never are they free."""
+    """Before, the addresses are held. Afterwards, their policies are in force. They are never open."""
     held = {HELD[V4]: RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))}))}
     known = {KNOWN[V4]: HashSet(ADDRESS[V4], frozenset({address(0)}))}
     holding = base_program(holds=True).changed(held)

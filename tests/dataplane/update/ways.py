@@ -1,4 +1,4 @@
-"""Checks the way from one program to another: everything that can happen to a packet while it is gone."""
+"""Checks the way from one program to another, for everything that can happen to a packet during the update."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count, groupby
@@ -31,9 +31,9 @@ from ringfence.dataplane.update.plan import plan_update
 
 
 def check_way(old: Program, new: Program, *, packets: Sequence[Packet] = PACKETS, rules_together: bool = True) -> None:
-    """What both ends allow passes in every state and every mixture of neighbours, what both forbid does not.
+    """Every state and every mixture of neighbours passes what both ends allow, and drops what both ends forbid.
 
-    So it is when transactions are as small as they can be, and when they are as large.
+    This holds both for transactions that are as small as possible and for transactions that are as large as possible.
     """
     verdicts = {packet: admits(old, packet) for packet in packets if admits(old, packet) is admits(new, packet)}
     for whole in (False, True):
@@ -52,7 +52,7 @@ def _check_states(old: Program, verdicts: dict[Packet, bool], states: Iterator[P
 
 
 def trace(state: Program, packet: Packet) -> tuple[bool, list[str]]:
-    """The verdict on a packet, and the names of the sets that it looks into, in order."""
+    """The verdict on a packet, and the names of the sets that it looks up, in order."""
     names: list[str] = []
 
     def read(name: str) -> Collection:
@@ -63,7 +63,7 @@ def trace(state: Program, packet: Packet) -> tuple[bool, list[str]]:
 
 
 def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[str]) -> Iterator[bool]:
-    """What can happen to a packet that meets the rules of `before` while a transaction is committed.
+    """The possible outcomes for a packet that meets the rules of `before` while a transaction is committed.
 
     From one of its lookups on, it finds the sets of `after`. Only a lookup into a set that changes makes a difference.
     """
@@ -80,7 +80,7 @@ def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[st
 def states_between(
     old: Program | None, new: Program, *, rules_together: bool, whole: bool = False
 ) -> Iterator[Program]:
-    """Every state that the kernel goes through if transactions are split as finely as they may be, or not at all."""
+    """Every state of the kernel if transactions are split as finely as possible, or not at all."""
     state = Program() if old is None else old
     before = old
     for after in plan_update(old, new).programs:
@@ -102,7 +102,7 @@ def split(many: list[Command], *, rules_together: bool) -> Iterator[list[Command
 
 
 def portions(command: Command) -> Iterator[Command]:
-    """Elements one by one."""
+    """The elements, one by one."""
     match command:
         case AddElements(name, collection) | RemoveElements(name, collection) if isinstance(collection, HashSet):
             for element in collection.elements:
