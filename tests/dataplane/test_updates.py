@@ -202,7 +202,7 @@ def assert_nothing_happened(result: Traffic) -> None:
 
 @in_own_network
 def test_the_measure_notices_a_gap() -> None:
-    """This checks the measurement: it detects that the table was removed for a moment."""
+    """Otherwise the tests of this file would pass even if updates removed the table for a moment."""
     network = Network(3)
     wanted = barring("flows", at_server=True, at_stranger=True)
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:

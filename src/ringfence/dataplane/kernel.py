@@ -325,7 +325,7 @@ class Kernel:
         """Update the table to a program, also if other programs change it at the same time.
 
         The kernel refuses changes of objects that another program has removed. This is not a refusal of the program, so
-        the update is repeated from what the table holds then.
+        the table is read again and the update is repeated.
         """
         for _ in range(_MOST_DISTURBANCES):
             self._affected = union_of(self._affected, self._table.affected_by(program))

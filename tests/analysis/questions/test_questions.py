@@ -260,3 +260,17 @@ class TestChangedClusters:
         explained = verdict.explain()
         cluster.remove("Pod", "x", "old")
         assert verdict.explain() == explained
+
+    def test_what_a_question_was_about_does_not_depend_on_the_cluster(self, cluster: Cluster) -> None:
+        verdict = cluster.can("x/client", "x/old", port=80)
+        cluster.remove("Pod", "x", "old")
+        (pair,) = verdict.pairs
+        assert (end_text(pair.source), end_text(pair.destination), pair.port) == ("x/client", "x/old", 80)
+        assert not verdict.note
+
+    def test_what_is_noted_about_a_single_pod_is_not_computed_from_a_changed_cluster(self, cluster: Cluster) -> None:
+        verdict = cluster.can("x/client", "x/client", port=80)
+        cluster.remove("Pod", "x", "old")
+        assert verdict.all
+        with pytest.raises(RingfenceError, match="the cluster has changed since this answer: ask again"):
+            assert verdict.note

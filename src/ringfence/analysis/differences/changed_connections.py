@@ -145,7 +145,7 @@ def _both(one: BeforeAfter, other: BeforeAfter) -> BeforeAfter:
 def _without_self(cell: ChangedCell, single: Bitset) -> Iterator[ChangedCell]:
     """The cell without single pods as their own peers: a pod always reaches itself.
 
-    Of a larger cell they stay, and whoever reads it leaves them out (`ChangedConnections`).
+    In a larger cell they remain. Readers of the cell leave them out (`ChangedConnections`).
     """
     sources, destinations = cell.sources, cell.destinations
     if destinations.bit_count() == 1 and destinations & single:
