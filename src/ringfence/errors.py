@@ -7,6 +7,7 @@
     │   └── EndpointError       a source or destination that names nothing, or too much
     ├── UndecidedError          a question that would take too long (exit code 3)
     ├── LiveClusterError        the API server or its credentials
+    │   ├── UnexpectedAnswerError  an answer that is not that of an API server
     │   └── NoKubeconfigError   no kubeconfig names a cluster
     ├── KernelError             the kernel or the rights to use its packet filter
     ├── LaboratoryError         the laboratory: it cannot be built or reached
@@ -52,6 +53,10 @@ class UndecidedError(RingfenceError):
 
 class LiveClusterError(RingfenceError):
     """The API server could not be reached, refused the credentials, or answered what cannot be read."""
+
+
+class UnexpectedAnswerError(LiveClusterError):
+    """The API server answered something else than what was asked for, or a proxy answered in its place."""
 
 
 class NoKubeconfigError(LiveClusterError):

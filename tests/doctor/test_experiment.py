@@ -9,8 +9,18 @@ from typing import cast
 import msgspec
 import pytest
 
-from ringfence.doctor.probe.cases import CASES, CLIENTS, CONTROL, FREE_NEWCOMER, KEEPING, NEWCOMERS, OLD, SUBJECT
-from ringfence.doctor.probe.experiment import Measured, ProbeSite, measure, prove
+from ringfence.doctor.probe.cases import (
+    CASES,
+    CLIENTS,
+    CONTROL,
+    FREE_NEWCOMER,
+    KEEPING,
+    NEWCOMERS,
+    OLD,
+    OVER_SERVICE,
+    SUBJECT,
+)
+from ringfence.doctor.probe.experiment import Inconclusive, Measured, ProbeSite, measure, prove
 from ringfence.doctor.probe.ground import Ground, ProbePod, Refused
 from ringfence.doctor.probe.manifests import Manifest
 
@@ -21,7 +31,7 @@ Connects = Callable[[str, dict[str, float]], bool]
 class ScriptedGround:
     """A namespace in which time passes only while the experiment waits.
 
-    Objects that `broken` names cannot be created.
+    Objects that `broken` names cannot be created, and requests with the verb `forbidden` are refused.
     """
 
     run = "run"
@@ -30,6 +40,7 @@ class ScriptedGround:
         self._now = 0.0
         self._connects = connects
         self.broken = ""
+        self.forbidden = ""
         self._policies: dict[str, float] = {}
         self._clients: list[str] = []
 
@@ -49,14 +60,21 @@ class ScriptedGround:
             self._clients.append(name)
 
     def cluster_ip(self, service: Manifest) -> str:
+        self._check("get")
         return "10.96.0.10"
 
     def delete(self, manifest: Manifest) -> None:
+        self._check("delete")
         del self._policies[manifest["metadata"]["name"].removeprefix("p0-")]
 
     def pods(self) -> dict[str, ProbePod]:
+        self._check("list")
         since = {name: self._now - created for name, created in self._policies.items()}
         return {f"p0-{name}": self._pod(name, ready=self._connects(name, since)) for name in self._clients}
+
+    def _check(self, verb: str) -> None:
+        if verb == self.forbidden:
+            raise Refused(f"{verb}: forbidden")
 
     def _pod(self, name: str, *, ready: bool) -> ProbePod:
         container = {"name": "server" if name == "server" else "client", "ready": ready}
@@ -109,6 +127,32 @@ def test_a_connection_that_stays_denied_makes_the_answer_inconclusive() -> None:
     found = prove(_site(connects))
     assert (found.answer, found.denied_after) == ("inconclusive", None)
     assert "not open after the policy was deleted" in found.reason
+
+
+@pytest.mark.parametrize("verb", ["list", "delete"])
+def test_a_request_that_the_api_server_refuses_makes_the_answer_inconclusive(verb: str) -> None:
+    ground = ScriptedGround(lambda name, policies: name == "control" or not policies)
+    site = ProbeSite(cast(Ground, ground), 0, "n1", "image", patience=30.0)
+    site.start(full=False)
+    ground.forbidden = verb
+    found = prove(site)
+    assert (found.answer, found.reason) == ("inconclusive", f"{verb}: forbidden")
+
+
+def test_pods_that_may_not_be_listed_make_the_start_inconclusive() -> None:
+    ground = ScriptedGround(lambda name, policies: True)
+    ground.forbidden = "list"
+    with pytest.raises(Inconclusive, match=r"^list: forbidden$"):
+        ProbeSite(cast(Ground, ground), 0, "n1", "image", patience=30.0).start(full=False)
+
+
+def test_a_service_that_may_not_be_read_makes_its_trait_inconclusive() -> None:
+    ground = ScriptedGround(lambda name, policies: True)
+    ground.forbidden = "get"
+    site = ProbeSite(cast(Ground, ground), 0, "n1", "image", patience=30.0)
+    site.start(full=True)
+    with pytest.raises(Inconclusive, match=r"^get: forbidden$"):
+        site.start_clients(OVER_SERVICE)
 
 
 def test_the_times_until_a_policy_is_in_force_and_gone_are_measured() -> None:

@@ -26,7 +26,7 @@ from ringfence.doctor.recognition import shown_plugins, unknown_enforcers
 from ringfence.doctor.service_proxy import DNS_SERVICE, KUBE_PROXY_CONFIG
 from ringfence.doctor.sightings import pods_of
 from ringfence.doctor.signatures import config_map_paths, operator_paths
-from ringfence.errors import LiveClusterError
+from ringfence.errors import LiveClusterError, UnexpectedAnswerError
 from ringfence.sources.cluster import ApiServer, ApiStatusError, get_document, list_items
 
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
@@ -112,7 +112,7 @@ class _Observing:
             except ApiStatusError as error:
                 if error.code != httpx2.codes.NOT_FOUND:
                     self._note(path, error)
-            except LiveClusterError as error:
+            except UnexpectedAnswerError as error:
                 self._unseen.append(Unseen(path, str(error)))
 
     def _note(self, what: str, error: ApiStatusError) -> None:

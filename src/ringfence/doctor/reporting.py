@@ -47,7 +47,9 @@ def report(
         dns=dns_text(observed),
         deviations=policies.deviations,
         unread=dict(Counter(policies.unread)),
-        unseen=tuple(UnseenReport(one.what, one.reason) for one in (*diagnosis.unseen, *policies.unseen)),
+        unseen=tuple(
+            UnseenReport(one.what, one.reason) for one in (*diagnosis.unseen, *results.unseen, *policies.unseen)
+        ),
     )
 
 

@@ -6,6 +6,7 @@ one of these controls fails, the experiment is inconclusive.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -116,7 +117,8 @@ class ProbeSite:
         if not self._service_address:
             manifest = service(self._name, self._ground.run)
             self._create(manifest)
-            self._service_address = self._ground.cluster_ip(manifest)
+            with _inconclusive_if_refused():
+                self._service_address = self._ground.cluster_ip(manifest)
         return self._service_address
 
     def now(self) -> float:
@@ -124,8 +126,8 @@ class ProbeSite:
         return self._ground.now()
 
     def connects(self, one: Client) -> bool:
-        """Whether a client can currently open its connection."""
-        found = self._ground.pods().get(f"{self._name}-{one.name}")
+        """Whether a client can currently open its connection. Raises Inconclusive."""
+        found = self._pods().get(f"{self._name}-{one.name}")
         return found is not None and found.is_ready
 
     def apply(self, name: str, role: str, spec: Spec) -> Manifest:
@@ -135,8 +137,9 @@ class ProbeSite:
         return manifest
 
     def withdraw(self, manifest: Manifest) -> None:
-        """Delete a policy."""
-        self._ground.delete(manifest)
+        """Delete a policy. Raises Inconclusive."""
+        with _inconclusive_if_refused():
+            self._ground.delete(manifest)
 
     def steady(self, holds: Callable[[], bool], seconds: float) -> bool:
         """Wait until `holds` has been true for `_STEADY_SECONDS` without interruption.
@@ -158,21 +161,31 @@ class ProbeSite:
             self._ground.wait()
 
     def _create(self, manifest: Manifest) -> None:
-        try:
+        with _inconclusive_if_refused():
             self._ground.create(manifest)
-        except Refused as error:
-            raise Inconclusive(str(error)) from None
+
+    def _pods(self) -> Mapping[str, ProbePod]:
+        with _inconclusive_if_refused():
+            return self._ground.pods()
 
     def _await_running(self, names: list[str]) -> list[ProbePod]:
         deadline = self._ground.now() + START_SECONDS
         while True:
-            pods = self._ground.pods()
+            pods = self._pods()
             found = [pods[name] for name in names if name in pods]
             if len(found) == len(names) and all(pod.is_running for pod in found):
                 return found
             if self._ground.now() > deadline:
                 raise Inconclusive(_not_running(names, pods))
             self._ground.wait()
+
+
+@contextmanager
+def _inconclusive_if_refused() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        raise Inconclusive(str(error)) from None
 
 
 _NO_ADDRESS: Final = {

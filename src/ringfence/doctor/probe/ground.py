@@ -109,11 +109,14 @@ class Ended(Exception):
 
 
 class Refused(Exception):
-    """The API server refused to create an object of the experiment. The message names the object and the reason."""
+    """The API server refused a request of the experiment. The message names the object or the path, and the reason."""
 
 
 class Ground:
-    """The namespace of one experiment. Methods raise LiveClusterError if the API server cannot be reached."""
+    """The namespace of one experiment.
+
+    Methods raise LiveClusterError if the API server cannot be reached, and Refused if it refuses the request.
+    """
 
     def __init__(self, api_server: ApiServer, name: str, run: str) -> None:
         self._api_server = api_server
@@ -135,11 +138,12 @@ class Ground:
             raise Ended
 
     def create(self, manifest: Manifest) -> None:
-        """Create an object. Raises Refused."""
+        """Create an object."""
         deadline = time.monotonic() + _CREATION_SECONDS
         while True:
             try:
-                self._ask(lambda client: create_object(client, self._collection(manifest), manifest))
+                with self._api_server.client() as client:
+                    create_object(client, self._collection(manifest), manifest)
                 return
             except ApiStatusError as error:
                 # The controllers have not prepared the new namespace yet: "serviceaccount default not found".
@@ -151,12 +155,12 @@ class Ground:
     def cluster_ip(self, service: Manifest) -> str:
         """The cluster IP of a Service that has been created; empty if it has none."""
         path = f"{self._collection(service)}/{service['metadata']['name']}"
-        return self._ask(lambda client: get_document(client, path, SeenService)).spec.cluster_ip
+        return self._ask("get", path, lambda client: get_document(client, path, SeenService)).spec.cluster_ip
 
     def delete(self, manifest: Manifest) -> None:
         """Delete an object. It is not an error if the object does not exist."""
         path = f"{self._collection(manifest)}/{manifest['metadata']['name']}"
-        self._ask(lambda client: delete_object(client, path))
+        self._ask("delete", path, lambda client: delete_object(client, path))
 
     def pods(self) -> Mapping[str, ProbePod]:
         """The pods of the experiment, by the name of their ReplicaSet.
@@ -164,23 +168,26 @@ class Ground:
         If a ReplicaSet has several pods, the last one in the API server's list is returned.
         """
         path, labels = f"{_NAMESPACES}/{self.name}/pods", {"labelSelector": f"{RUN}={self.run}"}
-        items = self._ask(lambda client: list(list_items(client, path, parameters=labels)))
+        items = self._ask("list", path, lambda client: list(list_items(client, path, parameters=labels)))
         pods = (msgspec.json.decode(item, type=ProbePod) for item in items)
         return {pod.metadata.labels.get("pod", ""): pod for pod in pods}
 
     def foreign_policies(self) -> list[str]:
         """The names of policies that another program, such as an admission controller, created in the namespace."""
         path = _COLLECTIONS["NetworkPolicy"].format(self.name)
-        items = self._ask(lambda client: list(list_items(client, path)))
+        items = self._ask("list", path, lambda client: list(list_items(client, path)))
         found = (msgspec.json.decode(item, type=_OnlyMetadata).metadata for item in items)
         return sorted(one.name for one in found if one.labels.get(RUN) != self.run)
 
     def _collection(self, manifest: Manifest) -> str:
         return _COLLECTIONS[manifest["kind"]].format(self.name)
 
-    def _ask(self, request: Callable[[httpx2.Client], _Found]) -> _Found:
-        with self._api_server.client() as client:
-            return request(client)
+    def _ask(self, verb: str, path: str, request: Callable[[httpx2.Client], _Found]) -> _Found:
+        try:
+            with self._api_server.client() as client:
+                return request(client)
+        except ApiStatusError as error:
+            raise Refused(f"{verb} {path}: {error}") from None
 
 
 @contextmanager

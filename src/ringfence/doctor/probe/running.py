@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.doctor.answers import IsEnforced
+from ringfence.doctor.observed import Unseen
 from ringfence.doctor.probe.cases import CASES, CLOSED_NEWCOMERS, DENY_INGRESS, LATER_CLIENTS, OLD, POD_START
 from ringfence.doctor.probe.experiment import Inconclusive, Measured, ProbeSite, clients, measure, prove
 from ringfence.doctor.probe.ground import Ground, Refused, ground
@@ -36,11 +37,15 @@ class Experiment(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """The proof for each node, the measured traits, and the names of policies that other programs created."""
+    """The proof for each node, the measured traits, and the names of policies that other programs created.
+
+    `unseen` is what could not be read in the namespace of the experiment.
+    """
 
     proofs: tuple[ProofReport, ...]
     measured: tuple[Measured, ...] = ()
     foreign_policies: tuple[str, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
 
 
 NO_EXPERIMENT: Final = Results(())
@@ -86,7 +91,10 @@ def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Resu
             on.end()
             raise
     measured = tuple(measure(sites[0])) if asked.full and proofs[0].answer == IsEnforced.YES else ()
-    return Results(proofs, measured, tuple(on.foreign_policies()))
+    try:
+        return Results(proofs, measured, tuple(on.foreign_policies()))
+    except Refused as error:  # it must not cost the proofs
+        return Results(proofs, measured, unseen=(Unseen("policies of other programs in the experiment", str(error)),))
 
 
 def planned_objects(asked: Experiment) -> list[dict[str, Any]]:

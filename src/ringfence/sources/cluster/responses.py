@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import httpx2
 import msgspec
 
-from ringfence.errors import LiveClusterError
+from ringfence.errors import LiveClusterError, UnexpectedAnswerError
 
 PAGE: Final = 500
 """Objects in one response, as kubectl asks for them."""
@@ -115,7 +115,8 @@ def get_document(
 ) -> Document:
     """The answer to one request, as a `shape`; `what` names the expected answer in an error message.
 
-    Raises LiveClusterError if the server cannot be reached or understood, and ApiStatusError if it refuses.
+    Raises LiveClusterError if the server cannot be reached, UnexpectedAnswerError if its answer is not a `shape`, and
+    ApiStatusError if it refuses.
     """
     parameters = parameters or {}
     try:
@@ -132,7 +133,7 @@ def get_document(
         return msgspec.json.decode(response.content, type=shape)
     except UNREADABLE as error:
         message = f"{client.base_url}: {path} is not {what} ({error}): is this an API server?"
-        raise LiveClusterError(message) from None
+        raise UnexpectedAnswerError(message) from None
 
 
 def _message(response: httpx2.Response) -> str:
