@@ -17,6 +17,8 @@ from ringfence.dataplane import veth_pairs
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.veth_pairs import NodeVethPairs, VethPairReader
+from ringfence.netlink import socket as netlink_socket
+from ringfence.netlink.link_changes import LinkChanges
 from ringfence.sets.addresses import Family, parse_address
 
 
@@ -67,6 +69,31 @@ def test_a_veth_pair_that_was_replaced_before_it_was_read_again_is_another_one()
             replace_pod(network)
             let_go.set()
             eventually(lambda: ports.veth_pairs.veth_pairs[port].addresses == {parse_address(MORE)})
+
+
+@in_own_network
+def test_a_veth_pair_that_was_replaced_while_the_kernel_dropped_reports_is_another_one() -> None:
+    network, ports = BridgedNetwork(1), PodPorts()
+    take, let_go, was_lossy = LinkChanges.take_removed, threading.Event(), threading.Event()
+
+    def take_later(self: LinkChanges) -> frozenset[int] | None:
+        assert let_go.wait(TIMEOUT)
+        removed = take(self)
+        if removed is None:
+            was_lossy.set()
+        return removed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(veth_pairs, "SETTLING", 0.0)
+        patch.setattr(LinkChanges, "take_removed", take_later)
+        patch.setattr(netlink_socket, "_WANTED_BUFFER", 1 << 12)
+        with following_veth_pairs(ports, Kernel(), Inbox()):
+            port = socket.if_nametoindex("pod0")
+            ip(*(f"address add 192.0.2.{number}/32 dev lo" for number in range(1, 100)))  # fills the buffer
+            replace_pod(network)
+            let_go.set()
+            eventually(lambda: ports.veth_pairs.veth_pairs[port].addresses == {parse_address(MORE)})
+    assert was_lossy.is_set(), "otherwise this test shows nothing"
 
 
 @in_own_network

@@ -3,6 +3,7 @@
 import os
 import socket
 
+import pytest
 from tests.agent.running import Clock
 from tests.dataplane.network import (
     BRIDGE,
@@ -18,7 +19,7 @@ from tests.dataplane.test_sources import link_local
 
 from ringfence.dataplane.compile import Address
 from ringfence.dataplane.veth_pairs import SETTLING, VethPair, VethPairReader
-from ringfence.netlink.veth import FarEnd
+from ringfence.netlink.veth import FarEnd, Veth, VethReader
 from ringfence.sets.addresses import FAMILIES, parse_address
 
 MORE = "10.0.99.99"
@@ -156,6 +157,55 @@ def test_a_port_whose_number_is_given_again_is_another_one() -> None:
     assert read(reader) == before, "nothing shows that it is another one"
     reader.forget([before.veth.number])
     assert read(reader).addresses == {parse_address(MORE)}
+
+
+@in_own_network
+def test_after_lost_reports_a_known_veth_pair_stays_certain_whatever_the_pod_has_taken_since() -> None:
+    network = BridgedNetwork(1)
+    reader = VethPairReader()
+    reader.read()
+    pod = add_pod(network)
+    with network.inside(pod):
+        ip(f"address add {address(pod)}/16 dev eth0", f"address add {address(pod, FAMILIES[1])}/48 dev eth0")
+    before = read(reader, pod)
+    assert before.is_certain
+    with network.inside(pod):
+        ip(f"address add {MORE}/16 dev eth0")
+    reader.distrust()
+    after = read(reader, pod)
+    assert (after.addresses, after.first, after.is_certain) == (before.addresses, before.first, True)
+
+
+@in_own_network
+def test_after_lost_reports_a_veth_pair_with_other_addresses_is_another_one_and_not_certain() -> None:
+    """Its first container may have started before it is read."""
+    network, clock = BridgedNetwork(1), Clock()
+    reader = VethPairReader({socket.if_nametoindex("pod0"): FarEnd(own(0), b"abcdef")}, clock=clock)
+    assert read(reader).is_certain
+    clock.now += SETTLING
+    replace_pod(network)
+    reader.distrust()
+    found = read(reader)
+    assert (found.addresses, found.is_certain) == (frozenset({parse_address(MORE)}), False)
+    add_pod(network)
+    assert read(reader, 1).is_certain, "it has appeared since"
+
+
+@in_own_network
+def test_a_pod_that_ends_while_it_is_read_is_not_one_without_rights() -> None:
+    BridgedNetwork(1)
+    reader = VethPairReader()
+    far_end = VethReader.far_end
+
+    def read_after_the_end(self: VethReader, veth: Veth) -> FarEnd | None:
+        ip("link delete pod0")
+        return far_end(self, veth)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VethReader, "far_end", read_after_the_end)
+        found = reader.read()
+    assert found.veth_pairs
+    assert not found.unreadable
 
 
 @in_own_network

@@ -3,6 +3,7 @@
 import os
 import socket
 
+import pytest
 from tests.dataplane.network import (
     Network,
     gateway,
@@ -114,7 +115,8 @@ def test_without_rights_over_the_pods_nothing_is_known_of_them() -> None:
     reader = VethReader()
     lose_privileges()
     [veth] = reader.links().veths
-    assert reader.far_end(veth) is None
+    with pytest.raises(PermissionError):
+        reader.far_end(veth)
 
 
 @in_own_network

@@ -54,7 +54,11 @@ def _follow(stopped: int, changes: LinkChanges, reader: VethPairReader, ports: P
     wait = reader.next_reading
     while stopped not in (descriptor for descriptor, _ in poll.poll(None if wait is None else wait * 1000)):
         try:
-            reader.forget(changes.take_removed())
+            removed = changes.take_removed()
+            if removed is None:
+                reader.distrust()
+            else:
+                reader.forget(removed)
             pairs = reader.read()
         except Exception as error:  # otherwise the thread would end, and new pods would not be found
             inbox.put(VethPairsUnread(error))

@@ -66,6 +66,7 @@ class VethPairReader:
         self._since: dict[int, float] = {}
         """When each veth pair appeared or, if that was later, first had an address."""
         self._has_read = False
+        self._is_distrusted = False
 
     def close(self) -> None:
         """Close the socket."""
@@ -77,11 +78,20 @@ class VethPairReader:
             for known in (self._veth_pairs, self._since, self._remembered):
                 known.pop(number, None)
 
+    def distrust(self) -> None:
+        """Assume that any veth pair may have been replaced since the last reading.
+
+        The next reading is like that of a new reader which remembers the certain veth pairs.
+        """
+        self._is_distrusted = True
+
     def read(self) -> NodeVethPairs:
         """Read the present veth pairs and links. Raises OSError if the kernel refuses."""
         links = self._reader.links()
         ports = {veth.number: veth for veth in links.veths if veth.bridge and veth.far_end}
         self.forget([number for number, pair in self._veth_pairs.items() if ports.get(number) != pair.veth])
+        if self._is_distrusted:
+            self._begin_anew()
         for number, veth in ports.items():
             if not self._has_settled(number):
                 self._veth_pairs[number] = self._read_pair(veth)
@@ -99,6 +109,15 @@ class VethPairReader:
             return None
         return 0.1 if any(map(self._is_young, unsettled)) else 1.0
 
+    def _begin_anew(self) -> None:
+        self._remembered |= {
+            number: FarEnd(pair.first | pair.link_local, pair.hardware_address)
+            for number, pair in self._veth_pairs.items()
+            if pair.is_certain
+        }
+        self._veth_pairs, self._since = {}, {}
+        self._has_read = self._is_distrusted = False
+
     def _has_settled(self, port: int) -> bool:
         return port in self._veth_pairs and bool(self._veth_pairs[port].first) and not self._is_young(port)
 
@@ -109,9 +128,12 @@ class VethPairReader:
         now = self._clock()
         self._since.setdefault(veth.number, now)
         before = self._veth_pairs.get(veth.number) or VethPair(veth, is_certain=self._has_read)
-        end = self._reader.far_end(veth)
-        if end is None:
+        try:
+            end = self._reader.far_end(veth)
+        except PermissionError:
             return msgspec.structs.replace(before, is_readable=False)
+        if end is None:  # the pod has ended since the links were listed
+            return msgspec.structs.replace(before, is_readable=True)
         found = _veth_pair(veth, end, is_certain=before.is_certain)
         known = self._remembered.get(veth.number)
         # An earlier agent has read this veth pair in time. If it still has one of those addresses, it is the same one.

@@ -33,21 +33,23 @@ class LinkChanges:
         """A file descriptor that is readable when something has changed. Then call `take_removed`."""
         return self._netlink.fileno()
 
-    def take_removed(self) -> frozenset[int]:
+    def take_removed(self) -> frozenset[int] | None:
         """Read all waiting reports. Returns the numbers of the removed interfaces, which new ones may have by now.
 
-        If the kernel has dropped reports because the buffer was full, some numbers are missing.
+        Returns None if the kernel has dropped reports because the buffer was full: any interface may be another one.
         """
         removed: set[int] = set()
+        is_complete = True
         while True:
             try:
                 received = self._netlink.waiting()
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+                is_complete = False
                 continue
             if received is None:
-                return frozenset(removed)
+                return frozenset(removed) if is_complete else None
             for message in decode_messages(received):
                 if message.type == RTM_DELLINK:
                     removed.add(IFINFOMSG.unpack_from(message.body)[2])

@@ -114,7 +114,11 @@ class VethReader:
         return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own, ports, underlays)
 
     def far_end(self, veth: Veth) -> FarEnd | None:
-        """Read the far end; None if it no longer exists, or if this process has no rights over its namespace."""
+        """Read the far end; None if it no longer exists.
+
+        Raises PermissionError if this process has no rights over the namespace of the far end, and OSError if the
+        kernel refuses for another reason.
+        """
         if veth.far_end is None:
             return None
         namespace, interface = veth.far_end
@@ -123,9 +127,11 @@ class VethReader:
             answer = self._netlink.ask(RTM_GETLINK, IFINFOMSG.pack(0, 0, interface, 0, 0) + target)
             listed = list(addresses_of(self._netlink, namespace))
         except OSError as error:
-            if error.errno not in (*_GONE, *_FORBIDDEN):
-                raise
-            return None
+            if error.errno in _GONE:
+                return None
+            if error.errno in _FORBIDDEN:
+                raise PermissionError(error.errno, error.strerror) from None
+            raise
         own = frozenset((family, address) for number, family, address in listed if number == interface)
         return FarEnd(own, attributes(answer[IFINFOMSG.size :]).get(IFLA_ADDRESS, b""))
 
