@@ -6,6 +6,7 @@ import logging
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,11 +64,13 @@ def test_a_line_stays_one_line(message: str, value: str, as_json: bool) -> None:
     assert as_json or line[:-1].isprintable()
 
 
-def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+def test_a_log_that_cannot_be_written_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed about it either: standard error is the log."""
     stream = io.StringIO()
     stream.close()
     with logging_to(stream, as_json=True):
         log.error("nobody reads this")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_afterwards_nothing_is_written_any_more() -> None:

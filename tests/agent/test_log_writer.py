@@ -156,7 +156,11 @@ def test_a_process_that_ends_does_not_wait_long_for_a_reader() -> None:
         patch.setattr(log_writer, "CLOSING_SECONDS", 0.01)
         for _ in range(MORE_THAN_FIT):
             one.writer.write(LINE)
-        one.writer.close()
+        closing = threading.Thread(target=one.writer.close)
+        closing.start()
+        closing.join(TIMEOUT)
+        assert not closing.is_alive()
+        assert one.writer._thread.is_alive(), "nobody has read the lines, so the thread still writes them"
 
 
 def test_the_log_says_that_lines_were_dropped() -> None:
