@@ -26,7 +26,7 @@ def drained(backlog: Backlog) -> list[Change]:
     return found
 
 
-def test_of_each_object_the_newest_version_waits_at_the_place_of_the_oldest() -> None:
+def test_the_newest_version_of_an_object_waits_at_the_place_of_its_oldest() -> None:
     backlog = Backlog(Shares())
     for change in (version("x/p", 1), version("x/q", 1), version("x/p", 2), version("x/p", 3)):
         backlog.add(change, arrived=1)
@@ -34,7 +34,7 @@ def test_of_each_object_the_newest_version_waits_at_the_place_of_the_oldest() ->
     assert not backlog
 
 
-def test_a_removal_replaces_what_was_to_be_taken_in() -> None:
+def test_a_removal_replaces_the_version_that_waits() -> None:
     backlog = Backlog(Shares())
     gone = removed(policy("x/p", ingress=[]))
     backlog.add(version("x/p", 1), arrived=1)
@@ -70,7 +70,7 @@ def test_a_suspended_turn_waits_behind_all_others_until_it_is_resumed() -> None:
     assert drained(backlog) == [version("x/p", 1), version("x/q", 1)]
 
 
-def test_a_suspended_turn_of_which_nothing_is_left_is_not_resumed() -> None:
+def test_a_suspended_turn_without_changes_left_is_not_resumed() -> None:
     backlog = Backlog(Shares())
     backlog.add(version("x/p", 1), arrived=1)
     turn = backlog.next()
@@ -81,7 +81,7 @@ def test_a_suspended_turn_of_which_nothing_is_left_is_not_resumed() -> None:
     assert backlog.next() is None
 
 
-def test_a_policy_that_is_woken_replaces_none_that_is_newer() -> None:
+def test_a_policy_that_is_woken_does_not_replace_a_newer_version() -> None:
     backlog = Backlog(Shares())
     backlog.add(version("x/p", 2), arrived=1)
     turn = backlog.next()
@@ -101,7 +101,7 @@ def test_a_turn_counts_from_its_oldest_change() -> None:
     assert len(turn) == len(backlog) == 2
 
 
-def test_who_has_used_less_comes_first_and_of_equals_who_waits_longer() -> None:
+def test_the_namespace_that_used_less_time_is_first_and_among_equals_the_one_that_waits_longer() -> None:
     shares = Shares()
     backlog = Backlog(shares)
     shares.charge("heavy", 3.0, now=1)
@@ -121,7 +121,7 @@ def test_a_namespace_that_is_charged_while_it_waits_falls_behind() -> None:
     assert [name_of_change(change)[1] for change in drained(backlog)] == ["b", "a"]
 
 
-def test_what_a_complete_list_does_not_have_does_not_wait_any_more() -> None:
+def test_an_object_that_a_complete_list_lacks_no_longer_waits() -> None:
     backlog = Backlog(Shares())
     for path in ("x/p", "x/q", "y/p"):
         backlog.add(version(path, 1), arrived=1)

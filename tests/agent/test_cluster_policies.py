@@ -83,7 +83,7 @@ class TestWhichAreTakenIn:
             ),
         ],
     )
-    def test_those_that_select_a_pod_of_the_node(self, subject: Object, is_in_force: bool) -> None:
+    def test_policies_that_select_a_pod_of_the_node_are_in_force(self, subject: Object, is_in_force: bool) -> None:
         host = pod("x/host", {"app": "host"}, addresses=["192.168.0.1"], nodeName="here", hostNetwork=True)
         here = Node(namespace("x", team="a"), namespace("y", team="b"), DB, WEB, host)
         here.take(upserted(cluster_policy("p", subject, DENIED)))
@@ -91,7 +91,7 @@ class TestWhichAreTakenIn:
         assert here.view.counts()[CLUSTER] == 1
         assert not here.view.problems
 
-    def test_they_decide_before_network_policies(self) -> None:
+    def test_cluster_policies_decide_before_network_policies(self) -> None:
         here = Node(DB, WEB, policy("x/open", labelled(app="db"), ingress=[admits()]))
         assert here.reaches()
         here.take(upserted(cluster_policy("p", pods_of(app="db"), DENIED)))
@@ -110,7 +110,7 @@ class TestWhichAreTakenIn:
         idle.take(removed(admin_policy("p", pods_of(app="none"))), upserted(DB))
         assert not idle.reaches()
 
-    def test_they_never_count_as_too_much(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_cluster_policies_never_count_as_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """They count neither against their own limit nor against the limits of tenants."""
         for limit in ("MOST_BYTES", "MOST_BYTES_OF_ALL", "ALWAYS"):
             monkeypatch.setattr(local_policies, limit, 500)
@@ -121,7 +121,7 @@ class TestWhichAreTakenIn:
 
 
 class TestWhatWakesThem:
-    def test_a_pod_and_never_before_they_are_in_force(self) -> None:
+    def test_a_new_pod_wakes_its_policies_and_is_taken_in_after_them(self) -> None:
         here = Node(WEB, cluster_policy("p", pods_of(app="db"), DENIED))
         assert here.in_force() == set()
         seen: list[bool] = []
@@ -137,13 +137,13 @@ class TestWhatWakesThem:
             here.take(upserted(DB))
         assert seen == [False]
 
-    def test_a_pod_that_is_relabelled(self) -> None:
+    def test_a_pod_that_is_relabelled_wakes_the_policies_that_select_it_now(self) -> None:
         other = pod("x/db", {"app": "other"}, addresses=["10.0.0.2"], nodeName="here")
         here = Node(WEB, other, cluster_policy("p", pods_of(app="db"), DENIED))
         here.take(upserted(DB))
         assert not here.reaches()
 
-    def test_a_namespace_that_is_relabelled(self) -> None:
+    def test_a_namespace_that_is_relabelled_wakes_the_policies_that_select_it_now(self) -> None:
         here = Node(namespace("x"), WEB, DB, cluster_policy("p", in_namespaces(team="a"), DENIED))
         assert here.in_force() == set()
         here.take(upserted(namespace("x", team="a")))
@@ -151,14 +151,14 @@ class TestWhatWakesThem:
         here.take(upserted(namespace("x", team="b")))
         assert here.reaches()
 
-    def test_a_namespace_whose_object_is_gone(self) -> None:
+    def test_a_namespace_whose_object_is_deleted_wakes_the_policies_that_select_it_now(self) -> None:
         without = {"namespaces": {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}}
         here = Node(namespace("x", team="a"), WEB, DB, cluster_policy("p", without, DENIED))
         assert here.in_force() == set()
         here.take(removed(namespace("x")))
         assert not here.reaches()
 
-    def test_a_namespace_that_is_relabelled_together_with_a_change_of_the_policy(self) -> None:
+    def test_a_policy_that_arrives_together_with_new_labels_of_a_namespace_is_placed_by_these(self) -> None:
         """In either order of the two events, the policy is placed by the labels that the namespace will have."""
         for order in (1, -1):
             here = Node(namespace("x"), WEB, DB)
@@ -166,33 +166,33 @@ class TestWhatWakesThem:
             here.take(*map(upserted, changes))
             assert not here.reaches()
 
-    def test_one_that_was_deleted_meanwhile_is_not_woken(self) -> None:
+    def test_a_policy_that_was_deleted_before_the_pod_comes_is_not_woken(self) -> None:
         here = Node(WEB, cluster_policy("p", pods_of(app="db"), DENIED))
         here.take(Removed(CLUSTER, "", "p"), upserted(DB))
         assert here.reaches()
 
-    def test_a_new_version_counts_that_waits_when_the_pod_comes(self) -> None:
+    def test_a_new_version_that_waits_when_the_pod_comes_is_the_one_that_is_woken(self) -> None:
         here = Node(WEB, cluster_policy("p", pods_of(app="db"), DENIED))
         here.take(upserted(DB), upserted(cluster_policy("p", pods_of(app="db"), rule("Accept"))))
         assert here.reaches()
 
 
 class TestTurns:
-    def test_they_come_before_the_changes_of_all_namespaces(self) -> None:
+    def test_cluster_policies_are_taken_in_before_the_changes_of_all_namespaces(self) -> None:
         here = Node(DB, WEB)
         here.add(upserted(policy("x/open", labelled(app="db"), ingress=[])))
         here.add(upserted(cluster_policy("p", pods_of(app="db"), DENIED)))
         here.intake.serve()
         assert here.in_force() == {"p"}
 
-    def test_their_namespace_is_never_closed(self) -> None:
+    def test_cluster_policies_that_wait_close_no_namespace(self) -> None:
         here = Node(DB)
         here.add(upserted(cluster_policy("p", pods_of(app="db"), DENIED)))
         here.clock.now += 100
         assert here.intake.overdue() == set()
         assert here.intake.is_urgent
 
-    def test_a_pod_is_released_when_they_are_taken_in(self) -> None:
+    def test_a_pod_is_released_when_its_cluster_policies_are_taken_in(self) -> None:
         here = Node(DB)
         here.add(upserted(cluster_policy("p", pods_of(app="db"), DENIED)))
         assert not here.intake.has_applied("", here.clock.now)
@@ -237,22 +237,22 @@ class TestWhatCannotBeEnforced:
         assert not here.reaches()
         assert self.problem(here).endswith(": rules with errors deny everything, or accept nothing")
 
-    def test_one_of_which_not_even_the_tier_is_known_is_not_in_force(self) -> None:
+    def test_a_policy_whose_tier_is_unknown_is_not_in_force(self) -> None:
         here = Node(DB, WEB, cluster_policy("p", pods_of(app="db"), DENIED, tier="Middle"))
         assert here.reaches()
         assert self.problem(here).endswith("this version of it is not in force")
 
-    def test_of_many_peers_some_are_named(self) -> None:
+    def test_a_problem_names_only_some_of_many_peers(self) -> None:
         here = Node(DB, WEB, self.egress(*[self.to("Deny", self.NAMES)] * 20))
         assert self.problem(here).count("domainNames") == 10
         assert self.problem(here).endswith("; and more")
 
-    def test_an_unreadable_one_is_a_problem(self) -> None:
+    def test_an_unreadable_cluster_policy_is_a_problem(self) -> None:
         here = Node(DB, WEB)
         here.take(Unreadable(CLUSTER, "", "p", "not JSON"))
         assert self.problem(here) == "not JSON"
 
-    def test_nobody_needs_to_know_of_one_that_selects_no_pod_of_the_node(self) -> None:
+    def test_a_policy_that_selects_no_pod_of_the_node_is_no_problem_of_the_node(self) -> None:
         assert not Node(WEB, self.egress(self.to("Deny", self.NAMES))).view.problems
 
 

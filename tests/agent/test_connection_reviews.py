@@ -44,7 +44,7 @@ class TestStarting:
         return Node(*BOTH, HERE, CLOSED), conversation
 
     @in_own_network
-    def test_connections_end_that_an_agent_before_it_did_not_judge(self) -> None:
+    def test_connections_that_the_previous_agent_did_not_judge_end(self) -> None:
         after, conversation = self.after_one_that_was_killed()
         after.enforce()
         assert after.kernel.transactions == 1, "the rules were right already"
@@ -61,7 +61,7 @@ class TestStarting:
         assert conversation.goes_on()
 
     @in_own_network
-    def test_it_says_so_until_all_connections_are_judged(self) -> None:
+    def test_the_review_is_in_error_until_all_connections_are_judged(self) -> None:
         after, _ = self.after_one_that_was_killed()
         after.enforcement.enforce()
         assert after.enforcement.review_error == "tracked connections are not judged yet"
@@ -71,7 +71,7 @@ class TestStarting:
 
 class TestFailures:
     @in_own_network
-    def test_it_is_tried_again_until_it_succeeds(self) -> None:
+    def test_a_review_that_fails_is_tried_again_until_it_succeeds(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforce()
         conversation = Conversation()
@@ -91,7 +91,7 @@ class TestFailures:
         assert not conversation.goes_on()
 
     @in_own_network
-    def test_what_was_to_be_judged_is_judged_after_a_failure_in_the_middle(self) -> None:
+    def test_connections_that_a_failed_review_left_out_are_judged_by_the_next_one(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforce()
         conversation = Conversation()
@@ -112,7 +112,7 @@ class TestFailures:
         assert not conversation.goes_on()
 
     @in_own_network
-    def test_a_defect_is_a_failure_too(self) -> None:
+    def test_a_defect_counts_as_a_failure_of_the_review(self) -> None:
         node = Node(*BOTH, HERE)
         node.fail("review", ZeroDivisionError())
         node.enforce()
@@ -124,7 +124,7 @@ class TestLateReviews:
     """A packet that was accepted before a change may be tracked only after the review of that change."""
 
     @in_own_network
-    def test_what_a_change_affects_is_judged_once_more(self) -> None:
+    def test_connections_that_a_change_affects_are_judged_once_more_later(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforce()
         node.put(OPEN)
@@ -140,7 +140,7 @@ class TestLateReviews:
         assert node.enforcement.review_at is None
 
     @in_own_network
-    def test_however_often_rules_change(self) -> None:
+    def test_late_reviews_take_place_however_often_rules_change(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforce()
         reviews = count_reviews(node)
@@ -151,7 +151,7 @@ class TestLateReviews:
         assert reviews.count(True) == 6
 
     @in_own_network
-    def test_revoked_connections_are_looked_after_as_long_as_there_are_any(self) -> None:
+    def test_reviews_go_on_as_long_as_there_are_revoked_connections(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforce()
         conversation = Conversation()
@@ -201,7 +201,7 @@ class TestSlices:
         assert len(node.kernel.revoked) == self.CONNECTIONS
 
     @in_own_network
-    def test_the_next_one_waits_as_long_as_the_last_one_took(self) -> None:
+    def test_the_next_review_waits_as_long_as_the_last_one_took(self) -> None:
         node = self.judging(100)
         while node.enforcement.review() is None:
             pass
@@ -212,7 +212,7 @@ class TestSlices:
         assert abs(node.enforcement.review_at - (node.clock.now + took)) < 0.01
 
     @in_own_network
-    def test_a_late_one_takes_a_hundredth_of_the_time(self) -> None:
+    def test_late_reviews_use_a_hundredth_of_the_time(self) -> None:
         node = self.judging(100)
         while node.enforcement.review() is None:
             pass
@@ -225,7 +225,7 @@ class TestSlices:
         assert abs(at - (node.clock.now + 100 * took)) < 0.1
 
     @in_own_network
-    def test_it_says_how_long_after_a_change_all_are_judged(self) -> None:
+    def test_a_review_returns_how_long_after_the_change_all_connections_were_judged(self) -> None:
         node = self.judging(100)
         node.clock.now += 3
         while (seconds := node.enforcement.review()) is None:
@@ -233,7 +233,7 @@ class TestSlices:
         assert abs(seconds - (node.clock.now - 1_000)) < 0.01
 
     @in_own_network
-    def test_a_change_in_the_middle_is_considered_by_the_next_one(self) -> None:
+    def test_a_change_in_the_middle_of_a_review_is_considered_by_the_next_one(self) -> None:
         """The review does not start again.
 
         Otherwise a tenant who changes policies all the time could prevent it from ending.

@@ -38,13 +38,13 @@ def told(
     return str(explain_denial(state_of([*PODS, *objects]), logged, dropped=dropped))
 
 
-def test_who_wanted_what_and_which_policy_did_not_allow_it() -> None:
+def test_an_explanation_names_both_pods_the_port_and_the_policy_that_does_not_allow_it() -> None:
     assert told(DB_POLICY) == (
         "prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web"
     )
 
 
-def test_when_nothing_is_enforced_it_would_be_denied() -> None:
+def test_a_packet_that_is_not_dropped_is_said_to_be_one_that_would_be_denied() -> None:
     assert "would be denied by ingress of prod/db-policy" in told(DB_POLICY, dropped=False)
 
 
@@ -52,13 +52,13 @@ def test_an_address_outside_stays_an_address() -> None:
     assert told(DB_POLICY, source=OUTSIDE).startswith("192.0.2.7 -> prod/db TCP/3306 denied by ingress")
 
 
-def test_the_other_port_is_named() -> None:
+def test_the_port_that_is_allowed_instead_is_named() -> None:
     written = told(DB_POLICY | {"spec": DB_POLICY["spec"] | {"ingress": [admits(ports=[port(3306)])]}}, number=80)
     assert "prod/web -> prod/db TCP/80 denied by ingress of prod/db-policy: " in written
     assert "3306" in written
 
 
-def test_the_egress_of_the_source_is_its_own_policies() -> None:
+def test_a_packet_denied_by_egress_is_explained_by_the_policies_of_its_source() -> None:
     closed = policy("prod/closed", labelled(app="web"), egress=[])
     assert told(closed, destination=OUTSIDE, direction=Direction.EGRESS) == (
         "prod/web -> 192.0.2.7 TCP/3306 denied by egress of prod/closed: it allows nothing"
@@ -73,22 +73,22 @@ def test_every_policy_that_isolates_is_named() -> None:
 class TestAdministratorsPolicies:
     GUARD: Final = cluster_policy("guard", pods_of(app="db"), rule("Deny", pods_of(app="web"), name="no-web"))
 
-    def test_the_one_that_denies_is_named_with_its_rule_and_no_others(self) -> None:
+    def test_only_the_cluster_policy_that_denies_is_named_with_its_rule(self) -> None:
         more = cluster_policy("more", pods_of(app="db"), rule("Deny"), priority=2)
         assert told(DB_POLICY, self.GUARD, more) == (
             "prod/web -> prod/db TCP/3306 denied by ingress of ClusterNetworkPolicy guard (Admin): rule 0 (no-web) "
             "denies it: from[0] matches, on all ports"
         )
 
-    def test_where_they_pass_the_network_policies_are_named(self) -> None:
+    def test_network_policies_are_named_where_cluster_policies_pass(self) -> None:
         passing = cluster_policy("pass", pods_of(app="db"), rule("Pass"), priority=0)
         assert "denied by ingress of prod/db-policy: no peer selects prod/web" in told(DB_POLICY, passing, self.GUARD)
 
-    def test_one_of_the_baseline(self) -> None:
+    def test_a_policy_of_the_baseline_tier_that_denies_is_named(self) -> None:
         baseline = cluster_policy("base", pods_of(app="db"), rule("Deny"), tier="Baseline")
         assert "of ClusterNetworkPolicy base (Baseline): rule 0 denies it" in told(baseline)
 
-    def test_one_that_denies_over_one_family_only(self) -> None:
+    def test_a_policy_that_denies_over_one_family_only_is_named(self) -> None:
         blocks = {"action": "Deny", "to": [{"networks": ["fd00::/64"]}]}
         both = [
             pod(f"prod/{name}", {"app": name}, addresses=[f"10.0.1.{i}", f"fd00::{i}"]) for i, name in enumerate("ab")
@@ -103,14 +103,14 @@ def test_other_protocols_have_no_port() -> None:
     assert "protocol 47 denied" in told(DB_POLICY, protocol=47, number=None)
 
 
-def test_a_pod_that_is_not_known_yet() -> None:
+def test_a_source_that_is_no_known_pod_yet_is_the_reason() -> None:
     written = told(source="10.0.0.9", direction=Direction.EGRESS, cause=DenialCause.UNKNOWN_POD)
     assert written == (
         "10.0.0.9 -> prod/db TCP/3306 denied by egress: no pod of this node is known to have this address yet"
     )
 
 
-def test_a_source_address_of_another_link() -> None:
+def test_a_source_address_of_another_link_is_the_reason() -> None:
     written = told(direction=Direction.EGRESS, cause=DenialCause.SOURCE)
     assert written == (
         "prod/web -> prod/db TCP/3306 denied by egress: "
@@ -118,7 +118,7 @@ def test_a_source_address_of_another_link() -> None:
     )
 
 
-def test_what_has_changed_since() -> None:
+def test_a_change_since_the_denial_is_the_explanation() -> None:
     assert told().endswith("denied by ingress: it is allowed now")
     gone = told(DB_POLICY, destination="10.0.0.9")
     assert gone == "prod/web -> 10.0.0.9 TCP/3306 denied by ingress: its pod no longer exists"
@@ -137,7 +137,7 @@ def test_rules_about_ports_allow_no_icmp() -> None:
     assert told(by_port, protocol=1, number=None).endswith("of prod/p: a rule about ports allows no ICMP")
 
 
-def test_of_pods_that_claim_one_address_that_is_named_which_is_denied() -> None:
+def test_among_pods_that_claim_one_address_the_one_that_is_denied_is_named() -> None:
     successor = pod("prod/next", {"app": "other"}, addresses=[WEB])
     friends = policy("prod/p", labelled(app="db"), ingress=[admits(pods(labelled(app="web")))])
     assert told(friends, successor).startswith("prod/next -> prod/db TCP/3306 denied by ingress of prod/p: no peer")
@@ -149,14 +149,14 @@ def test_pods_that_claim_one_address_are_named_where_no_policy_is_the_reason() -
     assert told(admitting, successor).endswith(": its address is shared by prod/db and prod/next")
 
 
-def test_pods_are_named_whose_address_is_closed_because_they_share_it() -> None:
+def test_pods_whose_address_is_closed_because_they_share_it_are_named() -> None:
     successor = pod("prod/next", {"app": "other"}, addresses=[DB])
     shared = told(DB_POLICY, successor, cause=DenialCause.CLOSED)
     assert shared.endswith(": its address is shared by prod/db and prod/next")
     assert ": its pod is closed, because its policies are not in force" in told(DB_POLICY, cause=DenialCause.CLOSED)
 
 
-def test_many_rules_do_not_make_an_endless_line() -> None:
+def test_an_explanation_stays_short_however_many_rules_there_are() -> None:
     rules = [sends(pods(labelled(app=f"a{i}")), ports=[port(i)]) for i in range(1, 30)]
     written = told(policy("prod/many", labelled(app="web"), egress=rules), direction=Direction.EGRESS)
     assert len(written) < 1_000
@@ -165,7 +165,7 @@ def test_many_rules_do_not_make_an_endless_line() -> None:
 DENIAL = Denial("a", "b", "TCP", 80, Direction.INGRESS, ("x/p",), "no peer selects a")
 
 
-def test_of_many_policies_only_a_few_are_named() -> None:
+def test_an_explanation_names_only_a_few_of_many_policies() -> None:
     many = [policy(f"prod/p{number:02}", labelled(app="db"), ingress=[]) for number in range(12)]
     assert " denied by ingress of prod/p00, prod/p01, " in told(*many)
     assert ", prod/p09 and 2 more: it allows nothing" in told(*many)
@@ -189,7 +189,7 @@ class TestExplanations:
         patch.setattr(denials, "explain_denial", slow)
         return Explanations(state_of([*PODS, DB_POLICY]), clock, dropped=True), clock
 
-    def test_one_that_took_long_leaves_no_time_for_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_explanation_that_took_long_leaves_no_time_for_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         explanations, clock = self.explaining(monkeypatch, 1.0)
         assert explanations.explain(self.LOGGED).policies == ("prod/db-policy",)
         unexplained = explanations.explain(self.LOGGED)
@@ -202,7 +202,7 @@ class TestExplanations:
         clock.now += 0.2
         assert explanations.explain(self.LOGGED).policies == ("prod/db-policy",)
 
-    def test_quick_ones_are_never_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_quick_explanations_are_never_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         explanations, clock = self.explaining(monkeypatch, 0.001)
         for _ in range(1_000):
             assert explanations.explain(self.LOGGED).policies
@@ -241,7 +241,7 @@ class TestRepetitions:
         assert list(repetitions.overdue(3 * REPEAT_INTERVAL)) == []
         assert repetitions.add(DENIAL, 3 * REPEAT_INTERVAL) == 0, "it is forgotten"
 
-    def test_memory_is_bounded(self) -> None:
+    def test_memory_for_repetitions_is_bounded(self) -> None:
         repetitions = Repetitions()
         for number in range(10_000):
             repetitions.add(Denial("a", "b", "TCP", number, Direction.INGRESS, (), ""), 0)

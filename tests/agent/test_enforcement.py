@@ -22,7 +22,7 @@ from ringfence.sets.addresses import Addresses
 
 class TestEnforcing:
     @in_own_network
-    def test_it_is_in_order_once_the_kernel_holds_what_the_state_says(self) -> None:
+    def test_enforcement_is_in_order_once_the_kernel_holds_what_the_state_says(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         assert not node.enforcement.in_order
         assert not node.enforcement.has_begun
@@ -32,7 +32,7 @@ class TestEnforcing:
         assert node.kernel.has_table
 
     @in_own_network
-    def test_it_is_not_in_order_while_the_first_attempt_is_under_way(self) -> None:
+    def test_enforcement_is_not_in_order_during_the_first_attempt(self) -> None:
         """A health probe may arrive at any moment."""
         node = Node(*BOTH, HERE, CLOSED)
         apply, found = node.kernel.apply, []
@@ -65,7 +65,7 @@ class TestEnforcing:
             assert (node.kernel.transactions > before) is is_written, app
 
     @in_own_network
-    def test_the_ranges_that_are_held_are_those_of_the_node(self) -> None:
+    def test_the_pod_ranges_of_the_node_are_held(self) -> None:
         enforced = Node(*BOTH, HERE)
         enforced.enforcement.enforce()
         assert enforced.enforcement.holds_ranges
@@ -74,14 +74,14 @@ class TestEnforcing:
         assert not without.enforcement.holds_ranges
 
     @in_own_network
-    def test_or_those_of_the_operator(self) -> None:
+    def test_ranges_that_the_operator_gives_are_held(self) -> None:
         ranges = Addresses.of(ip_network("10.99.0.0/16"))
         chosen = Node(*BOTH, node("here", "192.168.0.1"), settings=Settings("here", pod_ranges=ranges))
         chosen.enforcement.enforce()
         assert chosen.enforcement.holds_ranges
 
     @in_own_network
-    def test_or_none_if_unknown_pods_are_allowed(self) -> None:
+    def test_no_range_is_held_where_unknown_pods_are_allowed(self) -> None:
         allowing = Node(*BOTH, HERE, settings=Settings("here", unknown_pods=UnknownPods.ALLOW))
         allowing.enforcement.enforce()
         assert not allowing.enforcement.holds_ranges
@@ -128,7 +128,7 @@ class TestFailures:
         assert node.enforcement.retry_at == planned
 
     @in_own_network
-    def test_what_the_kernel_refuses_of_some_profiles_is_a_failure(self) -> None:
+    def test_profiles_that_the_kernel_refuses_are_a_failure(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforcement.enforce()
         node.put(OPEN)
@@ -165,7 +165,7 @@ class TestConnections:
     """`test_connection_reviews` specifies when connections are judged."""
 
     @in_own_network
-    def test_what_a_change_forbids_ends(self) -> None:
+    def test_connections_that_a_change_forbids_end(self) -> None:
         node = Node(*BOTH, HERE)
         node.enforce()
         conversation = Conversation()
@@ -174,14 +174,14 @@ class TestConnections:
         assert not conversation.goes_on()
 
     @in_own_network
-    def test_nothing_is_judged_before_the_rules_are_in_force(self) -> None:
+    def test_no_connection_is_judged_before_the_rules_are_in_force(self) -> None:
         node = Node(*BOTH, HERE)
         assert node.enforcement.review_at is None
         assert node.enforcement.review() is None
         assert node.enforcement.review_error == "tracked connections are not judged yet"
 
     @in_own_network
-    def test_without_a_change_there_is_nothing_to_judge(self) -> None:
+    def test_no_connection_is_judged_without_a_change(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforce()
         node.clock.now += LATE_REVIEW
@@ -191,7 +191,7 @@ class TestConnections:
         assert node.enforcement.review_at is None
 
     @in_own_network
-    def test_with_keep_nothing_is_judged(self) -> None:
+    def test_no_connection_is_judged_where_connections_are_kept(self) -> None:
         node = Node(*BOTH, HERE, settings=Settings("here", existing_connections=ExistingConnections.KEEP))
         node.enforcement.enforce()
         node.put(CLOSED)
@@ -202,7 +202,7 @@ class TestConnections:
         assert node.enforcement.review_error == ""
 
     @in_own_network
-    def test_with_keep_connections_go_on_that_an_agent_before_it_ended(self) -> None:
+    def test_connections_that_the_previous_agent_revoked_go_on_where_connections_are_kept(self) -> None:
         before = Node(*BOTH, HERE)
         before.enforce()
         conversation = Conversation()
@@ -215,7 +215,7 @@ class TestConnections:
         assert conversation.goes_on()
 
     @in_own_network
-    def test_and_so_they_do_while_observing(self) -> None:
+    def test_connections_that_the_previous_agent_revoked_go_on_while_observing(self) -> None:
         before = Node(*BOTH, HERE)
         before.enforce()
         conversation = Conversation()
@@ -239,7 +239,7 @@ class TestRepair:
         assert Kernel().present == before
 
     @in_own_network
-    def test_connections_that_opened_meanwhile_end(self) -> None:
+    def test_connections_that_opened_before_the_repair_end(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
         # The kernel tracks connections only as long as some table asks for their state.
@@ -275,7 +275,7 @@ class TestRepair:
         assert node.enforcement.retry_at == node.clock.now + FIRST_RETRY
 
     @in_own_network
-    def test_profiles_that_are_refused_meanwhile_are_a_failure(self) -> None:
+    def test_profiles_that_are_refused_during_a_repair_are_a_failure(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
         node.fail("repair", ProfilesRefused([KernelError("no", 12, "c")]))
@@ -286,7 +286,7 @@ class TestRepair:
         assert not node.enforcement.in_order
 
     @in_own_network
-    def test_failing_every_second_does_not_put_the_next_attempt_off(self) -> None:
+    def test_repairs_that_fail_every_second_do_not_put_the_next_attempt_off(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
         node.fail("repair", KernelError("no", 12))
@@ -297,7 +297,7 @@ class TestRepair:
         assert node.enforcement.retry_at == planned
 
     @in_own_network
-    def test_a_defect_is_a_failure_too(self) -> None:
+    def test_a_defect_during_a_repair_is_a_failure(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
         node.fail("repair", ZeroDivisionError())
@@ -307,7 +307,7 @@ class TestRepair:
 
 class TestClosedNamespaces:
     @in_own_network
-    def test_their_pods_are_allowed_nothing_until_they_are_no_longer_closed(self) -> None:
+    def test_pods_of_a_closed_namespace_are_allowed_nothing(self) -> None:
         node = Node(*BOTH, HERE, OPEN)
         conversation = Conversation()
         node.enforcement.enforce(closed=frozenset({"x"}))
@@ -332,7 +332,7 @@ class TestAdopting:
     """Where the kernel may not have tracked all open connections, the first program only observes for a while."""
 
     @in_own_network
-    def test_a_forbidden_conversation_ends_once_that_is_over(self) -> None:
+    def test_a_forbidden_conversation_ends_after_the_adoption(self) -> None:
         conversation = Conversation()
         node = Node(*BOTH, HERE, CLOSED, adoption=Adoption())
         node.enforce()
@@ -348,14 +348,14 @@ class TestAdopting:
         assert node.enforcement.retry_at is None
 
     @in_own_network
-    def test_where_no_pod_runs_there_is_nothing_to_adopt(self) -> None:
+    def test_nothing_is_adopted_where_no_pod_runs(self) -> None:
         node = Node(HERE, on_node("elsewhere", 1, "there"), adoption=Adoption())
         node.enforce()
         assert node.enforcement.in_order
         assert node.enforcement.adopted is None
 
     @in_own_network
-    def test_a_failure_does_not_keep_policies_from_being_enforced(self) -> None:
+    def test_an_adoption_that_fails_does_not_keep_policies_from_being_enforced(self) -> None:
         adoption = Adoption()
 
         def failing(program: Program) -> Adopted:

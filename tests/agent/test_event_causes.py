@@ -31,7 +31,7 @@ def _short(cause: EventCause) -> tuple[str, str]:
 
 
 @in_own_network
-def test_where_all_is_well_there_are_none() -> None:
+def test_no_event_has_a_cause_while_all_policies_are_in_force() -> None:
     with running() as agent:
         assert agent.loop.inquiries.causes() is None, "nothing is known yet"
         agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
@@ -39,7 +39,7 @@ def test_where_all_is_well_there_are_none() -> None:
 
 
 @in_own_network
-def test_a_policy_that_cannot_be_used_and_the_pod_that_it_selects() -> None:
+def test_a_policy_that_cannot_be_used_and_the_pod_that_it_selects_are_reported() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, BROKEN))
         wrong = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
@@ -52,7 +52,7 @@ def test_a_policy_that_cannot_be_used_and_the_pod_that_it_selects() -> None:
 
 
 @in_own_network
-def test_an_administrators_policy_that_cannot_be_enforced_as_it_is() -> None:
+def test_a_cluster_policy_that_cannot_be_enforced_as_it_is_is_reported() -> None:
     by_name = {"action": "Deny", "to": [{"domainNames": ["example.com"]}]}
     guard, elsewhere = (cluster_policy(app, pods_of(app=app), egress=[by_name]) for app in ("server", "elsewhere"))
     with running() as agent:
@@ -66,7 +66,7 @@ def test_an_administrators_policy_that_cannot_be_enforced_as_it_is() -> None:
 
 
 @in_own_network
-def test_policies_and_pods_of_other_nodes_are_none_of_this_one() -> None:
+def test_policies_and_pods_of_other_nodes_are_not_reported() -> None:
     away = pod("y/server", {"app": "server"}, addresses=[address(1)], nodeName="there")
     broken = policy("y/broken", labelled(app="server"), ingress=[{"ports": [port(0)]}])
     unreadable = policy("y/unreadable", {"matchExpressions": [{"key": "app", "operator": "Is"}]}, ingress=[])
@@ -77,7 +77,7 @@ def test_policies_and_pods_of_other_nodes_are_none_of_this_one() -> None:
 
 
 @in_own_network
-def test_rules_that_the_kernel_refuses() -> None:
+def test_rules_that_the_kernel_refuses_are_reported() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE))
         with refused_chains(agent.loop._enforcement):
@@ -89,7 +89,7 @@ def test_rules_that_the_kernel_refuses() -> None:
 
 
 @in_own_network
-def test_two_pods_that_claim_one_address() -> None:
+def test_two_pods_that_claim_one_address_are_reported() -> None:
     twin = on_node("twin", SERVER)
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, OPEN, twin))
@@ -99,7 +99,7 @@ def test_two_pods_that_claim_one_address() -> None:
 
 
 @in_own_network
-def test_a_namespace_with_too_large_policies() -> None:
+def test_a_namespace_with_too_large_policies_is_reported() -> None:
     with pytest.MonkeyPatch.context() as patch, running() as agent:
         patch.setattr(local_policies, "MOST_BYTES", 100)
         agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
@@ -113,7 +113,7 @@ def test_a_namespace_with_too_large_policies() -> None:
 
 
 @in_own_network
-def test_a_namespace_that_has_used_its_share() -> None:
+def test_a_namespace_that_has_used_its_share_is_reported() -> None:
     with pytest.MonkeyPatch.context() as patch, running() as agent:
         agent.enforce(*listing(*BOTH, HERE))
         patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
@@ -128,7 +128,7 @@ def test_a_namespace_that_has_used_its_share() -> None:
 
 
 @in_own_network
-def test_a_new_pod_of_which_not_all_policies_are_known() -> None:
+def test_a_new_pod_whose_policies_are_not_all_known_is_reported() -> None:
     with running(Settings("here"), request_check=lambda namespace: None) as agent:
         agent.tell(*listing(*BOTH, HERE))
         agent.finish_events()
@@ -142,7 +142,7 @@ def test_a_new_pod_of_which_not_all_policies_are_known() -> None:
 
 
 @in_own_network
-def test_of_many_some_are_reported_and_the_others_counted() -> None:
+def test_only_some_of_many_causes_are_reported_and_the_others_counted() -> None:
     broken = [
         policy(f"x/broken-{number}", labelled(app="client"), ingress=[{"ports": [port(0)]}]) for number in range(30)
     ]
@@ -158,7 +158,7 @@ def test_of_many_some_are_reported_and_the_others_counted() -> None:
 
 
 @in_own_network
-def test_what_a_tenant_makes_many_of_is_looked_at_in_part() -> None:
+def test_only_a_part_of_the_many_objects_of_a_tenant_is_looked_at() -> None:
     sound = [policy(f"x/a-{number}", labelled(app="server"), ingress=[]) for number in range(20)]
     with pytest.MonkeyPatch.context() as patch, running() as agent:
         agent.enforce(*listing(*BOTH, HERE, *sound, BROKEN))

@@ -13,7 +13,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ONE = EventCause(("NetworkPolicy", "prod", "db"), "1234", "NotEnforced", "spec: wrong")
 
 
-def test_it_names_the_object_the_reason_and_the_node() -> None:
+def test_an_event_names_the_object_the_reason_and_the_node() -> None:
     document = event_document(ONE, "worker-1", 3, NOW)
     assert document["involvedObject"] == {
         "apiVersion": "networking.k8s.io/v1",
@@ -27,7 +27,7 @@ def test_it_names_the_object_the_reason_and_the_node() -> None:
     assert (document["count"], document["lastTimestamp"]) == (3, "2026-01-02T03:04:05Z")
 
 
-def test_about_an_object_of_the_whole_cluster_it_is_in_the_namespace_default() -> None:
+def test_an_event_about_a_cluster_scoped_object_is_in_the_namespace_default() -> None:
     """The API server refuses such an event in any other namespace."""
     kind = "ClusterNetworkPolicy.policy.networking.k8s.io"
     document = event_document(EventCause((kind, "", "guard"), "1", "NotEnforced", "spec: wrong"), "a", 1, NOW)
@@ -41,7 +41,7 @@ def test_about_an_object_of_the_whole_cluster_it_is_in_the_namespace_default() -
     }
 
 
-def test_its_name_is_the_same_again_and_tells_everything_else_apart() -> None:
+def test_the_name_of_an_event_is_always_the_same_and_different_from_all_others() -> None:
     others = [
         (ONE._replace(about=("Pod", "prod", "db")), "a"),
         (ONE._replace(uid="1235"), "a"),
@@ -54,7 +54,7 @@ def test_its_name_is_the_same_again_and_tells_everything_else_apart() -> None:
 
 
 @given(st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", fullmatch=True).filter(lambda name: ".." not in name))
-def test_its_name_can_be_stored_however_long_the_name_of_the_object_is(name: str) -> None:
+def test_the_name_of_an_event_can_be_stored_however_long_that_of_the_object_is(name: str) -> None:
     found = event_name(ONE._replace(about=("Pod", "prod", name)), "a")
     assert len(found) <= 253
     assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", found)
@@ -62,7 +62,7 @@ def test_its_name_can_be_stored_however_long_the_name_of_the_object_is(name: str
 
 
 @given(st.text(max_size=3_000))
-def test_its_message_is_short_and_prints_as_it_is(message: str) -> None:
+def test_the_message_of_an_event_is_short_and_printable(message: str) -> None:
     shown = event_document(ONE._replace(message=message), "a", 1, NOW)["message"]
     assert len(shown.encode()) <= 1_000
     assert shown.isprintable()

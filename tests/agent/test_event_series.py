@@ -40,7 +40,7 @@ class Written:
         return written
 
 
-def test_a_trouble_that_lasts_is_written_once_and_then_seldom() -> None:
+def test_a_cause_that_lasts_is_written_once_and_then_seldom() -> None:
     written = Written()
     for second in range(3 * int(REPEAT)):
         written.at(second, cause())
@@ -49,7 +49,7 @@ def test_a_trouble_that_lasts_is_written_once_and_then_seldom() -> None:
     assert series.count == 3
 
 
-def test_one_that_is_over_soon_is_not_written() -> None:
+def test_a_cause_that_is_over_soon_is_not_written() -> None:
     written = Written()
     assert written.at(0, cause()) == []
     assert written.at(PATIENCE) == []
@@ -57,14 +57,14 @@ def test_one_that_is_over_soon_is_not_written() -> None:
     assert written.unwritten == 1
 
 
-def test_one_that_comes_and_goes_is_not_written_more_often() -> None:
+def test_a_cause_that_comes_and_goes_is_not_written_more_often() -> None:
     written = Written()
     for second in range(int(REPEAT)):
         written.at(second, *[cause()] * (second % 20 < 10))
     assert len(written.writings) == 1
 
 
-def test_another_message_is_written_after_some_time_and_only_the_last_one() -> None:
+def test_the_last_of_several_messages_is_written_after_some_time() -> None:
     written = Written()
     written.at(0, cause())
     written.at(PATIENCE, cause())
@@ -81,7 +81,7 @@ def test_an_object_that_is_created_again_is_another_one() -> None:
     assert written.at(10 + PATIENCE, cause(uid="2")) == [cause(uid="2")]
 
 
-def test_nobody_waits_for_a_namespace_with_many_troubles() -> None:
+def test_no_namespace_waits_for_one_with_many_causes() -> None:
     written = Written()
     flood = [cause(f"p{number}", namespace="tenant") for number in range(400)]
     for second in range(60):
@@ -101,7 +101,7 @@ def test_nobody_waits_for_a_namespace_with_many_troubles() -> None:
     ),
     st.integers(1, 300),
 )
-def test_there_are_never_more_than_the_limits_allow(
+def test_no_more_events_are_written_than_the_limits_allow(
     steps: list[tuple[float, list[EventCause]]], each_time: int
 ) -> None:
     written = Written()
@@ -116,7 +116,7 @@ def test_there_are_never_more_than_the_limits_allow(
         assert count <= NAMESPACE_TOKENS + now / SECONDS_PER_NAMESPACE_TOKEN
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_memory_for_events_is_bounded() -> None:
     written = Written()
     for second in range(1_000):
         written.at(second, *(cause(f"{second}-{number}", namespace=f"{second}") for number in range(100)))

@@ -60,7 +60,7 @@ def test_a_server_that_does_not_answer_is_logged_once_and_left_alone_for_a_while
     assert b"ringfence_written_events_total 0.0" in metrics.text()
 
 
-def test_what_is_beyond_the_limits_is_counted_once(nowhere: ApiServer) -> None:
+def test_a_cause_beyond_the_limits_is_counted_once(nowhere: ApiServer) -> None:
     metrics = Metrics()
     others = iter((100, 100, 140, 20, 50))
     writer = EventWriter("n", nowhere, lambda: EventCauses([], next(others)), metrics)

@@ -64,7 +64,7 @@ def status(pod: str) -> bytes:
         ("/status?pod=x/unknown", (422, "there is no pod x/unknown\n")),
     ],
 )
-def test_the_status_is_that_of_a_pod_or_of_all(path: str, answer: tuple[int, str]) -> None:
+def test_the_status_is_given_of_one_pod_or_of_all(path: str, answer: tuple[int, str]) -> None:
     with serving(("127.0.0.1", 0), HealthSources(bytes, str, str, status)) as address:
         assert ask(address, path) == answer
 
@@ -87,7 +87,7 @@ def test_other_paths_are_not_found() -> None:
     assert "/metrics" in text
 
 
-def test_it_listens_on_ipv6_addresses() -> None:
+def test_the_server_listens_on_ipv6_addresses() -> None:
     try:
         with serving(("::1", 0), NOTHING) as (host, _):
             assert host == "::1"

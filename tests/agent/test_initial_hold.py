@@ -44,7 +44,7 @@ def test_pods_in_the_ranges_are_closed() -> None:
 
 
 @in_own_network
-def test_on_bridges_they_hear_nothing_that_is_sent_to_many() -> None:
+def test_closed_pods_on_a_bridge_receive_no_broadcast_and_no_multicast() -> None:
     network = BridgedNetwork(2)
     links = OnLink(network, CLIENT), OnLink(network, SERVER)
     shout = frame(datagram(address(CLIENT), ALL_IN_SUBNET, 5353, b"to many"), links[0].hardware_address, EVERYBODY)
@@ -56,7 +56,7 @@ def test_on_bridges_they_hear_nothing_that_is_sent_to_many() -> None:
 
 
 @in_own_network
-def test_the_node_reaches_them_and_they_answer() -> None:
+def test_the_node_reaches_closed_pods_and_they_answer() -> None:
     network = Network(2)
     hold(GIVEN)
     server = network.udp(SERVER, 80)
@@ -95,7 +95,7 @@ def test_rules_of_the_last_run_stay_as_they_are() -> None:
 
 
 @in_own_network
-def test_what_the_last_run_has_remembered_counts() -> None:
+def test_ranges_that_the_last_run_remembered_are_closed() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file, network = Path(folder) / "ranges", Network(2)
         write_ranges(file, "here", RANGES)
@@ -116,7 +116,7 @@ def test_pods_are_opened_once_they_are_known() -> None:
 
 
 @in_own_network
-def test_a_loop_remembers_the_ranges_of_its_node() -> None:
+def test_the_loop_remembers_the_ranges_of_its_node() -> None:
     remembered: list[Addresses] = []
     with running(remember=remembered.append) as agent:
         agent.enforce(*listing(*BOTH, HERE))

@@ -87,7 +87,9 @@ def written(path: str) -> Any:
     return policy(path, labelled(app="web"), ingress=[])
 
 
-def test_what_was_too_much_of_all_namespaces_is_taken_in_when_another_has_less(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_policies_beyond_the_limit_of_all_namespaces_are_taken_in_when_another_has_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The policy waits for the turn of its own namespace."""
     for limit, size in (("MOST_BYTES_OF_ALL", 250), ("ALWAYS", 0)):
         monkeypatch.setattr(local_policies, limit, size)
@@ -160,7 +162,7 @@ def test_a_newer_version_replaces_one_that_is_prepared_in_part() -> None:
     assert not trial.intake
 
 
-def test_one_that_is_gone_is_not_prepared_further() -> None:
+def test_a_policy_that_is_deleted_is_not_prepared_further() -> None:
     trial = Trial(x__p=3 * LARGE)
     trial.view.pauses = 2
     trial.add(upserted(on_node("x/web")), upserted(written("x/p")))
@@ -172,7 +174,7 @@ def test_one_that_is_gone_is_not_prepared_further() -> None:
     assert not trial.intake
 
 
-def test_small_changes_of_such_a_namespace_are_prepared_many_at_a_time() -> None:
+def test_many_small_changes_of_a_namespace_that_has_used_its_share_are_prepared_at_a_time() -> None:
     trial = Trial(x__large=LARGE)
     trial.add(upserted(written("x/large")))
     trial.serve()
@@ -181,7 +183,7 @@ def test_small_changes_of_such_a_namespace_are_prepared_many_at_a_time() -> None
     assert len(prepared) == pytest.approx(SHORT_TURN / 0.0001, rel=0.1)
 
 
-def test_nothing_is_taken_in_of_a_namespace_for_which_something_is_built() -> None:
+def test_no_change_is_taken_in_of_a_namespace_for_which_something_is_built() -> None:
     """Taking in the change would make the work of building useless."""
     trial = Trial()
     trial.add(upserted(on_node("x/web")), upserted(on_node("y/web")))
@@ -197,7 +199,7 @@ def test_nothing_is_taken_in_of_a_namespace_for_which_something_is_built() -> No
     assert trial.policies() == {"x/p", "y/p"}
 
 
-def test_what_is_rewritten_without_pause_is_taken_in_as_often_as_there_is_time() -> None:
+def test_a_policy_that_is_rewritten_without_pause_is_taken_in_as_often_as_there_is_time() -> None:
     trial = Trial(x__p=LARGE)
     trial.add(upserted(on_node("x/web")))
     trial.serve()
@@ -207,7 +209,7 @@ def test_what_is_rewritten_without_pause_is_taken_in_as_often_as_there_is_time()
     assert not trial.intake
 
 
-def test_the_time_is_that_of_the_oldest_change() -> None:
+def test_the_time_of_changes_is_that_of_the_oldest() -> None:
     trial = Trial()
     began = trial.clock.now
     trial.add(upserted(written("x/p")))
@@ -230,7 +232,7 @@ def test_changes_are_urgent_unless_their_namespace_has_used_its_share() -> None:
     assert trial.intake.is_urgent
 
 
-def test_who_has_used_less_time_comes_before_another() -> None:
+def test_a_namespace_that_has_used_less_time_comes_before_another() -> None:
     trial = Trial(x__p=LARGE)
     trial.add(upserted(written("x/p")))
     trial.serve(2)
@@ -242,7 +244,7 @@ def test_who_has_used_less_time_comes_before_another() -> None:
     assert not trial.intake.has_others_before("y")
 
 
-def test_a_pod_that_is_gone_is_gone_at_once() -> None:
+def test_a_deleted_pod_is_removed_at_once() -> None:
     """Another pod may already have its address."""
     trial = Trial(x__p=LARGE, x__q=LARGE)
     trial.add(upserted(on_node("x/web")))
@@ -255,7 +257,7 @@ def test_a_pod_that_is_gone_is_gone_at_once() -> None:
     assert trial.view.state.pod("x", "web") is None
 
 
-def test_a_deleted_policy_waits_for_what_may_replace_it() -> None:
+def test_a_deleted_policy_stays_until_the_changes_that_may_replace_it_are_taken_in() -> None:
     trial = Trial(x__q=LARGE)
     trial.add(upserted(on_node("x/web")), upserted(written("x/p")))
     trial.serve()
@@ -297,7 +299,7 @@ def test_a_policy_that_a_new_pod_wakes_is_taken_in_before_the_pod() -> None:
     assert trial.policies() == {"x/p"}
 
 
-def test_lists_are_taken_in_by_namespaces_and_what_they_lack_is_gone() -> None:
+def test_lists_are_taken_in_by_namespace_and_objects_that_they_lack_are_removed() -> None:
     trial = Trial()
     trial.add(*listing(HERE, on_node("x/web"), on_node("y/web"), written("x/p"), written("y/p")))
     while trial.intake:
@@ -331,7 +333,7 @@ def test_a_policy_that_is_listed_again_unchanged_costs_its_namespace_nothing(app
     assert trial.serve() == ["prepare x/p", "take in x/p"], "it was gone in between"
 
 
-def test_a_list_that_is_older_than_what_waits_counts() -> None:
+def test_a_list_that_is_older_than_the_changes_that_wait_counts() -> None:
     """This happens when the data of the API server were restored from a backup."""
     trial = Trial()
     trial.add(*listing(HERE, on_node("x/web"), written("x/p")))
@@ -392,7 +394,7 @@ def test_an_unreadable_version_leaves_what_is_in_force() -> None:
 class TestWhoseResultsAreKnownInPart:
     """The pods of such namespaces must be closed."""
 
-    def test_a_policy_of_a_namespace_that_has_used_its_share_and_has_waited_for_long(self) -> None:
+    def test_a_namespace_that_has_used_its_share_is_overdue_when_its_policy_has_waited_for_long(self) -> None:
         trial = Trial(x__p=10 * LARGE)
         trial.add(upserted(written("x/p")))
         trial.serve(2)
@@ -405,13 +407,13 @@ class TestWhoseResultsAreKnownInPart:
         trial.serve()
         assert trial.intake.overdue() == set()
 
-    def test_at_the_beginning_nothing_may_wait(self) -> None:
+    def test_at_the_beginning_a_namespace_is_overdue_at_once(self) -> None:
         trial = Trial(x__p=LARGE)
         trial.add(upserted(written("x/p")), upserted(written("x/q")))
         trial.serve()
         assert trial.intake.overdue(patience=0) == {"x"}
 
-    def test_waiting_pods_are_held_anyway(self) -> None:
+    def test_a_pod_that_waits_makes_no_namespace_overdue(self) -> None:
         trial = Trial(x__p=10 * LARGE)
         trial.add(upserted(written("x/p")))
         trial.serve(2)
@@ -429,7 +431,7 @@ class TestWhoseResultsAreKnownInPart:
         trial.serve(2)
         return trial
 
-    def test_of_changes_that_belong_together_some_are_taken_in_before_others_that_have_arrived(self) -> None:
+    def test_a_namespace_of_which_only_some_changes_are_taken_in_is_overdue(self) -> None:
         trial = self.taking_in(2 * SHORT_TURN, Arrival(upserted(written("y/p")), 0.0))
         assert trial.serve() == ["take in x/p"]
         assert trial.intake.overdue() == {"x"}
@@ -438,7 +440,7 @@ class TestWhoseResultsAreKnownInPart:
         assert trial.intake.overdue() == set()
         assert not trial.intake
 
-    def test_so_are_those_that_take_too_long(self) -> None:
+    def test_a_namespace_whose_changes_take_too_long_is_overdue(self) -> None:
         trial = self.taking_in(2 * LONGEST_APPLYING)
         assert trial.serve() == ["take in x/p"]
         assert trial.intake.overdue() == {"x"}

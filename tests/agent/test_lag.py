@@ -12,14 +12,14 @@ from ringfence.agent.lag import Lag
 ARRIVAL = Arrival(upserted(policy("x/p", ingress=[])), 5.0)
 
 
-def test_without_changes_there_is_none() -> None:
+def test_there_is_no_lag_without_changes() -> None:
     clock = Clock()
     lag = Lag(Receiver(Inbox()), clock)
     clock.now += 100
     assert lag.seconds() == 0
 
 
-def test_it_is_the_age_of_the_oldest_change() -> None:
+def test_the_lag_is_the_age_of_the_oldest_change() -> None:
     clock = Clock()
     lag = Lag(Receiver(Inbox()), clock)
     lag.oldest = clock.now
@@ -27,7 +27,7 @@ def test_it_is_the_age_of_the_oldest_change() -> None:
     assert lag.seconds() == 3
 
 
-def test_while_the_loop_does_not_turn_it_counts_from_when_everything_was_received() -> None:
+def test_while_the_loop_does_not_run_the_lag_counts_from_when_all_changes_had_arrived() -> None:
     clock, inbox = Clock(), Inbox()
     receiver = Receiver(inbox)
     lag = Lag(receiver, clock)
@@ -40,7 +40,7 @@ def test_while_the_loop_does_not_turn_it_counts_from_when_everything_was_receive
     assert lag.seconds() == 0
 
 
-def test_what_has_arrived_is_taken_in_its_order() -> None:
+def test_events_are_taken_in_the_order_of_their_arrival() -> None:
     inbox = Inbox()
     receiver = Receiver(inbox)
     request = Inquiry(lambda: None, threading.Event())

@@ -23,7 +23,7 @@ from ringfence.sets.addresses import Family, parse_address
 
 
 @in_own_network
-def test_a_new_veth_pair_and_its_addresses_are_said_to_the_loop() -> None:
+def test_a_new_veth_pair_and_its_addresses_are_reported_to_the_loop() -> None:
     network, ports, inbox = BridgedNetwork(1), PodPorts(), Inbox()
     with following_veth_pairs(ports, Kernel(), inbox):
         assert ports.veth_pairs.veth_pairs.keys() == {socket.if_nametoindex("pod0")}
@@ -39,7 +39,7 @@ def test_a_new_veth_pair_and_its_addresses_are_said_to_the_loop() -> None:
 
 
 @in_own_network
-def test_what_the_program_in_the_kernel_says_of_a_port_is_remembered() -> None:
+def test_what_the_program_in_the_kernel_says_about_a_port_is_remembered() -> None:
     network, ports = BridgedNetwork(3), PodPorts()
     kernel = Kernel()
     kernel.apply(guarding({}))
@@ -97,7 +97,7 @@ def test_a_veth_pair_that_was_replaced_while_the_kernel_dropped_reports_is_anoth
 
 
 @in_own_network
-def test_a_failure_is_said_to_the_loop_and_it_is_tried_again() -> None:
+def test_a_failure_is_reported_to_the_loop_and_reading_is_tried_again() -> None:
     network, ports, inbox = BridgedNetwork(1), PodPorts(), Inbox()
     refusal = OSError(12, "Cannot allocate memory")
 

@@ -41,7 +41,7 @@ def test_a_policy_is_idle_as_long_as_it_selects_no_pod_of_the_node() -> None:
     assert not is_idle(local, undecoded(CLOSED))
 
 
-def test_what_was_kept_is_given_back_as_it_was() -> None:
+def test_an_idle_policy_is_given_back_as_it_was() -> None:
     local = LocalPolicies("here")
     local.place(undecoded(CLOSED))
     assert local.upsert_pod(on_node("x/db", app="db")) == [undecoded(CLOSED)]
@@ -64,7 +64,7 @@ def test_a_pod_that_gets_other_labels_wakes_policies() -> None:
     assert woken(local, on_node("x/web", app="db")) == ["closed"]
 
 
-def test_after_its_last_pod_a_policy_is_idle_again() -> None:
+def test_a_policy_is_idle_again_when_its_last_pod_is_gone() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/db", app="db"))
     local.discard_pod("x", "db")
@@ -86,14 +86,14 @@ def test_a_policy_that_gets_another_subject_is_placed_anew() -> None:
     assert woken(local, on_node("x/web", app="web")) == [], "its older version is forgotten"
 
 
-def test_one_of_which_the_subject_cannot_be_read_is_not_idle() -> None:
+def test_a_policy_whose_subject_cannot_be_read_is_not_idle() -> None:
     """The decoder of the policy reports what is wrong with it."""
     local = LocalPolicies("here")
     assert not is_idle(local, undecoded(policy("x/who", term("app", "Unclear", "db"), ingress=[])))
     assert not is_idle(local, undecoded(policy("x/who", {"matchLabels": 5}, ingress=[])))
 
 
-def test_of_a_long_selector_the_beginning_is_kept() -> None:
+def test_only_the_beginning_of_a_long_selector_is_kept() -> None:
     """Such a policy is woken too often, but never too rarely."""
     many = [{"key": f"k{i:02}", "operator": "NotIn", "values": ["v"]} for i in range(50)]
     local = LocalPolicies("here")
@@ -123,7 +123,7 @@ class TestMuchOfOneNamespace:
             local.upsert_pod(on_node(f"{owner}/db", app="db"))
         return local
 
-    def test_what_goes_beyond_it_is_kept_as_text(self, local: LocalPolicies) -> None:
+    def test_a_policy_beyond_the_limit_of_its_namespace_is_not_in_use(self, local: LocalPolicies) -> None:
         assert local.place(sized("x/p", 6_000)) is PolicyUse.ACTIVE
         assert local.excessive == set()
         assert local.place(sized("x/q", 6_000)) is PolicyUse.EXCESSIVE
@@ -131,7 +131,9 @@ class TestMuchOfOneNamespace:
         assert local.place(sized("y/p", 6_000)) is PolicyUse.ACTIVE
         assert local.excessive == {"x"}
 
-    def test_what_selects_no_pod_of_the_node_does_not_count(self, local: LocalPolicies) -> None:
+    def test_a_policy_that_selects_no_pod_of_the_node_does_not_count_towards_the_limit(
+        self, local: LocalPolicies
+    ) -> None:
         assert local.place(sized("x/p", 6_000, app="web")) is PolicyUse.IDLE
         assert local.place(sized("x/q", 6_000)) is PolicyUse.ACTIVE
 
@@ -139,7 +141,7 @@ class TestMuchOfOneNamespace:
         """etcd refuses objects of more than 1.5 MB. A lower limit here would only be a second one."""
         assert local.place(sized("x/p", 60_000)) is PolicyUse.ACTIVE
 
-    def test_when_there_is_room_again_it_fits(self, local: LocalPolicies) -> None:
+    def test_a_policy_is_used_when_there_is_room_for_it_again(self, local: LocalPolicies) -> None:
         local.place(sized("x/p", 6_000))
         local.place(sized("x/q", 6_000))
         assert local.fitting("x") == []
@@ -147,13 +149,13 @@ class TestMuchOfOneNamespace:
         assert local.fitting("x") == [sized("x/q", 6_000)]
         assert local.excessive == set()
 
-    def test_a_smaller_version_fits(self, local: LocalPolicies) -> None:
+    def test_a_smaller_version_of_a_policy_is_used(self, local: LocalPolicies) -> None:
         local.place(sized("x/p", 6_000))
         local.place(sized("x/q", 6_000))
         assert local.place(sized("x/q", 100)) is PolicyUse.ACTIVE
         assert local.excessive == set()
 
-    def test_so_does_one_that_is_deleted(self, local: LocalPolicies) -> None:
+    def test_a_deleted_policy_is_no_longer_beyond_the_limit(self, local: LocalPolicies) -> None:
         local.place(sized("x/p", 6_000))
         local.place(sized("x/q", 6_000))
         local.discard_policy("NetworkPolicy", "x", "q")
@@ -172,7 +174,7 @@ class TestMuchOfAllNamespaces:
             local.upsert_pod(on_node(f"{owner}/db", app="db"))
         return local
 
-    def test_what_goes_beyond_the_limit_is_not_taken_in(self, local: LocalPolicies) -> None:
+    def test_a_policy_beyond_the_limit_of_all_namespaces_is_not_taken_in(self, local: LocalPolicies) -> None:
         for name in "xy":
             assert local.place(sized(f"{name}/p", 6_000)) is PolicyUse.ACTIVE
         assert local.place(sized("z/p", 6_000)) is PolicyUse.EXCESSIVE
@@ -184,7 +186,7 @@ class TestMuchOfAllNamespaces:
         assert local.place(sized("z/p", 900)) is PolicyUse.ACTIVE
         assert local.place(sized("z/q", 900)) is PolicyUse.EXCESSIVE
 
-    def test_when_another_namespace_has_less_it_fits(self, local: LocalPolicies) -> None:
+    def test_a_policy_is_used_when_another_namespace_has_less(self, local: LocalPolicies) -> None:
         for name in "xyz":
             local.place(sized(f"{name}/p", 6_000))
         assert local.fitting("x") == local.fitting("z") == []

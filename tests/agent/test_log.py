@@ -25,7 +25,7 @@ def test_a_line_of_text_has_the_time_the_level_the_message_and_the_values() -> N
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warning listed kind=Pod objects=12\n", line)
 
 
-def test_a_line_of_json_has_the_same() -> None:
+def test_a_line_of_json_has_the_time_the_level_the_message_and_the_values() -> None:
     event = json.loads(line_of("listed", as_json=True, kind="Pod", objects=12))
     assert abs(datetime.now(UTC) - datetime.fromisoformat(event.pop("time"))) < timedelta(minutes=1)
     assert event == {"level": "warning", "message": "listed", "kind": "Pod", "objects": 12}
@@ -73,7 +73,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ("", "")
 
 
-def test_afterwards_nothing_is_written_any_more() -> None:
+def test_the_settings_of_the_log_are_restored_at_the_end() -> None:
     stream = io.StringIO()
     before = (log.handlers[:], log.propagate, log.level)
     with logging_to(stream, as_json=True):

@@ -62,7 +62,7 @@ def test_lines_are_written_in_their_order() -> None:
         assert one.writer.dropped == 0
 
 
-def test_who_logs_does_not_wait_for_a_reader_that_stalls_and_what_is_dropped_is_counted() -> None:
+def test_logging_does_not_wait_for_a_reader_that_stalls_and_dropped_lines_are_counted() -> None:
     stalled = Pipe()
     for _ in range(MORE_THAN_FIT):
         stalled.writer.write(LINE)
@@ -73,7 +73,7 @@ def test_who_logs_does_not_wait_for_a_reader_that_stalls_and_what_is_dropped_is_
     assert stalled.reported == [dropped]
 
 
-def test_what_is_dropped_after_a_report_is_reported_as_well() -> None:
+def test_lines_that_are_dropped_after_a_report_are_reported_as_well() -> None:
     with pipe() as stalling:
         for reports in (1, 2):
             before = stalling.writer.dropped
@@ -84,7 +84,7 @@ def test_what_is_dropped_after_a_report_is_reported_as_well() -> None:
         assert sum(stalling.reported) == stalling.writer.dropped
 
 
-def test_a_reader_that_is_gone_stops_nobody() -> None:
+def test_a_reader_that_is_gone_stops_no_thread_that_logs() -> None:
     with pipe() as one:
         unread, broken = os.pipe()
         os.close(unread)
@@ -96,7 +96,7 @@ def test_a_reader_that_is_gone_stops_nobody() -> None:
         assert one.reported == []
 
 
-def test_a_disk_that_was_full_is_written_to_again() -> None:
+def test_logging_goes_on_once_a_full_disk_has_room_again() -> None:
     """`/dev/full` refuses every write with ENOSPC."""
     with pipe() as one:
         usual = os.dup(one.writing)
@@ -135,7 +135,7 @@ def test_a_line_of_which_only_a_part_was_written_does_not_run_into_the_next_one(
     assert written == b"first line\nnext line\n"
 
 
-def test_an_open_file_that_somebody_made_non_blocking_is_waited_for() -> None:
+def test_the_writer_waits_for_a_file_that_another_process_made_non_blocking() -> None:
     with pipe() as one:
         os.set_blocking(one.writing, False)
         lines = MOST_WAITING // len(LINE) // 2
@@ -145,7 +145,7 @@ def test_an_open_file_that_somebody_made_non_blocking_is_waited_for() -> None:
         assert one.writer.dropped == 0
 
 
-def test_a_text_that_is_no_unicode_is_escaped() -> None:
+def test_text_that_is_not_valid_unicode_is_escaped() -> None:
     with pipe() as one:
         one.writer.write("\udcff\n")
         assert one.read_lines(1) == ["\\udcff"]

@@ -64,7 +64,7 @@ def test_a_policy_is_enforced_when_it_comes_and_no_longer_when_it_goes() -> None
 
 
 @in_own_network
-def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_that_is_loaded_in_pieces_is_completed_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other event wakes the loop in this test."""
     for interval in ("REPAIR_INTERVAL", "CHECK_INTERVAL"):
         monkeypatch.setattr(loop, interval, 3600.0)
@@ -96,7 +96,7 @@ def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: py
 
 
 @in_own_network
-def test_what_is_computed_in_steps_is_in_force_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_that_are_computed_in_steps_are_in_force_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this test, everything is computed in steps. No other event wakes the loop."""
     for interval in ("REPAIR_INTERVAL", "CHECK_INTERVAL"):
         monkeypatch.setattr(loop, interval, 3600.0)
@@ -167,15 +167,15 @@ class TestUnknownPods:
             return agent.passes()
 
     @in_own_network
-    def test_they_are_held(self) -> None:
+    def test_unknown_pods_are_held(self) -> None:
         assert not self.client_is_allowed(UnknownPods.HOLD)
 
     @in_own_network
-    def test_or_allowed(self) -> None:
+    def test_unknown_pods_are_allowed_if_the_operator_chooses_so(self) -> None:
         assert self.client_is_allowed(UnknownPods.ALLOW)
 
     @in_own_network
-    def test_one_that_becomes_known_is_no_longer_held(self) -> None:
+    def test_a_pod_that_becomes_known_is_no_longer_held(self) -> None:
         with running() as agent:
             agent.enforce(*listing(BOTH[SERVER], HERE))
             assert not agent.passes()
@@ -183,7 +183,7 @@ class TestUnknownPods:
             assert agent.passes()
 
     @in_own_network
-    def test_one_that_has_ended_is_held_again(self) -> None:
+    def test_a_pod_that_has_ended_is_held_again(self) -> None:
         """Another pod may soon have its address."""
         with running() as agent:
             agent.enforce(*listing(*BOTH, HERE))
@@ -192,7 +192,7 @@ class TestUnknownPods:
             assert not agent.passes()
 
     @in_own_network
-    def test_the_ranges_may_change(self) -> None:
+    def test_the_ranges_of_unknown_pods_may_change(self) -> None:
         with running() as agent:
             elsewhere = node("here", "192.168.0.1")
             elsewhere["spec"] = {"podCIDRs": ["10.99.0.0/16"]}
@@ -216,15 +216,15 @@ class TestOpenConnections:
             return survived
 
     @in_own_network
-    def test_they_end(self) -> None:
+    def test_open_connections_that_are_no_longer_allowed_end(self) -> None:
         assert not self.survives(ExistingConnections.END)
 
     @in_own_network
-    def test_or_they_are_kept(self) -> None:
+    def test_open_connections_are_kept_if_the_operator_chooses_so(self) -> None:
         assert self.survives(ExistingConnections.KEEP)
 
     @in_own_network
-    def test_it_is_not_ready_while_they_cannot_be_judged(self) -> None:
+    def test_the_agent_is_not_ready_while_connections_cannot_be_judged(self) -> None:
         def refusing(*, again: bool = False) -> Iterator[None]:
             raise KernelError("no buffer space available", 105)
 
@@ -247,7 +247,7 @@ class TestOpenConnections:
 
 class TestObserving:
     @in_own_network
-    def test_everything_passes_and_is_counted(self) -> None:
+    def test_while_observing_all_packets_pass_and_are_counted(self) -> None:
         with running(Settings("here", mode=Mode.OBSERVE)) as agent:
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             assert agent.passes()
@@ -303,7 +303,7 @@ class TestHealth:
             assert agent.loop.liveness_error() == ""
 
     @in_own_network
-    def test_a_loop_that_has_not_turned_for_long_is_not(self) -> None:
+    def test_a_loop_that_has_not_turned_for_long_is_not_alive(self) -> None:
 
         clock = Clock()
         hanging = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), clock)

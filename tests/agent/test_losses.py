@@ -51,7 +51,7 @@ ALL = [*pods(1, 2, 3, 4), CLOSED]
         pytest.param([*pods(11, 12, 13, 14), CLOSED], "", id="all pods are replaced"),
     ],
 )
-def test_what_is_lost_of_most_pods(after: list[Object], lost: str) -> None:
+def test_a_program_that_closes_or_opens_most_pods_is_a_loss(after: list[Object], lost: str) -> None:
     count = sum(obj["kind"] == "Pod" for obj in after)
     assert most_lost(program(*ALL), program(*after), count) == lost
 
@@ -75,7 +75,7 @@ def test_pods_that_were_closed_for_a_moment_do_not_count_beside_isolated_ones() 
     assert most_lost(before, nothing, 5) == "1 of 1 isolated addresses would be open"
 
 
-def test_where_all_that_were_isolated_were_closed_they_count() -> None:
+def test_closed_pods_count_where_no_other_pods_are_isolated() -> None:
     assert most_lost(closing(*ALL), program(*pods(1, 2, 3, 4)), 4) == "16 of 16 isolated addresses would be open"
 
 

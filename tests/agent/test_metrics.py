@@ -23,7 +23,7 @@ INGRESS = 'ringfence_dropped_packets_total{direction="ingress"}'
 
 
 class TestDrops:
-    def test_what_the_kernel_counts_more_is_added(self) -> None:
+    def test_the_increase_of_a_counter_of_the_kernel_is_added(self) -> None:
         metrics = Metrics()
         metrics.show_drops([drops(5)])
         metrics.show_drops([drops(5)])
@@ -115,7 +115,7 @@ def test_two_agents_of_one_process_do_not_share_metrics() -> None:
     assert value(other, "ringfence_repairs_total") == 0
 
 
-def test_lines_that_the_log_lost_are_counted() -> None:
+def test_lines_that_the_log_dropped_are_counted() -> None:
     lost = 0
     metrics = Metrics(lambda: lost)
     for lost in (0, 3, 5):
@@ -132,7 +132,7 @@ def test_the_lag_is_that_of_the_time_when_somebody_asks() -> None:
     assert value(metrics, "ringfence_lag_seconds") == 7.5
 
 
-def test_changes_that_wait_and_pods_that_are_closed_meanwhile() -> None:
+def test_changes_that_wait_and_closed_pods_are_counted() -> None:
     metrics = Metrics()
     metrics.show_waiting(12)
     metrics.show_closed_pods("share", 3)

@@ -97,7 +97,7 @@ def series_of(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("query", [*(rule["expr"] for rule in ALERTS.values()), *QUERIES])
-def test_every_metric_that_is_read_is_one_of_the_agent(query: str, names: set[str]) -> None:
+def test_every_metric_that_alerts_and_dashboards_read_is_one_of_the_agent(query: str, names: set[str]) -> None:
     read = set(re.findall(r"ringfence_\w+", query))
     assert read
     assert read <= names

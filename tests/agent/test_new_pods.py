@@ -55,7 +55,7 @@ class Waiting:
 
 
 class TestTheFirstChecks:
-    def test_are_requested_once_for_everything(self) -> None:
+    def test_the_first_checks_are_requested_once_and_for_all_namespaces(self) -> None:
         requests: list[str] = []
         new_pods = NewPods("here", requests.append)
         new_pods.note(Page("Pod", [read(own())]), 1.0)
@@ -64,7 +64,7 @@ class TestTheFirstChecks:
         new_pods.begin(3.0)
         assert requests == [ALL]
 
-    def test_settle_it_if_they_were_requested_after_all_lists(self) -> None:
+    def test_first_checks_that_began_after_all_lists_settle_which_policies_there_are(self) -> None:
         new_pods = NewPods("here", lambda namespace: None)
         new_pods.begin(2.0)
         for kind in CHECKED_KINDS:
@@ -75,14 +75,14 @@ class TestTheFirstChecks:
             new_pods.note(CaughtUp(kind, ALL, 2.0), 2.1)
         assert new_pods.is_settled
 
-    def test_release_the_pods_that_were_there(self) -> None:
+    def test_the_first_checks_release_the_pods_that_were_there(self) -> None:
         waiting = Waiting(own())
         assert not waiting.waits(own())
         assert waiting.new_pods.is_settled
 
 
 class TestANewPod:
-    def test_waits_for_its_policies_and_for_those_and_the_namespaces_of_the_whole_cluster(self) -> None:
+    def test_a_new_pod_waits_for_its_policies_the_cluster_policies_and_the_namespaces(self) -> None:
         waiting = Waiting()
         waiting.see(own())
         assert waiting.requests == ["x"]
@@ -95,18 +95,18 @@ class TestANewPod:
         assert waiting.catch_up(ALL, START + 1, [last]) == [("x", "p")]
         assert not waiting.waits(own())
 
-    def test_is_not_released_by_what_was_known_before_it(self) -> None:
+    def test_a_new_pod_is_not_released_by_checks_that_began_before_it_arrived(self) -> None:
         waiting = Waiting()
         waiting.see(own(), arrived=START + 5)
         assert waiting.catch_up(ALL, START + 4.9) == []
         assert waiting.catch_up(ALL, START + 5) == [("x", "p")]
 
-    def test_is_not_released_by_the_policies_of_another_namespace(self) -> None:
+    def test_a_new_pod_is_not_released_by_the_policies_of_another_namespace(self) -> None:
         waiting = Waiting()
         waiting.see(own())
         assert waiting.catch_up("y", START + 2) == []
 
-    def test_is_seen_when_it_is_bound_to_the_node(self) -> None:
+    def test_a_pod_is_new_when_it_is_bound_to_the_node(self) -> None:
         waiting = Waiting()
         waiting.see(own(on=""))
         waiting.see(own(on="elsewhere"))
@@ -114,7 +114,7 @@ class TestANewPod:
         waiting.see(own())
         assert waiting.requests == ["x"]
 
-    def test_is_seen_once(self) -> None:
+    def test_a_pod_is_new_only_once(self) -> None:
         waiting = Waiting()
         waiting.see(own())
         waiting.catch_up(ALL, START + 2)
@@ -122,13 +122,13 @@ class TestANewPod:
         assert waiting.requests == ["x"]
         assert not waiting.waits(own())
 
-    def test_with_the_name_of_an_old_one_is_another_pod(self) -> None:
+    def test_a_pod_with_the_name_of_an_old_one_is_new(self) -> None:
         waiting = Waiting(own(uid="1"))
         waiting.see(own(uid="2"))
         assert waiting.waits(own())
         assert waiting.requests == ["x"]
 
-    def test_that_is_gone_does_not_wait(self) -> None:
+    def test_a_new_pod_that_is_gone_does_not_wait(self) -> None:
         waiting = Waiting()
         waiting.see(own())
         waiting.new_pods.note(removed(own()), START + 2)
@@ -137,13 +137,13 @@ class TestANewPod:
         waiting.new_pods.note(Listed("Pod", frozenset()), START + 3)
         assert len(waiting.new_pods) == 0
 
-    def test_on_the_network_of_its_node_does_not_wait(self) -> None:
+    def test_a_new_pod_on_the_network_of_its_node_does_not_wait(self) -> None:
         waiting = Waiting()
         waiting.see(own(hostNetwork=True))
         assert waiting.requests == []
 
     @pytest.mark.parametrize("behind", ["x", ""])
-    def test_waits_until_what_arrived_before_is_taken_in(self, behind: str) -> None:
+    def test_a_new_pod_waits_until_the_changes_that_arrived_before_it_are_taken_in(self, behind: str) -> None:
         """Changes of the pod's namespace, or of Namespaces, wait for their turn."""
         waiting = Waiting()
         waiting.see(own())
@@ -161,14 +161,14 @@ class TestANewPod:
 
 
 class TestReports:
-    def test_who_waits_for_too_long(self) -> None:
+    def test_pods_that_have_waited_for_too_long_are_overdue(self) -> None:
         waiting = Waiting()
         waiting.see(own(), arrived=START)
         waiting.see(own("late"), arrived=START + 4)
         assert waiting.new_pods.overdue(START + 5, 5.0) == []
         assert waiting.new_pods.overdue(START + 5.1, 5.0) == ["x/p"]
 
-    def test_why_it_is_not_certain(self) -> None:
+    def test_the_reasons_say_why_it_is_not_certain_that_all_policies_are_known(self) -> None:
         waiting = Waiting()
         assert waiting.new_pods.reasons == "a watch is behind the data of the server"
         waiting.new_pods.note(Unchecked("Namespace", "the server is busy", 1.0), START)
@@ -178,7 +178,7 @@ class TestReports:
         assert waiting.new_pods.reasons == "a watch is behind the data of the server"
 
 
-def test_without_checks_nobody_waits() -> None:
+def test_no_pod_waits_where_there_are_no_checks() -> None:
     new_pods = NewPods("here", None)
     new_pods.note(upserted(own()), START)
     new_pods.begin(START)

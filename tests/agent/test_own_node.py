@@ -39,10 +39,10 @@ class TestANodeThatExists:
             pytest.param(named("a", "203.0.113.9", boot=OTHER_BOOT), id="its address is translated, and it was booted"),
         ],
     )
-    def test_is_this_machine_unless_another_is(self, own: Node) -> None:
+    def test_a_node_that_exists_is_this_machine_unless_another_one_is(self, own: Node) -> None:
         assert mistake("a", own, named("b", "192.0.2.2", boot=OTHER_BOOT)) == ""
 
-    def test_is_this_machine_although_others_share_its_boot(self) -> None:
+    def test_a_node_is_this_machine_although_others_share_its_boot(self) -> None:
         """The nodes of kind do: they are containers on one machine."""
         assert mistake("a", named("a", "192.0.2.1", boot=BOOT), named("b", "192.0.2.2", boot=BOOT)) == ""
 
@@ -53,13 +53,13 @@ class TestANodeThatExists:
             pytest.param(named("b", "192.0.2.1"), "address", id="address"),
         ],
     )
-    def test_is_another_machine_if_another_node_is_this_one(self, other: Node, sign: str) -> None:
+    def test_a_node_is_another_machine_if_another_node_is_this_one(self, other: Node, sign: str) -> None:
         message = mistake("a", named("a", "192.0.2.9", boot=OTHER_BOOT), other)
         assert message.startswith("the Node a is another machine: this machine has ")
         assert sign in message
         assert message.endswith(" of the Node b: use --node b")
 
-    def test_the_host_name_alone_does_not_speak_against_it(self) -> None:
+    def test_the_host_name_alone_does_not_make_a_node_another_machine(self) -> None:
         assert mistake("a", named("a"), named("worker-1", host_name="worker-1")) == ""
 
 
@@ -79,11 +79,11 @@ class TestANodeThatDoesNotExist:
         message = mistake("wrong", right, named("b", "192.0.2.2", boot=OTHER_BOOT, hardware="x", host_name="b"))
         assert message == f"there is no Node wrong: this machine has {sign} of the Node {name}: use --node {name}"
 
-    def test_a_sign_that_several_have_decides_nothing(self) -> None:
+    def test_a_sign_that_several_nodes_have_decides_nothing(self) -> None:
         message = mistake("wrong", named("a", boot=BOOT), named("b", "192.0.2.1", boot=BOOT))
         assert message.endswith("this machine has an address of the Node b: use --node b")
 
-    def test_without_a_sign_some_are_named(self) -> None:
+    def test_some_nodes_are_named_where_no_sign_decides(self) -> None:
         assert mistake("wrong", *map(named, "edcba")) == (
             "there is no Node wrong: check --node: the Nodes are a, b, c and 2 others"
         )
@@ -92,12 +92,12 @@ class TestANodeThatDoesNotExist:
 
 class TestThisMachine:
     @in_own_network
-    def test_it_has_the_boot_and_the_addresses_of_the_kernel(self) -> None:
+    def test_this_machine_has_the_boot_and_the_addresses_of_the_kernel(self) -> None:
         ip("address add 192.0.2.7/32 dev lo")
         machine = this_machine()
         assert machine.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         assert machine.addresses & Addresses.of(ip_network("192.0.2.7/32"))
 
-    def test_what_cannot_be_read_is_empty(self, tmp_path: Path) -> None:
+    def test_identifiers_that_cannot_be_read_are_empty(self, tmp_path: Path) -> None:
         machine = this_machine(tmp_path)
         assert (machine.boot_id, machine.system_uuid) == ("", "")

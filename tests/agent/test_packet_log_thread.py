@@ -118,7 +118,7 @@ def test_a_group_that_is_taken_at_first_is_reported_and_tried_until_it_is_free()
 
 
 @in_own_network
-def test_packets_wait_until_those_before_them_are_dealt_with() -> None:
+def test_packets_wait_until_the_previous_ones_are_handled() -> None:
     """Denied packets can arrive faster than the agent explains them. They must not fill the inbox."""
     inbox: Inbox = queue.SimpleQueue()
     with pytest.MonkeyPatch.context() as patch:

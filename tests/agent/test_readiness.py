@@ -43,7 +43,7 @@ def test_every_reason_is_documented() -> None:
 
 
 @in_own_network
-def test_while_packets_on_a_bridge_bypass_packet_filters_it_is_not_ready() -> None:
+def test_an_agent_is_not_ready_while_packets_on_a_bridge_bypass_packet_filters() -> None:
     with running(network=BridgedNetwork(2, filtered=False)) as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
         error = errors_of(agent)["bridges"]
@@ -56,7 +56,7 @@ def test_while_packets_on_a_bridge_bypass_packet_filters_it_is_not_ready() -> No
 
 
 @in_own_network
-def test_nor_while_the_links_of_pods_cannot_be_read() -> None:
+def test_an_agent_is_not_ready_while_the_links_of_pods_cannot_be_read() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
         agent.inbox.put(VethPairsUnread(OSError(12, "Cannot allocate memory")))
@@ -68,21 +68,21 @@ def test_nor_while_the_links_of_pods_cannot_be_read() -> None:
 
 
 @in_own_network
-def test_one_whose_policies_are_in_force_is_ready() -> None:
+def test_an_agent_whose_policies_are_in_force_is_ready() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
         assert errors_of(agent) == {}
 
 
 @in_own_network
-def test_before_everything_is_listed_only_that_is_reported() -> None:
+def test_before_everything_is_listed_no_other_reason_is_reported() -> None:
     with running() as agent:
         agent.tell(*listing(*BOTH, HERE, CLOSED)[:2])
         assert errors_of(agent).keys() == {"list"}
 
 
 @in_own_network
-def test_a_repair_that_failed() -> None:
+def test_an_agent_is_not_ready_after_a_repair_that_failed() -> None:
     def refuse() -> None:
         raise KernelError("no memory", 12)
 
@@ -96,7 +96,7 @@ def test_a_repair_that_failed() -> None:
 
 class TestPodRanges:
     @in_own_network
-    def test_without_them_unknown_pods_cannot_be_held(self) -> None:
+    def test_unknown_pods_cannot_be_held_without_pod_ranges(self) -> None:
         with running() as agent:
             agent.enforce(*listing(*BOTH, NO_RANGES))
             assert errors_of(agent) == {
@@ -107,7 +107,7 @@ class TestPodRanges:
             assert errors_of(agent) == {}
 
     @in_own_network
-    def test_without_them_they_can_be_allowed(self) -> None:
+    def test_unknown_pods_can_be_allowed_without_pod_ranges(self) -> None:
         with running(Settings("here", unknown_pods=UnknownPods.ALLOW)) as agent:
             agent.enforce(*listing(*BOTH, NO_RANGES))
             assert errors_of(agent) == {}
@@ -122,7 +122,7 @@ class TestPodRanges:
             assert text.endswith(f"has an address outside of the pod ranges of the Node here: {REMEDY}")
 
     @in_own_network
-    def test_pods_of_other_nodes_and_of_the_host_network_are_not_asked_about(self) -> None:
+    def test_pods_of_other_nodes_and_of_the_host_network_need_no_range(self) -> None:
         away = on_node("client", 1, home="there")
         host = on_node("host", 1, hostNetwork=True)
         with running() as agent:
@@ -134,7 +134,7 @@ class TestPodRanges:
 
 class TestLag:
     @in_own_network
-    def test_a_change_that_is_not_in_force_for_long(self) -> None:
+    def test_an_agent_is_not_ready_while_a_change_has_not_been_in_force_for_long(self) -> None:
         clock = Clock()
         with running(clock=clock) as agent:
             agent.enforce(*listing(*BOTH, HERE))
@@ -148,7 +148,7 @@ class TestLag:
         assert b"ringfence_lag_seconds 7.0" in agent.loop._metrics.text()
 
     @in_own_network
-    def test_a_loop_that_is_stuck_though_nothing_has_arrived(self) -> None:
+    def test_an_agent_whose_loop_is_stuck_is_not_ready_although_nothing_has_arrived(self) -> None:
         clock = Clock()
         with running(clock=clock) as agent:
             agent.enforce(*listing(*BOTH, HERE))
@@ -159,7 +159,7 @@ class TestLag:
         assert agent.loop.liveness_error() == "", "a restart would not help yet"
 
     @in_own_network
-    def test_the_metric_says_so_though_the_loop_cannot(self) -> None:
+    def test_the_metric_shows_a_loop_that_is_stuck(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "METRICS_TIMEOUT", 0.01)
             clock = Clock()
@@ -170,7 +170,7 @@ class TestLag:
 
 class TestWatches:
     @in_own_network
-    def test_a_kind_that_cannot_be_watched_for_longer_than_a_change_may_wait(self) -> None:
+    def test_an_agent_is_not_ready_while_a_kind_cannot_be_watched_for_long(self) -> None:
         clock = Clock()
         with running(clock=clock) as agent:
             agent.enforce(*listing(*BOTH, HERE))

@@ -22,7 +22,7 @@ def logged(stream: io.StringIO) -> list[str]:
     return [line.partition(" ")[2] for line in stream.getvalue().splitlines()]
 
 
-def test_each_change_of_the_reasons_is_one_line(stream: io.StringIO) -> None:
+def test_each_change_of_the_reasons_is_logged_in_one_line(stream: io.StringIO) -> None:
     readiness = ReadinessLog()
     for seconds in (6, 7, 8):
         readiness.note({"lag": f"{seconds} s"})
@@ -38,7 +38,7 @@ def test_each_change_of_the_reasons_is_one_line(stream: io.StringIO) -> None:
     ]
 
 
-def test_a_thread_looks_again_and_again_also_after_a_defect(stream: io.StringIO) -> None:
+def test_the_thread_reads_the_reasons_periodically_even_after_a_defect(stream: io.StringIO) -> None:
     results: list[dict[str, str]] = [{"stuck": "the loop has not run for 7 s"}, {}]
 
     def errors() -> dict[str, str]:

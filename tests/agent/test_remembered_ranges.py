@@ -42,7 +42,7 @@ def ranges(*cidrs: str, node: str = "n1") -> str:
 
 
 class TestFile:
-    def test_what_is_written_is_read(self, file: Path) -> None:
+    def test_ranges_that_are_written_are_read_back(self, file: Path) -> None:
         write_ranges(file, "n1", RANGES)
         assert read_ranges(file, "n1") == RANGES
         assert file.stat().st_mode & 0o777 == 0o600
@@ -51,7 +51,9 @@ class TestFile:
         assert read_ranges(file, "n1") == OTHERS
         assert list(file.parent.iterdir()) == [file]
 
-    def test_a_crash_while_it_is_written_leaves_the_old_one(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_crash_while_the_file_is_written_leaves_the_old_one(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         write_ranges(file, "n1", RANGES)
 
         def crashing(descriptor: int) -> None:
@@ -86,7 +88,7 @@ class TestFile:
             pytest.param(lambda file: file.symlink_to("/dev/zero"), "", id="a link"),
         ],
     )
-    def test_what_an_agent_did_not_write_is_not_used(
+    def test_a_file_that_an_agent_did_not_write_is_not_used(
         self, file: Path, damage: Callable[[Path], None], error: str
     ) -> None:
         file.parent.mkdir()
@@ -100,7 +102,7 @@ class TestFile:
         assert "the pod ranges of the last run are not used" in said.getvalue()
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-    def test_what_another_user_owns_is_not_used(self, file: Path) -> None:
+    def test_a_file_that_another_user_owns_is_not_used(self, file: Path) -> None:
         write_ranges(file, "n1", RANGES)
         os.chown(file, 65534, 65534)
         with pytest.raises(AgentError, match="users other than root can write it"):
@@ -114,7 +116,7 @@ class TestFile:
     )
     | st.lists(st.text("0123456789./:af", max_size=20), max_size=3).map(lambda found: ranges(*found).encode())
 )
-def test_no_content_does_harm(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_no_content_of_the_file_does_harm(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.mktemp("state") / "file"
     put(content)(file)
     with logging_to(io.StringIO(), as_json=False):
@@ -124,7 +126,7 @@ def test_no_content_does_harm(tmp_path_factory: pytest.TempPathFactory, content:
 
 
 class TestRemembering:
-    def test_only_what_is_new_is_written(self, file: Path) -> None:
+    def test_the_file_is_written_only_when_the_ranges_change(self, file: Path) -> None:
         memory = RememberedRanges(file, "n1")
         memory.remember(NO_ADDRESSES)
         memory.remember(RANGES)
@@ -147,12 +149,12 @@ class TestRemembering:
             RememberedRanges(file, "n1").remember(RANGES)
             eventually(lambda: "the pod ranges cannot be stored" in said.getvalue())
 
-    def test_it_is_needed_only_if_the_node_says_which_ranges_there_are(self, file: Path) -> None:
+    def test_the_file_is_needed_only_if_the_node_gives_its_ranges(self, file: Path) -> None:
         assert RememberedRanges.of(Settings("n1")) is None
         assert RememberedRanges.of(Settings("n1", state_file=file, pod_ranges=RANGES)) is None
         assert RememberedRanges.of(Settings("n1", state_file=file)) is not None
 
-    def test_it_is_forgotten_on_request(self, file: Path) -> None:
+    def test_the_ranges_are_forgotten_on_request(self, file: Path) -> None:
         write_ranges(file, "n1", RANGES)
         forget_ranges(file)
         forget_ranges(file)

@@ -28,7 +28,7 @@ def test_several_repairs_that_are_seen_together_count_as_several() -> None:
     assert history.is_contested(100.0)
 
 
-def test_while_it_is_contested_repairs_are_reported_together() -> None:
+def test_repairs_during_a_contest_are_reported_together() -> None:
     history = RepairHistory()
     assert [history.add(1, 100.0 + at) for at in range(6)] == [1, 1, 1, None, None, None]
     assert history.overdue(102.0 + REPORT_INTERVAL - 1) is None
@@ -36,7 +36,7 @@ def test_while_it_is_contested_repairs_are_reported_together() -> None:
     assert history.overdue(1_000.0) is None, "nothing is left to report"
 
 
-def test_a_repair_after_a_contest_is_reported_at_once_with_those_that_were_not() -> None:
+def test_a_repair_after_a_contest_is_reported_at_once_with_those_not_yet_reported() -> None:
     history = RepairHistory()
     for _ in range(5):
         history.add(1, 100.0)

@@ -64,7 +64,7 @@ def test_a_table_is_repaired_while_the_loop_is_busy() -> None:
 
 
 @in_own_network
-def test_connections_that_were_opened_meanwhile_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_that_were_opened_without_the_table_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop judges them as soon as it has time."""
     # Without the standby process, which might restore the table before there is a connection.
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
@@ -118,7 +118,7 @@ def test_a_defect_does_not_end_the_thread() -> None:
 
 
 @in_own_network
-def test_the_table_is_back_as_often_as_it_is_removed_while_something_takes_long() -> None:
+def test_a_table_that_is_removed_repeatedly_is_restored_each_time_while_the_loop_is_busy() -> None:
     kernel, inbox = Kernel(), Inbox()
     kernel.apply(varied())
     with repairing(kernel, inbox):
@@ -139,7 +139,7 @@ def test_the_table_is_back_as_often_as_it_is_removed_while_something_takes_long(
     ],
 )
 @in_own_network
-def test_what_opens_the_table_opens_nothing_while_something_takes_long(damage: str) -> None:
+def test_damage_that_opens_the_table_opens_nothing_while_the_loop_is_busy(damage: str) -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, OPEN))
 

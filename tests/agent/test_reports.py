@@ -57,12 +57,14 @@ class TestInterruptions:
             one.reports.watch(Alive("Pod"), 0.0)
         assert stream.getvalue().count("watching again kind=Pod") == 1
 
-    def test_after_that_the_same_reason_is_logged_again(self, one: Reporting, stream: io.StringIO) -> None:
+    def test_the_same_reason_is_logged_again_after_the_watch_was_open(
+        self, one: Reporting, stream: io.StringIO
+    ) -> None:
         for event in (WatchInterrupted("Pod", "refused", 0.1), Alive("Pod"), WatchInterrupted("Pod", "refused", 0.1)):
             one.reports.watch(event, 0.0)
         assert stream.getvalue().count("watch interrupted") == 2
 
-    def test_it_lasts_until_the_watch_is_open_for_more_than_a_moment(self, one: Reporting) -> None:
+    def test_an_interruption_lasts_until_the_watch_is_open_for_more_than_a_moment(self, one: Reporting) -> None:
         def interrupt(at: float) -> float:
             one.reports.watch(WatchInterrupted("Pod", "refused", 0.1), at)
             return one.reports.interruptions["Pod"].since
@@ -193,7 +195,9 @@ def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io
 
 
 class TestClosings:
-    def test_each_is_counted_and_logged_now_and_then(self, one: Reporting, stream: io.StringIO) -> None:
+    def test_a_namespace_that_is_closed_repeatedly_is_counted_each_time_and_logged_now_and_then(
+        self, one: Reporting, stream: io.StringIO
+    ) -> None:
         for second in range(10):
             one.reports.closed(frozenset({"x"}), second)
             one.reports.closed(frozenset(), second)
@@ -204,7 +208,7 @@ class TestClosings:
         assert stream.getvalue().count("its pods are closed for now namespace=x") == 2
         assert stream.getvalue().count("its pods are closed for now namespace=y") == 1
 
-    def test_one_that_lasts_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
+    def test_a_namespace_that_stays_closed_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
         for second in range(1_000):
             one.reports.closed(frozenset({"x"}), second)
         assert one.count("ringfence_closings_total") == 1

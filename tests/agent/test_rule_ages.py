@@ -19,7 +19,7 @@ def program(chains: dict[str, int], **owners: str) -> Program:
     return Program({INGRESS: VerdictMap(ADDRESS[Family.IPV4], elements)}, rules)
 
 
-def test_they_change_with_the_chain_of_the_address_and_with_the_chain_itself() -> None:
+def test_the_age_of_rules_begins_anew_with_another_chain_of_the_address_or_other_rules_in_it() -> None:
     clock = [100.0]
     ages = RuleAges(lambda: clock[0])
 
@@ -43,7 +43,7 @@ def test_they_change_with_the_chain_of_the_address_and_with_the_chain_itself() -
     assert since(ONE, "a") == 300
 
 
-def test_what_is_gone_is_forgotten() -> None:
+def test_the_ages_of_addresses_that_are_gone_are_forgotten() -> None:
     ages = RuleAges(lambda: 1.0)
     before = Program()
     for number in range(100):

@@ -43,7 +43,7 @@ def run_until(ready: str, server: FakeApiServer, number: int, settings: Settings
 
 
 @in_own_network
-def test_signals_stop_it_and_the_rules_stay() -> None:
+def test_a_signal_stops_the_agent_and_the_rules_stay() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         handler = signal.getsignal(number)
         with serving(*[only_node("n")] * REQUESTS) as server:
@@ -55,7 +55,7 @@ def test_signals_stop_it_and_the_rules_stay() -> None:
 
 
 @in_own_network
-def test_it_stops_although_it_could_not_list_anything() -> None:
+def test_the_agent_stops_although_it_could_not_list_anything() -> None:
     with serving() as server:
         log = run_until("watch interrupted", server, signal.SIGTERM)
     assert "stopped" in log
@@ -63,7 +63,7 @@ def test_it_stops_although_it_could_not_list_anything() -> None:
 
 
 @in_own_network
-def test_it_stops_while_it_logs_denials() -> None:
+def test_the_agent_stops_while_it_logs_denials() -> None:
     with serving(*[only_node("n")] * REQUESTS) as server:
         log = run_until("enforcing", server, signal.SIGTERM, Settings("n", log_denied=True))
     assert "stopped" in log
@@ -71,7 +71,7 @@ def test_it_stops_while_it_logs_denials() -> None:
 
 
 @in_own_network
-def test_it_refuses_to_start_behind_ipvs() -> None:
+def test_the_agent_refuses_to_start_behind_ipvs() -> None:
     with pytest.MonkeyPatch.context() as patch, serving() as server, tempfile.TemporaryDirectory() as folder:
         patch.setattr(forwarding, "translates_with_ipvs", lambda: True)
         with pytest.raises(AgentError, match=r"translates Services with IPVS.*set kube-proxy's mode to nftables"):
@@ -80,7 +80,7 @@ def test_it_refuses_to_start_behind_ipvs() -> None:
 
 class TestKernelsThatLackSomething:
     @in_own_network
-    def test_without_what_every_program_needs_it_ends_and_leaves_the_rules_as_they_are(self) -> None:
+    def test_without_features_that_every_program_needs_the_agent_ends_and_leaves_the_rules(self) -> None:
         Kernel().apply(base_program(holds=True))
         lacks = (
             r"cannot enforce policies because it lacks .*\(module nft_fib_inet, CONFIG_NFT_FIB_INET\): load the module"
@@ -92,14 +92,14 @@ class TestKernelsThatLackSomething:
         assert Kernel().present == base_program(holds=True)
 
     @in_own_network
-    def test_without_a_packet_log_it_enforces_and_says_that_it_logs_no_packets(self) -> None:
+    def test_without_a_packet_log_the_agent_enforces_and_says_that_it_logs_no_packets(self) -> None:
         with serving(*[only_node("n")] * REQUESTS) as server, lacking_expression("log"):
             log = run_until("enforcing", server, signal.SIGTERM, Settings("n", log_denied=True))
         assert "denied packets cannot be logged because this kernel lacks copies of packets (module nft_log" in log
         assert Kernel().present.chains == base_program(with_bridges=True).chains
 
     @in_own_network
-    def test_without_packet_filters_for_bridges_it_enforces_and_says_what_passes(self) -> None:
+    def test_without_packet_filters_for_bridges_the_agent_enforces_and_says_what_passes(self) -> None:
         with serving(*[only_node("n")] * REQUESTS) as server, lacking_bridges():
             log = run_until("enforcing", server, signal.SIGTERM, Settings("n"))
         assert "lacks packet filters for bridges (module nf_tables, CONFIG_NF_TABLES_BRIDGE)" in log
@@ -108,14 +108,14 @@ class TestKernelsThatLackSomething:
 
 class TestCleaningUp:
     @in_own_network
-    def test_removes_all_rules(self) -> None:
+    def test_cleaning_up_removes_all_rules(self) -> None:
         Kernel().apply(base_program())
         assert running.clean_up()
         assert not Kernel().has_table
         assert not running.clean_up(), "there are none any more"
 
     @in_own_network
-    def test_is_refused_while_an_agent_runs(self) -> None:
+    def test_cleaning_up_is_refused_while_an_agent_runs(self) -> None:
         Kernel().apply(base_program())
         with only_agent(), pytest.raises(AgentError, match="another ringfence agent runs"):
             running.clean_up()

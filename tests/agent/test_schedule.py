@@ -20,7 +20,7 @@ from ringfence.agent.time_account import TimeAccount
 
 class TestLag:
     @in_own_network
-    def test_what_is_in_force_does_not_lag(self) -> None:
+    def test_a_change_in_force_does_not_lag(self) -> None:
         with running() as agent:
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             assert agent.metric("ringfence_lag_seconds") == 0
@@ -29,7 +29,7 @@ class TestLag:
 
 class TestNamespacesThatHaveUsedTheirShare:
     @in_own_network
-    def test_at_the_start_their_pods_are_closed_and_the_others_do_not_wait(self) -> None:
+    def test_at_the_start_pods_of_namespaces_that_used_their_share_are_closed_and_others_do_not_wait(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
             patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
             patch.setattr(schedule, "START_PATIENCE", 0.0)
@@ -42,7 +42,7 @@ class TestNamespacesThatHaveUsedTheirShare:
             assert agent.metric("ringfence_closed_pods", reason="share") == 0
 
     @in_own_network
-    def test_what_has_to_be_built_for_them_waits_while_others_do(self) -> None:
+    def test_building_for_namespaces_that_used_their_share_waits_while_others_wait(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
             agent.enforce(*listing(*BOTH, HERE))
             patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
@@ -55,7 +55,7 @@ class TestNamespacesThatHaveUsedTheirShare:
             assert agent.passes()
 
     @in_own_network
-    def test_the_pods_of_one_whose_policies_are_too_large_are_closed(self) -> None:
+    def test_pods_of_a_namespace_whose_policies_are_too_large_are_closed(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
             patch.setattr(local_policies, "MOST_BYTES", 100)
             agent.enforce(*listing(*BOTH, HERE, OPEN))

@@ -78,7 +78,7 @@ class TestAfterARestart:
             assert not agent.passes()
 
     @in_own_network
-    def test_what_is_listed_again_in_the_same_way_is_enforced(self) -> None:
+    def test_a_view_that_is_listed_twice_in_the_same_way_is_enforced(self) -> None:
         lists = Lists()
         with restarted(SOON, lists) as agent:
             agent.tell(*listing(*BOTH, HERE))
@@ -91,7 +91,7 @@ class TestAfterARestart:
             assert lists.requests == 1
 
     @in_own_network
-    def test_one_kind_alone_is_no_second_look(self) -> None:
+    def test_a_list_of_one_kind_is_no_second_look(self) -> None:
         lists = Lists()
         with restarted(SOON, lists) as agent:
             agent.tell(*listing(*BOTH, HERE))
@@ -111,7 +111,7 @@ class TestAfterARestart:
             assert agent.passes()
 
     @in_own_network
-    def test_what_takes_little_away_does_not_wait(self) -> None:
+    def test_a_list_that_changes_few_pods_does_not_wait(self) -> None:
         with restarted(NEVER, Lists()) as agent:
             agent.enforce(*listing(BOTH[SERVER], HERE, CLOSED))
             assert agent.loop.readiness_error() == ""
@@ -121,7 +121,7 @@ class TestAfterARestart:
 
 class TestWhileItRuns:
     @in_own_network
-    def test_what_is_deleted_is_enforced_at_once(self) -> None:
+    def test_policies_that_are_deleted_cease_to_be_in_force_at_once(self) -> None:
         with started(NEVER, Lists()) as agent:
             agent.enforce(*listing(*ALL))
             assert not agent.passes()
@@ -136,7 +136,7 @@ class TestWhileItRuns:
             pytest.param(["NetworkPolicy", "Pod", "Namespace"], id="nothing but nodes"),
         ],
     )
-    def test_a_kind_that_is_listed_again_and_is_empty(self, empty: list[str]) -> None:
+    def test_a_list_without_policies_waits_for_the_second_look(self, empty: list[str]) -> None:
         lists = Lists()
         with started(SOON, lists) as agent:
             agent.enforce(*listing(*ALL))
@@ -148,7 +148,7 @@ class TestWhileItRuns:
             assert not agent.passes()
 
     @in_own_network
-    def test_a_list_that_lacks_most_cluster_policies_though_pods_stay_isolated(self) -> None:
+    def test_a_list_that_lacks_most_cluster_policies_waits_although_pods_stay_isolated(self) -> None:
         """They may be the only policies that keep some traffic out."""
         lists = Lists()
         guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="client")))
@@ -172,7 +172,7 @@ class TestWhileItRuns:
             assert agent.passes()
 
     @in_own_network
-    def test_no_pods_are_left(self) -> None:
+    def test_a_list_without_pods_waits_for_the_second_look(self) -> None:
         """Clients that were allowed to connect stay able to connect."""
         lists = Lists()
         with started(SOON, lists) as agent:
@@ -185,7 +185,7 @@ class TestWhileItRuns:
             assert not agent.passes()
 
     @in_own_network
-    def test_after_the_second_look_the_next_list_is_looked_at_twice_again(self) -> None:
+    def test_the_next_list_after_a_second_look_waits_for_another_one(self) -> None:
         lists = Lists()
         with started(SOON, lists) as agent:
             for number in (1, 2):
@@ -242,7 +242,7 @@ class TestStages:
         assert not look.is_due
         assert look.permits(NOTHING, 2.0)
 
-    def test_an_event_is_no_list(self) -> None:
+    def test_an_event_is_not_taken_for_a_list(self) -> None:
         look = second_look(lambda: None)
         look.note(upserted(CLOSED), 1.0)
         assert isinstance(upserted(CLOSED), Upserted)

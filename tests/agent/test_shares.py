@@ -15,7 +15,7 @@ charges = st.lists(
 )
 
 
-def test_who_has_used_nothing_has_not_used_his_share() -> None:
+def test_a_namespace_that_has_used_no_time_has_not_used_its_share() -> None:
     assert Shares().used("a", 5) == 0
     assert not Shares().is_used_up("a", 5)
 
@@ -29,7 +29,7 @@ def test_used_time_fades() -> None:
     assert not shares.is_used_up("a", 10 + 5 * WINDOW)
 
 
-def test_what_has_no_namespace_comes_before_all_and_never_has_used_its_share() -> None:
+def test_cluster_scoped_objects_come_before_all_namespaces_and_never_use_up_a_share() -> None:
     shares = Shares()
     shares.charge(CLUSTER, 100.0, now=10)
     assert not shares.is_used_up(CLUSTER, 10)
@@ -52,7 +52,7 @@ def test_time_used_is_the_sum_of_what_has_faded_since(charged: list[tuple[str, f
         assert by_rank == sorted(by_rank, key=lambda one: shares.used(one, now)), "a rank says who has used less"
 
 
-def test_of_very_many_namespaces_those_are_forgotten_that_used_little_long_ago() -> None:
+def test_namespaces_that_used_little_time_long_ago_are_forgotten_first() -> None:
     shares = Shares()
     for number in range(5_000):
         shares.charge(f"n{number}", 0.01, now=number)

@@ -17,14 +17,14 @@ def test_a_second_agent_reports_the_first() -> None:
 
 
 @in_own_network
-def test_one_that_is_done_makes_room_for_the_next() -> None:
+def test_an_agent_that_has_ended_makes_room_for_the_next() -> None:
     for _ in range(2):
         with only_agent():
             pass
 
 
 @in_own_network
-def test_one_that_was_killed_does_too() -> None:
+def test_an_agent_that_was_killed_makes_room_for_the_next() -> None:
     ready, started = os.pipe()
     child = os.fork()
     if child == 0:
@@ -39,7 +39,7 @@ def test_one_that_was_killed_does_too() -> None:
 
 
 @in_own_network
-def test_every_node_has_its_own() -> None:
+def test_every_node_may_have_one_agent() -> None:
     with only_agent():
         leave_for_new_network()
         with only_agent():

@@ -41,7 +41,7 @@ def is_back() -> bool:
 
 
 @in_own_network
-def test_it_brings_the_table_back_whenever_it_is_removed() -> None:
+def test_the_standby_process_restores_the_table_whenever_it_is_removed() -> None:
     kernel = guarded()
     with standing(kernel):
         for removal in ("flush ruleset", "delete table inet ringfence", "delete table bridge ringfence"):
@@ -51,7 +51,7 @@ def test_it_brings_the_table_back_whenever_it_is_removed() -> None:
 
 
 @in_own_network
-def test_it_covers_a_damaged_table_until_that_is_repaired() -> None:
+def test_the_standby_process_covers_a_damaged_table_until_it_is_repaired() -> None:
     kernel = guarded()
     with standing(kernel):
         for _ in range(2):
@@ -65,7 +65,7 @@ def test_it_covers_a_damaged_table_until_that_is_repaired() -> None:
 
 
 @in_own_network
-def test_it_wakes_a_dormant_table() -> None:
+def test_the_standby_process_wakes_a_dormant_table() -> None:
     kernel = guarded()
     with standing(kernel):
         nft("add table inet ringfence { flags dormant; }")
@@ -73,7 +73,7 @@ def test_it_wakes_a_dormant_table() -> None:
 
 
 @in_own_network
-def test_it_asks_while_the_kernel_reports_no_changes() -> None:
+def test_the_standby_process_polls_while_the_kernel_reports_no_changes() -> None:
     kernel = guarded()
     with standing(kernel), kernel.standby.not_listening():
         for _ in range(2):
@@ -82,7 +82,7 @@ def test_it_asks_while_the_kernel_reports_no_changes() -> None:
 
 
 @in_own_network
-def test_it_listens_again_afterwards() -> None:
+def test_the_standby_process_listens_again_once_the_kernel_reports_changes() -> None:
     kernel = guarded()
     with standing(kernel):
         for _ in range(20):
@@ -93,7 +93,7 @@ def test_it_listens_again_afterwards() -> None:
 
 
 @in_own_network
-def test_it_sends_what_it_was_told_last() -> None:
+def test_the_standby_process_restores_the_last_program_that_it_was_given() -> None:
     kernel = guarded()
     with standing(kernel) as process:
         kernel.revoke([7])
@@ -110,7 +110,7 @@ def test_it_sends_what_it_was_told_last() -> None:
 
 
 @in_own_network
-def test_it_is_activated_by_nothing_that_the_agent_or_it_sends() -> None:
+def test_the_standby_process_does_not_react_to_transactions_of_the_agent_or_its_own() -> None:
     kernel = guarded()
     with kernel.standby.listening():
         kernel.revoke([7])
@@ -120,7 +120,7 @@ def test_it_is_activated_by_nothing_that_the_agent_or_it_sends() -> None:
 
 
 @in_own_network
-def test_it_ends_with_the_agent_and_not_before() -> None:
+def test_the_standby_process_ends_with_the_agent_and_not_before() -> None:
     """Ctrl-C and the stop of a service send signals to the whole process group."""
     with standing(guarded()) as process:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -132,7 +132,7 @@ def test_it_ends_with_the_agent_and_not_before() -> None:
 
 
 @in_own_network
-def test_one_that_has_ended_is_told_nothing() -> None:
+def test_a_standby_process_that_has_ended_is_given_nothing() -> None:
     kernel = guarded()
     with standing(kernel) as process:
         kernel.revoke([7])
@@ -146,7 +146,7 @@ def test_one_that_has_ended_is_told_nothing() -> None:
 
 @in_own_network
 @pytest.mark.parametrize("reads", [True, False], ids=["after it has read", "before it has read"])
-def test_one_that_ends_while_it_is_told_something_has_ended(reads: bool) -> None:
+def test_a_standby_process_that_ends_while_a_program_is_sent_to_it_has_ended(reads: bool) -> None:
     """The kernel reports the former as the end of a stream and the latter as a reset connection."""
     kernel = guarded()
     with standing(kernel) as process:
@@ -171,7 +171,7 @@ def test_one_that_ends_while_it_is_told_something_has_ended(reads: bool) -> None
 
 
 @in_own_network
-def test_one_that_does_not_answer_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_standby_process_that_does_not_answer_is_killed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = guarded()
     with standing(kernel) as process:
         monkeypatch.setattr(standby_client, "PATIENCE", 0.2)

@@ -43,7 +43,7 @@ def test_a_pod_is_isolated_by_its_policies_in_their_directions() -> None:
 
 
 @in_own_network
-def test_of_many_policies_some_are_named() -> None:
+def test_the_status_names_only_some_of_many_policies() -> None:
     many = [policy(f"x/p{number}", labelled(app="server"), ingress=[]) for number in range(130)]
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, *many))
@@ -52,7 +52,7 @@ def test_of_many_policies_some_are_named() -> None:
 
 
 @in_own_network
-def test_policies_of_administrators_are_shown_apart_with_what_cannot_be_enforced_of_them() -> None:
+def test_cluster_policies_are_shown_apart_with_their_parts_that_cannot_be_enforced() -> None:
     by_name = {"action": "Deny", "to": [{"domainNames": ["example.com"]}]}
     guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="client")), egress=[by_name])
     with running() as agent:

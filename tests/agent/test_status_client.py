@@ -43,7 +43,7 @@ def test_the_agent_is_asked_over_http() -> None:
 
 
 @in_own_network
-def test_where_no_agent_runs_the_kernel_is_asked_and_left_as_it_is() -> None:
+def test_the_kernel_is_asked_and_not_changed_where_no_agent_runs() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
     before = nft("list", "table", "inet", "ringfence")
@@ -70,7 +70,7 @@ def test_a_kernel_without_rules_says_so() -> None:
 
 
 @in_own_network
-def test_an_agent_that_is_busy_leaves_it_to_the_kernel() -> None:
+def test_the_kernel_is_asked_where_the_agent_is_busy() -> None:
     with pytest.MonkeyPatch.context() as patch, running() as agent, listening(agent) as where:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))
         patch.setattr(inquiries, "TIMEOUT", 0.0)

@@ -37,12 +37,12 @@ def test_the_taint_goes_with_all_its_effects_and_no_other_does(before: list[Tain
 
 
 @given(taints, taints)
-def test_what_has_changed_meanwhile_is_not_undone(known: list[Taint], present: list[Taint]) -> None:
+def test_changes_of_the_node_by_others_are_not_undone(known: list[Taint], present: list[Taint]) -> None:
     after = patched(present, removal(known))
     if after is not None:
         assert [one for one in after if one.key != TAINT] == [one for one in present if one.key != TAINT]
 
 
-def test_without_the_taint_there_is_nothing_to_do() -> None:
+def test_a_node_without_the_taint_is_not_changed() -> None:
     assert removal([]) == []
     assert removal([Taint("other", "NoExecute")]) == []

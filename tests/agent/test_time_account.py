@@ -42,7 +42,7 @@ class Trial:
         return self.account.shares.used(namespace, self.clock.now)
 
 
-def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
+def test_the_time_of_a_round_is_charged_to_the_namespaces_whose_changes_it_enforced() -> None:
     trial = Trial()
     trial.spend("y", 0.01)
     trial.spend("x", 0.03)
@@ -52,7 +52,7 @@ def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
     assert trial.used("z") == 0
 
 
-def test_a_round_that_loads_large_chains_is_charged_to_those_for_whom_they_are() -> None:
+def test_a_round_that_loads_large_chains_is_charged_to_the_namespaces_of_these() -> None:
     """A change of another namespace in the same round takes almost no time."""
     trial = Trial()
     trial.spend("y", 0.001)
@@ -63,7 +63,7 @@ def test_a_round_that_loads_large_chains_is_charged_to_those_for_whom_they_are()
     assert trial.used("y") == pytest.approx(0.001), "what was charged before counts once"
 
 
-def test_a_round_for_nobody_is_charged_to_nobody() -> None:
+def test_a_round_without_changes_of_a_namespace_is_charged_to_none() -> None:
     trial = Trial()
     trial.spend("x", 0.1)
     trial.account.charge_round(0.1)
@@ -71,7 +71,7 @@ def test_a_round_for_nobody_is_charged_to_nobody() -> None:
     assert trial.used("x") == pytest.approx(0.2)
 
 
-def test_time_in_which_the_loop_does_not_work_is_charged_to_nobody() -> None:
+def test_time_in_which_the_loop_does_not_work_is_charged_to_no_namespace() -> None:
     """The processor did other work in that time."""
     clock = Clock()
     account = TimeAccount(clock, work=lambda: 7.0)
@@ -81,7 +81,7 @@ def test_time_in_which_the_loop_does_not_work_is_charged_to_nobody() -> None:
     assert account.shares.used("x", clock.now) == 0
 
 
-def test_who_has_used_less_time_comes_before_who_has_used_more() -> None:
+def test_a_namespace_that_has_used_less_time_comes_first() -> None:
     trial = Trial()
     trial.spend("x", 1)
     trial.spend("y", 2)
@@ -91,7 +91,7 @@ def test_who_has_used_less_time_comes_before_who_has_used_more() -> None:
     assert trial.account.has_used_less("new", than="x")
 
 
-def test_what_is_built_is_charged_to_whom_it_is_built_for() -> None:
+def test_building_is_charged_to_the_namespace_it_is_for() -> None:
     trial = Trial()
     assert trial.build("x", 0.03)
     assert trial.build("y", 0.01)
@@ -109,7 +109,7 @@ def test_nothing_is_built_for_a_namespace_that_has_used_its_share_while_others_w
     assert trial.build("y", 0.01)
 
 
-def test_unless_it_is_expected_to_take_no_time() -> None:
+def test_quick_building_is_done_for_a_namespace_that_has_used_its_share_while_others_wait() -> None:
     """Closing pods and opening them again takes as long."""
     trial = Trial()
     trial.spend("x", SHARE * 1.5)
@@ -126,7 +126,9 @@ def test_unless_it_is_expected_to_take_no_time() -> None:
         pytest.param(True, SHORT_BUILDING * 0.9, 1 + LONGEST_BUILDING // (SHORT_BUILDING * 0.9), id="of what is short"),
     ],
 )
-def test_and_not_much_at_a_time(others_wait: bool, each: float, count: int) -> None:
+def test_little_is_built_at_a_time_for_a_namespace_that_has_used_its_share(
+    others_wait: bool, each: float, count: int
+) -> None:
     trial = Trial()
     trial.others_wait = others_wait
     trial.spend("x", SHARE * 1.5)
@@ -149,14 +151,14 @@ def test_large_chains_are_loaded_in_other_rounds_than_those_with_changes_of_othe
     assert not trial.building.may_load("x")
 
 
-def test_whoever_uses_up_its_share_by_building_may_not_go_on() -> None:
+def test_a_namespace_that_uses_up_its_share_by_building_is_built_no_further() -> None:
     trial = Trial()
     trial.others_wait = True
     assert trial.build("x", SHARE * 1.5)
     assert not trial.build("x", 0.01)
 
 
-def test_nor_in_a_round_that_puts_changes_of_others_in_force() -> None:
+def test_nothing_is_built_for_a_namespace_that_has_used_its_share_in_a_round_for_others() -> None:
     """The next round follows at once and builds in any case: such changes may always exist."""
     trial = Trial()
     trial.spend("x", SHARE * 1.5)
@@ -170,7 +172,7 @@ def test_nor_in_a_round_that_puts_changes_of_others_in_force() -> None:
     assert built == [False, True, False, True]
 
 
-def test_nobody_is_charged_for_what_was_forgotten() -> None:
+def test_time_that_was_forgotten_is_charged_to_no_namespace() -> None:
     trial = Trial()
     trial.spend("loud", 3 * SHARE)
     trial.spend("quiet", SHARE / 2)

@@ -33,7 +33,7 @@ def reaches(view: View, source: str = "web", destination: str = "db", port: int 
 
 
 class TestCompleteness:
-    def test_it_is_complete_when_every_kind_was_listed(self) -> None:
+    def test_a_view_is_complete_when_every_kind_was_listed(self) -> None:
         view = View()
         *most, last = listing(WEB, DB, CLOSED)
         for event in most:
@@ -44,7 +44,7 @@ class TestCompleteness:
         assert view.complete
         assert view.missing == []
 
-    def test_it_stays_complete_when_a_watch_is_interrupted(self) -> None:
+    def test_a_view_stays_complete_when_a_watch_is_interrupted(self) -> None:
         view = view_of(WEB)
         assert not view.apply(WatchInterrupted("Pod", "the server is gone", 1.0)), "nothing is different"
         assert view.complete
@@ -61,7 +61,7 @@ class TestCompleteness:
 
 
 class TestObjects:
-    def test_what_comes_and_goes_is_in_force_at_once(self) -> None:
+    def test_objects_that_come_and_go_change_the_state_at_once(self) -> None:
         view = view_of(WEB, DB)
         assert reaches(view)
         assert view.apply(upserted(CLOSED))
@@ -69,14 +69,14 @@ class TestObjects:
         assert view.apply(removed(CLOSED))
         assert reaches(view)
 
-    def test_what_a_new_list_lacks_is_gone(self) -> None:
+    def test_an_object_that_a_new_list_lacks_is_removed(self) -> None:
         """It was deleted while no watch was open."""
         view = view_of(WEB, DB, CLOSED)
         view.apply(Listed("NetworkPolicy", frozenset()))
         assert reaches(view)
         assert view.counts()["NetworkPolicy"] == 0
 
-    def test_what_a_new_list_has_stays(self) -> None:
+    def test_an_object_that_a_new_list_has_stays(self) -> None:
         view = view_of(WEB, DB, CLOSED)
         view.apply(Listed("NetworkPolicy", frozenset({("x", "closed")})))
         assert not reaches(view)
@@ -98,7 +98,7 @@ class TestWhatCannotBeUsed:
         assert not reaches(view)
         assert "spec.ingress[1].from[0].ipBlock.cidr" in view.problems["NetworkPolicy", "x", "wrong"]
 
-    def test_the_first_ten_of_its_errors_are_reported(self) -> None:
+    def test_only_the_first_ten_errors_of_a_policy_are_reported(self) -> None:
         rules = [admits(ports=[port(65_536 + number)]) for number in range(20)]
         problem = view_of(policy("x/wrong", ingress=rules)).problems["NetworkPolicy", "x", "wrong"]
         assert problem.count("must be between") == 10
@@ -116,7 +116,7 @@ class TestWhatCannotBeUsed:
         assert reaches(view)
         assert not view.problems
 
-    def test_a_policy_whose_blocks_divide_too_many_nodes_is_one_as_long_as_they_do(
+    def test_a_policy_whose_blocks_divide_too_many_nodes_is_a_problem_as_long_as_they_do(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("ringfence.agent.view.MOST_DIVIDED", 1)
@@ -129,14 +129,14 @@ class TestWhatCannotBeUsed:
         view.apply(removed(two))
         assert view.problems == {}
 
-    def test_what_only_newer_servers_refuse_is_used_as_it_was_meant(self) -> None:
+    def test_a_value_that_only_newer_servers_refuse_is_used_as_older_servers_do(self) -> None:
         """API servers accepted `10.0.0.1/24` for years, and clusters have stored it."""
         lenient = policy("x/lenient", {"matchLabels": {"app": "db"}}, ingress=[admits(block("10.0.0.7/24"))])
         view = view_of(WEB, DB, lenient)
         assert reaches(view)
         assert not view.problems
 
-    def test_a_policy_of_which_not_even_the_subject_is_clear_is_a_problem(self) -> None:
+    def test_a_policy_whose_subject_is_unclear_is_a_problem(self) -> None:
         view = view_of(WEB, DB, policy("x/who", term("app", "Unclear", "db"), ingress=[]))
         assert reaches(view)
         assert ("NetworkPolicy", "x", "who") in view.problems
@@ -149,12 +149,12 @@ class TestWhatCannotBeUsed:
         assert not reaches(view)
         assert list(view.problems) == [("NetworkPolicy", "x", "wrong")]
 
-    def test_a_policy_of_which_the_subject_has_a_wrong_type_is_a_problem(self) -> None:
+    def test_a_policy_whose_subject_has_a_wrong_type_is_a_problem(self) -> None:
         view = view_of(WEB, DB, policy("x/wrong", {"matchLabels": []}, ingress=[]))
         assert reaches(view)
         assert list(view.problems) == [("NetworkPolicy", "x", "wrong")]
 
-    def test_an_unreadable_object_leaves_what_was_known_of_it(self) -> None:
+    def test_an_unreadable_version_of_an_object_leaves_the_last_one(self) -> None:
         view = view_of(WEB, DB, CLOSED)
         changed = view.apply(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))
         assert not changed
@@ -170,12 +170,12 @@ class TestPodRanges:
             pytest.param(["10.244.1.0/24", "fd00:1::/64"], ["10.244.1.0/24", "fd00:1::/64"], id="one for each family"),
         ],
     )
-    def test_they_are_what_the_node_says(self, ranges: list[str] | None, expected: list[str]) -> None:
+    def test_the_pod_ranges_are_those_of_the_node_object(self, ranges: list[str] | None, expected: list[str]) -> None:
         written = node("n", "192.168.0.1")
         written["spec"] = {"podCIDRs": ranges} if ranges else {}
         assert view_of(written).pod_ranges("n").cidrs() == expected
 
-    def test_of_a_node_that_is_not_known_there_are_none(self) -> None:
+    def test_a_node_that_is_not_known_has_no_pod_ranges(self) -> None:
         assert not view_of().pod_ranges("n")
 
 
@@ -189,7 +189,7 @@ class TestDefects:
 
         patch.setattr(State, method, fail)
 
-    def test_one_object_of_a_page_keeps_no_other_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_defect_with_one_object_of_a_page_keeps_no_other_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         taken_in = State.upsert
 
         def upsert(state: State, obj: Pod) -> None:
@@ -207,7 +207,7 @@ class TestDefects:
         assert view.defects == {}
         assert not reaches(view)
 
-    def test_an_object_that_cannot_be_removed_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_object_that_cannot_be_removed_is_reported_as_a_defect(self, monkeypatch: pytest.MonkeyPatch) -> None:
         view = view_of(WEB, DB, CLOSED)
         self.failing(monkeypatch, "remove")
         view.apply(removed(CLOSED))
@@ -244,17 +244,17 @@ class TestPoliciesOfOtherNodes:
             view.apply(event)
         return view
 
-    def test_it_is_counted_and_costs_nothing_else(self) -> None:
+    def test_a_policy_of_other_nodes_is_counted_and_not_in_the_state(self) -> None:
         view = self.view_of(WEB, DB, CLOSED)
         assert view.counts()["NetworkPolicy"] == 1
         assert list(view.state.tiers.policies()) == []
 
-    def test_its_errors_are_those_of_the_nodes_that_need_it(self) -> None:
+    def test_errors_of_a_policy_are_problems_only_of_the_nodes_that_need_it(self) -> None:
         wrong = policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(block("10.0.0.0/99"))])
         assert not self.view_of(WEB, DB, wrong).problems
         assert self.view_of(WEB, self.HERE, wrong).problems
 
-    def test_it_is_in_force_when_it_selects_a_pod_of_the_node(self) -> None:
+    def test_a_policy_is_in_force_when_it_selects_a_pod_of_the_node(self) -> None:
         view = self.view_of(WEB, CLOSED)
         view.apply(upserted(self.HERE))
         assert not reaches(view)
@@ -266,7 +266,7 @@ class TestPoliciesOfOtherNodes:
         assert list(view.state.tiers.policies()) == []
         assert view.counts()["NetworkPolicy"] == 1
 
-    def test_what_was_deleted_is_not_woken(self) -> None:
+    def test_a_deleted_policy_is_not_woken(self) -> None:
         view = self.view_of(WEB, CLOSED)
         view.apply(removed(CLOSED))
         view.apply(upserted(self.HERE))
@@ -279,7 +279,9 @@ class TestPoliciesOfOtherNodes:
         assert list(view.state.tiers.policies()) == []
 
 
-def test_what_is_too_much_of_one_namespace_is_a_problem_until_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_policies_of_a_namespace_beyond_the_limit_are_a_problem_until_they_are_within_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(local_policies, "MOST_BYTES", 100)
     view = View("n")
     here = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"], nodeName="n")
@@ -296,7 +298,9 @@ def test_what_is_too_much_of_one_namespace_is_a_problem_until_it_is_not(monkeypa
     assert not view.problems
 
 
-def test_a_namespace_is_closed_until_what_was_left_out_is_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_namespace_is_closed_until_its_policies_that_were_left_out_are_in_the_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The namespace is not opened as soon as there is room for the policy."""
     monkeypatch.setattr(local_policies, "MOST_BYTES", 100)
     view = View("n")

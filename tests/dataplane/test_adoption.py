@@ -100,7 +100,7 @@ def test_an_allowed_conversation_goes_on_and_a_forbidden_one_ends(
 
 
 @in_own_network
-def test_what_nobody_can_tell_goes_on_if_policies_allow_either_side_to_open_it() -> None:
+def test_a_conversation_with_unknown_client_goes_on_if_policies_allow_either_side_to_open_it() -> None:
     network, kernel = Network(3), Kernel()
     allowed = udp_between_low_ports(network, CLIENT, Family.IPV4)
     with adopting(kernel, GUARDED) as adopted:
@@ -110,7 +110,7 @@ def test_what_nobody_can_tell_goes_on_if_policies_allow_either_side_to_open_it()
 
 
 @in_own_network
-def test_a_connection_that_was_opened_meanwhile_is_what_it_is() -> None:
+def test_a_connection_that_is_opened_during_the_adoption_has_its_real_client() -> None:
     network, kernel = Network(3), Kernel()
     with adopting(kernel, GUARDED) as adopted, network.listener(CLIENT, EPHEMERAL) as listener:
         opened = network.connect(SERVER, CLIENT, EPHEMERAL)
@@ -121,7 +121,7 @@ def test_a_connection_that_was_opened_meanwhile_is_what_it_is() -> None:
 
 
 @in_own_network
-def test_where_connections_are_tracked_nothing_is_to_be_adopted() -> None:
+def test_nothing_is_adopted_where_connections_are_tracked() -> None:
     network = Network(2)
     nft("table inet services { chain forward { type filter hook forward priority 0; ct state new counter; }; }")
     tcp_connection(network, CLIENT, SERVER)

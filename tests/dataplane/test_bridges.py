@@ -212,7 +212,9 @@ class TestSources:
 
     @both_families
     @in_own_network
-    def test_also_in_a_connection_that_its_neighbour_has_open(self, family: Family) -> None:
+    def test_a_packet_from_another_address_is_dropped_even_in_an_open_connection_of_that_address(
+        self, family: Family
+    ) -> None:
         network = BridgedNetwork(3)
         enforce(guarding({(OUT, ISOLATED_POD): []}))
         server, client = network.udp(OPEN, 80, family), network.udp(OTHER, 4000, family)
@@ -239,7 +241,7 @@ class TestSources:
 
     @pytest.mark.parametrize("of", ["a neighbour", "the gateway"])
     @in_own_network
-    def test_nor_by_saying_that_it_has_its_address(self, of: str) -> None:
+    def test_no_pod_takes_the_packets_of_another_one_by_claiming_its_address(self, of: str) -> None:
         network = BridgedNetwork(3)
         enforce(guarding({}))
         thief, asking = OnLink(network, ISOLATED_POD), OnLink(network, OPEN)
@@ -258,7 +260,7 @@ class TestSources:
             assert not asking.gets(claim), family
 
     @in_own_network
-    def test_a_pod_says_that_it_has_its_own_addresses(self) -> None:
+    def test_a_pod_may_announce_its_own_addresses(self) -> None:
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS))
         pod, asking = OnLink(network, ISOLATED_POD), OnLink(network, OPEN)
@@ -283,7 +285,7 @@ class TestSources:
 
     @both_families
     @in_own_network
-    def test_while_the_kernel_only_observes_they_pass_and_are_counted(self, family: Family) -> None:
+    def test_while_observing_packets_from_other_addresses_pass_and_are_counted(self, family: Family) -> None:
         network = BridgedNetwork(3)
         kernel = enforce(guarding(BOTH_WAYS, reaction=Reaction(drops=False)))
         sender, receiver = OnLink(network, OPEN), OnLink(network, OTHER)
@@ -298,7 +300,7 @@ class TestManyAtOnce:
 
     @pytest.mark.parametrize("to", MANY)
     @in_own_network
-    def test_an_isolated_pod_gets_nothing_that_is_sent_to_many(self, to: str) -> None:
+    def test_an_isolated_pod_receives_no_broadcast_and_no_multicast(self, to: str) -> None:
         network = BridgedNetwork(3)
         on_links = [OnLink(network, pod) for pod in range(3)]
         group = MANY[to]
@@ -313,7 +315,7 @@ class TestManyAtOnce:
 
     @pytest.mark.parametrize("to", MANY)
     @in_own_network
-    def test_a_pod_that_may_send_nothing_sends_nothing_to_many(self, to: str) -> None:
+    def test_a_pod_that_may_send_nothing_sends_no_broadcast_and_no_multicast(self, to: str) -> None:
         network = BridgedNetwork(3)
         enforce(guarding({(OUT, ISOLATED_POD): []}))
         on_links = [OnLink(network, pod) for pod in range(3)]
@@ -332,7 +334,7 @@ class TestManyAtOnce:
     @pytest.mark.parametrize("direction", Direction, ids=str)
     @pytest.mark.parametrize("to", ["everybody in the subnet", "all nodes"])
     @in_own_network
-    def test_who_asks_many_gets_no_answer_of_an_isolated_pod(self, to: str, direction: Direction) -> None:
+    def test_a_multicast_query_gets_no_answer_from_an_isolated_pod(self, to: str, direction: Direction) -> None:
         """Either it does not get the question, or its answer, which goes to one address, is a connection of its own."""
         network = BridgedNetwork(3)
         group = MANY[to]
@@ -364,7 +366,7 @@ class TestManyAtOnce:
 
     @pytest.mark.parametrize("to", MANY)
     @in_own_network
-    def test_the_node_is_heard_by_all(self, to: str) -> None:
+    def test_all_pods_receive_the_broadcasts_of_the_node(self, to: str) -> None:
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS))
         on_links = [OnLink(network, pod) for pod in range(3)]
@@ -405,7 +407,7 @@ class TestLinkLocal:
             assert not links[1].gets(b"beside")
 
     @in_own_network
-    def test_open_pods_do(self) -> None:
+    def test_open_pods_use_link_local_addresses(self) -> None:
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS))
         links = OnLink(network, OPEN), OnLink(network, OTHER)
@@ -414,7 +416,7 @@ class TestLinkLocal:
         assert links[1].gets(b"allowed")
 
     @in_own_network
-    def test_an_isolated_pod_does_not_reach_its_node_by_them(self) -> None:
+    def test_an_isolated_pod_does_not_reach_its_node_by_link_local_addresses(self) -> None:
         network = BridgedNetwork(3)
         node, pod = link_local("br0"), link_local_of(network, ISOLATED_POD)
         server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -432,7 +434,7 @@ class TestLinkLocal:
     @pytest.mark.parametrize("tag", [b"\x81\x00\x00\x00", b"\x81\x00\x00\x64", b"\x88\xa8\x00\x00"], ids=bytes.hex)
     @pytest.mark.parametrize(("source", "destination"), [(OPEN, ISOLATED_POD), (ISOLATED_POD, OPEN)])
     @in_own_network
-    def test_a_vlan_tag_is_no_way_around(self, source: int, destination: int, tag: bytes) -> None:
+    def test_a_vlan_tag_does_not_bypass_the_rules(self, source: int, destination: int, tag: bytes) -> None:
         """br_netfilter passes no tagged frame to the rules.
 
         The receiver of a frame with an empty tag strips the tag.
@@ -449,7 +451,7 @@ class TestLinkLocal:
 
     @pytest.mark.parametrize(("source", "destination"), [(OPEN, ISOLATED_POD), (ISOLATED_POD, OPEN)])
     @in_own_network
-    def test_nor_is_another_kind_of_frame(self, source: int, destination: int) -> None:
+    def test_frames_of_other_protocols_do_not_bypass_the_rules(self, source: int, destination: int) -> None:
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS))
         links = [OnLink(network, pod) for pod in range(3)]
@@ -480,7 +482,7 @@ class TestNeighbours:
 
     @pytest.mark.parametrize("sender", [OPEN, ISOLATED_POD])
     @in_own_network
-    def test_no_pod_says_that_it_is_a_router(self, sender: int) -> None:
+    def test_no_pod_announces_itself_as_a_router(self, sender: int) -> None:
         """It would receive the packets of its neighbours and of the node (CVE-2020-10749)."""
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS))
@@ -542,7 +544,7 @@ class TestUnknownPorts:
     # The broadcast address of the subnet lies in the held range and belongs to no pod: nobody receives packets to it.
     @pytest.mark.parametrize("to", [one for one in MANY if one != "everybody in the subnet"])
     @in_own_network
-    def test_it_gets_nothing_that_is_sent_to_many(self, to: str) -> None:
+    def test_a_held_pod_receives_no_broadcast_and_no_multicast(self, to: str) -> None:
         network = BridgedNetwork(3)
         enforce(guarding({}, (OPEN, ISOLATED_POD), holds=True))
         on_links = [OnLink(network, pod) for pod in range(3)]
@@ -553,7 +555,7 @@ class TestUnknownPorts:
 
     @both_families
     @in_own_network
-    def test_a_known_pod_whose_port_is_not_known_sends_and_gets_as_policies_say(self, family: Family) -> None:
+    def test_a_known_pod_at_an_unknown_port_sends_and_receives_as_policies_allow(self, family: Family) -> None:
         network = BridgedNetwork(3)
         enforce(guarding(BOTH_WAYS, placed=(OPEN, ISOLATED_POD), holds=True))
         for source, destination in ((OTHER, OPEN), (OPEN, OTHER)):
@@ -563,7 +565,7 @@ class TestUnknownPorts:
 
     @both_families
     @in_own_network
-    def test_where_unknown_pods_are_allowed_it_only_cannot_pass_as_another_pod(self, family: Family) -> None:
+    def test_where_unknown_pods_are_allowed_an_unknown_pod_cannot_pass_as_another_one(self, family: Family) -> None:
         network = BridgedNetwork(3)
         enforce(guarding({(OUT, ISOLATED_POD): []}, (OPEN, ISOLATED_POD)))
         links = OnLink(network, self.NEW), OnLink(network, OPEN)

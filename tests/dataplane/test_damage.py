@@ -113,7 +113,7 @@ PARTS = {
 
 @pytest.mark.parametrize("damage", PARTS)
 @in_own_network
-def test_only_what_was_touched_is_read_back(damage: str) -> None:
+def test_only_objects_that_were_changed_are_read_back(damage: str) -> None:
     kernel = Kernel()
     kernel.apply(varied())
     kernel.revoke([1, 2])

@@ -143,7 +143,9 @@ def test_changes_of_other_tables_disturb_nothing() -> None:
 
 
 @in_own_network
-def test_a_large_transaction_is_refused_at_once_that_others_have_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_transaction_is_refused_at_once_after_a_transaction_of_another_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Searching for the objects of a missing table, and undoing earlier commands, would delay all other programs."""
     monkeypatch.setattr(table, "LISTENED_TO", 0)
     kernel, refusals = Kernel(), list[int]()
@@ -165,7 +167,7 @@ def test_a_large_transaction_is_refused_at_once_that_others_have_overtaken(monke
 
 
 @in_own_network
-def test_pods_that_the_process_standing_by_has_closed_stay_closed_while_a_table_is_loaded_again() -> None:
+def test_pods_that_the_standby_process_has_closed_stay_closed_while_the_table_is_loaded_again() -> None:
     """The repair finds no table. There is a table when the repair sends its first transaction."""
     wanted = TestAFlushOfALargeProgram.WANTED
     kernel = Kernel()
@@ -222,7 +224,7 @@ class TestAFlushOfALargeProgram:
 
 
 @in_own_network
-def test_what_was_found_with_parts_of_other_programs_is_left_alone_until_a_program_is_known() -> None:
+def test_a_table_with_foreign_parts_is_left_alone_until_a_program_is_known() -> None:
     Kernel().apply(varied())
     nft("insert rule inet ringfence forward counter accept")
     kernel = Kernel()

@@ -59,13 +59,15 @@ class TestBridges:
         ("ipv4", "ipv6", "bypassing"), [("0", "1", ["cni0"]), ("1", "0", ["cni0"]), ("1", "1", [])]
     )
     @in_own_network
-    def test_both_families_have_to_be_filtered(self, ipv4: str, ipv6: str, bypassing: list[str]) -> None:
+    def test_bridges_bypass_the_filter_unless_both_families_are_filtered(
+        self, ipv4: str, ipv6: str, bypassing: list[str]
+    ) -> None:
         add_bridges()
         set_br_netfilter(ipv4, ipv6)
         assert unfiltered_bridges() == bypassing
 
     @in_own_network
-    def test_a_bridge_may_have_them_filtered_by_settings_of_its_own(self) -> None:
+    def test_a_bridge_may_have_its_packets_filtered_by_settings_of_its_own(self) -> None:
         add_bridges()
         set_br_netfilter("0", "0")
         ip("link set cni0 type bridge nf_call_iptables 1")
@@ -99,5 +101,5 @@ def test_source_routes_lead_past_policies_where_the_kernel_follows_them(setting:
     assert follows_source_routes() is (network.delivered(server) is not None) is (setting == "1")
 
 
-def test_a_kernel_without_ipv4_follows_none(tmp_path: Path) -> None:
+def test_a_kernel_without_ipv4_follows_no_source_route(tmp_path: Path) -> None:
     assert not follows_source_routes(tmp_path)

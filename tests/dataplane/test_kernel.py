@@ -29,13 +29,13 @@ from ringfence.errors import KernelError
 
 
 @in_own_network
-def test_at_first_there_is_nothing() -> None:
+def test_a_new_kernel_holds_no_program() -> None:
     assert Kernel().present == Program()
     assert not Kernel().has_table
 
 
 @in_own_network
-def test_what_was_put_in_is_read_back() -> None:
+def test_a_program_that_was_applied_is_read_back() -> None:
     Kernel().apply(varied())
     assert Kernel().present == varied()
 
@@ -151,7 +151,7 @@ def test_a_program_is_applied_although_the_table_is_damaged() -> None:
 
 
 @in_own_network
-def test_what_is_too_large_for_one_transaction_is_split() -> None:
+def test_a_program_too_large_for_one_transaction_is_split() -> None:
     """An unprivileged socket takes about 13,000 addresses at once."""
     pods = frozenset(address_key(V4, at) for at in range(30_000))
     spans = ranges(V4, *((at * 4, at * 4 + 1) for at in range(20_000)))
@@ -327,7 +327,7 @@ def test_without_privileges_the_error_says_what_to_do() -> None:
 
 
 @in_own_network
-def test_every_question_says_what_to_do_when_the_rights_are_lost_later() -> None:
+def test_every_request_without_rights_says_what_to_do() -> None:
     """The rights of an agent may be restricted while it runs. The kernel checks the rights of each request."""
     kernel = Kernel()
     kernel.apply(program({(IN, 0): [(1, TCP, 80)]}))

@@ -134,7 +134,7 @@ def arriving(network: Network, servers: Mapping[int, socket], family: Family) ->
     return found
 
 
-def test_these_policies_need_classes() -> None:
+def test_the_policies_of_these_tests_need_classes() -> None:
     """This checks the precondition of the tests above."""
     for name, written in list(POLICIES.items())[1:]:
         program = Compiler(state_of([*world(), written]), lambda member: True).program()
@@ -183,7 +183,7 @@ class LoadedInPieces:
 
 @pytest.mark.parametrize("policies", POLICIES)
 @in_own_network
-def test_a_large_profile_is_loaded_in_pieces_and_goes_in_pieces(policies: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_profile_is_loaded_and_removed_in_pieces(policies: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel holds each of the intermediate programs.
 
     The last one equals the program that is loaded at once elsewhere.

@@ -44,7 +44,7 @@ table arp other {
 
 
 @in_own_network
-def test_whatever_is_in_other_tables_is_left_alone() -> None:
+def test_other_tables_are_left_alone() -> None:
     nft(CROWD)
     before = nft("list ruleset")
     kernel = Kernel()

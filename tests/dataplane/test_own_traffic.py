@@ -51,7 +51,7 @@ def test_a_process_on_the_node_reaches_the_nodes_own_address_among_the_pods(fami
 
 @both_families
 @in_own_network
-def test_the_node_hears_what_it_says_to_a_group(family: Family) -> None:
+def test_the_node_receives_its_own_multicast(family: Family) -> None:
     """The copy for the node itself arrives over the link to the pods, not over the loopback interface."""
     Network(1)
     Kernel().apply(all_held())
@@ -70,7 +70,7 @@ def test_the_node_hears_what_it_says_to_a_group(family: Family) -> None:
 
 
 @in_own_network
-def test_the_node_hears_its_own_broadcast() -> None:
+def test_the_node_receives_its_own_broadcast() -> None:
     Network(1)
     Kernel().apply(all_held())
     server, client = on_node(Family.IPV4, 7000), on_node(Family.IPV4, own=gateway(0))
@@ -81,7 +81,7 @@ def test_the_node_hears_its_own_broadcast() -> None:
 
 @both_families
 @in_own_network
-def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family) -> None:
+def test_the_node_receives_the_errors_of_a_held_pod_about_its_own_packets(family: Family) -> None:
     Network(1)
     Kernel().apply(all_held())
     client = on_node(family)
@@ -94,7 +94,7 @@ def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family
 
 @both_families
 @in_own_network
-def test_a_held_pod_hears_the_errors_of_its_node(family: Family) -> None:
+def test_a_held_pod_receives_the_errors_of_its_node(family: Family) -> None:
     """The packet of the pod ends at the node. The node answers with an error from an address that is held as well."""
     network = Network(2)
     Kernel().apply(all_held())

@@ -38,12 +38,12 @@ def port(content: bytes) -> int | None:
     return packet.port
 
 
-def test_ipv4_addresses_protocol_and_port() -> None:
+def test_the_ipv4_addresses_protocol_and_port_are_read() -> None:
     ends = parse_address("10.0.0.1")[1], parse_address("10.0.0.2")[1]
     assert read_packet(ipv4(UDP) + PORTS) == Packet(Family.IPV4, *ends, UDP, 443)
 
 
-def test_ipv6_addresses_protocol_and_port() -> None:
+def test_the_ipv6_addresses_protocol_and_port_are_read() -> None:
     assert read_packet(ipv6(TCP) + PORTS) == Packet(Family.IPV6, 1, 2, TCP, 443)
 
 
@@ -81,10 +81,10 @@ def test_a_header_that_is_cut_off_is_not_read() -> None:
     assert read_packet(b"") is None
 
 
-def test_what_is_no_ip_packet_is_not_read() -> None:
+def test_data_that_is_no_ip_packet_is_not_read() -> None:
     assert read_packet(arp_reply(bytes(6), "10.0.0.1", bytes(6), "10.0.0.2") + b"\x06" * 32) is None
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_are_read_or_not(content: bytes) -> None:
+def test_no_bytes_cause_an_error(content: bytes) -> None:
     read_packet(content)

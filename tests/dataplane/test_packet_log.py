@@ -83,7 +83,9 @@ def test_a_denied_packet_is_logged(closed: Object, direction: Direction, family:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("drops", [True, False])
-def test_packets_to_a_pod_that_is_not_known_yet_are_logged_and_counted_as_such(family: Family, drops: bool) -> None:
+def test_packets_to_a_pod_that_is_not_known_yet_are_logged_and_counted_with_this_cause(
+    family: Family, drops: bool
+) -> None:
     @in_own_network
     def run() -> None:
         network, kernel = Network(2), Kernel()
@@ -101,7 +103,7 @@ def test_packets_to_a_pod_that_is_not_known_yet_are_logged_and_counted_as_such(f
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("drops", [True, False])
-def test_packets_of_closed_pods_are_logged_and_counted_as_such(family: Family, drops: bool) -> None:
+def test_packets_of_closed_pods_are_logged_and_counted_with_this_cause(family: Family, drops: bool) -> None:
     @in_own_network
     def run() -> None:
         network, kernel = Network(2), Kernel()
@@ -133,7 +135,7 @@ def test_every_protocol_is_logged_with_its_port_if_it_has_one() -> None:
 
 
 @in_own_network
-def test_an_address_that_is_not_known_yet_is_logged_as_such() -> None:
+def test_packets_of_an_address_that_is_not_known_yet_are_logged_with_this_cause() -> None:
     network, kernel = Network(2), Kernel()
     apply(kernel, LOGGING, BOTH[SERVER], held=EVERYTHING)
     with logging() as log:
@@ -144,7 +146,7 @@ def test_an_address_that_is_not_known_yet_is_logged_as_such() -> None:
 
 
 @in_own_network
-def test_what_passes_is_not_logged() -> None:
+def test_packets_that_pass_are_not_logged() -> None:
     network, kernel = Network(2), Kernel()
     apply(kernel, LOGGING, *BOTH)
     with logging() as log:
@@ -153,7 +155,7 @@ def test_what_passes_is_not_logged() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_packet_whose_source_address_is_not_that_of_its_link_is_logged_as_such(family: Family) -> None:
+def test_a_packet_whose_source_address_is_not_that_of_its_link_is_logged_with_this_cause(family: Family) -> None:
     @in_own_network
     def run() -> None:
         network, kernel = Network(3), Kernel()
@@ -167,7 +169,7 @@ def test_a_packet_whose_source_address_is_not_that_of_its_link_is_logged_as_such
 
 
 @in_own_network
-def test_more_than_the_rate_is_dropped_and_not_logged() -> None:
+def test_packets_beyond_the_rate_are_dropped_and_not_logged() -> None:
     network, kernel = Network(2), Kernel()
     apply(kernel, Reaction(logging=Logging(GROUP, 5)), *BOTH, CLOSED_SERVER)
     client = network.udp(CLIENT)

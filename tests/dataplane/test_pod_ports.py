@@ -49,18 +49,18 @@ def test_a_pod_is_at_the_port_whose_veth_pair_has_all_its_addresses() -> None:
     assert placed(pairs, WEB_POD, DB_POD) == ({WEB_POD: 7}, set())
 
 
-def test_a_pod_that_takes_an_address_as_well_gets_nothing_by_it() -> None:
+def test_a_pod_that_adds_the_address_of_another_one_does_not_get_its_port() -> None:
     """It keeps its own port, so the other port is left for the owner of the address."""
     pairs = numbered(pair(7, WEB, WEB6), pair(8, DB, DB6, WEB, WEB6))
     assert placed(pairs, WEB_POD, DB_POD) == ({WEB_POD: 7, DB_POD: 8}, set())
 
 
-def test_nor_one_that_takes_an_address_in_place_of_its_own() -> None:
+def test_a_pod_that_replaces_its_address_by_that_of_another_one_does_not_get_its_port() -> None:
     pairs = numbered(pair(7, WEB, WEB6), pair(8, WEB, WEB6, first=DB_POD))
     assert placed(pairs, WEB_POD) == ({WEB_POD: 7}, set())
 
 
-def test_a_veth_pair_that_was_seen_in_time_comes_before_one_that_was_not() -> None:
+def test_a_veth_pair_that_was_seen_in_time_takes_precedence() -> None:
     pairs = numbered(pair(7, WEB, WEB6, certain=False), pair(8, WEB, WEB6))
     assert placed(pairs, WEB_POD) == ({WEB_POD: 8}, set())
 
@@ -89,7 +89,7 @@ def test_a_pod_gets_another_port_when_its_own_is_gone(gone: dict[int, VethPair])
     assert placed(pairs, WEB_POD, before={WEB_POD: veth(7)}) == ({WEB_POD: 8}, set())
 
 
-def test_what_several_pods_claim_in_part_belongs_to_the_one_that_is_there() -> None:
+def test_a_port_that_two_pods_claim_belongs_to_the_one_with_all_its_addresses() -> None:
     part = frozenset({WEB})
     assert placed(numbered(pair(7, WEB, WEB6)), WEB_POD, part) == ({WEB_POD: 7}, set())
 
@@ -99,7 +99,7 @@ def test_what_several_pods_claim_in_part_belongs_to_the_one_that_is_there() -> N
     st.sets(st.frozensets(st.integers(1, 6), min_size=1, max_size=2), max_size=5),
     st.lists(st.booleans(), min_size=6, max_size=6),
 )
-def test_no_two_pods_have_one_port_and_nobody_is_where_his_addresses_are_not(
+def test_no_two_pods_have_one_port_and_no_pod_is_at_a_port_without_its_addresses(
     claims: list[frozenset[int]], pods: set[frozenset[int]], certain: list[bool]
 ) -> None:
     def addresses(numbers: frozenset[int]) -> PodAddresses:
@@ -135,7 +135,7 @@ def test_the_port_of_a_pod_has_its_link_local_and_hardware_addresses() -> None:
 
 
 @pytest.mark.parametrize("taken", ["of a pod", "of the node"])
-def test_a_pod_has_no_link_local_or_hardware_address_that_somebody_has(taken: str) -> None:
+def test_a_pod_has_no_link_local_or_hardware_address_of_another_one(taken: str) -> None:
     mine = VethPair(veth(7), WEB_POD, WEB_POD, frozenset({LINK_LOCAL}), b"abcdef")
     links = NodeLinks((), {BRIDGE: b"bridge"}, frozenset({(BRIDGE, GATEWAY)}))
     if taken == "of the node":
@@ -176,7 +176,7 @@ def test_a_bridge_of_another_network_is_known_by_the_addresses_of_the_node(
     assert ports.counts() == {"pod": 0, "other": int(is_other), "unknown": int(not is_other)}
 
 
-def test_a_bridge_on_which_a_pod_is_is_that_of_the_pods() -> None:
+def test_a_bridge_with_a_port_of_a_pod_is_that_of_the_pods() -> None:
     pairs = numbered(pair(7, WEB, WEB6), pair(8))
     links = NodeLinks((), {BRIDGE: b"bridge"}, frozenset({(BRIDGE, ELSEWHERE)}))
     assert ports_of(pairs, links, held=POD_RANGES).counts() == {"pod": 1, "other": 0, "unknown": 1}
@@ -200,7 +200,7 @@ def test_a_link_to_which_a_tunnel_is_bound_leads_outside_whatever_its_address() 
     assert ports.locate(frozenset({WEB_POD}), POD_RANGES, node).others == {7}
 
 
-def test_what_did_not_change_is_the_very_same_object() -> None:
+def test_values_that_do_not_change_are_the_same_objects() -> None:
     ports = ports_of(numbered(pair(7, WEB, WEB6)), NodeLinks())
     found = ports.locate(frozenset({WEB_POD}))
     ports.veth_pairs = NodeVethPairs(numbered(pair(7, WEB, WEB6)), NodeLinks())

@@ -58,7 +58,7 @@ LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
 
 @pytest.mark.parametrize("what", LACKING)
 @in_own_network
-def test_what_a_kernel_lacks_is_named(what: str) -> None:
+def test_features_that_a_kernel_lacks_are_named(what: str) -> None:
     lacking, names = LACKING[what]
     with NetlinkSocket(NETLINK_NETFILTER) as netlink, lacking:
         assert {one.name for one in missing_features(netlink, (*REQUIRED, *FOR_LOGGING))} == names
@@ -85,7 +85,7 @@ def test_a_feature_names_its_module_and_its_option() -> None:
     assert str(fib) == "reverse path lookups (module nft_fib_inet, CONFIG_NFT_FIB_INET)"
 
 
-def test_it_asks_about_everything_that_programs_consist_of() -> None:
+def test_the_preflight_covers_everything_that_programs_consist_of() -> None:
     """The preflight requests each kind of condition and action that a rule can have, and each kind of set."""
     asked = [feature.program for feature in EVERYTHING]
     assert EVERY_PART - parts(asked) == ON_EVERY_KERNEL
@@ -130,7 +130,7 @@ def test_a_scratch_table_that_another_program_has_left_is_no_obstacle() -> None:
 
 
 @in_own_network
-def test_without_rights_it_is_not_the_kernel_that_lacks_something() -> None:
+def test_missing_rights_are_not_taken_for_missing_features() -> None:
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         lose_privileges()
         with pytest.raises(KernelError, match="NET_ADMIN"):
@@ -138,7 +138,7 @@ def test_without_rights_it_is_not_the_kernel_that_lacks_something() -> None:
 
 
 @in_own_network
-def test_a_kernel_whose_program_is_in_force_notices_nothing() -> None:
+def test_the_preflight_does_not_disturb_a_program_in_force() -> None:
     kernel = Kernel()
     kernel.apply(base_program())
     assert kernel.missing(EVERYTHING) == []

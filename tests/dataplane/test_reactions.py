@@ -29,7 +29,7 @@ from ringfence.sets.addresses import FAMILIES, Family
     "reaction", [Reaction(), OBSERVING, LOGGING, Reaction(drops=False, logging=Logging(65535, 1))], ids=str
 )
 @pytest.mark.parametrize("holds", [True, False])
-def test_what_the_kernel_holds_is_what_was_put_in(reaction: Reaction, holds: bool) -> None:
+def test_the_kernel_holds_the_program_that_was_applied(reaction: Reaction, holds: bool) -> None:
     @in_own_network
     def run() -> None:
         program = base_program(holds=holds, reaction=reaction)
@@ -43,7 +43,7 @@ def test_what_the_kernel_holds_is_what_was_put_in(reaction: Reaction, holds: boo
 class TestObserving:
     @pytest.mark.parametrize("family", FAMILIES)
     @pytest.mark.parametrize("closed", [CLOSED_SERVER, CLOSED_CLIENT], ids=["ingress", "egress"])
-    def test_what_is_denied_passes_and_is_counted(self, closed: Object, family: Family) -> None:
+    def test_denied_packets_pass_and_are_counted_while_observing(self, closed: Object, family: Family) -> None:
         @in_own_network
         def run() -> None:
             network, kernel = Network(2), Kernel()
@@ -54,7 +54,7 @@ class TestObserving:
         run()
 
     @in_own_network
-    def test_a_packet_that_both_sides_deny_is_counted_for_both(self) -> None:
+    def test_a_packet_that_both_sides_deny_is_counted_for_both_while_observing(self) -> None:
         network, kernel = Network(2), Kernel()
         apply(kernel, OBSERVING, *BOTH, CLOSED_SERVER, CLOSED_CLIENT | {"metadata": {"name": "q", "namespace": "x"}})
         assert passes(network)
@@ -62,20 +62,20 @@ class TestObserving:
         assert counted == {Direction.EGRESS: 1, Direction.INGRESS: 1}
 
     @in_own_network
-    def test_unknown_addresses_pass(self) -> None:
+    def test_unknown_addresses_pass_while_observing(self) -> None:
         network, kernel = Network(2), Kernel()
         apply(kernel, OBSERVING, BOTH[SERVER], held=EVERYTHING)
         assert passes(network)
 
     @in_own_network
-    def test_one_may_begin_to_enforce_and_cease_again(self) -> None:
+    def test_enforcing_can_be_switched_on_and_off(self) -> None:
         network, kernel = Network(2), Kernel()
         for reaction in (OBSERVING, Reaction(), OBSERVING):
             apply(kernel, reaction, *BOTH, CLOSED_SERVER, held=EVERYTHING)
             assert passes(network) is not reaction.drops
 
     @in_own_network
-    def test_a_connection_that_was_revoked_goes_on(self) -> None:
+    def test_a_connection_that_was_revoked_goes_on_while_observing(self) -> None:
         """The connection continues at once: the observing process may be configured to leave connections alone."""
         network, enforcing = Network(2), Kernel()
         enforcing.apply(program({(Direction.INGRESS, 0): [(1, TCP, 80)]}))
@@ -99,7 +99,7 @@ class TestObserving:
         assert network.delivered(server) is None
 
     @in_own_network
-    def test_no_switch_loses_an_allowed_packet(self) -> None:
+    def test_switching_between_enforcing_and_observing_loses_no_allowed_packet(self) -> None:
         """The policies change at the same time. The observed policies deny packets that pass before and after."""
         network, kernel = Network(3), Kernel()
         wide = program({(Direction.INGRESS, 0): [(1, UDP, PORT), (2, UDP, 1)]})
@@ -115,7 +115,7 @@ class TestObserving:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_node_speaks_to_itself_whatever_is_held(family: Family) -> None:
+def test_the_node_reaches_itself_whatever_is_held(family: Family) -> None:
     """The node's address on the side of the pods lies in their range, and belongs to no pod."""
 
     @in_own_network

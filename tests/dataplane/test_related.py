@@ -44,7 +44,7 @@ def opening(*client: tuple[int, int, int]) -> Program:
 @both_families
 @pytest.mark.parametrize("is_allowed", [False, True])
 @in_own_network
-def test_an_announced_flow_is_judged_as_any(is_allowed: bool, family: Family) -> None:
+def test_an_expected_flow_is_judged_like_any_other(is_allowed: bool, family: Family) -> None:
     """TFTP: the server answers from another port. The kernel expects that flow."""
     network, kernel = Network(2), Kernel()
     help_with("tftp", TFTP)
@@ -60,7 +60,7 @@ def test_an_announced_flow_is_judged_as_any(is_allowed: bool, family: Family) ->
 
 @pytest.mark.parametrize("is_allowed", [False, True])
 @in_own_network
-def test_an_announced_connection_is_judged_as_any(is_allowed: bool) -> None:
+def test_an_expected_connection_is_judged_like_any_other(is_allowed: bool) -> None:
     """FTP: the client sends the server the address to connect to."""
     network, kernel = Network(2), Kernel()
     help_with("ftp", FTP)
@@ -94,7 +94,7 @@ def test_errors_about_an_accepted_flow_reach_its_client(family: Family) -> None:
 
 @both_families
 @in_own_network
-def test_errors_about_a_revoked_flow_do_not(family: Family) -> None:
+def test_errors_about_a_revoked_flow_do_not_reach_its_client(family: Family) -> None:
     network, kernel = Network(2), Kernel()
     kernel.apply(opening())
     client, server = network.udp(CLIENT, 4000, family), network.udp(SERVER, TFTP, family)

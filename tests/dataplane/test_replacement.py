@@ -63,7 +63,7 @@ def test_an_upgrade_that_changes_the_kind_of_a_set_loses_and_passes_no_packet() 
 
 @pytest.mark.more_in_ci
 @in_own_network
-def test_what_another_program_has_put_in_is_removed_without_harm() -> None:
+def test_objects_of_another_program_are_removed_without_harm() -> None:
     network = Network(3)
     kernel = Kernel()
     kernel.apply(written_by("hashed"))

@@ -135,7 +135,7 @@ def test_a_connection_that_is_allowed_again_goes_on() -> None:
 
 
 @in_own_network
-def test_what_changes_for_others_leaves_a_revoked_connection_revoked() -> None:
+def test_a_change_for_other_pods_leaves_a_revoked_connection_revoked() -> None:
     network = Network(3)
     kernel = Kernel()
     kernel.apply(OPEN)
@@ -150,7 +150,7 @@ def test_what_changes_for_others_leaves_a_revoked_connection_revoked() -> None:
 
 
 @in_own_network
-def test_a_connection_opened_in_between_is_judged_with_all_others() -> None:
+def test_a_connection_opened_between_two_programs_is_judged_with_all_others() -> None:
     """The same program was in force before the connection was opened and after it, but not in between."""
     network = Network(3)
     kernel = Kernel()
@@ -202,7 +202,7 @@ def test_revoked_connections_outlive_the_process() -> None:
 
 
 @in_own_network
-def test_behind_a_service_it_is_the_pod_that_counts() -> None:
+def test_a_connection_through_a_service_is_judged_by_the_pod_behind_it() -> None:
     network = Network(3)
     stand_behind("10.96.0.1", address(0))
     kernel = Kernel()
@@ -218,7 +218,7 @@ def test_behind_a_service_it_is_the_pod_that_counts() -> None:
 
 
 @in_own_network
-def test_what_the_node_opened_is_never_revoked() -> None:
+def test_connections_that_the_node_opened_are_never_revoked() -> None:
     network = Network(1)
     kernel = Kernel()
     kernel.apply(base_program())
@@ -232,7 +232,7 @@ def test_what_the_node_opened_is_never_revoked() -> None:
 
 
 @in_own_network
-def test_what_a_pod_opened_to_the_node_is_judged_by_the_rules_about_the_node() -> None:
+def test_connections_of_a_pod_to_the_node_are_judged_by_the_rules_about_the_node() -> None:
     """The node's address on the side of the pods lies in their range, and belongs to no pod."""
     network, kernel = Network(2), Kernel()
     apply(kernel, ENFORCING, *reactions.BOTH, held=EVERYTHING)
@@ -275,7 +275,7 @@ def test_a_connection_that_is_tracked_only_after_it_should_have_been_judged_ends
 
 
 @in_own_network
-def test_connections_that_are_opened_without_pause_while_rules_change_end() -> None:
+def test_forbidden_connections_that_are_opened_while_rules_change_end() -> None:
     """This includes all connections that were accepted before the change, even in the last moment."""
     network, kernel = Network(3), Kernel()
     kernel.apply(OPEN)
@@ -339,7 +339,7 @@ def opening_connections(network: Network) -> Iterator[set[int]]:
         stay_on_one_cpu()
 
 
-def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
+def test_the_source_is_that_of_the_request_and_the_destination_that_of_the_reply() -> None:
     """Addresses are translated in both directions. Policies apply in between."""
     sent = (key(1, V4), 4000), (bytes([10, 96, 0, 1]), 443)
     one = listed(*sent, TCP, identifier=7, answering=(key(0, V4), 80))
@@ -361,7 +361,7 @@ class TestReview:
             set(),
         )
 
-    def test_either_end_may_be_affected(self) -> None:
+    def test_a_connection_is_judged_whichever_end_is_affected(self) -> None:
         both = {connection_key(1), connection_key(2)}
         assert judged(self.NOTHING_ALLOWED, self.FROM_1, self.FROM_2, affected=[key(0, V4)]) == (both, set())
 
@@ -375,7 +375,7 @@ class TestReview:
         review.judge(self.NOTHING_ALLOWED, frozenset(), [self.FROM_2])
         assert review.forbidden == {connection_key(2)}
 
-    def test_memory_is_bounded(self) -> None:
+    def test_memory_for_a_review_is_bounded(self) -> None:
         review = Review(NO_ADDRESSES, None)
         for port in range(0, 30_000, 100):
             entries = clients_of([key(0, V4)], 100, port=port)

@@ -128,7 +128,7 @@ def test_a_pod_reaches_itself_behind_a_service(build: Callable[[], Network], fam
 
 
 @in_own_network
-def test_it_does_so_only_by_a_rule_of_its_own() -> None:
+def test_a_pod_reaches_itself_behind_a_service_only_by_a_rule_for_that() -> None:
     network = Network(1)
     enforce(program({(IN, 0): [], (OUT, 0): []}))
     translate(Family.IPV4, {(SERVICE[Family.IPV4], 80): 0}, masqueraded=f"saddr {address(0)}")

@@ -70,7 +70,7 @@ def on_node(family: Family, port: int) -> socket.socket:
 
 @both_families
 @in_own_network
-def test_an_isolated_pod_does_not_pass_as_its_neighbour_or_as_somebody_unknown(family: Family) -> None:
+def test_an_isolated_pod_does_not_pass_as_its_neighbour_or_as_an_unknown_address(family: Family) -> None:
     network = Network(3)
     enforce(isolating_one())
     server = network.udp(SERVER, 80, family)
@@ -83,7 +83,7 @@ def test_an_isolated_pod_does_not_pass_as_its_neighbour_or_as_somebody_unknown(f
 
 @both_families
 @in_own_network
-def test_nor_does_it_reach_the_node_so(family: Family) -> None:
+def test_an_isolated_pod_does_not_reach_the_node_by_the_address_of_its_neighbour(family: Family) -> None:
     network = Network(3)
     enforce(isolating_one())
     server = on_node(family, 80)
@@ -96,7 +96,7 @@ def test_nor_does_it_reach_the_node_so(family: Family) -> None:
 
 @both_families
 @in_own_network
-def test_nor_in_a_connection_that_its_neighbour_has_open(family: Family) -> None:
+def test_an_isolated_pod_does_not_pass_as_its_neighbour_in_an_open_connection_of_that(family: Family) -> None:
     """The kernel tracks connections by addresses and ports only. A forged packet counts as one of the neighbour's."""
     network = Network(3)
     enforce(isolating_one())
@@ -112,7 +112,7 @@ def test_nor_in_a_connection_that_its_neighbour_has_open(family: Family) -> None
 
 
 @in_own_network
-def test_nor_from_no_address_at_all() -> None:
+def test_an_isolated_pod_does_not_send_from_the_unspecified_address() -> None:
     network = Network(1)
     enforce(program({(OUT, 0): []}))
     nodes, servers = (gateway(0), gateway(0, Family.IPV6)), (on_node(Family.IPV4, 80), on_node(Family.IPV6, 80))
@@ -149,7 +149,7 @@ def test_sources_are_not_checked_if_the_operator_says_so(family: Family) -> None
 
 @both_families
 @in_own_network
-def test_they_are_counted_and_pass_where_the_kernel_only_observes(family: Family) -> None:
+def test_spoofed_packets_pass_and_are_counted_while_observing(family: Family) -> None:
     network = Network(2)
     kernel = enforce(base_program(reaction=Reaction(drops=False)))
     server = network.udp(SERVER, 80, family)
@@ -160,7 +160,7 @@ def test_they_are_counted_and_pass_where_the_kernel_only_observes(family: Family
 
 @both_families
 @in_own_network
-def test_they_are_counted_where_they_are_dropped(family: Family) -> None:
+def test_spoofed_packets_that_are_dropped_are_counted(family: Family) -> None:
     network = Network(2)
     kernel = enforce(base_program())
     server = network.udp(SERVER, 80, family)
@@ -204,7 +204,7 @@ def test_a_closed_pod_does_not_reach_its_node_over_link_local_addresses(closing:
 
 @closed
 @in_own_network
-def test_its_node_reaches_it_over_them(closing: Callable[[], Program]) -> None:
+def test_the_node_reaches_a_closed_pod_over_link_local_addresses(closing: Callable[[], Program]) -> None:
     network = Network(2)
     enforce(closing())
     server, client = network.udp(ISOLATED, 80, Family.IPV6), on_node(Family.IPV6, 4000)
@@ -232,7 +232,7 @@ def test_neighbours_find_each_other(closing: Callable[[], Program]) -> None:
 
 @closed
 @in_own_network
-def test_what_a_pod_says_to_its_neighbour_passes_and_what_a_router_says_does_not(
+def test_neighbour_discovery_of_a_pod_passes_and_router_advertisements_do_not(
     closing: Callable[[], Program],
 ) -> None:
     """A pod that announces itself as a router would receive the node's packets (CVE-2020-13597)."""
@@ -319,7 +319,7 @@ def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guard
 
 @pytest.mark.parametrize("bound", [True, False])
 @in_own_network
-def test_a_tunnel_gets_what_comes_over_the_link_to_which_it_is_bound(bound: bool) -> None:
+def test_a_tunnel_receives_packets_of_the_link_to_which_it_is_bound(bound: bool) -> None:
     """On a node that is a container, this link looks like a link to a pod. The Node need not have its address."""
     network = Network(3)
     add_tunnel(f" dev pod{NEIGHBOUR}" if bound else "")
@@ -337,7 +337,7 @@ def test_a_tunnel_gets_what_comes_over_the_link_to_which_it_is_bound(bound: bool
 
 
 @in_own_network
-def test_policies_judge_what_comes_to_the_port_of_a_tunnel_over_a_link_that_leads_to_no_pod() -> None:
+def test_policies_judge_packets_to_the_port_of_a_tunnel_from_a_link_without_a_pod() -> None:
     network = Network(2)
     exempt = HashSet(LINK, frozenset({link_key(socket.if_nametoindex(f"pod{ISOLATED}"))}))
     tunnels = HashSet(PORT, frozenset({port_key(8472)}))

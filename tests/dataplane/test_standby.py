@@ -49,7 +49,7 @@ class Ready:
 
 
 @in_own_network
-def test_a_small_program_is_there_again_as_a_whole() -> None:
+def test_a_small_program_is_restored_as_a_whole() -> None:
     ready = Ready()
     nft("flush ruleset")
     ready.stand_in()
@@ -57,7 +57,7 @@ def test_a_small_program_is_there_again_as_a_whole() -> None:
 
 
 @in_own_network
-def test_of_a_large_one_is_there_again_what_isolates_pods_and_it_allows_nothing() -> None:
+def test_a_large_program_is_restored_only_as_far_as_it_isolates_pods() -> None:
     """Loading the whole program takes a while, in which forbidden packets would pass."""
     ready = Ready(LARGE)
     nft("flush ruleset")
@@ -67,7 +67,7 @@ def test_of_a_large_one_is_there_again_what_isolates_pods_and_it_allows_nothing(
 
 @in_own_network
 @pytest.mark.parametrize("removed", ["inet", "bridge"])
-def test_one_of_the_two_tables_may_be_left(removed: str) -> None:
+def test_a_table_is_restored_although_the_other_one_is_left(removed: str) -> None:
     whole = base_program(holds=True, with_bridges=True)
     ready = Ready(whole)
     nft(f"delete table {removed} ringfence")
@@ -77,7 +77,7 @@ def test_one_of_the_two_tables_may_be_left(removed: str) -> None:
 
 @in_own_network
 @pytest.mark.parametrize("wanted", [varied(), LARGE], ids=["small", "large"])
-def test_a_repair_follows_and_counts_once(wanted: Program) -> None:
+def test_a_repair_follows_the_restoration_and_counts_once(wanted: Program) -> None:
     """This holds also where the table is restored completely: connections may have been opened in the meantime."""
     ready = Ready(wanted)
     kernel = ready.kernel
@@ -96,7 +96,7 @@ def test_a_repair_follows_and_counts_once(wanted: Program) -> None:
 
 
 @in_own_network
-def test_all_connections_are_judged_that_may_have_been_opened_before_it_was_there_again() -> None:
+def test_all_connections_that_may_have_been_opened_without_the_table_are_judged() -> None:
     ready = Ready()
     ready.kernel.revoke_forbidden()
     assert ready.kernel._affected == frozenset()
@@ -145,7 +145,7 @@ def test_many_revoked_connections_do_not_hold_up_the_rules(monkeypatch: pytest.M
 
 
 @in_own_network
-def test_what_it_did_while_the_table_was_repaired_is_read_back() -> None:
+def test_changes_of_the_standby_process_during_a_repair_are_read_back() -> None:
     """Its last transaction may follow the read of the repair and change what the repair has done."""
     ready = Ready()
     kernel = ready.kernel
@@ -165,7 +165,7 @@ def test_what_it_did_while_the_table_was_repaired_is_read_back() -> None:
 
 
 @in_own_network
-def test_a_table_that_is_there_is_left_alone() -> None:
+def test_a_table_that_exists_is_left_alone() -> None:
     ready = Ready(LARGE)
     ready.stand_in()
     assert Kernel().present == LARGE
@@ -178,7 +178,7 @@ def test_a_table_that_is_there_is_left_alone() -> None:
 
 
 @in_own_network
-def test_nothing_is_ready_after_it_was_removed_from_here() -> None:
+def test_no_program_is_ready_after_the_agent_removed_the_table() -> None:
     ready = Ready()
     ready.kernel.remove()
     assert ready.kernel.changed.is_set()
@@ -202,7 +202,7 @@ def test_another_program_is_made_ready_although_another_thread_uses_the_table() 
 
 
 @in_own_network
-def test_what_is_only_being_loaded_is_not_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_that_is_being_loaded_is_not_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing all pods must not take longer because a tenant has large policies."""
     monkeypatch.setattr(table, "LOADED_AT_ONCE", 0)
     blocks = RangeSet(ADDRESS[Family.IPV4], frozenset((bytes([11, 0, i, 0]), bytes([11, 0, i, 9])) for i in range(200)))
@@ -223,7 +223,7 @@ def test_a_table_that_is_not_known_to_be_guarded_is_not_put_back() -> None:
 
 
 @in_own_network
-def test_what_the_kernel_refuses_is_left_to_the_repair() -> None:
+def test_a_program_that_the_kernel_refuses_is_left_to_the_repair() -> None:
     ready = Ready()
     whole = ready.restorations[0]
     nft("flush ruleset")
@@ -371,7 +371,7 @@ def test_a_cover_stays_while_others_damage_the_table_again() -> None:
 
 
 @in_own_network
-def test_what_happens_to_other_tables_is_no_damage() -> None:
+def test_changes_of_other_tables_are_no_damage() -> None:
     ready = Ready()
     with ready.kernel.standby.listening():
         nft("add table inet other; add table ip ringfence; add set ip ringfence more { type ipv4_addr; }")

@@ -71,7 +71,7 @@ def test_datagrams_are_answered_as_policies_say(family: Family) -> None:
 
 
 @in_own_network
-def test_a_tightened_program_ends_them() -> None:
+def test_a_tightened_program_ends_untracked_connections() -> None:
     network, kernel = Network(3), Kernel()
     exempt_everything()
     kernel.apply(guarded())
@@ -83,7 +83,7 @@ def test_a_tightened_program_ends_them() -> None:
 
 
 @in_own_network
-def test_what_goes_to_the_node_itself_stays_exempt() -> None:
+def test_packets_to_the_node_itself_stay_exempt_from_tracking() -> None:
     """NodeLocal DNSCache needs this."""
     network, kernel = Network(2), Kernel()
     exempt_everything()

@@ -201,7 +201,7 @@ def assert_nothing_happened(result: Traffic) -> None:
 
 
 @in_own_network
-def test_the_measure_notices_a_gap() -> None:
+def test_the_measurement_of_lost_packets_notices_a_gap() -> None:
     """Otherwise the tests of this file would pass even if updates removed the table for a moment."""
     network = Network(3)
     wanted = barring("flows", at_server=True, at_stranger=True)

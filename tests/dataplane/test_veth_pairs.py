@@ -81,7 +81,7 @@ def test_only_ports_of_bridges_count() -> None:
 
 
 @in_own_network
-def test_a_veth_pair_that_appears_while_somebody_looks_is_certain() -> None:
+def test_a_veth_pair_that_appears_while_it_is_watched_is_certain() -> None:
     network, reader = BridgedNetwork(1), VethPairReader()
     reader.read()
     pod = add_pod(network)
@@ -90,7 +90,7 @@ def test_a_veth_pair_that_appears_while_somebody_looks_is_certain() -> None:
 
 
 @in_own_network
-def test_addresses_come_one_after_the_other_and_the_first_ones_are_remembered() -> None:
+def test_the_first_addresses_of_a_veth_pair_are_remembered() -> None:
     network, reader = BridgedNetwork(1), VethPairReader()
     reader.read()
     pod = add_pod(network)
@@ -106,7 +106,7 @@ def test_addresses_come_one_after_the_other_and_the_first_ones_are_remembered() 
 
 
 @in_own_network
-def test_later_the_pod_changes_nothing_any_more() -> None:
+def test_a_pod_that_changes_its_addresses_later_changes_nothing() -> None:
     network, clock = BridgedNetwork(1), Clock()
     reader = VethPairReader(clock=clock)
     before = read(reader)
@@ -118,7 +118,7 @@ def test_later_the_pod_changes_nothing_any_more() -> None:
 
 
 @in_own_network
-def test_one_without_an_address_is_looked_at_less_often_after_a_while() -> None:
+def test_a_veth_pair_without_an_address_is_read_less_often_after_a_while() -> None:
     network, clock = BridgedNetwork(1), Clock()
     reader = VethPairReader(clock=clock)
     add_pod(network)
@@ -129,7 +129,7 @@ def test_one_without_an_address_is_looked_at_less_often_after_a_while() -> None:
 
 
 @in_own_network
-def test_what_a_program_says_of_a_port_is_certain_whatever_the_pod_has_taken_since() -> None:
+def test_a_port_of_the_last_program_is_certain_whatever_addresses_the_pod_has_added_since() -> None:
     network = BridgedNetwork(1)
     port = socket.if_nametoindex("pod0")
     with network.inside(0):
@@ -140,7 +140,7 @@ def test_what_a_program_says_of_a_port_is_certain_whatever_the_pod_has_taken_sin
 
 
 @in_own_network
-def test_unless_another_pod_is_there() -> None:
+def test_a_port_of_the_last_program_is_not_certain_if_another_pod_is_there() -> None:
     BridgedNetwork(1)
     port = socket.if_nametoindex("pod0")
     found = read(VethPairReader({port: FarEnd(frozenset({parse_address(MORE)}), b"abcdef")}))

@@ -103,7 +103,7 @@ class TestPodsThatHaveEnded:
             scene.relabel(scene.friend, "friend")
 
     @pytest.mark.parametrize("end", [*ENDS, pytest.param(is_deleted_before_it_starts_and_kept, id="never started")])
-    def test_one_that_was_guarded_closes_its_address_to_nobody(
+    def test_a_guarded_pod_that_has_ended_does_not_close_its_address(
         self, scene: Scene, agent: Agent, end: Callable[[Scene, str], None]
     ) -> None:
         world = scene.world
@@ -120,7 +120,7 @@ class TestPodsThatHaveEnded:
         with scene.unharmed():
             scene.await_reach(scene.stranger, free, open=True)
 
-    def test_one_that_still_shuts_down_keeps_its_address_closed(self, scene: Scene, agent: Agent) -> None:
+    def test_a_guarded_pod_that_still_shuts_down_keeps_its_address_closed(self, scene: Scene, agent: Agent) -> None:
         """Its container may run until its grace period ends."""
         world = scene.world
         world.keep(scene.guarded)

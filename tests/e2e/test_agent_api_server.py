@@ -27,7 +27,9 @@ def await_changes(scene: Scene) -> None:
     scene.await_reach(guest, waiting, open=False)
 
 
-def test_it_is_killed_and_started_again(scene: Scene, agent: Agent) -> None:
+def test_no_packet_is_lost_or_leaks_while_the_api_server_is_killed_and_started_again(
+    scene: Scene, agent: Agent
+) -> None:
     with scene.unharmed():
         before = agent.interruptions()
         scene.world.control_plane.apiserver.kill()
@@ -55,7 +57,7 @@ def test_an_agent_that_starts_without_it_waits_and_changes_nothing(scene: Scene,
 
 
 @pytest.mark.parametrize("how", [pytest.param(VANISH, id="packets vanish"), pytest.param(REFUSED, id="refused")])
-def test_the_network_to_it_is_cut_while_pods_and_policies_change(scene: Scene, agent: Agent, how: str) -> None:
+def test_changes_are_in_force_once_the_network_to_the_api_server_is_back(scene: Scene, agent: Agent, how: str) -> None:
     with scene.unharmed():
         with cut_off(scene.world, "n1", how):
             change_much(scene)
@@ -63,7 +65,7 @@ def test_the_network_to_it_is_cut_while_pods_and_policies_change(scene: Scene, a
         await_changes(scene)
 
 
-def test_etcd_is_compacted_so_that_watches_cannot_go_on(scene: Scene, agent: Agent) -> None:
+def test_changes_are_in_force_although_etcd_was_compacted_and_watches_cannot_go_on(scene: Scene, agent: Agent) -> None:
     with scene.unharmed():
         with cut_off(scene.world, "n1", REFUSED):
             change_much(scene)
@@ -76,7 +78,7 @@ def test_etcd_is_compacted_so_that_watches_cannot_go_on(scene: Scene, agent: Age
     assert listings > 4, "at least one kind had to be listed anew"
 
 
-def test_a_watch_stalls_without_closing(scene: Scene, agent: Agent) -> None:
+def test_changes_are_in_force_although_a_watch_stalls_without_closing(scene: Scene, agent: Agent) -> None:
     """Its packets are lost although new connections would work. The agent has to detect this by itself."""
     with scene.unharmed(), stalled(scene.world, "n1"):
         guest = scene.add("guest", "n2")

@@ -35,7 +35,7 @@ def test_without_br_netfilter_policies_hold_across_nodes_only_and_the_agent_says
 
 
 @on_pod_networks(BRIDGE)
-def test_with_br_netfilter_they_hold_between_pods_of_one_node_too(scene: Scene, starting: Agent) -> None:
+def test_with_br_netfilter_policies_hold_between_pods_of_one_node_too(scene: Scene, starting: Agent) -> None:
     starting.await_ready()
     scene.await_reach(scene.captive, scene.guarded, open=False)
     assert starting.metric("ringfence_bypassing_bridges") == 0

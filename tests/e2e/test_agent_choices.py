@@ -17,7 +17,7 @@ from .streams import Conversation, Datagrams, is_open
 
 class TestPodsThatTheAgentDoesNotKnowYet:
     @on_every_pod_network
-    def test_wait_closed_in_both_directions(self, scene: Scene, agent: Agent) -> None:
+    def test_unknown_pods_are_closed_in_both_directions(self, scene: Scene, agent: Agent) -> None:
         """They wait from the first packet on.
 
         The test prints how long the wait lasts after the API server knows the pod.
@@ -36,7 +36,7 @@ class TestPodsThatTheAgentDoesNotKnowYet:
         print(f"\na new pod waited {(time.monotonic() - known) * 1000:.0f} ms after its address was in the API server")
         wait_until(is_open(inward), "the waiting is reached")
 
-    def test_are_under_their_policies_from_the_first_packet_on(self, scene: Scene, agent: Agent) -> None:
+    def test_pods_are_under_their_policies_from_the_first_packet_on(self, scene: Scene, agent: Agent) -> None:
         captive, path = scene.pod("another-captive", "captive"), f"{scene.namespace}/another-captive"
         scene.world.schedule(captive, "n1")
         scene.world.connect(captive, "n1")
@@ -45,7 +45,7 @@ class TestPodsThatTheAgentDoesNotKnowYet:
             scene.world.report(path)
             scene.await_reach(scene.stranger, path, open=True)
 
-    def test_need_not_wait(self, scene: Scene, tmp_path: Path) -> None:
+    def test_unknown_pods_are_open_if_the_operator_chooses_so(self, scene: Scene, tmp_path: Path) -> None:
         with agents(scene.world, tmp_path, ["n1"], "--unknown-pods", "allow"):
             scene.await_guard()
             waiting, path = scene.pod("waiting"), f"{scene.namespace}/waiting"
@@ -54,7 +54,7 @@ class TestPodsThatTheAgentDoesNotKnowYet:
             with scene.traffic.watched(arriving=[*scene.arriving, stream], refused=scene.refused):
                 scene.world.kubectl("get", "pods", "--namespace", scene.namespace)
 
-    def test_what_they_open_meanwhile_is_judged_once_they_are_known(self, scene: Scene, tmp_path: Path) -> None:
+    def test_connections_of_unknown_pods_are_judged_once_these_are_known(self, scene: Scene, tmp_path: Path) -> None:
         """Connections that their policies allow continue; the others end."""
         world, path = scene.world, f"{scene.namespace}/early"
         world.put(policy(path, labelled(role="early"), egress=[sends(pods(labelled(role="stranger")))]))
@@ -112,7 +112,7 @@ class TestOpenConnections:
         wait_until(is_open(datagrams), "the friend is heard")
         return talks, datagrams
 
-    def test_end_when_they_are_no_longer_allowed(
+    def test_open_connections_end_when_they_are_no_longer_allowed(
         self, scene: Scene, agent: Agent, tighten: Callable[[Scene], None]
     ) -> None:
         talks, datagrams = self.opened(scene)
@@ -123,7 +123,9 @@ class TestOpenConnections:
             with scene.traffic.watched(arriving=[], refused=[datagrams]):
                 assert all(other.goes_on() for other in others), "those that are still allowed"
 
-    def test_may_be_kept(self, scene: Scene, tmp_path: Path, tighten: Callable[[Scene], None]) -> None:
+    def test_open_connections_are_kept_if_the_operator_chooses_so(
+        self, scene: Scene, tmp_path: Path, tighten: Callable[[Scene], None]
+    ) -> None:
         with agents(scene.world, tmp_path, ["n1"], "--existing-connections", "keep"):
             scene.await_guard()
             talks, datagrams = self.opened(scene)
@@ -134,7 +136,7 @@ class TestOpenConnections:
 
 
 @on_every_pod_network
-def test_observing_drops_nothing_and_counts_what_would_have_been(scene: Scene, tmp_path: Path) -> None:
+def test_an_agent_that_observes_drops_nothing_and_counts_what_would_be_denied(scene: Scene, tmp_path: Path) -> None:
     with (
         agents(scene.world, tmp_path, ["n1"], "--mode", "observe", "--log-denied") as [agent],
         scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]),

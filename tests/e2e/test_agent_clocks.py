@@ -27,7 +27,7 @@ def agent(scene: Scene, clock: Clock, tmp_path: Path) -> Iterator[Agent]:
         yield one
 
 
-def test_it_jumps_back_and_forth(scene: Scene, agent: Agent, clock: Clock) -> None:
+def test_a_clock_that_jumps_back_and_forth_delays_no_change(scene: Scene, agent: Agent, clock: Clock) -> None:
     conversation = scene.traffic.conversation(scene.friend, scene.guarded)
     with scene.unharmed():
         for number, years in enumerate((10, -10, 20, 0)):
@@ -39,7 +39,7 @@ def test_it_jumps_back_and_forth(scene: Scene, agent: Agent, clock: Clock) -> No
             assert conversation.goes_on()
 
 
-def test_connections_are_made_anew_at_any_time(scene: Scene, agent: Agent, clock: Clock) -> None:
+def test_watches_are_opened_again_although_the_clock_jumps(scene: Scene, agent: Agent, clock: Clock) -> None:
     with scene.unharmed():
         clock.jump(10 * YEAR)
         before = agent.interruptions()

@@ -60,7 +60,7 @@ def kinds(world: World) -> Iterator[None]:
 
 
 class TestDefinitions:
-    def test_that_come_and_go_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
+    def test_definitions_may_come_and_go_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
         """A policy whose definition was created just before a new pod applies to it, and soon to old pods as well."""
         world = scene.world
         assert served_kinds(agent) == 0
@@ -88,7 +88,7 @@ class TestDefinitions:
         wait_until(lambda: served_kinds(agent) == 0, "all kinds are gone")
         assert agent.is_ready()
 
-    def test_that_an_agent_may_not_read_are_not_taken_for_none(self, scene: Scene, tmp_path: Path) -> None:
+    def test_kinds_that_an_agent_may_not_list_are_not_taken_for_empty(self, scene: Scene, tmp_path: Path) -> None:
         define(scene.world)
         try:
             agent = Agent(scene.world, "n1", tmp_path / "log", ("--max-lag=0.5",))
@@ -108,7 +108,9 @@ class TestDefinitions:
             undefine(scene.world)
             revoke(scene.world)
 
-    def test_of_a_later_version_are_read_as_the_one_that_is_known(self, scene: Scene, tmp_path: Path) -> None:
+    def test_policies_of_a_later_version_are_read_as_the_version_that_is_known(
+        self, scene: Scene, tmp_path: Path
+    ) -> None:
         """The API server has ClusterNetworkPolicies only as v1beta1, with the same fields."""
         world, [written] = scene.world, [one for one in parts.definitions("experimental") if "_cluster" in one.name]
         grant(world)
@@ -175,7 +177,7 @@ class TestInForce:
             yield one
             delete_policies(world)
 
-    def test_no_packet_is_lost_or_leaks_while_they_change(self, scene: Scene, agent: Agent) -> None:
+    def test_no_packet_is_lost_or_leaks_while_cluster_policies_change(self, scene: Scene, agent: Agent) -> None:
         """Priorities are swapped, policies and tiers are added and removed, and the namespace is relabelled."""
         with scene.unharmed():
             for change in guard_by_cluster_policies(scene):
@@ -183,7 +185,9 @@ class TestInForce:
                     change()
 
     @pytest.mark.parametrize("tightened", ["a Deny is added", "priorities are swapped", "the namespace is relabelled"])
-    def test_connections_end_exactly(self, scene: Scene, agent: Agent, tightened: str) -> None:
+    def test_only_connections_that_a_cluster_policy_denies_end(
+        self, scene: Scene, agent: Agent, tightened: str
+    ) -> None:
         """Connections that are denied now end. The others do not lose a byte."""
         world, stop = scene.world, cluster_policy("stop", rule("Deny", FRIENDS), priority=5)
         zone = {"namespaces": labelled(zone=scene.namespace)}
@@ -206,7 +210,7 @@ class TestInForce:
             assert all(talk.ends() for talk in talks)
         assert all(talk.goes_on() for talk in others)
 
-    def test_what_decides_is_told(self, scene: Scene, agent: Agent) -> None:
+    def test_the_log_names_the_cluster_policy_that_denies(self, scene: Scene, agent: Agent) -> None:
         """The log names the policy that denies. Its Event, the log and the status name what cannot be enforced."""
         world = scene.world
         by_name = {"action": "Deny", "to": [NAMES]}

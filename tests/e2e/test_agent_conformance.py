@@ -61,7 +61,7 @@ def test_every_pair_of_pods_connects_as_upstream_requires(cluster: World, case: 
 
 @pytest.mark.parametrize("cluster", OTHER_POD_NETWORKS, ids=map(name_of, OTHER_POD_NETWORKS), indirect=True)
 @every_case
-def test_it_does_so_on_other_pod_networks(cluster: World, case: Case) -> None:
+def test_every_pair_of_pods_connects_as_upstream_requires_on_other_pod_networks(cluster: World, case: Case) -> None:
     follow(cluster, case, apply_by_request)
 
 

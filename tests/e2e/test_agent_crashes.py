@@ -33,7 +33,7 @@ def noise(namespace: str) -> Iterator[Object]:
 
 
 @on_every_pod_network
-def test_killed_again_and_again_in_the_middle_of_updates(scene: Scene, agent: Agent) -> None:
+def test_an_agent_that_is_killed_repeatedly_in_the_middle_of_updates_does_no_harm(scene: Scene, agent: Agent) -> None:
     chance = random.Random(7)
     conversation = scene.traffic.conversation(scene.friend, scene.guarded)
     with scene.unharmed(), storm(scene.world, noise(scene.namespace)):
@@ -45,7 +45,7 @@ def test_killed_again_and_again_in_the_middle_of_updates(scene: Scene, agent: Ag
     scene.await_reach(scene.stranger, scene.guarded, open=True)
 
 
-def test_killed_before_it_is_ready(scene: Scene, agent: Agent) -> None:
+def test_an_agent_that_is_killed_before_it_is_ready_does_no_harm(scene: Scene, agent: Agent) -> None:
     """The agent is killed at every moment of its start."""
     with scene.unharmed(), storm(scene.world, noise(scene.namespace)):
         for step in range(ROUNDS):
@@ -56,7 +56,7 @@ def test_killed_before_it_is_ready(scene: Scene, agent: Agent) -> None:
         agent.start()
 
 
-def test_what_changed_while_it_was_dead_holds_when_it_is_back(scene: Scene, agent: Agent) -> None:
+def test_changes_made_while_no_agent_ran_are_in_force_when_it_runs_again(scene: Scene, agent: Agent) -> None:
     agent.kill()
     with scene.unharmed():
         guest = scene.add("guest", "n2")
@@ -90,7 +90,7 @@ def test_a_second_agent_on_the_node_ends_at_once(scene: Scene, agent: Agent) -> 
 
 class TestCleaningUp:
     @on_every_pod_network
-    def test_opens_everything(self, scene: Scene, agent: Agent) -> None:
+    def test_cleaning_up_opens_everything(self, scene: Scene, agent: Agent) -> None:
         agent.stop()
         code, words = agent.run("--cleanup")
         assert (code, "removed" in words) == (0, True)
@@ -98,12 +98,14 @@ class TestCleaningUp:
             pass
         assert agent.run("--cleanup") == (0, "there are no ringfence rules to remove\n")
 
-    def test_is_refused_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
+    def test_cleaning_up_is_refused_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
         with scene.unharmed():
             assert agent.run("--cleanup")[0] == 2
 
 
-def test_an_agent_on_each_node(world: World, scene: Scene, agent: Agent, tmp_path: Path) -> None:
+def test_an_agent_that_dies_changes_nothing_for_that_of_another_node(
+    world: World, scene: Scene, agent: Agent, tmp_path: Path
+) -> None:
     """Each agent guards its own node. If one of them dies, nothing changes for the other."""
     with agents(world, tmp_path, ["n2"]) as [other]:
         world.put(
@@ -133,7 +135,9 @@ Kernel.review = killed
 connections, while a file exists."""
 
 
-def test_killed_between_a_change_of_rules_and_the_end_of_connections(world: World, tmp_path: Path) -> None:
+def test_connections_end_although_an_agent_is_killed_between_the_rules_and_their_review(
+    world: World, tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(KILLED_BEFORE_A_REVIEW)
     armed = tmp_path / "armed"
     environment = {"PYTHONPATH": str(tmp_path), "KILL_BEFORE_REVIEW": str(armed)}

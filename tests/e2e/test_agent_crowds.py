@@ -24,7 +24,7 @@ GROWTH: Final = 40.0
 """Megabytes that may be wasted by the allocator's chance, but not by events."""
 
 
-def test_a_policy_with_a_thousand_peers(scene: Scene, agent: Agent) -> None:
+def test_a_policy_with_a_thousand_peers_is_enforced(scene: Scene, agent: Agent) -> None:
     """The peers are pods, addresses and ports. The last peer lets a guest in."""
     guest = scene.add("guest", "n2")
     blocks = [block(f"198.18.{i >> 8}.{i & 255}/32") for i in range(PEERS // 2)]
@@ -58,7 +58,7 @@ def one_of_many(owner: str, number: int) -> Object:
     return one | {"metadata": one["metadata"] | {"labels": {"many": "yes"}}}
 
 
-def test_ten_thousand_policies_at_once(scene: Scene, agent: Agent) -> None:
+def test_ten_thousand_policies_at_once_do_no_harm(scene: Scene, agent: Agent) -> None:
     with scene.unharmed():
         bulk.write(scene.world, (one_of_many(scene.namespace, i) for i in range(POLICIES)))
         guest = scene.add("guest", "n2")
@@ -72,7 +72,7 @@ def test_ten_thousand_policies_at_once(scene: Scene, agent: Agent) -> None:
         wait_until(lambda: agent.metric("ringfence_objects", kind="NetworkPolicy") < 100, "the policies are forgotten")
 
 
-def test_hundreds_of_policies_through_the_api_server(scene: Scene, agent: Agent) -> None:
+def test_hundreds_of_policies_that_clients_write_at_once_do_no_harm(scene: Scene, agent: Agent) -> None:
     """Several clients write them at once, as the deployment of a whole cluster does."""
     some = [one_of_many(scene.namespace, number) for number in range(0, POLICIES, 20)]
     with scene.unharmed(), ThreadPoolExecutor(WRITERS) as writers:

@@ -87,7 +87,7 @@ def test_kubectl_shows_the_events_of_a_policy(api_server: ControlPlane, writing:
     assert writing.log.getvalue() == ""
 
 
-def test_an_event_is_counted_on_and_forgotten_by_nobody(
+def test_the_count_of_an_event_goes_on_after_it_was_deleted(
     api_server: ControlPlane, writing: Writing, account: Path, broken: EventCause
 ) -> None:
     namespace = broken.about[1]

@@ -83,13 +83,17 @@ def change_repeatedly(scene: Scene, agent: Agent) -> None:
         assert agent.ask("/healthz")[0] == HTTPStatus.OK
 
 
-def test_a_policy_that_is_rewritten_without_pause(scene: Scene, tenant: Tenant, agent: Agent) -> None:
+def test_a_policy_that_is_rewritten_without_pause_delays_no_other_namespace(
+    scene: Scene, tenant: Tenant, agent: Agent
+) -> None:
     with scene.unharmed(), tenant.rewriting(tenant.small(1), tenant.small(2)):
         change_repeatedly(scene, agent)
 
 
 @pytest.mark.parametrize("role", ["own", "nobodys"])
-def test_six_policies_of_16_000_blocks(scene: Scene, tenant: Tenant, agent: Agent, role: str) -> None:
+def test_six_policies_of_16_000_blocks_delay_no_other_namespace(
+    scene: Scene, tenant: Tenant, agent: Agent, role: str
+) -> None:
     six = [tenant.large(number, role) for number in range(6)]
     with scene.unharmed():
         bulk.write(scene.world, six)
@@ -100,13 +104,15 @@ def test_six_policies_of_16_000_blocks(scene: Scene, tenant: Tenant, agent: Agen
     scene.await_guard()
 
 
-def test_a_policy_of_2_000_blocks_and_100_ranges_of_ports(scene: Scene, tenant: Tenant, agent: Agent) -> None:
+def test_a_policy_of_2_000_blocks_and_100_ranges_of_ports_delays_no_other_namespace(
+    scene: Scene, tenant: Tenant, agent: Agent
+) -> None:
     versions = [tenant.large(0, "own", blocks, ranges=100) for blocks in (2_000, 1_999)]
     with scene.unharmed(), tenant.rewriting(*versions):
         change_repeatedly(scene, agent)
 
 
-def test_what_a_tenant_isolates_stays_closed_until_his_policies_are_in_force(
+def test_pods_of_a_tenant_stay_closed_until_its_policies_are_in_force(
     scene: Scene, tenant: Tenant, agent: Agent
 ) -> None:
     """Afterwards they are in force: only the clients that they allow reach the tenant's pod."""

@@ -35,7 +35,7 @@ def test_a_node_reaches_its_own_pods(closed: Scene) -> None:
         assert all(ways(closed, "n1", name)), name
 
 
-def test_another_node_does_not(closed: Scene) -> None:
+def test_another_node_does_not_reach_isolated_pods(closed: Scene) -> None:
     assert not any(ways(closed, "n2", closed.guarded))
 
 
@@ -49,7 +49,7 @@ def test_a_pod_that_may_send_nothing_cannot_reach_its_node(closed: Scene) -> Non
     assert not any(ways(closed, closed.captive, host))
 
 
-def test_the_agent_hears_of_changes_although_everything_is_denied(closed: Scene) -> None:
+def test_the_agent_receives_changes_although_everything_is_denied(closed: Scene) -> None:
     closed.world.delete(policy(f"{closed.namespace}/nothing"))
     closed.await_reach(closed.distant_friend, closed.guarded, open=True)
 
@@ -60,11 +60,11 @@ class TestHostNetworkPods:
         one = pod(f"{scene.namespace}/host-{role}", {"role": role}, hostNetwork=True)
         return scene.world.run(one, node)
 
-    def test_are_nobodys_subject(self, closed: Scene) -> None:
+    def test_no_policy_applies_to_host_network_pods(self, closed: Scene) -> None:
         host = self.running(closed, "n1", "guarded")
         assert all(ways(closed, closed.stranger, host))
         assert all(ways(closed, host, closed.guarded)), "they are the node"
 
-    def test_are_not_matched_by_pod_selectors(self, scene: Scene, agent: Agent) -> None:
+    def test_no_pod_selector_matches_host_network_pods(self, scene: Scene, agent: Agent) -> None:
         host = self.running(scene, "n2", "friend")
         assert not any(ways(scene, host, scene.guarded))

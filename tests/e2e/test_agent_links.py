@@ -48,7 +48,7 @@ def test_isolated_pods_of_one_bridge_have_no_link_local_addresses_for_each_other
 
 
 @on_pod_networks(BRIDGE, FLANNEL, PTP)
-def test_an_isolated_pod_does_not_reach_its_node_over_them(scene: Scene, tmp_path: Path) -> None:
+def test_an_isolated_pod_does_not_reach_its_node_over_link_local_addresses(scene: Scene, tmp_path: Path) -> None:
     with kubelet(scene) as server, links_of(scene.world, scene.captive) as [captive]:
         assert reaches_node(scene, captive, server), "no agent yet"
         with agents(scene.world, tmp_path, ["n1"]):
@@ -57,7 +57,7 @@ def test_an_isolated_pod_does_not_reach_its_node_over_them(scene: Scene, tmp_pat
 
 
 @on_bridges
-def test_a_pod_of_which_the_api_server_says_nothing_is_closed_too(scene: Scene, agent: Agent) -> None:
+def test_a_pod_that_the_api_server_does_not_know_is_closed(scene: Scene, agent: Agent) -> None:
     world = scene.world
     world.connect(scene.pod("new"), "n1")
     new = f"{scene.namespace}/new"
@@ -73,7 +73,7 @@ def test_a_pod_of_which_the_api_server_says_nothing_is_closed_too(scene: Scene, 
 
 @on_bridges
 @pytest.mark.parametrize("group", TO_MANY)
-def test_what_is_sent_to_many_does_not_come_to_isolated_pods_nor_from_them(
+def test_broadcast_and_multicast_do_not_reach_isolated_pods_or_come_from_them(
     scene: Scene, neighbour: str, agent: Agent, group: str
 ) -> None:
     await_placed(agent, 4)
@@ -88,7 +88,7 @@ def test_what_is_sent_to_many_does_not_come_to_isolated_pods_nor_from_them(
 
 @on_bridges
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
-def test_a_pod_sends_in_its_own_name_only(scene: Scene, neighbour: str, agent: Agent, family: Family) -> None:
+def test_a_pod_sends_only_from_its_own_addresses(scene: Scene, neighbour: str, agent: Agent, family: Family) -> None:
     await_placed(agent, 4)
     with links_of(scene.world, scene.captive, scene.friend, neighbour) as [captive, friend, other]:
         to = friend.address(family)
@@ -142,7 +142,7 @@ def test_an_address_goes_to_the_pod_that_gets_it_next(scene: Scene, neighbour: s
 
 
 @on_pod_networks(UNFILTERED_BRIDGE)
-def test_without_br_netfilter_only_what_is_beside_policies_is_refused(scene: Scene, tmp_path: Path) -> None:
+def test_without_br_netfilter_only_spoofed_and_link_local_packets_are_dropped(scene: Scene, tmp_path: Path) -> None:
     """Packets between the addresses of pods do not pass the rules about them, and the agent is not ready."""
     agent = Agent(scene.world, "n1", tmp_path / "agent.log")
     agent.start(wait=False)

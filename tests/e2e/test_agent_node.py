@@ -18,7 +18,7 @@ REMEDY = "this machine has an address of the Node n1: use --node n1"
         pytest.param("n2", f"the Node n2 is another machine: {REMEDY}", id="the name of another machine"),
     ],
 )
-def test_a_wrong_name_takes_no_isolation_away(scene: Scene, agent: Agent, name: str, mistake: str) -> None:
+def test_a_wrong_node_name_removes_no_isolation(scene: Scene, agent: Agent, name: str, mistake: str) -> None:
     agent.kill()
     agent.options = ("--node", name)
     with scene.unharmed():

@@ -32,7 +32,7 @@ def await_second_look(agent: Agent) -> None:
     assert agent.metric("ringfence_not_ready", reason="second_look") == 1
 
 
-def test_wrong_lists_after_a_restart(scene: Scene, agent: Agent) -> None:
+def test_wrong_lists_after_a_restart_do_no_harm(scene: Scene, agent: Agent) -> None:
     choose(scene, agent, LONG)
     with scene.unharmed():
         agent.kill()
@@ -44,7 +44,7 @@ def test_wrong_lists_after_a_restart(scene: Scene, agent: Agent) -> None:
     scene.await_reach(scene.stranger, scene.guarded, open=True)
 
 
-def test_an_api_server_is_restored_from_nothing_while_the_agent_runs(scene: Scene, agent: Agent) -> None:
+def test_an_api_server_that_is_restored_from_nothing_does_no_harm(scene: Scene, agent: Agent) -> None:
     choose(scene, agent, LONG)
     agent.restart()
     with scene.unharmed():
@@ -67,7 +67,7 @@ def listed_again_without_policies(scene: Scene, agent: Agent) -> None:
         world.start_control_plane()
 
 
-def test_a_kind_is_listed_again(scene: Scene, agent: Agent) -> None:
+def test_a_kind_that_is_listed_again_without_objects_does_no_harm(scene: Scene, agent: Agent) -> None:
     choose(scene, agent, LONG)
     agent.restart()
     with scene.unharmed():
@@ -100,7 +100,7 @@ def test_policies_that_are_really_deleted_isolate_nobody_after_the_second_look(
     assert "everything is listed once more" in agent.words_since_start()
 
 
-def test_policies_that_are_deleted_while_it_listens_isolate_nobody_at_once(scene: Scene, agent: Agent) -> None:
+def test_policies_that_are_deleted_while_the_agent_watches_isolate_nobody_at_once(scene: Scene, agent: Agent) -> None:
     choose(scene, agent, "100000")
     agent.restart()
     scene.world.delete(scene.guard, scene.captivity)

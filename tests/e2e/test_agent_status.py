@@ -19,7 +19,7 @@ def status(scene: Scene, *arguments: str, node: str = "n1") -> subprocess.Comple
         return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_it_says_which_policies_isolate_a_pod_and_that_nothing_waits(scene: Scene, agent: Agent) -> None:
+def test_the_status_says_which_policies_isolate_a_pod_and_that_no_change_waits(scene: Scene, agent: Agent) -> None:
     shown = status(scene, scene.guarded)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "Agent:    enforce on n1 since " in shown.stdout
@@ -40,7 +40,7 @@ def test_it_says_which_policies_isolate_a_pod_and_that_nothing_waits(scene: Scen
     )
 
 
-def test_a_policy_that_comes_is_shown_with_its_time(scene: Scene, agent: Agent) -> None:
+def test_a_new_policy_is_shown_with_how_long_it_has_been_in_force(scene: Scene, agent: Agent) -> None:
     def egress() -> dict[str, object]:
         found = json.loads(status(scene, scene.guarded, "-o", "json").stdout)["pods"][0]["egress"]
         assert isinstance(found, dict)
@@ -51,7 +51,7 @@ def test_a_policy_that_comes_is_shown_with_its_time(scene: Scene, agent: Agent) 
     assert "isolated by" in status(scene).stdout
 
 
-def test_pods_that_are_not_there_are_refused_with_the_reason(scene: Scene, agent: Agent) -> None:
+def test_pods_that_are_not_on_the_node_are_refused_with_the_reason(scene: Scene, agent: Agent) -> None:
     for asked, reason in (
         (scene.stranger, f"the pod {scene.stranger} runs on the node n2: ask there"),
         ("nobody", "the agent of the node n1 knows no pod default/nobody"),

@@ -26,7 +26,7 @@ OPENING = [
 
 
 @pytest.mark.parametrize("command", OPENING)
-def test_what_opens_it_is_undone(scene: Scene, agent: Agent, command: list[str]) -> None:
+def test_damage_that_opens_the_table_is_undone(scene: Scene, agent: Agent, command: list[str]) -> None:
     """Until the table is restored, nothing is guaranteed about forbidden packets."""
     with scene.traffic.watched(arriving=scene.arriving, refused=[]):
         before = agent.metric("ringfence_repairs_total")
@@ -39,7 +39,7 @@ def test_what_opens_it_is_undone(scene: Scene, agent: Agent, command: list[str])
 
 
 @on_every_pod_network
-def test_what_closes_it_is_undone(scene: Scene, agent: Agent) -> None:
+def test_damage_that_closes_the_table_is_undone(scene: Scene, agent: Agent) -> None:
     with scene.traffic.watched(arriving=[], refused=scene.refused):
         before = agent.metric("ringfence_repairs_total")
         with scene.world.inside("n1"):
@@ -50,7 +50,7 @@ def test_what_closes_it_is_undone(scene: Scene, agent: Agent) -> None:
         assert agent.is_ready()
 
 
-def test_other_tables_come_and_go_without_harm(scene: Scene, agent: Agent) -> None:
+def test_other_tables_may_be_added_and_removed(scene: Scene, agent: Agent) -> None:
     with scene.unharmed(), scene.world.inside("n1"):
         for _ in range(20):
             nft("add", "table", "inet", "other")
@@ -80,7 +80,7 @@ def test_a_connection_that_was_ended_stays_so_when_the_set_of_these_is_flushed(s
     assert talk.ends()
 
 
-def test_a_policy_that_changes_right_after_a_flush_closes_nobody(scene: Scene, agent: Agent) -> None:
+def test_a_policy_that_changes_right_after_a_flush_closes_no_pod(scene: Scene, agent: Agent) -> None:
     for number in range(5):
         with scene.world.inside("n1"):
             nft("flush", "ruleset")
@@ -92,7 +92,7 @@ def test_a_policy_that_changes_right_after_a_flush_closes_nobody(scene: Scene, a
     assert "closed until an attempt succeeds" not in agent.words()
 
 
-def test_somebody_who_flushes_everything_again_and_again_is_reported(scene: Scene, agent: Agent) -> None:
+def test_a_program_that_flushes_all_tables_repeatedly_is_reported(scene: Scene, agent: Agent) -> None:
     """Each flush is repaired. Repeated flushes cause only one line in the log."""
     assert agent.metric("ringfence_table_contested") == 0
     began = time.monotonic()

@@ -63,7 +63,7 @@ def tainted(scene: Scene) -> Iterator[Scene]:
     set_taints(scene.world, [])
 
 
-def test_it_goes_when_the_node_is_guarded_and_no_other_does(tainted: Scene, tmp_path: Path) -> None:
+def test_only_the_taint_of_the_agent_is_removed_once_the_node_is_guarded(tainted: Scene, tmp_path: Path) -> None:
     world, rights = tainted.world, rules_of_chart("--set=removeTaint=true")
     with with_rules(world, rights), agents(world, tmp_path, ["n1"], "--remove-taint") as [agent]:
         tainted.await_guard()
@@ -75,7 +75,7 @@ def test_it_goes_when_the_node_is_guarded_and_no_other_does(tainted: Scene, tmp_
         assert agent.metric("ringfence_failures_total", stage="taint") == 0
 
 
-def test_it_stays_until_the_node_is_guarded(tainted: Scene, tmp_path: Path) -> None:
+def test_the_taint_stays_until_the_node_is_guarded(tainted: Scene, tmp_path: Path) -> None:
     world, rules = tainted.world, rules_of_chart("--set=removeTaint=true")
     blind = [rule for rule in rules if rule["resources"] != ["networkpolicies"]]
     agent = Agent(world, "n1", tmp_path / "agent.log", ["--remove-taint"])
@@ -93,7 +93,7 @@ def test_it_stays_until_the_node_is_guarded(tainted: Scene, tmp_path: Path) -> N
         agent.run("--cleanup")
 
 
-def test_a_missing_right_is_named_and_the_rest_goes_on(tainted: Scene, tmp_path: Path) -> None:
+def test_a_missing_right_is_named_and_policies_are_enforced(tainted: Scene, tmp_path: Path) -> None:
     world = tainted.world
     with with_rules(world, rules_of_chart()), agents(world, tmp_path, ["n1"], "--remove-taint") as [agent]:
         tainted.await_guard()
@@ -104,7 +104,7 @@ def test_a_missing_right_is_named_and_the_rest_goes_on(tainted: Scene, tmp_path:
         assert taints(world) == BOTH
 
 
-def test_without_the_option_it_stays(tainted: Scene, agent: Agent) -> None:
+def test_the_taint_stays_without_the_option(tainted: Scene, agent: Agent) -> None:
     tainted.await_guard()
     assert agent.is_ready()
     assert taints(tainted.world) == BOTH

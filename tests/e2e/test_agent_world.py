@@ -38,7 +38,7 @@ def test_all_datagrams_arrive(scene: Scene) -> None:
 
 
 @on_every_pod_network
-def test_conversations_go_on_whichever_side_sends(scene: Scene) -> None:
+def test_conversations_continue_whichever_side_sends(scene: Scene) -> None:
     for server_speaks in (False, True):
         conversation = scene.traffic.conversation(scene.stranger, scene.guarded, server_speaks=server_speaks)
         assert conversation.goes_on()

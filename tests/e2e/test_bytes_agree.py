@@ -94,7 +94,7 @@ FILES: Final = {
 
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
-def test_a_file(api_server: ControlPlane, tmp_path: Path, data: bytes) -> None:
+def test_a_file_of_bytes_is_read_as_kubectl_reads_it(api_server: ControlPlane, tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "f.yaml"
     file.write_bytes(data)
     assert we_read(file) == kubectl_reads(api_server, file)
@@ -102,7 +102,9 @@ def test_a_file(api_server: ControlPlane, tmp_path: Path, data: bytes) -> None:
 
 @few_examples
 @given(st.binary(max_size=30).filter(lambda data: not set(data) & set(b"\r\n")))
-def test_any_bytes_in_a_comment(api_server: ControlPlane, tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_in_a_comment_are_read_as_kubectl_reads_them(
+    api_server: ControlPlane, tmp_path: Path, data: bytes
+) -> None:
     file = tmp_path / "f.yaml"
     file.write_bytes(b"# " + data + b"\n" + TEXT.encode())
     assert we_read(file) == kubectl_reads(api_server, file)

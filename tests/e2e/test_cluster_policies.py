@@ -41,7 +41,7 @@ def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield one
 
 
-def test_they_are_read_and_decide(server: ControlPlane) -> None:
+def test_cluster_policies_of_a_live_cluster_are_read_and_decide(server: ControlPlane) -> None:
     cluster = Cluster.live(kubeconfig=str(server.kubeconfig))
     assert cluster.problems == []
     answer = cluster.can("shop/till", "shop/db", port=443)

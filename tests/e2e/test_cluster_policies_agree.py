@@ -74,7 +74,7 @@ def our_errors(file: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("resource", "manifest"), [pytest.param(resource, text, id=name) for name, resource, text in documents()]
 )
-def test_every_check(
+def test_every_check_gives_the_errors_of_the_api_server(
     experimental_server: ControlPlane, standard_server: ControlPlane, tmp_path: Path, resource: str, manifest: str
 ) -> None:
     file = tmp_path / "policy.yaml"
@@ -122,7 +122,7 @@ def mistaken(draw: st.DrawFn) -> Tree:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(cluster_policies | mistaken())
-def test_any_policy(
+def test_any_policy_has_the_errors_of_the_api_server(
     experimental_server: ControlPlane, standard_server: ControlPlane, tmp_path: Path, tree: Tree
 ) -> None:
     file = tmp_path / "policy.json"

@@ -55,7 +55,9 @@ def key_of(policy: dict[str, Any]) -> tuple[str, str]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(wanted=st.lists(decorated(), min_size=1, max_size=4, unique_by=key_of))
-def test_any_policies(experimental_server: ControlPlane, wanted: list[dict[str, Any]]) -> None:
+def test_any_policies_are_printed_as_kubectl_prints_them(
+    experimental_server: ControlPlane, wanted: list[dict[str, Any]]
+) -> None:
     for resource in VERSIONS:
         experimental_server.request("DELETE", path_of(resource))
     # Not every random policy is valid (for example, a port name beside a network). A refused policy does not exist and
@@ -109,7 +111,9 @@ def agree(server: ControlPlane, cluster: Cluster, kind: Kind) -> None:
         ("baselineadminnetworkpolicies", {}),
     ],
 )
-def test_yaml(experimental_server: ControlPlane, resource: str, fields: dict[str, Any]) -> None:
+def test_the_yaml_of_a_policy_is_that_of_kubectl(
+    experimental_server: ControlPlane, resource: str, fields: dict[str, Any]
+) -> None:
     """Annotations are left out: kubectl fails to write control characters as YAML."""
     kind = next(one for one in KINDS if one.plural == resource and one.group == GROUP)
     spec = {"subject": {"namespaces": {"matchLabels": {"a": ""}}}, "ingress": [], **fields}

@@ -102,15 +102,17 @@ def options(arguments: list[str]) -> dict[str, Any]:
 class TestRights:
     @pytest.mark.parametrize("resource", NEEDED)
     @pytest.mark.parametrize("verb", ["list", "watch"])
-    def test_the_agent_may_follow_what_it_needs(self, deployed: ControlPlane, verb: str, resource: str) -> None:
+    def test_the_agent_may_list_and_watch_the_objects_that_it_needs(
+        self, deployed: ControlPlane, verb: str, resource: str
+    ) -> None:
         assert self.may(deployed, verb, resource)
 
     @pytest.mark.parametrize("verb", ["create", "patch"])
-    def test_it_may_write_events(self, deployed: ControlPlane, verb: str) -> None:
+    def test_the_agent_may_write_events(self, deployed: ControlPlane, verb: str) -> None:
         assert self.may(deployed, verb, "events")
 
     @pytest.mark.parametrize("verb", ["get", "list", "watch", "update", "delete"])
-    def test_and_do_nothing_else_with_them(self, deployed: ControlPlane, verb: str) -> None:
+    def test_the_agent_may_do_nothing_else_with_events(self, deployed: ControlPlane, verb: str) -> None:
         assert not self.may(deployed, verb, "events")
 
     def test_without_events_the_chart_gives_no_right_to_write_them(self) -> None:
@@ -124,10 +126,10 @@ class TestRights:
 
     @pytest.mark.parametrize("resource", [*NEEDED, "secrets", "configmaps", "services"])
     @pytest.mark.parametrize("verb", ["get", "create", "update", "patch", "delete"])
-    def test_and_nothing_else(self, deployed: ControlPlane, verb: str, resource: str) -> None:
+    def test_the_agent_has_no_other_rights(self, deployed: ControlPlane, verb: str, resource: str) -> None:
         assert not self.may(deployed, verb, resource)
 
-    def test_it_may_not_even_list_what_it_does_not_need(self, deployed: ControlPlane) -> None:
+    def test_the_agent_may_not_list_secrets(self, deployed: ControlPlane) -> None:
         assert not self.may(deployed, "list", "secrets")
 
     @staticmethod
@@ -151,12 +153,12 @@ class TestPod:
         assert isinstance(spec, dict)
         return spec
 
-    def test_it_is_in_the_nodes_network_on_every_node(self, spec: Object) -> None:
+    def test_the_agent_runs_on_the_host_network_of_every_node(self, spec: Object) -> None:
         assert spec["hostNetwork"]
         assert spec["tolerations"] == [{"operator": "Exists"}]
         assert spec["priorityClassName"] == "system-node-critical"
 
-    def test_it_has_one_capability_and_one_folder(self, spec: Object) -> None:
+    def test_the_agent_has_one_capability_and_one_folder(self, spec: Object) -> None:
         context = spec["containers"][0]["securityContext"]
         assert context["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
         assert context["readOnlyRootFilesystem"]
@@ -168,24 +170,24 @@ class TestPod:
         state = options(spec["containers"][0]["args"])["state_file"]
         assert [str(state.parent)] == [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]]
 
-    def test_the_old_one_goes_before_the_new_one_comes(self, deployed: ControlPlane) -> None:
+    def test_the_old_agent_ends_before_the_new_one_starts(self, deployed: ControlPlane) -> None:
         found = deployed.kubectl("get", "daemonset", "-n", "kube-system", "ringfence-agent", "-o", "json").stdout
         assert json.loads(found)["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] == 0
 
-    def test_what_is_deployed_is_a_command_that_the_program_knows(self, spec: Object) -> None:
+    def test_the_deployed_command_exists(self, spec: Object) -> None:
         only = spec["containers"][0]
         assert options(only["args"])["listen"] == ("127.0.0.1", only["livenessProbe"]["httpGet"]["port"])
 
 
 class TestChart:
-    def test_by_default_it_makes_what_the_plain_manifests_do(self, real_parts: None) -> None:
+    def test_by_default_the_chart_renders_the_plain_manifests(self, real_parts: None) -> None:
         made = [one for one in templated() if "helm.sh/hook" not in one["metadata"].get("annotations", {})]
         program = parts.find("kubectl")
         assert program
         built = subprocess.run([program, "kustomize", str(DEPLOY / "kustomize")], capture_output=True, text=True)
         assert essence(made) == essence(documents(built.stdout))
 
-    def test_a_server_takes_it_with_every_option(self, api_server: ControlPlane) -> None:
+    def test_a_server_accepts_the_chart_with_every_option(self, api_server: ControlPlane) -> None:
         text = helm("template", "trial", str(CHART), "--namespace=kube-system", *EVERY_OPTION).stdout
         api_server.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
 
@@ -234,7 +236,7 @@ class TestChart:
         allowed = container(templated(f"--set=prioritizeRepairs={chosen}"))["securityContext"]["capabilities"]
         assert allowed == {"drop": ["ALL"], "add": capabilities}
 
-    def test_exposed_metrics_are_asked_for_at_the_nodes_address(self) -> None:
+    def test_exposed_metrics_are_read_at_the_address_of_the_node(self) -> None:
         probe = container(templated("--set", "metrics.expose=true"))["livenessProbe"]["httpGet"]
         assert "host" not in probe, "the kubelet then takes the pod's address, which is the node's"
 
@@ -286,12 +288,12 @@ class TestChart:
             "cleanup.timeoutSeconds=0",
         ],
     )
-    def test_values_that_mean_nothing_are_refused(self, value: str) -> None:
+    def test_values_without_a_meaning_are_refused(self, value: str) -> None:
         refused = helm("template", "trial", str(CHART), "--set", value, check=False)
         assert refused.returncode != 0
         assert "values don't meet the specifications of the schema" in refused.stderr
 
-    def test_it_is_well_formed(self) -> None:
+    def test_the_chart_is_well_formed(self) -> None:
         assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART)).stdout
 
 
@@ -299,12 +301,12 @@ class TestPodRanges:
     """The chart accepts only ranges that the agent accepts, and it accepts every range in standard notation."""
 
     @given(st.sampled_from(PATTERNS).flatmap(lambda one: st.from_regex(one, fullmatch=True)))
-    def test_what_the_chart_accepts_the_agent_accepts(self, text: str) -> None:
+    def test_the_agent_accepts_the_ranges_that_the_chart_accepts(self, text: str) -> None:
         assert chart_accepts(text)
         parse_cidr(text)
 
     @given(st.ip_addresses(), st.integers(0, 128))
-    def test_it_accepts_every_network(self, address: IPv4Address | IPv6Address, length: int) -> None:
+    def test_the_chart_accepts_every_network(self, address: IPv4Address | IPv6Address, length: int) -> None:
         text = str(ip_network((address, length % (address.max_prefixlen + 1)), strict=False))
         assert chart_accepts(text)
 
@@ -377,19 +379,19 @@ class TestCleanup:
         assert set(left) <= {"clean-b"}
         assert all("deletionTimestamp" in pod["metadata"] for pod in left.values()), "their kubelets end them"
 
-    def test_a_missing_right_is_named(self, api_server: ControlPlane, client: ApiServer) -> None:
+    def test_a_right_that_the_cleanup_lacks_is_named(self, api_server: ControlPlane, client: ApiServer) -> None:
         nobody = ApiServer(None, str(api_server.user("nobody")))
         with pytest.raises(AgentError, match='the nodes cannot be cleaned: pods "ringfence-cleanup-1" is forbidden'):
             clean_nodes(nobody, self.OWN, 1)
 
-    def test_the_chart_runs_it_when_it_is_uninstalled(self) -> None:
+    def test_the_chart_runs_the_cleanup_when_it_is_uninstalled(self) -> None:
         made = templated()
         hooks = {one["kind"] for one in made if "helm.sh/hook" in one["metadata"].get("annotations", {})}
         assert hooks == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Job"}
         assert cleanup_container(made)["args"] == ["clean-nodes", "--timeout=300"]
         assert not [one for one in templated("--set=cleanup.enabled=false") if one["kind"] == "Job"]
 
-    def test_it_is_what_the_plain_manifests_have(self, real_parts: None) -> None:
+    def test_the_cleanup_of_the_chart_is_that_of_the_plain_manifests(self, real_parts: None) -> None:
         hooks = [one for one in templated() if "helm.sh/hook" in one["metadata"].get("annotations", {})]
         assert essence(hooks) == essence(documents(cleanup_manifests()))
 

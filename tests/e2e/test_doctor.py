@@ -71,7 +71,7 @@ def doctor(kubeconfig: Path, *options: str) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS, ids=lambda one: one.name)
-def test_each_plugin_is_known_by_its_objects(server: ControlPlane, cluster: SampleCluster) -> None:
+def test_each_plugin_is_recognised_by_its_objects(server: ControlPlane, cluster: SampleCluster) -> None:
     with holding(server, cluster):
         code, found = doctor(server.kubeconfig)
     assert {one["node"]: one["answer"] for one in found["nodes"]} == cluster.answers
@@ -89,7 +89,7 @@ def test_somebody_without_rights_learns_which_are_missing(server: ControlPlane) 
     assert (code, found["answer"]) == (3, "inconclusive")
 
 
-def test_calico_of_an_operator_is_known_without_the_right_to_list_roles(server: ControlPlane) -> None:
+def test_calico_of_an_operator_is_recognised_without_the_right_to_list_roles(server: ControlPlane) -> None:
     """The Installation is the evidence: a user who may read it sees what an administrator has installed."""
     [sample] = (one for one in CLUSTERS if one.name == "Calico by the operator of Tigera")
     server.kubectl("apply", "-f", "-", stdin=json.dumps(definition(*INSTALLATION)))
@@ -110,7 +110,7 @@ def test_calico_of_an_operator_is_known_without_the_right_to_list_roles(server: 
         assert (code, found["answer"]) == (0, "enforced")
 
 
-def test_what_the_plugin_changes_for_the_policies_is_listed(server: ControlPlane, tmp_path: Path) -> None:
+def test_differences_of_the_plugin_that_affect_the_policies_are_listed(server: ControlPlane, tmp_path: Path) -> None:
     """The policy has an ipBlock with the address of a pod, which Cilium does not match.
 
     The traits are saved for other commands.

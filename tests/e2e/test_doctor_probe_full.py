@@ -10,7 +10,7 @@ from .world import World
 
 
 @pytest.mark.timeout(600)  # most of the time it waits until answers are steady
-def test_the_full_experiment_measures_that_an_agent_does_as_upstream(tended: World, tmp_path: Path) -> None:
+def test_the_full_experiment_measures_that_an_agent_enforces_as_upstream(tended: World, tmp_path: Path) -> None:
     with agents(tended, tmp_path, ["n1"]):
         _, found = prove(tended, "--probe=full", "--on", "n1")
     values = {one["topic"]: one["value"] for one in found["measured"]}
@@ -40,7 +40,9 @@ main()
 """
 
 
-def test_what_an_agent_is_configured_to_do_otherwise_is_measured(tended: World, tmp_path: Path) -> None:
+def test_the_full_experiment_measures_what_an_agent_is_configured_to_do_differently(
+    tended: World, tmp_path: Path
+) -> None:
     """The agent lets connections continue, and new pods connect before it knows them.
 
     Other cases are left out to save time.

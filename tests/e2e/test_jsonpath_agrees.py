@@ -27,7 +27,7 @@ def stored(api_server: ControlPlane, namespace: str) -> str:
     return namespace
 
 
-def test_of_a_policy_and_of_a_list(api_server: ControlPlane, stored: str) -> None:
+def test_jsonpath_of_a_policy_and_of_a_list_is_printed_as_by_kubectl(api_server: ControlPlane, stored: str) -> None:
     cases = [(["p"], template) for template, _ in PRINTED] + [([], template) for template in OF_A_LIST]
     for names, template in cases:
         words = ["get", "netpol", *names, "-n", stored, "-o", f"jsonpath={template}"]

@@ -147,7 +147,7 @@ def answers(server: ControlPlane, *words: str) -> list[tuple[int, Any]]:
 
 
 @pytest.mark.parametrize("supposed", [OPENED, CLOSED], ids=["opened", "closed"])
-def test_what_is_supposed_of_a_cluster_is_what_it_says_after_it_was_applied(
+def test_a_change_supposed_for_a_cluster_has_the_effect_of_applying_it(
     first: ControlPlane, tmp_path: Path, supposed: str
 ) -> None:
     file = tmp_path / "supposed.yaml"

@@ -79,7 +79,7 @@ def test_objects_are_what_their_file_says(shop: ControlPlane) -> None:
     assert {manifest.origin.file for manifest in reading.manifests} == {shop.url}
 
 
-def test_a_live_cluster_is_compared_with_files_with_others_and_with_what_is_supposed(
+def test_a_live_cluster_is_compared_with_files_other_clusters_and_supposed_changes(
     shop: ControlPlane, tmp_path: Path
 ) -> None:
     without_web = tmp_path / "without-web.yaml"
@@ -160,7 +160,7 @@ def test_test_files_are_judged_by_the_objects_of_a_cluster(
     assert found["isolated"]["message"].endswith("is not isolated for ingress: no policy selects it")
 
 
-def test_what_differs_from_a_snapshot_of_a_cluster_is_found_later(
+def test_later_differences_from_a_snapshot_of_a_cluster_are_found(
     shop: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
     create_live_shop(shop, namespace)
@@ -254,7 +254,7 @@ def kubectl_name(resource: live.Resource) -> str:
     return f"{resource.plural}.{resource.row.group}" if resource.row.group else resource.plural
 
 
-def test_kinds_that_one_may_not_list_are_left_out_with_a_warning(shop: ControlPlane) -> None:
+def test_kinds_that_the_user_may_not_list_are_left_out_with_a_warning(shop: ControlPlane) -> None:
     reading = live.read(kubeconfig=str(shop.service_account("restricted", NEEDED, verbs=["list"])))
     assert {kind_of(manifest.object) for manifest in reading.manifests} == {"Namespace", "Pod", "NetworkPolicy"}
     assert {problem.severity for problem in reading.problems} == {Severity.WARNING}
@@ -265,13 +265,13 @@ def test_kinds_that_one_may_not_list_are_left_out_with_a_warning(shop: ControlPl
     assert len(reading.problems) == len(OF_EVERY_SERVER) - len(NEEDED)
 
 
-def test_without_pods_there_is_nothing_to_say(shop: ControlPlane) -> None:
+def test_the_right_to_list_pods_is_needed(shop: ControlPlane) -> None:
     kubeconfig = shop.service_account("blind", ["namespaces", "networkpolicies.networking.k8s.io"], verbs=["list"])
     with pytest.raises(LiveClusterError, match=r'cannot list resource "pods".*the verb list on pods is needed'):
         live.read(kubeconfig=str(kubeconfig))
 
 
-def test_credentials_that_are_not_accepted(api_server: ControlPlane, tmp_path: Path) -> None:
+def test_credentials_that_are_not_accepted_are_an_error_with_a_remedy(api_server: ControlPlane, tmp_path: Path) -> None:
     kubeconfig = kubeconfig_of(api_server, tmp_path, {"token": "forged"})
     with pytest.raises(LiveClusterError, match=r'the credentials of context "other" are not accepted: log in again'):
         live.read(kubeconfig=str(kubeconfig))
@@ -350,7 +350,7 @@ def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, mo
     assert len(asked) == 3, "a page, one that has expired, and the whole list"
 
 
-def test_a_server_that_does_not_run(own_api_server: ControlPlane) -> None:
+def test_a_server_that_does_not_run_is_an_error_with_a_remedy(own_api_server: ControlPlane) -> None:
     own_api_server.apiserver.kill()
     with pytest.raises(LiveClusterError, match=r"cannot be reached.*is the cluster running"):
         live.read(kubeconfig=str(own_api_server.kubeconfig))

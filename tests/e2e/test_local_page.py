@@ -132,7 +132,7 @@ def test_after_many_changes_the_page_is_that_of_a_new_reading(
         assert shown() == expected
 
 
-def test_what_a_user_may_not_watch_is_a_problem_in_the_page(api_server: ControlPlane, namespace: str) -> None:
+def test_kinds_that_the_user_may_not_watch_are_a_problem_in_the_page(api_server: ControlPlane, namespace: str) -> None:
     kubeconfig = api_server.service_account(f"reader-{namespace}", READABLE, verbs=["get", "list"], namespace=namespace)
     with local_page(kubeconfig, "-n", namespace) as page:
         found: list[str] = []

@@ -30,7 +30,9 @@ def path_of(kind: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "manifest"), [pytest.param(kind, text, id=f"{kind}: {name}") for kind, name, text in objects()]
 )
-def test_every_check(api_server: ControlPlane, tmp_path: Path, kind: str, manifest: str) -> None:
+def test_every_check_gives_the_errors_of_the_api_server(
+    api_server: ControlPlane, tmp_path: Path, kind: str, manifest: str
+) -> None:
     file = tmp_path / "object.yaml"
     file.write_text(manifest)
     ours = sorted(one.message for one in Cluster.load(file).problems if one.severity is Severity.ERROR)
@@ -77,7 +79,7 @@ workloads = [
 
 @agreement
 @given(st.one_of(services, of_kind("Pod", spec=pod_specs), *workloads).map(in_known_characters))
-def test_any_object(api_server: ControlPlane, tree: Tree) -> None:
+def test_any_object_has_the_errors_of_the_api_server(api_server: ControlPlane, tree: Tree) -> None:
     obj = decode(tree)
     assert obj
     ours = sorted(map(str, KINDS.of(obj).validate(obj, NEWEST)))

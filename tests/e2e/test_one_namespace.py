@@ -58,7 +58,7 @@ def ringfence(kubeconfig: Path, *arguments: str) -> Result:
     return run(*arguments, "--kubeconfig", str(kubeconfig))
 
 
-def test_its_policies_are_printed(kubeconfig: Path) -> None:
+def test_policies_of_the_namespace_are_printed(kubeconfig: Path) -> None:
     found = ringfence(kubeconfig, "get", "netpol", "-n", "shop", "--no-headers")
     assert (found.exit_code, found.stdout.split()[0]) == (0, "closed")
     assert "warning: only namespace shop is read: " in found.stderr
@@ -71,7 +71,7 @@ def test_all_namespaces_are_refused(kubeconfig: Path) -> None:
     assert "only namespace shop could be read" in found.stderr
 
 
-def test_a_question_about_its_pods_is_answered(kubeconfig: Path) -> None:
+def test_a_question_about_pods_of_the_namespace_is_answered(kubeconfig: Path) -> None:
     cluster = Cluster.live(kubeconfig=str(kubeconfig), namespace="shop")
     assert {str(pod) for pod in cluster.state.members()} == {"shop/web"}
     assert cluster.state.namespaces.labels("shop")["team"] == "shop"
@@ -89,17 +89,17 @@ def test_a_question_about_another_namespace_is_refused(kubeconfig: Path, text: s
         cluster.can("web", text, port=80)
 
 
-def test_lists_say_that_they_lack_the_others(kubeconfig: Path) -> None:
+def test_lists_say_that_they_lack_the_other_namespaces(kubeconfig: Path) -> None:
     cluster = Cluster.live(kubeconfig=str(kubeconfig), namespace="shop")
     assert any("only namespace shop" in one for one in cluster.assumptions())
 
 
-def test_a_namespace_that_one_may_not_read_is_an_error(kubeconfig: Path) -> None:
+def test_a_namespace_that_the_user_may_not_read_is_an_error(kubeconfig: Path) -> None:
     with pytest.raises(LiveClusterError, match=r'in the namespace "bank": the verb list on pods is needed'):
         Cluster.live(kubeconfig=str(kubeconfig), namespace="bank")
 
 
-def test_who_may_not_read_the_namespace_itself_does_not_know_its_labels(server: ControlPlane) -> None:
+def test_without_the_right_to_read_the_namespace_object_its_labels_are_unknown(server: ControlPlane) -> None:
     without = [resource for resource in READABLE if resource != "namespaces"]
     kubeconfig = server.service_account("temp", without, verbs=["list"], namespace="shop")
     cluster = Cluster.live(kubeconfig=str(kubeconfig), namespace="shop")

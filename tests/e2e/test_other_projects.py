@@ -100,7 +100,7 @@ def assumed(cluster: Cluster, source: str, destination: str) -> list[str]:
     return [one.partition(" (")[0] + one.rpartition(")")[2] for one in found]
 
 
-def test_policies_of_other_projects_put_the_pods_in_doubt_that_they_select(server: ControlPlane) -> None:
+def test_policies_of_other_projects_put_the_pods_that_they_select_in_doubt(server: ControlPlane) -> None:
     cluster = Cluster.live(kubeconfig=str(server.kubeconfig))
     assert cluster.problems == []
     assert assumed(cluster, "shop/till", "203.0.113.7") == [
@@ -118,7 +118,7 @@ def test_a_policy_that_is_served_in_two_groups_is_named_once(server: ControlPlan
     ]
 
 
-def test_a_kind_that_one_may_not_list_puts_all_pods_in_doubt(server: ControlPlane) -> None:
+def test_a_kind_that_the_user_may_not_list_puts_all_pods_in_doubt(server: ControlPlane) -> None:
     others = [f"{plural}.{group}" for group, _, _, plural, _ in KINDS if group != "cilium.io"]
     kubeconfig = server.service_account("lister", [*CORE, *others], verbs=["list"])
     cluster = Cluster.live(kubeconfig=str(kubeconfig))

@@ -39,7 +39,9 @@ def decorated(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(wanted=st.lists(decorated(), min_size=1, max_size=5, unique_by=lambda policy: policy["metadata"]["name"]))
-def test_any_policies(api_server: ControlPlane, namespace: str, wanted: list[dict[str, Any]]) -> None:
+def test_any_policies_are_printed_as_kubectl_prints_them(
+    api_server: ControlPlane, namespace: str, wanted: list[dict[str, Any]]
+) -> None:
     stored = replace_all(api_server, namespace, wanted)
 
     def kubectl(*arguments: str) -> str:
@@ -57,7 +59,9 @@ def test_any_policies(api_server: ControlPlane, namespace: str, wanted: list[dic
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(spec=policies)
-def test_any_policy_as_a_document(api_server: ControlPlane, namespace: str, spec: dict[str, Any]) -> None:
+def test_the_document_of_any_policy_is_that_of_kubectl(
+    api_server: ControlPlane, namespace: str, spec: dict[str, Any]
+) -> None:
     """Annotations are left out: kubectl fails to write control characters as YAML."""
     stored = replace_all(api_server, namespace, [spec | {"metadata": {"name": "p", "labels": {"b": "1", "a": ""}}}])
     for output, write in (("yaml", yaml_text), ("json", json_text)):

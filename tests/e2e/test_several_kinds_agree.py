@@ -49,12 +49,12 @@ def server(experimental_server: ControlPlane) -> Iterator[ControlPlane]:
         "cnp/several netpol/a -o jsonpath={.kind}",
     ],
 )
-def test_get(server: ControlPlane, words: str) -> None:
+def test_get_prints_several_kinds_as_kubectl_does(server: ControlPlane, words: str) -> None:
     assert_agrees(server, "get", words)
 
 
 @pytest.mark.parametrize("words", ["cnp,anp", "netpol,cnp", "netpol/a cnp/several"])
-def test_describe(server: ControlPlane, words: str) -> None:
+def test_describe_prints_several_kinds_as_kubectl_does(server: ControlPlane, words: str) -> None:
     assert_agrees(server, "describe", words)
 
 

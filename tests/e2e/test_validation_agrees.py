@@ -70,7 +70,9 @@ def our_judgement(tree: Tree, server: ServerVersion = NEWEST) -> Judgement:
 
 
 @pytest.mark.parametrize("manifest", [pytest.param(text, id=name) for name, text in manifests()])
-def test_every_check(api_server: ControlPlane, tmp_path: Path, manifest: str) -> None:
+def test_every_check_gives_the_errors_of_the_api_server(
+    api_server: ControlPlane, tmp_path: Path, manifest: str
+) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(manifest)
     found: dict[Severity, list[str]] = {severity: [] for severity in Severity}
@@ -111,7 +113,7 @@ def postable(draw: st.DrawFn) -> Tree:
 
 @agreement
 @given(postable())
-def test_any_policy(api_server: ControlPlane, tree: Tree) -> None:
+def test_any_policy_has_the_errors_of_the_api_server(api_server: ControlPlane, tree: Tree) -> None:
     assert our_judgement(tree) == judgement_of_server(api_server.request("POST", POLICIES, tree))
 
 
@@ -136,7 +138,7 @@ def mistaken(draw: st.DrawFn) -> Tree:
 
 @agreement
 @given(mistaken())
-def test_any_value_of_a_wrong_type(api_server: ControlPlane, tree: Tree) -> None:
+def test_any_value_of_a_wrong_type_has_the_errors_of_the_api_server(api_server: ControlPlane, tree: Tree) -> None:
     assert our_judgement(tree) == judgement_of_server(api_server.request("POST", POLICIES, tree))
 
 
@@ -153,7 +155,9 @@ def older_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @agreement
 @given(ip_blocks.map(blocking).map(in_known_characters))
-def test_any_block_of_addresses(api_server: ControlPlane, older_server: ControlPlane, tree: Tree) -> None:
+def test_any_block_of_addresses_has_the_errors_of_the_api_server(
+    api_server: ControlPlane, older_server: ControlPlane, tree: Tree
+) -> None:
     assert our_judgement(tree) == judgement_of_server(api_server.request("POST", POLICIES, tree))
     lenient = judgement_of_server(older_server.request("POST", POLICIES, tree))
     assert our_judgement(tree, LAST_LENIENT) == lenient

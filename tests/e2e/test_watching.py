@@ -55,7 +55,7 @@ def closed(name: str) -> Object:
     return policy(f"default/{name}", labelled(), ingress=[])
 
 
-def test_what_kubectl_changes_is_delivered(api_server: ControlPlane, namespace: str) -> None:
+def test_changes_that_kubectl_makes_are_delivered(api_server: ControlPlane, namespace: str) -> None:
     objects = [
         node(f"{namespace}-n", "192.0.2.1") | {"spec": {"podCIDR": "10.1.2.0/24"}},
         pod(f"{namespace}/p", {"app": "a"}),
@@ -83,7 +83,9 @@ def test_what_kubectl_changes_is_delivered(api_server: ControlPlane, namespace: 
     assert created["Node"].spec.pod_cidrs == ("10.1.2.0/24",), "also where only the older field was written"
 
 
-def test_a_list_of_several_pages(api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_several_pages_is_read_whole(
+    api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in (watching, responses):
         monkeypatch.setattr(module, "PAGE", 2)
     create(api_server, *(pod(f"{namespace}/p{number}") for number in range(5)))
@@ -95,7 +97,7 @@ def test_a_list_of_several_pages(api_server: ControlPlane, namespace: str, monke
     assert sum(len(page.objects) for page in pages) == len(listed.names)
 
 
-def test_a_watch_of_which_the_server_has_enough(
+def test_a_watch_that_the_server_ends_is_opened_again(
     api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the server ends a watch, it sends a bookmark with the version from which the next watch continues."""
@@ -121,7 +123,7 @@ def test_a_watch_of_which_the_server_has_enough(
 # --- the server's faults ----------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_killed_and_started_again(own_api_server: ControlPlane) -> None:
+def test_a_watch_continues_after_the_server_was_killed_and_started_again(own_api_server: ControlPlane) -> None:
     create(own_api_server, closed("kept"))
     with following("NetworkPolicy", connections_of(own_api_server.kubeconfig)) as followed:
         followed.until(Alive)
@@ -152,7 +154,7 @@ def known(followed: Followed, until: str) -> set[tuple[str, str]]:
     return names
 
 
-def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None:
+def test_a_kind_is_listed_again_after_its_version_was_compacted(own_api_server: ControlPlane) -> None:
     """An object is created and another one deleted while the server is unreachable, and nobody remembers either."""
     create(own_api_server, closed("deleted"), closed("kept"))
     kubeconfig = own_api_server.kubeconfig
@@ -176,7 +178,7 @@ def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None
     assert any("too old resource version" in told.reason for told in followed.of(WatchInterrupted))
 
 
-def test_a_server_whose_data_were_restored_from_a_backup(own_api_server: ControlPlane) -> None:
+def test_a_kind_is_listed_again_after_the_server_was_restored_from_a_backup(own_api_server: ControlPlane) -> None:
     """The server does not refuse a watch that is ahead of it, but delivers nothing until it has caught up."""
     create(own_api_server, closed("old"))
     data, backup = own_api_server.folder / "etcd", own_api_server.folder / "backup"
@@ -212,7 +214,7 @@ def test_a_right_that_is_missing_is_named_and_waited_for(api_server: ControlPlan
     assert len(followed.of(Listed)) == 1
 
 
-def test_a_token_that_is_replaced(api_server: ControlPlane) -> None:
+def test_a_replaced_token_is_read_again(api_server: ControlPlane) -> None:
     kubeconfig = api_server.service_account("rotated", ["pods"])
     token = api_server.folder / "rotated.token"
     good = token.read_text()
@@ -223,7 +225,7 @@ def test_a_token_that_is_replaced(api_server: ControlPlane) -> None:
         followed.until(Alive)
 
 
-def test_a_certificate_that_is_renewed(api_server: ControlPlane) -> None:
+def test_a_renewed_certificate_is_read_again(api_server: ControlPlane) -> None:
     kubeconfig = api_server.user("renewed")
     with following("Pod", connections_of(kubeconfig)) as followed:
         assert 'User "renewed" cannot list resource "pods"' in followed.until(WatchInterrupted).reason

@@ -64,7 +64,7 @@ def comparable(value: object) -> object:
 @few_examples
 @given(st.lists(scalars, min_size=1, max_size=200))
 @example(notable)
-def test_any_scalar(api_server: ControlPlane, texts: list[str]) -> None:
+def test_any_scalar_is_read_as_kubectl_reads_it(api_server: ControlPlane, texts: list[str]) -> None:
     fields = "\n".join(f"'{index}: {text}': {text}" for index, text in enumerate(texts))
     assert comparable(we_read(fields)) == comparable(kubectl_reads(api_server, fields))
 
@@ -94,7 +94,7 @@ def distinct(texts: list[str]) -> list[str]:
 @few_examples
 @given(st.lists(scalars, max_size=200).map(distinct).filter(bool))
 @example(distinct(notable))
-def test_any_key(api_server: ControlPlane, texts: list[str]) -> None:
+def test_any_key_is_read_as_kubectl_reads_it(api_server: ControlPlane, texts: list[str]) -> None:
     fields = "\n".join(f"{text}: '{text}'" for text in texts)
     assert we_read(fields) == kubectl_reads(api_server, fields)
 
@@ -164,5 +164,5 @@ STRUCTURES: Final = {
 
 
 @pytest.mark.parametrize("fields", [pytest.param(dedent(text), id=name) for name, text in STRUCTURES.items()])
-def test_structures(api_server: ControlPlane, fields: str) -> None:
+def test_structures_are_read_as_kubectl_reads_them(api_server: ControlPlane, fields: str) -> None:
     assert comparable(we_read(fields)) == comparable(kubectl_reads(api_server, fields))

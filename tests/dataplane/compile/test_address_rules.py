@@ -75,7 +75,7 @@ def test_protocols_without_ports_have_a_rule_of_their_own() -> None:
     assert all(one.set in others.fixed for one in others.rule.conditions if isinstance(one, Lookup))
 
 
-def test_what_is_allowed_nothing_needs_no_rule() -> None:
+def test_addresses_that_are_allowed_nothing_need_no_rule() -> None:
     assert sets([(block("10.0.0.0/24"), NO_TRAFFIC)]) == []
     assert sets([(block("10.0.0.0/24"), ALL_TRAFFIC)], Family.IPV6) == []
 

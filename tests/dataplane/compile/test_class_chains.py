@@ -73,7 +73,7 @@ def rules(draw: st.DrawFn) -> list[AddressRule]:
 
 
 @given(rules(), st.sampled_from(FAMILIES), st.lists(st.tuples(numbers, st.sampled_from([6, 17, 132, 1]), numbers)))
-def test_classes_allow_what_the_rules_do(
+def test_classes_allow_what_the_rules_allow(
     some: list[AddressRule], family: Family, asked: list[tuple[int, int, int]]
 ) -> None:
     program = program_of(
@@ -134,7 +134,7 @@ def test_packets_that_are_in_no_class_are_denied_in_both_directions() -> None:
             assert all(chain.rules[-1] == Rule((), Goto(DENIED[direction])) for chain in one.chains.values())
 
 
-def test_the_names_say_what_is_in_the_sets_and_chains() -> None:
+def test_the_names_of_sets_and_chains_depend_on_their_content() -> None:
     """A restarted agent finds the objects again by these names. A change of one rule results in other names."""
     (one,), (same,), (other,) = (of_addresses(IN, many(count)) for count in (50, 50, 51))
     assert (one.fixed, one.chains) == (same.fixed, same.chains)

@@ -150,7 +150,7 @@ def test_addresses_in_held_ranges_are_known_as_soon_as_a_pod_has_them() -> None:
     assert passing() == {3}
 
 
-def test_an_address_that_two_pods_claim_is_granted_only_what_both_are() -> None:
+def test_an_address_that_two_pods_claim_is_granted_only_what_both_pods_are() -> None:
     """An address may go to a new pod before the agent knows that the old one has ended."""
     old = pod("x/old", {"app": "friend"}, addresses=["10.0.0.2"])
     server = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])

@@ -54,7 +54,7 @@ class World:
         return admits_packet(self.compiler.program(), Packet(Family.IPV4, one, other, 6, number))
 
 
-def test_pods_are_closed_until_it_is_computed() -> None:
+def test_pods_are_closed_until_their_rules_are_computed() -> None:
     world = World(large())
     assert not world.passes(8)
     assert world.compiler.closed == world.compiler.computing == {"x"}
@@ -68,7 +68,7 @@ def test_pods_are_closed_until_it_is_computed() -> None:
     assert world.compiler.closed == set()
 
 
-def test_meanwhile_changes_of_others_are_in_force() -> None:
+def test_changes_of_others_are_in_force_during_a_computation() -> None:
     world = World(large())
     assert world.passes(8, "10.0.0.2")
     world.cluster.upsert(policy("y/closed", labelled(app="other"), ingress=[]))
@@ -78,14 +78,14 @@ def test_meanwhile_changes_of_others_are_in_force() -> None:
     assert world.passes(8, "10.0.0.2")
 
 
-def test_the_program_is_that_which_is_made_at_once() -> None:
+def test_a_program_computed_in_steps_equals_one_that_is_made_at_once() -> None:
     world = World(large())
     world.compiler.program()
     world.finish()
     assert world.compiler.program() == Compiler(world.cluster.state, everywhere).program()
 
 
-def test_what_is_little_is_computed_at_once() -> None:
+def test_small_policies_are_computed_at_once() -> None:
     world = World(large(), least=1_000)
     assert world.passes(8)
     assert world.step() is None
@@ -103,7 +103,7 @@ def test_another_version_replaces_one_that_is_not_computed() -> None:
     assert world.asked == ["x", "x"]
 
 
-def test_nor_is_a_result_kept_that_nobody_wants() -> None:
+def test_a_result_that_no_policy_needs_is_not_kept() -> None:
     world = World(large())
     world.compiler.program()
     world.finish()
@@ -123,7 +123,7 @@ def test_nothing_is_computed_for_a_pod_that_is_gone() -> None:
     assert world.compiler.closed == set()
 
 
-def test_it_goes_on_while_its_namespace_is_closed() -> None:
+def test_a_computation_goes_on_while_its_namespace_is_closed() -> None:
     world = World(large())
     world.compiler.program()
     world.compiler.program(closed=frozenset({"x"}))
@@ -151,7 +151,7 @@ def test_rules_that_are_too_complex_close_their_pods(monkeypatch: pytest.MonkeyP
     assert "the ingress rules of x/p cannot be enforced together" in str(world.compiler.refusals()[0])
 
 
-def test_pods_with_addresses_of_another_family_have_it_computed_anew() -> None:
+def test_pods_with_addresses_of_another_family_have_their_rules_computed_anew() -> None:
     world = World(large())
     world.compiler.program()
     world.finish()
@@ -161,7 +161,7 @@ def test_pods_with_addresses_of_another_family_have_it_computed_anew() -> None:
     assert world.passes(8)
 
 
-def test_it_is_loaded_in_smaller_pieces_when_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_computed_chain_is_loaded_in_smaller_pieces_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A namespace whose chains are computed step by step has used its share or needs much."""
     monkeypatch.setattr(loading, "LARGE_CHAIN", 0)
     monkeypatch.setattr(loading, "SLOWLY", 10)

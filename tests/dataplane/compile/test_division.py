@@ -54,7 +54,7 @@ def test_layers_have_the_combinations_of_the_pairs(some: list[Pair]) -> None:
 
 
 @given(pairs, st.integers(2, 4))
-def test_what_does_not_fit_into_a_layer_goes_to_further_ones(some: list[Pair], growth: int) -> None:
+def test_pairs_that_do_not_fit_into_a_layer_go_to_further_ones(some: list[Pair], growth: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(division, "_ALWAYS", 0)
         patch.setattr(division, "_GROWTH", growth)

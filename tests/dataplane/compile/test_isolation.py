@@ -63,7 +63,7 @@ def test_addresses_are_known_only_in_families_of_which_some_are_held() -> None:
     assert not elements(isolation, KNOWN[Family.IPV4])
 
 
-def test_what_does_not_change_is_the_same_object() -> None:
+def test_collections_that_do_not_change_are_the_same_objects() -> None:
     isolation = Isolation(Addresses.of(ip_network("10.0.0.0/24")))
     moved(isolation, Move(A, None, "ingress_1"))
     isolation.mark_known({parse_address("10.0.0.1"): True})

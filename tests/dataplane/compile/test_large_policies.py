@@ -105,7 +105,7 @@ def test_small_policies_are_united(large: None) -> None:
     assert sorted(sizes(of_blocks(0), *small)) == [MANY, 2 * (MANY - 1)]
 
 
-def test_so_many_large_policies_are_apart_that_a_packet_does_not_notice(large: None) -> None:
+def test_only_few_large_policies_have_rules_of_their_own(large: None) -> None:
     """The remaining policies are united."""
     assert sorted(sizes(*map(of_blocks, range(MOST_APART + 3)))) == [*[MANY] * MOST_APART, 3 * MANY]
 

@@ -36,7 +36,7 @@ def everything_left() -> Leftovers:
     return left
 
 
-def test_what_it_shares_with_a_chain_that_is_not_large_is_left_when_that_goes_first() -> None:
+def test_parts_shared_with_a_small_chain_are_left_when_that_chain_is_removed_first() -> None:
     left = everything_left()
     assert left.added_to(SHARED, PRESENT) == PRESENT, "the map is left, and what it leads to is needed anyway"
     assert left.added_to(Program(), PRESENT) == PRESENT

@@ -126,7 +126,7 @@ def test_another_change_is_in_force_at_once_while_a_large_chain_is_loaded() -> N
     assert loaded.passes(destination="10.0.0.2")
 
 
-def test_what_nobody_waits_for_any_more_goes() -> None:
+def test_parts_of_a_chain_that_is_no_longer_wanted_are_removed() -> None:
     loaded = Loaded(classes())
     for _ in range(5):
         assert not loaded.go_on()
@@ -151,7 +151,7 @@ def test_a_large_chain_that_is_not_needed_any_more_goes_in_pieces_and_nothing_le
     assert loaded.holds_nothing()
 
 
-def test_what_is_not_needed_goes_before_anything_comes_and_is_taken_up_where_it_is_needed_again() -> None:
+def test_unneeded_parts_are_removed_first_and_are_used_where_they_are_needed_again() -> None:
     loaded = Loaded(classes())
     whole = loaded.finish()
     loaded.cluster.upsert(classes(SOME // 2))
@@ -162,7 +162,7 @@ def test_what_is_not_needed_goes_before_anything_comes_and_is_taken_up_where_it_
     assert loaded.present == Compiler(loaded.cluster.state, everywhere).program()
 
 
-def test_what_others_have_to_wait_for_neither_goes_nor_comes_slowly() -> None:
+def test_no_part_is_loaded_or_removed_for_a_namespace_that_may_not_load() -> None:
     loaded = Loaded(classes())
     loaded.finish()
     loaded.cluster.remove("NetworkPolicy", "x", "p")
@@ -190,7 +190,7 @@ def test_only_the_newest_version_counts() -> None:
 
 
 @pytest.mark.parametrize("written", [blocks(), classes()], ids=["blocks", "classes"])
-def test_what_the_kernel_holds_already_is_not_loaded_again(written: Object) -> None:
+def test_parts_that_the_kernel_holds_are_not_loaded_again(written: Object) -> None:
     """A restarted agent finds it in the kernel."""
     loaded = Loaded(written)
     loaded.finish()
@@ -201,7 +201,7 @@ def test_what_the_kernel_holds_already_is_not_loaded_again(written: Object) -> N
     assert again.present == before
 
 
-def test_without_a_kernel_everything_is_in_the_first_program() -> None:
+def test_the_first_program_has_everything_where_there_is_no_kernel() -> None:
     state = cluster_of([SERVER, classes()]).state
     compiler = Compiler(state, everywhere)
     assert len(compiler.program().chains) > SOME

@@ -47,7 +47,7 @@ def test_maps_do_not_grow_with_the_pods_of_a_group() -> None:
     assert entries(many) == entries(few)
 
 
-def test_pods_that_a_map_treats_otherwise_get_a_number_that_no_group_has_had() -> None:
+def test_pods_that_a_map_treats_differently_get_a_number_that_no_group_has_had() -> None:
     cluster = tiered_cluster_of([SERVER, *friends(1), guard("a", 80)])
     compiler = Compiler(cluster.state, everywhere)
     seen: set[str] = set()
@@ -80,7 +80,7 @@ def test_a_new_process_takes_over_the_numbers_of_the_one_before(
         assert admits(new, packet) is is_allowed(cluster.state, packet), packet
 
 
-def test_a_map_that_comes_later_tells_apart_what_was_one_group_only_if_policies_do() -> None:
+def test_a_later_map_divides_a_group_only_if_policies_tell_its_pods_apart() -> None:
     cluster = tiered_cluster_of([SERVER, *friends(2), guard("a", 80)])
     compiler = Compiler(cluster.state, everywhere)
     assert len(groups_of(compiler.program()).elements) == 1

@@ -149,7 +149,7 @@ def test_an_address_that_two_pods_claim_is_allowed_only_what_both_are() -> None:
     assert reaches(compiler.program(), "10.0.0.2")
 
 
-def test_of_a_claimed_address_the_rules_about_addresses_count_for_the_pod_that_no_rule_selects() -> None:
+def test_the_pod_of_a_claimed_address_that_no_rule_selects_has_the_rules_about_addresses() -> None:
     guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS), acting("deny", block("10.0.0.0/8"))])
     foes = [pod("x/foe", addresses=["10.0.0.2"]), pod("x/far", addresses=["192.0.2.7"])]
     program = program_for(tiered_cluster_of([SERVER, FRIEND, *foes, guard]).state)
@@ -232,7 +232,7 @@ GUARD = tier_policy(
     "peers",
     [pytest.param([FRIENDS], id="selectors"), pytest.param([block("10.0.0.0/24")], id="its address")],
 )
-def test_what_a_network_policy_allows_a_peer_of_the_cluster_policies_is_an_exception(peers: list[Object]) -> None:
+def test_ports_that_a_network_policy_allows_to_a_peer_of_cluster_policies_are_an_exception(peers: list[Object]) -> None:
     own = policy("x/p", labelled(app="server"), ingress=[admits(*peers, ports=[port(80), port(91)])])
     program = program_for(tiered_cluster_of([SERVER, FRIEND, GUARD, own]).state)
     assert reaches(program, "10.0.0.2", 80)
@@ -241,7 +241,7 @@ def test_what_a_network_policy_allows_a_peer_of_the_cluster_policies_is_an_excep
     assert not reaches(program, "10.0.0.2", 443)
 
 
-def test_what_a_network_policy_allows_everybody_is_none() -> None:
+def test_ports_that_a_network_policy_allows_to_all_peers_are_no_exception() -> None:
     own = policy("x/p", labelled(app="server"), ingress=[admits(ports=[port(80), port(91)])])
     program = program_for(tiered_cluster_of([SERVER, FRIEND, GUARD, own]).state)
     assert [reaches(program, "10.0.0.2", number) for number in (80, 90, 91, 443)] == [True, True, False, False]
@@ -349,7 +349,7 @@ TestChanges = Changes.TestCase
 TestChanges.settings = settings(max_examples=examples(20), stateful_step_count=12)
 
 
-def test_the_members_of_other_nodes_are_peers_only() -> None:
+def test_pods_of_other_nodes_are_only_peers() -> None:
     """A pod of another node is not a subject here. The test also shows that the checks above can fail."""
     front = tier_policy(FRONT, "a", ingress=[acting("deny")])
     state = tiered_cluster_of([SERVER, FRIEND, front]).state

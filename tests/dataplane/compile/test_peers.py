@@ -93,13 +93,13 @@ class TestAnAddressThatTwoPodsClaim:
 
     GRANTS = (Grant(FRIENDS, on_port(80)), Grant(FOES, on_port(81)))
 
-    def test_it_is_granted_only_what_both_are(self) -> None:
+    def test_a_claimed_address_is_granted_only_what_both_pods_are(self) -> None:
         one, other = labelled_pod("x/a", "10.0.0.1", "friend"), labelled_pod("x/b", "10.0.0.1", "foe")
         assert World([one, other], *self.GRANTS, with_ports=True).elements == frozenset()
         both = labelled_pod("x/b", "10.0.0.1", "friend", "foe")
         assert World([one, both], *self.GRANTS, with_ports=True).elements == {flow("10.0.0.1", 80)}
 
-    def test_a_pod_that_is_granted_nothing_leaves_nothing(self) -> None:
+    def test_a_claimed_address_is_granted_nothing_if_one_of_its_pods_is_granted_nothing(self) -> None:
         one, other = labelled_pod("x/a", "10.0.0.1", "friend"), labelled_pod("x/b", "10.0.0.1")
         assert World([one, other], Grant(FRIENDS)).elements == frozenset()
 
@@ -108,7 +108,7 @@ class TestAnAddressThatTwoPodsClaim:
         new = labelled_pod("x/b", "10.0.0.1", ports=[container_port("http", 8080)])
         assert World([old, new], Grant(EVERYONE, names=HTTP), with_ports=True).elements == frozenset()
 
-    def test_when_one_is_gone_the_other_has_its_own(self) -> None:
+    def test_a_claimed_address_is_granted_what_the_remaining_pod_is_when_the_other_is_gone(self) -> None:
         one, other = labelled_pod("x/a", "10.0.0.1", "friend"), labelled_pod("x/b", "10.0.0.1", "foe")
         world = World([one, other], *self.GRANTS, with_ports=True)
         world.cluster.remove("Pod", "x", "a")
@@ -116,7 +116,7 @@ class TestAnAddressThatTwoPodsClaim:
 
 
 class TestChanges:
-    def test_a_pod_comes_and_goes(self) -> None:
+    def test_a_pod_that_comes_and_goes_is_added_and_removed(self) -> None:
         world = World([], Grant(FRIENDS))
         world.cluster.upsert(labelled_pod("x/a", "10.0.0.1", "friend"))
         assert world.refresh("10.0.0.1", namespaces=["x"]) == {address("10.0.0.1")}

@@ -125,7 +125,7 @@ def test_rules_for_large_products_are_few_and_a_map_has_the_others() -> None:
     assert not any(one.maps for one in allowances(*many(MOST_SHARED), world=friends))
 
 
-def test_the_sets_of_the_most_pods_are_shared_with_other_profiles() -> None:
+def test_the_sets_with_the_most_pods_are_shared_with_other_profiles() -> None:
     """The other rules would need one more map for each profile."""
     popular = [pod(f"x/p{i}", {"friend": "popular", "number": f"{i}"}, addresses=[f"10.2.0.{i}"]) for i in range(9)]
     rules = [*many(20), admits(pods(labelled(friend="popular")), ports=[port(1, to=4_000)])]

@@ -74,7 +74,7 @@ def test_each_port_has_the_addresses_of_its_pod() -> None:
     assert found[PORT_SENDERS].elements == frozenset({link_sender_key(3, HARDWARE, WEB[1])})
 
 
-def test_the_addresses_of_pods_at_ports_and_of_the_node_are_nobody_elses() -> None:
+def test_no_other_pod_has_the_addresses_of_pods_at_ports_and_of_the_node() -> None:
     found = isolating()
     assert found[OWNED[V4]].elements == keys(WEB, DB, GATEWAY)
     assert found[OWNED[V6]].elements == keys(LINK_LOCAL)
@@ -116,7 +116,7 @@ def test_the_pods_of_all_addresses_that_are_known_are_located() -> None:
     assert asked == [{both}, {both}, {frozenset({DB}), new}]
 
 
-def test_addresses_of_a_pod_that_may_be_at_several_ports_are_nobodys() -> None:
+def test_no_port_has_the_addresses_of_a_pod_that_may_be_at_several_ports() -> None:
     ports = Ports({3: PodPort(frozenset({WEB}))}, contested=frozenset({NEW}))
     known = {one: frozenset({one}) for one in (WEB, NEW)}
     found = PortSets(lambda _: ports).update(known, nobody_is_isolated)
@@ -124,7 +124,7 @@ def test_addresses_of_a_pod_that_may_be_at_several_ports_are_nobodys() -> None:
     assert found[UNPLACED[V4]].elements == keys()
 
 
-def test_what_did_not_change_is_the_very_same_object() -> None:
+def test_collections_that_do_not_change_are_the_same_objects() -> None:
     """The comparison of two programs can therefore skip it."""
     sets = PortSets(lambda _: Ports(dict(PORTS.pods), PORTS.others, PORTS.node, PORTS.hardware))
     before = dict(sets.update({WEB: frozenset({WEB})}, nobody_is_isolated))

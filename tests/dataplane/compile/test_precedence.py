@@ -35,7 +35,7 @@ def test_each_number_is_decided_by_the_first_rule_about_it(some: list[Ruling], l
 
 
 @given(st.lists(sets, min_size=1, max_size=5))
-def test_cells_are_the_numbers_of_each_set_again(some: list[intervals.Intervals]) -> None:
+def test_the_cells_of_a_set_contain_exactly_its_numbers(some: list[intervals.Intervals]) -> None:
     cells = Cells(some, WHOLE)
     assert [cells.numbers(cells.of(one)) for one in some] == some
     assert cells.numbers(cells.all) == (WHOLE,)

@@ -69,7 +69,7 @@ def test_port_names_of_egress_rules_do_not_divide_subjects() -> None:
     assert old == new
 
 
-def test_the_name_says_which_policies_in_which_direction() -> None:
+def test_the_name_of_a_chain_depends_on_its_policies_and_direction() -> None:
     both = policy("x/p", ingress=[{}], egress=[{}])
     assert name_of(both) != name_of(both, direction=Direction.EGRESS)
     assert name_of(both) != name_of(policy("x/q", ingress=[{}]))
@@ -153,7 +153,7 @@ def test_longer_selectors_than_can_be_read_at_once_are_refused(monkeypatch: pyte
         chain_of(policy("x/p", ingress=[admits(namespaces(long))]))
 
 
-def test_what_administrators_write_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rules_of_administrators_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_rules, "MOST_SELECTORS", 5)
     many = [acting("allow", pods(labelled(app=f"v{number}"))) for number in range(9)]
     assert chain_of(tier_policy(FRONT, "front", ingress=many), policy("x/p", ingress=[selecting(3)]))
@@ -193,7 +193,7 @@ def test_rules_behind_those_of_administrators_are_settled_in_steps(monkeypatch: 
     assert steps(60) - steps(10) >= 20
 
 
-def test_tenants_are_to_blame_for_their_own_rules_alone() -> None:
+def test_the_effort_of_a_namespace_counts_only_its_own_rules() -> None:
     many = [acting("deny", block(f"11.0.0.{2 * number}/32")) for number in range(25)]
     front, own = tier_policy(FRONT, "front", ingress=many), policy("x/p", ingress=[selecting(3)])
     (alone, _), (behind, _) = (stack_of(tiered_cluster_of([*WORLD, *written, own]).state) for written in ([], [front]))

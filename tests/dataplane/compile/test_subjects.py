@@ -107,7 +107,9 @@ class TestAnAddressThatTwoPodsClaim:
             pytest.param({"phase": "Failed"}, id="has failed"),
         ],
     )
-    def test_is_open_once_the_kubelet_reports_the_end_of_the_closed_one(self, status: dict[str, object]) -> None:
+    def test_an_address_that_two_pods_claim_is_open_once_the_closed_pod_has_ended(
+        self, status: dict[str, object]
+    ) -> None:
         running = [{"name": "server", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]
         world = self.world(self.kept(containerStatuses=running))
         assert world.chains() == {self.AT: self.CLOSED_THERE}
@@ -117,7 +119,7 @@ class TestAnAddressThatTwoPodsClaim:
         world.cluster.upsert(self.kept(containerStatuses=running))
         assert world.moves() == [Move(self.AT, None, self.CLOSED_THERE)]
 
-    def test_is_decided_anew_when_a_node_comes_or_goes(self) -> None:
+    def test_an_address_that_two_pods_claim_is_decided_anew_when_a_node_comes_or_goes(self) -> None:
         lost = server("lost", "10.0.0.2", nodeName="lost")
         world = World(CLOSED, node("m"), node("lost"), lost, pod("x/new", addresses=["10.0.0.2"], nodeName="m"))
         assert world.chains() == {key("10.0.0.2"): self.CLOSED_THERE}
@@ -130,7 +132,7 @@ class TestAnAddressThatTwoPodsClaim:
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_a_change_nothing_is_found() -> None:
+def test_no_change_is_found_where_nothing_has_changed() -> None:
     world = World(CLOSED, server("a", "10.0.0.1"))
     assert world.moves()
     changes = world.subjects.take_changes()
@@ -218,7 +220,7 @@ class TestClosedNamespaces:
 
     FREE = pod("x/free", addresses=["10.0.0.2"])
 
-    def test_all_pods_of_the_node_in_them_are_denied_everything(self) -> None:
+    def test_all_pods_of_the_node_in_a_closed_namespace_are_denied_everything(self) -> None:
         world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE, pod("y/other", addresses=["10.0.0.3"]))
         moves = world.subjects.take_changes(frozenset({"x"})).moves
         for direction in Direction:
@@ -226,11 +228,11 @@ class TestClosedNamespaces:
             assert denied == {key("10.0.0.1"), key("10.0.0.2")}
         assert world.subjects.pods_in(frozenset({"x"})) == 2
 
-    def test_nothing_is_built_for_them(self) -> None:
+    def test_nothing_is_built_for_a_closed_namespace(self) -> None:
         world = World(HTTP_ONLY, server("a", "10.0.0.1"))
         world.subjects.take_changes(frozenset({"x"}), may_build=never_asked)
 
-    def test_afterwards_they_have_the_chains_that_their_policies_give_them_then(self) -> None:
+    def test_pods_of_a_namespace_that_is_no_longer_closed_have_the_chains_of_their_policies(self) -> None:
         world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE)
         before = world.chains()
         world.subjects.take_changes(frozenset({"x"}))
@@ -251,7 +253,7 @@ class TestClosedNamespaces:
         world.moves()
         assert world.subjects.closed == set()
 
-    def test_nobody_asks_for_what_is_built_already_or_needs_not_be_built(self) -> None:
+    def test_building_is_not_requested_for_chains_that_exist_or_need_not_be_built(self) -> None:
         world = World(HTTP_ONLY, server("a", "10.0.0.1"))
         built = world.chains()[key("10.0.0.1")]
         world.cluster.upsert(server("b", "10.0.0.2"))

@@ -64,7 +64,7 @@ def test_every_change_of_another_program_is_noticed_once(change: str) -> None:
 
 
 @in_own_network
-def test_the_kernel_says_who_it_was() -> None:
+def test_a_change_names_the_program_that_made_it() -> None:
     listening = Listening()
     commit(listening.own, [AddTable()])
     assert listening.changes.last is None
@@ -78,14 +78,14 @@ PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 @in_own_network
-def test_own_transactions_wake_nobody() -> None:
+def test_own_transactions_are_not_reported() -> None:
     listening = Listening()
     commit(listening.own, commands_between(None, base_program()))
     assert not listening.can_be_read()
 
 
 @in_own_network
-def test_transactions_of_others_on_their_own_tables_are_no_change() -> None:
+def test_transactions_of_other_programs_on_other_tables_are_no_change() -> None:
     listening = Listening()
     commit(listening.own, [AddTable()])
     nft("add table inet other; add chain inet other ringfence; add table inet ringfenced; delete table inet other")
@@ -96,7 +96,7 @@ def test_transactions_of_others_on_their_own_tables_are_no_change() -> None:
 
 @pytest.mark.parametrize("change", ["delete table inet ringfence", "add table inet other"])
 @in_own_network
-def test_transactions_of_others_are_noticed_while_nobody_listens(change: str) -> None:
+def test_transactions_of_other_programs_are_noticed_while_nobody_listens(change: str) -> None:
     """At that time, it is not known which table they change."""
     listening = Listening()
     commit(listening.own, [AddTable()])
@@ -113,7 +113,7 @@ def test_transactions_of_others_are_noticed_while_nobody_listens(change: str) ->
 
 
 @in_own_network
-def test_a_transaction_is_noticed_that_was_counted_and_not_yet_reported_when_listening_ends() -> None:
+def test_a_transaction_that_is_not_yet_reported_when_listening_ends_is_noticed() -> None:
     """Its process may be interrupted between the two. The next transaction of any process waits for it."""
     listening = Listening()
     send = listening.own.send
@@ -155,7 +155,7 @@ def test_messages_that_were_lost_may_have_been_about_the_table() -> None:
 
 
 @in_own_network
-def test_so_many_messages_that_the_kernel_drops_some_are_a_change() -> None:
+def test_messages_that_the_kernel_dropped_count_as_a_change() -> None:
     listening = Listening()
     listening.changes._netlink._socket.setsockopt(1, 8, 4096)  # SO_RCVBUF
     nft("add table inet other; add set inet other s { type ipv4_addr; }")

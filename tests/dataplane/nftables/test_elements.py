@@ -62,7 +62,7 @@ OTHER_ELEMENTS = {
 @pytest.mark.parametrize(
     "kind", [HashSet(PORT), HashSet(PORT, counted=True), RangeSet(PORT), VerdictMap(PORT)], ids=str
 )
-def test_a_set_with_an_element_of_another_sort_is_not_ours(kind: Collection, other: str) -> None:
+def test_a_set_with_an_element_of_another_kind_is_foreign(kind: Collection, other: str) -> None:
     assert decoded(kind, [nested(nf.NFTA_LIST_ELEM, OTHER_ELEMENTS[other])]) is None
 
 
@@ -70,7 +70,7 @@ keys = st.integers(0, 0xFFFF).map(lambda port: port.to_bytes(2, "big"))
 
 
 @given(st.frozensets(keys, max_size=30))
-def test_keys(elements: frozenset[bytes]) -> None:
+def test_keys_are_read_back(elements: frozenset[bytes]) -> None:
     assert read(HashSet(PORT), HashSet(PORT, elements)) == HashSet(PORT, elements)
 
 
@@ -95,7 +95,7 @@ def range_set(spans: list[tuple[int, int]]) -> RangeSet:
 
 
 @given(spans())
-def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(spans: list[tuple[int, int]]) -> None:
+def test_ranges_of_one_part_are_read_back_even_at_both_ends_of_all_keys(spans: list[tuple[int, int]]) -> None:
     assert read(RangeSet(PORT), range_set(spans)) == range_set(spans)
 
 
@@ -120,7 +120,7 @@ def written_borders(portion: bytes) -> Iterator[tuple[int, bool]]:
         yield int.from_bytes(key, "big"), nf.NFTA_SET_ELEM_FLAGS in parts
 
 
-def test_ranges_of_keys_of_several_parts() -> None:
+def test_ranges_of_keys_of_several_parts_are_read_back() -> None:
     one, other = (bytes([*bytes(15), number]) for number in (1, 2))
     ranges = RangeSet(
         CLASS_TRAFFIC,
@@ -145,7 +145,7 @@ def test_ranges_that_lead_to_chains_may_touch(spans: list[tuple[int, int]]) -> N
     assert read(RangeMap(PORT), written) == written
 
 
-def test_a_range_that_leads_to_no_chain_of_ours_is_seen() -> None:
+def test_a_range_that_leads_to_a_foreign_chain_is_detected() -> None:
     jump = VerdictMap(PORT, {"a": frozenset({b"\0\1"})})
     lists = [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(jump)]
     assert decoded(RangeMap(PORT), lists) == RangeMap(PORT, {"": frozenset({(b"\0\1", b"\xff\xff")})})
@@ -161,7 +161,7 @@ def test_both_ends_of_a_range_are_in_one_message() -> None:
 
 
 @pytest.mark.parametrize("goto", [False, True])
-def test_entries_of_a_map(goto: bool) -> None:
+def test_entries_of_a_map_are_read_back(goto: bool) -> None:
     verdicts = VerdictMap(PORT, goto=goto).moved(Move(bytes([0, i]), None, f"chain_{i % 2}") for i in range(9))
     assert read(VerdictMap(PORT), verdicts) == verdicts
     assert verdicts.goto is goto
@@ -203,7 +203,7 @@ def keys_in(portion: bytes) -> list[bytes]:
     return [attributes(element)[nf.NFTA_SET_ELEM_KEY] for _, element in elements]
 
 
-def test_counts() -> None:
+def test_the_counts_of_elements_are_read() -> None:
     counts = uint32(nf.NFTA_COUNTER_PACKETS, 3) + uint32(nf.NFTA_COUNTER_BYTES, 90)
     counter = nested(nf.NFTA_SET_ELEM_EXPR, nested(nf.NFTA_EXPR_DATA, counts))
     element = nested(nf.NFTA_LIST_ELEM, KEY, counter)
@@ -215,7 +215,7 @@ def bordered(port: int, *more: bytes) -> bytes:
     return nested(nf.NFTA_LIST_ELEM, key, *more)
 
 
-def test_an_element_that_comes_twice_is_seen_also_if_packets_were_counted_meanwhile() -> None:
+def test_an_element_that_is_listed_twice_is_detected_even_if_its_count_has_changed() -> None:
     count = uint32(nf.NFTA_COUNTER_PACKETS, 3)
     counted = nested(nf.NFTA_SET_ELEM_EXPR, nested(nf.NFTA_EXPR_DATA, count))
     assert has_repetitions(elements_in([bordered(1), bordered(2), bordered(1, counted)]))

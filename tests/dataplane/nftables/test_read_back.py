@@ -107,7 +107,7 @@ def test_sets_of_other_tables_and_families_are_not_read(kernel: FakeKernel) -> N
     assert read_table(kernel) == FoundTable(Program(), 7)
 
 
-def test_a_set_of_a_foreign_kind_stays_visible_and_one_without_a_name_does_not(kernel: FakeKernel) -> None:
+def test_a_set_of_a_foreign_kind_is_read_and_an_anonymous_one_is_not(kernel: FakeKernel) -> None:
     """A rule of another program can contain a set. That rule is foreign, and its set has no name."""
     anonymous, foreign = nf.NFT_SET_ANONYMOUS, nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL
     kernel.lists[GETSET] = [
@@ -117,12 +117,12 @@ def test_a_set_of_a_foreign_kind_stays_visible_and_one_without_a_name_does_not(k
     assert read_table(kernel) == FoundTable(Program({"foreign": FOREIGN_COLLECTION}), 7)
 
 
-def test_a_dormant_table_is_no_table_like_others(kernel: FakeKernel) -> None:
+def test_a_dormant_table_is_marked(kernel: FakeKernel) -> None:
     kernel.flags = nf.NFT_TABLE_F_DORMANT
     assert read_table(kernel) == FoundTable(Program(), 7, is_dormant=True)
 
 
-def test_what_no_program_has_is_listed(kernel: FakeKernel) -> None:
+def test_objects_that_no_program_has_are_listed(kernel: FakeKernel) -> None:
     place = uint32(nf.NFTA_HOOK_HOOKNUM, nf.NF_INET_FORWARD) + uint32(nf.NFTA_HOOK_PRIORITY, 7)
     chain = string(nf.NFTA_CHAIN_TABLE, TABLE) + string(nf.NFTA_CHAIN_NAME, "late") + nested(nf.NFTA_CHAIN_HOOK, place)
     kernel.lists = defaultdict(

@@ -88,19 +88,19 @@ ACTIONS: list[Action] = [
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=str)
-def test_condition(condition: Condition) -> None:
+def test_conditions_are_read_back(condition: Condition) -> None:
     rule = Rule((condition,), RuleVerdict.RETURN)
     assert decode_rule(encode_rule(rule)) == rule
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=str)
-def test_action(action: Action) -> None:
+def test_actions_are_read_back(action: Action) -> None:
     rule = Rule((), action)
     assert decode_rule(encode_rule(rule)) == rule
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=str)
-def test_conditions_in_a_row(action: Action) -> None:
+def test_several_conditions_of_a_rule_are_read_back(action: Action) -> None:
     rule = Rule((CONDITIONS[0], *CONDITIONS[-6:]), action)
     assert decode_rule(encode_rule(rule)) == rule
 
@@ -153,7 +153,7 @@ def test_a_class_with_an_identifier_of_another_length_is_foreign() -> None:
     assert decode_rule(code) == ForeignRule(code)
 
 
-def test_a_constant_is_no_verdict() -> None:
+def test_a_constant_in_another_register_is_no_verdict() -> None:
     """If it were read as a verdict, the number 0 would be a drop."""
     code = encode_rule(Rule((ClassLookup(bytes(16), (Field.PROTOCOL, Field.PORT), "set"),), RuleVerdict.RETURN))
     constant = next(nested(type, value) for type, value in each_attribute(code) if b"immediate" in value)

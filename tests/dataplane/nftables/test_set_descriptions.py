@@ -70,13 +70,13 @@ OTHER_SETS = {
 
 
 @pytest.mark.parametrize("other", OTHER_SETS)
-def test_a_set_of_another_kind_is_not_ours(other: str) -> None:
+def test_a_set_of_another_kind_is_foreign(other: str) -> None:
     described = attributes(b"".join(describe(HashSet(ADDRESS[V4]))))
     assert decode_description(described) == HashSet(ADDRESS[V4])
     assert decode_description({**described, **OTHER_SETS[other]}) is None
 
 
-def test_a_set_of_ranges_of_each_part_of_a_key_is_not_ours() -> None:
+def test_a_set_of_ranges_of_each_part_of_a_key_is_foreign() -> None:
     kind = RangeSet(CLASS_ADDRESS[V4])
     described = attributes(b"".join(describe(kind)))
     assert decode_description(described) == kind

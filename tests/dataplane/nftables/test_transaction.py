@@ -64,7 +64,7 @@ def test_there_are_as_few_transactions_as_the_size_allows() -> None:
         assert found.program == Program({"s": many})
 
 
-def test_what_could_be_sent_at_once_is_split_all_the_same() -> None:
+def test_commands_that_fit_into_one_transaction_are_split_on_request() -> None:
     """The kernel holds its lock for the whole transaction."""
     many = HashSet(ADDRESS[V4], frozenset(address_key(V4, i) for i in range(30_000)))
     kernel = FakeKernel(10_000_000)

@@ -90,7 +90,7 @@ def test_a_map_keeps_its_goto_as_long_as_it_has_keys() -> None:
     assert not one.moved([Move(key(2), "a", None)]).goto
 
 
-def test_what_differs_is_new_or_another_object_and_what_is_gone_is_not_named() -> None:
+def test_collections_that_differ_are_new_or_other_objects_and_those_that_are_gone_are_left_out() -> None:
     same, one, other = HashSet(ADDRESS[V4]), HashSet(ADDRESS[V4], frozenset({key(1)})), HashSet(ADDRESS[V4])
     old, new = {"same": same, "changed": one, "gone": one}, {"same": same, "changed": other, "new": one}
     assert list(differing(old, new)) == [("changed", one, other), ("new", None, one)]

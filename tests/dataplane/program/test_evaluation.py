@@ -91,7 +91,7 @@ def passes(*rules: Rule | ForeignRule, packet: Packet = PACKET, target: tuple[Ru
     ],
     ids=str,
 )
-def test_condition(condition: Condition, is_met: bool) -> None:
+def test_a_condition_is_met_or_not(condition: Condition, is_met: bool) -> None:
     assert passes(Rule((condition,), DROP)) is not is_met
 
 
@@ -150,7 +150,7 @@ def test_a_map_of_ranges_does_not_come_back() -> None:
     assert not admits(program, Packet(V4, 6, 2, 6, 80)), "it is not in the map"
 
 
-def test_what_one_class_contains_another_need_not() -> None:
+def test_a_key_of_one_class_is_not_in_another() -> None:
     one, other = bytes([1] * 16), bytes([2] * 16)
     contents = RangeSet(CLASS_TRAFFIC, frozenset({(one + traffic_key(6, 80), one + traffic_key(6, 90))}))
     for identifier, packet, is_in in (

@@ -22,7 +22,7 @@ def test_the_order_of_a_set_does_not_count() -> None:
     assert digest(("a", "b")) != digest(("b", "a"))
 
 
-def test_another_process_gives_the_same_name() -> None:
+def test_every_process_gives_the_same_name() -> None:
     """The name does not depend on the hash seed of the process."""
     source = "from ringfence.dataplane.program import digest; print(digest(frozenset({('a', 1), ('b', None)})))"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)

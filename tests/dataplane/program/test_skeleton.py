@@ -63,7 +63,9 @@ def test_a_pod_that_is_not_isolated_is_reached() -> None:
 
 @both_families
 @both_directions
-def test_what_is_denied_is_dropped_also_where_no_counter_is_there_for_it(direction: Direction, family: Family) -> None:
+def test_denied_packets_are_dropped_even_without_a_counter_for_their_address(
+    direction: Direction, family: Family
+) -> None:
     """If the set of counters lacks an element, or another program has emptied it, packets are still dropped."""
     denying = isolating(family, direction, DENIED[direction])
     assert not admits(denying, packet(family, direction))

@@ -29,7 +29,7 @@ from ringfence.model.policies import Direction
 
 
 @given(st.one_of(neighbours(), st.tuples(programs(), programs())))
-def test_an_end_of_every_packet_that_is_judged_differently_is_affected(ends: tuple[Program, Program]) -> None:
+def test_every_packet_that_is_judged_differently_has_an_affected_end(ends: tuple[Program, Program]) -> None:
     affected = affected_addresses(*ends)
     for packet in PACKETS:
         if admits(ends[0], packet) is not admits(ends[1], packet):

@@ -51,7 +51,7 @@ def test_a_table_is_made_only_where_there_is_none() -> None:
     assert AddTable() not in commands_between(Program(), base_program())
 
 
-def test_base_chains_come_behind_everything_that_packets_meet_there() -> None:
+def test_base_chains_are_added_after_everything_that_they_lead_to() -> None:
     commands = commands_between(None, base_program())
     first = next(i for i, one in enumerate(commands) if isinstance(one, AddChain) and one.hook)
     assert not any(isinstance(one, AddCollection | AddElements) for one in commands[first:])
@@ -77,7 +77,7 @@ def test_ranges_are_flushed_and_refilled() -> None:
     assert commands_between(new, empty) == [Flush("s")]
 
 
-def test_what_grows_is_not_flushed() -> None:
+def test_a_set_of_ranges_that_only_grows_is_not_flushed() -> None:
     """Its elements may be loaded piece by piece."""
     one, other = ((port_key(number), port_key(number)) for number in (1, 9))
     old, new = (Program({"s": RangeSet(PORT, frozenset(some))}) for some in ([one], [one, other]))

@@ -72,7 +72,7 @@ class TestDifference:
         assert difference.rewritten_chains == {"egress_1"}
         assert difference.directions == {OUT}
 
-    def test_a_chain_that_comes_or_goes_is_not_rewritten(self) -> None:
+    def test_a_chain_that_is_added_or_removed_is_not_rewritten(self) -> None:
         more = BASE.changed(chains={"new": Chain()})
         assert compare(BASE, more).rewritten_chains == compare(more, BASE).rewritten_chains == frozenset()
 
@@ -144,13 +144,13 @@ class TestEditingInPlace:
     def in_place(self, old: Program, new: Program) -> bool:
         return can_edit_in_place(old, new, compare(old, new))
 
-    def test_without_edited_sets_there_is_nothing_to_ask(self) -> None:
+    def test_a_difference_without_edited_sets_may_be_applied_in_place(self) -> None:
         assert self.in_place(BASE, moved(moved(BASE, IN, 0, DENIED[IN]), OUT, 1, DENIED[OUT]))
 
-    def test_one_address_may_come_in_both_directions(self) -> None:
+    def test_one_address_may_be_added_in_both_directions(self) -> None:
         assert self.in_place(BASE, with_peers([A, B], [A, B]))
 
-    def test_several_addresses_may_come_in_one_direction_only(self) -> None:
+    def test_several_addresses_may_be_added_in_one_direction_only(self) -> None:
         assert self.in_place(BASE, with_peers([A, B, C], [A]))
         assert not self.in_place(BASE, with_peers([A, B, C], [A, B, C]))
         assert not self.in_place(BASE, with_peers([A, B], [A, C]))
@@ -167,11 +167,11 @@ class TestEditingInPlace:
         new = moved(with_peers([A, B], [A]), IN, 7, "ingress_0")
         assert not self.in_place(BASE, new)
 
-    def test_the_address_that_comes_may_move_itself(self) -> None:
+    def test_the_address_that_is_added_may_move_itself(self) -> None:
         new = moved(with_peers([A, B], [A]), IN, B[0], "ingress_0")
         assert self.in_place(BASE, new)
 
-    def test_several_addresses_may_not_come_while_one_of_them_moves(self) -> None:
+    def test_several_addresses_may_not_be_added_while_one_of_them_moves(self) -> None:
         new = moved(with_peers([A, B, C], [A]), IN, B[0], "ingress_0")
         assert not self.in_place(BASE, new)
 

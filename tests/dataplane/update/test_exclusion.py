@@ -48,12 +48,12 @@ def test_a_chain_is_needed_by_itself() -> None:
     assert profiles_using(PROGRAM, "ingress_1") == {"ingress_1"}
 
 
-def test_what_every_program_has_belongs_to_no_profile() -> None:
+def test_objects_that_every_program_has_belong_to_no_profile() -> None:
     for name in ("forward", "revoked", DENIED[IN], DROPS[IN, V4], ISOLATED[IN, V4], "", "unheard of"):
         assert profiles_using(PROGRAM, name) == frozenset()
 
 
-def test_pods_of_an_excluded_profile_are_allowed_nothing_and_others_what_they_were() -> None:
+def test_pods_of_an_excluded_profile_are_allowed_nothing_and_others_as_before() -> None:
     closed = with_profiles_closed(PROGRAM, ["ingress_0"])
     assert admits(PROGRAM, packet(0))
     assert not admits(closed, packet(0))
@@ -69,7 +69,7 @@ def test_an_excluded_profile_leaves_nothing_behind_that_only_it_needed() -> None
     assert gone == {"ingress_0", "ingress_0_4", "ingress_0_6"}
 
 
-def test_what_no_packet_comes_to_is_not_needed() -> None:
+def test_objects_that_no_packet_reaches_are_not_needed() -> None:
     """It is being loaded. A profile leads to it only when all of it is loaded."""
     loading = PROGRAM.changed(
         {"more": RangeMap(PORT, {"part": frozenset([(port_key(1), port_key(2))])}), "ports": RangeSet(PORT)},

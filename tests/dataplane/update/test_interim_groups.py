@@ -73,7 +73,7 @@ def check_goes_by_interim_group(old: Program, new: Program, state_packets: Tiere
     assert group not in left, "nothing of it is left"
 
 
-def test_what_is_common_about_a_pod_that_becomes_an_exception_is_said_among_these_first() -> None:
+def test_a_pod_that_becomes_an_exception_has_its_common_verdict_among_the_exceptions_first() -> None:
     cluster = cluster_of(peer("friend"))
     compiler = Compiler(cluster.state, everywhere)
     old = compiler.program()
@@ -92,7 +92,7 @@ def test_what_is_common_about_a_pod_that_becomes_an_exception_is_said_among_thes
     check_way(old, new, packets=[*FROM_PEER, *packets(cluster.state, Random(0))])
 
 
-def test_a_new_pod_that_is_an_exception_goes_by_an_interim_group() -> None:
+def test_a_new_pod_that_is_an_exception_is_in_an_interim_group_first() -> None:
     cluster = cluster_of()
     compiler = Compiler(cluster.state, everywhere)
     old = compiler.program()
@@ -103,7 +103,7 @@ def test_a_new_pod_that_is_an_exception_goes_by_an_interim_group() -> None:
     check_goes_by_interim_group(old, new, cluster)
 
 
-def test_so_does_a_pod_of_which_nothing_was_said_in_common() -> None:
+def test_a_pod_without_a_common_verdict_that_becomes_an_exception_is_in_an_interim_group_first() -> None:
     """The pod was in a group all the same: another policy matches it."""
     other = tier_policy(FRONT, "b", subject=labelled(app="other"), ingress=[acting("deny", STRANGERS)])
     cluster = cluster_of(peer("stranger"), pod("x/other", {"app": "other"}, addresses=["10.0.2.0"]), other)
@@ -115,7 +115,7 @@ def test_so_does_a_pod_of_which_nothing_was_said_in_common() -> None:
     check_goes_by_interim_group(old, new, cluster)
 
 
-def test_a_new_pod_needs_none_where_unknown_addresses_are_denied() -> None:
+def test_a_new_pod_needs_no_interim_group_where_unknown_addresses_are_denied() -> None:
     cluster = cluster_of(own=[admits(BUDDIES, ports=[port(80)])])
     compiler = Compiler(cluster.state, everywhere)
     old = compiler.program()
@@ -128,7 +128,7 @@ def test_a_new_pod_needs_none_where_unknown_addresses_are_denied() -> None:
     check_way(old, new, packets=[*FROM_PEER, *packets(cluster.state, Random(0))])
 
 
-def test_a_pod_that_ceases_to_be_an_exception_needs_none() -> None:
+def test_a_pod_that_ceases_to_be_an_exception_needs_no_interim_group() -> None:
     """A packet finds it among the exceptions, or the entry that it finds then is about its new group."""
     cluster = cluster_of(peer("buddy"))
     compiler = Compiler(cluster.state, everywhere)

@@ -48,7 +48,7 @@ def packet(peer: Peer) -> Packet:
 
 
 @given(st.sets(st.sampled_from(PEERS), min_size=1), st.sets(st.sampled_from(PEERS), min_size=1))
-def test_it_allows_what_both_allow(old_peers: set[Peer], new_peers: set[Peer]) -> None:
+def test_an_intersection_allows_what_both_chains_allow(old_peers: set[Peer], new_peers: set[Peer]) -> None:
     old, new = program({(IN, 0): old_peers}), program({(IN, 1): new_peers})
     both = Intersections(old, new, NOTHING_REWRITTEN)
     chain = both.between("ingress_0", "ingress_1")
@@ -56,7 +56,7 @@ def test_it_allows_what_both_allow(old_peers: set[Peer], new_peers: set[Peer]) -
     assert peers_admitted(old, new, both, chain) == old_peers & new_peers
 
 
-def test_no_chain_allows_everything_so_the_other_one_decides() -> None:
+def test_where_one_of_the_two_is_no_chain_the_other_one_decides() -> None:
     both = Intersections(OLD, NEW, NOTHING_REWRITTEN)
     assert both.between("ingress_0", None) == "ingress_0"
     assert both.between(None, "ingress_1") == "ingress_1"
@@ -71,7 +71,7 @@ def test_a_chain_that_denies_everything_decides_whichever_of_the_two_it_is() -> 
     assert both.chains == {}
 
 
-def test_two_chains_have_one_intersection_however_often_it_is_asked_for() -> None:
+def test_two_chains_have_one_intersection_however_often_it_is_requested() -> None:
     both = Intersections(OLD, NEW, NOTHING_REWRITTEN)
     first = both.between("ingress_0", "ingress_1")
     made = dict(both.chains)

@@ -15,20 +15,20 @@ from ringfence.dataplane.update.plan import plan_update
 
 
 @given(st.one_of(neighbours(), st.tuples(programs(), programs())))
-def test_nothing_is_lost_and_nothing_passes_on_the_way(ends: tuple[Program, Program]) -> None:
+def test_no_step_loses_an_allowed_packet_or_passes_a_forbidden_one(ends: tuple[Program, Program]) -> None:
     """Every state, and every mixture of neighbours, allows what both ends allow and forbids what both forbid."""
     check_way(*ends)
 
 
 @given(programs(), programs())
-def test_a_change_too_large_for_one_transaction_is_as_safe(old: Program, new: Program) -> None:
+def test_a_change_too_large_for_one_transaction_is_safe(old: Program, new: Program) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "RULES_AT_ONCE", 0)
         check_way(old, new, rules_together=False)
 
 
 @given(programs(), programs(), st.booleans(), st.booleans())
-def test_switching_between_enforcing_and_observing_is_as_safe(
+def test_switching_between_enforcing_and_observing_is_safe(
     old: Program, new: Program, drops: bool, together: bool
 ) -> None:
     """The policies may have changed as well: a new process starts with the program that another process left."""
@@ -38,20 +38,20 @@ def test_switching_between_enforcing_and_observing_is_as_safe(
 
 
 @given(programs(), programs())
-def test_the_way_ends_at_the_new_program(old: Program, new: Program) -> None:
+def test_the_last_step_leads_to_the_new_program(old: Program, new: Program) -> None:
     states = list(states_between(old, new, rules_together=True))
     assert (states[-1] if states else old) == new
 
 
 @given(programs())
-def test_a_new_table_forbids_nothing_on_the_way_that_the_finished_one_allows(program: Program) -> None:
+def test_no_step_to_a_new_table_forbids_what_the_finished_one_allows(program: Program) -> None:
     for state in states_between(None, program, rules_together=True):
         for packet in PACKETS:
             assert admits(state, packet) or not admits(program, packet)
 
 
 @given(programs())
-def test_there_is_nothing_to_do_between_equal_programs(program: Program) -> None:
+def test_equal_programs_need_no_step(program: Program) -> None:
     equal = Program(dict(program.collections), dict(program.chains))
     programs = [program, *plan_update(program, equal).programs]
     assert not any(commands_between(before, after) for before, after in pairwise(programs))

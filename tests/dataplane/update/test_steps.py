@@ -55,7 +55,7 @@ def allowing(direction: Direction, sets: tuple[str, ...]) -> Chain:
     return profile_chain(direction, tuple(Rule((Lookup(peer, name),), RuleVerdict.RETURN) for name in sets))
 
 
-def test_a_peer_that_goes_from_one_set_to_another_is_in_one_of_them_throughout() -> None:
+def test_a_peer_that_moves_from_one_set_to_another_is_always_in_one_of_them() -> None:
     """This holds between two transactions and between two lookups: the peer is added before it is removed."""
     chains, pods = {"ingress_0": ("a", "b")}, {(IN, 0): "ingress_0"}
     for old, new in (({1}, set()), (set(), {1})):
@@ -72,7 +72,7 @@ def test_a_pod_that_gets_another_chain_never_has_the_new_rules_of_its_old_one() 
     check_way(after, before)
 
 
-def test_what_one_side_stopped_and_the_other_one_will_stop_never_passes() -> None:
+def test_a_packet_denied_by_one_side_before_and_by_the_other_after_never_passes() -> None:
     chains = {"ingress_0": (), "egress_0": ()}
     before = program(chains, {}, {(IN, 0): "ingress_0"})
     after = program(chains, {}, {(OUT, 1): "egress_0"})
@@ -101,7 +101,7 @@ def test_two_peers_of_both_directions_change_places_by_copies() -> None:
     assert any("copy_0" in one.collections for one in plan_update(before, after).programs)
 
 
-def test_a_pod_whose_chain_looks_into_an_edited_set_comes_and_goes_by_copies() -> None:
+def test_a_pod_whose_chain_looks_into_an_edited_set_is_added_and_removed_by_copies() -> None:
     sets = {"friends": {1}}, {"friends": {2}}
     chains = {"ingress_0": ("friends",)}
     before = program({**chains, "ingress_1": ()}, sets[0], {(IN, 0): "ingress_0"})
@@ -118,7 +118,7 @@ def test_a_peer_is_let_in_only_after_its_own_egress_is_closed() -> None:
     check_way(after, before)
 
 
-def test_rules_look_into_another_set_while_a_peer_goes_there() -> None:
+def test_rules_that_look_into_another_set_change_while_a_peer_moves_to_it() -> None:
     pods = {(IN, 0): "ingress_0"}
     for extra in ({}, {(OUT, 1): "egress_0"}):
         before = program({"ingress_0": ("a",), "egress_0": ("c",)}, {"a": {1}, "b": set(), "c": {0}}, pods | extra)
