@@ -1,5 +1,6 @@
 """Other programs change the table during an update: in the end the new program is in force, and nothing was refused."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EAGAIN, ERESTART
@@ -10,7 +11,7 @@ from tests.dataplane.programs import IN, OUT, TCP, UDP, program, varied
 
 from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.nftables import commit_transaction
+from ringfence.dataplane.nftables import FoundTable, commit_transaction, read_table
 from ringfence.dataplane.nftables.transaction import Transaction
 from ringfence.dataplane.program import Chain, Program, base_program, fixed_chains
 from ringfence.dataplane.restoration import restore
@@ -62,6 +63,59 @@ def test_a_disturbance_of_a_large_transaction_is_undone(disturbance: str, monkey
     """While a transaction is committed, nobody listens for the changes of others."""
     monkeypatch.setattr(table, "LISTENED_TO", 0)
     undo_each(disturbance, OTHER, varied())
+
+
+GATES = {
+    "the map of isolated pods": "flush map inet ringfence ingress4",
+    "a pod of this map": f"delete element inet ringfence ingress4 {{ {address(0)} }}",
+    "the revoked connections": "flush set inet ringfence revoked",
+    "the rules of a base chain": "flush chain inet ringfence forward",
+    "a rule that replaces one of a base chain": "replace rule inet ringfence forward handle HANDLE accept",
+    "the rules of a profile": "flush chain inet ringfence ingress_varied",
+    "a rule that lets every packet pass": "insert rule inet ringfence ingress_varied accept",
+    "the ports of pods on bridges": "flush map bridge ringfence bridge_from",
+}
+"""Changes after which forbidden packets pass."""
+
+
+@pytest.mark.parametrize("gate", GATES)
+@in_own_network
+def test_what_isolates_pods_is_restored_before_a_large_table_is_read(
+    gate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here nobody listens to the change, and so any part of the table may have changed. It takes long to read all."""
+    monkeypatch.setattr(table, "LISTENED_TO", 0)
+    kernel = Kernel()
+    kernel.apply(varied())
+    kernel.revoke([1, 2])
+    before = [read_table(kernel._netfilter).program]
+    forward = nft("-a", "list", "chain", "inet ringfence forward")
+    damage = GATES[gate].replace("HANDLE", re.findall(r"# handle (\d+)", forward)[-1])
+    states: list[Program | None] = []
+
+    def read(netlink: NetlinkSocket) -> FoundTable:
+        found = read_table(netlink)
+        states.append(found.program)
+        return found
+
+    monkeypatch.setattr(table, "read_table", read)
+    with disturbed(lambda count: nft(damage) if count == 1 else None):
+        kernel.apply(OTHER)
+    assert states[:1] == before
+    assert kernel.repairs == 1, "connections that were opened in between are judged"
+    assert Kernel().present == OTHER
+
+
+@in_own_network
+def test_a_large_table_is_read_if_a_gate_cannot_be_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "LISTENED_TO", 0)
+    kernel = Kernel()
+    kernel.apply(varied())
+    damage = "flush map inet ringfence ingress4; flush chain inet ringfence ingress_varied; {}"
+    name = next(name for name in varied().chains["ingress_varied"].sets if name not in base_program().collections)
+    with disturbed(lambda count: nft(damage.format(f"delete set inet ringfence {name}")) if count == 1 else None):
+        kernel.apply(OTHER)
+    assert Kernel().present == OTHER
 
 
 def undo_each(disturbance: str, old: Program, new: Program) -> None:

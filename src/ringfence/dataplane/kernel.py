@@ -355,14 +355,17 @@ class Kernel:
         if not self._table.is_disturbed():
             return False
         believed = self._table.program, frozenset(self._table.revoked)
-        was_dormant = self._knows_wanted and self._table.wake()  # first, because reading a large table takes long
+        # First, because reading a large table takes long.
+        was_dormant = self._knows_wanted and self._table.wake()
+        is_whole_to_be_read = after_failure or self._table.may_differ_anywhere
+        was_open = self._knows_wanted and is_whole_to_be_read and self._table.restore_gates()
         if after_failure:
             self._table.read()
         else:
             self._table.read_touched()
         # After reading: the standby process announces each restoration before it sends it.
         was_removed = self.standby.has_begun()
-        is_damaged = was_dormant or was_removed or not self._table.is_as(*believed)
+        is_damaged = was_dormant or was_open or was_removed or not self._table.is_as(*believed)
         if self._knows_wanted and is_damaged and (believed[0] is not None or self._wanted is None):
             self.repairs += 1
             self._affected = None  # any connection may have been opened in between

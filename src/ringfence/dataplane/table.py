@@ -7,9 +7,11 @@ both exist, a packet has to pass both, so the rules apply at all times.
 
 import errno
 from collections.abc import Iterable, Set
+from contextlib import suppress
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
+from ringfence.dataplane.gates import missing_gates
 from ringfence.dataplane.nftables import (
     ChangedBy,
     TableChanges,
@@ -174,6 +176,11 @@ class KernelTable:
         """Assume that anything may have changed since the table was last read."""
         self._touched.anything = True
 
+    @property
+    def may_differ_anywhere(self) -> bool:
+        """Whether other programs may have changed any part of the table since it was last read."""
+        return self._touched.anything
+
     def is_disturbed(self) -> bool:
         """Whether other programs may have changed the table since it was last read, or there is a new cover."""
         self._take_changes()
@@ -224,6 +231,21 @@ class KernelTable:
             self.change_revoked(revoked - self.revoked, self.revoked - revoked)
         self._uncover()
         self._delete(self._tables - tables_of(program))
+
+    def restore_gates(self) -> bool:
+        """Restore what isolates pods, as far as other programs have removed it. Returns whether they had.
+
+        This comes before the whole table is read back, which takes much longer.
+        """
+        if self.program is None or not self.is_own:
+            return False
+        before = self.transactions
+        # What is suppressed here is met, and raised, by reading the whole table and by the update.
+        with suppress(OSError):
+            for commands in missing_gates(self._netlink, _with_revoked(self.program, self.revoked)):
+                with suppress(KernelError):
+                    self._commit(commands, may_stop=False)
+        return self.transactions != before
 
     def restore_fixed_chains(self, program: Program) -> None:
         """Restore the chains that every program has to their rules in `program`, in one transaction.

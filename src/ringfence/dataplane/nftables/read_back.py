@@ -11,8 +11,7 @@ Source: `<linux/netfilter/nf_tables.h>`.
 """
 
 import errno
-from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
@@ -62,6 +61,20 @@ class FoundTable(NamedTuple):
     """Parts of the table that a program cannot represent. Only a new table is free of them."""
 
 
+class Outline(NamedTuple):
+    """The names of the sets and maps of the table, and the encoded rules of each chain."""
+
+    sets: frozenset[str]
+    rules: Mapping[str, Sequence[bytes]]
+
+    def differs(self, name: str, chain: Chain, *, thoroughly: bool) -> bool:
+        """Whether a chain exists and has other rules than `chain`: another number of rules if not `thoroughly`."""
+        found = self.rules.get(name)
+        if found is None:
+            return False
+        return len(found) != len(chain.rules) or (thoroughly and tuple(map(decode_rule, found)) != chain.rules)
+
+
 def read_generation(netlink: NetlinkSocket) -> int:
     """The generation: a number that each transaction, of any program in this network namespace, increases by one."""
     return read_uint(attributes(netlink.ask(message_type(nf.NFT_MSG_GETGEN), HEADER)[len(HEADER) :])[nf.NFTA_GEN_ID])
@@ -92,13 +105,28 @@ def read_parts(netlink: NetlinkSocket, program: Program, sets: Set[str], chains:
         return None
     before = read_generation(netlink)
     try:
-        collections = {name: _read_elements(netlink, name, program.collections[name]) for name in sets}
+        collections = {name: read_elements(netlink, name, program.collections[name]) for name in sets}
         rules = {name: Chain(_read_rules(netlink, name), program.chains[name].hook) for name in chains}
     except NetlinkError as error:
         if error.code != errno.ENOENT:
             raise
         return None
     return program.changed(collections, rules) if read_generation(netlink) == before else None
+
+
+def read_outline(netlink: NetlinkSocket) -> Outline:
+    """Read the outline of the table, and of the table for bridges. Raises OSError if the kernel refuses."""
+    parts = [_Part(netlink, header) for header in (HEADER, BRIDGE_HEADER)]
+    return Outline(
+        frozenset(name for part in parts for name in part.sets()),
+        {name: rules for part in parts for name, rules in part.encoded_rules().items()},
+    )
+
+
+def read_elements(netlink: NetlinkSocket, name: str, kind: Collection) -> Collection:
+    """Read a set or a map of this name that is of the kind of `kind`. Raises OSError if it does not exist."""
+    collection = decode_elements(kind, _listed_elements(netlink, name))
+    return FOREIGN_COLLECTION if collection is None else collection
 
 
 def has_table(netlink: NetlinkSocket, name: str, *, of_bridges: bool = False) -> bool:
@@ -178,17 +206,25 @@ class _Part:
     def collections(self) -> Iterator[tuple[str, Collection]]:
         for name, settings in self._named_sets():
             kind = decode_description(settings) if self._is_right_part(name) else None
-            yield name, _read_elements(self._netlink, name, kind) if kind else FOREIGN_COLLECTION
+            yield name, read_elements(self._netlink, name, kind) if kind else FOREIGN_COLLECTION
 
     def chains(self) -> Iterator[tuple[str, Chain]]:
-        rules: defaultdict[str, list[Rule | ForeignRule]] = defaultdict(list)
-        for settings in self._listed(nf.NFT_MSG_GETRULE, nf.NFTA_RULE_TABLE):
-            rules[read_string(settings[nf.NFTA_RULE_CHAIN])].append(
-                decode_rule(settings.get(nf.NFTA_RULE_EXPRESSIONS, b""))
-            )
+        rules = self.encoded_rules()
         for settings in self._chains:
             name = read_string(settings[nf.NFTA_CHAIN_NAME])
-            yield name, Chain(tuple(rules[name]), _hook(settings))
+            yield name, Chain(tuple(map(decode_rule, rules[name])), _hook(settings))
+
+    def encoded_rules(self) -> dict[str, list[bytes]]:
+        """The encoded expressions of the rules of each chain, in order."""
+        rules: dict[str, list[bytes]] = {read_string(one[nf.NFTA_CHAIN_NAME]): [] for one in self._chains}
+        for settings in self._listed(nf.NFT_MSG_GETRULE, nf.NFTA_RULE_TABLE):
+            name = read_string(settings[nf.NFTA_RULE_CHAIN])
+            rules.setdefault(name, []).append(settings.get(nf.NFTA_RULE_EXPRESSIONS, b""))
+        return rules
+
+    def sets(self) -> Iterator[str]:
+        """The names of the sets and maps."""
+        return (name for name, _ in self._named_sets())
 
     def oddities(self) -> Iterator[str]:
         for settings in self._chains:
@@ -254,11 +290,6 @@ def _listed_elements(netlink: NetlinkSocket, name: str) -> list[Element]:
         if not has_repetitions(elements):
             return elements
     raise OSError(errno.EBUSY, f"the set {name} was resized {_ATTEMPTS} times while it was read")
-
-
-def _read_elements(netlink: NetlinkSocket, name: str, kind: Collection) -> Collection:
-    collection = decode_elements(kind, _listed_elements(netlink, name))
-    return FOREIGN_COLLECTION if collection is None else collection
 
 
 def _read_rules(netlink: NetlinkSocket, chain: str) -> tuple[Rule | ForeignRule, ...]:
