@@ -8,6 +8,7 @@ both exist, a packet has to pass both, so the rules apply at all times.
 import errno
 from collections.abc import Iterable, Set
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
@@ -19,6 +20,7 @@ from ringfence.dataplane.nftables import (
     Transaction,
     commit_transaction,
     failure,
+    fits_at_once,
     has_foreign_parts,
     has_table,
     is_dormant,
@@ -298,7 +300,9 @@ class KernelTable:
 
     def _update(self, program: Program) -> None:
         present = self.program or Program()
-        for before, after in pairwise([present, *plan_update(present, program).programs]):
+        for before, after in pairwise(
+            [present, *plan_update(present, program, partial(fits_at_once, self._netlink)).programs]
+        ):
             self._stop_if_disturbed()
             self._commit(commands_between(before, after))
             self.program = after

@@ -1,13 +1,14 @@
 """Transactions: each is applied as a whole or not at all, and there are as few as the maximum size allows."""
 
 import errno
+from functools import partial
 
 import pytest
 from tests.dataplane.network import in_own_network, lose_privileges
 
 from ringfence.dataplane.nftables import commit, failure, read_table
 from ringfence.dataplane.nftables.rule_encoding import encode_rule
-from ringfence.dataplane.nftables.transaction import MOST_BYTES
+from ringfence.dataplane.nftables.transaction import MOST_BYTES, fits_at_once
 from ringfence.dataplane.program import (
     ADDRESS,
     Chain,
@@ -83,6 +84,22 @@ def test_rules_that_may_change_without_closing_are_in_one_transaction(chains: in
     new = Program(chains={name: profile_chain(direction, allowing) for name, direction in names.items()})
     assert not needs_closing(new, compare(old, new)), "otherwise this test shows nothing"
     assert commit(FakeKernel(10_000_000), commands_between(old, new)) == 1
+
+
+@pytest.mark.parametrize("chains", [2, 10])
+def test_sides_close_only_if_the_rules_that_change_need_several_transactions(chains: int) -> None:
+    """The bytes of the rules decide, not their number: most rules are much smaller than the largest."""
+    kernel = FakeKernel(10_000_000)
+    names = {f"chain_{i:032x}": Direction.EGRESS if i % 2 else Direction.INGRESS for i in range(chains)}
+    old = Program(chains={name: Chain() for name in names})
+    closing = []
+    for rules in range(chains, 600, 30):
+        allowing = (largest_rule(base_program()),) * (rules // chains)
+        new = Program(chains={name: profile_chain(direction, allowing) for name, direction in names.items()})
+        closing.append(needs_closing(new, compare(old, new), partial(fits_at_once, kernel)))
+        assert closing[-1] is (commit(kernel, commands_between(old, new)) > 1)
+    assert closing == sorted(closing)
+    assert set(closing) == {False, True}
 
 
 def largest_rule(program: Program) -> Rule:

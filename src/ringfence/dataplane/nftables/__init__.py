@@ -24,6 +24,7 @@ from ringfence.dataplane.nftables.transaction import (
     commit_transaction,
     encoded_transaction,
     failure,
+    fits_at_once,
     transactions,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "encoded_transaction",
     "exempts_from_tracking",
     "failure",
+    "fits_at_once",
     "has_foreign_parts",
     "has_table",
     "is_dormant",

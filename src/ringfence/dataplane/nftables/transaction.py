@@ -10,6 +10,7 @@ Source: `<linux/netfilter/nfnetlink.h>`; nfnetlink_rcv_batch() of the kernel, fo
 import errno
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables.constants import NFNL_BATCH_GENID, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END
@@ -80,6 +81,11 @@ def transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str
             size += encoded.size
     if units:
         yield Transaction(units, size)
+
+
+def fits_at_once(netlink: NetlinkSocket, commands: Iterable[Command]) -> bool:
+    """Whether the kernel executes all `commands` in one transaction."""
+    return len(list(islice(transactions(netlink, commands), 2))) <= 1
 
 
 def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> int:

@@ -4,7 +4,7 @@ The comparison ignores sets whose elements may be present too early or too long:
 that lead to no pod, ports of tunnels, addresses at bridge ports, counters, and the contents of classes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.program import (
@@ -42,6 +42,7 @@ from ringfence.dataplane.program import (
     has_groups,
     moves_between,
 )
+from ringfence.dataplane.update.commands import SetRules, own_rules
 from ringfence.dataplane.update.regrouping import Regrouping, regrouping
 from ringfence.model.policies import Direction
 
@@ -82,6 +83,14 @@ RULES_AT_ONCE: Final = 70
 
 The largest rule has 884 bytes. The request to delete the old rules of a chain is smaller.
 """
+
+FitsAtOnce = Callable[[Sequence[SetRules]], bool]
+"""Whether the kernel executes these commands in one transaction."""
+
+
+def fits_always(commands: Sequence[SetRules]) -> bool:
+    """Whether the kernel executes these commands in one transaction, however large their rules are."""
+    return sum(1 + len(command.rules) for command in commands) <= RULES_AT_ONCE
 
 
 class Difference(NamedTuple):
@@ -128,7 +137,7 @@ def compare(old: Program, new: Program) -> Difference:
     return Difference(moves, rewritten, edited, readers, gates, frozenset(directions), regrouped)
 
 
-def needs_closing(new: Program, difference: Difference) -> bool:
+def needs_closing(new: Program, difference: Difference, fits_at_once: FitsAtOnce = fits_always) -> bool:
     """Whether sides must close before they open.
 
     This is not necessary if only one direction changes, or if only rules change and fit into one transaction.
@@ -137,10 +146,12 @@ def needs_closing(new: Program, difference: Difference) -> bool:
     chains_of_moved = {chain for move in moves for chain in (move.old, move.new) if chain}
     if not difference.rewritten_chains.isdisjoint(chains_of_moved):
         return True
-    # Each chain needs one more request, which deletes its old rules.
-    requests = sum(1 + len(new.chains[name].rules) for name in difference.rewritten_chains)
-    is_one_transaction = not moves and not difference.edited_sets and requests <= RULES_AT_ONCE
-    return len(difference.directions) > 1 and not is_one_transaction
+    if len(difference.directions) <= 1:
+        return False
+    if moves or difference.edited_sets:
+        return True
+    rewritten = [SetRules(name, own_rules(new.chains[name])) for name in sorted(difference.rewritten_chains)]
+    return not fits_at_once(rewritten)
 
 
 def can_edit_in_place(old: Program, new: Program, difference: Difference) -> bool:

@@ -21,12 +21,14 @@ from ringfence.dataplane.program import (
     Rule,
     VerdictMap,
 )
-from ringfence.dataplane.update.comparison import Difference, compare, needs_closing
+from ringfence.dataplane.update.comparison import Difference, FitsAtOnce, compare, fits_always, needs_closing
 from ringfence.dataplane.update.intersection import unused_name
 from ringfence.dataplane.update.steps import UpdateStep, steps_in_place
 
 
-def steps_by_copies(old: Program, new: Program, difference: Difference) -> list[UpdateStep]:
+def steps_by_copies(
+    old: Program, new: Program, difference: Difference, fits_at_once: FitsAtOnce = fits_always
+) -> list[UpdateStep]:
     """Return the steps to a program that looks up copies of the edited sets, and from there to `new`.
 
     On the way back, the original sets have the new elements before chains look them up, so no side has to close.
@@ -34,7 +36,7 @@ def steps_by_copies(old: Program, new: Program, difference: Difference) -> list[
     copying = _with_copies(old, new, difference)
     there, back = compare(old, copying), compare(copying, new)
     return [
-        *steps_in_place(old, copying, there, closing=needs_closing(copying, there)),
+        *steps_in_place(old, copying, there, closing=needs_closing(copying, there, fits_at_once)),
         *steps_in_place(copying, new, back, closing=False),
     ]
 

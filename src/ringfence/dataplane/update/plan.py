@@ -31,7 +31,7 @@ switch to observing, or before the switch to enforcing.
 from typing import NamedTuple
 
 from ringfence.dataplane.program import Chain, Program, fixed_chains, is_whole, observes
-from ringfence.dataplane.update.comparison import can_edit_in_place, compare, needs_closing
+from ringfence.dataplane.update.comparison import FitsAtOnce, can_edit_in_place, compare, fits_always, needs_closing
 from ringfence.dataplane.update.copies import steps_by_copies
 from ringfence.dataplane.update.steps import StepKind, UpdateStep, steps_in_place
 
@@ -47,29 +47,29 @@ class UpdatePlan(NamedTuple):
         return [step.program for step in self.steps]
 
 
-def plan_update(old: Program | None, new: Program) -> UpdatePlan:
+def plan_update(old: Program | None, new: Program, fits_at_once: FitsAtOnce = fits_always) -> UpdatePlan:
     """Return the plan that changes `old` into `new`. `old` is None if there is no table yet."""
     if old is None:
         # One step is safe: base chains are created last, so packets reach a new table only when it is complete.
         return UpdatePlan((UpdateStep(StepKind.CREATE, new),))
-    return UpdatePlan(tuple(_steps(old, new)))
+    return UpdatePlan(tuple(_steps(old, new, fits_at_once)))
 
 
-def _steps(old: Program, new: Program) -> list[UpdateStep]:
+def _steps(old: Program, new: Program, fits_at_once: FitsAtOnce) -> list[UpdateStep]:
     if is_whole(old) and observes(old) is not observes(new):
-        return _steps_with_switch(old, new)
+        return _steps_with_switch(old, new, fits_at_once)
     difference = compare(old, new)
     if not can_edit_in_place(old, new, difference):
-        return steps_by_copies(old, new, difference)
-    return steps_in_place(old, new, difference, closing=needs_closing(new, difference))
+        return steps_by_copies(old, new, difference, fits_at_once)
+    return steps_in_place(old, new, difference, closing=needs_closing(new, difference, fits_at_once))
 
 
-def _steps_with_switch(old: Program, new: Program) -> list[UpdateStep]:
+def _steps_with_switch(old: Program, new: Program, fits_at_once: FitsAtOnce) -> list[UpdateStep]:
     if observes(new):
         observing = old.changed(chains=_fixed_chains_of_both(new, old))
-        return [UpdateStep(StepKind.SWITCH, observing), *_steps(observing, new)]
+        return [UpdateStep(StepKind.SWITCH, observing), *_steps(observing, new, fits_at_once)]
     observing = new.changed(chains=_fixed_chains_of_both(old, new))
-    return [*_steps(old, observing), UpdateStep(StepKind.SWITCH, new)]
+    return [*_steps(old, observing, fits_at_once), UpdateStep(StepKind.SWITCH, new)]
 
 
 def _fixed_chains_of_both(program: Program, other: Program) -> dict[str, Chain]:
