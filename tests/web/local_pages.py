@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ringfence.cluster import Cluster
-from ringfence.web import Guard, LocalPage, Simulation, course_app, page_app
+from ringfence.web import Guard, LocalPage, Simulation, course_app, listen, page_app
 
 
 class ServedPage:
@@ -91,7 +90,7 @@ def served_course(folder: Path) -> Iterator[ServedPage]:
 
 @contextmanager
 def _served(app: ASGIApp, page: LocalPage | None) -> Iterator[ServedPage]:
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = listen()
     port = listening.getsockname()[1]
     guard = Guard(app, port)
     config = uvicorn.Config(guard, log_level="error", lifespan="off", timeout_graceful_shutdown=1)

@@ -125,7 +125,7 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
     """Serve the page until it is interrupted; `end` closes the open event streams."""
     import uvicorn
 
-    from ringfence.web import Guard
+    from ringfence.web import Guard, listen
 
     class EndingServer(uvicorn.Server):
         """Ends open streams first: uvicorn would wait for them, and then print a traceback for each."""
@@ -134,7 +134,7 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
             end()
             await super().shutdown(sockets)
 
-    with _listening(port) as listening:
+    with listen(port) as listening:  # the address is printed before the server runs
         number = listening.getsockname()[1]
         guard = Guard(app, number)
         address = f"http://127.0.0.1:{number}/?token={guard.token}"
@@ -165,20 +165,6 @@ def _end_on_signals(server: "Server") -> list[int]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     return came
-
-
-def _listening(port: int) -> socket.socket:
-    """A socket at 127.0.0.1. Raises InputError for a port that is taken."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-        listening.listen()  # the address is printed before the server runs
-    except OSError as error:
-        listening.close()
-        message = f"port {port} of 127.0.0.1 cannot be used: {error.strerror}; choose another with --port"
-        raise InputError(message) from error
-    return listening
 
 
 def _reading(inputs: Inputs) -> Callable[[], "Cluster"]:
