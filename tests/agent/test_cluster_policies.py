@@ -64,7 +64,7 @@ class Node:
         one, other = (self.view.state.pod(*path.split("/")) for path in (source, destination))
         assert one
         assert other
-        return allows(self.view.state, one, other, "TCP", 80)
+        return allows(self.view.state, one, other, ("TCP", 80))
 
 
 class TestWhichAreTakenIn:

@@ -29,7 +29,7 @@ def reaches(view: View, source: str = "web", destination: str = "db", port: int 
     one, other = (view.state.member(Reference("x", "Pod", name)) for name in (source, destination))
     assert one
     assert other
-    return allows(view.state, one, other, "TCP", port)
+    return allows(view.state, one, other, ("TCP", port))
 
 
 class TestCompleteness:

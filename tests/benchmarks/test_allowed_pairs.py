@@ -16,5 +16,5 @@ from ringfence.sets.traffic import PROTOCOLS
 @given(strategies.clusters(), st.sampled_from(PROTOCOLS), st.sampled_from([53, 80, 85, 443]))
 def test_the_count_is_how_many_pairs_may_connect(objects: list[Object], protocol: str, port: int) -> None:
     state = state_of(objects)
-    one_by_one = sum(allows(state, one, other, protocol, port) for one, other in permutations(state.members(), 2))
+    one_by_one = sum(allows(state, one, other, (protocol, port)) for one, other in permutations(state.members(), 2))
     assert allowed_pairs(state, protocol, port) == one_by_one

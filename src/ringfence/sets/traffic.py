@@ -13,6 +13,9 @@ import msgspec
 from ringfence.sets import intervals
 from ringfence.sets.intervals import Interval, Intervals
 
+SinglePort = tuple[str, int]
+"""A protocol and a port number, such as `("TCP", 80)`."""
+
 PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
 ALL_PORTS: Final[Intervals] = ((1, 65535),)
 
@@ -92,7 +95,7 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
         return intervals.contains(self.ports(protocol), port)
 
     @property
-    def single(self) -> tuple[str, int] | None:
+    def single(self) -> SinglePort | None:
         """The protocol and the number, if the set is exactly one port."""
         if self.other:
             return None

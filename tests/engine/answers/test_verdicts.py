@@ -42,7 +42,7 @@ def test_the_fast_answer_about_one_port_is_in_the_full_answer(
     state = state_of(objects)
     for source, destination in product(list(state.members()), repeat=2):
         full = traffic_between(state, source, destination)
-        assert allows(state, source, destination, protocol, number) is full.contains(protocol, number)
+        assert allows(state, source, destination, (protocol, number)) is full.contains(protocol, number)
 
 
 class TestExemptions:

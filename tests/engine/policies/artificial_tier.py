@@ -14,7 +14,7 @@ from tests import strategies
 from tests.semantics.objects import Object
 
 from ringfence import Cluster
-from ringfence.engine.policies.matching import End, match_peer, over_families
+from ringfence.engine.policies.matching import End, PeerScope, match_peer, over_families
 from ringfence.engine.policies.network_policies import compile_policy
 from ringfence.engine.policies.rules import Action, CompiledPolicy
 from ringfence.engine.policies.selection import PodSelection
@@ -105,7 +105,7 @@ def tiered_clusters(draw: st.DrawFn) -> list[Object]:
 def _match_peers(context: RuleContext, end: End, families: tuple[Family, ...]) -> Iterator[MatchedPeer]:
     written = rules_of(context.policy.policy, context.direction)[context.rule.index].peers
     for index, peer in enumerate(written):
-        matches = {family: match_peer(peer, "", end, (family,), context.namespaces) for family in families}
+        matches = {family: match_peer(peer, end, (family,), PeerScope("", context.namespaces)) for family in families}
         yield MatchedPeer(f"spec.{context.direction.field}[{context.rule.index}][{index}]", over_families(matches))
 
 

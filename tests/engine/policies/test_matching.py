@@ -25,7 +25,7 @@ from tests.semantics.objects import (
     term,
 )
 
-from ringfence.engine.policies.matching import End, PeerMatch, end_text, match_peer, mismatch
+from ringfence.engine.policies.matching import End, PeerMatch, PeerScope, end_text, match_peer, mismatch
 from ringfence.engine.state import State
 from ringfence.model.selector_text import parse_selector
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, parse_address
@@ -63,7 +63,7 @@ def end_of(state: State, name: str) -> End:
 def matched(state: State, written: Object, end: End, families: tuple[Family, ...] = FAMILIES) -> PeerMatch:
     """The match of a peer as a policy in namespace prod has it."""
     (peer,) = compiled(policy("prod/p", ingress=[admits(written)])).policy.spec.ingress[0].peers
-    return match_peer(peer, "prod", end, families, state.namespaces)
+    return match_peer(peer, end, families, PeerScope("prod", state.namespaces))
 
 
 PODS = [
@@ -362,7 +362,7 @@ def test_one_peer_and_one_pod_agree_with_the_index_over_all(objects: list[Object
             for rule, member, family in product(rules, bits, FAMILIES):
                 if family in member.families:
                     matches = any(
-                        match_peer(peer, one.namespace, member, (family,), state.namespaces).matches
+                        match_peer(peer, member, (family,), PeerScope(one.namespace, state.namespaces)).matches
                         for peer in written[rule.index].peers
                     )
                     selected = state.tiers.peers(rule.peers, family) >> bits[member] & 1
@@ -378,6 +378,6 @@ def test_addresses_outside_are_in_a_peer_exactly_if_they_are_in_its_block(writte
     for text in (*strategies.OUTSIDE, "10.0.0.1", "0.0.0.0"):
         family, number = parse_address(text)
         end = Addresses.in_family(family, ((number, number),))
-        assert match_peer(peer, "x", end, FAMILIES, state.namespaces).matches is peers.addresses.contains(
+        assert match_peer(peer, end, FAMILIES, PeerScope("x", state.namespaces)).matches is peers.addresses.contains(
             family, number
         )

@@ -131,7 +131,7 @@ class TestVerdicts:
     def test_a_hostNetwork_pod_is_its_node(self, cidr: str, is_allowed: bool, reason: str) -> None:
         state = state_of([*self.NODES, self.WEB, self.HOST, policy("x/p", ingress=[admits(block(cidr))])])
         host, web = member_in(state, "x/host"), member_in(state, "x/web")
-        assert allows(state, host, web, "TCP", 80) is is_allowed
+        assert allows(state, host, web, ("TCP", 80)) is is_allowed
         assert [one.reason for one in peer_reasons(state, "x/host")] == [reason]
 
     @pytest.mark.parametrize(

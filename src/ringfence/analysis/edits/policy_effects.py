@@ -89,7 +89,7 @@ class Omissions:
             for direction in old.rules
         }
         step(len(stacks))
-        return _changes(state, subjects, self._before, Moment(state, stacks, self._before), _Asked(state, ()), step)
+        return _changes(subjects, self._before, Moment(state, stacks, self._before), _Asked(state, ()), step)
 
 
 def side_effects(
@@ -223,24 +223,19 @@ def _comparing(
                 suppose.without(policy)
             for policy in last.values():
                 suppose(policy)
-            yield _changes(state, subjects, before, Moment(state, {}), _Asked(state, pairs))
+            yield _changes(subjects, before, Moment(state, {}), _Asked(state, pairs))
 
 
 def _changes(
-    state: State,
-    subjects: Iterable[Identity],
-    before: Moment,
-    after: Moment,
-    asked: "_Asked",
-    step: Step = no_limit,
+    subjects: Iterable[Identity], before: Moment, after: Moment, asked: "_Asked", step: Step = no_limit
 ) -> Iterator[_Change]:
     seen: set[tuple[int, int]] = set()
     for subject in sorted(subjects, key=lambda one: one.bit):
         for direction in Direction:
             if before.policies(subject, direction) == after.policies(subject, direction):
                 continue
-            peers = changed_peers(state, subject, direction, before, after, step)
-            for peer in state.population.identities(peers):
+            peers = changed_peers(subject, direction, before, after, step)
+            for peer in after.state.population.identities(peers):
                 step(1)
                 source, destination = (subject, peer) if direction is Direction.EGRESS else (peer, subject)
                 if (source.bit, destination.bit) not in seen:

@@ -20,7 +20,7 @@ import msgspec
 from ringfence.engine.population import Member
 from ringfence.errors import InputError
 from ringfence.model.names import port_name_errors
-from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, SinglePort, Traffic
 
 ALL: Final = "all"
 _FORMS: Final = "use 3306, 53/UDP, 8000-8080, the name of a port, or all"
@@ -78,7 +78,7 @@ class AskedPorts(msgspec.Struct, frozen=True, dict=True):
         return not self.entries or self.numbers == ALL_TRAFFIC
 
     @property
-    def single(self) -> tuple[str, int] | None:
+    def single(self) -> SinglePort | None:
         """The protocol and the number, if the question is about one port that is given by its number."""
         return None if self.names else self.numbers.single
 

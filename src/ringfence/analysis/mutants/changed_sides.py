@@ -72,7 +72,7 @@ def _found(state: State, subjects: frozenset[Identity], before: Moment, after: M
             if before.policies(subject, direction) == after.policies(subject, direction):
                 continue
             others.add(subject)
-            peers = changed_peers(state, subject, direction, before, after)
+            peers = changed_peers(subject, direction, before, after)
             outside = any(True for _ in changed_addresses(subject, direction, before, after))
             if peers or outside:
                 alike.setdefault((peers, outside), set()).add(subject)

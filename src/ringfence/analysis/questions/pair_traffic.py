@@ -9,6 +9,8 @@ from ringfence.engine.answers import (
     PairReason,
     allows,
     explain,
+    explain_again,
+    explain_through_service,
     traffic_between,
     traffic_by_part,
     traffic_through_service,
@@ -40,7 +42,7 @@ def passes_on_one_port(state: State, pair: Pair) -> bool | None:
     source, destination = pair.source, pair.destination
     single = pair.asked.single if pair.asked and not _led_port(state, pair) else None
     if single and isinstance(source, Member) and isinstance(destination, Member):
-        return allows(state, source, destination, *single, pair.over)
+        return allows(state, source, destination, single, pair.over)
     return None
 
 
@@ -68,14 +70,15 @@ def divided(state: State, pair: Pair) -> list[tuple[End, End, Traffic]]:
 
 def explained_pairs(state: State, pair: Pair) -> list[ExplainedPair]:
     """Why a pair is allowed or denied: for all asked traffic, or for each part of it that other rules decide."""
-    reason = explain(state, pair.source, pair.destination, pair.asked, pair.over, _led_port(state, pair))
+    if led := _led_port(state, pair):  # only for a single port, which needs no division
+        return [ExplainedPair(pair, explain_through_service(state, pair.source, pair.destination, pair.over, led))]
+    reason = explain(state, pair.source, pair.destination, pair.asked, pair.over)
     pieces = _pieces(reason)
-    if len(pieces) < 2:  # a single port always ends here; only for one may a Service port apply
+    if len(pieces) < 2:
         return [ExplainedPair(pair, reason)]
-    pairs = [msgspec.structs.replace(pair, asked=piece) for piece in pieces]
     found = [
-        ExplainedPair(one, explain(state, one.source, one.destination, one.asked, one.over, known=reason))
-        for one in pairs
+        ExplainedPair(msgspec.structs.replace(pair, asked=piece), explain_again(state, reason, piece))
+        for piece in pieces
     ]
     return sorted(found, key=lambda explained: explained.reason.allowed)
 

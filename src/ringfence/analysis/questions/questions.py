@@ -33,7 +33,7 @@ from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.model.metadata import Labels
 from ringfence.plugins import ChosenTrait, PluginTraits
-from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+from ringfence.sets.traffic import NO_TRAFFIC, SinglePort, Traffic
 
 
 def check_unchanged(state: State, revision: int) -> None:
@@ -88,7 +88,7 @@ class Answer:
         else:  # all passes between two pods, or nothing does
             self.all = self.any = allows(state, *between_two)
 
-    def _one_port_of_two_pods(self) -> tuple[Member, Member, str, int] | None:
+    def _one_port_of_two_pods(self) -> tuple[Member, Member, SinglePort] | None:
         """The pods and the port, if the question is about one port of two different pods; None for any other question.
 
         Programs ask millions of these, so `pairs` is not computed for them until it is read: it took half of the time
@@ -102,7 +102,7 @@ class Answer:
         (source,), (destination,) = ends
         if source is destination or not (isinstance(source, Member) and isinstance(destination, Member)):
             return None
-        return None if source.is_possible or destination.is_possible else (source, destination, *single)
+        return None if source.is_possible or destination.is_possible else (source, destination, single)
 
     @with_possible_pods
     def _judge(self) -> None:

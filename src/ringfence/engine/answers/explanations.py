@@ -31,37 +31,55 @@ _replace = msgspec.structs.replace
 
 
 def explain(
-    state: State,
-    source: End,
-    destination: End,
-    asked: Traffic | None,
-    over: Families = FAMILIES,
-    led: LedPort | None = None,
-    known: PairReason | None = None,
+    state: State, source: End, destination: End, asked: Traffic | None, over: Families = FAMILIES
 ) -> PairReason:
     """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic.
 
-    Two pods are to meet over the families `over`. With `led`, the policies of the source see the port of the Service.
-    What is `known` of the same pair about other traffic, without `led`, need not be found out again.
+    Two pods are to meet over the families `over`.
     """
     if is_exempt(state, source, destination):
-        is_itself = is_one_pod(source, destination) or isinstance(destination, Addresses)
-        why = "a pod always reaches itself" if is_itself else "a node always reaches the pods that run on it"
-        egress = _untouched(Direction.EGRESS, source, destination, why)
-        ingress = _untouched(Direction.INGRESS, destination, source, why)
-        if isinstance(destination, Member):
-            side = Side(state, destination, Direction.INGRESS, source, asked, over)
-            ingress = _replace(ingress, assumptions=tuple(host_as_node_assumptions(side)))
-    else:
-        seen = led.asked if led else asked
-        egress = _explain_side(
-            state, source, Direction.EGRESS, destination, seen, over, known.egress if known else None
+        return _explain_exempt(state, source, destination, asked, over)
+    egress, ingress = (
+        _explain_side(Side(state, subject, direction, peer, asked, over))
+        if isinstance(subject, Member)
+        else _untouched(direction, subject, peer, "policies do not apply outside the cluster")
+        for subject, direction, peer in (
+            (source, Direction.EGRESS, destination),
+            (destination, Direction.INGRESS, source),
         )
-        if led:
-            egress = _replace(egress, traffic=led.seen_before(egress.traffic))
-        ingress = _explain_side(
-            state, destination, Direction.INGRESS, source, asked, over, known.ingress if known else None
-        )
+    )
+    return PairReason(source, destination, asked, egress, ingress, over)
+
+
+def explain_through_service(state: State, source: End, destination: End, over: Families, led: LedPort) -> PairReason:
+    """`explain` for plugins that apply egress policies to the Service port, not to the target port."""
+    before_translation = explain(state, source, destination, led.asked, over).egress
+    egress = _replace(before_translation, traffic=led.seen_before(before_translation.traffic))
+    return _replace(explain(state, source, destination, led.target, over), egress=egress)
+
+
+def explain_again(state: State, known: PairReason, asked: Traffic | None) -> PairReason:
+    """`explain` for other traffic of a pair, which does not compute again what does not depend on the traffic."""
+    if is_exempt(state, known.source, known.destination):
+        return _explain_exempt(state, known.source, known.destination, asked, known.over)
+    egress, ingress = (
+        _explain_side(Side(state, side.subject, side.direction, side.peer, asked, known.over), side)
+        if isinstance(side.subject, Member)
+        else side
+        for side in (known.egress, known.ingress)
+    )
+    return _replace(known, asked=asked, egress=egress, ingress=ingress)
+
+
+def _explain_exempt(state: State, source: End, destination: End, asked: Traffic | None, over: Families) -> PairReason:
+    """The explanation of a connection to which no policy applies."""
+    is_itself = is_one_pod(source, destination) or isinstance(destination, Addresses)
+    why = "a pod always reaches itself" if is_itself else "a node always reaches the pods that run on it"
+    egress = _untouched(Direction.EGRESS, source, destination, why)
+    ingress = _untouched(Direction.INGRESS, destination, source, why)
+    if isinstance(destination, Member):
+        side = Side(state, destination, Direction.INGRESS, source, asked, over)
+        ingress = _replace(ingress, assumptions=tuple(host_as_node_assumptions(side)))
     return PairReason(source, destination, asked, egress, ingress, over)
 
 
@@ -69,28 +87,18 @@ def _untouched(direction: Direction, subject: End, peer: End, why: str) -> SideR
     return SideReason(direction, subject, peer, isolated=False, allowed=True, traffic=ALL_TRAFFIC, exempt=why)
 
 
-def _explain_side(
-    state: State,
-    subject: End,
-    direction: Direction,
-    peer: End,
-    asked: Traffic | None,
-    over: Families,
-    known: SideReason | None,
-) -> SideReason:
-    if not isinstance(subject, Member):
-        return _untouched(direction, subject, peer, "policies do not apply outside the cluster")
-    side = Side(state, subject, direction, peer, asked, over)
-    stack = state.tiers.stack(side.identity, direction)
-    traffic = known.traffic if known else side_traffic(state, subject, direction, peer, over)
+def _explain_side(side: Side, known: SideReason | None = None) -> SideReason:
+    """Why the policies of one side allow or deny. What is `known` about other traffic is not computed again."""
+    stack = side.state.tiers.stack(side.identity, side.direction)
+    traffic = known.traffic if known else side_traffic(side.state, side.subject, side.direction, side.peer, side.over)
     isolated = any(profile.otherwise is Action.DENY for profile in stack)
     rules = {policy.policy: policy.rules for policy in known.policies} if known else {}
     reason = SideReason(
-        direction,
-        subject,
-        peer,
+        side.direction,
+        side.subject,
+        side.peer,
         isolated=isolated,
-        allowed=passes(traffic, asked),
+        allowed=passes(traffic, side.asked),
         traffic=traffic,
         policies=tuple(policy for profile in stack for policy in explain_profile(side, profile, rules)),
         exempt=_why_exempt(side),

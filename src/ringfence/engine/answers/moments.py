@@ -27,7 +27,7 @@ class Moment:
     def __init__(
         self, state: State, stacks: Mapping[tuple[int, Direction], Stack], earlier: "Moment | None" = None
     ) -> None:
-        self._state = state
+        self.state = state
         self._stacks = stacks
         self._earlier = earlier
         self._rows: dict[tuple[Stack, OwnPorts, Family], Partition[Bitset, Traffic]] = {}
@@ -37,7 +37,7 @@ class Moment:
         """Everything that the subject's side depends on."""
         stack = self._stacks.get((subject.bit, direction))
         if stack is None:
-            stack = self._state.tiers.stack(subject, direction)
+            stack = self.state.tiers.stack(subject, direction)
         return stack, own_ports(stack, subject)
 
     def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
@@ -47,7 +47,7 @@ class Moment:
         stack, own = self.policies(subject, direction)
         key = stack, own, family
         if key not in self._rows:
-            self._rows[key] = self._state.tiers.peers_of(*key)
+            self._rows[key] = self.state.tiers.peers_of(*key)
         return self._rows[key]
 
     def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
@@ -56,14 +56,14 @@ class Moment:
             return self._earlier.addresses(subject, direction)
         key = self.policies(subject, direction)
         if key not in self._outside:
-            self._outside[key] = self._state.tiers.addresses_of(*key)
+            self._outside[key] = self.state.tiers.addresses_of(*key)
         return self._outside[key]
 
     def traffic(self, source: Identity, destination: Identity) -> Traffic:
         """The traffic allowed from the pods of one identity to those of another."""
         families = [family for family in source.families if family in destination.families]
         if len(families) > 1:
-            families = list(self._state.population.decisive_families())
+            families = list(self.state.population.decisive_families())
         over = (
             _at(self.peers(source, Direction.EGRESS, family), destination)
             & _at(self.peers(destination, Direction.INGRESS, family), source)
@@ -86,11 +86,11 @@ def stacks_of(state: State, subjects: frozenset[Identity]) -> Mapping[tuple[int,
 
 
 def changed_peers(
-    state: State, subject: Identity, direction: Direction, before: Moment, after: Moment, step: Step = no_limit
+    subject: Identity, direction: Direction, before: Moment, after: Moment, step: Step = no_limit
 ) -> Bitset:
     """The peers for which the traffic that the subject's own side allows has changed; `step` counts comparisons."""
     changed: Bitset = 0
-    for family in {*state.population.decisive_families(), *subject.families}:
+    for family in {*after.state.population.decisive_families(), *subject.families}:
         for peers, was in before.peers(subject, direction, family):
             step(1)
             for others, now in after.peers(subject, direction, family):

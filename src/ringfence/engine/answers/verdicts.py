@@ -17,7 +17,7 @@ from ringfence.model.policies import Direction
 from ringfence.plugins import OwnNode
 from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, merged
-from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, SinglePort, Traffic
 
 
 class LedPort(NamedTuple):
@@ -32,20 +32,22 @@ class LedPort(NamedTuple):
         """The traffic to the port of the Service."""
         return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
 
+    @property
+    def target(self) -> Traffic:
+        """The traffic to the port of the destination."""
+        return Traffic.of(self.protocol, ((self.port, self.port),))
+
     def seen_before(self, traffic: Traffic) -> Traffic:
         """Traffic by the ports of the destination, in which this port is allowed exactly if the Service port is."""
-        target = Traffic.of(self.protocol, ((self.port, self.port),))
         is_allowed = traffic.contains(self.protocol, self.service_port)
-        return traffic | target if is_allowed else traffic - target
+        return traffic | self.target if is_allowed else traffic - self.target
 
 
 Families = tuple[Family, ...]
 """The address families that a question is about: one, if it names an address."""
 
 
-def allows(
-    state: State, source: Member, destination: Member, protocol: str, port: int, over: Families = FAMILIES
-) -> bool:
+def allows(state: State, source: Member, destination: Member, port: SinglePort, over: Families = FAMILIES) -> bool:
     """Whether `source` may open a connection to a port of `destination`: `traffic_between` for one port, and faster."""
     if is_exempt(state, source, destination):
         return True
@@ -53,7 +55,7 @@ def allows(
     population, tiers = state.population, state.tiers
     opener, opened = population.identity_of(source), population.identity_of(destination)
     for family in families:
-        question = PortQuestion(family, protocol, port)
+        question = PortQuestion(family, *port)
         if not tiers.allows(opener, Direction.EGRESS, opened, question):
             return False
         if not tiers.allows(opened, Direction.INGRESS, opener, question):

@@ -5,6 +5,7 @@ property test holds the two together.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -86,27 +87,30 @@ def end_text(end: End) -> str:
     return str(end)
 
 
-def match_peer(
-    peer: NetworkPolicyPeer,
-    namespace: str,
-    end: End,
-    families: tuple[Family, ...],
-    namespaces: Namespaces,
-    nodes: NodePeers | None = None,
-    within: Addresses = ALL_ADDRESSES,
-) -> PeerMatch:
-    """Whether a peer of a policy in `namespace` selects `end`, a pod that is reached over all of `families`.
+class PeerScope(NamedTuple):
+    """What the peers of a policy in `namespace` can select.
 
-    Of several addresses it is enough that a block contains some. `nodes` are given where the peer is a source. Blocks
-    mean only addresses `within`.
+    `nodes` are given where the peer is a source. Blocks mean only addresses `within`.
+    """
+
+    namespace: str
+    namespaces: Namespaces
+    nodes: NodePeers | None = None
+    within: Addresses = ALL_ADDRESSES
+
+
+def match_peer(peer: NetworkPolicyPeer, end: End, families: tuple[Family, ...], scope: PeerScope) -> PeerMatch:
+    """Whether a peer selects `end`, a pod that is reached over all of `families`.
+
+    Of several addresses it is enough that a block contains some.
     """
     if peer.ip_block:
-        return _match_block(peer.ip_block, end, families, nodes, within)
+        return _match_block(peer.ip_block, end, families, scope)
     if isinstance(end, Addresses):
         return PeerMatch(False, "selectors select pods only, never addresses outside the cluster")
     if end.host_network:
-        return _match_host_network(peer, namespace, end, namespaces)
-    return _match_selectors(peer, namespace, end, namespaces)
+        return _match_host_network(peer, end, scope)
+    return _match_selectors(peer, end, scope)
 
 
 def over_families(matches: Mapping[Family, PeerMatch]) -> PeerMatch:
@@ -124,7 +128,8 @@ def mismatch(selector: Selector, labels: dict[str, str], owner: str) -> str:
     return " and ".join(_term_mismatch(term, labels, owner) for term in selector.mismatches(labels))
 
 
-def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> PeerMatch:
+def _match_selectors(peer: NetworkPolicyPeer, member: Member, scope: PeerScope) -> PeerMatch:
+    namespace, namespaces = scope.namespace, scope.namespaces
     labels = namespaces.labels(member.namespace)
     pods = compile_selector(peer.pod_selector) if peer.pod_selector else None
     spaces = compile_selector(peer.namespace_selector) if peer.namespace_selector else None
@@ -170,23 +175,21 @@ def host_network_assumption(host: Member) -> Assumption:
     )
 
 
-def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> PeerMatch:
+def _match_host_network(peer: NetworkPolicyPeer, member: Member, scope: PeerScope) -> PeerMatch:
     reason = (
         f"{member} uses its node's network: selectors do not select it, only an ipBlock with its node's address can"
     )
-    as_a_pod = _match_selectors(peer, namespace, member, namespaces)
+    as_a_pod = _match_selectors(peer, member, scope)
     return PeerMatch(False, reason, assumption=host_network_assumption(member) if as_a_pod.matches else None)
 
 
-def _match_block(
-    block: IPBlock, end: End, families: tuple[Family, ...], nodes: NodePeers | None, within: Addresses
-) -> PeerMatch:
+def _match_block(block: IPBlock, end: End, families: tuple[Family, ...], scope: PeerScope) -> PeerMatch:
     network = parse_cidr(block.cidr)
     written = f"ipBlock {block.cidr}" + (f" except {', '.join(block.excepts)}" if block.excepts else "")
     literally = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
-    meant = block_of_sources(block, nodes) if nodes else literally
-    if within is not ALL_ADDRESSES:
-        meant, literally = meant & within, literally & within
+    meant = block_of_sources(block, scope.nodes) if scope.nodes else literally
+    if scope.within is not ALL_ADDRESSES:
+        meant, literally = meant & scope.within, literally & scope.within
     if isinstance(end, Addresses):
         return address_match(written, meant, literally, end, "ipBlock")
     if not end.addresses:

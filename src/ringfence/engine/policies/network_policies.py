@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from ringfence.engine.policies.matching import End, match_peer, over_families
+from ringfence.engine.policies.matching import End, PeerScope, match_peer, over_families
 from ringfence.engine.policies.matching_as_enforced import as_enforced, match_unrestricted, unmatched_as_enforced
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
@@ -149,16 +149,12 @@ def _match_peers(context: RuleContext, end: End, families: tuple[Family, ...]) -
     nodes = context.nodes if direction is Direction.INGRESS else None
     block, traits = context.rule.peers.block, context.traits
     within = ALL_ADDRESSES if traits is UPSTREAM or block is None else block.addresses
+    scope = PeerScope(policy.namespace, context.namespaces, nodes, within)
     for number, peer in enumerate(written[index].peers):
         match = unmatched_as_enforced(peer, end, block, traits)
         if match is None:
             meant = as_enforced(peer, traits)
-            match = over_families(
-                {
-                    family: match_peer(meant, policy.namespace, end, (family,), context.namespaces, nodes, within)
-                    for family in families
-                }
-            )
+            match = over_families({family: match_peer(meant, end, (family,), scope) for family in families})
         path = f"spec.{direction.field}[{index}].{direction.peers_field}[{number}]"
         yield MatchedPeer(f"{path}.{match.field}" if match.field else path, match)
 

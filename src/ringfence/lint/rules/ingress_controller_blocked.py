@@ -206,7 +206,7 @@ def _shut_out(linted: Linted, target: NamedTarget) -> str:
     named = linted.settings.ingress_namespaces
     controllers = [pod for namespace in named for pod in linted.state.members_in(namespace)]
     if controllers:
-        reach = (allows(linted.state, pod, target.pod, target.protocol, target.port) for pod in controllers)
+        reach = (allows(linted.state, pod, target.pod, (target.protocol, target.port)) for pod in controllers)
         return "" if any(reach) else f"no ingress controller in namespace {' or '.join(named)}"
     state = linted.state
     identity = state.identity(target.pod)
