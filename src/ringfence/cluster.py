@@ -147,7 +147,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         """
         part = ClusterPart(namespace, list_selector(selector))
         ports = asked_ports(port, protocol)
-        wanted = connection_filter(self.state, self.namespace, sources, destinations, ports, part)
+        wanted = connection_filter(self.state, self.namespace, sources, destinations, ports).within(part)
         return list_connections(self.state, wanted, "pod" if pods else by)
 
     def assumptions(self, namespace: str | None = None) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         from ringfence.render.reports import ReportedChange, report_json
 
         part = ClusterPart(namespace, list_selector(selector))
-        listed = connection_filter(self.state, self.namespace, sources, destinations, part=part)
+        listed = connection_filter(self.state, self.namespace, sources, destinations).within(part)
         reported = None
         if since is not None:
             found = since.diff(self, names=names) if change is None else change

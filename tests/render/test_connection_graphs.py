@@ -11,7 +11,7 @@ from tests.render.formats.test_mermaid import MermaidReader
 from tests.render.test_connection_views import API, DB, FOUND, LOG, MYSQL, found_connections
 
 from ringfence.analysis.lists.connections import Connection
-from ringfence.analysis.lists.folded_lists import folded
+from ringfence.analysis.lists.folded_lists import Folding, folded
 from ringfence.engine.population import Reference
 from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph, connections_dot
 from ringfence.render.formats import Graph, mermaid_text
@@ -23,7 +23,7 @@ IDLE = Reference("ops", "Pod", "idle")
 
 def drawn(references: Iterable[Reference], found: list[Connection], shown: Iterable[Reference] = ()) -> Graph:
     listed = set(references)
-    return connection_graph(folded(listed, listed, found, within_namespaces=True), set(shown))
+    return connection_graph(folded(listed, listed, found, folding=Folding(within_namespaces=True)), set(shown))
 
 
 def read_dot(graph: Graph) -> DotReader:

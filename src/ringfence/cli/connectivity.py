@@ -69,7 +69,8 @@ class ListOptions(msgspec.Struct, frozen=True):
         part = ClusterPart(None if self.all_namespaces else inputs.namespace, list_selector(self.selector))
         if part.namespace is not None:
             check_namespace(cluster.state, part.namespace)
-        return connection_filter(cluster.state, cluster.namespace, self.sources, self.destinations, self.ports, part)
+        listed = connection_filter(cluster.state, cluster.namespace, self.sources, self.destinations, self.ports)
+        return listed.within(part)
 
     def leave(self, inputs: Inputs, cluster: Cluster, assumptions: Sequence[str]) -> NoReturn:
         """Exit after the list: with 3 if it depends on an assumption and --no-assumptions was given."""

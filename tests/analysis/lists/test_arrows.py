@@ -8,7 +8,7 @@ from tests.analysis.lists.test_folded_lists import OFFICE, PODS, SETS, random_co
 
 from ringfence.analysis.lists.arrows import Arrow, ArrowMark, Arrows, Group, Passing, folded_arrows
 from ringfence.analysis.lists.connections import Connection
-from ringfence.analysis.lists.folded_lists import FoldedList, folded
+from ringfence.analysis.lists.folded_lists import FoldedList, Folding, folded
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import ALL_ADDRESSES
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -80,14 +80,14 @@ def listed(found: FoldedList) -> dict[tuple[object, object], Traffic]:
 
 @given(random_connections)
 def test_marks_and_arrows_are_the_connections_and_nothing_is_there_twice(found: list[Connection]) -> None:
-    list_ = folded(PODS + SETS, PODS + SETS, found, SETS, within_namespaces=True)
+    list_ = folded(PODS + SETS, PODS + SETS, found, SETS, folding=Folding(within_namespaces=True))
     assert unfolded(folded_arrows(list_), list_) == listed(list_)
 
 
 def folded_one_by_one(found: list[Connection]) -> FoldedList:
     """A list in which every pod is a class of its own."""
     ends = {end for one in found for end in (one.source, one.destination) if isinstance(end, Reference)}
-    return folded(ends, ends, found, least=len(ends) + 1)
+    return folded(ends, ends, found, folding=Folding(least=len(ends) + 1))
 
 
 def place(found: FoldedList, reference: Reference) -> int:

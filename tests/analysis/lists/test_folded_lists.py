@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.analysis.lists.connections import Connection, ConnectionRow
-from ringfence.analysis.lists.folded_lists import FoldedList, folded
+from ringfence.analysis.lists.folded_lists import FoldedList, Folding, folded
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -68,7 +68,7 @@ def test_two_are_in_a_class_if_and_only_if_swapping_them_changes_nothing(
     found: list[Connection], within_namespaces: bool
 ) -> None:
     everything = PODS + SETS
-    classes = folded(everything, everything, found, SETS, within_namespaces=within_namespaces).classes
+    classes = folded(everything, everything, found, SETS, folding=Folding(within_namespaces=within_namespaces)).classes
     class_of = {member: position for position, members in enumerate(classes) for member in members}
     assert sorted(class_of) == sorted(everything)
     for one, other in product(everything, repeat=2):
@@ -122,8 +122,8 @@ def unfolded(list_: FoldedList) -> set[tuple[object, object, Traffic]]:
 
 
 def test_few_are_not_folded() -> None:
-    assert len(folded(PODS, PODS, [], least=len(PODS) + 1).classes) == len(PODS)
-    assert len(folded(PODS, PODS, [], least=len(PODS)).classes) == 1
+    assert len(folded(PODS, PODS, [], folding=Folding(least=len(PODS) + 1)).classes) == len(PODS)
+    assert len(folded(PODS, PODS, [], folding=Folding(least=len(PODS))).classes) == 1
 
 
 def test_pods_that_are_not_isolated_are_one_class_however_many_they_are() -> None:

@@ -14,7 +14,7 @@ from tests.semantics.objects import Object
 
 from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS
 from ringfence.analysis.lists.connections import Connection
-from ringfence.analysis.lists.folded_lists import folded
+from ringfence.analysis.lists.folded_lists import Folding, folded
 from ringfence.analysis.lists.folded_views import BY_NAMESPACE, BY_WORKLOAD, FoldedView, graph_view
 from ringfence.analysis.lists.gathered_lists import by_namespace, limited
 from ringfence.engine.population import Reference
@@ -24,7 +24,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 def view(found: list[Connection], ends: list[Reference] = PODS + SETS) -> FoldedView:
     several = frozenset(SETS)
-    list_ = folded(ends, ends, found, several, within_namespaces=True)
+    list_ = folded(ends, ends, found, several, folding=Folding(within_namespaces=True))
     return FoldedView(list_, several, frozenset(ends), from_outside=True, to_outside=True)
 
 

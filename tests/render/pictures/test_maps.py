@@ -10,7 +10,7 @@ from tests.analysis.lists.test_folded_lists import PODS, SETS, random_connection
 from tests.render import hostile_text
 
 from ringfence.analysis.lists.connections import Connection
-from ringfence.analysis.lists.folded_lists import folded
+from ringfence.analysis.lists.folded_lists import Folding, folded
 from ringfence.analysis.lists.folded_views import FoldedView
 from ringfence.engine.population import Reference
 from ringfence.render.pictures.boxes import MOST_ARROWS
@@ -25,7 +25,7 @@ DNS = Traffic.of("UDP", ((53, 53),))
 
 def view(found: list[Connection], ends: list[Reference], several: list[Reference] | None = None) -> FoldedView:
     many = frozenset(several or ())
-    list_ = folded(ends, ends, found, many, least=len(ends) + 1, within_namespaces=True)
+    list_ = folded(ends, ends, found, many, folding=Folding(least=len(ends) + 1, within_namespaces=True))
     return FoldedView(list_, many, frozenset(ends), from_outside=True, to_outside=True)
 
 
@@ -117,7 +117,7 @@ def test_of_too_many_arrows_fewer_boxes_are_drawn() -> None:
 def test_a_class_that_is_all_of_its_namespace_is_counted() -> None:
     pods = [Reference("shop", "Deployment", name) for name in "abc"]
     many = frozenset[Reference]()
-    list_ = folded(pods, pods, [], many, within_namespaces=True)
+    list_ = folded(pods, pods, [], many, folding=Folding(within_namespaces=True))
     picture = map_picture(FoldedView(list_, many, frozenset(pods), from_outside=True, to_outside=True))
     assert "3 workloads" in texts(picture.svg)
     assert "3 workloads in shop: shop/Deployment/a, shop/Deployment/b," in texts(picture.svg)

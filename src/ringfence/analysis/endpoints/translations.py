@@ -10,7 +10,7 @@ the LoadBalancer behaviour"; the CNI plugin `portmap`.
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -97,56 +97,56 @@ def by_name(service: Service, protocol: str, port: int) -> Translation:
 def virtual_addresses(service: Service) -> Addresses:
     """The addresses of a Service that belong to no host: ClusterIPs, external IPs and load-balancer addresses."""
     found = NO_ADDRESSES
-    for _, address, _ in _fronts(service):
-        found |= address
+    for at in _fronts(service):
+        found |= at.address
     return found
 
 
-def _fronts(service: Service) -> Iterator[tuple[Front, Addresses, bool]]:
-    """The addresses of a Service, each with whether its load balancer opens connections of its own."""
+class _FrontAddress(NamedTuple):
+    """One address of a front, with the fields of `Translation` that depend on it."""
+
+    front: Front
+    address: Addresses
+    node: str = ""
+    is_proxied: bool = False
+
+
+def _fronts(service: Service) -> Iterator[_FrontAddress]:
+    """The addresses of a Service that belong to no host."""
     for text in service.spec.virtual_addresses():
-        yield Front.CLUSTER_IP, _address(text), False
+        yield _FrontAddress(Front.CLUSTER_IP, _address(text))
     for text in service.spec.external_ips or ():
-        yield Front.EXTERNAL_IP, _address(text), False
+        yield _FrontAddress(Front.EXTERNAL_IP, _address(text))
     for one in service.status.load_balancer.ingress or ():
-        yield Front.LOAD_BALANCER, _address(one.ip), one.ip_mode == "Proxy"
+        yield _FrontAddress(Front.LOAD_BALANCER, _address(one.ip), is_proxied=one.ip_mode == "Proxy")
 
 
 def _virtual(state: State, service: Service, addresses: Addresses) -> Iterator[Translation]:
-    for front, address, is_proxied in _fronts(service):
-        if address & addresses:
+    for at in _fronts(service):
+        if at.address & addresses:
             for port in service.spec.ports or ():
-                yield _translation(state, service, port, front, address, port.port, is_proxied=is_proxied)
+                yield _translation(state, service, port, at)
 
 
 def _node_ports(state: State, service: Service, node: str, own: Addresses) -> Iterator[Translation]:
     for port in service.spec.ports or ():
         for address in _each(own) if port.node_port else ():
-            yield _translation(state, service, port, Front.NODE_PORT, address, port.node_port, node=node)
+            yield _translation(state, service, port, _FrontAddress(Front.NODE_PORT, address, node))
 
 
-def _translation(
-    state: State,
-    service: Service,
-    port: ServicePort,
-    front: Front,
-    address: Addresses,
-    number: int,
-    *,
-    node: str = "",
-    is_proxied: bool = False,
-) -> Translation:
+def _translation(state: State, service: Service, port: ServicePort, at: _FrontAddress) -> Translation:
+    number = port.node_port if at.front is Front.NODE_PORT else port.port
     return Translation(
-        front,
-        address,
+        at.front,
+        at.address,
         port.protocol,
         number,
         port.name,
         str(reference_of(service)),
-        _behind(state, service, port, address, number),
-        node,
+        _behind(state, service, port, at.address, number),
+        at.node,
         _keeps_source(service),
-        is_proxied,
+        at.is_proxied,
     )
 
 

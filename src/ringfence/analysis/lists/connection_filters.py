@@ -84,6 +84,10 @@ class ConnectionFilter(msgspec.Struct, frozen=True):
     destinations: ListedSide = ANY_END
     part: ClusterPart = WHOLE_CLUSTER
 
+    def within(self, part: ClusterPart) -> "ConnectionFilter":
+        """This filter for connections of which an end is in a part of the cluster."""
+        return msgspec.structs.replace(self, part=part)
+
 
 ALL_CONNECTIONS: Final = ConnectionFilter()
 
@@ -102,7 +106,6 @@ def connection_filter(
     sources: Sequence[str] = (),
     destinations: Sequence[str] = (),
     ports: AskedPorts = _ALL_PORTS,
-    part: ClusterPart = WHOLE_CLUSTER,
 ) -> ConnectionFilter:
     """The filter for endpoints given as text; names without a namespace are looked up in `namespace`.
 
@@ -118,7 +121,6 @@ def connection_filter(
     return ConnectionFilter(
         _side([(end, ALL_TRAFFIC) for one in openers for end in one.ends]) if openers else ANY_END,
         _side(asked) if reached else ListedSide(ports),
-        part,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from functools import cached_property
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.analysis.lists.connections import Connection, ConnectionRow
 from ringfence.engine.population import Reference
@@ -22,7 +22,23 @@ from ringfence.sets.traffic import Traffic
 
 _ITEM = "I"
 
-NOBODY: Final[Mapping[Reference, Sequence[Reference]]] = {}
+_NO_EQUALS: Final[Mapping[Reference, Sequence[Reference]]] = {}
+
+
+class Folding(NamedTuple):
+    """Which references become one class.
+
+    If there are fewer than `least`, each is a class of its own. With `within_namespaces`, only members of one namespace
+    are in a class. `alike` maps a source or destination to others of the same namespace that are known to be equal to
+    it and are not among the connections.
+    """
+
+    least: int = 0
+    within_namespaces: bool = False
+    alike: Mapping[Reference, Sequence[Reference]] = _NO_EQUALS
+
+
+FOLDED: Final = Folding()
 
 
 class FoldedList:
@@ -106,22 +122,16 @@ def folded(
     destinations: Collection[Reference],
     connections: Iterable[Connection | ConnectionRow],
     several: Collection[Reference] = (),
-    *,
-    least: int = 0,
-    within_namespaces: bool = False,
-    alike: Mapping[Reference, Sequence[Reference]] = NOBODY,
+    folding: Folding = FOLDED,
 ) -> FoldedList:
     """The connections between `sources` and `destinations`, and between these and the outside, by classes.
 
-    The references in `several` stand for more than one pod, which may have connections to one another. If there are
-    fewer than `least`, each is a class of its own. With `within_namespaces`, only members of one namespace are in a
-    class. `alike` maps a source or destination to others of the same namespace that are known to be equal to it and are
-    not in `connections`.
+    The references in `several` stand for more than one pod, which may have connections to one another.
     """
-    table = _Table(sources, destinations, connections, alike)
-    if len(table.references) < least:
+    table = _Table(sources, destinations, connections, folding.alike)
+    if len(table.references) < folding.least:
         return FoldedList(table, [[place] for place in range(len(table.references))])
-    return FoldedList(table, _classes(table, several, within_namespaces=within_namespaces))
+    return FoldedList(table, _classes(table, several, within_namespaces=folding.within_namespaces))
 
 
 class _Table:

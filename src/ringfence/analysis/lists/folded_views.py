@@ -9,7 +9,7 @@ import msgspec
 
 from ringfence.analysis.lists.connection_filters import ConnectionFilter, ListedSide
 from ringfence.analysis.lists.connection_lists import list_rows
-from ringfence.analysis.lists.folded_lists import NOBODY, FoldedList, folded
+from ringfence.analysis.lists.folded_lists import FoldedList, Folding, folded
 from ringfence.analysis.lists.grouped_pods import PodGroup, alike_groups, pod_groups
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
@@ -49,7 +49,7 @@ class FoldedView(msgspec.Struct, frozen=True):
 def matrix_view(state: State, listed: ConnectionFilter, by: str, *, within_namespaces: bool = False) -> FoldedView:
     """The view of a matrix. A side without endpoints is limited to the part of the cluster that is listed."""
     sides = matrix_sides(state, listed, by)
-    return _view(state, listed, by, sides, least=_FOLDED_FROM, within_namespaces=within_namespaces)
+    return _view(state, listed, by, sides, Folding(_FOLDED_FROM, within_namespaces))
 
 
 def matrix_sides(state: State, listed: ConnectionFilter, by: str = BY_WORKLOAD) -> list[list[PodGroup]]:
@@ -66,18 +66,10 @@ def graph_view(state: State, listed: ConnectionFilter, by: str) -> FoldedView:
     Pods without connections are shown, too: all that are listed, or those that --from and --to name.
     """
     sides = [groups for _, groups in _sides(state, listed, by)]
-    return _view(state, listed, by, sides, within_namespaces=by != BY_NAMESPACE)
+    return _view(state, listed, by, sides, Folding(within_namespaces=by != BY_NAMESPACE))
 
 
-def _view(
-    state: State,
-    listed: ConnectionFilter,
-    by: str,
-    sides: list[list[PodGroup]],
-    *,
-    least: int = 0,
-    within_namespaces: bool,
-) -> FoldedView:
+def _view(state: State, listed: ConnectionFilter, by: str, sides: list[list[PodGroup]], folding: Folding) -> FoldedView:
     sources, destinations = (_references(groups, by) for groups in sides)
     named = [
         groups
@@ -86,16 +78,17 @@ def _view(
     ]
     groups = chain.from_iterable(groups for _, groups in _sides(state, listed, by))
     several = _references((group for group in groups if group.is_several or by == BY_NAMESPACE), by)
-    alike = NOBODY if by == BY_NAMESPACE or len(sources | destinations) < max(least, _MANY) else alike_groups(sides)
-    others = {other for some in alike.values() for other in some}
+    if by != BY_NAMESPACE and len(sources | destinations) >= max(folding.least, _MANY):
+        alike = alike_groups(sides)
+        if alike:  # the list is shorter by these, and is folded whatever its length
+            folding = Folding(0, folding.within_namespaces, alike)
+    others = {other for some in folding.alike.values() for other in some}
     found = folded(
         sources - others,
         destinations - others,
         list_rows(state, _without(state, listed, sides, others), by),
         several,
-        least=least if not alike else 0,
-        within_namespaces=within_namespaces,
-        alike=alike,
+        folding,
     )
     shown = _references((group for group in chain.from_iterable(named or sides) if group.in_part), by)
     sizes = _sizes(chain.from_iterable(sides)) if by == BY_NAMESPACE else _NO_SIZES

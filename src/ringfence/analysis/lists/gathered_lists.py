@@ -13,7 +13,7 @@ from operator import or_
 import msgspec
 
 from ringfence.analysis.lists.connections import Connection
-from ringfence.analysis.lists.folded_lists import FoldedList, folded
+from ringfence.analysis.lists.folded_lists import FoldedList, Folding, folded
 from ringfence.analysis.lists.folded_views import FoldedView
 from ringfence.analysis.lists.namespace_connections import any_and_all
 from ringfence.engine.population import Reference
@@ -68,12 +68,14 @@ def limited(view: FoldedView, most: int) -> LimitedList:
     ranked = sorted(range(len(times)), key=lambda place: (-times[place], place))
     parts = _parts(found, ranked, most)
     groups = [_ClassGroup(min(found.classes[place][0] for place in part), part) for part in parts]
-    members = {group.name: [one for place in group.places for one in found.classes[place]] for group in groups}
+    others = {
+        group.name: [one for place in group.places for one in found.classes[place] if one != group.name]
+        for group in groups
+    }
     made = folded(
         *_sides(found, groups),
         _gathered(view, groups),
-        least=len(groups) + 1,
-        alike={name: [one for one in some if one != name] for name, some in members.items()},
+        folding=Folding(len(groups) + 1, alike=others),
     )
     rests = {group.name for group in groups if len(group.places) > 1}
     return LimitedList(

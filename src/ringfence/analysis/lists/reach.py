@@ -20,7 +20,7 @@ from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
 from ringfence.plugins import OwnNode
-from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses
 from ringfence.sets.bitsets import Bitset
 
 
@@ -229,19 +229,18 @@ def peers_allowed(state: State, pod: Member, direction: Direction, protocol: str
     population, identity = state.population, state.identity(pod)
     families = [family for family in population.decisive_families() if family in identity.families]
     if len(families) < 2:
-        over = _peers_allowed_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
+        question = PortQuestion((families or FAMILIES)[0], protocol, port)
+        over = _peers_allowed_over(state, identity, direction, question)
         return over & reduce(or_, map(population.in_family, identity.families))
     bits = population.everyone
     for family in families:
         # Two pods must be allowed over every family that both have. A family that an identity lacks is ignored.
-        bits &= _peers_allowed_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
+        question = PortQuestion(family, protocol, port)
+        bits &= _peers_allowed_over(state, identity, direction, question) | ~population.in_family(family)
     return bits
 
 
-def _peers_allowed_over(
-    state: State, identity: Identity, direction: Direction, family: Family, protocol: str, port: int
-) -> Bitset:
-    question = PortQuestion(family, protocol, port)
+def _peers_allowed_over(state: State, identity: Identity, direction: Direction, question: PortQuestion) -> Bitset:
     opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
     own = state.tiers.peers_allowed(identity, direction, question)
     return own & state.tiers.subjects_allowing(identity, opposite, question)
