@@ -45,20 +45,23 @@ def matrix(view: FoldedView) -> Matrix:
 
     A cell has no room for CIDRs: if only some addresses may connect, a note lists them.
     """
-    found, many = view.found, view.several
+    found = view.found
     short = _short_names(found.classes)
     members = [tuple(map(str, one)) for one in found.classes]
     rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
     columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
+    cells: list[tuple[str, ...]] = []
     notes: list[str] = []
-    alone = {position for position, one in enumerate(found.classes) if len(one) == 1 and one[0] not in many}
-    cells = [[_cell(found, row, column, short, alone, notes) for column in columns] for row in rows]
+    for row in rows:
+        cells.append(tuple(_cell(view, row, column) for column in columns))
+        for column in columns:
+            notes += _address_notes(found, row, column, short)
     return Matrix(
         tuple((OUTSIDE,) if row is None else members[row] for row in rows),
         tuple((OUTSIDE,) if column is None else members[column] for column in columns),
         tuple(OUTSIDE if row is None else short[row] for row in rows),
         tuple(OUTSIDE if column is None else short[column] for column in columns),
-        tuple(map(tuple, cells)),
+        tuple(cells),
         tuple(notes),
     )
 
@@ -122,26 +125,44 @@ MATRIX_FORMATS: Final[dict[str, Callable[[Matrix], str]]] = {
 """The views, by the name of the format."""
 
 
-def _cell(
-    found: FoldedList, row: int | None, column: int | None, short: Sequence[str], alone: set[int], notes: list[str]
-) -> str:
+def _cell(view: FoldedView, row: int | None, column: int | None) -> str:
+    """The cell of two classes, or of one and the outside of the cluster, which is None."""
     if row is not None and column is not None:
-        if one := found.between(row, column):
+        if one := view.found.between(row, column):
             return _passing(one)
-        return _ITSELF if row == column and row in alone else _NOTHING
+        members = view.found.classes[row]
+        is_one_pod = row == column and len(members) == 1 and members[0] not in view.several
+        return _ITSELF if is_one_pod else _NOTHING
     if row is None and column is None:
         return _ITSELF
-    parts = found.incoming(column) if column is not None else found.outgoing(row or 0)
-    if not parts:
+    outside = _with_outside(view.found, row, column)
+    if not outside:
         return _NOTHING
-    first = parts[0]
-    if ALL_ADDRESSES in (first.source, first.destination):
-        return _passing(first)
-    for one in parts:
+    return _passing(outside[0]) if _is_any_address(outside[0]) else _SOME_ADDRESSES
+
+
+def _with_outside(found: FoldedList, row: int | None, column: int | None) -> Sequence[Connection]:
+    """The connections of a class with addresses outside the cluster; the one with any address is the first."""
+    if row is None and column is not None:
+        return found.incoming(column)
+    if row is not None and column is None:
+        return found.outgoing(row)
+    return ()
+
+
+def _is_any_address(one: Connection) -> bool:
+    return ALL_ADDRESSES in (one.source, one.destination)
+
+
+def _address_notes(found: FoldedList, row: int | None, column: int | None, short: Sequence[str]) -> Iterator[str]:
+    """The addresses of a cell that only says that there are some."""
+    outside = _with_outside(found, row, column)
+    if not outside or _is_any_address(outside[0]):
+        return
+    for one in outside:
         source = one.source if row is None else short[row]
         destination = one.destination if column is None else short[column]
-        notes.append(one_line(f"{source} -> {destination}: {one.traffic_text}"))
-    return _SOME_ADDRESSES
+        yield one_line(f"{source} -> {destination}: {one.traffic_text}")
 
 
 def _passing(one: Connection) -> str:

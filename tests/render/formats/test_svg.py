@@ -25,14 +25,14 @@ def test_an_underscore_is_a_hyphen_and_one_at_the_end_is_none() -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_whatever_a_text_contains_a_document_can_be_read_and_has_one_text(title: str, text: str, name: str) -> None:
-    document = svg_text(10, 20, title, "", "", [element("text", text=text, id=name)])
+    document = svg_text((10, 20), title, "", "", [element("text", text=text, id=name)])
     root = ElementTree.fromstring(document)
     assert root.get("viewBox") == "0 0 10 20"
     assert [child.tag.rpartition("}")[2] for child in root] == ["title", "desc", "style", "text"]
 
 
 def test_a_document_says_what_it_shows_to_screen_readers() -> None:
-    root = ElementTree.fromstring(svg_text(1, 1, "Title", "Description", "", []))
+    root = ElementTree.fromstring(svg_text((1, 1), "Title", "Description", "", []))
     names = {child.get("id"): child.text for child in root}
     assert root.get("role") == "img"
     assert [names[name] for name in root.get("aria-labelledby", "").split()] == ["Title", "Description"]

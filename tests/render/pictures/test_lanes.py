@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.render.pictures.test_layers import graphs
 
-from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, Rectangle, lane_layout
-from ringfence.render.pictures.look import text_width
+from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
+from ringfence.render.pictures.look import Rectangle, text_width
 
 labels = st.sampled_from(["80", "8080,8443", "53 53/UDP", "all"])
 

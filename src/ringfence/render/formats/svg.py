@@ -38,8 +38,9 @@ def number(value: float) -> str:
     return f"{round(value, 1) + 0:.1f}".removesuffix(".0")
 
 
-def svg_text(width: float, height: float, title: str, description: str, style: str, elements: Iterable[Element]) -> str:
-    """A document of a size in CSS pixels. Screen readers say the title and the description."""
+def svg_text(size: tuple[float, float], title: str, description: str, style: str, elements: Iterable[Element]) -> str:
+    """A document. `size` is its width and height in CSS pixels. Screen readers say the title and the description."""
+    width, height = size
     root = element(
         "svg",
         element("title", text=title, id="title"),

@@ -7,7 +7,8 @@ meaning: each colour goes with a word, a symbol or a pattern, so pictures can be
 from ringfence.render.pictures.boxes import MOST_BOXES, Box
 from ringfence.render.pictures.changes import DrawnChanges, changes_picture, drawn_changes
 from ringfence.render.pictures.drawing import Picture
-from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, Rectangle
+from ringfence.render.pictures.lanes import LaneEdge, LaneLayout
+from ringfence.render.pictures.look import Rectangle
 from ringfence.render.pictures.maps import DrawnMap, drawn_map, map_picture
 from ringfence.render.pictures.matrices import MOST_ROWS, matrix_picture
 

@@ -82,7 +82,7 @@ def arrowhead(name: str, style: str, line: float = 1.3) -> Element:
 def drawn_lanes(lanes: Iterable[str], layout: LaneLayout) -> Iterator[Element]:
     """The lanes with their names: namespaces, or other ends, which have no namespace."""
     for name, lane in zip(lanes, layout.lanes, strict=True):
-        yield box(lane.x, lane.y, lane.width, lane.height, "lane", radius=6)
+        yield box(lane, "lane", radius=6)
         title = shortened(one_line(name) or "namespaces", lane.width - 2 * MARGIN)
         yield label(lane.x + 10, lane.y + LINE, title, style="small quiet heading")
 
@@ -90,7 +90,7 @@ def drawn_lanes(lanes: Iterable[str], layout: LaneLayout) -> Iterator[Element]:
 def drawn_boxes(boxes: Iterable[Box], layout: LaneLayout, styles: Mapping[str, str] = _NO_STYLES) -> Iterator[Element]:
     """The boxes. `styles` are classes for further lines that begin with a sign; others are quiet."""
     for one, place in zip(boxes, layout.nodes, strict=True):
-        parts = [tooltip(one.tooltip), box(place.x, place.y, place.width, place.height, one.style, radius=4)]
+        parts = [tooltip(one.tooltip), box(place, one.style, radius=4)]
         y = place.y + (place.height - len(one.lines) * LINE) / 2 + LINE - 4
         for number, line in enumerate(one.lines):
             style = styles.get(line[:1], "quiet") if number else ""

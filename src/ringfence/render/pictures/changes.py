@@ -31,7 +31,7 @@ from ringfence.render.pictures.boxes import (
 )
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
 from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
-from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, shortened, text_width
+from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, Rectangle, shortened, text_width
 from ringfence.render.pictures.names import ShortNames
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
@@ -132,15 +132,14 @@ def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: s
     height = bottom + noted - LINE + MARGIN
     changed = sum(one.kind != _KEPT for one in drawn.arrows)
     svg = svg_text(
-        inner,
-        height,
+        (inner, height),
         "What a change opens and closes",
         f"{summary}. A map of {len(drawn.boxes)} boxes in {len(drawn.lanes)} lanes, one for each namespace, with "
         f"{changed} arrows that were opened or closed and {len(drawn.arrows) - changed} that stay.",
         _STYLE,
         [
             *(arrowhead(f"head-{kind}", f"head {kind}", _WIDTHS[kind]) for kind in _KINDS),
-            box(0, 0, inner, height, "paper"),
+            box(Rectangle(0, 0, inner, height), "paper"),
             label(MARGIN, MARGIN + FONT_SIZE, "What the change opens and closes", style="heading"),
             *said,
             *drawn_lanes(drawn.lanes, drawn.layout),

@@ -3,7 +3,7 @@
 import msgspec
 
 from ringfence.render.formats import Element, element, one_line
-from ringfence.render.pictures.look import LINE, MARGIN, text_width, wrapped
+from ringfence.render.pictures.look import LINE, MARGIN, Rectangle, text_width, wrapped
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -24,9 +24,9 @@ def label(x: float, y: float, text: str, *, style: str = "", turned: float | Non
     return made
 
 
-def box(x: float, y: float, width: float, height: float, style: str, *, radius: float = 0) -> Element:
-    """A rectangle."""
-    made = element("rect", x=x, y=y, width=width, height=height, class_=style)
+def box(at: Rectangle, style: str, *, radius: float = 0) -> Element:
+    """A rectangle. `style` are classes of the style sheet; `radius` is that of its corners."""
+    made = element("rect", x=at.x, y=at.y, width=at.width, height=at.height, class_=style)
     if radius:
         made.set("rx", f"{radius:g}")
     return made

@@ -6,14 +6,14 @@ columns only, so they cross neither boxes nor the labels of other edges, which s
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, pairwise
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import accumulate, chain, pairwise
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ringfence.render.pictures.layers import Layered, LayeredEdge, layered
-from ringfence.render.pictures.look import LINE, MARGIN, SMALL_FONT_SIZE, text_width
+from ringfence.render.pictures.look import LINE, MARGIN, SMALL_FONT_SIZE, Rectangle, text_width
 
 _PORT: Final = 18
 """The distance between two edges that end at the same side of a box."""
@@ -41,15 +41,6 @@ class LaneEdge(msgspec.Struct, frozen=True):
     end: int
     label: str
     strand: int = 0
-
-
-class Rectangle(msgspec.Struct, frozen=True):
-    """A rectangle in CSS pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -81,21 +72,20 @@ def lane_layout(lanes: int, nodes: Sequence[LaneNode], edges: Sequence[LaneEdge]
     columns = _with_single_nodes(graph, nodes, heights, edges)
     tops, lane_boxes = _lane_tops(columns, heights, lanes, top)
     centres = _centres(columns, heights, tops, graph)
-    xs, widths, gaps = _across(columns, nodes, graph, edges)
-    whole = xs[-1] + widths[-1] + _PADDING if xs else MARGIN
+    across = _across(columns, nodes, graph, edges)
+    whole = across.right(-1) + _PADDING if columns else MARGIN
     column_of = {place: number for number, column in enumerate(columns) for lane in column for place in lane}
-    rectangles = tuple(
-        Rectangle(xs[column_of[place]], centres[place] - heights[place] / 2, widths[column_of[place]], heights[place])
-        for place in range(len(nodes))
-    )
+    rectangles = []
+    for place in range(len(nodes)):
+        column = column_of[place]
+        y = centres[place] - heights[place] / 2
+        rectangles.append(Rectangle(across.lefts[column], y, across.widths[column], heights[place]))
     ports = sides.ports(centres, len(nodes))
-    routes = tuple(
-        _route(edge, ports, [column_of[place] for place in edge.places], xs, widths, gaps) for edge in graph.edges
-    )
+    routes = tuple(_route(edge, ports, [column_of[place] for place in edge.places], across) for edge in graph.edges)
     return LaneLayout(
         whole,
         lane_boxes[-1][0] + lane_boxes[-1][1] if lane_boxes else top,
-        rectangles,
+        tuple(rectangles),
         tuple(Rectangle(MARGIN, y, whole - MARGIN, height) for y, height in lane_boxes),
         routes,
     )
@@ -149,9 +139,7 @@ def _with_single_nodes(
 ) -> list[list[list[int]]]:
     """The columns, in which nodes without edges stand where their lane has room: in four columns at least."""
     joined = {end for edge in edges for end in (edge.start, edge.end)}
-    columns = [
-        [[place for place in lane if place >= len(nodes) or place in joined] for lane in one] for one in graph.columns
-    ]
+    columns = [[_without_single_nodes(lane, len(nodes), joined) for lane in column] for column in graph.columns]
     lanes = max((node.lane for node in nodes), default=-1) + 1
     if len(joined) < len(nodes):
         columns += [[[] for _ in range(lanes)] for _ in range(4 - len(columns))]
@@ -160,6 +148,11 @@ def _with_single_nodes(
             used = [sum(heights[one] + _SPACE for one in column[node.lane]) for column in columns]
             columns[used.index(min(used))][node.lane].append(place)
     return columns
+
+
+def _without_single_nodes(places: Iterable[int], nodes: int, joined: Set[int]) -> list[int]:
+    """The places of nodes with edges, and those where edges pass: these come behind the places of all nodes."""
+    return [place for place in places if place >= nodes or place in joined]
 
 
 def _lane_tops(
@@ -232,24 +225,22 @@ def _stack(
     }
 
 
+class _Across(NamedTuple):
+    """The left side and the width of each column, and between which x edges turn behind it."""
+
+    lefts: list[float]
+    widths: list[float]
+    gaps: list[tuple[float, float]]
+
+    def right(self, column: int) -> float:
+        """The right side of a column."""
+        return self.lefts[column] + self.widths[column]
+
+
 def _across(
     columns: Sequence[Sequence[Sequence[int]]], nodes: Sequence[LaneNode], graph: Layered, edges: Sequence[LaneEdge]
-) -> tuple[list[float], list[float], list[tuple[float, float]]]:
-    """The left side and the width of each column, and between which x edges turn behind it."""
-    widths = [
-        max(
-            (
-                text_width(line)
-                for lane in column
-                for place in lane
-                if place < len(nodes)
-                for line in nodes[place].lines
-            ),
-            default=0.0,
-        )
-        + 2 * _PADDING
-        for column in columns
-    ]
+) -> _Across:
+    widths = [_column_width(chain.from_iterable(column), nodes) for column in columns]
     column_of = {place: number for number, column in enumerate(columns) for lane in column for place in lane}
     leading, trailing = [0.0] * len(columns), [0.0] * len(columns)
     for edge, route in zip(edges, graph.edges, strict=True):
@@ -259,35 +250,37 @@ def _across(
             trailing[before] = max(trailing[before], room)
         else:
             leading[end] = max(leading[end], room)
-    xs, gaps = [], []
+    lefts, gaps = [], []
     x = float(MARGIN + _PADDING)
     for number, width in enumerate(widths):
-        xs.append(x)
+        lefts.append(x)
         turn = x + width + leading[number]
         gaps.append((turn, turn + _TURN))
         x = turn + _TURN + trailing[number]
-    return xs, widths, gaps
+    return _Across(lefts, widths, gaps)
 
 
-def _route(
-    edge: LayeredEdge,
-    ports: _Ports,
-    columns: Sequence[int],
-    xs: Sequence[float],
-    widths: Sequence[float],
-    gaps: Sequence[tuple[float, float]],
-) -> Route:
-    """The path of an edge: straight beside boxes and through columns, and turning in the gaps."""
+def _column_width(places: Iterable[int], nodes: Sequence[LaneNode]) -> float:
+    """The width of the longest line of the boxes in a column, with the space beside it."""
+    boxes = (nodes[place] for place in places if place < len(nodes))
+    return max((text_width(line) for box in boxes for line in box.lines), default=0.0) + 2 * _PADDING
+
+
+def _route(edge: LayeredEdge, ports: _Ports, columns: Sequence[int], across: _Across) -> Route:
+    """The path of an edge: straight beside boxes and through columns, and turning in the gaps.
+
+    `columns` are those of the places of the edge.
+    """
     rightward = columns[0] < columns[1]
-    x = xs[columns[0]] + (widths[columns[0]] if rightward else 0)
+    x = across.right(columns[0]) if rightward else across.lefts[columns[0]]
     path = [f"M{x:.1f} {ports[edge.places[0], edge.places[1], True, edge.strand]:.1f}"]
     for step, (here, there) in enumerate(pairwise(edge.places)):
-        start, end = gaps[columns[step]] if rightward else reversed(gaps[columns[step + 1]])
+        start, end = across.gaps[columns[step]] if rightward else reversed(across.gaps[columns[step + 1]])
         middle = (start + end) / 2
         one, other = ports[here, there, True, edge.strand], ports[there, here, False, edge.strand]
         path.append(f"H{start:.1f} C{middle:.1f} {one:.1f} {middle:.1f} {other:.1f} {end:.1f} {other:.1f}")
     last = columns[-1]
-    tip = xs[last] if rightward else xs[last] + widths[last]
+    tip = across.lefts[last] if rightward else across.right(last)
     away = -_ARROW if rightward else _ARROW
     path.append(f"H{tip:.1f}")
     return Route(" ".join(path), tip + away, ports[edge.places[-1], edge.places[-2], False, edge.strand] - 4, rightward)

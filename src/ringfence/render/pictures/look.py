@@ -5,7 +5,7 @@ and shown on another, with the fonts of that one. Colours are from the palette o
 readers can tell apart; text has a contrast of at least 4.5, and lines of at least 3 (WCAG 2.2, 1.4.3 and 1.4.11).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 from unicodedata import combining, east_asian_width
 
 FONT_SIZE: Final = 12
@@ -14,6 +14,16 @@ LINE: Final = 17
 """The distance between two lines of text, in CSS pixels."""
 MARGIN: Final = 16
 """The space around a picture, in CSS pixels."""
+
+
+class Rectangle(NamedTuple):
+    """A rectangle in CSS pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
 
 # The characters of the widest of the fonts below are 0.602 em wide; a fallback font of the browser may be a little
 # wider.

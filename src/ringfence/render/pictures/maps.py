@@ -29,7 +29,7 @@ from ringfence.render.pictures.boxes import (
 )
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
 from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
-from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, shortened
+from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, Rectangle, shortened
 from ringfence.render.pictures.names import ShortNames
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
@@ -100,14 +100,13 @@ def map_picture(view: FoldedView) -> Picture:
     notes, noted = paragraphs(list(drawn.notes), layout.height + 2 * LINE, width)
     height = layout.height + LINE + noted + MARGIN
     svg = svg_text(
-        width,
-        height,
+        (width, height),
         "Allowed connections",
         f"A map of {len(boxes)} boxes in {len(drawn.lanes)} lanes, one for each namespace, with {len(edges)} arrows.",
         STYLE,
         [
             arrowhead("head", "head"),
-            box(0, 0, width, height, "paper"),
+            box(Rectangle(0, 0, width, height), "paper"),
             label(MARGIN, MARGIN + FONT_SIZE, "Allowed connections", style="heading"),
             *drawn_lanes(drawn.lanes, layout),
             *_drawn_edges(edges, layout, boxes),

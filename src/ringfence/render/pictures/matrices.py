@@ -18,7 +18,16 @@ from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
 from ringfence.render.matrix import OUTSIDE, cell, is_wide
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
-from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, SMALL_FONT_SIZE, STYLE, shortened, text_width
+from ringfence.render.pictures.look import (
+    FONT_SIZE,
+    LINE,
+    MARGIN,
+    SMALL_FONT_SIZE,
+    STYLE,
+    Rectangle,
+    shortened,
+    text_width,
+)
 from ringfence.render.pictures.names import ShortNames
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
@@ -109,7 +118,8 @@ def matrix_picture(view: FoldedView) -> Picture:
         for column in across:
             one = cells[row.place, column.place]
             if one.kind is not CellKind.NONE:
-                elements.append(_drawn(one, left + column.start, top + row.start, width, height, small=small))
+                at = Rectangle(left + column.start, top + row.start, width, height)
+                elements.append(_drawn(one, at, small=small))
     ends = [left + line.start + max(width, width / 2 + 0.65 * text_width(line.name)) for line in across]  # cos 50
     whole = max(560, *ends) + MARGIN
     bottom = top + (down[-1].start + height if down else 0) + 2 * LINE
@@ -121,12 +131,11 @@ def matrix_picture(view: FoldedView) -> Picture:
     )
     total = bottom + used + noted + MARGIN
     svg = svg_text(
-        whole,
-        total,
+        (whole, total),
         "Allowed connections",
         f"A matrix of {len(down)} sources, in rows, and {len(across)} destinations, in columns.",
         STYLE,
-        [box(0, 0, whole, total, "paper"), *elements, *legend, *notes],
+        [box(Rectangle(0, 0, whole, total), "paper"), *elements, *legend, *notes],
     )
     return Picture(svg, len(view.found.classes), shown.left_out)
 
@@ -178,7 +187,7 @@ def _empty_blocks(
     Most cells of a large matrix are empty. An element for each would make the document several times as large.
     """
     (left, top), (width, height) = corner, size
-    tile = box(0, 0, width, height, f"cell {CellKind.NONE}", radius=2)
+    tile = box(Rectangle(0, 0, width, height), f"cell {CellKind.NONE}", radius=2)
     yield element(
         "defs",
         element("pattern", tile, id="empty", width=width + _GAP, height=height + _GAP, patternUnits="userSpaceOnUse"),
@@ -196,13 +205,13 @@ def _empty_blocks(
             )
 
 
-def _drawn(one: _Cell, x: float, y: float, width: float, height: float, *, small: bool) -> Element:
+def _drawn(one: _Cell, at: Rectangle, *, small: bool) -> Element:
     """A cell. One that is too small for ports has a mark in place of them."""
-    parts = [tooltip(one.sentence), box(x, y, width, height, f"cell {one.kind}", radius=2)]
+    parts = [tooltip(one.sentence), box(at, f"cell {one.kind}", radius=2)]
     text = {CellKind.SOME: "◐", CellKind.PARTLY: "~", CellKind.OPEN: "!"}.get(one.kind, "") if small else one.text
     if text:
         style = f"small middle on-{one.kind}"
-        parts.append(label(x + width / 2, y + height / 2 + 4, text, style=style))
+        parts.append(label(at.x + at.width / 2, at.y + at.height / 2 + 4, text, style=style))
     return element("g", *parts)
 
 
@@ -253,7 +262,8 @@ def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[E
         room = _SMALL_CELL + 6 + text_width(_MEANINGS[kind], SMALL_FONT_SIZE) + 18
         if x + room > width and x > MARGIN:
             x, y = MARGIN, y + LINE + 4
-        made.append(box(x, y - 11, _SMALL_CELL, _SMALL_CELL - 2, f"cell {kind}", radius=2))
+        sample = Rectangle(x, y - 11, _SMALL_CELL, _SMALL_CELL - 2)
+        made.append(box(sample, f"cell {kind}", radius=2))
         made.append(label(x + _SMALL_CELL + 6, y, _MEANINGS[kind], style="small"))
         x += room
     return made, y + LINE + 4 - start
