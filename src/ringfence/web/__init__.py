@@ -8,4 +8,14 @@ from ringfence.web.listening import listen
 from ringfence.web.live_changes import LiveChanges
 from ringfence.web.simulation import Simulation
 
-__all__ = ["FileChanges", "Guard", "LiveChanges", "LocalPage", "Simulation", "course_app", "follow", "listen", "page_app"]
+__all__ = [
+    "FileChanges",
+    "Guard",
+    "LiveChanges",
+    "LocalPage",
+    "Simulation",
+    "course_app",
+    "follow",
+    "listen",
+    "page_app",
+]
