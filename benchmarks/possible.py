@@ -79,7 +79,8 @@ def measure(part: str) -> Iterator[Figure]:
     took = processor_seconds(lambda: found.append(compare(first, less, Relation.EQUIVALENT)))
     yield Figure(f"{plan.policies:,} policies: the counterexample if one policy is missing", took, "s", other)
     assert found[1].counterexample
-    took = processor_seconds(lambda: redundancy(first))
+    with without_collection():  # the command line collects seldom
+        took = processor_seconds(lambda: redundancy(first))
     yield Figure(f"{plan.policies:,} policies: what is redundant", took, "s", redundant)
     yield Figure(f"{plan.policies:,} policies: memory", resident_megabytes(), "MB", 500)
     yield from _with_pods(plan, written, *LIMITS_WITH_PODS[part])
@@ -93,7 +94,7 @@ def _with_pods(plan: Plan, written: Iterable[Object], limit: int, redundant: int
     pods = sum(1 for _ in state.population.identities())  # pods are placed when they are first asked for
     before = resident_megabytes()
     found: list[ExposureList] = []
-    with without_collection():  # the command line collects seldom
+    with without_collection():
         took = processor_seconds(lambda: found.append(exposure(state)))
     workloads = len({workload for row in found[0].rows for workload in row.workloads})
     assert workloads

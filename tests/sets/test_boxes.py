@@ -174,6 +174,18 @@ def test_a_changed_index_is_as_one_of_what_is_left(
     assert not indexes[-1].not_in(indexes[-1])
 
 
+def test_the_last_of_hundreds_of_changes_counts() -> None:
+    """A rule may lose one port after another, and then be removed."""
+    names = [f"n{number}" for number in range(100)]
+    index: BoxIndex[int] | ChangedIndex[int] = BoxIndex(({NAME: one_of(name)}, 0) for name in names)
+    for change in (1, 2, 3):
+        for number, name in enumerate(names):
+            index = ChangedIndex(index, {number: [({NAME: one_of(name)}, change)] if number % change == 0 else []})
+            assert list(index.overlapping({NAME: one_of(name)})) == list(index.at(number))
+    assert [what for _, what in index.entries] == [3] * 34
+    assert list(index.overlapping(EVERYTHING)) == list(index.entries)
+
+
 @given(st.lists(boxes, min_size=17, max_size=30), boxes)
 def test_the_parts_of_a_box_are_the_box(some: list[Box], box: Box) -> None:
     apart = list(BoxIndex((one, None) for one in some).parts(box))

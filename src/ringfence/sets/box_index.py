@@ -19,6 +19,9 @@ T = TypeVar("T")
 _FEW: Final = 16
 """Up to this number, boxes are compared one by one, which is faster than to divide them."""
 
+_MANY_CHANGES: Final = 64
+"""Above this number, recent changes of an index are joined with the earlier ones."""
+
 
 class BoxIndex(Generic[T]):
     """Boxes, each with a value of the caller, in the order in which they are given."""
@@ -31,8 +34,10 @@ class BoxIndex(Generic[T]):
         """The boxes that overlap `box`, in order."""
         return (entry for entry in self.near(box) if overlaps(entry[0], box))
 
-    def near(self, box: Box) -> list[tuple[Box, T]]:
+    def near(self, box: Box) -> Sequence[tuple[Box, T]]:
         """The boxes that may overlap `box`, in order: for callers that check each of them anyway."""
+        if len(self.entries) <= _FEW:
+            return self.entries
         return [self.entries[number] for number in self.candidates(box)]
 
     def parts(self, box: Box) -> Iterator[Box]:
@@ -40,12 +45,12 @@ class BoxIndex(Generic[T]):
 
         The part with the values that no box lists comes first. A caller that needs one part only compares few boxes.
         """
-        axis, values = self._tree.values
+        axis, values = self._tree.axis, self._tree.values
         limits = box.get(axis, axis.universe) if axis is not None else None
         if axis is None or limits is None or not limits.is_complement or len(values) <= _FEW:
             yield box
             return
-        if rest := limits - LabelValues(frozenset(values)):
+        if rest := self._tree.unlisted & limits:
             yield {**box, axis: rest}
         for value in values:
             if limits.contains(value):
@@ -74,6 +79,10 @@ class BoxIndex(Generic[T]):
         return bool(self.entries)
 
 
+_Replaced = Mapping[int, Sequence[tuple[Box, T]]]
+"""What is in the place of some entries, by number."""
+
+
 class ChangedIndex(Generic[T]):
     """An index with other entries at some numbers, or none, and more entries behind all others: as an index of these.
 
@@ -89,10 +98,15 @@ class ChangedIndex(Generic[T]):
         added: Sequence[tuple[Box, T]] = (),
     ) -> None:
         self.base: BoxIndex[T] = before.base if isinstance(before, ChangedIndex) else before
-        self.replaced: Mapping[int, Sequence[tuple[Box, T]]] = (
-            {**before.replaced, **changes} if isinstance(before, ChangedIndex) else changes
-        )
         self.added: Sequence[tuple[Box, T]] = (*before.added, *added) if isinstance(before, ChangedIndex) else added
+        self._earlier: _Replaced[T] = {}
+        self._recent: _Replaced[T] = changes
+        """What replaces the entry of a number, after earlier and after recent changes."""
+        if isinstance(before, ChangedIndex):
+            self._earlier, self._recent = before._earlier, {**before._recent, **changes}
+            # The earlier changes are shared: thousands of them are not copied for each new one.
+            if len(self._recent) > _MANY_CHANGES:
+                self._earlier, self._recent = {**self._earlier, **self._recent}, {}
         self.changes = changes
         # Otherwise the last of thousands of changes would keep all indexes before it in memory.
         self._before = ref(before)
@@ -113,11 +127,13 @@ class ChangedIndex(Generic[T]):
 
     def near(self, box: Box) -> list[tuple[Box, T]]:
         """The boxes that may overlap `box`, in order: for callers that check each of them anyway."""
-        entries, replaced = self.base.entries, self.replaced
+        entries, earlier, recent = self.base.entries, self._earlier, self._recent
         found: list[tuple[Box, T]] = []
         for number in self.base.candidates(box):
-            if number in replaced:
-                found += replaced[number]
+            if number in recent:
+                found += recent[number]
+            elif number in earlier:
+                found += earlier[number]
             else:
                 found.append(entries[number])
         found += self.added
@@ -129,7 +145,14 @@ class ChangedIndex(Generic[T]):
 
     def at(self, number: int) -> Sequence[tuple[Box, T]]:
         """The entries in the place of the one that had this number; what was added has none."""
-        return self.replaced[number] if number in self.replaced else self.base.at(number)
+        if number in self._recent:
+            return self._recent[number]
+        return self._earlier[number] if number in self._earlier else self.base.at(number)
+
+    @property
+    def replaced(self) -> Collection[int]:
+        """The numbers of the entries that were replaced."""
+        return self._earlier.keys() | self._recent.keys()
 
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
         """The entries whose boxes are not among those of another index; at numbers that were changed, maybe others."""
@@ -184,16 +207,17 @@ class _Node:
     """Some boxes by number: a few, or more that are divided by the values that they list along one axis."""
 
     def __init__(self, boxes: Sequence[tuple[int, Box]]) -> None:
-        self._axis = _best_axis(boxes) if len(boxes) > _FEW else None
-        self._numbers = [number for number, _ in boxes] if self._axis is None else []
+        self.axis = _best_axis(boxes) if len(boxes) > _FEW else None
+        """The axis by which the boxes are divided, if there is one."""
+        self._numbers = [number for number, _ in boxes] if self.axis is None else []
         self._others: _Node | None = None
         self._by_value: dict[LabelValue, _Node] = {}
-        if self._axis is None:
+        if self.axis is None:
             return
         others: list[tuple[int, Box]] = []
         by_value: defaultdict[LabelValue, list[tuple[int, Box]]] = defaultdict(list)
         for number, box in boxes:
-            values = box.get(self._axis)
+            values = box.get(self.axis)
             if values is None or values.is_complement:
                 others.append((number, box))
             else:
@@ -203,21 +227,31 @@ class _Node:
         self._by_value = {value: _Node(some) for value, some in by_value.items()}
 
     @cached_property
-    def values(self) -> tuple[Axis | None, list[LabelValue]]:
-        """The axis by which boxes are divided, if there is one, and the values that they list along it, sorted."""
-        return self._axis, sorted(self._by_value, key=order_of)
+    def values(self) -> list[LabelValue]:
+        """The values that boxes list along the axis by which they are divided, sorted."""
+        return sorted(self._by_value, key=order_of)
+
+    @cached_property
+    def unlisted(self) -> LabelValues:
+        """All other values along this axis."""
+        return LabelValues(frozenset(self._by_value), True)
 
     def find(self, box: Box, found: set[int]) -> None:
         """Add the numbers of the boxes that may overlap `box`."""
         found.update(self._numbers)
-        if self._axis is None or self._others is None:
+        if self.axis is None or self._others is None:
             return
         self._others.find(box, found)
-        limits = box.get(self._axis)
-        if limits is not None and not limits.is_complement and len(limits.listed) < len(self._by_value):
-            nodes = [self._by_value[value] for value in limits.listed if value in self._by_value]
+        limits, by_value = box.get(self.axis), self._by_value
+        if limits is self.unlisted:
+            return
+        nodes: Iterable[_Node]
+        if limits is None:
+            nodes = by_value.values()
+        elif limits.is_complement:
+            nodes = map(by_value.__getitem__, by_value.keys() - limits.listed)
         else:
-            nodes = [node for value, node in self._by_value.items() if limits is None or limits.contains(value)]
+            nodes = map(by_value.__getitem__, by_value.keys() & limits.listed)
         for node in nodes:
             node.find(box, found)
 

@@ -76,17 +76,19 @@ def intersection(a: Box, b: Box) -> Box | None:
     """The intersection of two boxes; None if it is empty."""
     if len(b) > len(a):
         a, b = b, a
-    both = dict(a)
+    # Most boxes that are compared do not overlap, so nothing is copied before this is known.
+    narrower: dict[Axis, Any] = {}
     for axis, values in b.items():
-        present = both.get(axis)
+        present = a.get(axis)
         if present is None:
-            both[axis] = values
+            narrower[axis] = values
         elif present is not values:
             common = present & values
             if not common:
                 return None
-            both[axis] = common
-    return both
+            if common is not present:
+                narrower[axis] = common
+    return {**a, **narrower} if narrower else a
 
 
 def overlaps(a: Box, b: Box) -> bool:
@@ -196,7 +198,7 @@ def _cuts(box: Box, cover: Box) -> list[Axis] | None:
             common = present & values
             if not common:
                 return None
-            if common != present:
+            if common is not present and common != present:
                 axes.append(axis)
     return axes
 

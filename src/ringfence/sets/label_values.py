@@ -41,15 +41,21 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
         return self.is_complement or bool(self.listed)
 
     def __and__(self, other: "LabelValues") -> "LabelValues":
+        # A set that is inside the other one stays the same object: to compare an object with itself takes no time.
         if self is other:
             return self
         if self.is_complement:
-            if other.is_complement:
-                return LabelValues(self.listed | other.listed, True)
-            return LabelValues(other.listed - self.listed)
+            if not other.is_complement:
+                return other & self
+            listed = self.listed | other.listed
+            return self if len(listed) == len(self.listed) else LabelValues(listed, True)
         if other.is_complement:
-            return LabelValues(self.listed - other.listed)
-        return LabelValues(self.listed & other.listed)
+            listed = self.listed - other.listed
+        elif self.listed.isdisjoint(other.listed):
+            return NO_VALUE
+        else:
+            listed = self.listed & other.listed
+        return self if len(listed) == len(self.listed) else LabelValues(listed)
 
     def __invert__(self) -> "LabelValues":
         return LabelValues(self.listed, not self.is_complement)

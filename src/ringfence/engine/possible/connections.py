@@ -5,6 +5,7 @@ no two ends have the same address, and addresses of a domain name are also addre
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain, islice, product
 from typing import Final
 
@@ -191,7 +192,10 @@ def _port_names_in(box: Box, protocol: str) -> Iterator[PortName]:
 
 def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[ExactEnd, ExactEnd] | None:
     """The two ends; pods are in different namespaces if possible, because their labels are then independent."""
-    addresses = _addresses_in(box, source_is_pod, destination_is_pod)
+    hosts, limits = (box.get(ADDRESS[role], ADDRESS[role].universe) for role in Role)
+    addresses = _addresses_in(hosts, limits, source_is_pod, destination_is_pod)
+    if addresses is None and not source_is_pod and box.get(IS_NODE[Role.SOURCE], YES) & YES:
+        addresses = _addresses_of_node_in(hosts, limits, destination_is_pod)
     if addresses is None:
         return None
     source_addresses, destination_address = addresses
@@ -294,12 +298,12 @@ _EXAMPLES: Final = 253
 """How many more addresses for documentation follow the first one."""
 
 
+# Most boxes do not limit addresses, or have limits that other boxes have, too.
+@lru_cache(maxsize=1 << 12)
 def _addresses_in(
-    box: Box, source_is_pod: bool, destination_is_pod: bool
+    hosts: HostAddresses, limits: Addresses, source_is_pod: bool, destination_is_pod: bool
 ) -> tuple[tuple[Address, ...], Address] | None:
-    """All addresses of a source, of which it uses the first, and a destination address of the same family."""
-    hosts: HostAddresses = box.get(ADDRESS[Role.SOURCE], ADDRESS[Role.SOURCE].universe)
-    limits: Addresses = box.get(ADDRESS[Role.DESTINATION], ADDRESS[Role.DESTINATION].universe)
+    """The address of a source that has only one, and a destination address of the same family."""
     usual = [_POD_RANGES if is_pod else _OUTSIDE for is_pod in (source_is_pod, destination_is_pod)]
     alone = hosts.alone
     for family in FAMILIES:
@@ -311,15 +315,14 @@ def _addresses_in(
         for source, destination in product(sources, destinations):
             if source != destination:
                 return ((family, source),), (family, destination)
-    if source_is_pod or not box.get(IS_NODE[Role.SOURCE], YES) & YES:
-        return None
-    return _addresses_of_node_in(hosts, limits, usual[1])
+    return None
 
 
 def _addresses_of_node_in(
-    hosts: HostAddresses, limits: Addresses, usual: Mapping[Family, int]
+    hosts: HostAddresses, limits: Addresses, destination_is_pod: bool
 ) -> tuple[tuple[Address, ...], Address] | None:
-    """The same as `_addresses_in`, if the source must be a node with several addresses."""
+    """All addresses of a source that is a node with several, of which it uses the first; otherwise as above."""
+    usual = _POD_RANGES if destination_is_pod else _OUTSIDE
     for family in FAMILIES:
         examples = ((_OUTSIDE[family], _OUTSIDE[family] + _EXAMPLES),)
         # This ends soon: only few addresses are addresses of every possible node.

@@ -5,7 +5,8 @@ A connection is allowed if both directions allow it. So `mine` allows and `their
 which two versions of the same policies have few, and then checks the other direction of `mine`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ringfence.engine.policies import Action
 from ringfence.engine.possible.budget import Budget
@@ -82,10 +83,11 @@ def _constraints(pairs: list[tuple[Tier, Tier, bool]], allowing: int, denying: i
             if first is not second:
                 return None
             equal.append(mine.where(first))
-        elif first is second:
-            equal += _both(mine, theirs, first, second)
         else:
-            different += _both(mine, theirs, first, second)
+            both = _both(mine, theirs, first, second)
+            if both is None:
+                return None
+            (equal if first is second else different).extend(both)
     return [*different, *equal]
 
 
@@ -94,24 +96,31 @@ def _wanted(number: int, deciding: int, action: Action) -> _Wanted:
     return Action.PASS if number < deciding else action if number == deciding else None
 
 
-def _both(mine: Tier, theirs: Tier, first: _Wanted, second: _Wanted) -> list[Constraint]:
+def _both(mine: Tier, theirs: Tier, first: _Wanted, second: _Wanted) -> list[Constraint] | None:
     if first and second and isinstance(mine, IsolationTier) and isinstance(theirs, IsolationTier):
         return _both_isolation(mine, theirs, first, second)
     wanted = ((mine, first), (theirs, second))
     return [tier.where(action) for tier, action in wanted if action]
 
 
-def _both_isolation(mine: IsolationTier, theirs: IsolationTier, first: Action, second: Action) -> list[Constraint]:
-    """The constraints without rules and subjects that both tiers have: they cannot make a difference."""
+def _both_isolation(
+    mine: IsolationTier, theirs: IsolationTier, first: Action, second: Action
+) -> list[Constraint] | None:
+    """The constraints without rules and subjects that both tiers have: they cannot make a difference.
+
+    None if there are no others.
+    """
+    changed: Sequence[tuple[Box, Any]]
     match first, second:
         case Action.ALLOW, Action.DENY:
-            only_mine = BoxIndex(mine.rules.not_in(theirs.rules))
-            return [inside_any(only_mine), outside_all(theirs.rules), inside_any(theirs.subjects)]
+            changed, subjects = mine.rules.not_in(theirs.rules), inside_any(theirs.subjects)
+            others = [outside_all(theirs.rules), subjects]
         case Action.ALLOW, Action.PASS:
-            only_mine = BoxIndex(mine.rules.not_in(theirs.rules))
-            return [inside_any(only_mine), outside_all(theirs.rules), outside_all(theirs.subjects)]
+            changed, subjects = mine.rules.not_in(theirs.rules), outside_all(theirs.subjects)
+            others = [outside_all(theirs.rules), subjects]
         case Action.PASS, Action.DENY:
-            only_theirs = BoxIndex(theirs.subjects.not_in(mine.subjects))
-            return [inside_any(only_theirs), outside_all(mine.subjects), outside_all(theirs.rules)]
+            changed, subjects = theirs.subjects.not_in(mine.subjects), outside_all(mine.subjects)
+            others = [subjects, outside_all(theirs.rules)]
         case _:
             return [mine.where(first), theirs.where(second)]
+    return [inside_any(BoxIndex(changed)), *others] if changed else None

@@ -302,7 +302,7 @@ class Meaning:
 
     def with_directions(self, directions: Mapping[Direction, DirectionMeaning]) -> "Meaning":
         """The meaning of the same policies after changes of some directions."""
-        changed = Meaning(())
+        changed = Meaning.__new__(Meaning)
         changed._directions = {**self._directions, **directions}
         return changed
 

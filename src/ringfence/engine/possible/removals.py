@@ -34,18 +34,25 @@ class Removals:
     def __init__(self, meaning: Meaning) -> None:
         self.meaning = meaning
         self._places: dict[int, Mapping[object, list[int]]] = {}
+        self._directions: dict[CompiledRule, Direction] = {}
         self._keys: dict[CompiledRule, Mapping[BoxKey, int]] = {}
         for direction in Direction:
             of = meaning.of(direction)
             for index in (of.admin.rules, of.isolation.rules, of.baseline.rules):
                 self._places[id(index)] = _places(index)
+                self._directions |= dict.fromkeys((place.rule for _, place in index.entries), direction)
             self._places[id(of.isolation.subjects)] = _numbers(of.isolation.subjects)
 
     def without(self, removal: Removal, left: Meaning | None = None) -> Meaning:
         """The meaning after a removal; `left` is the meaning after earlier removals, if there were any."""
         before = left or self.meaning
-        changed = {direction: self._side(before.of(direction), removal) for direction in Direction}
+        changed = {direction: self._side(before.of(direction), removal) for direction in self._touched_by(removal)}
         return before.with_directions(changed)
+
+    def _touched_by(self, removal: Removal) -> set[Direction]:
+        # A rule without boxes is in no index: it has no effect.
+        of_rules = (self._directions[rule] for rule in removal.rules if rule in self._directions)
+        return {direction for _, direction in removal.sides}.union(of_rules)
 
     def _side(self, before: DirectionMeaning, removal: Removal) -> DirectionMeaning:
         gone = [policy for policy, side in removal.sides if side is before.direction]
