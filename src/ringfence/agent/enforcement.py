@@ -135,7 +135,10 @@ class Enforcement:
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether the kernel holds parts of large chains that are no longer needed. Each `enforce` removes some."""
+        """Whether the kernel holds parts of large chains that are not needed, or chains whose form no longer suits.
+
+        Each `enforce` removes some.
+        """
         return self._compiler is not None and self._compiler.has_leftovers
 
     def compute(self, rank: Callable[[str], float]) -> str | None:

@@ -17,12 +17,13 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Key, Object, key_of, pod, policy
 
 from ringfence import Cluster
-from ringfence.dataplane.compile import address_rules, division, peers, pod_rules
+from ringfence.dataplane.compile import address_rules, division, peers, pod_rules, subjects
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Packet, Program, admits, base_program
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
+from ringfence.model.decoding import decode
 from ringfence.sets.addresses import Addresses, Family, parse_address
 
 OUTSIDE = [parse_address(text) for text in strategies.OUTSIDE]
@@ -108,6 +109,41 @@ def test_many_combinations_of_addresses_and_ports_mean_the_same(objects: list[Ob
         program = program_for(state)
     for packet in packets(state, chance):
         assert admits(program, packet) is is_allowed(state, packet), packet
+
+
+def test_chains_whose_sets_have_grown_get_another_form_one_after_the_other() -> None:
+    """Changes of other namespaces must not wait for all of them. Meanwhile the old form allows the same."""
+    friend = [pod(f"x/friend-{i}", {"app": "friend"}, addresses=[f"10.0.1.{i}"]) for i in range(9)]
+    servers = [pod(f"x/server-{i}", {"app": f"s{i}"}, addresses=[f"10.0.0.{i}"]) for i in range(3)]
+    ports = [{"port": 80 + 2 * i} for i in range(3)]
+    policies = [
+        policy(f"x/p{i}", {"matchLabels": {"app": f"s{i}"}}, ingress=[{"from": [FRIENDS], "ports": ports[: i + 1]}])
+        for i in range(3)
+    ]
+    cluster = cluster_of([*servers, *policies, friend[0]])
+    compiler = Compiler(cluster.state, everywhere)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (peers, pod_rules):
+            patch.setattr(module, "KEYS_OF_ITS_OWN", 3)
+        patch.setattr(subjects, "REBUILT_AT_ONCE", 0)
+        programs = [compiler.program()]
+        assert not compiler.has_leftovers
+        for one in friend[1:]:
+            found = decode(one)
+            assert found is not None
+            cluster.state.upsert(found)
+        while len(programs) == 1 or compiler.has_leftovers:
+            programs.append(compiler.program())
+        fresh = program_for(cluster.state)
+    assert len(programs) == 1 + len(servers)
+    for program in programs[1:]:
+        for i, server in enumerate(servers):
+            for number in range(80, 90):
+                packet = Packet(Family.IPV4, 10 << 24 | 1 << 8 | 8, 10 << 24 | i, 6, number)
+                assert admits(program, packet) is admits(fresh, packet) is (number in range(80, 81 + 2 * i, 2)), server
+    assert [sum(one.chains.get(name) == chain for name, chain in fresh.chains.items()) for one in programs] == [
+        len(fresh.chains) - left for left in (3, 2, 1, 0)
+    ]
 
 
 def test_policies_that_are_too_complex_close_their_pods_and_are_named() -> None:

@@ -1,5 +1,6 @@
 """The commands of a transaction, and their order."""
 
+import pytest
 from hypothesis import given
 from tests.dataplane.simulation import carried_out
 from tests.dataplane.update.random_programs import V4, address, programs
@@ -116,6 +117,10 @@ def test_objects_of_another_kind_cannot_become_each_other() -> None:
     for i, one in enumerate(kinds):
         for j, other in enumerate(kinds):
             assert is_compatible(Program({"s": one}), Program({"s": other})) is (i == j)
+    ranges, mapped = (Program({"s": one}) for one in (RangeSet(PORT), RangeMap(PORT, {})))
+    assert not is_compatible(ranges, mapped)
+    with pytest.raises(ValueError, match="s cannot become another kind"):
+        commands_between(ranges, mapped)
     hooked, plain = (Program({}, {"c": Chain((), hook)}) for hook in (Hook.INPUT, None))
     assert not is_compatible(hooked, plain)
     assert is_compatible(hooked, hooked)

@@ -80,8 +80,11 @@ class Compiler:
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether the last program contains unused parts of large chains. The next program contains fewer of them."""
-        return self._subjects.loading.has_leftovers
+        """Whether the last program contains unused parts of large chains, or chains whose form no longer suits.
+
+        The next program contains fewer of them.
+        """
+        return self._subjects.loading.has_leftovers or self._subjects.has_outgrown
 
     @property
     def computing(self) -> frozenset[str]:
@@ -133,8 +136,7 @@ class Compiler:
         self._isolation.mark_known({address: bool(pod) for address, pod in known.items()})
         chains = self._subjects.chains(self._isolation.chains())
         self._track(chains, changes)
-        if outgrown := self._outgrown(chains):
-            self._subjects.rebuild(outgrown)
+        if self._subjects.rebuild(self._outgrown(chains)):
             chains = self._subjects.chains(chains)
             self._track(chains, changes)
         self._classes.update(self._tracked_maps.values())

@@ -41,6 +41,9 @@ The namespace is empty if only policies of the whole cluster have changed, becau
 
 OF_THE_CLUSTER: Final = ""
 
+REBUILT_AT_ONCE: Final = 20_000
+"""The effort, in units of 1.5 us, after which no further outgrown chain is built again for the same program."""
+
 
 def always(namespace: str) -> bool:
     """Postpone nothing."""
@@ -120,6 +123,8 @@ class Subjects:
         self.closed: frozenset[str] = frozenset()
         """The namespaces whose pods are denied everything: as requested, or because chains are not built or loaded."""
         self._refusals: dict[ChainKey, KernelError] = {}
+        self._outgrown: set[str] = set()
+        """The chains that are to be built again because their sets have grown."""
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
     def take_changes(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Changes:
@@ -185,13 +190,39 @@ class Subjects:
         stacks = {isolation.stack for _, isolation in self._all_isolation()}
         return [error for (stack, _), error in self._refusals.items() if stack in stacks]
 
-    def rebuild(self, names: Iterable[str]) -> None:
-        """Build these chains again because the sizes of their sets have changed."""
-        outgrown = frozenset(names)
-        self._names = {key: name for key, name in self._names.items() if name not in outgrown}
+    def rebuild(self, names: Iterable[str]) -> bool:
+        """Build these chains again because their sets have grown, or some of them; returns whether any was built.
+
+        Until then the old form of a chain stays: it allows the same. So only as many are built in one call as
+        `REBUILT_AT_ONCE` allows, and the others in later calls: changes of other namespaces must not wait for them.
+        """
+        self._outgrown |= set(names)
+        if not self._outgrown:
+            return False
+        due = self._due_to_be_rebuilt()
+        self._names = {key: name for key, name in self._names.items() if name not in due}
         for subject, (stack, chain) in self._all_isolation():
-            if chain in outgrown:
+            if chain in due:
                 self._chain_name(stack, subject)
+        return bool(due)
+
+    @property
+    def has_outgrown(self) -> bool:
+        """Whether chains are to be built again because their sets have grown."""
+        return bool(self._outgrown)
+
+    def _due_to_be_rebuilt(self) -> frozenset[str]:
+        """Remove and return outgrown chains, as many as can be built now; drop those that nobody uses any more."""
+        stacks = {chain: stack for _, (stack, chain) in self._all_isolation() if chain in self._outgrown}
+        due: set[str] = set()
+        left = REBUILT_AT_ONCE
+        for name in sorted(self._outgrown & stacks.keys()):
+            due.add(name)
+            left -= effort(stacks[name], self._large)
+            if left <= 0:
+                break
+        self._outgrown &= stacks.keys() - due
+        return frozenset(due)
 
     def _were_relabelled(self) -> bool:
         """Whether namespaces were added, removed or relabelled since the last call."""

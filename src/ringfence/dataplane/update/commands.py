@@ -182,7 +182,9 @@ def _element_changes(different: _Different[Collection]) -> Iterator[Command]:
             case RangeSet() | None, RangeSet() if has_classes(after):
                 # The contents of a class never change, so no range grows, and single ranges can be added and removed.
                 yield from _set_changes(name, after, before.elements if before else frozenset())
-            case RangeSet() | RangeMap() | None, RangeSet() | RangeMap():
+            case RangeSet() | None, RangeSet():
+                yield from _range_changes(name, before, after)
+            case RangeMap() | None, RangeMap():
                 yield from _range_changes(name, before, after)
             case HashSet() | None, HashSet():
                 yield from _set_changes(name, after, before.elements if before else frozenset())
@@ -190,6 +192,10 @@ def _element_changes(different: _Different[Collection]) -> Iterator[Command]:
                 yield from _map_changes(name, after, moves_between(before, after))
             case GroupMap() | None, GroupMap():
                 yield from _map_changes(name, after, moves_between(before, after))
+            case _:
+                raise ValueError(
+                    f"{name} cannot become another kind: check with `is_compatible`, and replace the table"
+                )
 
 
 def _range_changes(name: str, before: RangeSet | RangeMap | None, after: RangeSet | RangeMap) -> Iterator[Command]:
