@@ -1,61 +1,66 @@
-"""Which tests run which line: measured once for each state of the sources and tests, and kept in a file."""
+"""Which tests run which statement: measured once for each state of the sources and tests, and kept in a file."""
 
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from coverage import CoverageData
+from tests.mutation.copies import copy_tree
+from tests.mutation.faults import iter_sources
+from tests.mutation.probes import ReachedBy, folder_for_all, of_other_processes, put_probes
 
-CONFIGURATION: Final = "tests/mutation/coverage.rc"
-LEFT_OUT: Final = ("tests/e2e", "tests/mutation")
-"""Tests against the real API server take too long to run for each fault; what only they notice counts as survived."""
-IN_THE_KERNEL: Final = ("tests/lab", "tests/dataplane")
+LEFT_OUT: Final = ("tests/e2e", "tests/mutation", "tests/browser", "tests/benchmarks", "tests/lab/session")
+"""What only these tests notice counts as survived.
+
+Those against the real API server and in a browser take too long to run for each fault. Those of laboratories in the
+background compare the interfaces and mounts of the whole machine, and fail beside other tests.
+"""
+THAT_WAIT: Final = tuple(f"tests/{room}" for room in ("agent", "dataplane", "lab", "netlink"))
+"""Tests that wait for packets and processes. They come last, and a failure counts only if it comes again."""
 
 
 class Covering(NamedTuple):
-    """The tests that run each line of each file, and the seconds that each test takes."""
+    """The tests that run each statement of each function, and the processor seconds that each test takes."""
 
     seconds: dict[str, float]
-    lines: dict[str, dict[int, frozenset[str]]]
+    probe_of_line: dict[str, dict[int, int]]
+    tests_of_probe: dict[int, frozenset[str]]
+    before_all_tests: frozenset[int]
+    """The probes that are reached while modules are imported and tests are collected."""
 
-    def tests_of(self, path: str, lines: tuple[int, int]) -> list[str]:
-        """The tests that run any of the lines of a statement, which stands in a function."""
-        covered = self.lines.get(path, {})
-        tests = frozenset[str]().union(*(covered.get(line, frozenset()) for line in range(lines[0], lines[1] + 1)))
-        return self._in_order(tests, path)
+    def tests_of(self, path: str, line: int) -> list[str]:
+        """The tests that run a statement, which stands in a function."""
+        probe = self.probe_of_line.get(path, {}).get(line, -1)
+        return self._in_order(self.tests_of_probe.get(probe, frozenset()), path)
 
     def tests_beside(self, path: str) -> list[str]:
         """The tests for what runs when a file is imported (constants, signatures), which belongs to no test.
 
         All tests that run anything of the file, and those of its room, which stand under the same path.
         """
-        tests = frozenset[str]().union(*self.lines.get(path, {}).values())
+        probes = set(self.probe_of_line.get(path, {}).values())
+        tests = frozenset[str]().union(*(self.tests_of_probe.get(probe, frozenset()) for probe in probes))
         room = f"{_room_of_tests(path)}/"
         return self._in_order(tests | {test for test in self.seconds if test.startswith(room)}, path)
 
-    def within(self, tests: list[str], budget: float) -> list[str]:
-        """The first of the tests, as many as take no more than `budget` seconds; at least one."""
-        seconds = 0.0
-        for index, test in enumerate(tests):
-            seconds += self.seconds[test]
-            if seconds > budget and index:
-                return tests[:index]
-        return tests
+    def runs_before_all_tests(self, path: str, line: int) -> bool:
+        """Whether a statement of a function runs while modules are imported or tests are collected."""
+        return self.probe_of_line.get(path, {}).get(line, -1) in self.before_all_tests
 
     def _in_order(self, tests: Iterable[str], path: str) -> list[str]:
-        """The file's own tests first, then the quick ones; those in the kernel last."""
-        parent, _, name = path.removeprefix("src/ringfence/").rpartition("/")
-        own = f"tests/{parent}/test_{name}".replace("//", "/")
-        return sorted(
-            (test for test in tests if test in self.seconds),
-            key=lambda test: (test.startswith(IN_THE_KERNEL), not test.startswith(own), self.seconds[test], test),
-        )
+        """The file's own tests first, then those of its room, then the quick ones; those that wait come last."""
+        room = _room_of_tests(path)
+        own = f"{room}/test_{Path(path).stem}.py".replace("//", "/")
+
+        def place(test: str) -> tuple[bool, int, float, str]:
+            closeness = 0 if test.startswith(own) else 1 if test.startswith(f"{room}/") else 2
+            return test.startswith(THAT_WAIT), closeness, self.seconds[test], test
+
+        return sorted((test for test in tests if test in self.seconds), key=place)
 
 
 def _room_of_tests(path: str) -> str:
@@ -74,62 +79,69 @@ def digest(root: Path) -> str:
 
 
 def measure(tree: Path, cache: Path, workers: int) -> Covering:
-    """What the tests in `tree`, a copy of the checkout, cover; read from `cache` where that is known already."""
+    """What the tests in `tree`, a copy of the checkout, reach; read from `cache` where that is known already."""
     file = cache / f"covering-{digest(tree)}.json"
     if not file.exists():
-        print("measuring which tests run which lines: this once", file=sys.stderr, flush=True)
-        _run_all(tree, workers)
-        file.write_text(json.dumps(_collect(tree)))
+        print("measuring which tests run which statements: this once", file=sys.stderr, flush=True)
+        probed = copy_tree(tree, tree.with_name("probed"))
+        probe_of_line = put_probes(probed, iter_sources(probed))
+        folder = folder_for_all(probed / "probes")
+        _run_all(probed, folder, workers)
+        file.write_text(json.dumps(_collect(folder, probe_of_line)))
     content = json.loads(file.read_text())
     names = list(content["seconds"])
-    lines = {
-        path: {int(line): frozenset(names[index] for index in indices) for line, indices in by_line.items()}
-        for path, by_line in content["lines"].items()
-    }
-    return Covering(content["seconds"], lines)
+    return Covering(
+        seconds=content["seconds"],
+        probe_of_line={
+            path: {int(line): probe for line, probe in numbers.items()}
+            for path, numbers in content["probe_of_line"].items()
+        },
+        tests_of_probe={
+            int(probe): frozenset(names[index] for index in indices) for probe, indices in content["tests"].items()
+        },
+        before_all_tests=frozenset(content["before_all_tests"]),
+    )
 
 
-def _run_all(tree: Path, workers: int) -> None:
+def _run_all(tree: Path, folder: Path, workers: int) -> None:
     command = [
-        *(sys.executable, "-m", "pytest", "-p", "tests.mutation.selection", f"-n{workers}", "--dist=loadfile"),
-        *("--cov", f"--cov-config={CONFIGURATION}", "--cov-context=test", "--cov-report=", "--tb=short", "--timeout=0"),
+        *(sys.executable, "-m", "pytest", "-p", "tests.mutation.selection", "-p", "no:cacheprovider", "-p", "no:cov"),
+        *(f"-n{workers}", "--dist=loadgroup", "--tb=line", "--timeout=0", "-m", "not repeats_lines"),
         *(f"--ignore={folder}" for folder in LEFT_OUT),
     ]
     environment = {
         **os.environ,
-        "HYPOTHESIS_PROFILE": "ci",
+        "HYPOTHESIS_PROFILE": "few",
         "PYTHONPATH": str(tree / "src"),
-        "COVERAGE_PROCESS_START": str(tree / CONFIGURATION),
-        "COVERAGE_FILE": str(tree / ".coverage"),
-        "MUTATION_DURATIONS": str(tree / "durations.json"),
+        "PROBES_FOLDER": str(folder),
     }
     done = subprocess.run(command, cwd=tree, env=environment, stdout=sys.stderr)
     if done.returncode not in (0, 1):
         raise SystemExit(f"the tests could not be run: pytest ended with {done.returncode}")
 
 
-def _collect(tree: Path) -> dict[str, Any]:
-    outcomes = json.loads((tree / "durations.json").read_text())
-    for test in outcomes["not_passed"]:
-        print(f"not counted, as it does not pass without a fault: {test}", file=sys.stderr)
-    seconds: dict[str, float] = outcomes["passed"]
+def _collect(folder: Path, probe_of_line: dict[str, dict[int, int]]) -> dict[str, Any]:
+    seconds: dict[str, float] = {}
+    reached: list[ReachedBy] = []
+    for file in sorted(folder.glob("tests-*")):
+        for entry in map(json.loads, file.read_text().splitlines()):
+            reached.append(ReachedBy(entry["test"], entry["probes"]))
+            if entry["test"] and entry["passed"]:
+                seconds[entry["test"]] = entry["seconds"]
+            elif entry["test"]:
+                print(f"not counted, as it does not pass without a fault: {entry['test']}", file=sys.stderr)
     numbers = {test: index for index, test in enumerate(seconds)}
-    data = CoverageData(str(tree / ".coverage"))
-    data.read()
-    lines: dict[str, dict[int, list[int]]] = {}
-    for measured in sorted(data.measured_files()):
-        path = str(Path(measured).relative_to(tree))
-        found = lines[path] = {}
-        for line, contexts in data.contexts_by_lineno(measured).items():
-            tests = {test for context in contexts if (test := _test(context)) in numbers}
-            if tests:
-                found[line] = sorted(numbers[test] for test in tests)
-    return {"seconds": seconds, "lines": lines}
-
-
-def _test(context: str) -> str:
-    """The test of a context: of this process `test|call`, of one that a test started `test (call)`, or of both."""
-    for part in context.split("|"):
-        if part.startswith("tests/"):
-            return re.sub(r" \((setup|call|teardown)\)$", "", part)
-    return ""
+    tests: dict[int, set[int]] = {}
+    before_all_tests: set[int] = set()
+    for test, probes in (*reached, *of_other_processes(folder)):
+        if test in numbers:
+            for probe in probes:
+                tests.setdefault(probe, set()).add(numbers[test])
+        elif not test:
+            before_all_tests.update(probes)
+    return {
+        "seconds": seconds,
+        "probe_of_line": probe_of_line,
+        "tests": {probe: sorted(found) for probe, found in tests.items()},
+        "before_all_tests": sorted(before_all_tests),
+    }

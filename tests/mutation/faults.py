@@ -2,11 +2,13 @@
 
 A fault replaces one piece of the text: an operator, a condition, a constant, a statement, a result. Nothing is changed
 in docstrings, type annotations, decorators, assertions and the bodies of f-strings (Python 3.11 does not say where
-their parts stand in the text).
+their parts stand in the text), and in what tests are not to compare: `__repr__`, whether something is logged, and how
+many seconds something may take.
 """
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -50,6 +52,10 @@ EMPTY: Final = {
     "Iterable": "()",
 }
 """What a function of this result returns instead."""
+OF_TIME: Final = re.compile(r"SECONDS|TIMEOUT|INTERVAL|seconds|timeout|interval")
+"""Names of constants whose numbers are choices: tests assert no durations."""
+OF_NO_MEANING: Final = ("strict", "stacklevel", "maxsize")
+"""Arguments that change nothing as long as the program is right, or only its speed."""
 
 
 class Fault(NamedTuple):
@@ -145,17 +151,27 @@ class _Finder(ast.NodeVisitor):
             self.visit(statement)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if node.name == "__repr__":
+            return
         self.visit(node.args)
         self._results.append(node.returns)
         self._visit_body(node.body)
         self._results.pop()
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
+        if node.value is not None and not _is_time(node.target):
             self.visit(node.value)
 
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if not any(map(_is_time, node.targets)):
+            self.generic_visit(node)
+
     def visit_Expr(self, node: ast.Expr) -> None:
-        if not isinstance(node.value, ast.Constant):  # a docstring
+        if not isinstance(node.value, ast.Constant) and not _logs(node):  # a docstring
+            self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg not in OF_NO_MEANING and not OF_TIME.search(node.arg or ""):
             self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> None:
@@ -210,6 +226,8 @@ class _Finder(ast.NodeVisitor):
     def _remove(self, node: ast.stmt) -> None:
         """The statement replaced by nothing, where the code stays valid and the fault is not one of names only."""
         match node:
+            case ast.Expr() if _logs(node):
+                return
             case ast.Expr(value=ast.Call() | ast.Yield() | ast.YieldFrom() | ast.Await()) | ast.Raise():
                 self._replace(node, "pass")
             case ast.AugAssign() | ast.Delete() | ast.Continue():
@@ -291,6 +309,18 @@ class _Finder(ast.NodeVisitor):
         original = self._text[start:end].decode()
         fault = Fault(self._path, self._state, node.lineno, _lines(statement), start, end, replacement, original)
         self.found[id(statement)].append(fault)
+
+
+def _is_time(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and OF_TIME.search(target.id) is not None
+
+
+def _logs(node: ast.Expr) -> bool:
+    """Whether a statement only writes to the log."""
+    match node.value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log"))):
+            return True
+    return False
 
 
 def _lines(statement: ast.stmt) -> tuple[int, int]:

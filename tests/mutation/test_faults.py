@@ -35,6 +35,10 @@ def faults(tmp_path: Path, code: str) -> list[Fault]:
         ("class A(Struct, frozen=True):\n    pass", []),
         ("a = f'{b + 1}'", []),
         ("assert a", []),
+        ("def __repr__(self) -> str:\n    return a", []),
+        ("log.info(a, b)", []),
+        ("MOST_SECONDS: Final = 7", []),
+        ("a = f(b, strict=True, timeout=3)", []),
     ],
 )
 def test_faults_of_a_statement(tmp_path: Path, code: str, changed: list[str]) -> None:

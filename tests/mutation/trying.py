@@ -1,23 +1,24 @@
 """Runs tests on a copy of the checkout in which one fault is."""
 
+import ast
+import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from tests.mutation.covering import IN_THE_KERNEL, Covering
+from tests.mutation.covering import LEFT_OUT, THAT_WAIT, Covering
 from tests.mutation.faults import Fault
 
-TREE: Final = ("src", "tests", "examples", "docs", "deploy", "benchmarks", "README.md", "pyproject.toml")
+START_SECONDS: Final = 10.0
+"""What a new interpreter takes until the first test runs."""
 MOST_SECONDS: Final = 900.0
-LEAST_SECONDS: Final = 30.0
-SLOWER: Final = 5.0
-"""How many times longer than measured the tests may take: other work on the machine is not to count as a fault."""
+FILES_IN_A_NEW_PROCESS: Final = 12
+"""Collecting the tests of more files takes a new interpreter longer than most tests take."""
 
 
 class Outcome(StrEnum):
@@ -33,52 +34,107 @@ class Result(NamedTuple):
     """The first test that failed."""
 
 
-def copy_tree(root: Path, target: Path) -> Path:
-    """A copy of the checkout to put faults into.
+class Worker:
+    """A copy of the checkout, and a process that has imported it and collected all of its tests.
 
-    Its bytecode is checked by the hash of the source: a fault of the same length, written within the same second as
-    the file was, must not be taken for the old text.
+    A fault in a function is tried in a fork of that process. One in what runs on import is tried in a new process.
     """
-    target.mkdir(parents=True)
-    for name in TREE:
-        if (root / name).is_dir():
-            shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
-        elif (root / name).exists():
-            shutil.copy2(root / name, target / name)
-    compiling = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=checked-hash", "src"]
-    subprocess.run(compiling, cwd=target, check=True)
-    return target
 
+    def __init__(self, tree: Path, covering: Covering, budget: float) -> None:
+        self._tree = tree
+        self._covering = covering
+        self._budget = budget
+        requests, self._requests_end = os.pipe()
+        self._replies_end, replies = os.pipe()
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pytest", "-p", "tests.mutation.forking", "-p", "no:cacheprovider"),
+                *("-p", "no:cov", "--tb=no", "--timeout=0", "-m", "not repeats_lines"),
+                *("-W", "ignore::pytest.PytestUnraisableExceptionWarning", *(f"--ignore={path}" for path in LEFT_OUT)),
+            ],
+            cwd=tree,
+            env={**_environment(tree), "MUTATION_PIPES": f"{requests} {replies}"},
+            stdout=subprocess.DEVNULL,
+            pass_fds=(requests, replies),
+        )
+        os.close(requests)
+        os.close(replies)
+        self._requests = os.fdopen(self._requests_end, "w", buffering=1)
+        self._replies = os.fdopen(self._replies_end)
+        if not self._replies.readline():
+            raise SystemExit("the tests could not be collected")
 
-def attempt(tree: Path, fault: Fault, covering: Covering, budget: float) -> Result:
-    """Whether the tests that run the faulty statement notice it: as many of them as take no more than `budget`."""
-    if _runs_on_import(fault, tree):
-        tests = covering.tests_beside(fault.path)
-    else:
-        tests = covering.tests_of(fault.path, fault.lines)
-    if not tests:
-        return Result(Outcome.NOT_RUN)
-    tests = covering.within(tests, budget)
-    file = tree / fault.path
-    text = file.read_bytes()
-    file.write_bytes(fault.applied_to(text))
-    try:
-        result = _run(tree, tests, covering)
-        if result.outcome is Outcome.KILLED and result.by.startswith(IN_THE_KERNEL):
-            # A test that waits for the kernel can fail on a busy machine. Only what fails twice has noticed the fault.
-            again = _run(tree, [result.by], covering)
-            if again.outcome is Outcome.SURVIVED:
-                later = tests[tests.index(result.by) + 1 :]
-                result = _run(tree, later, covering) if later else again
+    def close(self) -> None:
+        self._requests.close()
+        self._process.wait()
+        self._replies.close()
+
+    def attempt(self, fault: Fault) -> Result:
+        """Whether the tests that run the faulty statement notice it: as many of them as the budget allows.
+
+        A test that fails without the fault, too, has not noticed it.
+        """
+        on_import = _runs_on_import(fault, self._tree)
+        tests = (
+            self._covering.tests_beside(fault.path) if on_import else self._covering.tests_of(fault.path, fault.line)
+        )
+        in_new_process = on_import or self._covering.runs_before_all_tests(fault.path, fault.line)
+        result = Result(Outcome.NOT_RUN)
+        while tests:
+            result = self._try(fault, tests, in_new_process)
+            if result.outcome not in (Outcome.KILLED, Outcome.TIMED_OUT) or result.by not in tests:
+                break
+            if self._is_noticed(fault, result.by, in_new_process):
+                break
+            tests = tests[tests.index(result.by) + 1 :]
+            result = Result(Outcome.SURVIVED)
         return result
-    finally:
-        file.write_bytes(text)
+
+    def _is_noticed(self, fault: Fault, test: str, in_new_process: bool) -> bool:
+        """Whether a test that failed once fails because of the fault: not on a busy machine only."""
+        if test.startswith(THAT_WAIT) and self._try(fault, [test], in_new_process).outcome is Outcome.SURVIVED:
+            return False
+        text = (self._tree / fault.path).read_bytes()
+        return self._in_fork(fault.path, text, text, [test]).outcome is Outcome.SURVIVED
+
+    def _try(self, fault: Fault, tests: list[str], in_new_process: bool) -> Result:
+        file = self._tree / fault.path
+        text = file.read_bytes()
+        # Also for a fork: tests start commands, which import the file.
+        file.write_bytes(fault.applied_to(text))
+        try:
+            if in_new_process:
+                return _in_new_process(self._tree, tests, self._budget)
+            return self._in_fork(fault.path, text, fault.applied_to(text), tests)
+        finally:
+            file.write_bytes(text)
+
+    def _in_fork(self, path: str, text: bytes, faulty: bytes, tests: list[str]) -> Result:
+        request = {
+            "path": path,
+            "text": text.decode(),
+            "faulty": faulty.decode(),
+            "tests": tests,
+            "seconds": self._budget,
+        }
+        print(json.dumps(request), file=self._requests)
+        reply: dict[str, Any] = json.loads(self._replies.readline())
+        match reply["outcome"]:
+            case "passed":
+                return Result(Outcome.SURVIVED)
+            case "failed":
+                return Result(Outcome.KILLED, reply["by"])
+            case "ended" | "timed out":
+                return Result(Outcome.TIMED_OUT, reply["by"])
+            case "nothing to patch":
+                # The function is made when something else runs.
+                return _in_new_process(self._tree, tests, self._budget)
+            case outcome:
+                raise SystemExit(f"{path}: {outcome}: {reply['by']}")
 
 
 def _runs_on_import(fault: Fault, tree: Path) -> bool:
     """Whether the statement stands outside of all functions: at the start of a line, or in the body of a class."""
-    import ast
-
     module = ast.parse((tree / fault.path).read_bytes())
     return not any(
         node.lineno <= fault.lines[0] <= (node.end_lineno or node.lineno) and node.body[0].lineno <= fault.lines[0]
@@ -87,29 +143,32 @@ def _runs_on_import(fault: Fault, tree: Path) -> bool:
     )
 
 
-def _run(tree: Path, tests: list[str], covering: Covering) -> Result:
+def _environment(tree: Path) -> dict[str, str]:
+    return {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONPATH": str(tree / "src")}
+
+
+def _in_new_process(tree: Path, tests: list[str], budget: float) -> Result:
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))[:FILES_IN_A_NEW_PROCESS]
     listed = tree / "tests-to-run.txt"
-    listed.write_text("\n".join(tests))
-    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-    seconds = sum(covering.seconds[test] for test in tests)
+    listed.write_text("\n".join(test for test in tests if test.partition("::")[0] in files))
     command = [
         # All that a test starts ends with it, however it ends.
         *("unshare", *_as_root(), "--fork", "--pid", "--mount-proc", "--kill-child"),
         *(sys.executable, "-m", "pytest", "-p", "tests.mutation.selection", "-p", "no:cacheprovider", "-p", "no:cov"),
         *("-x", "--tb=no", "-rfE", "-W", "ignore::pytest.PytestUnraisableExceptionWarning", *files),
     ]
-    environment = {
-        **os.environ,
-        "HYPOTHESIS_PROFILE": "mutants",
-        "PYTHONPATH": str(tree / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MUTATION_TESTS": str(listed),
-    }
+    limits = {"MUTATION_TESTS": str(listed), "MUTATION_SECONDS": str(START_SECONDS + budget)}
     process = subprocess.Popen(
-        command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+        command,
+        cwd=tree,
+        env={**_environment(tree), **limits},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
     )
     try:
-        output, _ = process.communicate(timeout=min(MOST_SECONDS, LEAST_SECONDS + SLOWER * seconds))
+        output, _ = process.communicate(timeout=MOST_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -63,6 +63,14 @@ def test_pods_that_give_other_numbers_to_a_port_name_have_other_chains() -> None
     assert name_of(by_number, path="x/old") == name_of(by_number, path="x/new")
 
 
+def test_neither_can_they_share_one_if_policies_of_several_tiers_select_them() -> None:
+    of_two_tiers = [
+        policy("x/p", ingress=[admits(FRIENDS, ports=[port("http")])]),
+        tier_policy(FRONT, "a", ingress=[acting("pass")]),
+    ]
+    assert name_of(*of_two_tiers, path="x/old") != name_of(*of_two_tiers, path="x/new")
+
+
 def test_port_names_of_egress_rules_do_not_divide_subjects() -> None:
     by_name = policy("x/p", egress=[sends(ports=[port("http")])])
     old, new = (name_of(by_name, path=path, direction=Direction.EGRESS) for path in ("x/old", "x/new"))

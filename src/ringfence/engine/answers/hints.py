@@ -90,7 +90,7 @@ def _leads_to(port: ServicePort, destination: Member, asked: Traffic) -> bool:
     """Whether a Service translates its port into another one, which is the one that was asked for."""
     target = port.target_port
     number = destination.target_port(target, port.protocol) if isinstance(target, str) else target
-    return number is not None and number not in (0, port.port) and asked.contains(port.protocol, number)
+    return number is not None and number != port.port and asked.contains(port.protocol, number)
 
 
 def _is_behind(state: State, service: Service, destination: End) -> bool:
