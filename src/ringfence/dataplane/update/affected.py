@@ -53,11 +53,10 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
         for name, before, after in differing(old.chains, new.chains)
         if before is not None and before.rules != after.rules and not is_of_bridges(name)
     }
-    chains = rewritten.union(
-        *(_looking_into(changed_sets, program) for program in (old, new)),
-        *(_looking_into_classes(changed_classes, program) for program in (old, new)),
-    )
-    chains = chains.union(*(_leading_to(chains, program) for program in (old, new)))
+    # The new program is enough. Where a packet's path to these chains was another one in the old program, its first
+    # difference is itself a rewritten chain, a changed set, or an address that has changed, to which both paths lead.
+    chains = rewritten.union(_looking_into(changed_sets, new), _looking_into_classes(changed_classes, new))
+    chains = chains.union(_leading_to(chains, new))
     # A base chain judges the packets of all addresses.
     if any(program.chains[name].hook for program in (old, new) for name in chains & program.chains.keys()):
         return None
