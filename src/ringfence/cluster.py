@@ -248,7 +248,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         """The data of `report`, with the shape that `schemas/report.json` describes."""
         from ringfence.analysis.differences import changed_arrows, several_in_both
         from ringfence.render.pictures import MOST_BOXES
-        from ringfence.render.reports import ReportedChange, report_json
+        from ringfence.render.reports import Report, ReportedChange, report_json
 
         part = ClusterPart(namespace, list_selector(selector))
         listed = connection_filter(self.state, self.namespace, sources, destinations).within(part)
@@ -259,7 +259,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             reported = ReportedChange(
                 found, *names, several, changed_arrows(found, since.state, self.state, MOST_BOXES)
             )
-        return report_json(
+        report = Report(
             self.state,
             checked_text("title", title, "prod"),
             self.problems,
@@ -270,6 +270,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             effects=trait_effects(self.state, lambda: frozenset(self.connections())),
             listed=listed,
         )
+        return report_json(report)
 
     def _upstream_mistakes(self) -> "LintFindings":
         """The mistakes in the policies as upstream means them, whichever network plugin enforces them."""

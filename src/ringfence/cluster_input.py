@@ -93,7 +93,7 @@ class ClusterInput:
         With `contents`, what is in the files is kept there, for `lint`.
         """
         from ringfence.render.problems import problem_text
-        from ringfence.sources.manifests import read_files
+        from ringfence.sources.manifests import FolderFiles, read_files
 
         cluster = cls(namespace=namespace, server_version=server_version, shared=shared)
         cluster._contents = contents
@@ -101,9 +101,8 @@ class ClusterInput:
             texts = [checked_path(path) for path in paths]
             patterns = checked_patterns(exclude)
             documents = shared.documents if shared else None
-            loaded = read_files(
-                texts, recursive=recursive, exclude=patterns, progress=progress, shared=documents, contents=contents
-            )
+            of_folders = FolderFiles(recursive, patterns)
+            loaded = read_files(texts, of_folders, progress=progress, shared=documents, contents=contents)
             cluster._load(loaded)
         if kustomize is not None:
             from ringfence.sources.manifests import build_kustomization
@@ -242,9 +241,9 @@ class ClusterInput:
 
         Their problems are added to `problems`. Raises ManifestError for a path that does not exist.
         """
-        from ringfence.sources.manifests import read_files
+        from ringfence.sources.manifests import ALL_FILES, read_files
 
-        loaded = read_files([checked_path(path) for path in paths], recursive=True)
+        loaded = read_files([checked_path(path) for path in paths], ALL_FILES)
         self._report(loaded, self._admission.suppose(loaded))
 
     def leave_out(self, policy: str) -> None:

@@ -70,10 +70,11 @@ class ClusterUnderTest(ClusterInput):
 
         Raises EndpointError for an endpoint that matches nothing, and InputError for more than 1,000 pairs.
         """
+        from ringfence.testing.asking import Asking
         from ringfence.testing.recording import record_tests
 
-        ports = asked_ports(port, protocol)
-        return list(record_tests(self.state, self.namespace, source, destination, ports, str(port or "all")))
+        ports, asking = asked_ports(port, protocol), Asking(self.state, self.namespace)
+        return list(record_tests(asking, source, destination, ports, str(port or "all")))
 
     def judged(self, tests: Iterable["ReachabilityTest"], *, today: date | None = None) -> Iterator["JudgedTest"]:
         """The outcome of each test, in the order of `tests`, one by one as they are judged.

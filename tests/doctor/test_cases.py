@@ -11,12 +11,23 @@ import pytest
 
 from ringfence import Cluster
 from ringfence.doctor.probe.cases import CASES, CLIENTS, CONTROL, FROM_NODE, LATER_CLIENTS, SUBJECT, Case
-from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, ProbeTarget, client, policy, server, service
+from ringfence.doctor.probe.manifests import (
+    SERVER,
+    Client,
+    Manifest,
+    ProbeTarget,
+    Site,
+    client,
+    policy,
+    server,
+    service,
+)
 from ringfence.plugins import TOPICS
 from ringfence.render.formats import yaml_text
 from ringfence.trait_files import API_VERSION, KIND
 
 NAMESPACE, NODE_ADDRESS = "probe", "172.18.0.11"
+SITE = Site("p0", "n1", "run", "image")
 ADDRESSES = {SERVER: ["10.0.0.1", "fd00::1"]} | {
     one.name: [f"10.0.0.{number}", f"fd00::{number}"] for number, one in enumerate((*CLIENTS, *LATER_CLIENTS), start=2)
 }
@@ -41,11 +52,11 @@ def _cluster(case: Case, value: str, folder: Path, family: int) -> Cluster:
     cluster = Cluster()
     addresses = [{"type": "InternalIP", "address": NODE_ADDRESS}]
     cluster.upsert({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}, "status": {"addresses": addresses}})
-    cluster.upsert(_pod(server("p0", "n1", "run", "image", full=True), SERVER, family))
+    cluster.upsert(_pod(server(SITE, full=True), SERVER, family))
     for one in (*CLIENTS, *LATER_CLIENTS):
-        cluster.upsert(_pod(client(one, "p0", "n1", "run", "image", "10.0.0.1"), one.name, family))
-    made = policy("case", "p0", case.selected, "run", case.spec("10.0.0.1"))
-    for manifest in (made, service("p0", "run")):
+        cluster.upsert(_pod(client(one, SITE, "10.0.0.1"), one.name, family))
+    made = policy("case", SITE, case.selected, case.spec("10.0.0.1"))
+    for manifest in (made, service(SITE)):
         manifest["metadata"]["namespace"] = NAMESPACE
         cluster.upsert(manifest)
     traits = folder / "traits.yaml"

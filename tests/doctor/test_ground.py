@@ -9,11 +9,13 @@ from ringfence.doctor.answers import IsEnforced
 from ringfence.doctor.probe import Experiment, running
 from ringfence.doctor.probe.experiment import ProbeSite
 from ringfence.doctor.probe.ground import Ground, Refused
-from ringfence.doctor.probe.manifests import policy, service
+from ringfence.doctor.probe.manifests import Site, policy, service
 from ringfence.render.doctor_report import ProofReport
 from tests.sources.cluster.fake_api_server import connections_to, refuse, serving
 
 FORBIDDEN = "pods is forbidden: you may not"
+
+SITE = Site("p0", "n1", "run", "image")
 
 
 @pytest.mark.parametrize(
@@ -21,11 +23,9 @@ FORBIDDEN = "pods is forbidden: you may not"
     [
         pytest.param(lambda on: on.pods(), f"list .*/pods: {FORBIDDEN}", id="pods"),
         pytest.param(lambda on: on.foreign_policies(), f"list .*/networkpolicies: {FORBIDDEN}", id="policies"),
-        pytest.param(lambda on: on.cluster_ip(service("p0", "run")), f"get .*/services/.*: {FORBIDDEN}", id="service"),
+        pytest.param(lambda on: on.cluster_ip(service(SITE)), f"get .*/services/.*: {FORBIDDEN}", id="service"),
         # The server of this test knows no DELETE, and so refuses it, too.
-        pytest.param(
-            lambda on: on.delete(policy("deny", "p0", "", "run", {})), "delete .*/networkpolicies/", id="delete"
-        ),
+        pytest.param(lambda on: on.delete(policy("deny", SITE, "", {})), "delete .*/networkpolicies/", id="delete"),
     ],
 )
 def test_a_refused_request_is_named(tmp_path: Path, request_of: Callable[[Ground], object], words: str) -> None:

@@ -33,11 +33,11 @@ def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
 
     Objects without a namespace get that of `-n`. Raises InputError if no files are named.
     """
-    from ringfence.sources.manifests import build_kustomization, read_files
+    from ringfence.sources.manifests import FolderFiles, build_kustomization, read_files
 
     readings = []
     if inputs.filenames:
-        readings.append(read_files(list(inputs.filenames), recursive=inputs.recursive, exclude=inputs.exclude))
+        readings.append(read_files(list(inputs.filenames), FolderFiles(inputs.recursive, inputs.exclude)))
     if inputs.kustomize:
         readings.append(build_kustomization(inputs.kustomize))
     if not readings:

@@ -8,7 +8,7 @@ Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -120,47 +120,51 @@ def _since_1_16(*api_versions: str) -> dict[str, ServerVersion]:
     return dict.fromkeys(api_versions, ServerVersion(16))
 
 
+class _ApiVersions(NamedTuple):
+    """The `apiVersion`s of a kind: those that servers have, and since (`added`) or until (`removed`) which release."""
+
+    current: tuple[str, ...]
+    removed: Mapping[str, ServerVersion] = {}
+    added: Mapping[str, ServerVersion] = {}
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of them, the preferred one first."""
+        return (*self.current, *self.removed)
+
+
 def _workload(
     name: str,
-    api_version: str,
-    removed: Mapping[str, ServerVersion],
+    versions: _ApiVersions,
     shape: type[Any] = WorkloadFields,
     build: Callable[[str, Any], Any] = workload,
-    added: Mapping[str, ServerVersion] = {},
 ) -> Kind:
     return Kind(
         name=name,
         plural=f"{name.lower()}s",
-        api_versions=(api_version, *removed),
+        api_versions=versions.all,
         shape=shape,
         model=Workload,
         build=build,
-        added=added,
-        removed=removed,
+        added=versions.added,
+        removed=versions.removed,
         former_defaults=with_default_selector if shape is WorkloadFields else unchanged,
         validate=workload_errors,
     )
 
 
-def _service_user(
-    name: str,
-    api_version: str,
-    shape: type[Any],
-    build: Callable[[str, Any], Any],
-    removed: Mapping[str, ServerVersion] = {},
-    others: tuple[str, ...] = (),
-) -> Kind:
+def _service_user(name: str, versions: _ApiVersions, shape: type[Any], build: Callable[[str, Any], Any]) -> Kind:
     """A kind of which only the names of Services are read; in a live cluster, only `lint` lists it."""
     return Kind(
         name=name,
         plural=f"{name.lower()}{'es' if name.endswith('s') else 's'}",
-        api_versions=(api_version, *others, *removed),
+        api_versions=versions.all,
         shape=shape,
         model=ServiceUser,
         build=build,
         is_namespaced=name in ROUTING_KINDS,
         only_in_manifests=True,
-        removed=removed,
+        removed=versions.removed,
         validate=object_errors,
     )
 
@@ -218,19 +222,21 @@ KINDS: Final = KindTable(
             remaining=remaining_network_policy,
             subject=SubjectReading(PolicySubject, policy_of_subject),
         ),
-        _workload("Deployment", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1", _EXTENSIONS)),
-        _workload("StatefulSet", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1")),
-        _workload("DaemonSet", "apps/v1", _since_1_16("apps/v1beta2", _EXTENSIONS)),
-        _workload("ReplicaSet", "apps/v1", _since_1_16("apps/v1beta2", _EXTENSIONS)),
-        _workload("ReplicationController", "v1", {}, ReplicationControllerFields, replication_controller),
-        _workload("Job", "batch/v1", {}, Job, job),
+        _workload("Deployment", _ApiVersions(("apps/v1",), _since_1_16("apps/v1beta2", "apps/v1beta1", _EXTENSIONS))),
+        _workload("StatefulSet", _ApiVersions(("apps/v1",), _since_1_16("apps/v1beta2", "apps/v1beta1"))),
+        _workload("DaemonSet", _ApiVersions(("apps/v1",), _since_1_16("apps/v1beta2", _EXTENSIONS))),
+        _workload("ReplicaSet", _ApiVersions(("apps/v1",), _since_1_16("apps/v1beta2", _EXTENSIONS))),
+        _workload("ReplicationController", _ApiVersions(("v1",)), ReplicationControllerFields, replication_controller),
+        _workload("Job", _ApiVersions(("batch/v1",)), Job, job),
         _workload(
             "CronJob",
-            "batch/v1",
-            {"batch/v1beta1": ServerVersion(25)},
+            _ApiVersions(
+                ("batch/v1",),
+                removed={"batch/v1beta1": ServerVersion(25)},
+                added={"batch/v1": ServerVersion(21)},
+            ),
             CronJob,
             cron_job,
-            {"batch/v1": ServerVersion(21)},
         ),
         _plain(Service, "services", "v1", service_errors),
         Kind(
@@ -279,35 +285,31 @@ KINDS: Final = KindTable(
         *(
             _service_user(
                 name,
-                "admissionregistration.k8s.io/v1",
+                _ApiVersions(("admissionregistration.k8s.io/v1",), _since_1_22("admissionregistration.k8s.io/v1beta1")),
                 WebhookConfiguration,
                 webhook_configuration,
-                _since_1_22("admissionregistration.k8s.io/v1beta1"),
             )
             for name in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
         ),
         _service_user(
             "APIService",
-            "apiregistration.k8s.io/v1",
+            _ApiVersions(("apiregistration.k8s.io/v1",), _since_1_22("apiregistration.k8s.io/v1beta1")),
             AggregatedApi,
             aggregated_api,
-            _since_1_22("apiregistration.k8s.io/v1beta1"),
         ),
         _service_user(
             "Ingress",
-            "networking.k8s.io/v1",
+            _ApiVersions(("networking.k8s.io/v1",), _since_1_22("networking.k8s.io/v1beta1", _EXTENSIONS)),
             IngressFields,
             ingress,
-            _since_1_22("networking.k8s.io/v1beta1", _EXTENSIONS),
         ),
         _service_user(
             "HTTPRoute",
-            "gateway.networking.k8s.io/v1",
+            _ApiVersions(tuple(f"gateway.networking.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha2"))),
             HTTPRouteFields,
             http_route,
-            others=("gateway.networking.k8s.io/v1beta1", "gateway.networking.k8s.io/v1alpha2"),
         ),
-        _service_user("Route", "route.openshift.io/v1", RouteFields, route),
+        _service_user("Route", _ApiVersions(("route.openshift.io/v1",)), RouteFields, route),
         _cluster_policy(ClusterNetworkPolicy, "clusternetworkpolicies", "cnp", "policy.networking.k8s.io/v1alpha2"),
         _cluster_policy(AdminNetworkPolicy, "adminnetworkpolicies", "anp", "policy.networking.k8s.io/v1alpha1"),
         _cluster_policy(

@@ -12,7 +12,7 @@ import msgspec
 from ringfence.errors import InputError
 from ringfence.model.problems import Problem
 from ringfence.sources.loading import LINT_BASELINE
-from ringfence.sources.manifests import read_files
+from ringfence.sources.manifests import FolderFiles, read_files
 from ringfence.testing.allowed_changes import KIND as ALLOWED_CHANGES
 from ringfence.testing.decoding import decode_tests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest
@@ -56,7 +56,9 @@ def search_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundT
     """As `find_tests`, but without an error if there are no tests."""
     if not paths:
         return FoundTests(())
-    loaded = read_files(list(dict.fromkeys(paths)), recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
+    loaded = read_files(
+        list(dict.fromkeys(paths)), FolderFiles(recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
+    )
     decoded = [decode_tests(one.written, one.origin) for one in loaded.own if one.written.get("kind") not in _NO_TESTS]
     problems = [*loaded.problems, *(problem for one in decoded for problem in one.problems)]
     tests = tuple(test for one in decoded for test in one.tests)

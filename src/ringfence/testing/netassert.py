@@ -8,7 +8,7 @@ Source: github.com/controlplaneio/netassert, README of version 2 and of version 
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ringfence.errors import ManifestError
 
@@ -59,9 +59,9 @@ def _check(written: object, place: str) -> WrittenTest:
     destination = _map(check.get("dst"), f"{place}.dst")
     if "host" in destination:
         host = str(_map(destination["host"], f"{place}.dst.host").get("name", ""))
-        return _test(name, source, *_host(host), port, protocol, expect)
+        return _test(name, source, _host(host), f"{port}/{protocol}", expect)
     target = _resource(destination.get("k8sResource"), f"{place}.dst.k8sResource")
-    return _test(name, source, target, "", port, protocol, expect)
+    return _test(name, source, _Connected(target), f"{port}/{protocol}", expect)
 
 
 def _resource(written: object, place: str) -> str:
@@ -79,9 +79,9 @@ def _resource(written: object, place: str) -> str:
 
 def _maps(document: Mapping[str, Any], file: str) -> Iterator[WrittenTest]:
     for host, targets in _map(document.get("host") or {}, f"{file}: host").items():
-        for target, port, protocol, expect in _targets(targets, f"{file}: host.{host}"):
+        for target, port, expect in _targets(targets, f"{file}: host.{host}"):
             why = "netassert opens it from the host on which it runs, and policies do not apply to that"
-            yield _test(f"{host} -> {target}", "internet", _service(target), why, port, protocol, expect)
+            yield _test(f"{host} -> {target}", "internet", _Connected(_service(target), why), port, expect)
     for kind, workloads in _map(document.get("k8s") or {}, f"{file}: k8s").items():
         short = _KINDS.get(str(kind).lower())
         if short is None:
@@ -89,13 +89,13 @@ def _maps(document: Mapping[str, Any], file: str) -> Iterator[WrittenTest]:
         for workload, targets in _map(workloads, f"{file}: k8s.{kind}").items():
             namespace, _, name = str(workload).rpartition(":")
             source = f"{namespace or 'default'}/{short}/{name}"
-            for target, port, protocol, expect in _targets(targets, f"{file}: k8s.{kind}.{workload}"):
-                address, why = _host(target) if _is_outside(target) else (_service(target, namespace), "")
-                yield _test(f"{workload} -> {target}", source, address, why, port, protocol, expect)
+            for target, port, expect in _targets(targets, f"{file}: k8s.{kind}.{workload}"):
+                end = _host(target) if _is_outside(target) else _Connected(_service(target, namespace))
+                yield _test(f"{workload} -> {target}", source, end, port, expect)
 
 
-def _targets(written: object, place: str) -> Iterator[tuple[str, int, str, str]]:
-    """Each target with a port, its protocol, and the expected result."""
+def _targets(written: object, place: str) -> Iterator[tuple[str, str, str]]:
+    """Each target with a port, such as `80/TCP`, and the expected result."""
     entries: list[tuple[str, object]] = []
     if isinstance(written, Mapping):
         entries = [(str(target), ports) for target, ports in written.items()]
@@ -111,7 +111,8 @@ def _targets(written: object, place: str) -> Iterator[tuple[str, int, str, str]]
             if not found or not 1 <= int(found["port"]) <= 65535:
                 raise ManifestError(f"{place}.{target}: {one_port!r} is not a port such as 80, -80 or UDP:53")
             closed = found["closed"] or found["dash"]
-            yield target, int(found["port"]), (found["protocol"] or "TCP").upper(), "deny" if closed else "allow"
+            protocol = (found["protocol"] or "TCP").upper()
+            yield target, f"{int(found['port'])}/{protocol}", "deny" if closed else "allow"
 
 
 def _service(target: str, namespace: str = "") -> str:
@@ -131,11 +132,17 @@ def _is_outside(target: str) -> bool:
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _host(name: str) -> tuple[str, str]:
-    """The endpoint for a host, and why the test has to be skipped; empty if it can be asked."""
+class _Connected(NamedTuple):
+    """The endpoint to which a test connects, and why the test has to be skipped; empty if it can be asked."""
+
+    endpoint: str
+    skip: str = ""
+
+
+def _host(name: str) -> _Connected:
     if _is_address(name):
-        return name, ""
-    return "internet", f"policies know addresses, not host names: replace internet by an address of {name}"
+        return _Connected(name)
+    return _Connected("internet", f"policies know addresses, not host names: replace internet by an address of {name}")
 
 
 def _is_address(text: str) -> bool:
@@ -146,9 +153,9 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _test(name: str, source: str, target: str, why: str, port: int, protocol: str, expect: str) -> WrittenTest:
-    skip = {"skip": why} if why else {}
-    return {"name": name, "from": source, "to": target, "port": f"{port}/{protocol}", "expect": expect, **skip}
+def _test(name: str, source: str, target: _Connected, port: str, expect: str) -> WrittenTest:
+    skip = {"skip": target.skip} if target.skip else {}
+    return {"name": name, "from": source, "to": target.endpoint, "port": port, "expect": expect, **skip}
 
 
 def _map(written: object, place: str) -> Mapping[str, Any]:

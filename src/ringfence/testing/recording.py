@@ -7,7 +7,6 @@ from typing import Any, Final
 from ringfence.analysis.endpoints import AskedPorts
 from ringfence.analysis.questions import Answer
 from ringfence.engine.population import Member
-from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.sets.traffic import PROTOCOLS, Traffic
 from ringfence.testing.asking import Asking, check_served
@@ -18,7 +17,7 @@ MOST_PAIRS: Final = 1_000
 
 
 def record_tests(
-    state: State, namespace: str, source: str, destination: str, ports: AskedPorts, written: str
+    asking: Asking, source: str, destination: str, ports: AskedPorts, written: str
 ) -> Iterator[dict[str, Any]]:
     """Tests of what passes from a source to a destination, for each pair of workloads that they name.
 
@@ -26,7 +25,6 @@ def record_tests(
     one for the others. If only some pods or addresses of a pair are allowed, neither expectation would be true: the
     test is skipped, and says so. Raises InputError for more than `MOST_PAIRS` pairs.
     """
-    asking = Asking(state, namespace)
     pairs = list(product(_named(asking, source), _named(asking, destination)))
     if len(pairs) > MOST_PAIRS:
         raise InputError(f"{source} and {destination} are {len(pairs):,} pairs: record at most {MOST_PAIRS:,} at once")

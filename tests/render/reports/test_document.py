@@ -12,7 +12,7 @@ from ringfence.analysis.lists.connections import connections
 from ringfence.cluster import Cluster
 from ringfence.engine.population.pods import Reference
 from ringfence.model.policies import Direction
-from ringfence.render.reports import report_json
+from ringfence.render.reports import Report, report_json
 from ringfence.sets.addresses import Addresses
 
 SHAPE = strict(schema("report"))
@@ -20,7 +20,7 @@ SHAPE = strict(schema("report"))
 
 def data_of(objects: list[Object]) -> tuple[Cluster, dict[str, Any]]:
     cluster = cluster_of(objects)
-    return cluster, report_json(cluster.state, "test", (), cluster.document, None)
+    return cluster, report_json(Report(cluster.state, "test", (), cluster.document, None))
 
 
 def pairs(flat: list[int]) -> list[tuple[int, int]]:

@@ -71,7 +71,8 @@ def following(kind: str, connections: ApiServer, patience: float = PATIENCE) -> 
     """A watch of a kind, while the block runs."""
     [resource] = [one for one in RESOURCES if one.kind == kind]
     followed, ended = Followed(), threading.Event()
-    followed.watch = Watch(resource, connections, followed.deliver, patience)
+    followed.watch = Watch(resource, connections, followed.deliver)
+    followed.watch.silence_timeout = patience
     thread = threading.Thread(target=followed.watch.follow, args=(ended,))
     thread.start()
     try:

@@ -13,7 +13,7 @@ import pytest
 from tests.sources.manifests.texts import names, problems
 
 from ringfence.errors import ManifestError
-from ringfence.sources.manifests.files import read_files
+from ringfence.sources.manifests.files import ALL_FILES, read_files
 
 
 def write(path: Path, name: str = "") -> Path:
@@ -43,13 +43,13 @@ def test_a_folder_is_read_one_level_deep_in_the_order_of_names(folder: Path) -> 
 
 
 def test_a_folder_is_read_with_its_folders_if_asked(folder: Path) -> None:
-    assert names(read_files([str(folder)], recursive=True)) == ["a", "b", "c", "b", "e"]
+    assert names(read_files([str(folder)], ALL_FILES)) == ["a", "b", "c", "b", "e"]
 
 
 def test_links_to_folders_are_not_followed_but_links_to_files_are(folder: Path) -> None:
     (folder / "d" / "up").symlink_to("..", target_is_directory=True)
     (folder / "linked.yaml").symlink_to("d/e.yaml")
-    assert Counter(names(read_files([str(folder)], recursive=True)))["e"] == 2
+    assert Counter(names(read_files([str(folder)], ALL_FILES)))["e"] == 2
 
 
 def test_a_file_that_is_named_may_be_called_anything(folder: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_folder_with_nothing_to_read(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"{tmp_path}: no file in this folder ends in .json, .yaml, .yml; -R also reads the folders in it"
     )
-    assert names(read_files([str(tmp_path)], recursive=True)) == ["a"]
+    assert names(read_files([str(tmp_path)], ALL_FILES)) == ["a"]
 
 
 def test_the_templates_of_a_helm_chart_are_one_error(folder: Path) -> None:
@@ -112,7 +112,7 @@ def test_the_templates_of_a_helm_chart_are_one_error(folder: Path) -> None:
         write(folder / "chart" / name).write_text("{{- if .Values.x }}\nkind: Pod\n{{- end }}\n")
     write(folder / "chart" / "templates" / "plain.yaml")
     write(folder / "chart" / "crds" / "c.yaml")
-    reading = read_files([str(folder / "chart")], recursive=True)
+    reading = read_files([str(folder / "chart")], ALL_FILES)
     assert names(reading) == ["c", "plain"]
     (problem,) = reading.problems
     assert str(problem) == (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ringfence.errors import ManifestError
-from ringfence.sources.manifests import read_files
+from ringfence.sources.manifests import FolderFiles, read_files
 from ringfence.sources.manifests.paths import expand_paths
 
 
@@ -50,7 +50,7 @@ class TestTexts:
 
 class TestFolders:
     def names(self, path: Path, *exclude: str, recursive: bool = True) -> list[str]:
-        found = read_files([str(path)], recursive=recursive, exclude=exclude)
+        found = read_files([str(path)], FolderFiles(recursive, exclude))
         return [one.object.metadata.name for one in found.manifests]
 
     def test_hidden_folders_are_left_out_and_hidden_files_are_not(self, folder: Path) -> None:

@@ -28,7 +28,17 @@ from ringfence.doctor.probe.cases import (
     Spec,
 )
 from ringfence.doctor.probe.ground import Ground, ProbePod, Refused
-from ringfence.doctor.probe.manifests import SERVER, Client, Manifest, ProbeTarget, client, policy, server, service
+from ringfence.doctor.probe.manifests import (
+    SERVER,
+    Client,
+    Manifest,
+    ProbeTarget,
+    Site,
+    client,
+    policy,
+    server,
+    service,
+)
 from ringfence.render.doctor_report import ProofReport
 
 NOT_SUPPORTED: Final = "not supported"
@@ -67,9 +77,8 @@ class ProbeSite:
     def __init__(self, on: Ground, number: int, node: str, image: str, patience: float) -> None:
         self.patience = patience
         self._ground = on
-        self._name = f"p{number}"
         self.node = node
-        self._image = image
+        self._site = Site(f"p{number}", node, on.run, image)
         self._addresses: tuple[str, ...] = ()
         self._service_address = ""
         self._host_address = ""
@@ -85,8 +94,8 @@ class ProbeSite:
 
         Raises Inconclusive.
         """
-        self._create(server(self._name, self.node, self._ground.run, self._image, full=full))
-        [running] = self._await_running([f"{self._name}-{SERVER}"])
+        self._create(server(self._site, full=full))
+        [running] = self._await_running([f"{self._site.place}-{SERVER}"])
         self._addresses, self._host_address = running.addresses, running.status.host_ip
         self.start_clients(*(one for one in clients(full=full) if self._address_for(one)))
 
@@ -97,9 +106,9 @@ class ProbeSite:
             address = self._address_for(one)
             if not address:
                 raise Inconclusive(_NO_ADDRESS[one.target])
-            self._create(client(one, self._name, self.node, self._ground.run, self._image, address))
+            self._create(client(one, self._site, address))
             self._started.add(one)
-        self._await_running([f"{self._name}-{one.name}" for one in coming])
+        self._await_running([f"{self._site.place}-{one.name}" for one in coming])
 
     def _address_for(self, one: Client) -> str:
         """The address to which a client connects; empty if the target has no address."""
@@ -115,7 +124,7 @@ class ProbeSite:
 
     def _address_of_service(self) -> str:
         if not self._service_address:
-            manifest = service(self._name, self._ground.run)
+            manifest = service(self._site)
             self._create(manifest)
             with _inconclusive_if_refused():
                 self._service_address = self._ground.cluster_ip(manifest)
@@ -127,12 +136,12 @@ class ProbeSite:
 
     def connects(self, one: Client) -> bool:
         """Whether a client can currently open its connection. Raises Inconclusive."""
-        found = self._pods().get(f"{self._name}-{one.name}")
+        found = self._pods().get(f"{self._site.place}-{one.name}")
         return found is not None and found.is_ready
 
     def apply(self, name: str, role: str, spec: Spec) -> Manifest:
         """Create a policy for the pods of this site with this role; an empty role is all pods. Raises Inconclusive."""
-        manifest = policy(name, self._name, role, self._ground.run, spec)
+        manifest = policy(name, self._site, role, spec)
         self._create(manifest)
         return manifest
 

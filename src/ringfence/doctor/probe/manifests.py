@@ -10,7 +10,7 @@ Sources: kubernetes.io, "Configure Liveness, Readiness and Startup Probes", "Pod
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -98,19 +98,32 @@ class Client(msgspec.Struct, frozen=True):
                 return f"{kept} over {self.protocol}"
 
 
+class Site(NamedTuple):
+    """What all pods of one site of the experiment have in common.
+
+    This is the value of their label `place`, their node, the identifier of the run, and the image of their containers.
+    """
+
+    place: str
+    node: str
+    run: str
+    image: str
+
+
 def namespace(name: str, run: str) -> Manifest:
     """The namespace of all other objects."""
     labels = {**MANAGED_BY, RUN: run, **_NO_MESH, "pod-security.kubernetes.io/enforce": "restricted"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def server(place: str, node: str, run: str, image: str, *, full: bool) -> Manifest:
+def server(site: Site, *, full: bool) -> Manifest:
     """A ReplicaSet with one pod that listens on a node. If the experiment is `full`, the pod listens on all ports.
 
     The pod has an owner, because some plugins do not enforce policies for pods without an owner. Each port has a
     container of its own, because the container for SCTP exits immediately if the kernel of the node does not support
     SCTP.
     """
+    image = site.image
     web = {"name": PORT_NAME, "containerPort": TCP_PORT}
     containers = [_listening("server", image, [f"--http-port={TCP_PORT}"], web, readinessProbe=_from_node())]
     if full:
@@ -121,7 +134,7 @@ def server(place: str, node: str, run: str, image: str, *, full: bool) -> Manife
                 "sctp", image, ["--http-port=8092", f"--sctp-port={SCTP_PORT}"], _port("sctp", SCTP_PORT, "SCTP")
             ),
         ]
-    return _replica_set(f"{place}-{SERVER}", place, SERVER, node, run, containers)
+    return _replica_set(SERVER, site, SERVER, containers)
 
 
 def _listening(name: str, image: str, arguments: list[str], port: Manifest, **fields: Any) -> Manifest:
@@ -134,29 +147,29 @@ def _port(name: str, number: int, protocol: str) -> Manifest:
     return {"name": name, "containerPort": number, "protocol": protocol}
 
 
-def client(one: Client, place: str, node: str, run: str, image: str, address: str) -> Manifest:
+def client(one: Client, site: Site, address: str) -> Manifest:
     """A pod on a node that connects to an address. Its readiness shows whether it can (`Conduct`)."""
     match one.conduct:
         case Conduct.CONNECTS:
             connecting = ["/agnhost", "connect", _socket(address, one.port), "--timeout=1s"]
             probe = _executed(*connecting, f"--protocol={one.protocol.lower()}")
-            container = _container("client", image, ["pause"], readinessProbe=probe)
+            container = _container("client", site.image, ["pause"], readinessProbe=probe)
         case Conduct.KEEPS:
-            container = _script(_KEEPING.format(address=address, port=one.port), _IS_ANSWERED, image)
+            container = _script(_KEEPING.format(address=address, port=one.port), _IS_ANSWERED, site.image)
         case Conduct.STARTS:
-            container = _script(_STARTING.format(socket=_socket(address, one.port)), _HAS_OPENED, image)
-    made = _replica_set(f"{place}-{one.name}", place, one.role, node, run, [container])
+            container = _script(_STARTING.format(socket=_socket(address, one.port)), _HAS_OPENED, site.image)
+    made = _replica_set(one.name, site, one.role, [container])
     return made if one.owned else _bare(made)
 
 
-def service(place: str, run: str) -> Manifest:
+def service(site: Site) -> Manifest:
     """The Service of the server at one site of the experiment."""
     port = {"port": SERVICE_PORT, "targetPort": TCP_PORT, "protocol": "TCP"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": f"{place}-{SERVER}", "labels": {**MANAGED_BY, RUN: run}},
-        "spec": {"selector": {"place": place, ROLE: SERVER}, "ports": [port]},
+        "metadata": {"name": f"{site.place}-{SERVER}", "labels": {**MANAGED_BY, RUN: site.run}},
+        "spec": {"selector": {"place": site.place, ROLE: SERVER}, "ports": [port]},
     }
 
 
@@ -228,13 +241,13 @@ def _from_node() -> Manifest:
     }
 
 
-def policy(name: str, place: str, role: str, run: str, spec: Mapping[str, Any]) -> Manifest:
+def policy(name: str, site: Site, role: str, spec: Mapping[str, Any]) -> Manifest:
     """A policy for the pods of a site with this role; for all pods of the site if the role is empty."""
-    selector = {"matchLabels": {"place": place, **({ROLE: role} if role else {})}}
+    selector = {"matchLabels": {"place": site.place, **({ROLE: role} if role else {})}}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": f"{place}-{name}", "labels": {**MANAGED_BY, RUN: run}},
+        "metadata": {"name": f"{site.place}-{name}", "labels": {**MANAGED_BY, RUN: site.run}},
         "spec": {"podSelector": selector, **spec},
     }
 
@@ -254,9 +267,10 @@ def _has_state(containers: list[Manifest]) -> bool:
     return any("volumeMounts" in one for one in containers)
 
 
-def _replica_set(name: str, place: str, role: str, node: str, run: str, containers: list[Manifest]) -> Manifest:
-    labels = {**MANAGED_BY, RUN: run, "pod": name, "place": place, ROLE: role, **_NO_MESH}
-    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+def _replica_set(name: str, site: Site, role: str, containers: list[Manifest]) -> Manifest:
+    name, run = f"{site.place}-{name}", site.run
+    labels = {**MANAGED_BY, RUN: run, "pod": name, "place": site.place, ROLE: role, **_NO_MESH}
+    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [site.node]}]}]
     spec = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

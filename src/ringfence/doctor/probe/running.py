@@ -12,7 +12,7 @@ from ringfence.doctor.observed import Unseen
 from ringfence.doctor.probe.cases import CASES, CLOSED_NEWCOMERS, DENY_INGRESS, LATER_CLIENTS, OLD, POD_START
 from ringfence.doctor.probe.experiment import Inconclusive, Measured, ProbeSite, clients, measure, prove
 from ringfence.doctor.probe.ground import Ground, Refused, ground
-from ringfence.doctor.probe.manifests import DEFAULT_IMAGE, SERVER, client, namespace, policy, server, service
+from ringfence.doctor.probe.manifests import DEFAULT_IMAGE, SERVER, Site, client, namespace, policy, server, service
 from ringfence.render.doctor_report import ProofReport
 from ringfence.signal_cleanup import ended_after_cleanup
 from ringfence.sources.cluster import ApiServer
@@ -102,16 +102,16 @@ def planned_objects(asked: Experiment) -> list[dict[str, Any]]:
     run = "0" * 8
     objects: list[dict[str, Any]] = [namespace(_name(run), run)]
     for number, node in enumerate(asked.nodes):
-        place = f"p{number}"
+        site = Site(f"p{number}", node, run, asked.image)
         full = asked.full and number == 0
-        objects.append(server(place, node, run, asked.image, full=full))
-        objects += [client(one, place, node, run, asked.image, _NO_ADDRESS) for one in clients(full=full)]
-        objects.append(policy("deny", place, SERVER, run, DENY_INGRESS))
+        objects.append(server(site, full=full))
+        objects += [client(one, site, _NO_ADDRESS) for one in clients(full=full)]
+        objects.append(policy("deny", site, SERVER, DENY_INGRESS))
         if full:
-            objects.append(service(place, run))
-            objects += [client(one, place, node, run, asked.image, _NO_ADDRESS) for one in LATER_CLIENTS]
-            objects += [policy(one.topic.lower(), place, one.selected, run, one.spec(_NO_ADDRESS)) for one in CASES]
-            objects.append(policy(POD_START, place, OLD.role, run, CLOSED_NEWCOMERS))
+            objects.append(service(site))
+            objects += [client(one, site, _NO_ADDRESS) for one in LATER_CLIENTS]
+            objects += [policy(one.topic.lower(), site, one.selected, one.spec(_NO_ADDRESS)) for one in CASES]
+            objects.append(policy(POD_START, site, OLD.role, CLOSED_NEWCOMERS))
     return [_placed(one, _name(run)) for one in objects]
 
 

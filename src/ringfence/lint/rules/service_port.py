@@ -191,6 +191,7 @@ from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
 from ringfence.model.services import Service, ServicePort
 from ringfence.model.text_edits import Replacement, replace_value
 from ringfence.sets.addresses import ALL_ADDRESSES
+from ringfence.sets.traffic import SinglePort
 
 
 class _Front(msgspec.Struct, frozen=True):
@@ -206,15 +207,14 @@ def _check(linted: Linted) -> Iterator[Hit]:
     fronts = _fronts(linted)
     for rule in rules_in_force(linted) if fronts else ():
         for path, entry in rule.ports():
-            protocol = entry.protocol or DEFAULT_PROTOCOL
-            if isinstance(entry.port, int) and not entry.end_port and (protocol, entry.port) in fronts:
-                found = fronts[protocol, entry.port]
-                yield from _hits(linted, rule, path, protocol, entry.port, found)
+            if isinstance(entry.port, int) and not entry.end_port:
+                port = entry.protocol or DEFAULT_PROTOCOL, entry.port
+                yield from _hits(linted, rule, path, port, fronts.get(port, []))
 
 
-def _fronts(linted: Linted) -> dict[tuple[str, int], list[_Front]]:
+def _fronts(linted: Linted) -> dict[SinglePort, list[_Front]]:
     """The ports of Services behind which pods listen on another port, by protocol and number."""
-    found: dict[tuple[str, int], list[_Front]] = {}
+    found: dict[SinglePort, list[_Front]] = {}
     for service in linted.services:
         if is_headless(service) or not service.spec.selector:
             continue
@@ -227,9 +227,11 @@ def _fronts(linted: Linted) -> dict[tuple[str, int], list[_Front]]:
     return found
 
 
-def _hits(
-    linted: Linted, rule: WrittenRule, path: str, protocol: str, number: int, fronts: list[_Front]
-) -> Iterator[Hit]:
+def _hits(linted: Linted, rule: WrittenRule, path: str, port: SinglePort, fronts: list[_Front]) -> Iterator[Hit]:
+    """The port at a path of a rule, if only pods that listen on another port are behind the Services with it."""
+    if not fronts:
+        return
+    protocol, number = port
     destinations = rule.destinations(linted)
     if _may_have_others(linted, rule) or any(_declares(pod, protocol, number) for pod in destinations):
         return

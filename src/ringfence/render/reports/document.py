@@ -5,7 +5,7 @@ rule has which peers.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ringfence.analysis.lists import (
     ALL_CONNECTIONS,
@@ -37,50 +37,54 @@ _NO_FINDINGS: Final = LintFindings(())
 _NO_EFFECTS: Final = TraitEffects()
 
 
-def report_json(
-    state: State,
-    title: str,
-    problems: Iterable[Problem],
-    document_of: DocumentOf,
-    exposed: ExposureList | None,
-    mistakes: LintFindings = _NO_FINDINGS,
-    change: ReportedChange | None = None,
-    *,
-    effects: TraitEffects = _NO_EFFECTS,
-    listed: ConnectionFilter = ALL_CONNECTIONS,
-) -> dict[str, Any]:
-    """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known.
+class Report(NamedTuple):
+    """A cluster, and what else a report shows of it.
 
-    Of the `mistakes`, the problems of the input are left out: they are in `problems`.
-
-    With a `change`, `state` is the cluster after it. `effects` are those of the plugin that enforces the policies of
-    `state`, if any does. The matrix first shows the rows and columns of `listed`.
+    `document_of` gives a policy as the API has it. Without `exposed`, exposure is not known. Of the `mistakes`, the
+    problems of the input are left out: they are in `problems`. With a `change`, `state` is the cluster after it.
+    `effects` are those of the plugin that enforces the policies of `state`, if any does. The matrix first shows the
+    rows and columns of `listed`.
     """
+
+    state: State
+    title: str
+    problems: Iterable[Problem]
+    document_of: DocumentOf
+    exposed: ExposureList | None
+    mistakes: LintFindings = _NO_FINDINGS
+    change: ReportedChange | None = None
+    effects: TraitEffects = _NO_EFFECTS
+    listed: ConnectionFilter = ALL_CONNECTIONS
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The document of a report."""
+    state, change = report.state, report.change
     view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
     subjects = ReportSubjects(state)
     policies = all_policies(state)
     numbers = {id(policy): number for number, policy in enumerate(policies)}
     namespaces = sorted({group.reference.namespace for group in subjects.groups})
-    written = policies_json(state, policies, subjects, document_of)
+    written = policies_json(state, policies, subjects, report.document_of)
     references = [group.reference for group in subjects.groups]
     return {
         "apiVersion": API_VERSION,
         "kind": "Report",
-        "title": title,
+        "title": report.title,
         "namespaces": namespaces,
         "workloads": subjects.workloads_json(view, namespaces),
         "subjects": subjects.json(numbers),
         "policies": written,
         **MatrixData(view).json(),
         "map": map_json(view, {reference: number for number, reference in enumerate(references)}, namespaces),
-        "exposure": None if exposed is None else _exposure_json(exposed, references),
+        "exposure": None if report.exposed is None else _exposure_json(report.exposed, references),
         **({"difference": change_json(change, state, references, written)} if change else {}),
-        "findings": findings_json(mistakes, written),
-        **({"plugin": plugin_json(state.enforced_by, effects.deciding)} if state.enforced_by else {}),
-        **({"shown": _shown_json(state, listed, references)} if listed != ALL_CONNECTIONS else {}),
-        "assumptions": [*connection_assumptions(state), *effects.assumptions],
+        "findings": findings_json(report.mistakes, written),
+        **({"plugin": plugin_json(state.enforced_by, report.effects.deciding)} if state.enforced_by else {}),
+        **({} if report.listed == ALL_CONNECTIONS else {"shown": _shown_json(state, report.listed, references)}),
+        "assumptions": [*connection_assumptions(state), *report.effects.assumptions],
         "unread": [f"{policy} ({policy.place})" for policy in state.doubts],
-        "problems": [problem_json(problem) for problem in problems],
+        "problems": [problem_json(problem) for problem in report.problems],
     }
 
 

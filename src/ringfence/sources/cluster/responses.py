@@ -91,7 +91,9 @@ def get_page(
     client: httpx2.Client, path: str, parameters: dict[str, str], headers: Mapping[str, str] | None = None
 ) -> ListPage:
     """One page of a list. Raises as `get_document`."""
-    return get_document(client, path, ListPage, parameters, "a list of objects", headers)
+    given = {name: value for name, value in parameters.items() if value}
+    answer = _answer(client, path, given, headers)
+    return _document(answer, ListPage, f"{client.base_url}: {path} is not a list of objects")
 
 
 def next_limit(items: Collection[msgspec.Raw]) -> int:
@@ -105,35 +107,35 @@ def size_of(items: Iterable[msgspec.Raw]) -> int:
     return sum(memoryview(item).nbytes for item in items)
 
 
-def get_document(
-    client: httpx2.Client,
-    path: str,
-    shape: type[Document],
-    parameters: Mapping[str, str] | None = None,
-    what: str = "a valid answer",
-    headers: Mapping[str, str] | None = None,
-) -> Document:
+def get_document(client: httpx2.Client, path: str, shape: type[Document], what: str = "a valid answer") -> Document:
     """The answer to one request, as a `shape`; `what` names the expected answer in an error message.
 
     Raises LiveClusterError if the server cannot be reached, UnexpectedAnswerError if its answer is not a `shape`, and
     ApiStatusError if it refuses.
     """
-    parameters = parameters or {}
+    return _document(_answer(client, path, {}, None), shape, f"{client.base_url}: {path} is not {what}")
+
+
+def _answer(
+    client: httpx2.Client, path: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None
+) -> httpx2.Response:
     try:
-        response = client.get(
-            path, params={name: value for name, value in parameters.items() if value}, headers=headers
-        )
+        response = client.get(path, params=parameters, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         reason = str(error) or type(error).__name__
         message = f"{client.base_url}: cannot be reached: {reason}: is the cluster running, and is the context right?"
         raise LiveClusterError(message) from None
     if not response.is_success:
         raise ApiStatusError.of(response)
+    return response
+
+
+def _document(response: httpx2.Response, shape: type[Document], message: str) -> Document:
+    """The body of an answer as a `shape`; `message` is the message if it is none."""
     try:
         return msgspec.json.decode(response.content, type=shape)
     except UNREADABLE as error:
-        message = f"{client.base_url}: {path} is not {what} ({error}): is this an API server?"
-        raise UnexpectedAnswerError(message) from None
+        raise UnexpectedAnswerError(f"{message} ({error}): is this an API server?") from None
 
 
 def _message(response: httpx2.Response) -> str:

@@ -70,7 +70,6 @@ class Watch:
         resource: Resource,
         api_server: ApiServer,
         deliver: Deliver,
-        silence_timeout: float = SILENCE_TIMEOUT,
         delivered: Delivered | None = None,
         namespace: str = "",
     ) -> None:
@@ -78,11 +77,11 @@ class Watch:
         self.resource = resource
         self.served = ServedKind(resource.row)
         self.delivered = delivered
+        self.silence_timeout = SILENCE_TIMEOUT
         self._kind = resource.kind
         self._namespace = namespace
         self._api_server = api_server
         self._deliver = deliver
-        self._silence_timeout = silence_timeout
         self._duration = _WATCH_DURATION
         self._version = ""
         self._was_silent = False
@@ -197,7 +196,7 @@ class Watch:
             case ApiStatusError(code=httpx2.codes.FORBIDDEN):
                 return f"{server}: {error}: the verbs list and watch on {_named(self.resource)} are needed"
             case httpx2.ReadTimeout():
-                return f"{server}: no data for {self._silence_timeout:g} s"
+                return f"{server}: no data for {self.silence_timeout:g} s"
             case _:
                 return f"{server}: {str(error) or type(error).__name__}"
 
@@ -263,7 +262,7 @@ class Watch:
             },
             # A compressed event is late: the server sends it when its block is full.
             "headers": {"Accept-Encoding": "identity"},
-            "timeout": httpx2.Timeout(10, read=self._silence_timeout),
+            "timeout": httpx2.Timeout(10, read=self.silence_timeout),
         }
 
     def _receive(self, response: httpx2.Response) -> None:
@@ -277,7 +276,7 @@ class Watch:
                 if self._must_list:
                     return  # a stream that has no socket of its own could not be ended
         except httpx2.ReadTimeout:
-            self._duration = (max(1, int(self._silence_timeout / 2)), max(1, int(self._silence_timeout * 0.8)))
+            self._duration = (max(1, int(self.silence_timeout / 2)), max(1, int(self.silence_timeout * 0.8)))
             raise
         except (LineError, ApiStatusError):
             if not self._has_received:

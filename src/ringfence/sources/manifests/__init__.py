@@ -10,7 +10,7 @@ from ringfence.sources.manifests.content import (
     read_settings,
 )
 from ringfence.sources.manifests.contents import STANDARD_INPUT_NAME, FileContents, FileText
-from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
+from ringfence.sources.manifests.files import ALL_FILES, KUSTOMIZATIONS, SUFFIXES, FolderFiles, read_files
 from ringfence.sources.manifests.paths import CONFIGURATION_FILE, STANDARD_INPUT, Exclusion
 from ringfence.sources.manifests.rendering import (
     CHART,
@@ -23,6 +23,7 @@ from ringfence.sources.manifests.rendering import (
 from ringfence.sources.manifests.small_files import read_small_file
 
 __all__ = [
+    "ALL_FILES",
     "CHART",
     "CONFIGURATION_FILE",
     "KUSTOMIZATIONS",
@@ -37,6 +38,7 @@ __all__ = [
     "Exported",
     "FileContents",
     "FileText",
+    "FolderFiles",
     "build_kustomization",
     "comments_of",
     "find_comments",

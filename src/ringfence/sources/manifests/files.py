@@ -5,9 +5,9 @@ import re
 import shlex
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
@@ -33,43 +33,77 @@ KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomizati
 """The names under which kustomize looks for one; its content need not say what it is."""
 
 
+class FolderFiles(NamedTuple):
+    """Which files of a folder are read: those with one of the `SUFFIXES`; in its own folders only if `recursive`.
+
+    Hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). With `holding`, a file is
+    read only if its content matches the pattern, and a folder may have no such file.
+    """
+
+    recursive: bool = False
+    exclude: Sequence[str] = ()
+    holding: re.Pattern[bytes] | None = None
+
+
+ALL_FILES: Final = FolderFiles(recursive=True)
+"""All manifests in a folder and in the folders in it."""
+
+_TOP_FILES: Final = FolderFiles()
+
+
 def read_files(
     paths: Sequence[str],
+    of_folders: FolderFiles = _TOP_FILES,
     *,
-    recursive: bool = False,
-    exclude: Sequence[str] = (),
     progress: Progress | None = None,
-    holding: re.Pattern[bytes] | None = None,
     shared: SharedDocuments | None = None,
     contents: FileContents | None = None,
 ) -> LoadedObjects:
-    """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
+    """The objects in files and folders; `-` is standard input. Errors inside a file become problems of the result.
 
-    In folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). Errors inside a
-    file become problems of the result. With `holding`, a file of a folder is read only if its content matches the
-    pattern, and a folder may have no such file. Documents that are among the `shared` ones are not parsed. With
-    `contents`, the content of each file is kept there, or taken from there. Raises ManifestError for a path that does
-    not exist, and for a folder without files to read.
+    Documents that are among the `shared` ones are not parsed. With `contents`, the content of each file is kept there,
+    or taken from there. Raises ManifestError for a path that does not exist, and for a folder without files to read.
     """
     named = expand_paths(paths)
-    exclusion = Exclusion(exclude)
-    files = [file for path in named for file in _files(path, recursive, exclusion, may_be_empty=holding is not None)]
-    return collect(_read_all(files, frozenset(named), progress, holding, shared, contents))
+    files: list[_File] = []
+    for path in named:
+        if path == STANDARD_INPUT or not _is_folder(path):
+            files.append(_File(path))
+            continue
+        for file in _files_of(path, of_folders):
+            files.append(_File(file) if file in named else _File(file, of_folder=True, holding=of_folders.holding))
+    return collect(_read_all(files, progress, shared, contents))
 
 
-def _files(path: str, recursive: bool, exclusion: Exclusion, *, may_be_empty: bool) -> Iterable[str]:
-    if path == STANDARD_INPUT:
-        return [path]
+class _File(NamedTuple):
+    """A file to read: `of_folder` says that it was not named itself; `holding` is as in `FolderFiles`."""
+
+    path: str
+    of_folder: bool = False
+    holding: re.Pattern[bytes] | None = None
+
+
+def _is_folder(path: str) -> bool:
     try:
-        if not Path(path).is_dir():
-            return [path]
-        files = [str(file) for file in _in_folder(Path(path), recursive, exclusion, Path(path))]
+        return Path(path).is_dir()
     except OSError as error:
-        raise ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
-    if not files and not may_be_empty:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: OSError) -> ManifestError:
+    return ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}")
+
+
+def _files_of(folder: str, wanted: FolderFiles) -> list[str]:
+    exclusion = Exclusion(wanted.exclude)
+    try:
+        files = [str(file) for file in _in_folder(Path(folder), wanted.recursive, exclusion, Path(folder))]
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    if not files and wanted.holding is None:
         apart = ", apart from those that --exclude leaves out" if exclusion.has_patterns else ""
-        within = "" if recursive else "; -R also reads the folders in it"
-        raise ManifestError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}{apart}{within}")
+        within = "" if wanted.recursive else "; -R also reads the folders in it"
+        raise ManifestError(f"{folder}: no file in this folder ends in {', '.join(SUFFIXES)}{apart}{within}")
     return files
 
 
@@ -86,23 +120,20 @@ def _in_folder(folder: Path, recursive: bool, exclusion: Exclusion, top: Path) -
 
 
 def _read_all(
-    files: list[str],
-    named: frozenset[str],
+    files: Sequence[_File],
     progress: Progress | None,
-    holding: re.Pattern[bytes] | None,
     shared: SharedDocuments | None,
     contents: FileContents | None,
 ) -> Iterator[Found]:
-    total = sum(map(_size, files)) if progress else 0
+    total = sum(_size(file) for file, _, _ in files) if progress else 0
     before = 0
     templates: Counter[Path] = Counter()
-    for file in files:
-        is_searched = holding is not None and file not in named
-        if Path(file).name in KUSTOMIZATIONS and not is_searched:
+    for file, is_of_folder, holding in files:
+        if Path(file).name in KUSTOMIZATIONS and holding is None:
             yield kustomization(Place(file, 1))
             continue
-        if file not in named and (kind := _irregular(file)):
-            if is_searched:
+        if is_of_folder and (kind := _irregular(file)):
+            if holding is not None:
                 continue
             # Reading from a pipe without a writer never ends. A pipe that is named is meant to be read: `-f <(...)`.
             message, remedy = f"{kind}, not a file: not read", "move it out of the folder, or name it with -f"
@@ -117,13 +148,13 @@ def _read_all(
                 Place(name), ProblemCode.UNREADABLE_FILE, message, remedy=_UNREADABLE.get(error.errno or 0, "")
             )
             continue
-        if is_searched and holding and not holding.search(data):
+        if holding is not None and not holding.search(data):
             continue
 
         if archive := archive_problem(data, name):
             yield archive
             continue
-        if file not in named and TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):
+        if is_of_folder and TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):
             templates[chart] += 1
             continue
 

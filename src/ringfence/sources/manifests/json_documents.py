@@ -178,15 +178,13 @@ def _read_value(text: bytes, head: _Head, origin: Origin, column: Column, progre
     if head.items is msgspec.UNSET or not is_list(head.kind):
         yield from _read_object(text, head, origin, column)
     else:
-        yield from _read_items(text, head, head.items or [], origin, column, progress)
+        yield from _read_items(text, head, origin, column, progress)
 
 
-def _read_items(
-    text: bytes, head: _Head, items: list[msgspec.Raw], origin: Origin, column: Column, progress: Done
-) -> Iterator[Found]:
+def _read_items(text: bytes, head: _Head, origin: Origin, column: Column, progress: Done) -> Iterator[Found]:
     columns = _Columns(text, column)
     line, start, end = origin.line, 0, 0
-    for item in items:
+    for item in head.items or []:
         item_text = bytes(item)
         before, start = start, _end(_BETWEEN_ITEMS, text, end)
         if not text.startswith(item_text, start):
