@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterable, Set
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise, product
+from itertools import product
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.gates import missing_gates
@@ -29,7 +29,16 @@ from ringfence.dataplane.nftables import (
     read_table,
     transactions,
 )
-from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program, fixed_chains, guards_bridges
+from ringfence.dataplane.program import (
+    CONNECTION,
+    REVOKED,
+    TABLE,
+    HashSet,
+    Program,
+    fixed_chains,
+    forget_differences,
+    guards_bridges,
+)
 from ringfence.dataplane.standby import Standby
 from ringfence.dataplane.update import (
     AddElements,
@@ -42,7 +51,7 @@ from ringfence.dataplane.update import (
     affected_addresses,
     commands_between,
     is_compatible,
-    plan_update,
+    stages_between,
     with_all_profiles_closed,
 )
 from ringfence.errors import KernelError
@@ -299,14 +308,15 @@ class KernelTable:
         return bool(self.oddities) or (self.program is not None and not is_compatible(self.program, program))
 
     def _update(self, program: Program) -> None:
-        present = self.program or Program()
-        for before, after in pairwise(
-            [present, *plan_update(present, program, partial(fits_at_once, self._netlink)).programs]
-        ):
-            self._stop_if_disturbed()
-            self._commit(commands_between(before, after))
-            self.program = after
-            self._tables |= tables_of(after)
+        fits = partial(fits_at_once, self._netlink)
+        try:
+            for commands, after in stages_between(self.program or Program(), program, fits):
+                self._stop_if_disturbed()
+                self._commit(commands)
+                self.program = after
+                self._tables |= tables_of(after)
+        finally:
+            forget_differences()
 
     def _create(self, program: Program, revoked: Set[bytes], *, closed_first: bool) -> None:
         first = first_restored(program) if closed_first else program

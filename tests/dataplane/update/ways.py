@@ -8,11 +8,13 @@ from tests.dataplane.simulation import carried_out
 from tests.dataplane.update.random_programs import PACKETS
 
 from ringfence.dataplane.program import (
+    Chain,
     Collection,
     GroupMap,
     HashSet,
     Packet,
     Program,
+    RangeMap,
     RangeSet,
     VerdictMap,
     admits,
@@ -27,7 +29,7 @@ from ringfence.dataplane.update.commands import (
     SetRules,
     commands_between,
 )
-from ringfence.dataplane.update.plan import plan_update
+from ringfence.dataplane.update.stages import Stage, stages_between
 
 
 def check_way(old: Program, new: Program, *, packets: Sequence[Packet] = PACKETS, rules_together: bool = True) -> None:
@@ -48,6 +50,7 @@ def _check_states(old: Program, verdicts: dict[Packet, bool], states: Iterator[P
             assert all(seen is verdict for seen in mixtures(before, after, packet, looked_up[packet])), packet
             afterwards, looked_up[packet] = trace(after, packet)
             assert afterwards is verdict, packet
+            assert before_ranges_are_ready(before, after, packet) is verdict, packet
         before = after
 
 
@@ -66,7 +69,9 @@ def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[st
     """The possible outcomes for a packet that meets the rules of `before` while a transaction is committed.
 
     From one of its lookups on, it finds the sets of `after`. Only a lookup into a set that changes makes a difference.
+    The chains that the transaction creates have no rules for this packet.
     """
+    chains = {**dict.fromkeys(after.chains.keys() - before.chains.keys(), Chain()), **before.chains}
     for first_after, name in enumerate(looked_up):
         if before.collections[name] is not after.collections.get(name):
             lookups = count()
@@ -74,7 +79,19 @@ def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[st
             def read(name: str) -> Collection:
                 return (before if next(lookups) < first_after else after).collections[name]  # noqa: B023
 
-            yield passes(before.chains, read, packet)
+            yield passes(chains, read, packet)
+
+
+def before_ranges_are_ready(before: Program, after: Program, packet: Packet) -> bool:
+    """The outcome for a packet that meets the rules of `after` while the kernel still makes its new ranges ready."""
+
+    def read(name: str) -> Collection:
+        present = after.collections[name]
+        if isinstance(present, RangeSet | RangeMap):
+            return before.collections.get(name, type(present)(present.key))
+        return present
+
+    return passes(after.chains, read, packet)
 
 
 def states_between(
@@ -82,17 +99,15 @@ def states_between(
 ) -> Iterator[Program]:
     """Every state of the kernel if transactions are split as finely as possible, or not at all."""
     state = Program() if old is None else old
-    before = old
-    for after in plan_update(old, new).programs:
-        commands = commands_between(before, after)
-        for transaction in [commands] if whole else split(commands, rules_together=rules_together):
+    stages = [Stage(commands_between(None, new), new)] if old is None else stages_between(old, new)
+    for commands, after in stages:
+        for transaction in [list(commands)] if whole else split(commands, rules_together=rules_together):
             state = carried_out(state, transaction)
             yield state
         assert state == after
-        before = after
 
 
-def split(many: list[Command], *, rules_together: bool) -> Iterator[list[Command]]:
+def split(many: Sequence[Command], *, rules_together: bool) -> Iterator[list[Command]]:
     for is_rules, group in groupby(many, key=lambda command: isinstance(command, SetRules)):
         if is_rules and rules_together:
             yield list(group)

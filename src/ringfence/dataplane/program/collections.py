@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import compress
 from operator import is_not
-from typing import NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from ringfence.dataplane.program.keys import Key, KeyPart
+from ringfence.dataplane.program.last_results import LastResults
 
 V = TypeVar("V")
 
@@ -226,5 +227,44 @@ def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str,
     """
     if old is new:
         return
-    for name in compress(new, map(is_not, new.values(), map(old.get, new))):
+    names = _different_names(old, new) if len(new) < _LARGE else _different_names_of_large(old, new)
+    for name in names:
         yield name, old.get(name), new[name]
+
+
+_LARGE: Final = 100
+"""The size from which differences are kept for the next comparison of the same two values."""
+
+
+def _different_names(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return list(compress(new, map(is_not, new.values(), map(old.get, new))))
+
+
+_different_names_of_large: Final = LastResults[Mapping[str, Any], list[str]](_different_names)
+
+
+class ElementChanges(NamedTuple):
+    """The elements that a set gains and loses."""
+
+    added: frozenset[Any]
+    removed: frozenset[Any]
+
+
+def element_changes(old: frozenset[Any], new: frozenset[Any]) -> ElementChanges:
+    """What a set with the elements `old` gains and loses to have the elements `new`."""
+    return _element_changes(old, new) if len(new) < _LARGE else _element_changes_of_large(old, new)
+
+
+def _element_changes(old: frozenset[Any], new: frozenset[Any]) -> ElementChanges:
+    added = new - old
+    # Most changes only add or only remove elements, and then the sizes tell that one difference is empty.
+    return ElementChanges(added, old - new if len(old) + len(added) > len(new) else frozenset())
+
+
+_element_changes_of_large: Final = LastResults[frozenset[Any], ElementChanges](_element_changes)
+
+
+def forget_differences() -> None:
+    """Drop the differences between programs that are kept for the next comparison."""
+    _different_names_of_large.forget()
+    _element_changes_of_large.forget()

@@ -7,6 +7,7 @@ name is made from fixed words, numbers and digests, never from a string of an ob
 Source: nft(8).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
@@ -114,7 +115,8 @@ class ChainIndex:
 
     def follow(self, before: "ChainIndex") -> None:
         """Take over what was found about an earlier program's chains, as far as these are the same."""
-        if before is not self and "readers" in vars(before) and "readers" not in vars(self):
+        if before is not self and "readers" not in vars(self):
+            _ = before.readers  # found now, so that the earlier index needs no index before it any more
             self._before = before
 
     @cached_property
@@ -137,9 +139,21 @@ class ChainIndex:
         return frozenset(one for chain in self._chains.values() for one in chain.group_dispatches)
 
     @cached_property
-    def dispatches_in_a_row(self) -> frozenset[TwoDispatches]:
-        """Each two maps of groups that any chain asks one after the other."""
-        return frozenset(two for chain in self._chains.values() for two in chain.dispatches_in_a_row)
+    def classes_of_groups(self) -> Mapping[str, frozenset[str]]:
+        """The maps of classes in which chains look up the groups from each map of addresses."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for one in self.group_dispatches:
+            found[one.groups].add(one.classes)
+        return {groups: frozenset(classes) for groups, classes in found.items()}
+
+    @cached_property
+    def dispatches_in_a_row(self) -> Mapping[str, frozenset[TwoDispatches]]:
+        """Each two maps that any chain asks one after the other, by the map of addresses that gives the groups."""
+        found: defaultdict[str, set[TwoDispatches]] = defaultdict(set)
+        for chain in self._chains.values():
+            for two in chain.dispatches_in_a_row:
+                found[two.first.groups].add(two)
+        return {groups: frozenset(some) for groups, some in found.items()}
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):

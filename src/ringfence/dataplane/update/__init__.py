@@ -26,6 +26,7 @@ from ringfence.dataplane.update.exclusion import (
     without_unneeded,
 )
 from ringfence.dataplane.update.plan import UpdatePlan, plan_update
+from ringfence.dataplane.update.stages import Stage, stages_between
 from ringfence.dataplane.update.steps import StepKind, UpdateStep
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RemoveElements",
     "ReplaceElements",
     "SetRules",
+    "Stage",
     "StepKind",
     "UpdatePlan",
     "UpdateStep",
@@ -53,6 +55,7 @@ __all__ = [
     "is_needed",
     "plan_update",
     "profiles_using",
+    "stages_between",
     "union_of",
     "with_all_profiles_closed",
     "with_profiles_closed",

@@ -22,6 +22,7 @@ from ringfence.dataplane.program import (
     Rule,
     VerdictMap,
     differing,
+    element_changes,
     has_classes,
     has_groups,
     is_of_bridges,
@@ -89,7 +90,8 @@ def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collecti
             yield from (move.key for move in moves_between(_as_map(before), after))
         elif _is_of_addresses(before) and _is_of_addresses(after):
             length = after.key[0].length
-            yield from (element[:length] for element in before.elements ^ after.elements)
+            for some in element_changes(before.elements, after.elements):
+                yield from (element[:length] for element in some)
 
 
 def _as_map(collection: Collection | None) -> VerdictMap | GroupMap | None:

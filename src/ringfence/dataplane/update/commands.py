@@ -24,8 +24,10 @@ from ringfence.dataplane.program import (
     Rule,
     VerdictMap,
     differing,
+    element_changes,
     guards_bridges,
     has_classes,
+    has_groups,
     moves_between,
 )
 
@@ -146,7 +148,10 @@ def commands_between(old: Program | None, new: Program) -> list[Command]:
         *tables,
         *(AddCollection(name, one) for name, one in collections.added),
         *(AddChain(name, chain.hook) for name, chain in chains.added if chain.hook is None),
-        *_element_changes(collections.different),
+        *_element_changes(one for one in collections.different if not _is_new_map_of_addresses(one)),
+        *_rules_of_new_chains(chains),
+        # For each rule that looks up a map, the kernel walks through all of its elements (nf_tables_bind_set()).
+        *_element_changes(filter(_is_new_map_of_addresses, collections.different)),
         *_rule_changes(chains.different),
         *_new_base_chains(chains),
         *_deletions(collections.gone, chains.gone),
@@ -226,11 +231,11 @@ S = TypeVar("S", HashSet, RangeSet)
 
 
 def _set_changes(name: str, after: S, before: frozenset[Any]) -> Iterator[Command]:
-    added = after.elements - before
+    added, removed = element_changes(before, after.elements)
     if added:
         yield AddElements(name, msgspec.structs.replace(after, elements=added))
-    if len(before) + len(added) > len(after.elements):
-        yield RemoveElements(name, msgspec.structs.replace(after, elements=before - after.elements))
+    if removed:
+        yield RemoveElements(name, msgspec.structs.replace(after, elements=removed))
 
 
 def _map_changes(name: str, after: VerdictMap | GroupMap, moves: list[Move]) -> Iterator[Command]:
@@ -246,10 +251,21 @@ def _map_changes(name: str, after: VerdictMap | GroupMap, moves: list[Move]) -> 
         yield RemoveElements(name, empty.moved(removed))
 
 
+def _is_new_map_of_addresses(different: tuple[str, Collection | None, Collection]) -> bool:
+    """Whether this is a new map from addresses to groups."""
+    _, before, after = different
+    return before is None and isinstance(after, GroupMap) and not has_groups(after)
+
+
+def _rules_of_new_chains(chains: _Changes[Chain]) -> Iterator[Command]:
+    for name, chain in chains.added:
+        if chain.hook is None and chain.rules:
+            yield SetRules(name, own_rules(chain))
+
+
 def _rule_changes(different: _Different[Chain]) -> Iterator[Command]:
     for name, before, after in different:
-        rules = before.rules if before else ()
-        if rules != after.rules and (before or after.hook is None):
+        if before is not None and before.rules != after.rules:
             yield SetRules(name, own_rules(after))
 
 

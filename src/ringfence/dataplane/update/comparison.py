@@ -42,7 +42,14 @@ from ringfence.dataplane.program import (
     has_groups,
     moves_between,
 )
-from ringfence.dataplane.update.commands import SetRules, own_rules
+from ringfence.dataplane.update.commands import (
+    AddElements,
+    Command,
+    RemoveElements,
+    ReplaceElements,
+    SetRules,
+    own_rules,
+)
 from ringfence.dataplane.update.regrouping import Regrouping, regrouping
 from ringfence.model.policies import Direction
 
@@ -84,13 +91,27 @@ RULES_AT_ONCE: Final = 70
 The largest rule has 884 bytes. The request to delete the old rules of a chain is smaller.
 """
 
-FitsAtOnce = Callable[[Sequence[SetRules]], bool]
+FitsAtOnce = Callable[[Sequence[Command]], bool]
 """Whether the kernel executes these commands in one transaction."""
 
+_ELEMENTS_OF_A_RULE: Final = 3
+"""The number of elements that take no more bytes than the largest rule. A range is two elements of up to 140 bytes."""
 
-def fits_always(commands: Sequence[SetRules]) -> bool:
+
+def fits_always(commands: Sequence[Command]) -> bool:
     """Whether the kernel executes these commands in one transaction, however large their rules are."""
-    return sum(1 + len(command.rules) for command in commands) <= RULES_AT_ONCE
+    return sum(map(_requests, commands)) <= RULES_AT_ONCE
+
+
+def _requests(command: Command) -> int:
+    """Return the size of a command, in requests as large as the one that adds the largest rule."""
+    match command:
+        case SetRules(rules=rules):
+            return 1 + len(rules)
+        case AddElements(collection=one) | RemoveElements(collection=one) | ReplaceElements(collection=one):
+            return 1 + 2 * one.size // _ELEMENTS_OF_A_RULE
+        case _:
+            return 1
 
 
 class Difference(NamedTuple):
@@ -133,6 +154,8 @@ def compare(old: Program, new: Program) -> Difference:
     )
     directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates - PORT_GATES else set())
     for name in rewritten | readers:
+        if directions == _BOTH:
+            break
         directions |= _directions(new.chains.get(name) or old.chains[name])
     return Difference(moves, rewritten, edited, readers, gates, frozenset(directions), regrouped)
 

@@ -17,7 +17,7 @@ So at any time, every packet gets the result of the old rules or of the new ones
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import count
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ def interim_groups(
     for move in moves:
         if move.new is not None:
             by_pair[move.old, move.new].append(move)
-    twos = {two for two in program.index.dispatches_in_a_row if two.first.groups == name} if by_pair else set()
+    twos = program.index.dispatches_in_a_row.get(name, frozenset()) if by_pair else frozenset()
     added: defaultdict[str, list[Move]] = defaultdict(list)
     interim: dict[_Pair, str] = {}
     maps = _asked(name, program, known) if twos else {}
@@ -81,8 +81,8 @@ def interim_groups(
 
 def _asked(name: str, program: Program, known: Mapping[str, Collection]) -> dict[str, GroupMap]:
     """Return the maps in which chains look up the groups from the map `name`."""
-    found = {one.classes: known.get(one.classes) for one in program.index.group_dispatches if one.groups == name}
-    return {one: classes for one, classes in found.items() if isinstance(classes, GroupMap)}
+    found = ((one, known.get(one)) for one in program.index.classes_of_groups.get(name, ()))
+    return {one: classes for one, classes in found if isinstance(classes, GroupMap)}
 
 
 def _knowing(group: str, maps: Mapping[str, GroupMap]) -> frozenset[str]:
@@ -132,7 +132,7 @@ def _unused_groups(maps: Mapping[str, GroupMap]) -> Iterator[str]:
 
 
 def _of_interim(
-    interim: Mapping[_Pair, str], twos: set[TwoDispatches], maps: Mapping[str, GroupMap]
+    interim: Mapping[_Pair, str], twos: Set[TwoDispatches], maps: Mapping[str, GroupMap]
 ) -> Iterator[tuple[str, list[Move]]]:
     """Yield the elements of maps for interim groups."""
     first = {two.first.classes for two in twos}

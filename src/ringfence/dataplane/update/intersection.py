@@ -57,7 +57,9 @@ class Intersections:
         if not all(isinstance(rule, Rule) and _is_of_profile(rule) for rule in rules):
             return self._new.chains[new]  # the old chain is not a profile of ringfence, so it need not stay in force
         before = old if old not in self._rewritten else self._copy(old, self._old)
-        return Chain((Rule((), Jump(before)), Rule((), Goto(self._copy(new, self._new)))))
+        # A copy of a chain that looks up groups of addresses costs the kernel as much as all of these addresses.
+        after = new if new not in self._rewritten else self._copy(new, self._new)
+        return Chain((Rule((), Jump(before)), Rule((), Goto(after))))
 
     def _copy(self, chain: str, program: Program) -> str:
         which = (chain, program is self._old)

@@ -9,7 +9,7 @@ policies divide the pods of one group. Other addresses may have to move to an in
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -29,8 +29,8 @@ from ringfence.dataplane.program import (
 )
 from ringfence.dataplane.update.interim_groups import NOTHING, interim_groups
 
-_Pair = tuple[str | None, str | None]
-"""The old and the new group of an address; None means no group."""
+_Pair = tuple[str, str]
+"""The old and the new group of an address."""
 
 
 class Regrouping(NamedTuple):
@@ -55,8 +55,8 @@ def regrouping(old: Program, new: Program) -> Regrouping:
     for name, before, after in differing(old.collections, new.collections):
         if isinstance(before, GroupMap) and isinstance(after, GroupMap) and not has_groups(after):
             moves = moves_between(before, after)
-            pairs = {(move.old, move.new) for move in moves}
-            unnoticed = _unnoticed(pairs, before, _of_family(before.key, old), maps, new)
+            pairs = {(one, will) for _, one, will in moves if one is not None and will is not None}
+            unnoticed = _unnoticed(pairs, before, old, maps, new)
             unnoticed_moves = [move for move in moves if (move.old, move.new) in unnoticed]
             if unnoticed_moves:
                 groups[name] = before.moved(unnoticed_moves)
@@ -99,26 +99,25 @@ def with_both(before: M, after: M) -> M:
 def _of_family(key: Key, program: Program) -> dict[str, GroupMap]:
     """Return the maps in which rules look up the groups of addresses of one family."""
     found: dict[str, GroupMap] = {}
-    for one in program.index.group_dispatches:
-        by_address, classes = program.collections.get(one.groups), program.collections.get(one.classes)
-        if by_address is not None and by_address.key == key and isinstance(classes, GroupMap):
-            found[one.classes] = classes
+    for groups, names in program.index.classes_of_groups.items():
+        by_address = program.collections.get(groups)
+        if by_address is not None and by_address.key == key:
+            some = ((name, program.collections.get(name)) for name in names)
+            found |= {name: classes for name, classes in some if isinstance(classes, GroupMap)}
     return found
 
 
 def _unnoticed(
-    pairs: set[_Pair], before: GroupMap, maps: Mapping[str, GroupMap], united: dict[str, Collection], new: Program
-) -> set[_Pair]:
-    """Return the moves between groups that have the same class in every map of the old program.
+    pairs: set[_Pair], before: GroupMap, program: Program, united: dict[str, Collection], new: Program
+) -> Set[tuple[str | None, str | None]]:
+    """Return the moves between groups that have the same class in every map of the old `program`.
 
     Maps that the new program does not have get an element for a new group if this makes the classes equal.
     """
-    found: set[_Pair] = set()
+    found: set[tuple[str | None, str | None]] = set()
     added: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for pair in sorted(pair for pair in pairs if pair[0] is not None and pair[1] is not None):
-        old, will = pair
-        assert old is not None
-        assert will is not None
+    maps = _of_family(before.key, program) if pairs else {}
+    for old, will in sorted(pairs):
         wanted: dict[str, str] = {}
         old_key, new_key = group_key(old), group_key(will)
         for name, classes in maps.items():
@@ -130,7 +129,7 @@ def _unnoticed(
             elif of_new != of_old:
                 break
         else:
-            found.add(pair)
+            found.add((old, will))
             for name, its_class in wanted.items():
                 added[name][will] = its_class
     for name, classes_added in added.items():

@@ -14,6 +14,7 @@ from ringfence.dataplane.program import (
     RangeSet,
     VerdictMap,
     differing,
+    element_changes,
     has_classes,
 )
 from ringfence.dataplane.update.comparison import GATES, UNCRITICAL_SETS, Difference
@@ -129,8 +130,9 @@ def _unions(old: Program, new: Program, names: Iterable[str]) -> dict[str, Colle
 def _union(before: Collection | None, after: Collection) -> Collection:
     match before, after:
         case HashSet(elements=old), HashSet(elements=new):
-            if old <= new or old >= new:
-                return after if old <= new else before
+            changes = element_changes(old, new)
+            if not (changes.added and changes.removed):
+                return before if changes.removed else after
             return msgspec.structs.replace(after, elements=old | new)
         case VerdictMap(), VerdictMap():
             return with_both(before, after)

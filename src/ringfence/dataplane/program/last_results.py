@@ -1,0 +1,38 @@
+"""The last results of a function of two large immutable values.
+
+One update compares the same two programs a dozen times: what differs, what to send, whose connections are affected. A
+program of 10,000 pods has thousands of objects, and sets with 10,000 elements, so each comparison takes 50 to 200 us.
+"""
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MOST: Final = 16
+"""The number of results that are kept. An update has some ten steps, and each has other sets, maps and chains."""
+
+
+class LastResults(Generic[T, R]):
+    """A function of two immutable values with its last results, which it finds by the identity of the values.
+
+    Several threads may use it. A result that two of them compute at the same time may be kept twice or not at all.
+    """
+
+    def __init__(self, function: Callable[[T, T], R]) -> None:
+        self._function = function
+        self._known: tuple[tuple[T, T, R], ...] = ()
+
+    def __call__(self, old: T, new: T) -> R:
+        """Return the result for these two values."""
+        for before, after, result in self._known:
+            if before is old and after is new:
+                return result
+        found = self._function(old, new)
+        self._known = (*self._known[1 - _MOST :], (old, new, found))
+        return found
+
+    def forget(self) -> None:
+        """Drop the results, and with them the values, which can be large."""
+        self._known = ()
