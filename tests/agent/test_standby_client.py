@@ -158,16 +158,17 @@ def test_a_standby_process_that_ends_while_a_program_is_sent_to_it_has_ended(rea
                 other_end.recv(1)
             other_end.close()
 
-        process._control.close()
-        process._control = ours
-        thread = threading.Thread(target=end)
-        thread.start()
-        kernel.revoke([7])
-        with pytest.raises(StandbyEnded):
-            process.send(kernel.prepare())
-        thread.join()
-        with pytest.raises(StandbyEnded):
-            process.send(kernel.prepare())
+        # The real connection stays open, so that the process has not ended before it is told something.
+        with process._control:
+            process._control = ours
+            thread = threading.Thread(target=end)
+            thread.start()
+            kernel.revoke([7])
+            with pytest.raises(StandbyEnded):
+                process.send(kernel.prepare())
+            thread.join()
+            with pytest.raises(StandbyEnded):
+                process.send(kernel.prepare())
 
 
 @in_own_network
