@@ -48,6 +48,8 @@ END_TO_END_SECONDS: Final = 600
 """What one test against the real API server may take, with the start of the server that it waits for."""
 ROOMS_THAT_WAIT: Final = ("agent", "dataplane", "e2e", "lab", "netlink")
 """Folders whose tests wait for packets, processes and the kernel, rather than compute."""
+END_OF_LONG_TESTS: Final = 0.7
+"""The part of all tests in which long ones start."""
 ROOM_OF_THE_BROWSER: Final = "browser"
 """The folder whose tests open pages in a browser, and the mark that they have."""
 TESTS_AT_ONCE: Final = {True: 3, False: 20}
@@ -159,17 +161,18 @@ def _option(item: pytest.Item, fixture: str, options: Sequence[object]) -> int |
 def _spread(items: list[pytest.Item]) -> None:
     """Order tests so that the processors are busy from the beginning to the end.
 
-    Long tests come first, so that no worker is still busy with one at the end: properties, and tests that share what
-    their module builds. Among the long tests, and among the others, tests that wait for packets or processes are
-    spread among those that compute.
+    Of each folder, an equal share runs in each part of the time: some folders compute, and some wait for packets or
+    processes. With the folders one after the other, all processes wait for the laboratory at the end, a quarter of the
+    time. Long tests come earlier, so that no worker is still busy with one at the end: properties, and tests that share
+    what their module builds.
     """
-    kinds: dict[tuple[bool, bool], list[pytest.Item]] = {}
+    kinds: dict[tuple[bool, str], list[pytest.Item]] = {}
     for item in items:
-        is_short = not _is_property(item) and _group(item) is None
-        kinds.setdefault((is_short, _waits(item)), []).append(item)
+        is_long = _is_property(item) or _group(item) is not None
+        kinds.setdefault((is_long, _place(item.path).parts[0]), []).append(item)
     places = {
-        item: (is_short, number / len(of_kind))
-        for (is_short, _), of_kind in kinds.items()
+        item: number / len(of_kind) * (END_OF_LONG_TESTS if is_long else 1)
+        for (is_long, _), of_kind in kinds.items()
         for number, item in enumerate(of_kind)
     }
     items.sort(key=places.__getitem__)

@@ -117,7 +117,8 @@ def test_a_closed_server_does_not_answer() -> None:
         bench = Bench(cluster(2, 1))
         for server in bench.servers:
             server.close()
-        return bench.observe(attempt for _, _, attempt in bench.all_attempts())
+        attempts = [attempt for _, _, attempt in bench.all_attempts()]
+        return bench.observe(attempts, [False] * len(attempts))
 
     assert not any(in_sandbox(reached))
 

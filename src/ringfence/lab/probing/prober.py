@@ -3,7 +3,8 @@
 A TCP attempt is a handshake that is aborted as soon as it is complete, a UDP attempt a datagram that comes back, and an
 SCTP attempt an INIT that is answered. A denied attempt gets no answer. All attempts wait together, until nothing has
 happened in the whole laboratory for a while: every packet stays in this one kernel and takes microseconds, so silence
-is meaningful. An attempt that was expected to succeed can be repeated with a longer wait.
+is meaningful. It ends at once when all are answered. An attempt that was expected to succeed can be repeated with a
+longer wait.
 """
 
 import errno
@@ -163,16 +164,20 @@ class _Observation:
 
     def _send_udp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_DGRAM)
-        self._wait_for(sock, READABLE, partial(self._handle_udp, sock))
+        self._wait_for(sock, READABLE, partial(self._handle_udp, sock, {number for number, _ in attempts}))
         for number, attempt in attempts:
             request = GREETING + self._nonce + _NUMBER.pack(number)
             send(sock, request, (str(attempt.destination), attempt.port.number))
 
-    def _handle_udp(self, sock: socket.socket) -> None:
+    def _handle_udp(self, sock: socket.socket, unanswered: set[int]) -> None:
         for reply, _ in received(sock):
             nonce, number = reply[-_NONCE_SIZE - _NUMBER.size : -_NUMBER.size], reply[-_NUMBER.size :]
             if nonce == self._nonce:
-                self.answered[_NUMBER.unpack(number)[0]] = True
+                (answered,) = _NUMBER.unpack(number)
+                self.answered[answered] = True
+                unanswered.discard(answered)
+        if not unanswered:
+            self._stop_waiting(sock)
 
     def _send_sctp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_RAW, sctp.PROTOCOL)
@@ -197,7 +202,9 @@ class _Observation:
         for data, _ in received(sock):
             packet = sctp.parse(payload(sock, data))
             if packet and packet.verification_tag in number_of_tag:
-                self.answered[number_of_tag[packet.verification_tag]] = True
+                self.answered[number_of_tag.pop(packet.verification_tag)] = True
+        if not number_of_tag:
+            self._stop_waiting(sock)
 
     def _socket(self, attempt: Attempt, kind: int, protocol: int = 0) -> socket.socket:
         sock = socket.socket(FAMILY[attempt.destination.version], kind | NON_BLOCKING, protocol)
