@@ -13,6 +13,7 @@ from tests.dataplane.programs import IN, LAST, OUT, TCP, UDP, V4, allowing, prog
 from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.nftables import elements, requests
+from ringfence.dataplane.nftables.set_descriptions import table_size
 from ringfence.dataplane.program import (
     ADDRESS,
     Collection,
@@ -46,6 +47,21 @@ def test_one_program_takes_the_place_of_another() -> None:
     for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), with_classes(), base_program(), with_classes()):
         kernel.apply(after)
         assert kernel.present == Kernel().present == after
+
+
+@in_own_network
+def test_a_set_grows_beyond_the_size_of_its_first_table() -> None:
+    """Also if all elements come in one step, and if the elements of a map are replaced."""
+    small, large = (
+        base_program().changed({"set": HashSet(ADDRESS[V4], frozenset(address_key(V4, i) for i in range(count)))})
+        for count in (1, 20_000)
+    )
+    size = table_size(small.collections["set"], is_fixed=False)
+    assert 0 < size < 20_000, "otherwise this test shows nothing"
+    kernel = Kernel()
+    for after in (small, large, small):
+        kernel.apply(after)
+        assert Kernel().present == after
 
 
 @in_own_network

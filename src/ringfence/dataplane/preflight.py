@@ -83,7 +83,7 @@ _V4: Final = Family.IPV4
 _ADDRESS: Final = address_key(_V4, 1)
 _TRAFFIC: Final = traffic_key(6, 80)
 _GROUP: Final = f"{1:08x}"
-_CLASS: Final = bytes(16).hex()
+_CLASS: Final = f"{1:08x}"
 
 REQUIRED: Final[tuple[Feature, ...]] = (
     Feature(

@@ -12,7 +12,7 @@ from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, ti
 from tests.semantics.objects import Object, labelled, namespaces, pod, port
 
 from ringfence.dataplane.compile.compiler import Compiler
-from ringfence.dataplane.program import GROUPS, GroupMap, Program, admits, has_groups
+from ringfence.dataplane.program import GROUPS, PEER_CLASS, GroupMap, Program, VerdictMap, admits, has_groups
 from ringfence.dataplane.update import StepKind, plan_update
 from ringfence.sets.addresses import Family
 
@@ -76,6 +76,13 @@ def test_a_new_process_takes_over_the_numbers_of_the_one_before(
         if isinstance(was, GroupMap) and isinstance(now, GroupMap) and has_groups(was):
             both = {key for keys in was.elements.values() for key in keys if now.group_of(key)}
             assert all(was.group_of(key) == now.group_of(key) for key in both)
+    chains: dict[bytes, set[str]] = {}
+    for one in (*old.collections.values(), *new.collections.values()):
+        if isinstance(one, VerdictMap) and one.key == PEER_CLASS:
+            for chain, keys in one.elements.items():
+                for key in keys:
+                    chains.setdefault(key, set()).add(chain)
+    assert all(len(some) == 1 for some in chains.values()), "no number represents another class in any map"
     for packet in packets(cluster.state, chance):
         assert admits(new, packet) is is_allowed(cluster.state, packet), packet
 

@@ -3,7 +3,14 @@
 import pytest
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.set_descriptions import decode_description, describe
+from ringfence.dataplane.nftables.set_descriptions import (
+    MOST_ELEMENTS,
+    decode_description,
+    describe,
+    raises_limits,
+    size_limit,
+    table_size,
+)
 from ringfence.dataplane.program import (
     ADDRESS,
     ADDRESS_PAIR,
@@ -21,6 +28,7 @@ from ringfence.dataplane.program import (
     RangeMap,
     RangeSet,
     VerdictMap,
+    address_key,
 )
 from ringfence.netlink.codec import attribute, attributes, string, uint32
 from ringfence.sets.addresses import FAMILIES, Family
@@ -43,6 +51,15 @@ KINDS: list[Collection] = [
     RangeMap(TRAFFIC),
 ]
 
+
+SIZED: list[Collection] = [
+    HashSet(ADDRESS[V4]),
+    VerdictMap(ADDRESS[V4]),
+    GroupMap(ADDRESS[V4]),
+    GroupMap(PEER_GROUP),
+    VerdictMap(PEER_CLASS),
+]
+"""Kinds of sets and maps with short keys, in which packets look something up."""
 
 LIMIT = string(nf.NFTA_EXPR_NAME, "limit")
 
@@ -81,3 +98,32 @@ def test_a_set_of_ranges_of_each_part_of_a_key_is_foreign() -> None:
     described = attributes(b"".join(describe(kind)))
     assert decode_description(described) == kind
     assert decode_description({**described, nf.NFTA_SET_DESC: attribute(nf.NFTA_SET_DESC_CONCAT, b"")}) is None
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_only_a_set_that_may_have_a_size_is_read_with_the_limit_of_such_sets(kind: Collection) -> None:
+    described = attributes(b"".join([*describe(kind), size_limit(MOST_ELEMENTS)]))
+    assert decode_description(described) == (kind if kind in SIZED else None)
+    assert (table_size(kind, is_fixed=False) > 0) is (kind in SIZED)
+
+
+def test_a_table_has_room_for_twice_the_elements_that_its_map_has_at_first() -> None:
+    """A transaction that replaces all of them adds the new ones before it removes the old ones."""
+    keys = frozenset(address_key(V4, i) for i in range(1_000))
+    assert table_size(VerdictMap(ADDRESS[V4], {"chain": keys}), is_fixed=False) == 2_000
+    assert 0 < table_size(VerdictMap(ADDRESS[V4]), is_fixed=False) < table_size(VerdictMap(ADDRESS[V4]), is_fixed=True)
+
+
+@pytest.mark.parametrize(
+    ("release", "raises"),
+    [
+        pytest.param("6.18.44-generic", True, id="a later version"),
+        pytest.param("7.0", True, id="a later main version"),
+        pytest.param("6.6", True, id="the first version"),
+        pytest.param("6.1.0-18-amd64", False, id="an earlier version"),
+        pytest.param("5.15.0", False, id="an earlier main version"),
+        pytest.param("unknown", False, id="no version"),
+    ],
+)
+def test_sets_have_sizes_only_where_the_kernel_lets_them_grow_beyond(release: str, raises: bool) -> None:
+    assert raises_limits(release) is raises

@@ -11,6 +11,7 @@ from ringfence.dataplane.nftables.rule_encoding import encode_rule
 from ringfence.dataplane.nftables.transaction import MOST_BYTES, fits_at_once
 from ringfence.dataplane.program import (
     ADDRESS,
+    PORT,
     Chain,
     HashSet,
     Logging,
@@ -134,7 +135,7 @@ class FakeKernel(NetlinkSocket):
         return [NetlinkError(errno.ENOENT, "", sequences[place]) for place in self.refused]
 
 
-COMMANDS = [AddCollection(f"set_{i}", HashSet(ADDRESS[V4])) for i in range(6)]
+COMMANDS = [AddCollection(f"set_{i}", HashSet(PORT)) for i in range(6)]
 
 
 @pytest.mark.parametrize("size", [400, 401, 402, 403, 404, 500, 600, 900])

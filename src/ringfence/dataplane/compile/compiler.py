@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from operator import or_
 
+from ringfence.dataplane.compile.class_numbers import ClassNumbers
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peer_groups import PeerGroups
@@ -62,6 +63,7 @@ class Compiler:
         self._maps_of = {family: dict[str, TrackedMap]() for family in FAMILIES}
         self._groups = {family: PeerGroups(family, state) for family in FAMILIES}
         self._classes = SharedClasses()
+        self._class_numbers = ClassNumbers()
         self._port_sets = PortSets(locate) if locate else None
         self._last = Program()
         self._skeleton = base_program(
@@ -128,6 +130,7 @@ class Compiler:
         loading = self._subjects.loading
         loading.begin(present, may_load)
         if present is not None:
+            self._class_numbers.adopt(present)
             for groups in self._groups.values():
                 groups.adopt(present)
         changes = self._subjects.take_changes(closed, may_build)
@@ -140,6 +143,7 @@ class Compiler:
             chains = self._subjects.chains(chains)
             self._track(chains, changes)
         self._classes.update(self._tracked_maps.values())
+        self._class_numbers.forget_unused(self._classes.chains)
         collections: dict[str, Collection] = dict(self._isolation.collections())
         compiled = {name: chain.chain for name, chain in chains.items()}
         for chain in chains.values():
@@ -197,7 +201,7 @@ class Compiler:
             rules, common = (
                 [self._tracked_rules[one] for one in some.profiles] if some else [] for some in (peers, peers.common)
             )
-            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, common)
+            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, self._class_numbers, common)
         if are_others:
             self._maps_of = {family: dict[str, TrackedMap]() for family in FAMILIES}
             for name, one in self._tracked_maps.items():

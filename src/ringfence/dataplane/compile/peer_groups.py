@@ -17,7 +17,7 @@ from operator import or_
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.peers import Owners, owners_of, owners_of_pods
-from ringfence.dataplane.compile.tracked_maps import TrackedMap, class_of_chain
+from ringfence.dataplane.compile.tracked_maps import TrackedMap
 from ringfence.dataplane.program import (
     ADDRESS,
     FIRST_INTERIM_GROUP,
@@ -163,8 +163,6 @@ class PeerGroups:
         """Whether the maps in the kernel have the entries for a group that these members need."""
         for name, one in self._maps.items():
             present = self._present.collections.get(name)
-            chain = one.chain_for(*members)
-            wanted = class_of_chain(chain) if chain else None
-            if isinstance(present, GroupMap) and present.group_of(group_key(group)) != wanted:
+            if isinstance(present, GroupMap) and present.group_of(group_key(group)) != one.class_for(*members):
                 return False
         return True

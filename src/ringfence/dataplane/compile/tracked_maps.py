@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ringfence.dataplane.compile.allowances import allowing
+from ringfence.dataplane.compile.class_numbers import ClassNumbers
 from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
 from ringfence.dataplane.compile.precedence import Decision, combined
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
@@ -93,7 +94,12 @@ class TrackedMap:
     """
 
     def __init__(
-        self, what: PeerMap, rules: Sequence[TrackedRules], state: State, common: Sequence[TrackedRules] = ()
+        self,
+        what: PeerMap,
+        rules: Sequence[TrackedRules],
+        state: State,
+        numbers: ClassNumbers,
+        common: Sequence[TrackedRules] = (),
     ) -> None:
         self._what = what
         self.family: Family = what.family
@@ -101,6 +107,7 @@ class TrackedMap:
         self.all_profiles: frozenset[PeerRules] = what.all_profiles
         """The rules of the map's own profiles and of its common map's profiles."""
         self._rules = rules
+        self._numbers = numbers
         self._common = common
         self._of_its_own = [one for one in rules if one not in common]
         self._combined: dict[tuple[Decision, ...], _Allowed] = {}
@@ -216,7 +223,7 @@ class TrackedMap:
             if len(identities) == 1 and identities[0].bit not in self._allowed:
                 continue  # most groups are not in the map, and there can be hundreds, so this check must be fast
             if chain := self.chain_for(identities, address):
-                found = self._classes[group] = class_of_chain(chain)
+                found = self._classes[group] = self._numbers.of(chain)
                 chains[found] = chain
                 moves.append(Move(group_key(group), None, found))
         if moves:
@@ -237,6 +244,11 @@ class TrackedMap:
         self.chains = VerdictMap(PEER_CLASS, self.chains.elements, goto=True).moved(moves)
         self._used = {name: one for name, one in self._used.items() if name in self.chains.elements}
         self.classes = dict(self._used)
+
+    def class_for(self, identities: Sequence[Identity], address: int) -> str | None:
+        """Return the number of the class of these pods or this address (`chain_for`)."""
+        chain = self.chain_for(identities, address)
+        return self._numbers.of(chain) if chain else None
 
     def chain_for(self, identities: Sequence[Identity], address: int) -> str | None:
         """Return the chain for pods of an identity, or for an address that pods of several identities claim.
@@ -266,12 +278,6 @@ class TrackedMap:
 
     def _class_of(self, numbers: Intervals) -> PeerClass | None:
         return peer_class(self._what.direction, self._what.behind, numbers) if numbers else None
-
-
-@lru_cache(maxsize=1 << 14)
-def class_of_chain(chain: str) -> str:
-    """Return the name of the class of a chain. It is a digest of the chain's name, so it is the same in each map."""
-    return digest(chain)
 
 
 @lru_cache(maxsize=_REMEMBERED)  # maps of different subjects share the decisions of the cluster's policies

@@ -20,9 +20,8 @@ from ringfence.dataplane.program import (
     RangeMap,
     RangeSet,
     VerdictMap,
-    group_value,
-    has_groups,
-    read_group_value,
+    member_value,
+    read_member_value,
 )
 from ringfence.netlink.codec import (
     attribute,
@@ -64,7 +63,7 @@ def portions(collection: Collection) -> Iterator[bytes]:
             keys = ((key, chain) for chain, some in elements.items() for key in some)
             return _lists(keys, partial(_encode_entry, nf.NFT_GOTO if goto else nf.NFT_JUMP))
         case GroupMap(_, elements):
-            values = {group: _member_value(collection, group) for group in elements}
+            values = {group: member_value(group) for group in elements}
             members = ((key, values[group]) for group, some in elements.items() for key in some)
             return _lists(members, _member_encoder(collection))
 
@@ -160,11 +159,6 @@ def _value(kind: int, value: bytes) -> bytes:
     return nested(kind, attribute(nf.NFTA_DATA_VALUE, value))
 
 
-def _member_value(collection: GroupMap, group: str) -> bytes:
-    """The data of a map for the members of a group: the number of the group, or the identifier of a class."""
-    return bytes.fromhex(group) if has_groups(collection) else group_value(group)
-
-
 # --- decoding ---------------------------------------------------------------------------------------------------------
 
 
@@ -202,8 +196,7 @@ def decode_elements(kind: Collection, elements: Sequence[Element]) -> Collection
             code = nf.NFT_GOTO if goto else nf.NFT_JUMP
             return VerdictMap(key, goto=goto).moved(Move(_key(one), None, _target(one, code)) for one in elements)
         case GroupMap(key):
-            read = bytes.hex if has_groups(kind) else read_group_value
-            return GroupMap(key).moved(Move(_key(one), None, read(_member(one))) for one in elements)
+            return GroupMap(key).moved(Move(_key(one), None, read_member_value(_member(one))) for one in elements)
 
 
 _OF_ELEMENTS: Final = frozenset(

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import key_portions, portions
 from ringfence.dataplane.nftables.rule_encoding import encode_rule
-from ringfence.dataplane.nftables.set_descriptions import describe
-from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, is_of_bridges
+from ringfence.dataplane.nftables.set_descriptions import MOST_ELEMENTS, RAISES_LIMITS, describe, size_limit, table_size
+from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, is_fixed, is_of_bridges
 from ringfence.dataplane.update import (
     AddChain,
     AddCollection,
@@ -77,7 +77,11 @@ def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
     header = header_of(command.name)
     match command:
         case AddCollection(name, collection):
-            yield (_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, header, _set(table, name), *describe(collection)),)
+            kind = b"".join([_set(table, name), *describe(collection)])
+            size = table_size(collection, is_fixed=is_fixed(name)) if RAISES_LIMITS else 0
+            # The kernel makes the hash table for the size in the first request. The second one raises the limit only.
+            limits = [size_limit(size), size_limit(MOST_ELEMENTS)] if size else [b""]
+            yield tuple(_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, header, kind, limit) for limit in limits)
         case DeleteCollection(name):
             yield (_body(nf.NFT_MSG_DELSET, 0, header, _set(table, name)),)
         case AddElements(name, collection):

@@ -225,20 +225,15 @@ def encode_action(action: Action) -> Iterator[bytes]:
             yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case DispatchGroup(field, groups, classes, name):
             # nft has no syntax for a lookup whose key is the result of another lookup: nft 1.0.6 crashes when it lists
-            # such a rule. It can list a key that begins with a constant. So the rule loads a constant first. The group,
-            # and then the class, overwrite the words after the first word of the constant.
+            # such a rule. So the address is in the second word of the registers. The values of the maps have eight
+            # bytes, of which the last four overwrite this word. nft notes only the register in which a result begins,
+            # and lists the rule as a lookup of the address.
             if field.family:
                 yield from of_family(field.family)
-            yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, bytes(16)))
-            if field.family is Family.IPV4:
-                yield _load_field(field, nf.NFT_REG_2)
-                yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_2)
-            else:  # the last word of the key is a constant, so that nft does not take it for a word of an address
-                yield immediate(nf.NFT_REG_2, attribute(nf.NFTA_DATA_VALUE, bytes(4)))
-                yield _load_field(field, nf.NFT_REG_3)
-                yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_3)
-            yield lookup(classes, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01))
-            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
+            yield _load_field(field, nf.NFT_REG32_01)
+            for one in (groups, classes):
+                yield lookup(one, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_1), register=nf.NFT_REG32_01)
+            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT), register=nf.NFT_REG32_01)
         case Log(group, prefix):
             yield log(group, prefix)
         case Track():

@@ -108,7 +108,7 @@ class GroupMap(msgspec.Struct, frozen=True, dict=True):
 
     key: Key
     elements: Mapping[str, frozenset[bytes]] = {}
-    """By the name of the group: its number, or the identifier of the class, in hexadecimal digits, as nft lists it."""
+    """By the name of the group: its number in hexadecimal digits, as nft lists it."""
 
     @property
     def size(self) -> int:

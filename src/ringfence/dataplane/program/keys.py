@@ -32,10 +32,10 @@ class KeyPart(Enum):
     """`iface_index`: the number of a network interface, in the machine's byte order"""
     CLASS = (16, 9)
     """The identifier of a class of addresses or of ports. nft has no type for it: it is listed byte by byte."""
-    GROUP = (8, 9)
-    """Four zeros, and the number of a group of addresses. nft has no type for it: it is listed byte by byte."""
-    PEER_CLASS = (20, 9)
-    """Four zeros, and the identifier of a class of groups. nft has no type for it: it is listed byte by byte."""
+    GROUP = (4, 19)
+    """The number of a group of addresses, which nft lists like a packet mark."""
+    PEER_CLASS = (4, 9)
+    """The number of a class of groups. nft has no type for it: it is listed byte by byte."""
     HARDWARE = (6, 9)
     """`ether_addr`"""
     FRAME_TYPE = (2, 10)
@@ -134,32 +134,36 @@ def group_name(number: int) -> str:
 
 def group_key(name: str) -> bytes:
     """The key of a group of addresses, whose name is its number in hexadecimal digits."""
-    return bytes(4) + group_value(name)
+    return bytes.fromhex(name)
 
 
 def read_group(key: bytes) -> str:
     """The name of the group of addresses with a key."""
-    return read_group_value(key[4:])
-
-
-def group_value(name: str) -> bytes:
-    """A group of addresses as the value of a map: in the byte order of the machine, like all marks."""
-    return int(name, 16).to_bytes(4, sys.byteorder)
-
-
-def read_group_value(value: bytes) -> str:
-    """The name of the group of addresses in the value of a map."""
-    return group_name(int.from_bytes(value, sys.byteorder))
+    return key.hex()
 
 
 def peer_class_key(name: str) -> bytes:
-    """The key of a class of groups, whose name is its identifier in hexadecimal digits."""
-    return bytes(4) + bytes.fromhex(name)
+    """The key of a class of groups, whose name is its number in hexadecimal digits."""
+    return bytes.fromhex(name)
 
 
 def read_peer_class(key: bytes) -> str:
     """The name of the class of groups with a key."""
-    return key[4:].hex()
+    return key.hex()
+
+
+MEMBER_VALUE: Final = 8
+"""The length in bytes of the values of maps that give groups or classes (`nftables.rule_encoding.encode_action`)."""
+
+
+def member_value(name: str) -> bytes:
+    """A group of addresses, or a class of groups, as the value of a map: four zeros, and its number."""
+    return bytes(4) + bytes.fromhex(name)
+
+
+def read_member_value(value: bytes) -> str:
+    """The name of the group or the class in the value of a map."""
+    return value[4:].hex()
 
 
 def connection_key(identifier: int) -> bytes:
