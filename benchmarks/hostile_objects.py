@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.hostile_objects import (
-    INVALID_POLICIES,
+    CLUSTER_POLICIES,
     LARGEST,
-    LONG_TEXTS,
     OTHERS,
     POLICIES,
+    SHAPES,
     Shape,
     crowd,
     delivered,
@@ -41,7 +41,7 @@ _POLICIES: Final = 6
 
 def measure() -> Iterator[Figure]:
     """Every shape, in a view and a kernel of its own. The process must be in network namespaces of its own."""
-    for name, shape in (POLICIES | INVALID_POLICIES | LONG_TEXTS | OTHERS).items():
+    for name, shape in SHAPES.items():
         yield from _taken_in(name, shape)
     for name, shape in POLICIES.items():
         yield from _enforced(name, shape)
@@ -58,7 +58,7 @@ def _taken_in(name: str, shape: Shape) -> Iterator[Figure]:
         yield Figure("  all steps", sum(steps), "ms")
         again = max(max(_steps(view, event)) for event in (second, first))
         yield Figure("  another version of it, longest step", again, "ms", TAKEN_IN)
-        if name not in OTHERS:
+        if name not in OTHERS | CLUSTER_POLICIES:
             yield Figure("  on a node without the pod, longest step", max(_steps(elsewhere, first)), "ms", TAKEN_IN)
 
 

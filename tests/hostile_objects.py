@@ -16,7 +16,19 @@ from ringfence.model.decoding import decode_json
 from ringfence.model.kinds import KINDS
 from ringfence.model.policies import Direction
 from ringfence.sources.cluster import Undecoded
-from tests.semantics.objects import Object, container_port, labelled, namespace, namespaces, node, pod, pods, policy
+from tests.agent.cluster_policies import EVERYWHERE, cluster_policy, in_namespaces, pods_of, rule
+from tests.semantics.objects import (
+    Object,
+    annotated,
+    container_port,
+    labelled,
+    namespace,
+    namespaces,
+    node,
+    pod,
+    pods,
+    policy,
+)
 
 LARGEST: Final = 1_500_000
 """Bytes: etcd refuses larger requests (`--max-request-bytes`)."""
@@ -315,11 +327,53 @@ OTHERS: Final[dict[str, Shape]] = {
         "kind": "Namespace",
         "metadata": {"name": "hostile", "labels": _labels(count)},
     },
+    "annotations of a namespace": lambda count: annotated(namespace("hostile"), _labels(count)),
+    "an annotation of a namespace": lambda count: annotated(namespace("hostile"), {"text": "x" * count}),
+    "annotations of a node": lambda count: annotated(node("hostile"), _labels(count)),
+    "managed fields of a pod": lambda count: _pod(
+        managedFields=[{"manager": f"m{n}", "fieldsV1": {"f": {}}} for n in range(count)]
+    ),
     "addresses of a node": lambda count: _node(count, "addresses"),
     "podCIDRs of a node": lambda count: _node(count, "podCIDRs"),
 }
 
-SHAPES: Final = POLICIES | LONG_TEXTS | INVALID_POLICIES | OTHERS
+
+def _cluster(ingress: Iterable[Object] = (), *, subject: Object = EVERYWHERE, **more: Any) -> Object:
+    return cluster_policy("hostile", subject, *ingress, **more)
+
+
+def _annotated_cluster_policy(count: int) -> Object:
+    written = _cluster([rule("Deny")])
+    return written | {"metadata": written["metadata"] | {"annotations": _labels(count)}}
+
+
+CLUSTER_POLICIES: Final[dict[str, Shape]] = {
+    "rules of a cluster policy": lambda count: _cluster(
+        _each(lambda n: rule(("Accept", "Deny", "Pass")[n % 3], pods_of(app=f"v{n}")), count)
+    ),
+    "peers of a cluster policy": lambda count: _cluster(
+        [rule("Deny", *_each(lambda n: in_namespaces(team=f"v{n}"), count))]
+    ),
+    "networks of a cluster policy": lambda count: _cluster(
+        egress=[{"action": "Deny", "to": [{"networks": [f"{address(number)}/32" for number in range(count)]}]}]
+    ),
+    "protocols of a cluster policy": lambda count: _cluster(
+        [rule("Deny", protocols=_each(lambda n: {"tcp": {"destinationPort": {"number": 1 + n % 65_535}}}, count))]
+    ),
+    "matchLabels of a cluster policy": lambda count: _cluster(
+        [rule("Deny", {"pods": {"podSelector": {"matchLabels": _labels(count)}}})]
+    ),
+    "values of a cluster policy": lambda count: _cluster(
+        [rule("Deny", {"namespaces": _values("NotIn", "team")(count)})]
+    ),
+    "matchLabels of the subject of a cluster policy": lambda count: _cluster(
+        [rule("Deny")], subject={"namespaces": {"matchLabels": _labels(count)}}
+    ),
+    "annotations of a cluster policy": _annotated_cluster_policy,
+}
+"""Policies of administrators. A server refuses more than 25 rules, peers, networks and protocols."""
+
+SHAPES: Final = POLICIES | LONG_TEXTS | INVALID_POLICIES | OTHERS | CLUSTER_POLICIES
 
 
 # --- mixtures ---------------------------------------------------------------------------------------------------------
@@ -414,5 +468,5 @@ def delivered(obj: Object) -> Any:
     assert kind is not None
     metadata = obj["metadata"]
     if kind.is_policy:
-        return Undecoded.of(kind, metadata["namespace"], metadata["name"], text)
+        return Undecoded.of(kind, metadata.get("namespace", ""), metadata["name"], text)
     return decode_json(text, kind)

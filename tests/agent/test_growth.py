@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from tests.agent.work import work_of
 from tests.example_counts import examples
 from tests.hostile_objects import LONG_TEXTS, POLICIES, SHAPES, Mixture, Shape, crowd, delivered, mixtures
-from tests.semantics.objects import Object
+from tests.semantics.objects import Object, key_of
 
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Compiler
@@ -60,7 +60,7 @@ Costs = dict[str, int]
 
 def costs_of_intake(obj: Object, longer: Object) -> Costs:
     view = view_of({**obj, "metadata": obj["metadata"] | {"name": "another"}})
-    removed = Removed(obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+    removed = Removed(*key_of(obj))
     return {
         "received": work_of(partial(delivered, obj)),
         "taken in": work_of(partial(applied, view, Upserted(delivered(obj)))),

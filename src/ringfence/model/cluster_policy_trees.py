@@ -20,6 +20,8 @@ def written_tree(part: Any) -> Any:
                 for name, child in part.items()
                 if child not in (None, [], ()) and (child != "" or name in _NAMED_PORTS)
             }
+        case list() | tuple() if all(isinstance(item, str) for item in part):
+            return list(part)
         case list() | tuple():
             return [written_tree(item) for item in part]
     return part

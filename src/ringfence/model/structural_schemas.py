@@ -227,7 +227,7 @@ def _number_errors(value: float, schema: Schema, path: str) -> Iterator[FieldErr
 
 
 def _list_errors(value: Sequence[object], schema: Schema, path: str) -> Iterator[FieldError]:
-    if schema.items is not None:
+    if schema.items is not None and not _are_any_texts(value, schema.items):
         for index, item in enumerate(value):
             yield from schema_errors(item, schema.items, f"{path}[{index}]")
     if schema.min_items is not None and len(value) < schema.min_items:
@@ -255,11 +255,18 @@ def _object_errors(value: Mapping[str, object], schema: Schema, path: str) -> It
         yield _error(path, FieldErrorType.INVALID, len(value), detail)
     if schema.max_properties is not None and len(value) > schema.max_properties:
         yield too_many(path, len(value), schema.max_properties)
-    for name, child, known in _known_fields(value, schema):
-        yield from schema_errors(child, known, f"{path}.{name}" if path else name)
+    if schema.properties or schema.values is None or not _are_any_texts(value.values(), schema.values):
+        for name, child, known in _known_fields(value, schema):
+            yield from schema_errors(child, known, f"{path}.{name}" if path else name)
     for name in schema.required:
         if name not in value:
             yield FieldError(f"{path}.{name}" if path else name, FieldErrorType.REQUIRED)
+
+
+def _are_any_texts(values: Iterable[object], schema: Schema) -> bool:
+    """Whether values are texts of which the schema allows all: a selector can have 160,000 of them."""
+    is_limited = schema.enum or schema.pattern or schema.max_length is not None
+    return schema.type == "string" and not is_limited and all(isinstance(value, str) for value in values)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
