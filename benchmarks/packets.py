@@ -18,7 +18,7 @@ from benchmarks.cluster_policies import RULES, cluster_policy
 from benchmarks.dataplane import Object, pod, policy, put
 from benchmarks.measuring import Figure
 from benchmarks.policies import NAME_LABEL
-from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.compile import Compiler, NodeGuard
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.veth_pairs import VethPairReader
@@ -85,7 +85,7 @@ class Lane:
             ports = PodPorts()
             ports.veth_pairs = VethPairReader().read()
             locate = ports.locate if on_bridge else None
-            compiler = Compiler(state, lambda member: member.node == "node-0", locate=locate)
+            compiler = Compiler(state, lambda member: member.node == "node-0", NodeGuard(locate=locate))
             Kernel().apply(compiler.program())
             assert not compiler.refusals()
             assert ports.counts()["pod"] == (2 if on_bridge else 0)

@@ -8,7 +8,7 @@ from tests.agent.running import CLIENT, SERVER, Clock
 from tests.dataplane.network import Network, address, received
 from tests.semantics.objects import Object
 
-from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.enforcement import Enforcement, NodeKernel
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.adoption import Adoption
@@ -22,9 +22,8 @@ class Node:
         self.clock = Clock()
         self.kernel = Kernel()
         self.view = View()
-        self.enforcement = Enforcement(
-            self.view, settings or Settings("here"), self.kernel, self.clock, adoption=adoption
-        )
+        node = NodeKernel(self.kernel, adoption)
+        self.enforcement = Enforcement(self.view, settings or Settings("here"), node, self.clock)
         for event in listing(*objects):
             self.view.apply(event)
 

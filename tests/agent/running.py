@@ -19,9 +19,10 @@ from tests.dataplane.network import Network, address, nft, received
 from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
 
 from ringfence.agent.denials import Denial
+from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.inbox import Arrival, Inbox, Inquiry
 from ringfence.agent.log import logging_to
-from ringfence.agent.loop import AgentLoop
+from ringfence.agent.loop import AgentLoop, LoopOutputs
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.packet_log_thread import reading_packet_log
 from ringfence.agent.readiness_log import reporting_readiness
@@ -56,15 +57,13 @@ class Running:
         settings: Settings,
         network: Network | None,
         clock: Callable[[], float],
-        request_check: Callable[[str], None] | None,
-        relist: Callable[[], None] | None,
-        remember: Callable[[Addresses], None],
+        outputs: LoopOutputs,
     ) -> None:
         self.network = network or Network(2)
         self.log = io.StringIO()
         self.kernel = Kernel()
         self.inbox: Inbox = Inbox()
-        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock, request_check, relist, remember)
+        self.loop = AgentLoop(settings, NodeKernel(self.kernel), self.inbox, clock, outputs)
         self._settings = settings
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
@@ -146,7 +145,8 @@ def running(
 
     Without `request_check`, new pods wait for no check. Without `relist`, no list waits for another one.
     """
-    agent = Running(settings or Settings("here"), network, clock, request_check, relist, remember)
+    outputs = LoopOutputs(Metrics(), request_check, relist, remember)
+    agent = Running(settings or Settings("here"), network, clock, outputs)
     with logging_to(agent.log, as_json=False):
         try:
             with repairing(agent.kernel, agent.inbox), reporting_readiness(agent.loop.readiness_errors, interval=0.02):

@@ -24,9 +24,10 @@ from tests.dataplane.network import address, gateway, in_own_network, received
 from tests.semantics.objects import admits, block, labelled, node, pod, pods, policy
 
 from ringfence.agent import denials, loop
+from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.heartbeat import HANGS
 from ringfence.agent.inbox import Inbox
-from ringfence.agent.loop import AgentLoop
+from ringfence.agent.loop import AgentLoop, LoopOutputs
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.agent.view import FOLLOWED_KINDS
@@ -306,7 +307,7 @@ class TestHealth:
     def test_a_loop_that_has_not_turned_for_long_is_not_alive(self) -> None:
 
         clock = Clock()
-        hanging = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), clock)
+        hanging = AgentLoop(Settings("here"), NodeKernel(Kernel()), Inbox(), clock, LoopOutputs(Metrics()))
         clock.now += HANGS
         assert hanging.liveness_error() == ""
         clock.now += 1
@@ -325,5 +326,5 @@ class TestHealth:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "METRICS_TIMEOUT", 0.01)
-            hanging = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), Clock())
+            hanging = AgentLoop(Settings("here"), NodeKernel(Kernel()), Inbox(), Clock(), LoopOutputs(Metrics()))
             assert b"ringfence_synced 0.0" in hanging.metrics_text()

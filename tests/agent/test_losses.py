@@ -5,7 +5,7 @@ from tests.agent.events import read
 from tests.semantics.objects import Object, labelled, pod, policy
 
 from ringfence.agent.losses import most_lost
-from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.compile import Compiler, NodeGuard
 from ringfence.dataplane.program import Program
 from ringfence.engine.state import State
 from ringfence.model.cidrs import parse_cidr
@@ -24,7 +24,7 @@ def program(*objects: Object, held: Addresses = RANGES) -> Program:
     state = State(live=True)
     for obj in objects:
         state.upsert(read(obj))
-    return Compiler(state, lambda member: True, held).program()
+    return Compiler(state, lambda member: True, NodeGuard(held)).program()
 
 
 ALL = [*pods(1, 2, 3, 4), CLOSED]
@@ -65,7 +65,7 @@ def closing(*objects: Object) -> Program:
     state = State(live=True)
     for obj in objects:
         state.upsert(read(obj))
-    return Compiler(state, lambda member: True, RANGES).program(frozenset({"x"}))
+    return Compiler(state, lambda member: True, NodeGuard(RANGES)).program(frozenset({"x"}))
 
 
 def test_pods_that_were_closed_for_a_moment_do_not_count_beside_isolated_ones() -> None:

@@ -8,7 +8,7 @@ from tests.agent.events import read
 from tests.dataplane.network import in_own_network, ip
 from tests.semantics.objects import Object, node
 
-from ringfence.agent.own_node import Machine, mistake_about_node, this_machine
+from ringfence.agent.own_node import Machine, this_machine, wrong_node_error
 from ringfence.model.objects import Node
 from ringfence.sets.addresses import Addresses
 
@@ -25,8 +25,8 @@ def named(name: str, *addresses: str, boot: str = "", hardware: str = "", host_n
     return obj
 
 
-def mistake(name: str, *nodes: Node) -> str:
-    return mistake_about_node(name, {one.metadata.name: one for one in nodes}, MACHINE)
+def error_of(name: str, *nodes: Node) -> str:
+    return wrong_node_error(name, {one.metadata.name: one for one in nodes}, MACHINE)
 
 
 class TestANodeThatExists:
@@ -40,11 +40,11 @@ class TestANodeThatExists:
         ],
     )
     def test_a_node_that_exists_is_this_machine_unless_another_one_is(self, own: Node) -> None:
-        assert mistake("a", own, named("b", "192.0.2.2", boot=OTHER_BOOT)) == ""
+        assert error_of("a", own, named("b", "192.0.2.2", boot=OTHER_BOOT)) == ""
 
     def test_a_node_is_this_machine_although_others_share_its_boot(self) -> None:
         """The nodes of kind do: they are containers on one machine."""
-        assert mistake("a", named("a", "192.0.2.1", boot=BOOT), named("b", "192.0.2.2", boot=BOOT)) == ""
+        assert error_of("a", named("a", "192.0.2.1", boot=BOOT), named("b", "192.0.2.2", boot=BOOT)) == ""
 
     @pytest.mark.parametrize(
         ("other", "sign"),
@@ -54,13 +54,13 @@ class TestANodeThatExists:
         ],
     )
     def test_a_node_is_another_machine_if_another_node_is_this_one(self, other: Node, sign: str) -> None:
-        message = mistake("a", named("a", "192.0.2.9", boot=OTHER_BOOT), other)
+        message = error_of("a", named("a", "192.0.2.9", boot=OTHER_BOOT), other)
         assert message.startswith("the Node a is another machine: this machine has ")
         assert sign in message
         assert message.endswith(" of the Node b: use --node b")
 
     def test_the_host_name_alone_does_not_make_a_node_another_machine(self) -> None:
-        assert mistake("a", named("a"), named("worker-1", host_name="worker-1")) == ""
+        assert error_of("a", named("a"), named("worker-1", host_name="worker-1")) == ""
 
 
 class TestANodeThatDoesNotExist:
@@ -76,18 +76,18 @@ class TestANodeThatDoesNotExist:
     )
     def test_the_right_name_is_the_remedy(self, right: Node, sign: str) -> None:
         name = right.metadata.name
-        message = mistake("wrong", right, named("b", "192.0.2.2", boot=OTHER_BOOT, hardware="x", host_name="b"))
+        message = error_of("wrong", right, named("b", "192.0.2.2", boot=OTHER_BOOT, hardware="x", host_name="b"))
         assert message == f"there is no Node wrong: this machine has {sign} of the Node {name}: use --node {name}"
 
     def test_a_sign_that_several_nodes_have_decides_nothing(self) -> None:
-        message = mistake("wrong", named("a", boot=BOOT), named("b", "192.0.2.1", boot=BOOT))
+        message = error_of("wrong", named("a", boot=BOOT), named("b", "192.0.2.1", boot=BOOT))
         assert message.endswith("this machine has an address of the Node b: use --node b")
 
     def test_some_nodes_are_named_where_no_sign_decides(self) -> None:
-        assert mistake("wrong", *map(named, "edcba")) == (
+        assert error_of("wrong", *map(named, "edcba")) == (
             "there is no Node wrong: check --node: the Nodes are a, b, c and 2 others"
         )
-        assert mistake("wrong") == "there is no Node wrong: check --node: there are no Nodes"
+        assert error_of("wrong") == "there is no Node wrong: check --node: there are no Nodes"
 
 
 class TestThisMachine:

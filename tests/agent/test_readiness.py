@@ -10,8 +10,9 @@ from tests.dataplane.network import BridgedNetwork, address, in_own_network
 from tests.semantics.objects import node
 
 from ringfence.agent import loop
+from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.inbox import Arrival, Inbox, VethPairsChanged, VethPairsUnread
-from ringfence.agent.loop import AgentLoop
+from ringfence.agent.loop import AgentLoop, LoopOutputs
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.readiness import CONDITIONS
 from ringfence.agent.settings import Settings, UnknownPods
@@ -163,7 +164,7 @@ class TestLag:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "METRICS_TIMEOUT", 0.01)
             clock = Clock()
-            stuck = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), clock)
+            stuck = AgentLoop(Settings("here"), NodeKernel(Kernel()), Inbox(), clock, LoopOutputs(Metrics()))
             clock.now += 7
             assert b'ringfence_not_ready{reason="stuck"} 1.0' in stuck.metrics_text()
 

@@ -148,9 +148,9 @@ class TestObjects:
         assert stream.getvalue().count("a defect of ringfence (event)") == 2
 
 
-def test_complaints_about_the_node_are_logged_once_while_they_last(one: Reporting, stream: io.StringIO) -> None:
-    for complaints in (["a"], ["a", "b"], ["b"], ["a", "b"]):
-        one.reports.node(complaints)
+def test_errors_of_the_node_are_logged_once_while_they_last(one: Reporting, stream: io.StringIO) -> None:
+    for errors in (["a"], ["a", "b"], ["b"], ["a", "b"]):
+        one.reports.node(errors)
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["a", "b", "a"]
 
 
@@ -194,7 +194,7 @@ def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io
     assert one.count('ringfence_failures_total{stage="log"}') == 1
 
 
-class TestClosings:
+class TestClosedNamespaces:
     def test_a_namespace_that_is_closed_repeatedly_is_counted_each_time_and_logged_now_and_then(
         self, one: Reporting, stream: io.StringIO
     ) -> None:

@@ -11,7 +11,7 @@ from tests.dataplane.network import Network, in_own_network
 from tests.semantics.objects import labelled, pod, policy
 
 from ringfence.agent import rounds, shares
-from ringfence.agent.second_look import SecondLook
+from ringfence.agent.second_look import PresentState, SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import FOLLOWED_KINDS
 from ringfence.dataplane.program import Program
@@ -219,7 +219,7 @@ NOTHING = Program()
 
 
 def second_look(relist: Callable[[], None] | None, seconds: float = 30.0) -> SecondLook:
-    return SecondLook(seconds, relist, lambda: NOTHING, lambda: 0, lambda until: False)
+    return SecondLook(seconds, relist, PresentState(lambda: NOTHING, lambda: 0), lambda until: False)
 
 
 class TestStages:

@@ -9,8 +9,9 @@ from tests.dataplane.network import address, in_own_network
 from tests.semantics.objects import labelled, node, pod, policy
 
 from ringfence.agent import inquiries
+from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.inbox import Inbox
-from ringfence.agent.loop import AgentLoop
+from ringfence.agent.loop import AgentLoop, LoopOutputs
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import Settings
 from ringfence.dataplane.kernel import Kernel
@@ -153,7 +154,7 @@ def test_a_loop_that_is_stuck_does_not_keep_others_from_answering() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inquiries, "TIMEOUT", 0.01)
         clock = Clock()
-        stuck = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), clock)
+        stuck = AgentLoop(Settings("here"), NodeKernel(Kernel()), Inbox(), clock, LoopOutputs(Metrics()))
         clock.now += 7
         status = stuck.inquiries.status("x/server")
         assert status.agent is not None

@@ -6,7 +6,7 @@ from tests.dataplane.network import Network, address
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, labelled, pod, policy
 
-from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.compile import Compiler, NodeGuard
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import Logging, Reaction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
@@ -35,7 +35,7 @@ def apply(
     closed: frozenset[str] = frozenset(),
 ) -> None:
     state = cluster_of(objects).state
-    kernel.apply(Compiler(state, lambda member: True, held, reaction).program(closed))
+    kernel.apply(Compiler(state, lambda member: True, NodeGuard(held, reaction)).program(closed))
 
 
 def passes(network: Network, family: Family = Family.IPV4) -> bool:

@@ -151,14 +151,14 @@ class LoadedInPieces:
         self.network, self.kernel = Network(4), Kernel()
         self.compiler = Compiler(self.cluster.state, lambda member: True)
         self.servers = {family: {one: self.network.udp(SERVER, one, family) for one in PORTS} for family in FAMILIES}
-        self.go_on()
+        self.advance()
 
     @property
     def is_complete(self) -> bool:
         """Whether the next program equals the last one."""
         return not self.compiler.closed and not self.compiler.has_leftovers
 
-    def go_on(self, *, is_tried: bool = True) -> None:
+    def advance(self, *, is_tried: bool = True) -> None:
         """Update the kernel to the next program, and test which packets pass."""
         program = self.compiler.program(present=self.kernel.present)
         self.kernel.apply(program)
@@ -171,10 +171,10 @@ class LoadedInPieces:
     def finish(self) -> int:
         """Continue until everything is loaded and all leftovers are removed; return the number of programs."""
         for programs in range(1, 1000):
-            self.go_on(is_tried=programs % 10 == 1)
+            self.advance(is_tried=programs % 10 == 1)
             if self.is_complete:
                 break
-        self.go_on()
+        self.advance()
         fresh = Compiler(self.cluster.state, lambda member: True).program()
         assert self.is_complete
         assert Kernel().present == fresh
@@ -196,7 +196,7 @@ def test_a_large_profile_is_loaded_and_removed_in_pieces(policies: str, monkeypa
     loaded.cluster.remove("NetworkPolicy", "x", "p")
     assert loaded.finish() > 1
     loaded.cluster.upsert(POLICIES[policies])
-    loaded.go_on()
+    loaded.advance()
     loaded.cluster.remove("NetworkPolicy", "x", "p")
     loaded.finish()
 

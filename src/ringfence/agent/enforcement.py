@@ -7,14 +7,24 @@ refuses some profiles, their pods are closed, the refusals are reported, and the
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.agent.connection_reviews import ConnectionReviews
 from ringfence.agent.rule_ages import RuleAges
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.adoption import Adopted, Adoption
-from ringfence.dataplane.compile import Address, Compiler, InSteps, MayBuild, PodPlacement, Ports, always, never
+from ringfence.dataplane.compile import (
+    Address,
+    Compiler,
+    InSteps,
+    MayBuild,
+    NodeGuard,
+    PodPlacement,
+    Ports,
+    always,
+    never,
+)
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.program import ISOLATED, Program, VerdictMap, address_key, observing
@@ -31,6 +41,34 @@ ADOPTION: Final = 3.0
 """Seconds for which the first program only observes if connections may be open that the kernel has not tracked."""
 
 
+class NodeKernel(NamedTuple):
+    """The kernel of this node, and how the agent learns what else it has to guard.
+
+    `adoption` finds connections that are open at the start. `ports` finds the bridge ports of pods; without it, the
+    bridges of the node are not guarded.
+    """
+
+    kernel: Kernel
+    adoption: Adoption | None = None
+    ports: PodPorts | None = None
+
+
+class Permissions(NamedTuple):
+    """What other parts of the agent permit.
+
+    `release` returns whether a pod of this node counts as known (`new_pods`), `put_in_force` whether a program may be
+    put in force now (`second_look`), and `compile_in_steps` whether rules of a certain effort are compiled by
+    `Enforcement.compute`, in steps, instead of in a round.
+    """
+
+    release: Callable[[Member], bool] = lambda pod: True
+    put_in_force: Callable[[Program, float], bool] = lambda program, now: True
+    compile_in_steps: InSteps = never
+
+
+ALL_PERMITTED: Final = Permissions()
+
+
 class Enforcement:
     """Keeps the kernel in sync with the state. `clock` returns monotonic seconds."""
 
@@ -38,33 +76,22 @@ class Enforcement:
         self,
         view: View,
         settings: Settings,
-        kernel: Kernel,
+        node: NodeKernel,
         clock: Callable[[], float],
-        is_released: Callable[[Member], bool] = lambda pod: True,
-        permits: Callable[[Program, float], bool] = lambda program, now: True,
-        adoption: Adoption | None = None,
-        ports: PodPorts | None = None,
-        in_steps: InSteps = never,
+        may: Permissions = ALL_PERMITTED,
     ) -> None:
-        """`is_released` returns whether a pod of this node counts as known (`new_pods`).
-
-        `permits` returns whether a program may be put in force now (`second_look`). With an `adoption`, the first
-        program only observes for `ADOPTION` seconds if pods run on the node. Without `ports`, bridges are not guarded.
-        `in_steps` returns whether rules of a certain effort are compiled by `compute`, in steps, instead of in a round.
-        """
+        """With an adoption, the first program only observes for `ADOPTION` seconds if pods run on the node."""
         self._view = view
         self._settings = settings
-        self._kernel = kernel
+        kernel = self._kernel = node.kernel
         self._clock = clock
-        self._is_released = is_released
-        self._permits = permits
-        self._adoption = adoption
+        self._may = may
+        self._adoption = node.adoption
         self.adopts_until: float | None = None
         """When the connections that were found until then are adopted, by the clock; None outside of the adoption."""
         self.adopted: Adopted | None = None
         """The connections that were adopted; None without an adoption."""
-        self._ports = ports
-        self._in_steps = in_steps
+        self._ports = node.ports
         self._asked_to_close: frozenset[str] = frozenset()
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
@@ -208,7 +235,7 @@ class Enforcement:
         try:
             compiler = self._compiled()
             program = compiler.program(closed, may_build, self._kernel.present, may_load)
-            self._is_permitted = self._permits(program, self._clock())
+            self._is_permitted = self._may.put_in_force(program, self._clock())
             if not self._is_permitted:
                 return
             if self._begins_to_adopt():
@@ -301,9 +328,9 @@ class Enforcement:
         held = self._held_ranges()
         if self._compiler is None or held != self._held:
             self._held = held
-            state, reaction = self._view.state, self._settings.reaction
             locate = partial(self._locate, self._ports) if self._ports else None
-            self._compiler = Compiler(state, self._is_local, held, reaction, locate, self._is_released, self._in_steps)
+            guard = NodeGuard(held, self._settings.reaction, locate, self._may.release)
+            self._compiler = Compiler(self._view.state, self._is_local, guard, self._may.compile_in_steps)
         return self._compiler
 
     def _is_local(self, member: Member) -> bool:

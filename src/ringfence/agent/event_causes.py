@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from ringfence.agent.closings import Closings
+from ringfence.agent.closed_pods import ClosedReasons
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.shares import CLUSTER
 from ringfence.agent.view import POLICY_KINDS, ObjectName, View
@@ -50,7 +50,9 @@ class EventCauses(NamedTuple):
     others: int
 
 
-def find_event_causes(view: View, enforcement: Enforcement, closings: Closings, *, drops: bool = True) -> EventCauses:
+def find_event_causes(
+    view: View, enforcement: Enforcement, closed: ClosedReasons, *, drops: bool = True
+) -> EventCauses:
     """All present causes of this node. If nothing is dropped (not `drops`), no pod counts as closed.
 
     The time that the loop needs for this grows only with the pods of the node and the policies that cannot be used, not
@@ -60,12 +62,12 @@ def find_event_causes(view: View, enforcement: Enforcement, closings: Closings, 
     unusable = _UnusablePolicies(view)
     for placement in enforcement.placements():
         pod = ("Pod", placement.pod.namespace, placement.pod.name)
-        closing = closings.of(placement) if drops else None
-        if closing:
-            found.add(pod, POD_CLOSED, f"nothing is allowed by {placement.direction.field} for now: ", closing.message)
-            if closing.reason in ("rules", "kernel"):
+        reason = closed.of(placement) if drops else None
+        if reason:
+            found.add(pod, POD_CLOSED, f"nothing is allowed by {placement.direction.field} for now: ", reason.message)
+            if reason.reason in ("rules", "kernel"):
                 for policy in islice(_policies(placement.stack), MOST_IN_NAMESPACE):
-                    found.add(_name(policy), NOT_ENFORCED, "", closing.message)
+                    found.add(_name(policy), NOT_ENFORCED, "", reason.message)
         elif policy_name := unusable.first_of(placement.pod.namespace, placement.stack):
             kind, namespace, name = policy_name
             how = f"selects it, {_UNUSABLE}" if namespace else f"selects it, and {_UNENFORCEABLE}"

@@ -7,7 +7,7 @@ the last run are there, they stay as they are.
 from ringfence.agent.log import log, values
 from ringfence.agent.remembered_ranges import RememberedRanges
 from ringfence.agent.settings import Settings
-from ringfence.dataplane.compile import Compiler, Ports
+from ringfence.dataplane.compile import Compiler, NodeGuard, Ports
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
@@ -26,7 +26,8 @@ def hold_from_start(
     ranges = _known_ranges(settings, remembered)
     if ranges:
         locate = (lambda pods: Ports()) if guards_bridges else None
-        kernel.apply(Compiler(State(live=True), lambda member: False, ranges, settings.reaction, locate).program())
+        guard = NodeGuard(ranges, settings.reaction, locate)
+        kernel.apply(Compiler(State(live=True), lambda member: False, guard).program())
         log.warning(
             "there are no rules yet: all pods are closed until their policies are known",
             extra=values(ranges=", ".join(ranges.cidrs())),

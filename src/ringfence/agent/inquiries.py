@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from ringfence.agent.closings import Closings
+from ringfence.agent.closed_pods import ClosedReasons
 from ringfence.agent.event_causes import EventCauses, find_event_causes
 from ringfence.agent.inbox import Inbox, Inquiry
 from ringfence.agent.intake import Intake
@@ -29,7 +29,7 @@ class Inquiries:
         self._inbox = inbox
         self._parts = parts
         self._kernel = kernel
-        self._closings = Closings(parts.view, parts.new_pods, parts.enforcement)
+        self._closed = ClosedReasons(parts.view, parts.new_pods, parts.enforcement)
         self._agent = AgentReport(parts, intake)
 
     def causes(self) -> EventCauses | None:
@@ -38,7 +38,7 @@ class Inquiries:
         if not parts.enforcement.has_begun:
             return None
         drops = parts.settings.drops
-        return self._ask(lambda: find_event_causes(parts.view, parts.enforcement, self._closings, drops=drops))
+        return self._ask(lambda: find_event_causes(parts.view, parts.enforcement, self._closed, drops=drops))
 
     def status(self, pod: str) -> AgentStatus:
         """What is enforced for a pod (`NAMESPACE/NAME`, or an address), or for all pods of this node if `pod` is empty.
@@ -52,9 +52,8 @@ class Inquiries:
         return answer or AgentStatus(self._agent.without_loop())
 
     def _status(self, pod: str) -> AgentStatus | InputError:
-        parts = self._parts
         try:
-            pods = enforced_pods(pod, parts.view, parts.settings.node, parts.enforcement, self._closings, self._kernel)
+            pods = enforced_pods(pod, self._parts, self._closed, self._kernel)
         except InputError as error:
             return error
         return AgentStatus(self._agent.from_loop(), tuple(pods))

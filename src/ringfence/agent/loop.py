@@ -10,11 +10,11 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, ParamSpec
+from typing import Final, NamedTuple, ParamSpec
 
 from ringfence.agent.denial_reports import DenialReports
 from ringfence.agent.denials import Explanations
-from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.enforcement import Enforcement, NodeKernel, Permissions
 from ringfence.agent.garbage import Collections
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.inbox import (
@@ -43,13 +43,10 @@ from ringfence.agent.readiness import CONDITIONS, AgentParts, readiness_errors
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
 from ringfence.agent.schedule import Schedule
-from ringfence.agent.second_look import SecondLook
+from ringfence.agent.second_look import PresentState, SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.time_account import Building, TimeAccount
 from ringfence.agent.view import View, kind_of_event
-from ringfence.dataplane.adoption import Adoption
-from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import Listed, WatchFailed, WatchInterrupted
@@ -82,28 +79,34 @@ COMPUTING: Final = 0.02
 P = ParamSpec("P")
 
 
+class LoopOutputs(NamedTuple):
+    """Where the loop reports to, and what it requests from other threads.
+
+    `request_check` requests a check whether all policies are known (`new_pods`); without it, no pod waits. `relist`
+    requests that all kinds are listed again (`second_look`); without it, there is no second look. `remember` stores the
+    ranges in which pods are held (`remembered_ranges`).
+    """
+
+    metrics: Metrics
+    request_check: Callable[[str], None] | None = None
+    relist: Callable[[], None] | None = None
+    remember: Callable[[Addresses], None] = lambda ranges: None
+
+
 class AgentLoop:
     """Applies events to the view and enforces the result in the kernel."""
 
     def __init__(
         self,
         settings: Settings,
-        kernel: Kernel,
+        node: NodeKernel,
         inbox: Inbox,
-        metrics: Metrics,
         clock: Callable[[], float],
-        request_check: Callable[[str], None] | None = None,
-        relist: Callable[[], None] | None = None,
-        remember: Callable[[Addresses], None] = lambda ranges: None,
-        adoption: Adoption | None = None,
-        ports: PodPorts | None = None,
+        outputs: LoopOutputs,
     ) -> None:
-        """`request_check` requests a check whether all policies are known (`new_pods`); without it, no pod waits.
-
-        `relist` requests that all kinds are listed again (`second_look`); without it, there is no second look.
-        `remember` stores the ranges in which pods are held (`remembered_ranges`). `adoption` finds connections that are
-        open at the start. `ports` finds the bridge ports of pods; without it, the bridges of the node are not guarded.
-        """
+        """Enforce the events that arrive in `inbox`. `clock` returns monotonic seconds."""
+        kernel, _, ports = node
+        metrics = outputs.metrics
         self._settings = settings
         self._kernel = kernel
         self._inbox = inbox
@@ -112,24 +115,13 @@ class AgentLoop:
         self._clock = clock
         self._view = View(settings.node)
         self._heartbeat = Heartbeat(clock)
-        self._new_pods = NewPods(settings.node, request_check)
+        self._new_pods = NewPods(settings.node, outputs.request_check)
         self._account = TimeAccount(self._heartbeat.beat)
         self._intake = Intake(self._view, self._account, self._receiver.arrived)
-        known_pods, has_waiting = lambda: self._new_pods.known_pods, self._intake.has_waiting
-        self._second_look = SecondLook(
-            settings.second_look, relist, lambda: kernel.present, known_pods, has_waiting, self._view.in_force
-        )
-        self._enforcement = Enforcement(
-            self._view,
-            settings,
-            kernel,
-            clock,
-            self._new_pods.is_released,
-            self._second_look.permits,
-            adoption,
-            ports,
-            self._in_steps,
-        )
+        present = PresentState(lambda: kernel.present, lambda: self._new_pods.known_pods, self._view.in_force)
+        self._second_look = SecondLook(settings.second_look, outputs.relist, present, self._intake.has_waiting)
+        may = Permissions(self._new_pods.is_released, self._second_look.permits, self._in_steps)
+        self._enforcement = Enforcement(self._view, settings, node, clock, may)
         self._ports = ports
         self._lag = Lag(self._receiver, clock)
         metrics.show_lag(self._lag.seconds)
@@ -149,7 +141,7 @@ class AgentLoop:
             clock,
         )
         self._schedule = Schedule(self._parts, self._intake, self._rounds)
-        self._remember = remember
+        self._remember = outputs.remember
         self.inquiries = Inquiries(inbox, self._parts, self._intake, kernel)
         explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._denials = DenialReports(explanations, self._reports, clock)
@@ -377,7 +369,7 @@ class AgentLoop:
         self._collections.collect_if_due(self._clock())
         self._node.check(self._enforcement)
         self._metrics.bypassing.set(len(self._node.bypassing_bridges))
-        self._reports.node(self._node.complaints() if self._view.complete else ())
+        self._reports.node(self._node.errors() if self._view.complete else ())
         with suppress(KernelError):  # `update_metrics` reports that counters cannot be read
             self._reports.untracked(sum(self._kernel.counts.untracked().values()))
 

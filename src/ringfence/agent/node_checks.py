@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ringfence.agent.enforcement import Enforcement
-from ringfence.agent.own_node import mistake_about_node, this_machine
+from ringfence.agent.own_node import this_machine, wrong_node_error
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane import forwarding
@@ -25,7 +25,7 @@ class NodeChecks:
         self._settings = settings
         self._view = view
         self._ports = ports
-        self.mistake = ""
+        self.wrong_node = ""
         """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self.bypassing_bridges: list[str] = []
         """The names of bridges whose packets bypass packet filters."""
@@ -36,9 +36,9 @@ class NodeChecks:
 
     def identify(self) -> bool:
         """Check whether the Node of this machine is known. Returns whether the result has changed."""
-        before = self.mistake
-        self.mistake = mistake_about_node(self._settings.node, self._view.state.nodes, this_machine())
-        return self.mistake != before
+        before = self.wrong_node
+        self.wrong_node = wrong_node_error(self._settings.node, self._view.state.nodes, this_machine())
+        return self.wrong_node != before
 
     def check(self, enforcement: Enforcement) -> None:
         """Check the links of the node, and the addresses of its pods."""
@@ -46,10 +46,10 @@ class NodeChecks:
         self.follows_source_routes = forwarding.follows_source_routes()
         self.pod_outside_ranges = enforcement.pod_outside_ranges()
 
-    def complaints(self) -> Iterator[str]:
+    def errors(self) -> Iterator[str]:
         """The conditions of the node that the rules cannot make up for, each with its remedy."""
         if self._ports:
-            yield from _complaints_about_ports(self._ports)
+            yield from _errors_of_ports(self._ports)
         if self.bypassing_bridges:
             yield bypass(self.bypassing_bridges)
         if self.follows_source_routes:
@@ -65,7 +65,7 @@ def bypass(bridges: Sequence[str]) -> str:
     )
 
 
-def _complaints_about_ports(ports: PodPorts) -> Iterator[str]:
+def _errors_of_ports(ports: PodPorts) -> Iterator[str]:
     if unreadable := ports.veth_pairs.unreadable:
         yield (
             f"the agent cannot read which pod is at {len(unreadable)} ports of bridges, such as {unreadable[0]}, "

@@ -48,7 +48,7 @@ def this_machine(root: Path = ROOT) -> Machine:
     )
 
 
-def mistake_about_node(name: str, nodes: Mapping[str, Node], machine: Machine) -> str:
+def wrong_node_error(name: str, nodes: Mapping[str, Node], machine: Machine) -> str:
     """Why `name` is not the Node of `machine`, with the remedy; empty if it may be."""
     named = nodes.get(name)
     if named is None:

@@ -35,7 +35,7 @@ class AgentParts(NamedTuple):
     @property
     def may_enforce(self) -> bool:
         """Whether the agent knows enough to change the rules in the kernel."""
-        is_known = self.view.complete and not self.node.mistake and self.new_pods.is_settled
+        is_known = self.view.complete and not self.node.wrong_node and self.new_pods.is_settled
         return is_known and not self.second_look.is_waiting and not self.is_adopting
 
     @property
@@ -62,8 +62,8 @@ def _unlisted(parts: AgentParts) -> str:
 
 
 def _unknown_node(parts: AgentParts) -> str:
-    mistake = parts.node.mistake
-    return mistake and f"{mistake}: until then the rules in the kernel stay as they are"
+    wrong_node = parts.node.wrong_node
+    return wrong_node and f"{wrong_node}: until then the rules in the kernel stay as they are"
 
 
 def _unsettled(parts: AgentParts) -> str:

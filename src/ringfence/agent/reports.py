@@ -53,11 +53,11 @@ class Reports:
         self._failures: list[str] = []
         self._problems: dict[ObjectName, str] = {}
         self._defects: dict[ObjectName, Exception] = {}
-        self._complaints: list[str] = []
+        self._node_errors: list[str] = []
         self._log_failure = ""
         self._closed: dict[str, bool] = {}
         """The namespaces whose pods are closed, and whether this was logged."""
-        self._logged_closings: dict[str, float] = {}
+        self._closing_logged_at: dict[str, float] = {}
         self._has_untracked = False
         self._has_adopted = False
         self._repairs = 0
@@ -172,12 +172,14 @@ class Reports:
 
     def closed(self, namespaces: frozenset[str], now: float) -> None:
         """Report the namespaces whose pods are closed until their changes are in force."""
-        self._logged_closings = {one: at for one, at in self._logged_closings.items() if now < at + CLOSING_INTERVAL}
+        self._closing_logged_at = {
+            one: at for one, at in self._closing_logged_at.items() if now < at + CLOSING_INTERVAL
+        }
         for namespace in namespaces - self._closed.keys():
             self._metrics.closings.inc()
-            self._closed[namespace] = namespace not in self._logged_closings
+            self._closed[namespace] = namespace not in self._closing_logged_at
             if self._closed[namespace]:
-                self._logged_closings[namespace] = now
+                self._closing_logged_at[namespace] = now
                 log.warning(
                     "the namespace has used its share of the time: its pods are closed for now",
                     extra=values(namespace=namespace),
@@ -238,13 +240,13 @@ class Reports:
                 f"the standby process failed, so a table that another program removes is restored later: {failure}"
             )
 
-    def node(self, complaints: Iterable[str]) -> None:
+    def node(self, errors: Iterable[str]) -> None:
         """Report conditions of the node that the rules cannot make up for; each is logged once while it lasts."""
-        found = list(complaints)
-        for complaint in found:
-            if complaint not in self._complaints:
-                log.error(complaint)
-        self._complaints = found
+        found = list(errors)
+        for error in found:
+            if error not in self._node_errors:
+                log.error(error)
+        self._node_errors = found
 
     def untracked(self, packets: int) -> None:
         """Report, once, that another program exempts packets from connection tracking."""

@@ -12,13 +12,14 @@ from typing import Final
 import msgspec
 
 from ringfence.agent import health
+from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.event_writer import writing_events
 from ringfence.agent.garbage import stop_full_collections
 from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.initial_hold import hold_from_start
 from ringfence.agent.link_thread import following_veth_pairs
 from ringfence.agent.log import log, values
-from ringfence.agent.loop import AgentLoop
+from ringfence.agent.loop import AgentLoop, LoopOutputs
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.new_pods import CHECKED_KINDS
 from ringfence.agent.packet_log_thread import reading_packet_log
@@ -81,9 +82,8 @@ def run(
         remember = remembered.remember if remembered else lambda ranges: None
         metrics = Metrics(dropped_lines)
         adopts = adoption if adoption.is_needed and not kernel.has_table else None
-        loop = AgentLoop(
-            settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember, adopts, ports
-        )
+        outputs = LoopOutputs(metrics, request_check, relist, remember)
+        loop = AgentLoop(settings, NodeKernel(kernel, adopts, ports), inbox, time.monotonic, outputs)
 
         def status(pod: str) -> bytes:
             return msgspec.json.encode(loop.inquiries.status(pod))

@@ -14,6 +14,7 @@ Additions also wait: a list that lacks pods or namespaces is as wrong about peer
 
 from collections.abc import Callable, Set
 from enum import Enum, auto
+from typing import NamedTuple
 
 from ringfence.agent.losses import most_lost
 from ringfence.agent.view import FOLLOWED_KINDS, Name
@@ -35,6 +36,18 @@ class _Stage(Enum):
     """All kinds have been listed again."""
 
 
+class PresentState(NamedTuple):
+    """What is in force on this node at present, and known of it.
+
+    `program` returns the program in the kernel, `pods` the number of known pods, and `policies` the names of the
+    cluster policies of a kind that are in force.
+    """
+
+    program: Callable[[], Program]
+    pods: Callable[[], int]
+    policies: Callable[[str], Set[Name]] = lambda kind: frozenset()
+
+
 class SecondLook:
     """Decides whether what was listed may be enforced. All times are monotonic seconds."""
 
@@ -42,23 +55,17 @@ class SecondLook:
         self,
         seconds: float,
         relist: Callable[[], None] | None,
-        present: Callable[[], Program],
-        pods: Callable[[], int],
+        present: PresentState,
         has_waiting: Callable[[float], bool],
-        in_force: Callable[[str], Set[Name]] = lambda kind: frozenset(),
     ) -> None:
         """`relist` requests that all kinds are listed again, `seconds` after a wait begins; without it, nothing waits.
 
-        `present` returns the program in the kernel, `pods` the number of known pods of this node, and `has_waiting`
-        whether a change that arrived until a time is not applied. `in_force` returns the names of the cluster policies
-        of a kind that are in force on this node.
+        `has_waiting` returns whether a change that arrived until a time is not applied.
         """
         self._seconds = seconds
         self._relist = relist
         self._present = present
-        self._pods = pods
         self._has_waiting = has_waiting
-        self._in_force = in_force
         self._deleted: set[Removed] = set()
         """The objects that were deleted since the last round, and may still be in force."""
         self._lost_policies = ""
@@ -91,7 +98,7 @@ class SecondLook:
             return
         self._listed_at = arrived
         if self._stage is _Stage.CERTAIN:
-            self._stage, self._before = _Stage.LISTED, self._present()
+            self._stage, self._before = _Stage.LISTED, self._present.program()
         if self._stage is _Stage.LISTED and isinstance(event, Listed) and event.kind in CLUSTER_POLICY_KINDS:
             self._compare_policies(event)
         if self._stage is _Stage.ASKED and isinstance(event, Listed):
@@ -100,7 +107,9 @@ class SecondLook:
                 self._stage = _Stage.LISTED_AGAIN
 
     def _compare_policies(self, listed: Listed) -> None:
-        in_force = {name for name in self._in_force(listed.kind) if Removed(listed.kind, *name) not in self._deleted}
+        in_force = {
+            name for name in self._present.policies(listed.kind) if Removed(listed.kind, *name) not in self._deleted
+        }
         lost = in_force - listed.names
         if 2 * len(lost) > len(in_force):
             self._lost_policies = f"{len(lost)} of {len(in_force)} policies of kind {listed.kind} are gone"
@@ -117,7 +126,7 @@ class SecondLook:
         """
         self._deleted.clear()
         if self._stage is _Stage.LISTED:
-            if lost := most_lost(self._before, program, self._pods()) or self._lost_policies:
+            if lost := most_lost(self._before, program, self._present.pods()) or self._lost_policies:
                 self._stage, self.reason, self.ask_at = _Stage.WAITING, lost, now + self._seconds
                 return False
             if self._has_waiting(self._listed_at):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from time import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from ringfence.agent.closings import Closings
+from ringfence.agent.closed_pods import ClosedReasons
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.intake import Intake
 from ringfence.agent.readiness import AgentParts, readiness_errors
@@ -68,22 +68,29 @@ class AgentReport:
         )
 
 
-def enforced_pods(
-    pod: str, view: View, node: str, enforcement: Enforcement, closings: Closings, kernel: Kernel
-) -> list[EnforcedPod]:
+class _InForce(NamedTuple):
+    """What is in force on the node, why pods are closed, and how many packets were denied."""
+
+    enforcement: Enforcement
+    closed: ClosedReasons
+    counts: Counts
+
+
+def enforced_pods(pod: str, parts: AgentParts, closed: ClosedReasons, kernel: Kernel) -> list[EnforcedPod]:
     """The status of a pod, given its name or one of its addresses, or of all pods of the node, sorted by name.
 
     Raises InputError, with the reason, for a pod that the agent of this node cannot isolate.
     """
     placements: defaultdict[Member, list[PodPlacement]] = defaultdict(list)
-    for placement in enforcement.placements():
+    for placement in parts.enforcement.placements():
         if not pod or _is_about(pod, placement.pod):
             placements[placement.pod].append(placement)
     if pod and not placements:
-        raise InputError(_reason_for_none(pod, view, node))
+        raise InputError(_reason_for_none(pod, parts.view, parts.settings.node))
     counts = {(one.direction, (one.family, one.address)): one.packets for one in kernel.counts.drops()}
+    in_force = _InForce(parts.enforcement, closed, counts)
     pods = sorted(placements.items(), key=lambda item: (item[0].namespace, item[0].name))
-    return [_enforced_pod(member, some, enforcement, closings, counts, view.problems) for member, some in pods]
+    return [_enforced_pod(member, some, in_force, parts.view.problems) for member, some in pods]
 
 
 def _is_about(pod: str, member: Member) -> bool:
@@ -107,22 +114,16 @@ def _reason_for_none(pod: str, view: View, node: str) -> str:
 
 
 def _enforced_pod(
-    pod: Member,
-    placements: Iterable[PodPlacement],
-    enforcement: Enforcement,
-    closings: Closings,
-    counts: Counts,
-    problems: Mapping[ObjectName, str],
+    pod: Member, placements: Iterable[PodPlacement], in_force: _InForce, problems: Mapping[ObjectName, str]
 ) -> EnforcedPod:
     sides: defaultdict[Direction, list[PodPlacement]] = defaultdict(list)
     for placement in placements:
         sides[placement.direction].append(placement)
-    found = dict.fromkeys(closing for some in sides.values() for one in some if (closing := closings.of(one)))
+    reasons = dict.fromkeys(in_force.closed.of(placement) for some in sides.values() for placement in some)
+    closed = tuple(StatusReason(one.reason, one.message) for one in reasons if one)
     ingress, egress = (
-        _enforced_side(sides[direction], enforcement, closings, counts)
-        for direction in (Direction.INGRESS, Direction.EGRESS)
+        _enforced_side(sides[direction], in_force) for direction in (Direction.INGRESS, Direction.EGRESS)
     )
-    closed = tuple(StatusReason(closing.reason, closing.message) for closing in found)
     selecting = dict.fromkeys(one for some in sides.values() for one in islice(_policies(some[0].stack), MOST_POLICIES))
     not_enforced = tuple(
         PolicyProblem(_policy_text(one, tier), problems[one.kind, one.namespace, one.name])
@@ -142,9 +143,7 @@ def _policy_text(policy: CompiledPolicy[Any], tier: str) -> str:
     return str(policy) if policy.namespace else f"{policy.kind_name} {policy.name} ({tier})"
 
 
-def _enforced_side(
-    placements: list[PodPlacement], enforcement: Enforcement, closings: Closings, counts: Counts
-) -> EnforcedSide:
+def _enforced_side(placements: list[PodPlacement], in_force: _InForce) -> EnforcedSide:
     stack = placements[0].stack  # all addresses of a pod have the same
     isolating = [profile for profile in stack if profile.otherwise is Action.DENY]
     policies = islice((str(policy) for _, policy in _policies(tuple(isolating))), MOST_POLICIES)
@@ -152,25 +151,23 @@ def _enforced_side(
     return EnforcedSide(
         sum(len(profile.policies) for profile in isolating),
         tuple(policies),
-        tuple(_enforced_address(one, enforcement, closings, counts) for one in placements),
+        tuple(_enforced_address(one, in_force) for one in placements),
         tuple(islice(restricting, MOST_POLICIES)),
     )
 
 
-def _enforced_address(
-    placement: PodPlacement, enforcement: Enforcement, closings: Closings, counts: Counts
-) -> EnforcedAddress:
-    direction, address = placement.direction, placement.address
+def _enforced_address(placement: PodPlacement, in_force: _InForce) -> EnforcedAddress:
+    enforcement, direction, address = in_force.enforcement, placement.direction, placement.address
     chain = enforcement.chain_in_force(direction, address)
     since = enforcement.ages.since(direction, address, chain) if chain else None
-    is_closed = closings.of(placement) is not None
+    is_closed = in_force.closed.of(placement) is not None
     return EnforcedAddress(
         address=address_text(*address),
         isolated=chain is not None,
         closed=is_closed,
         pending=chain != placement.chain and not (is_closed and chain == CLOSED[direction]),
         since=_time_text(since) if since else None,
-        denied_packets=counts.get((direction, address), 0),
+        denied_packets=in_force.counts.get((direction, address), 0),
     )
 
 

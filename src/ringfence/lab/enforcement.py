@@ -1,7 +1,7 @@
 """Enforcement in the laboratory: the kernel of each node holds the program for the pods on that node only."""
 
 from ringfence.analysis.probes import RefusedProgram
-from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.compile import Compiler, NodeGuard
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.preflight import FOR_BRIDGES
@@ -23,7 +23,7 @@ class NodeEnforcement:
         self._ports = PodPorts() if on_bridge and not self._kernel.missing(FOR_BRIDGES) else None
         self._veth_pairs = VethPairReader()
         locate = self._ports.locate if self._ports else None
-        self._compiler = Compiler(state, lambda member: member.node == node, locate=locate)
+        self._compiler = Compiler(state, lambda member: member.node == node, NodeGuard(locate=locate))
         self._refused: tuple[RefusedProgram, ...] = ()
         self._not_maintained: tuple[RefusedProgram, ...] = ()
 

@@ -18,7 +18,7 @@ from tests.semantics.objects import Key, Object, key_of, pod, policy
 
 from ringfence import Cluster
 from ringfence.dataplane.compile import address_rules, division, peers, pod_rules, subjects
-from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile.compiler import Compiler, NodeGuard
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Packet, Program, admits, base_program
 from ringfence.engine.population.pods import Member
@@ -172,7 +172,7 @@ def test_policies_that_are_too_complex_close_their_pods_and_are_named() -> None:
 
 def test_addresses_in_held_ranges_are_known_as_soon_as_a_pod_has_them() -> None:
     cluster = cluster_of([pod("x/a", addresses=["10.0.0.1"], nodeName="m"), pod("x/b", addresses=["10.0.0.2"])])
-    compiler = Compiler(cluster.state, on_node_m, held=Addresses.of(ip_network("10.0.0.0/24")))
+    compiler = Compiler(cluster.state, on_node_m, NodeGuard(Addresses.of(ip_network("10.0.0.0/24"))))
 
     def passing() -> set[int]:
         """Which of the first addresses an outside client can reach."""

@@ -51,7 +51,7 @@ class Loaded:
         self.new: list[int] = []
         """The size of what was new in each program."""
 
-    def go_on(self) -> bool:
+    def advance(self) -> bool:
         """Update the kernel to the next program; return whether that is the last one."""
         program = self.compiler.program(present=self.present)
         self.new.append(size(program) - size(self.present))
@@ -64,7 +64,7 @@ class Loaded:
     def finish(self) -> int:
         """Continue until everything is loaded; return the number of programs."""
         for count in range(1, 1000):
-            if self.go_on():
+            if self.advance():
                 return count
         raise AssertionError("it does not end")
 
@@ -104,7 +104,7 @@ def test_a_large_chain_comes_in_pieces_and_its_pods_are_closed_meanwhile(written
     loaded.finish()
     assert loaded.passes()
     loaded.cluster.upsert(written)
-    while not loaded.go_on():
+    while not loaded.advance():
         assert loaded.compiler.closed == {"x"}
         assert not loaded.passes()
         assert loaded.passes(destination="10.0.0.2"), "others are open"
@@ -117,19 +117,19 @@ def test_a_large_chain_comes_in_pieces_and_its_pods_are_closed_meanwhile(written
 
 def test_another_change_is_in_force_at_once_while_a_large_chain_is_loaded() -> None:
     loaded = Loaded(blocks())
-    assert not loaded.go_on()
+    assert not loaded.advance()
     loaded.cluster.upsert(policy("y/closed", labelled(app="other"), ingress=[]))
-    assert not loaded.go_on()
+    assert not loaded.advance()
     assert not loaded.passes(destination="10.0.0.2")
     loaded.cluster.remove("NetworkPolicy", "y", "closed")
-    assert not loaded.go_on()
+    assert not loaded.advance()
     assert loaded.passes(destination="10.0.0.2")
 
 
 def test_parts_of_a_chain_that_is_no_longer_wanted_are_removed() -> None:
     loaded = Loaded(classes())
     for _ in range(5):
-        assert not loaded.go_on()
+        assert not loaded.advance()
     loaded.cluster.remove("NetworkPolicy", "x", "p")
     loaded.finish()
     assert loaded.holds_nothing()
@@ -142,7 +142,7 @@ def test_a_large_chain_that_is_not_needed_any_more_goes_in_pieces_and_nothing_le
     loaded.finish()
     before = len(loaded.present.chains)
     loaded.cluster.remove("NetworkPolicy", "x", "p")
-    while not loaded.go_on():
+    while not loaded.advance():
         assert loaded.compiler.closed == frozenset()
         assert loaded.passes(source="12.0.0.1")
         # The subject's own chain has no leftovers and is removed at once.
@@ -156,7 +156,7 @@ def test_unneeded_parts_are_removed_first_and_are_used_where_they_are_needed_aga
     whole = loaded.finish()
     loaded.cluster.upsert(classes(SOME // 2))
     for _ in range(10):
-        loaded.go_on()
+        loaded.advance()
     loaded.cluster.upsert(classes())
     assert loaded.finish() < whole
     assert loaded.present == Compiler(loaded.cluster.state, everywhere).program()
@@ -166,11 +166,11 @@ def test_no_part_is_loaded_or_removed_for_a_namespace_that_may_not_load() -> Non
     loaded = Loaded(classes())
     loaded.finish()
     loaded.cluster.remove("NetworkPolicy", "x", "p")
-    loaded.go_on()
+    loaded.advance()
     before = loaded.present
     assert loaded.compiler.program(present=before, may_load=lambda namespace: namespace != "x") == before
     assert loaded.compiler.loaded_for == frozenset()
-    loaded.go_on()
+    loaded.advance()
     assert loaded.compiler.loaded_for == {"x"}
     assert loaded.present != before
 
@@ -183,7 +183,7 @@ def test_only_the_newest_version_counts() -> None:
     loaded = Loaded()
     for version in range(9):
         loaded.cluster.upsert(blocks(shift=version))
-        assert not loaded.go_on()
+        assert not loaded.advance()
     assert loaded.finish() <= SOME
     assert loaded.passes(source="11.0.7.16")
     assert not loaded.passes(source="11.0.7.14")
@@ -259,14 +259,14 @@ class ChangesInPieces(RuleBasedStateMachine):
     def load(self, finish: bool) -> None:
         state = cluster_of(self.objects.values()).state
         fresh = Compiler(state, everywhere).program()
-        self.go_on(state, fresh)
+        self.advance(state, fresh)
         while finish and (self.compiler.closed or self.compiler.has_leftovers):
-            self.go_on(state, fresh)
+            self.advance(state, fresh)
         if finish:
             assert self.present.chains.keys() == fresh.chains.keys()
             assert self.present.collections.keys() == fresh.collections.keys()
 
-    def go_on(self, state: State, fresh: Program) -> None:
+    def advance(self, state: State, fresh: Program) -> None:
         program = self.compiler.program(present=self.present)
         self.compiler.compute(str.__len__)
         closed = self.compiler.closed

@@ -20,7 +20,15 @@ from tests.semantics.objects import (
 from ringfence.dataplane.compile import address_precedence, address_rules, pod_rules
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
-from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything, effort
+from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
+from ringfence.dataplane.compile.profile_chains import (
+    ProfileChain,
+    SharedParts,
+    build_chain,
+    chain_name,
+    denies_everything,
+    effort,
+)
 from ringfence.dataplane.program import RangeSet
 from ringfence.engine.policies import OwnPorts, Stack, own_ports, rulings
 from ringfence.engine.state import State
@@ -46,10 +54,14 @@ def name_of(*written: Object, path: str = "x/old", direction: Direction = Direct
     return chain_name(*stack_of(tiered_cluster_of([*WORLD, *written]).state, path, direction))
 
 
+def nothing_built(state: State) -> SharedParts:
+    return SharedParts(LargePolicies(state), RulesOfProfiles())
+
+
 def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> ProfileChain | None:
     """The chain of x/old for IPv4."""
     state = tiered_cluster_of([*WORLD, *written]).state
-    return finish(build_chain(state, *stack_of(state, direction=direction), (Family.IPV4,), LargePolicies(state)))
+    return finish(build_chain(state, *stack_of(state, direction=direction), (Family.IPV4,), nothing_built(state)))
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -172,7 +184,7 @@ def test_many_selectors_are_read_in_steps(monkeypatch: pytest.MonkeyPatch) -> No
 
     def steps(count: int) -> int:
         state = tiered_cluster_of([*WORLD, policy("x/p", ingress=[selecting(count)])]).state
-        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
+        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), nothing_built(state)))
 
     assert steps(60) - steps(10) == 10
 
@@ -184,7 +196,7 @@ def test_many_rules_are_joined_in_steps(monkeypatch: pytest.MonkeyPatch) -> None
     def steps(count: int) -> int:
         rules = [admits(block(f"11.0.0.{2 * number}/32"), ports=[port(80)]) for number in range(count)]
         state = tiered_cluster_of([*WORLD, policy("x/p", ingress=rules)]).state
-        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
+        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), nothing_built(state)))
 
     assert steps(60) - steps(10) >= 20
 
@@ -196,7 +208,7 @@ def test_rules_behind_those_of_administrators_are_settled_in_steps(monkeypatch: 
     def steps(count: int) -> int:
         rules = [admits(block(f"11.0.0.{2 * number}/32"), ports=[port(80 + number)]) for number in range(count)]
         state = tiered_cluster_of([*WORLD, front, policy("x/p", ingress=rules)]).state
-        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
+        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), nothing_built(state)))
 
     assert steps(60) - steps(10) >= 20
 

@@ -1,6 +1,6 @@
 """Compiles the engine's state into the nftables program for the pods of one node."""
 
-from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile.compiler import Compiler, NodeGuard
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.compile.ports import PodPort, Ports, remembered_ports
@@ -12,6 +12,7 @@ __all__ = [
     "Compiler",
     "InSteps",
     "MayBuild",
+    "NodeGuard",
     "PodPlacement",
     "PodPort",
     "Ports",

@@ -6,6 +6,7 @@ A set, map or chain that does not change is the same object in consecutive progr
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from operator import or_
+from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.class_numbers import ClassNumbers
 from ringfence.dataplane.compile.computations import InSteps, never
@@ -27,6 +28,26 @@ from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 
 
+class NodeGuard(NamedTuple):
+    """How the program guards a node besides the policies of its pods.
+
+    `held` are the ranges from which the node's own pods get their addresses. An address in them is closed until a known
+    pod has it for which `is_released` is true. The compiler calls `is_released` again for pods that the population
+    reports as changed (`touch`).
+
+    `reaction` decides what happens to packets that no rule allows. `locate` finds the bridge ports of the node's own
+    pods; with it, the program also guards bridges.
+    """
+
+    held: Addresses = NO_ADDRESSES
+    reaction: Reaction = ENFORCING
+    locate: Locate | None = None
+    is_released: Callable[[Member], bool] = lambda pod: True
+
+
+NOTHING_HELD: Final = NodeGuard()
+
+
 class Compiler:
     """Makes the program for a node's own pods, and updates it when the state changes."""
 
@@ -34,25 +55,16 @@ class Compiler:
         self,
         state: State,
         is_local: Callable[[Member], bool],
-        held: Addresses = NO_ADDRESSES,
-        reaction: Reaction = ENFORCING,
-        locate: Locate | None = None,
-        is_released: Callable[[Member], bool] = lambda pod: True,
+        guard: NodeGuard = NOTHING_HELD,
         in_steps: InSteps = never,
     ) -> None:
         """Create a compiler for one node.
 
         `is_local` decides whether a pod is the node's own. The program isolates only these pods; peers can be on any
-        node.
-
-        `held` are the ranges from which the node's own pods get their addresses. An address in them is closed until a
-        known pod has it for which `is_released` is true. The compiler calls `is_released` again for pods that the
-        population reports as changed (`touch`).
-
-        `reaction` decides what happens to packets that no rule allows. `locate` finds the bridge ports of the node's
-        own pods; with it, the program also guards bridges. `in_steps` decides which policies are compiled step by step
-        (`compute`). The pods of such policies are closed until the compilation is done.
+        node. `in_steps` decides which policies are compiled step by step (`compute`). The pods of such policies are
+        closed until the compilation is done.
         """
+        held, reaction, locate, is_released = guard
         self._state = state
         self._subjects = Subjects(state, is_local, is_released, in_steps)
         self._isolation = Isolation(held)
@@ -95,7 +107,7 @@ class Compiler:
 
     def compute(self, rank: Callable[[str], float]) -> str | None:
         """Do one step for the namespace with the lowest rank, and return the namespace; None if nothing is left."""
-        return self._subjects.computations.go_on(rank)
+        return self._subjects.computations.advance(rank)
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """Count the node's own pods in these namespaces."""

@@ -55,7 +55,7 @@ class Computations:
             self._under_way[key] = _UnderWay(namespace, steps)
         return key in self._ended
 
-    def go_on(self, rank: Callable[[str], float]) -> str | None:
+    def advance(self, rank: Callable[[str], float]) -> str | None:
         """Do one step for the namespace with the lowest rank, and return the namespace; None if nothing runs."""
         if not self._under_way:
             return None

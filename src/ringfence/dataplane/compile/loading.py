@@ -57,7 +57,7 @@ class _Load:
         self._pieces = _pieces(chain, lambda: self._present)
         self.is_complete = False
 
-    def go_on(self, room: int, present: Program) -> int:
+    def advance(self, room: int, present: Program) -> int:
         """Add pieces while there is room; returns the remaining room."""
         self._present = present
         while room > 0 and not self.is_complete:
@@ -114,7 +114,7 @@ class Loading:
             return load.is_complete
         self._leftovers.expect(name, namespace, chain)
         room = self._rooms[slowly]
-        self._rooms[slowly] = load.go_on(room, self._present)
+        self._rooms[slowly] = load.advance(room, self._present)
         if self._rooms[slowly] != room:
             self.loaded_for.add(namespace)
         return load.is_complete

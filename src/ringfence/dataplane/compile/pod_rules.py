@@ -88,32 +88,35 @@ def for_pods(
     rules = [rule for profile in stack for rule in profile.rules if rule.peers.selections or rule.port_names]
     yield
     allowed = yield from _allowed_pods(rules, own)
-    return list(_written(state, stack[0].direction, rules, allowed, family, behind))
-
-
-def _written(
-    state: State,
-    direction: Direction,
-    rules: Sequence[CompiledRule],
-    allowed: Sequence[tuple[Peers, Traffic]],
-    family: Family,
-    behind: tuple[Rule, ...],
-) -> Iterator[Allowance]:
-    peer = PEER[direction][family]
+    direction = stack[0].direction
     groups = [_group(state, family, peers, traffic) for peers, traffic in allowed]
     wholly, large_wholly = _divided(state, [group for group in groups if group.traffic.other])
     partly, large_partly = _divided(state, [group for group in groups if not group.traffic.other])
     grants = frozenset(map(_grant, partly)) | _grants_by_name(direction, rules)
+    large = sorted([*large_wholly, *large_partly], key=lambda group: (-group.bits.bit_count(), digest(group.peers)))
+    shared, mapped = large[:MOST_SHARED], large[MOST_SHARED:]
+    found = [*_in_own_sets(wholly, grants, direction, family), *_in_shared_sets(shared, direction, family)]
+    if mapped:
+        found.append(_mapped(mapped, direction, family, behind))
+    return found
+
+
+def _in_own_sets(
+    wholly: Sequence[_Group], grants: frozenset[Grant], direction: Direction, family: Family
+) -> Iterator[Allowance]:
+    """Yield the rules that look into sets of the profile's own: of pods `wholly` allowed, and of pods with ports."""
+    peer = PEER[direction][family]
     if wholly:
         yield _among((peer,), PodSet(family, False, frozenset(Grant(group.peers) for group in wholly)))
     if grants:
         yield _among((peer, Field.PROTOCOL, Field.PORT), PodSet(family, True, grants))
-    large = sorted([*large_wholly, *large_partly], key=lambda group: (-group.bits.bit_count(), digest(group.peers)))
-    shared, mapped = (large, []) if len(large) <= MOST_SHARED else (large[:MOST_SHARED], large[MOST_SHARED:])
-    for group in shared:
-        yield from _narrowed(_among((peer,), PodSet(family, False, frozenset({Grant(group.peers)}))), group.traffic)
-    if mapped:
-        yield _mapped(mapped, direction, family, behind)
+
+
+def _in_shared_sets(groups: Iterable[_Group], direction: Direction, family: Family) -> Iterator[Allowance]:
+    """Yield the rules that look into a set of pods for each group, which other profiles may use as well."""
+    for group in groups:
+        of_pods = _among((PEER[direction][family],), PodSet(family, False, frozenset({Grant(group.peers)})))
+        yield from _narrowed(of_pods, group.traffic)
 
 
 def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Steps[list[tuple[Peers, Traffic]]]:

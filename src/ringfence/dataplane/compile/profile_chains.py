@@ -70,18 +70,19 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
     return f"{profile.direction.field}_{digest((tiers, ports))}"
 
 
+class SharedParts(NamedTuple):
+    """What was built for other stacks and is used again: the sets of large policies, and the rules of profiles."""
+
+    large: LargePolicies
+    rules: RulesOfProfiles
+
+
 def build_chain(
-    state: State,
-    stack: Stack,
-    ports: OwnPorts,
-    families: tuple[Family, ...],
-    large: LargePolicies,
-    known: RulesOfProfiles | None = None,
+    state: State, stack: Stack, ports: OwnPorts, families: tuple[Family, ...], shared: SharedParts
 ) -> Steps[ProfileChain | None]:
     """Build the chain of a stack for subjects with these ports. Raises TooComplex.
 
-    Returns None if the stack allows everything and therefore isolates no pod. `large` and `known` cache what was built
-    for other stacks.
+    Returns None if the stack allows everything and therefore isolates no pod.
     """
     if _allows_everything(state, stack):
         return None
@@ -89,9 +90,9 @@ def build_chain(
     found: list[Allowance] = []
     for family in families:
         if is_union(stack):
-            found += yield from _of_union(state, stack, ports, family, large)
+            found += yield from _of_union(state, stack, ports, family, shared.large)
         else:
-            found += yield from _settled(state, stack, ports, family, known or RulesOfProfiles())
+            found += yield from _settled(state, stack, ports, family, shared.rules)
     direction = stack[0].direction
     return ProfileChain(
         profile_chain(direction, tuple(one.rule for one in found)),

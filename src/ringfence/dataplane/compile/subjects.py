@@ -15,6 +15,7 @@ from ringfence.dataplane.compile.loading import Loading
 from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
+    SharedParts,
     build_chain,
     chain_name,
     denies_everything,
@@ -354,7 +355,7 @@ class Subjects:
 
     def _building(self, key: ChainKey) -> Steps[ProfileChain | None]:
         stack, ports = key
-        return build_chain(self._state, stack, ports, self._families, self._large, self._rules)
+        return build_chain(self._state, stack, ports, self._families, SharedParts(self._large, self._rules))
 
     def _awaited(self) -> Iterator[ChainKey]:
         """Yield the keys of the chains of postponed identities, which are not built or not loaded yet."""
