@@ -60,13 +60,14 @@ class _Prober(ast.NodeVisitor):
 
     def _with_probes(self, block: list[ast.stmt]) -> list[ast.stmt]:
         found: list[ast.stmt] = []
-        is_new = True
+        probe, is_new = -1, True
         for statement in block:
             if is_new:
-                found.append(ast.parse(f"{CALLED}({self._next})").body[0])
+                probe = self._next
                 self._next += 1
+                found.append(ast.parse(f"{CALLED}({probe})").body[0])
             for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
-                self.probe_of_line[line] = self._next - 1
+                self.probe_of_line[line] = probe
             self._visit_blocks(statement)
             found.append(statement)
             is_new = _may_leave(statement)
@@ -114,7 +115,8 @@ def of_other_processes(folder: Path) -> Iterator[ReachedBy]:
     """What the processes wrote that tests started."""
     for file in folder.glob("process-*"):
         test, _, numbers = file.read_text().partition("\n")
-        yield ReachedBy(test.rpartition(" ")[0], [int(number) for number in numbers.split()])
+        # "test (call)", and in a worker of xdist "test@group (call)".
+        yield ReachedBy(test.rpartition(" ")[0].partition("@")[0], [int(number) for number in numbers.split()])
 
 
 def folder_for_all(folder: Path) -> Path:
