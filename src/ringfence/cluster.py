@@ -75,7 +75,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             lambda verdict: (verdict.result, verdict.traffic),
         )
 
-    def lint(
+    def lint(  # noqa: PLR0913  (keywords of the public API)
         self,
         *,
         select: Sequence[str] = (),
@@ -127,7 +127,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             found = without_earlier(found, earlier, since.revision or "the earlier cluster")
         return found
 
-    def connections(
+    def connections(  # noqa: PLR0913  (keywords of the public API)
         self,
         pods: bool = False,
         *,
@@ -197,7 +197,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             check_namespace(self.state, checked_namespace(namespace))
         return exposure(self.state, namespace=namespace, examples=examples)
 
-    def report(
+    def report(  # noqa: PLR0913  (keywords of the public API)
         self,
         title: str = "",
         *,
@@ -233,7 +233,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         )
         return report_html(data)
 
-    def report_data(
+    def report_data(  # noqa: PLR0913  (keywords of the public API)
         self,
         title: str = "",
         *,

@@ -63,7 +63,7 @@ class ClusterInput:
         return self._state
 
     @classmethod
-    def load(
+    def load(  # noqa: PLR0913  (keywords of the public API)
         cls,
         *paths: str | PathLike[str],
         recursive: bool = True,
@@ -117,7 +117,7 @@ class ClusterInput:
         return cluster
 
     @classmethod
-    def of_revision(
+    def of_revision(  # noqa: PLR0913  (keywords of the public API)
         cls,
         revision: str | None,
         *paths: str | PathLike[str],
@@ -149,7 +149,7 @@ class ClusterInput:
         return cluster
 
     @classmethod
-    def same_in_revisions(
+    def same_in_revisions(  # noqa: PLR0913  (keywords of the public API)
         cls,
         revision: str | None,
         other: str | None,

@@ -150,7 +150,7 @@ def agent() -> None:
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, else json]")
 @click.option("--cleanup", is_flag=True, help="Remove all ringfence rules and exit.")
-def run_agent(
+def run_agent(  # noqa: PLR0913  (the options of the command)
     node: str | None,
     context: str | None,
     kubeconfig: str | None,

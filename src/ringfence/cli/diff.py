@@ -69,7 +69,7 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
     ),
 )
 @click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line with the number of changes.")
-def diff(
+def diff(  # noqa: PLR0913  (the options of the command)
     inputs: DiffInputs, fail_on: tuple[str, ...], allow: str | None, no_assumptions: bool, output: str, quiet: bool
 ) -> None:
     """List which connections the change from A to B opens and closes, for whom, and why.

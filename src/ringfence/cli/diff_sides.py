@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from ringfence.cli import progress
-from ringfence.cli.inputs import Inputs, refuse_errors
+from ringfence.cli.inputs import STRICTNESS_OPTIONS, Inputs, folder_options, refuse_errors
 from ringfence.cli.terminal import print_message
 from ringfence.cli.what_if import enforced, supposed
 from ringfence.cluster import Cluster
@@ -184,12 +184,8 @@ def read_both(first: ComparedInput, second: ComparedInput) -> ComparedClusters:
 
 
 READING_OPTIONS: Final = (
-    click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
-    click.option(
-        "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."
-    ),
+    *folder_options("folders"),
     click.option("-n", "--namespace", metavar="NAME", help="The namespace of objects without one."),
-    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
-    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+    *STRICTNESS_OPTIONS,
 )
 """How both inputs are read."""

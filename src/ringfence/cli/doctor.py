@@ -100,7 +100,7 @@ from ringfence.trait_files import is_plugin_name, plugin_traits, traits_document
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
-def doctor(
+def doctor(  # noqa: PLR0913  (the options of the command)
     context: str | None,
     kubeconfig: str | None,
     probe: str | None,

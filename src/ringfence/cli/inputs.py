@@ -58,9 +58,12 @@ class Inputs(msgspec.Struct, frozen=True):
             return self.context or "the current context"
         return " ".join([*self.filenames, *([self.kustomize] if self.kustomize else [])])
 
-    @property
-    def _source(self) -> str:
-        return "standard input" if self.title == "-" else self.title
+    def _nothing_read(self) -> str:
+        if self.title == "-":
+            return "no Kubernetes object was read from standard input: check the command that writes to it"
+        is_flat = not self.recursive and any(map(isdir, self.filenames))
+        deeper = "; -R also reads the folders inside" if is_flat else ""
+        return f"no Kubernetes object was read from {self.title}: check the path{deeper}"
 
     def cluster(
         self,
@@ -101,9 +104,7 @@ class Inputs(msgspec.Struct, frozen=True):
             documents = "1 document" if cluster.unrelated == 1 else f"{cluster.unrelated} documents"
             yield f"skipped {documents} without a Kubernetes object"
         if not (cluster.has_objects or cluster.problems or self.is_live):
-            is_flat = not self.recursive and any(map(isdir, self.filenames))
-            deeper = "; -R also reads the folders inside" if is_flat else ""
-            yield f"no Kubernetes object was read from {self._source}: is it the right file or folder?{deeper}"
+            yield self._nothing_read()
 
     def read(self) -> Cluster:
         """The cluster of the files, or of the API server if no files are given."""
@@ -190,6 +191,21 @@ def _namespace(context: click.Context, parameter: click.Parameter, name: str | N
     return name
 
 
+def folder_options(folders: str) -> tuple[OptionDecorator, ...]:
+    """The options that say which files of folders are read. `folders` is what their help calls these."""
+    return (
+        click.option("-R", "--recursive", is_flag=True, help=f"Read {folders} recursively, except hidden ones."),
+        click.option(
+            "--exclude", metavar="GLOB", multiple=True, help=f"Leave out files and folders in {folders}. Repeatable."
+        ),
+    )
+
+
+STRICTNESS_OPTIONS: Final = (
+    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
+    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+)
+
 _BEFORE_KUSTOMIZE: Final = (
     click.option(
         "-f",
@@ -200,10 +216,7 @@ _BEFORE_KUSTOMIZE: Final = (
         multiple=True,
         help="File or folder; - is stdin. Repeatable.",
     ),
-    click.option("-R", "--recursive", is_flag=True, help="Read the folders of -f recursively, hidden ones excepted."),
-    click.option(
-        "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in the folders of -f. Repeatable."
-    ),
+    *folder_options("the folders of -f"),
 )
 _AFTER_KUSTOMIZE: Final = (
     click.option(
@@ -221,8 +234,7 @@ _AFTER_KUSTOMIZE: Final = (
         help="The kubeconfig context to read if there is no -f or -k.",
     ),
     click.option("--kubeconfig", type=_FILE, metavar="FILE", help="The kubeconfig file."),
-    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
-    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+    *STRICTNESS_OPTIONS,
     click.option("-v", "--verbose", is_flag=True, help="List the kinds of objects that were skipped."),
 )
 

@@ -238,7 +238,7 @@ def status(name: str, output: str, ignore_errors: bool) -> None:
 @_ignore_errors
 @_no_assumptions
 @click.pass_obj
-def probe(
+def probe(  # noqa: PLR0913  (the options of the command)
     name: str,
     source: str,
     destination: str,

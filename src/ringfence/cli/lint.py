@@ -143,7 +143,7 @@ def _severities(context: click.Context, parameter: click.Parameter, values: tupl
 )
 @PLUGIN_OPTION
 @input_options
-def lint(
+def lint(  # noqa: PLR0913  (the options of the command)
     inputs: Inputs,
     plugin: str | None,
     outputs: Outputs,

@@ -94,7 +94,7 @@ _SELECTION: Final = (
 )
 @proof_options
 @enforced_options_without_k
-def test(
+def test(  # noqa: PLR0913  (the options of the command)
     paths: tuple[str, ...],
     outputs: Outputs,
     selection: SelectionOptions,

@@ -11,10 +11,10 @@ fails the test. Every project that has pytest and ringfence imports this module,
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ringfence.analysis.endpoints import PortArgument
+    from ringfence.analysis.endpoints import AskedPorts, PortArgument
     from ringfence.testing.outcomes import JudgedTest
     from ringfence.testing.reachability_tests import Expectation, ReachabilityTest
 
@@ -32,7 +32,7 @@ class Judging(Protocol):
         ...
 
 
-def assert_allowed(
+def assert_allowed(  # noqa: PLR0913  (keywords of the public API)
     cluster: Judging,
     source: Ends,
     destination: Ends,
@@ -47,10 +47,10 @@ def assert_allowed(
     `because` are policies of which one must allow it. `accept` is as in test files: `assumptions`, `unserved-ports`.
     """
     __tracebackhide__ = True
-    _assert_connects(cluster, source, destination, "allow", port, protocol, because, accept)
+    _check(cluster, _connects(source, destination, _ports(port, protocol), "allow"), because, accept)
 
 
-def assert_denied(
+def assert_denied(  # noqa: PLR0913  (keywords of the public API)
     cluster: Judging,
     source: Ends,
     destination: Ends,
@@ -65,10 +65,10 @@ def assert_denied(
     `because` are policies of which one must deny it.
     """
     __tracebackhide__ = True
-    _assert_connects(cluster, source, destination, "deny", port, protocol, because, accept)
+    _check(cluster, _connects(source, destination, _ports(port, protocol), "deny"), because, accept)
 
 
-def assert_only_from(
+def assert_only_from(  # noqa: PLR0913  (keywords of the public API)
     cluster: Judging,
     destination: Ends,
     sources: Ends,
@@ -79,10 +79,10 @@ def assert_only_from(
 ) -> None:
     """Fail unless all of the sources may reach the destination, and nobody else: no other pod and no address."""
     __tracebackhide__ = True
-    _assert_only(cluster, "Ingress", destination, sources, port, protocol, accept)
+    _check(cluster, _only_these("Ingress", destination, _ports(port, protocol), sources), (), accept)
 
 
-def assert_only_to(
+def assert_only_to(  # noqa: PLR0913  (keywords of the public API)
     cluster: Judging,
     source: Ends,
     destinations: Ends,
@@ -93,7 +93,7 @@ def assert_only_to(
 ) -> None:
     """Fail unless the source may reach all of the destinations, and nothing else: no other pod and no address."""
     __tracebackhide__ = True
-    _assert_only(cluster, "Egress", source, destinations, port, protocol, accept)
+    _check(cluster, _only_these("Egress", source, _ports(port, protocol), destinations), (), accept)
 
 
 def assert_isolated(cluster: Judging, pods: Ends, direction: str = "both", *, accept: Ends = ()) -> None:
@@ -109,34 +109,24 @@ def assert_isolated(cluster: Judging, pods: Ends, direction: str = "both", *, ac
     _check(cluster, IsIsolated(_ends(pods), directions[direction]), (), accept)
 
 
-def _assert_connects(
-    cluster: Judging,
-    source: Ends,
-    destination: Ends,
-    expected: str,
-    port: Any,
-    protocol: str | None,
-    because: Ends,
-    accept: Ends,
-) -> None:
+def _ports(port: "PortArgument", protocol: str | None) -> "AskedPorts":
     from ringfence.analysis.endpoints import asked_ports
-    from ringfence.testing.reachability_tests import Connects, Expected
 
     __tracebackhide__ = True
-    ports = asked_ports(port, protocol)
-    _check(cluster, Connects(_ends(source), _ends(destination), ports, Expected(expected)), because, accept)
+    return asked_ports(port, protocol)
 
 
-def _assert_only(
-    cluster: Judging, direction: str, own: Ends, listed: Ends, port: Any, protocol: str | None, accept: Ends
-) -> None:
-    from ringfence.analysis.endpoints import asked_ports
+def _connects(source: Ends, destination: Ends, ports: "AskedPorts", expected: str) -> "Expectation":
+    from ringfence.testing.reachability_tests import Connects, Expected
+
+    return Connects(_ends(source), _ends(destination), ports, Expected(expected))
+
+
+def _only_these(direction: str, own: Ends, ports: "AskedPorts", listed: Ends) -> "Expectation":
     from ringfence.model.policies import Direction
     from ringfence.testing.reachability_tests import OnlyThese
 
-    __tracebackhide__ = True
-    ports = asked_ports(port, protocol)
-    _check(cluster, OnlyThese(Direction(direction), _ends(own), ports, _ends(listed)), (), accept)
+    return OnlyThese(Direction(direction), _ends(own), ports, _ends(listed))
 
 
 def _check(cluster: Judging, expectation: "Expectation", because: Ends, accept: Ends) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, compared
@@ -27,7 +28,8 @@ from ringfence.model.compared_problems import ComparedProblem
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem
-from ringfence.render.differences import MOST_BYTES, review_comment
+from ringfence.render.differences import MOST_BYTES, review_comment, review_comments
+from ringfence.render.differences.sections import Row, Section
 from ringfence.render.formats import one_line
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC
 
@@ -177,3 +179,17 @@ def test_the_longest_comment_fits_and_counts_what_does_not(opened: int, closed: 
     shown = rendered.elements.count("td") // 4
     counted = sum(map(int, re.findall(r"^(?:and |\*\*)(\d+) (?:more$|.*: too many)", comment, re.M)))
     assert shown + counted == opened + closed
+
+
+def test_rows_that_do_not_fit_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Row] = []
+    write = review_comments._row
+
+    def counted(section: Section, row: Row) -> str:
+        written.append(row)
+        return write(section, row)
+
+    monkeypatch.setattr(review_comments, "_row", counted)
+    found = changed(*[row(ConnectionChange.OPENED, "a")] * 20_000, *[row(ConnectionChange.CLOSED, "a")] * 20_000)
+    shown = Rendered(review_comment(found, "A", "B", KEY)).elements.count("td") // 4
+    assert 100 < shown < len(written) < 2 * shown + 100

@@ -75,39 +75,45 @@ def _assumptions(found: ClusterDifference) -> Iterator[Section]:
 
 
 def _section(section: Section, room: int) -> str:
-    """The section in at most `room` bytes: whole, or if dangerous the rows that fit, or the number of its rows."""
-    whole = _written(section, section.rows)
-    if _size(whole) <= room:
-        return whole
-    if section.is_dangerous and (rows := _fitting(section, room)):
-        return _written(section, rows)
-    return _count(section)
+    """The section in at most `room` bytes: whole, or if dangerous the rows that fit, or the number of its rows.
+
+    No row is written behind the first one that does not fit: there may be many thousands.
+    """
+    room -= _size(_framed(section, ()))
+    rows: list[str] = []
+    for row in section.rows:
+        rows.append(_row(section, row))
+        room -= _size(rows[-1])
+        if room < 0:
+            break
+    else:
+        return _framed(section, rows)
+    if not section.is_dangerous:
+        return _count(section)
+    room -= _size(_more(len(section.rows)))
+    while rows and room < 0:
+        room += _size(rows.pop())
+    if not rows:
+        return _count(section)
+    return _framed(section, [*rows, _more(len(section.rows) - len(rows))])
 
 
-def _fitting(section: Section, room: int) -> tuple[Row, ...]:
-    """The first rows of a section that fit, with the line that says how many more there are."""
-    used = _size(_written(section, ()))
-    for number, row in enumerate(section.rows):
-        used += _size(_row(section, row))
-        if used > room:
-            return section.rows[:number]
-    return section.rows
+def _more(number: int) -> str:
+    return f"\nand {number} more\n"
 
 
 def _count(section: Section) -> str:
     return f"\n**{section.heading}**: too many for a comment\n"
 
 
-def _written(section: Section, rows: Sequence[Row]) -> str:
-    more = len(section.rows) - len(rows)
+def _framed(section: Section, rows: Iterable[str]) -> str:
+    """The text of a section with these rows."""
     lines = [f"\n#### {section.heading}\n\n"]
     if not section.is_dangerous:
         lines = [f"\n<details>\n<summary>{section.heading}</summary>\n\n"]
     if section.columns:
         lines.append(f"| {' | '.join(section.columns)} |\n{'|---' * len(section.columns)}|\n")
-    lines += [_row(section, row) for row in rows]
-    if more:
-        lines.append(f"\nand {more} more\n")
+    lines += rows
     if not section.is_dangerous:
         lines.append("\n</details>\n")
     return "".join(lines)
