@@ -105,7 +105,7 @@ class KernelTable:
         """The keys of the revoked connections in the table."""
         self.is_dormant = False
         """Whether the table is dormant, so that no packet meets its rules. Another program has done this."""
-        self.oddities: tuple[str, ...] = ()
+        self.unknown_parts: tuple[str, ...] = ()
         """Other objects in the table, which only other programs create."""
         self.transactions = 0
         """How many transactions of this object the kernel has accepted."""
@@ -120,7 +120,7 @@ class KernelTable:
         except OSError as error:
             raise unusable(error) from error
         self._touched = Touched()  # changes during the reading are still to be reported
-        self.is_dormant, self.oddities = found.is_dormant, found.oddities
+        self.is_dormant, self.unknown_parts = found.is_dormant, found.unknown_parts
         self._note(found.program)
 
     def _find_tables(self) -> None:
@@ -205,7 +205,7 @@ class KernelTable:
     @property
     def is_own(self) -> bool:
         """Whether the table contains only objects that ringfence writes."""
-        return not self.oddities and (self.program is None or not has_foreign_parts(self.program))
+        return not self.unknown_parts and (self.program is None or not has_foreign_parts(self.program))
 
     def holds(self, program: Program | None, revoked: Set[bytes]) -> bool:
         """Whether the tables contained exactly this program, and no cover, when they were last read or changed."""
@@ -216,7 +216,7 @@ class KernelTable:
         """Like `holds`, but a second table may exist."""
         if program is None:
             return self.program is None
-        return not (self.is_dormant or self.oddities) and self.program == program and self.revoked == revoked
+        return not (self.is_dormant or self.unknown_parts) and self.program == program and self.revoked == revoked
 
     def affected_by(self, program: Program) -> AffectedAddresses:
         """The addresses for whose connections the present program and another one may decide differently."""
@@ -290,7 +290,7 @@ class KernelTable:
     def delete(self) -> None:
         """Remove all tables of ringfence that exist."""
         self._delete(self._tables)
-        self.program, self.revoked, self.oddities = None, set(), ()
+        self.program, self.revoked, self.unknown_parts = None, set(), ()
         self.is_dormant = False
 
     def counts(self, name: str) -> list[tuple[bytes, int, int]]:
@@ -305,7 +305,7 @@ class KernelTable:
     # --- updates ----------------------------------------------------------------------------------------------------
 
     def _is_to_be_replaced_by(self, program: Program) -> bool:
-        return bool(self.oddities) or (self.program is not None and not is_compatible(self.program, program))
+        return bool(self.unknown_parts) or (self.program is not None and not is_compatible(self.program, program))
 
     def _update(self, program: Program) -> None:
         fits = partial(fits_at_once, self._netlink)
@@ -332,7 +332,7 @@ class KernelTable:
     def _replace(self, program: Program, revoked: Set[bytes]) -> None:
         for table in (BESIDE, TABLE):
             self._build(table, program, revoked)
-        self.oddities = ()
+        self.unknown_parts = ()
 
     def _build(self, table: str, program: Program, revoked: Set[bytes], *, must_be_new: bool = False) -> None:
         """Create a table, without a stop before packets meet its rules.

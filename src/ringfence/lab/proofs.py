@@ -50,7 +50,7 @@ def prove(question: ProofQuestion, *, seconds: float) -> tuple[ProbedPort, ...]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
-        written, complaints = process.communicate(msgspec.json.encode(question), timeout=seconds)
+        written, errors = process.communicate(msgspec.json.encode(question), timeout=seconds)
     except subprocess.TimeoutExpired:
         raise LaboratoryError(f"the laboratory had no answer within {seconds:g} seconds") from None
     finally:
@@ -58,7 +58,7 @@ def prove(question: ProofQuestion, *, seconds: float) -> tuple[ProbedPort, ...]:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     if not written:
-        last_line = complaints.decode(errors="replace").strip().rpartition("\n")[2]
+        last_line = errors.decode(errors="replace").strip().rpartition("\n")[2]
         raise LaboratoryError(f"the laboratory ended before it had an answer: {last_line or 'it was killed'}")
     found = msgspec.json.decode(written, type=_Proof)
     if found.error:

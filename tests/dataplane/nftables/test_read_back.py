@@ -133,7 +133,7 @@ def test_objects_that_no_program_has_are_listed(kernel: FakeKernel) -> None:
             GETFLOWTABLE: [HEADER + string(nf.NFTA_FLOWTABLE_TABLE, TABLE) + string(nf.NFTA_FLOWTABLE_NAME, "fast")],
         },
     )
-    assert read_table(kernel).oddities == (
+    assert read_table(kernel).unknown_parts == (
         "the base chain late with a hook, priority, type or policy of its own",
         "the object quota",
         "the flowtable fast",

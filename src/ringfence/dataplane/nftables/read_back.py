@@ -57,7 +57,7 @@ class FoundTable(NamedTuple):
     generation: int
     is_dormant: bool = False
     """Whether the table is dormant: its rules are not applied to packets."""
-    oddities: tuple[str, ...] = ()
+    unknown_parts: tuple[str, ...] = ()
     """Parts of the table that a program cannot represent. Only a new table is free of them."""
 
 
@@ -166,7 +166,7 @@ def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
         ),
         generation,
         any(map(_is_dormant, (settings, of_bridges or {}))),
-        tuple(odd for part in parts for odd in part.oddities()),
+        tuple(one for part in parts for one in part.unknown_parts()),
     )
 
 
@@ -226,7 +226,7 @@ class _Part:
         """The names of the sets and maps."""
         return (name for name, _ in self._named_sets())
 
-    def oddities(self) -> Iterator[str]:
+    def unknown_parts(self) -> Iterator[str]:
         for settings in self._chains:
             name = read_string(settings[nf.NFTA_CHAIN_NAME])
             if not self._is_right_part(name):
