@@ -97,7 +97,8 @@ def matrix_text(made: Matrix) -> str:
     sections = [lines, _legend(made, numbers, heads), [f"* {note}" for note in made.notes]]
     if any(cell.startswith(_PARTLY) for row in made.cells for cell in row):
         sections.append([f"{_PARTLY} for some of the pods only"])
-    return "\n".join("".join(f"{line.rstrip()}\n" for line in section) for section in sections if section)
+    texts = ["".join(f"{line.rstrip()}\n" for line in section) for section in sections]
+    return "\n".join(filter(None, texts))
 
 
 def matrix_width(made: Matrix) -> int:

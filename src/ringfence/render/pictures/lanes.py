@@ -192,12 +192,11 @@ def _centres(
     for _ in range(_ROUNDS):
         for column in columns:
             for lane, places in enumerate(column):
-                wanted = {
-                    place: sum(centres[one] for one in joined[place]) / len(joined[place])
-                    for place in places
-                    if joined[place]
-                }
-                centres |= _stack(places, heights, rooms[lane], {**centres, **wanted})
+                wanted = dict(centres)
+                for place in places:
+                    if joined[place]:
+                        wanted[place] = sum(centres[one] for one in joined[place]) / len(joined[place])
+                centres |= _stack(places, heights, rooms[lane], wanted)
     return centres
 
 

@@ -36,22 +36,22 @@ def policies_json(
     """Each policy with its subjects, its rules and its text."""
     tiers = {id(policy): tier.value for tier in PolicyTier for policy in state.policies.cluster_policies(tier)}
     texts = _Texts(document_of)
-    return [
-        {
+    written = []
+    for policy in policies:
+        tier = tiers.get(id(policy))
+        entry = {
             "kind": policy.kind_name,
             "namespace": policy.namespace,
             "name": policy.name,
-            **({"tier": tiers[id(policy)], "priority": policy.priority} if id(policy) in tiers else {}),
+            **({} if tier is None else {"tier": tier, "priority": policy.priority}),
             **texts.of(policy),
             "subject": _selection_text(policy.subject),
             "selects": subjects.selected_by(policy),
-            **{
-                direction.field: [_rule_json(state, policy, direction, rule, subjects) for rule in rules]
-                for direction, rules in policy.rules.items()
-            },
         }
-        for policy in policies
-    ]
+        for direction, rules in policy.rules.items():
+            entry[direction.field] = [_rule_json(state, policy, direction, rule, subjects) for rule in rules]
+        written.append(entry)
+    return written
 
 
 def _rule_json(

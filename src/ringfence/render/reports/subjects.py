@@ -56,17 +56,15 @@ class ReportSubjects:
 
         `policies` has the number of each policy in the document, by its `id`.
         """
-        return [
-            {
-                direction.field: [
-                    policies[id(policy)]
-                    for profile in self._state.tiers.profiles(identity, direction)
-                    for policy in profile.policies
-                ]
-                for direction in Direction
-            }
-            for identity in self._identities
-        ]
+        tiers = self._state.tiers
+        written: list[Json] = []
+        for identity in self._identities:
+            acting: dict[str, list[int]] = {}
+            for direction in Direction:
+                profiles = tiers.profiles(identity, direction)
+                acting[direction.field] = [policies[id(policy)] for one in profiles for policy in one.policies]
+            written.append(acting)
+        return written
 
     def workloads_json(self, view: FoldedView, namespaces: Sequence[str]) -> list[Json]:
         """Each workload: its names, labels, subject, and its class in the matrix."""
