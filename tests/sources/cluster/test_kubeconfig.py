@@ -123,7 +123,7 @@ def test_a_kubeconfig_that_does_not_exist(home: Path) -> None:
             None,
             r"/k: no current context is set: choose one with --context \(there are: a\)",
         ),
-        ("", None, "/k: it has no contexts: is it a kubeconfig?"),
+        ("", None, "/k: not a kubeconfig, because it has no contexts"),
         (
             config("a").replace('"cluster": "a"', '"cluster": "c"'),
             None,
@@ -138,7 +138,7 @@ def test_a_kubeconfig_that_does_not_exist(home: Path) -> None:
         ),
         (config("a", user={"token": 5}), None, 'context "a" cannot be used: Expected `str`, got `int`'),
         ("a: [", None, "/k: not a kubeconfig: yaml: did not find expected node content"),
-        ("[]\n---\n", None, "/k: it has no contexts"),
+        ("[]\n---\n", None, "/k: not a kubeconfig, because it has no contexts"),
         ("5", None, "/k: not a kubeconfig: Expected `object`, got `int`"),
         ("contexts: 5", None, r"/k: not a kubeconfig: Expected `array`, got `int` - at `\$.contexts`"),
         ("\ud800", None, "/k: not a kubeconfig: 'utf-8' codec can't decode"),

@@ -126,9 +126,8 @@ def connection_filter(
 
 def _existing(endpoint: Endpoint) -> Endpoint:
     if endpoint.possible is not None:
-        raise EndpointError(
-            f"{endpoint.text} need not exist, and lists contain existing pods only: use `ringfence can`"
-        )
+        about = f"{endpoint.text} stands for pods that need not exist"
+        raise EndpointError(f"{about}, and lists contain existing pods only: use `ringfence can`")
     return endpoint
 
 

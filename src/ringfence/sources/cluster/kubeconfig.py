@@ -149,7 +149,9 @@ def _merged(configs: Iterable[_Config]) -> _Merged:
 def _selected(config: _Merged, context: str | None, files: str) -> SelectedContext:
     name = context or config.current_context
     if not config.contexts:
-        raise LiveClusterError(f"{files}: it has no contexts: is it a kubeconfig? Pass another one with --kubeconfig")
+        raise LiveClusterError(
+            f"{files}: not a kubeconfig, because it has no contexts: pass another file with --kubeconfig"
+        )
     known = ", ".join(sorted(config.contexts))
     if not name:
         raise LiveClusterError(f"{files}: no current context is set: choose one with --context (there are: {known})")
