@@ -4,7 +4,7 @@
 """
 
 from copy import deepcopy
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 import click
 import msgspec
@@ -21,6 +21,16 @@ from ringfence.render.problems import compared_problem_text
 from ringfence.shared_input import SharedInput
 from ringfence.sources.git import commit_of
 from ringfence.trait_files import plugin_traits
+
+
+class Sources(TypedDict):
+    """What is read besides files and folders, and how folders are read, as the arguments of `Cluster.load`."""
+
+    recursive: bool
+    exclude: tuple[str, ...]
+    kustomize: str | None
+    chart: str | None
+    values: tuple[str, ...]
 
 
 class SideInputs(Inputs, frozen=True):
@@ -44,17 +54,23 @@ class SideInputs(Inputs, frozen=True):
         """The cluster, with what is supposed, as a network plugin enforces it."""
         return enforced(supposed(self._from_source(), self.suppose, self.without), self.plugin)
 
+    def sources(self) -> Sources:
+        """What is read besides files and folders, and how folders are read."""
+        return {
+            "recursive": self.recursive,
+            "exclude": self.exclude,
+            "kustomize": self.kustomize,
+            "chart": self.chart,
+            "values": self.values,
+        }
+
     def _from_source(self) -> Cluster:
         if self.is_live:
             return self._listed()
         with progress.reading() as reading:
             return Cluster.load(
                 *self.filenames,
-                recursive=self.recursive,
-                exclude=self.exclude,
-                kustomize=self.kustomize,
-                chart=self.chart,
-                values=self.values,
+                **self.sources(),
                 namespace=self.namespace or DEFAULT_NAMESPACE,
                 progress=reading,
                 shared=self.shared,
@@ -78,11 +94,7 @@ class RevisionInputs(SideInputs, frozen=True):
         return Cluster.of_revision(
             self.revision,
             *self.filenames,
-            recursive=self.recursive,
-            exclude=self.exclude,
-            kustomize=self.kustomize,
-            chart=self.chart,
-            values=self.values,
+            **self.sources(),
             namespace=self.namespace or DEFAULT_NAMESPACE,
             shared=self.shared,
         )
@@ -97,11 +109,7 @@ class RevisionInputs(SideInputs, frozen=True):
                 self.revision,
                 other.revision,
                 *self.filenames,
-                recursive=self.recursive,
-                exclude=self.exclude,
-                kustomize=self.kustomize,
-                chart=self.chart,
-                values=self.values,
+                **self.sources(),
                 shared=self.shared,
             )
         )
