@@ -16,6 +16,7 @@ from ringfence.render.formats import aligned, escape_as_kubectl
 
 _HIDDEN_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _LONGEST_ANNOTATION: Final = 140
+"""Longer annotations are cut: `maxAnnotationLen` of kubectl (`pkg/describe`)."""
 _Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 

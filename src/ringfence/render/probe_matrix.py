@@ -14,6 +14,7 @@ from ringfence.render.probe_marks import ProbeMarks
 
 _ITSELF: Final = "·"
 _MOST_NAMES: Final = 6
+"""The largest number of names in a line; of more, the others are counted."""
 
 
 class ProbeMatrix:

@@ -23,6 +23,7 @@ _MOST_CHARACTERS: Final = 300
 """The largest length of a text in a row. Names of objects are shorter; lists of addresses may be longer."""
 
 _MOST_REASONS: Final = 3
+"""The largest number of reasons of a row; a comment is read at a glance."""
 
 
 def review_comment(

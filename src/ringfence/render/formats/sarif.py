@@ -22,6 +22,7 @@ MOST_RESULTS: Final = 5_000
 """Results that GitHub keeps of a run."""
 
 _LONGEST_DESCRIPTION: Final = 1_024
+"""Characters of `shortDescription.text` that GitHub keeps (its documentation, "SARIF support for code scanning")."""
 _ROOT: Final = "%SRCROOT%"
 
 

@@ -32,6 +32,7 @@ _KERNEL_WORDS: Final = {ColumnStatus.UNTESTED: "not tested"}
 _HEAD: Final = "  static  kernel"
 _WORDS: Final = {Status.ERROR: ("error", "errors")}
 _MOST_REASONS: Final = 8
+"""The largest number of lines that say why a test failed."""
 _MOST_EDIT_LINES: Final = 8
 """The largest number of lines of an explanation and of an edit, so that a failure takes about fifteen lines: `ringfence
 explain` prints all.

@@ -46,7 +46,9 @@ _WORDS: Final[Mapping[str, str]] = {_OPENED: "opened", _CLOSED: "closed", _KEPT:
 _WIDTHS: Final[Mapping[str, float]] = {_OPENED: 2.6, _CLOSED: 1.6, _KEPT: 1.0}
 _LINES: Final = {"+": "opened", "-": "closed", "!": "heading"}
 _LONGEST_LABEL: Final = 150
+"""The width of the longest label of an arrow, in CSS pixels."""
 _LEAST_WIDTH: Final = 560
+"""The least width of the picture, in CSS pixels: the texts around the map need it."""
 _STYLE: Final = f"""{STYLE}
 text.opened {{ fill: #a34700; font-weight: bold }}
 text.closed {{ fill: #005a8f }}

@@ -20,11 +20,15 @@ _PORT: Final = 18
 _BEND: Final = 10
 """The height kept free for an edge that passes a column."""
 _SPACE: Final = 12
+"""The space between two boxes of one column."""
 _PADDING: Final = 10
+"""The space between the border of a box or lane and what is in it."""
 _TURN: Final = 56
 """The width in which edges turn from one height to another."""
 _ARROW: Final = 10
+"""The length that is kept free for the head of an arrow."""
 _ROUNDS: Final = 6
+"""How often all boxes are moved towards those that they are joined with."""
 
 
 class LaneNode(msgspec.Struct, frozen=True):

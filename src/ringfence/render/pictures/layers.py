@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 _SWEEPS: Final = 8
+"""How often the places of all layers are ordered anew, from left to right and back, to have fewer crossings."""
 
 
 class LayeredEdge(msgspec.Struct, frozen=True):

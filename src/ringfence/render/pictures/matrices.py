@@ -36,13 +36,19 @@ MOST_ROWS: Final = 150
 """The largest number of rows and of columns; of more, those with the fewest connections are counted."""
 
 _CELL: Final = 22
+"""The height of a cell that has room for ports, and its least width, in CSS pixels."""
 _SMALL_CELL: Final = 16
+"""The size of a cell without room for ports, in CSS pixels."""
 _FEW: Final = 30
 """The largest number of columns with which cells have room for ports."""
 _GAP: Final = 2
+"""The space between two cells, in CSS pixels."""
 _GAP_OF_NAME: Final = LINE + 6
+"""The space before a namespace, in which its name stands, in CSS pixels."""
 _MOST_TEXT: Final = 11
+"""The largest number of characters in a cell; of longer traffic, the number of ports is shown."""
 _LONGEST_NAME: Final = 240
+"""The width of the longest name of a row or column, in CSS pixels."""
 _SLANT: Final = -50
 _OTHERS: Final = "other addresses"
 
