@@ -58,7 +58,7 @@ def test_the_standby_process_covers_a_damaged_table_until_it_is_repaired() -> No
             nft("flush table inet ringfence")
             eventually(kernel.standby.has_covered)
             assert "hook forward" in nft("list table inet ringfence_beside")
-            kernel.standby.suspect()  # `has_covered` reports each cover only once.
+            kernel.standby.assume_changes()  # `has_covered` reports each cover only once.
             assert kernel.repair()
             assert is_back()
             assert "ringfence_beside" not in nft("list tables")

@@ -171,7 +171,7 @@ def test_after_lost_reports_a_known_veth_pair_stays_certain_whatever_the_pod_has
     assert before.is_certain
     with network.inside(pod):
         ip(f"address add {MORE}/16 dev eth0")
-    reader.distrust()
+    reader.invalidate()
     after = read(reader, pod)
     assert (after.addresses, after.first, after.is_certain) == (before.addresses, before.first, True)
 
@@ -184,7 +184,7 @@ def test_after_lost_reports_a_veth_pair_with_other_addresses_is_another_one_and_
     assert read(reader).is_certain
     clock.now += SETTLING
     replace_pod(network)
-    reader.distrust()
+    reader.invalidate()
     found = read(reader)
     assert (found.addresses, found.is_certain) == (frozenset({parse_address(MORE)}), False)
     add_pod(network)

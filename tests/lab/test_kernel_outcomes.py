@@ -131,7 +131,7 @@ def test_the_kernel_judges_every_test_that_is_about_connections() -> None:
 
 
 def test_a_kernel_that_does_not_deny_contradicts_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NodeEnforcement, "enforce", NodeEnforcement.lift)
+    monkeypatch.setattr(NodeEnforcement, "enforce", NodeEnforcement.remove_rules)
     result = run(DENIED, "{name: api, from: prod/api, to: prod/db, port: 3306, expect: allow}")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[2:5] == [

@@ -56,7 +56,7 @@ def _follow(stopped: int, changes: LinkChanges, reader: VethPairReader, ports: P
         try:
             removed = changes.take_removed()
             if removed is None:
-                reader.distrust()
+                reader.invalidate()
             else:
                 reader.forget(removed)
             pairs = reader.read()

@@ -83,7 +83,7 @@ def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> 
             inbox.put(StandbyFailed(error))
             if process:
                 process.end()
-                kernel.standby.suspect()
+                kernel.standby.assume_changes()
             process = None
         has_ended.wait((time.thread_time() - began) / PREPARATION_SHARE)
         kernel.changed.wait(CHECK_INTERVAL)

@@ -351,7 +351,7 @@ class Kernel:
         After a failure the whole table is read back, because a change from here may be incomplete.
         """
         if self.standby.has_ended():
-            self._table.distrust()
+            self._table.invalidate()
         if not self._table.is_disturbed():
             return False
         believed = self._table.program, frozenset(self._table.revoked)

@@ -73,7 +73,7 @@ class Standby:
             self.listener.join(NFNLGRP_NFTABLES)  # before the process stops checking, so that it misses no change
             os.eventfd_read(self.asking)
 
-    def suspect(self) -> None:
+    def assume_changes(self) -> None:
         """Assume that the process has changed the tables, because it ended without saying what it did."""
         for event in (self.ended, self.covered):
             os.eventfd_write(event, 1)

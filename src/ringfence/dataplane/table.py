@@ -183,7 +183,7 @@ class KernelTable:
         self.is_dormant = False
         return bool(dormant)
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """Assume that anything may have changed since the table was last read."""
         self._touched.anything = True
 

@@ -66,7 +66,7 @@ class VethPairReader:
         self._since: dict[int, float] = {}
         """When each veth pair appeared or, if that was later, first had an address."""
         self._has_read = False
-        self._is_distrusted = False
+        self._is_invalid = False
 
     def close(self) -> None:
         """Close the socket."""
@@ -78,19 +78,19 @@ class VethPairReader:
             for known in (self._veth_pairs, self._since, self._remembered):
                 known.pop(number, None)
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """Assume that any veth pair may have been replaced since the last reading.
 
         The next reading is like that of a new reader which remembers the certain veth pairs.
         """
-        self._is_distrusted = True
+        self._is_invalid = True
 
     def read(self) -> NodeVethPairs:
         """Read the present veth pairs and links. Raises OSError if the kernel refuses."""
         links = self._reader.links()
         ports = {veth.number: veth for veth in links.veths if veth.bridge and veth.far_end}
         self.forget([number for number, pair in self._veth_pairs.items() if ports.get(number) != pair.veth])
-        if self._is_distrusted:
+        if self._is_invalid:
             self._begin_anew()
         for number, veth in ports.items():
             if not self._has_settled(number):
@@ -116,7 +116,7 @@ class VethPairReader:
             if pair.is_certain
         }
         self._veth_pairs, self._since = {}, {}
-        self._has_read = self._is_distrusted = False
+        self._has_read = self._is_invalid = False
 
     def _has_settled(self, port: int) -> bool:
         return port in self._veth_pairs and bool(self._veth_pairs[port].first) and not self._is_young(port)

@@ -51,7 +51,7 @@ class NodeEnforcement:
             raise
         self._kernel.revoke_forbidden()
 
-    def lift(self) -> None:
+    def remove_rules(self) -> None:
         """Enforce nothing on this node, until `enforce` is called."""
         self._kernel.remove()
 

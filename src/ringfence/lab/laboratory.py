@@ -205,7 +205,7 @@ class Laboratory:
         A connection that is not answered here is not denied by a policy: its silence proves nothing.
         """
         for enforcement in self._enforcements.values():
-            enforcement.lift()
+            enforcement.remove_rules()
         try:
             return self._observe(probes, [True] * len(probes))
         finally:

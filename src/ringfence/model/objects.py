@@ -185,7 +185,7 @@ class Workload(msgspec.Struct, frozen=True, rename="camel"):
     """What owns pods: one of `WORKLOAD_KINDS`.
 
     The kinds differ in where the API keeps the template, and how many pods are made of it; `workloads` brings them all
-    to this shape. A Rollout may have the template of another workload, which `borrows_from` names. Of a Job,
+    to this shape. A Rollout may have the template of another workload, which `workload_ref` names. Of a Job,
     `is_indexed` says that its pods are numbered, and `has_manual_selector` that the API server adds no labels to them.
     """
 
@@ -193,7 +193,7 @@ class Workload(msgspec.Struct, frozen=True, rename="camel"):
     metadata: ObjectMeta = ObjectMeta()
     template: PodTemplate = PodTemplate()
     limit: PodLimit = PodLimit()
-    borrows_from: "ScaleTarget | None" = None
+    workload_ref: "ScaleTarget | None" = None
     is_indexed: bool = False
     has_manual_selector: bool = False
     selector: LabelSelector | None = None

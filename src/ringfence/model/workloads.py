@@ -135,7 +135,7 @@ def rollout(kind: str, written: Rollout) -> Workload:
     """The workload that a Rollout is."""
     spec = written.spec
     limit = _limit(kind, WorkloadSpec(replicas=spec.replicas))
-    return Workload(kind, written.metadata, spec.template, limit, borrows_from=spec.workload_ref)
+    return Workload(kind, written.metadata, spec.template, limit, workload_ref=spec.workload_ref)
 
 
 def job(kind: str, written: Job) -> Workload:

@@ -155,7 +155,9 @@ class Members:
             return
         before = list(self.workloads.chain(reference))
         yield
-        for one in dict.fromkeys([*before, *self.workloads.chain(reference), *self.workloads.borrowers(reference)]):
+        for one in dict.fromkeys(
+            [*before, *self.workloads.chain(reference), *self.workloads.template_users(reference)]
+        ):
             self._refresh_template(one)
 
     def _refresh_template(self, reference: Reference) -> None:

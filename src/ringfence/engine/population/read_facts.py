@@ -5,7 +5,7 @@ a pod does not grow with the number of its labels. Facts come and go by the poli
 cost one pass over the templates at most.
 
 Pods have few of the labels that a policy can read: it may name 80,000. A fact about a label key or a port name that
-no template has is only counted (`sleeping_facts`), until the first template has this key or name.
+no template has is only counted (`unused_facts`), until the first template has this key or name.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ from ringfence.engine.population.facts import LabelFact, LabelIn, ReadableFact
 from ringfence.engine.population.identities import Template
 from ringfence.engine.population.marks import NO_FACTS, Mark, new_mark
 from ringfence.engine.population.pods import PortName
-from ringfence.engine.population.sleeping_facts import FactKey, SleepingFacts, key_of
+from ringfence.engine.population.unused_facts import FactKey, UnusedFacts, key_of
 
 MANY_VALUES: Final = 500
 """Values of one fact that are not indexed one by one: a term can have 160,000, and pods have few of them."""
@@ -53,7 +53,7 @@ class ReadFacts:
         self._readers: Counter[ReadableFact] = Counter()
         self._present: Counter[FactKey] = Counter()
         """How many templates have each label key and port name."""
-        self._asleep = SleepingFacts()
+        self._unused = UnusedFacts()
         self._mark_of: dict[LabelFact, Mark] = {}
         self._labels: dict[str, dict[str | None, Mark]] = {}
         """By label key and value, the mark of the read facts that hold; under `ANY_VALUE` of those for any value.
@@ -76,13 +76,13 @@ class ReadFacts:
         listed = list(facts)
         started = [fact for fact in dict.fromkeys(listed) if fact not in self._readers]
         self._readers.update(listed)
-        awake: list[ReadableFact] = []
+        used: list[ReadableFact] = []
         for fact in started:
             if key_of(fact) in self._present:
-                awake.append(fact)
+                used.append(fact)
             else:
-                self._asleep.add(fact)
-        labels, names = _divided(awake)
+                self._unused.add(fact)
+        labels, names = _divided(used)
         self._start(labels, names)
         return self._change(labels, names)
 
@@ -96,7 +96,7 @@ class ReadFacts:
                 stopped.append(fact)
             else:
                 self._readers[fact] = readers - 1
-        labels, names = _divided([fact for fact in stopped if not self._asleep.discard(fact)])
+        labels, names = _divided([fact for fact in stopped if not self._unused.discard(fact)])
         change = self._change(labels, names)
         for fact in labels:
             del self._mark_of[fact]
@@ -109,7 +109,7 @@ class ReadFacts:
 
     def values_read(self, key: str) -> Collection[str]:
         """The values of a label that terms name."""
-        others = (*self._asleep.about(key), *self._of_many.get(key, ()))
+        others = (*self._unused.about(key), *self._of_many.get(key, ()))
         named = (value for fact in others if isinstance(fact, LabelIn) for value in fact.values)
         return {value for value in (*self._labels.get(key, ()), *named) if value is not None}
 
@@ -123,7 +123,7 @@ class ReadFacts:
             if not having:
                 new.append(key)
         if new:
-            self._wake(new)
+            self._use(new)
         template.mark = self._mark(template)
         if self._having:
             for key, value in _keys(template):
@@ -145,9 +145,9 @@ class ReadFacts:
         self._mark_of.update((fact, new_mark()) for fact in labels)
         self._ports.update((name, defaultdict(new_mark)) for name in names)
 
-    def _wake(self, keys: Iterable[FactKey]) -> None:
+    def _use(self, keys: Iterable[FactKey]) -> None:
         """Read the facts about keys that no template had; so no template's mark is different then."""
-        labels, names = _divided([fact for key in keys for fact in self._asleep.take(key)])
+        labels, names = _divided([fact for key in keys for fact in self._unused.take(key)])
         self._start(labels, names)
         few, many = _by_number_of_values(labels)
         for key, change in self._changes_of_values(few).items():

@@ -36,40 +36,40 @@ class Workloads:
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
         self._scaled: dict[Reference, Reference] = {}
         self._scaling: defaultdict[Reference, dict[Reference, HorizontalPodAutoscaler]] = defaultdict(dict)
-        self._borrowers: defaultdict[Reference, set[Reference]] = defaultdict(set)
+        self._template_users: defaultdict[Reference, set[Reference]] = defaultdict(set)
         self._names: set[tuple[str, str]] = set()
 
     def upsert(self, reference: Reference, workload: Workload) -> None:
         """Add the workload that `reference` names, or replace it."""
         self.remove(reference)
         self._objects[reference] = workload
-        if lender := _lender(reference, workload):
-            self._borrowers[lender].add(reference)
+        if owner := _template_owner(reference, workload):
+            self._template_users[owner].add(reference)
         self._names.add((reference.namespace, reference.name))
         self._relink(reference)
 
     def remove(self, reference: Reference) -> None:
         """Remove a workload, if there is one."""
         former = self._objects.pop(reference, None)
-        if former and (lender := _lender(reference, former)):
-            self._borrowers[lender].discard(reference)
+        if former and (owner := _template_owner(reference, former)):
+            self._template_users[owner].discard(reference)
         self._relink(reference)
 
     def get(self, reference: Reference) -> Workload | None:
         """The workload object with this name, if the input has one."""
         return self._objects.get(reference)
 
-    def borrowers(self, reference: Reference) -> Iterator[Reference]:
+    def template_users(self, reference: Reference) -> Iterator[Reference]:
         """The workloads that make pods of the template of this one."""
-        return iter(self._borrowers.get(reference, ()))
+        return iter(self._template_users.get(reference, ()))
 
     def with_template(self, workload: Workload, reference: Reference) -> Workload | None:
         """The workload with the template of which it makes pods; None if that is not in the input."""
-        lender = _lender(reference, workload)
-        if lender is None:
+        owner = _template_owner(reference, workload)
+        if owner is None:
             return workload
-        lending = self._objects.get(lender)
-        return msgspec.structs.replace(workload, template=lending.template) if lending else None
+        owning = self._objects.get(owner)
+        return msgspec.structs.replace(workload, template=owning.template) if owning else None
 
     def upsert_autoscaler(self, reference: Reference, autoscaler: HorizontalPodAutoscaler) -> None:
         """Add the autoscaler that `reference` names, or replace it."""
@@ -184,9 +184,9 @@ class Workloads:
             self._owned[owner].add(reference)
 
 
-def _lender(reference: Reference, workload: Workload) -> Reference | None:
+def _template_owner(reference: Reference, workload: Workload) -> Reference | None:
     """The workload whose template a workload uses, if that is not its own."""
-    named = workload.borrows_from
+    named = workload.workload_ref
     return Reference(reference.namespace, named.kind, named.name) if named else None
 
 

@@ -14,7 +14,7 @@ def key_of(fact: ReadableFact) -> FactKey:
     return fact if isinstance(fact, tuple) else fact.key
 
 
-class SleepingFacts:
+class UnusedFacts:
     """Facts by key. Most keys have one fact, kept without a set: sets for 80,000 keys would take 20 MB."""
 
     def __init__(self) -> None:

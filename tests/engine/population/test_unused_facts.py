@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.engine.population.facts import HasLabel, LabelIn, ReadableFact
-from ringfence.engine.population.sleeping_facts import SleepingFacts, key_of
+from ringfence.engine.population.unused_facts import UnusedFacts, key_of
 
 FACTS: list[ReadableFact] = [
     HasLabel("app"),
@@ -32,18 +32,18 @@ facts = st.sampled_from(FACTS).map(another)
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "discard", "take"]), facts), max_size=20))
 def test_facts_are_kept_by_what_they_are_about(steps: list[tuple[str, ReadableFact]]) -> None:
-    sleeping, expected = SleepingFacts(), set[ReadableFact]()
+    unused, expected = UnusedFacts(), set[ReadableFact]()
     for step, fact in steps:
         if step == "add" and fact not in expected:
-            sleeping.add(fact)
+            unused.add(fact)
             expected.add(fact)
         elif step == "discard":
-            assert sleeping.discard(fact) is (fact in expected)
+            assert unused.discard(fact) is (fact in expected)
             expected.discard(fact)
         elif step == "take":
-            taken = set(sleeping.take(key_of(fact)))
+            taken = set(unused.take(key_of(fact)))
             assert taken == {one for one in expected if key_of(one) == key_of(fact)}
             expected -= taken
-    assert bool(sleeping) is bool(expected)
+    assert bool(unused) is bool(expected)
     for fact in FACTS:
-        assert set(sleeping.about(key_of(fact))) == {one for one in expected if key_of(one) == key_of(fact)}
+        assert set(unused.about(key_of(fact))) == {one for one in expected if key_of(one) == key_of(fact)}
