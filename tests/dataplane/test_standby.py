@@ -289,7 +289,7 @@ def test_the_cover_of_a_large_program_isolates_pods_and_allows_nothing() -> None
 
 
 @in_own_network
-def test_a_cover_that_comes_after_the_repair_is_removed_and_counts_as_nothing() -> None:
+def test_a_cover_that_comes_after_the_repair_is_removed_in_a_transaction_that_is_no_repair() -> None:
     ready = Ready()
     with ready.kernel.standby.listening():
         nft(FLUSH)
@@ -297,8 +297,10 @@ def test_a_cover_that_comes_after_the_repair_is_removed_and_counts_as_nothing() 
         ready.stand_in()
         assert has_cover()
         assert select.select(ready.kernel.disturbances, [], [], 0)[0] == [ready.kernel.standby.covered]
+        before = ready.kernel.transactions
         ready.kernel.repair()
         assert not has_cover()
+        assert ready.kernel.transactions > before
         assert ready.kernel.repairs == 1
 
 
