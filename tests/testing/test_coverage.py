@@ -213,7 +213,7 @@ def fails(objects: list[Object], mutant: Mutant, tests: Sequence[ReachabilityTes
         cluster.remove(mutant.policy.kind, mutant.policy.namespace, mutant.policy.name)
     else:
         cluster.upsert(mutant.after)
-    judge = Judge(cluster.state, cluster.namespace, today=TODAY, thoroughly=False)
+    judge = Judge(cluster.state, cluster.namespace, today=TODAY, with_assumptions=False)
     return any(not judge.holds(test) for test in tests)
 
 
@@ -227,7 +227,7 @@ def test_a_mutant_is_noticed_if_and_only_if_a_test_that_is_judged_from_the_start
         cluster.upsert(one)
     tests = decoded(data.draw(documents(objects))).tests
     found = cluster.coverage_by(tests, today=TODAY)
-    judge = Judge(cluster.state, cluster.namespace, today=TODAY, thoroughly=False)
+    judge = Judge(cluster.state, cluster.namespace, today=TODAY, with_assumptions=False)
     counted = [test for test in tests if test not in found.unjudged and judge.holds(test)]
     some: tuple[TriedMutant, ...] = found.tried[start % len(found.tried) :] if found.tried else ()
     for tried in some[:8]:

@@ -56,7 +56,7 @@ def missing_gates(netlink: NetlinkSocket, program: Program) -> Iterator[list[Com
 def _is_damaged(name: str, chain: Chain, outline: Outline) -> bool:
     """Whether a chain has other rules, and can get its rules back because all that they refer to exists."""
     return (
-        outline.differs(name, chain, thoroughly=is_fixed(name))
+        outline.differs(name, chain, compares_rules=is_fixed(name))
         and chain.sets <= outline.sets
         and chain.targets <= outline.rules.keys()
     )

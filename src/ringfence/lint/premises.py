@@ -12,7 +12,7 @@ import msgspec
 
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Member, possible_pod
-from ringfence.engine.possible import plainest_labels
+from ringfence.engine.possible import simplest_labels
 from ringfence.lint.findings import SkippedRules
 from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.model.policies import Direction
@@ -97,7 +97,7 @@ def subjects(linted: Linted, policy: PolicyInForce) -> list[Member]:
     if pods := linted.pods_of(policy.subject):
         return pods
     try:
-        return [possible_pod(policy.namespace, plainest_labels(policy.subject.pods))]
+        return [possible_pod(policy.namespace, simplest_labels(policy.subject.pods))]
     except ValueError:
         return []
 

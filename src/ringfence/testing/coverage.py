@@ -139,7 +139,7 @@ class _MutantTester:
         self._state = state
         # Only tests that pass without an assumption are used. Searching for assumptions again, for each mutant, would
         # take most of the time.
-        self._judge = Judge(state, namespace, today=today, thoroughly=False)
+        self._judge = Judge(state, namespace, today=today, with_assumptions=False)
         self._tests = [(test, pods_asked_about(state, namespace, test)) for test in tests]
         self._tests = [(test, pods) for test, pods in self._tests if self._judge.holds(test)]
 

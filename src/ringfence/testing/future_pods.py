@@ -23,7 +23,7 @@ from ringfence.testing.reachability_tests import OnlyThese
 
 
 def judge_future_pods(
-    asking: Asking, expectation: OnlyThese, own: Endpoint, listed: Iterable[Endpoint], *, thoroughly: bool
+    asking: Asking, expectation: OnlyThese, own: Endpoint, listed: Iterable[Endpoint], *, with_assumptions: bool
 ) -> Finding:
     """Whether no future pod may connect, except those that a listed endpoint stands for.
 
@@ -45,7 +45,7 @@ def judge_future_pods(
                 continue
             asked = ALL_TRAFFIC if ports.is_everything else ports.at(pod)
             exposed = exposure_of(asking.state, [Endpoint(str(pod), (pod,), pod.reference)])
-            if thoroughly:
+            if with_assumptions:
                 assumptions |= dict.fromkeys(exposed.assumptions)
             for one in exposed.to_pods(expectation.direction, asked).rows:
                 for row in one.pods:

@@ -30,8 +30,8 @@ class Judge:
     """Judges tests in one state. The endpoints that tests name are cached until an object changes.
 
     Policies may be supposed and taken back between two tests (`State.supposing`). With `explain`, an outcome says why.
-    Without `thoroughly`, answers are not searched for assumptions, which takes most of the time: an outcome is then
-    right only if there are none. `today` decides which skips have expired.
+    Without `with_assumptions`, answers are not searched for assumptions, which takes most of the time: an outcome is
+    then right only if there are none. `today` decides which skips have expired.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Judge:
         *,
         today: date,
         explain: Explain | None = None,
-        thoroughly: bool = True,
+        with_assumptions: bool = True,
     ) -> None:
         self._asking = Asking(state, namespace)
         self._explain = explain
-        self._thoroughly = thoroughly
+        self._with_assumptions = with_assumptions
         self._today = today
 
     def outcome(self, test: ReachabilityTest) -> JudgedTest:
@@ -86,20 +86,20 @@ class Judge:
         return self._explain(finding.question, finding.is_reversible)
 
     def _find(self, test: ReachabilityTest) -> Finding:
-        asking, thoroughly = self._asking, self._thoroughly
+        asking, with_assumptions = self._asking, self._with_assumptions
         match test.expectation:
             case Connects() as expectation:
-                return judge_connection(asking, test, expectation, thoroughly=thoroughly)
+                return judge_connection(asking, test, expectation, with_assumptions=with_assumptions)
             case OnlyThese() as expectation:
-                return judge_only_these(asking, test, expectation, thoroughly=thoroughly)
+                return judge_only_these(asking, test, expectation, with_assumptions=with_assumptions)
             case IsIsolated() as expectation:
-                return judge_isolation(asking, test, expectation, thoroughly=thoroughly)
+                return judge_isolation(asking, test, expectation, with_assumptions=with_assumptions)
             case NoPath() as expectation:
-                return judge_no_path(asking, test, expectation, thoroughly=thoroughly)
+                return judge_no_path(asking, test, expectation, with_assumptions=with_assumptions)
             case NoCrossNamespace() as expectation:
-                return judge_no_cross_namespace(asking, expectation, thoroughly=thoroughly)
+                return judge_no_cross_namespace(asking, expectation, with_assumptions=with_assumptions)
             case DefaultDeny() as expectation:
-                return judge_default_deny(asking, expectation, thoroughly=thoroughly)
+                return judge_default_deny(asking, expectation, with_assumptions=with_assumptions)
         assert_never(test.expectation)
 
 

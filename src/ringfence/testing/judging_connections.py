@@ -19,8 +19,10 @@ _MOST_COUNTED: Final = 100
 """Up to this number of pairs, a failure says for how many it holds. Counting more would take longer than the test."""
 
 
-def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connects, *, thoroughly: bool) -> Finding:
-    """Whether a connection test holds; `thoroughly` also finds the assumptions of the answer.
+def judge_connection(
+    asking: Asking, test: ReachabilityTest, expectation: Connects, *, with_assumptions: bool
+) -> Finding:
+    """Whether a connection test holds; `with_assumptions` also finds the assumptions of the answer.
 
     Raises InputError if the test cannot be judged in the cluster: an end matches nothing, or nobody serves a port.
     """
@@ -39,7 +41,7 @@ def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connec
                 finding = replace(finding, message=f"{finding.message}{others}")
         if finding.holds and because:
             finding = _because(answer, because, allowed=expectation.expected is Expected.ALLOW)
-        if thoroughly and expectation.expected is not Expected.UNKNOWN:
+        if with_assumptions and expectation.expected is not Expected.UNKNOWN:
             assumptions |= dict.fromkeys(asking.assumptions(answer))
         if not finding.holds:
             return replace(finding, assumptions=tuple(assumptions))

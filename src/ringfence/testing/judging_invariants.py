@@ -16,14 +16,14 @@ from ringfence.testing.outcomes import Finding
 from ringfence.testing.reachability_tests import Acceptance, NoCrossNamespace, NoPath, ReachabilityTest
 
 
-def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *, thoroughly: bool) -> Finding:
+def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *, with_assumptions: bool) -> Finding:
     """Whether nothing passes from any source to any destination."""
     assumptions: dict[str, None] = {}
     for source, destination in product(expectation.sources, expectation.destinations):
         answer = asking.answer(source, destination, expectation.ports, test.namespace)
         if Acceptance.UNSERVED_PORTS not in test.accepted:
             check_served(answer, expectation.ports)
-        if thoroughly:
+        if with_assumptions:
             assumptions |= dict.fromkeys(asking.assumptions(answer))
         if not answer.none:
             question = narrowed(answer, passing=True)
@@ -31,7 +31,7 @@ def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *
             message = f"{question.source.text} may reach {question.destination.text} on {question.ports}"
             return Finding(False, message, question, tuple(assumptions))
         if expectation.through_pods:
-            if thoroughly:
+            if with_assumptions:
                 assumptions |= dict.fromkeys(connection_assumptions(asking.state))
             if chain := _chain(asking, test, expectation.ports, source, destination):
                 return Finding(False, f"there is a path: {' -> '.join(chain)}", assumptions=tuple(assumptions))
@@ -51,7 +51,7 @@ def _chain(
     return chain_of_pods(asking.state, start, end, ALL_TRAFFIC if ports.is_everything else ports.numbers)
 
 
-def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, thoroughly: bool) -> Finding:
+def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, with_assumptions: bool) -> Finding:
     """Whether nothing passes between pods of two namespaces that are not excepted.
 
     Raises InputError for an excepted namespace that is in no object.
@@ -59,7 +59,7 @@ def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, t
     state = asking.state
     for namespace in expectation.excepted:
         check_namespace(state, namespace)
-    assumptions = _assumptions(state, set(expectation.excepted)) if thoroughly else ()
+    assumptions = _assumptions(state, set(expectation.excepted)) if with_assumptions else ()
     wanted = connection_filter(state, asking.namespace)
     crossing = [
         one

@@ -8,13 +8,15 @@ from ringfence.testing.outcomes import Finding
 from ringfence.testing.reachability_tests import DefaultDeny, IsIsolated, ReachabilityTest
 
 
-def judge_isolation(asking: Asking, test: ReachabilityTest, expectation: IsIsolated, *, thoroughly: bool) -> Finding:
+def judge_isolation(
+    asking: Asking, test: ReachabilityTest, expectation: IsIsolated, *, with_assumptions: bool
+) -> Finding:
     """Whether policies isolate all the pods. Raises InputError for an endpoint that names no pods."""
     endpoints = [one for text in expectation.pods for one in asking.alternatives(text, test.namespace)]
-    return _isolated(asking, endpoints, expectation.directions, thoroughly=thoroughly)
+    return _isolated(asking, endpoints, expectation.directions, with_assumptions=with_assumptions)
 
 
-def judge_default_deny(asking: Asking, expectation: DefaultDeny, *, thoroughly: bool) -> Finding:
+def judge_default_deny(asking: Asking, expectation: DefaultDeny, *, with_assumptions: bool) -> Finding:
     """Whether policies isolate every possible pod of each namespace, whatever labels it has.
 
     Raises InputError for an excepted namespace that is in no object.
@@ -23,17 +25,17 @@ def judge_default_deny(asking: Asking, expectation: DefaultDeny, *, thoroughly: 
         check_namespace(asking.state, namespace)
     for namespace in sorted(set(asking.state.namespaces.names()) - set(expectation.excepted)):
         endpoints = list(asking.alternatives(f"any-pod:{namespace}/*", None))
-        found = _isolated(asking, endpoints, expectation.directions, thoroughly=thoroughly)
+        found = _isolated(asking, endpoints, expectation.directions, with_assumptions=with_assumptions)
         if not found.holds or found.assumptions:
             return found
     return Finding(True)
 
 
 def _isolated(
-    asking: Asking, endpoints: list[Endpoint], directions: tuple[Direction, ...], *, thoroughly: bool
+    asking: Asking, endpoints: list[Endpoint], directions: tuple[Direction, ...], *, with_assumptions: bool
 ) -> Finding:
     listed = isolation_of(asking.state, [represented_alone(asking.state, one) for one in endpoints])
-    assumptions = listed.assumptions if thoroughly else ()
+    assumptions = listed.assumptions if with_assumptions else ()
     for row in listed.rows:
         for direction in directions:
             if not _policies(row, direction):

@@ -27,8 +27,10 @@ from ringfence.testing.outcomes import Finding
 from ringfence.testing.reachability_tests import Acceptance, OnlyThese, ReachabilityTest
 
 
-def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyThese, *, thoroughly: bool) -> Finding:
-    """Whether exactly the listed endpoints may connect; `thoroughly` also finds the assumptions of the answers.
+def judge_only_these(
+    asking: Asking, test: ReachabilityTest, expectation: OnlyThese, *, with_assumptions: bool
+) -> Finding:
+    """Whether exactly the listed endpoints may connect; `with_assumptions` also finds the assumptions of the answers.
 
     Raises InputError if the test cannot be judged in the cluster: an end matches nothing, or nobody serves a port.
     """
@@ -39,16 +41,16 @@ def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyTh
     assumptions: dict[str, None] = {}
     for text in expectation.ends:
         question = _Only(asking, test, expectation, asking.endpoint(text, test.namespace))
-        for answer, must_pass in question.answers(listed, thoroughly=thoroughly):
+        for answer, must_pass in question.answers(listed, with_assumptions=with_assumptions):
             if must_pass and Acceptance.UNSERVED_PORTS not in test.accepted:
                 check_served(answer, expectation.ports)
             finding = question.finding(answer, must_pass=must_pass)
-            if thoroughly:
+            if with_assumptions:
                 assumptions |= dict.fromkeys(question.assumptions(answer, must_pass=must_pass))
             if not finding.holds:
                 return Finding(False, finding.message, finding.question, tuple(assumptions))
         if expectation.future:
-            finding = judge_future_pods(asking, expectation, question.own, listed, thoroughly=thoroughly)
+            finding = judge_future_pods(asking, expectation, question.own, listed, with_assumptions=with_assumptions)
             assumptions |= dict.fromkeys(finding.assumptions)
             if not finding.holds:
                 return Finding(False, finding.message, assumptions=tuple(assumptions))
@@ -67,14 +69,14 @@ class _Only:
         if not any(isinstance(end, Member) for end in own.ends):
             raise EndpointError(f"{own.text} is outside the cluster: only-from and only-to are about pods")
 
-    def answers(self, listed: list[Endpoint], *, thoroughly: bool) -> Iterator[tuple[Answer, bool]]:
+    def answers(self, listed: list[Endpoint], *, with_assumptions: bool) -> Iterator[tuple[Answer, bool]]:
         """The answers about all others, and whether what is asked must pass."""
         for number, one in enumerate(listed):
             # The first answer also says whether the port is served.
-            if number == 0 or not self._is_surely_allowed(one, thoroughly=thoroughly):
+            if number == 0 or not self._is_surely_allowed(one, with_assumptions=with_assumptions):
                 yield self._answer(one), True
         of_listed = {pod for one in listed for pod in self._existing(one)}
-        for group in self._other_pods(of_listed, thoroughly=thoroughly):
+        for group in self._other_pods(of_listed, with_assumptions=with_assumptions):
             if self._can_be_asked(group):
                 yield self._answer(group), False
         addresses = self._asking.outside - reduce(or_, map(_addresses, listed), LOOPBACK)
@@ -89,17 +91,17 @@ class _Only:
             if (near := addresses & own) and self._may_pass(near):
                 yield self._answer(Endpoint("the nodes of others", (near,))), False
 
-    def _is_surely_allowed(self, listed: Endpoint, *, thoroughly: bool) -> bool:
+    def _is_surely_allowed(self, listed: Endpoint, *, with_assumptions: bool) -> bool:
         """Whether all policies allow the asked port between the end and a listed endpoint, so that no answer is needed.
 
-        With `thoroughly`, only if that depends on no assumption.
+        If assumptions count (`with_assumptions`), only if that depends on none.
         """
         if self._all_reached is None or listed.possible is not None or listed.service is not None or listed.addresses:
             return False
         is_served = self._expectation.direction is Direction.INGRESS or Acceptance.UNSERVED_PORTS in self._test.accepted
-        if not is_served or (thoroughly and not self._is_known):
+        if not is_served or (with_assumptions and not self._is_known):
             return False
-        sure = self._all_reached & (self._asking.others.known if thoroughly else ~0)
+        sure = self._all_reached & (self._asking.others.known if with_assumptions else ~0)
         return all(
             isinstance(end, Member) and not end.host_network and sure >> self._state.identity(end).bit & 1
             for end in listed.ends
@@ -202,13 +204,13 @@ class _Only:
             ports = ports.known_at(end for end in other.ends if isinstance(end, Member)) or ports
         return self._asking.answer_of(self.own, other, ports)
 
-    def _other_pods(self, listed: set[Member], *, thoroughly: bool) -> Iterator[Endpoint]:
+    def _other_pods(self, listed: set[Member], *, with_assumptions: bool) -> Iterator[Endpoint]:
         """The pods that are not listed and may connect with the end: one of those that no policy can tell apart.
 
         Two of them, if the first is a pod of the end itself.
         """
         by_identity, of_listed = self._asking.others.by_identity, {self._state.identity(pod).bit for pod in listed}
-        for bit in self._identities_asked_about(thoroughly=thoroughly):
+        for bit in self._identities_asked_about(with_assumptions=with_assumptions):
             pods = by_identity[bit]
             left = [pod for pod in pods if pod not in listed] if bit in of_listed else pods
             if left and self._is_about_names:
@@ -219,13 +221,13 @@ class _Only:
                 )
         yield from self._other_hosts(listed)
 
-    def _identities_asked_about(self, *, thoroughly: bool) -> Iterable[int]:
-        """The identities whose pods may connect with the end or, `thoroughly`, about which an answer may assume."""
+    def _identities_asked_about(self, *, with_assumptions: bool) -> Iterable[int]:
+        """The identities whose pods may connect with the end or, `with_assumptions`, may be assumed to do so."""
         others, reached = self._asking.others, self._reached()
         if reached is None:
             return others.by_identity
         asked = reached & others.all
-        if thoroughly:
+        if with_assumptions:
             doubtful = others.all & ~asked & ~(others.known if self._is_known else 0)
             asked |= bitsets.of(bit for bit in bitsets.members(doubtful) if self._may_assume(bit))
         return bitsets.members(asked)

@@ -67,12 +67,12 @@ class Outline(NamedTuple):
     sets: frozenset[str]
     rules: Mapping[str, Sequence[bytes]]
 
-    def differs(self, name: str, chain: Chain, *, thoroughly: bool) -> bool:
-        """Whether a chain exists and has other rules than `chain`: another number of rules if not `thoroughly`."""
+    def differs(self, name: str, chain: Chain, *, compares_rules: bool) -> bool:
+        """Whether a chain exists and has other rules than `chain`: another number of rules if not `compares_rules`."""
         found = self.rules.get(name)
         if found is None:
             return False
-        return len(found) != len(chain.rules) or (thoroughly and tuple(map(decode_rule, found)) != chain.rules)
+        return len(found) != len(chain.rules) or (compares_rules and tuple(map(decode_rule, found)) != chain.rules)
 
 
 def read_generation(netlink: NetlinkSocket) -> int:

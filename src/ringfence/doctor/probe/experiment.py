@@ -211,7 +211,9 @@ def _not_running(names: Iterable[str], pods: Mapping[str, ProbePod]) -> str:
         if pod is None:
             return f"no pod of {name} was created within {START_SECONDS:.0f} s: a quota may be exhausted"
         if not pod.is_running:
-            return f"the pod of {name} does not run after {START_SECONDS:.0f} s: {pod.trouble or pod.status.phase}"
+            return (
+                f"the pod of {name} does not run after {START_SECONDS:.0f} s: {pod.waiting_reason or pod.status.phase}"
+            )
     return ""
 
 

@@ -87,7 +87,7 @@ class ProbePod(msgspec.Struct, frozen=True):
         return self.status.phase == "Running" and bool(self.addresses)
 
     @property
-    def trouble(self) -> str:
+    def waiting_reason(self) -> str:
         """Why the pod does not run, according to its node or the scheduler; empty if neither gives a reason."""
         for container in self.status.container_statuses:
             if waiting := container.state.waiting:

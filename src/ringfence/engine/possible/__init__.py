@@ -40,7 +40,7 @@ from ringfence.engine.possible.connections import (
 )
 from ringfence.engine.possible.counterparts import Counterparts
 from ringfence.engine.possible.differences import allowed_only_by, side_allowed_only_by
-from ringfence.engine.possible.examples import ExamplePod, example, plainest_labels
+from ringfence.engine.possible.examples import ExamplePod, example, simplest_labels
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning, direction_meaning
 from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPorts, PossibleTraffic, by_labels
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
@@ -96,11 +96,11 @@ __all__ = [
     "example",
     "label_axis",
     "name_axis",
-    "plainest_labels",
     "port_name_axis",
     "rule_boxes",
     "selection_box",
     "side_allowed_only_by",
+    "simplest_labels",
     "subject_box",
     "subject_role",
     "subjects_everywhere",

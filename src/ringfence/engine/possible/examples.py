@@ -33,7 +33,7 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
     `taken` are the labels of namespaces that other examples create, by name. Raises ValueError if the example would
     need other labels for one of them, which can happen for a namespace that policies name.
     """
-    labels = plainest_labels(pods.pods)
+    labels = simplest_labels(pods.pods)
     for name in namespaces.names():
         if pods.namespaces.matches(namespaces.labels(name)):
             return ExamplePod(name, namespaces.labels(name), labels)
@@ -42,7 +42,7 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
         (values_of(term, of_name=True) for term in pods.namespaces.terms if term.key == NAME_LABEL),
         PRESENT,
     )
-    own = plainest_labels(pods.namespaces)
+    own = simplest_labels(pods.namespaces)
     for name in _names(names):
         space = {**own, NAME_LABEL: name}
         if names.contains(name) and not namespaces.exists(name) and taken.get(name, space) == space:
@@ -50,7 +50,7 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
     raise ValueError(f"{name} has other labels already")
 
 
-def plainest_labels(selector: Selector) -> Labels:
+def simplest_labels(selector: Selector) -> Labels:
     """The smallest set of labels that a selector matches, with the shortest values that it names.
 
     Raises ValueError for a selector that matches nothing.
