@@ -61,9 +61,11 @@ test-e2e: parts system  ## Run the tests against the real API server, which is b
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
-	# With few examples for each property: what differs is the libraries, which every example calls.
+	# With few examples for each property: what differs is the libraries, which every example calls. The semantics and the
+	# analysis call none themselves, and the tests of the commands run them.
 	HYPOTHESIS_PROFILE=few scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup \
 	    --no-loadscope-reorder --ignore=tests/e2e --ignore=tests/lab --ignore=tests/dataplane \
+	    --ignore=tests/semantics --ignore=tests/analysis \
 	    --ignore=tests/browser --ignore=tests/benchmarks --ignore=tests/test_layers.py -m 'not repeats_lines'
 
 .PHONY: parts
