@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ringfence.analysis.possible import redundant_parts
 from ringfence.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,16 @@ spec:
   - to: [{podSelector: {matchLabels: {app: a}, matchExpressions: [{key: app, operator: DoesNotExist}]}}]
 """
 """A rule that matches nothing. Without it, the policy would no longer be for egress."""
+
+
+MANY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p{number}, namespace: shop}}
+spec:
+  podSelector: {{matchLabels: {{app: "{number}"}}}}
+  ingress: [{{from: [{{podSelector: {{}}}}]}}]
+"""
 
 
 def run(*words: str) -> Result:
@@ -142,3 +153,18 @@ def test_of_the_egress_rules_that_make_a_policy_one_for_egress_the_last_stays(tm
 def test_json_marks_what_can_be_removed_at_once() -> None:
     found = json.loads(run("-f", str(TWICE), "-o", "json").stdout)["redundant"]
     assert [(one["part"], one["removable"]) for one in found] == [("peer", True), ("peer", False), ("policy", True)]
+
+
+def test_parts_that_are_not_decided_are_counted_by_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of them would hide what was decided."""
+    monkeypatch.setattr(redundant_parts, "_STEPS_OF_ALL", 0)
+    monkeypatch.setattr(redundant_parts, "_STEPS_OF_A_POLICY", 0)
+    (tmp_path / "many.yaml").write_text("---\n".join(MANY.format(number=number) for number in range(30)))
+    result = run("-f", str(tmp_path))
+    assert result.exit_code == 3
+    assert "of 60 it is not known" in result.stdout
+    assert len(result.stdout.splitlines()) < 25
+    assert "not decided: shop/p0  (" in result.stdout
+    assert "remedy: give fewer policies at a time" in result.stdout
+    listed = json.loads(run("-f", str(tmp_path), "-o", "json").stdout)["undecided"]
+    assert len(listed) == 60

@@ -26,6 +26,9 @@ from ringfence.render.problems import problem_json
 _MOST_COVERS: Final = 5
 """The largest number of covering parts that the text names; the JSON has all of them."""
 
+_MOST_REASONS: Final = 5
+"""The largest number of undecided places that the text names; the JSON has all parts."""
+
 _KEEP: Final = "keep it if the parts above are removed: they cover each other"
 
 
@@ -36,17 +39,30 @@ def redundancy_text(found: Redundancy, here: RedundancyHere) -> str:
     lines: list[str] = []
     for one in found.parts:
         lines += [f"{_part(one.part)}{place_text(one.part.place)}", *(f"    {line}" for line in _why(one))]
-    for part, reason in found.undecided:
-        lines += [f"{_part(part)}{place_text(part.place)}", f"    {reason}"]
+    lines += _undecided_text(found.undecided)
     if lines:
         lines.append("")
     lines += [_total(found), *(f"  ? {one} is not read: it may need what is listed" for one in found.unread)]
     lines += ["", _total_here(here)]
     for other in here:
         lines += [f"{_part(other.part)}{place_text(other.part.place)}", *(f"    {line}" for line in _why(other))]
-    for part, reason in here.undecided:
-        lines += [f"{_part(part)}{place_text(part.place)}", f"    {reason}"]
+    lines += _undecided_text(here.undecided)
     return "\n".join(map(one_line, lines))
+
+
+def _undecided_text(parts: Iterable[tuple[RemovablePart, str]]) -> Iterator[str]:
+    """The parts that could not be decided: for each reason, which names a place, their number and the first of them."""
+    by_reason: dict[str, list[RemovablePart]] = {}
+    for part, reason in parts:
+        by_reason.setdefault(reason, []).append(part)
+    for reason, some in list(by_reason.items())[:_MOST_REASONS]:
+        yield reason
+        more = f", and {len(some) - 1} more" if len(some) > 1 else ""
+        yield f"    not decided: {_part(some[0])}{place_text(some[0].place)}{more}"
+    if len(by_reason) > _MOST_REASONS:
+        yield f"and {len(by_reason) - _MOST_REASONS} more such places: -o json lists every part"
+    if by_reason:
+        yield "    remedy: give fewer policies at a time, such as those of one namespace"
 
 
 def _why(one: RedundantPart) -> Iterator[str]:

@@ -31,6 +31,8 @@ _MOST_REMEMBERED: Final = 200_000
 """Results of one operation that are remembered: at some hundred bytes each, all of them could take gigabytes."""
 _FIRST: Final = OrderedAxis(-1, "")
 """Their last axis: none."""
+_VALUES_OF_A_STEP: Final = 32
+"""Values that a node lists, or that are looked at, in the time of one step more."""
 
 
 class Other:
@@ -88,12 +90,14 @@ class Region:
 
 
 class Regions:
-    """Makes regions. `step` is called for each node that is made or computed, and may raise to end a computation."""
+    """Makes regions. `step` is called with the work for each node that is made or computed, and may raise to end a
+    computation."""
 
     def __init__(self, step: Step = no_limit) -> None:
         self.nothing = Region(self, _LAST, {}, None)
         self.everything = Region(self, _LAST, {}, None)
-        self._step = step
+        self.step = step
+        """Counts the work of one computation."""
         self._nodes: dict[int, list[Region]] = {}
         self._both: dict[tuple[Region, Region], Region] = {}
         self._either: dict[tuple[Region, Region], Region] = {}
@@ -116,7 +120,7 @@ class Regions:
         for node in same_hash:
             if node.others is others and node.axis == axis and node.listed == different:
                 return node
-        self._step(1)
+        self.step(1 + len(different) // _VALUES_OF_A_STEP)
         same_hash.append(node := Region(self, axis, different, others))
         return node
 
@@ -178,8 +182,9 @@ class Regions:
         pair: tuple[Region, Region],
     ) -> Region:
         """What a pair is joined to, for the first time."""
-        self._step(1)
-        found = self._join(join, *pair)
+        a, b = pair
+        self.step(1 + (len(a.listed) + len(b.listed)) // _VALUES_OF_A_STEP)
+        found = self._join(join, a, b)
         if len(known) >= _MOST_REMEMBERED:
             known.clear()
         known[pair] = found
@@ -213,7 +218,7 @@ class Regions:
         key = (region, axis, value)
         found = self._restricted.get(key)
         if found is None:
-            self._step(1)
+            self.step(1 + len(region.listed) // _VALUES_OF_A_STEP)
             listed = {own: self.restricted(one, axis, value) for own, one in region.listed.items()}
             found = self.node(region.axis, listed, self.restricted(region.others, axis, value))
             self._restricted[key] = found

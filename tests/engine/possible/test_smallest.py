@@ -7,7 +7,7 @@ from tests.possible_pods import label_sets
 
 from ringfence.engine.policies import PodSelection
 from ringfence.engine.population import NAME_LABEL, Namespaces
-from ringfence.engine.possible import PossiblePods, Smallest, Universe
+from ringfence.engine.possible import Budget, PossiblePods, Smallest, Undecided, Universe
 from ringfence.model.selector_text import parse_selector
 from ringfence.sets.regions import OrderedAxis, Region
 
@@ -146,3 +146,16 @@ def is_in(peers: str, space: dict[str, str], labels: dict[str, str]) -> bool:
         if in_space and parse_selector(pods).matches(labels):
             return True
     return False
+
+
+def test_selectors_that_double_with_each_label_are_counted_before_they_are_written() -> None:
+    """A label that is absent or has one of two values takes two selectors: 24 of them would be millions."""
+    keys = [f"k{number}" for number in range(24)]
+    budget = Budget()
+    universe = Universe(Namespaces(), budget.step)
+    left = universe.regions.everything
+    for key in keys:
+        denied = universe.labelled(parse_selector(f"{key},{key} notin (a,b)"))
+        left &= denied ^ universe.regions.everything
+    with pytest.raises(Undecided):
+        Smallest(universe).describe(left)

@@ -6,6 +6,7 @@ does not exist yet. Each part can be written as an endpoint itself: `any-pod:pro
 
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import chain
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,7 @@ from ringfence.engine.possible import (
     Counterparts,
     ExamplePod,
     PossiblePods,
+    RulePlace,
     Smallest,
     Universe,
     by_labels,
@@ -33,6 +35,9 @@ from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.partitions import Partition, changed_within, combined, merged
 from ringfence.sets.regions import Region
+
+_MOST_STEPS: Final = 1_000_000
+"""Up to ten seconds. What is asked about the parts takes time, too."""
 
 _Parts = Partition[Region, Hashable]
 """Possible pods divided into parts; the value is what the pods of a part have in common."""
@@ -74,7 +79,7 @@ class _PossiblePodsDivision:
     """Divides possible pods, in one universe."""
 
     def __init__(self, state: State, *endpoints: Endpoint) -> None:
-        self.budget = Budget()
+        self.budget = Budget(_MOST_STEPS)
         self._state = state
         spaces = [one.possible.namespace for one in endpoints if one.possible is not None]
         named = {name: state.namespaces.labels(name) for name in spaces if name}
@@ -129,12 +134,13 @@ class _PossiblePodsDivision:
             parts = self._divided(parts, list(stacks))
             opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
             selections = {
-                selection: None
+                selection: RulePlace(policy, opposite, rule)
                 for policy in tiers.policies()
                 for rule in policy.rules.get(opposite, ())
                 for selection in rule.peers.selections
             }
-            for selection in selections:
+            for selection, place in selections.items():
+                self.budget.place = place
                 self.budget.step(len(parts))
                 parts = changed_within(parts, universe.selected(selection), lambda value: (value, True))
         return self._by_doubts(parts)

@@ -29,6 +29,8 @@ result would not be readable either.
 _BEST: Final = 2
 """The number of selectors with which the search ends (`_fewest`)."""
 
+_STEPS_OF_A_SELECTOR: Final = 2
+
 Limits = Mapping[OrderedAxis, LabelValues]
 
 
@@ -92,9 +94,15 @@ class Smallest:
         self._described: dict[Region, tuple[PossiblePods, ...]] = {}
 
     def describe(self, region: Region) -> tuple[PossiblePods, ...]:
-        """Disjoint selectors of the pods of a region, which must not depend on port names."""
+        """Disjoint selectors of the pods of a region, which must not depend on port names.
+
+        The selectors are counted as steps of the universe's regions.
+        """
         found = self._described.get(region)
         if found is None:
+            # Counted before they are written: a label that is absent or has some value takes two selectors, and each
+            # further label doubles them.
+            self._regions.step(_STEPS_OF_A_SELECTOR * self._divided(region).selectors)
             pairs = (
                 PossiblePods(part.namespaces or EVERYTHING, pods)
                 for part in self._parts_of(region)
@@ -273,6 +281,7 @@ class Smallest:
         insides: dict[Region, list[Value]] = {}
         for value in (*sorted(region.listed, key=str), OTHER):
             insides.setdefault(region.at(value), []).append(value)
+        self._regions.step(len(insides))
         return [
             {region.axis: _as_set(values, region.listed), **limits}
             for inside, values in insides.items()
