@@ -25,10 +25,12 @@ from tests.dataplane.network import Network, address, gateway, in_own_network, i
 from tests.dataplane.programs import program
 from tests.dataplane.test_own_traffic import all_held
 
+from ringfence.dataplane.compile import Compiler, NodeGuard, Ports
 from ringfence.dataplane.compile.ports import PortSets
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.program import (
+    BRIDGE_TUNNELS,
     EXEMPT_LINKS,
     LINK,
     PORT,
@@ -41,6 +43,7 @@ from ringfence.dataplane.program import (
     port_key,
 )
 from ringfence.dataplane.veth_pairs import VethPairReader
+from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -315,6 +318,24 @@ def test_a_pod_does_not_pass_as_its_neighbour_through_a_tunnel_of_the_node(guard
     elsewhere = on_node(Family.IPV4, 8473)
     attacker.sendto(b"y", (gateway(ISOLATED), 8473))
     assert network.delivered(elsewhere) == b"y"
+
+
+@in_own_network
+def test_the_rules_look_for_packets_to_tunnels_as_soon_as_there_is_one_and_as_long() -> None:
+    network = Network(3)
+    ports = Ports()
+    compiler = Compiler(State(live=True), lambda pod: True, NodeGuard(locate=lambda pods: ports))
+    kernel = Kernel()
+    elsewhere, attacker = network.udp(NEIGHBOUR, 8472), network.udp(ISOLATED)
+    for tunnels in (frozenset[int](), frozenset({8472}), frozenset({4789, 8472}), frozenset({4789}), frozenset[int]()):
+        ports = Ports(tunnels=tunnels)
+        program_now = compiler.program()
+        kernel.apply(program_now)
+        assert Kernel().present == program_now
+        looking = {name for name, chain in program_now.chains.items() if chain.sets & {TUNNELS, BRIDGE_TUNNELS}}
+        assert bool(looking) is bool(tunnels)
+        attacker.sendto(b"x", (address(NEIGHBOUR), 8472))
+        assert network.delivered(elsewhere) == (None if 8472 in tunnels else b"x")
 
 
 @pytest.mark.parametrize("bound", [True, False])

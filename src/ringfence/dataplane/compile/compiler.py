@@ -20,7 +20,7 @@ from ringfence.dataplane.compile.selected_peers import SelectedPeers
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
 from ringfence.dataplane.compile.tracked_maps import SharedClasses, TrackedMap
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
-from ringfence.dataplane.program import ENFORCING, GROUPS, Chain, Collection, Program, Reaction, base_program
+from ringfence.dataplane.program import ENFORCING, GROUPS, TUNNELS, Chain, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
@@ -78,8 +78,14 @@ class Compiler:
         self._class_numbers = ClassNumbers()
         self._port_sets = PortSets(locate) if locate else None
         self._last = Program()
-        self._skeleton = base_program(
-            holds=held != NO_ADDRESSES, reaction=reaction, with_bridges=self._port_sets is not None
+        self._skeleton, self._skeleton_with_tunnels = (
+            base_program(
+                holds=held != NO_ADDRESSES,
+                reaction=reaction,
+                with_bridges=self._port_sets is not None,
+                with_tunnels=with_tunnels,
+            )
+            for with_tunnels in (False, True)
         )
 
     @property
@@ -179,7 +185,8 @@ class Compiler:
 
     def _joined(self, collections: Mapping[str, Collection], chains: Mapping[str, Chain]) -> Program:
         """Return the program with these sets, maps and chains. It shares equal chains with the last program."""
-        program = self._skeleton.changed(collections, chains)
+        skeleton = self._skeleton_with_tunnels if _has_tunnels(collections) else self._skeleton
+        program = skeleton.changed(collections, chains)
         if program.chains == self._last.chains:
             program = self._last.with_collections(program.collections)
         self._last = program
@@ -247,3 +254,8 @@ class Compiler:
         """Return the chains with a set of their own that has grown so much that the chain may need another form."""
         sets = {name for name, tracked in self._tracked.items() if tracked.has_outgrown()}
         return frozenset(name for name, chain in chains.items() if not sets.isdisjoint(chain.pods))
+
+
+def _has_tunnels(collections: Mapping[str, Collection]) -> bool:
+    tunnels = collections.get(TUNNELS)
+    return tunnels is not None and bool(tunnels.elements)

@@ -170,8 +170,8 @@ def bridge_collections() -> dict[str, Collection]:
     }
 
 
-def bridge_chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
-    """The chains of this part. With `holds`, unknown ports are closed."""
+def bridge_chains(reaction: Reaction, *, holds: bool, with_tunnels: bool = True) -> dict[str, Chain]:
+    """The chains of this part. With `holds`, unknown ports are closed; with `with_tunnels`, so are tunnels to pods."""
     of_unknown = (_of_held if holds else _not_of_others), (_to_held if holds else _to_everybody)
     sources: dict[str, Callable[[], Iterator[Rule]]] = {
         FROM_OPEN: _own,
@@ -181,7 +181,7 @@ def bridge_chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     }
     closed = {FROM_CLOSED, *([_FROM_UNKNOWN] if holds else [])}
     checks = reaction.checks_sources
-    keeping_out = dict.fromkeys((FROM_OPEN, FROM_CLOSED), _KEEPING_OUT_OF_TUNNELS) if checks else {}
+    keeping_out = dict.fromkeys((FROM_OPEN, FROM_CLOSED), _KEEPING_OUT_OF_TUNNELS) if checks and with_tunnels else {}
     return {
         BRIDGE_SPOOFED: Chain(tuple(_stopping(reaction, BRIDGE_SPOOFED))),
         BRIDGE_DENIED: Chain(tuple(_stopping(reaction, BRIDGE_DENIED))),

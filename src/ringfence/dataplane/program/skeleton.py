@@ -11,8 +11,8 @@ A packet's way, in this order:
 3. neighbours find each other; nothing else passes from a pod's link-local address to its node, for such an address says
    nothing about the pod that policies could ask about;
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile.
-   Before that, what a pod sends to a tunnel between nodes is dropped: the tunnel takes frames out of it that have any
-   source address;
+   Before that, what a pod sends to a tunnel between nodes is dropped, if there are tunnels: they take frames out of it
+   that have any source address;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about;
 6. a packet that would be dropped, because it is denied, held or of a closed pod, is accepted if both of its addresses
    belong to one pod. This is asked last, because few packets are from a pod to itself.
@@ -144,14 +144,18 @@ _ERRORS_PROTOCOLS: Final = (1, 58)
 """ICMP and ICMPv6. Source: IANA, "Assigned Internet Protocol Numbers"."""
 
 
-def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING, with_bridges: bool = False) -> Program:
+def base_program(
+    *, holds: bool = False, reaction: Reaction = ENFORCING, with_bridges: bool = False, with_tunnels: bool = True
+) -> Program:
     """The program that isolates no pod. With `holds`, unknown addresses in the held ranges are closed.
 
-    With `with_bridges`, it also has the rules for ports of bridges.
+    With `with_bridges`, it also has the rules for ports of bridges. Without `with_tunnels`, it lacks the rules that
+    drop packets to tunnels: where there are none, they would only cost each datagram time.
     """
-    program = Program(_collections(), _chains(reaction, holds=holds))
+    program = Program(_collections(), _chains(reaction, holds=holds, with_tunnels=with_tunnels))
     if with_bridges:
-        return program.changed(bridge_collections(), bridge_chains(reaction, holds=holds))
+        chains = bridge_chains(reaction, holds=holds, with_tunnels=with_tunnels)
+        return program.changed(bridge_collections(), chains)
     return program
 
 
@@ -214,7 +218,7 @@ def _collections() -> dict[str, Collection]:
     }
 
 
-def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
+def _chains(reaction: Reaction, *, holds: bool, with_tunnels: bool) -> dict[str, Chain]:
     egress, ingress = (
         {
             family: (*([_holding(direction, family)] if holds else []), _dispatching(direction, family))
@@ -222,7 +226,7 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         }
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
-    keeping_out = (_KEEPING_OUT_OF_TUNNELS,) if reaction.checks_sources else ()
+    keeping_out = (_KEEPING_OUT_OF_TUNNELS,) if reaction.checks_sources and with_tunnels else ()
     return {
         **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
         **{
