@@ -20,6 +20,16 @@ kind: NetworkPolicy
 metadata: {name: unread, namespace: prod}
 spec: {selector: "role == 'web'", types: [Ingress]}
 """
+ON_THE_NODE = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: proxy, namespace: prod}
+spec: {hostNetwork: true}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: prod}
+"""
 
 
 def run(*words: str, path: Path = EXAMPLE) -> Result:
@@ -59,6 +69,14 @@ def test_json_has_selectors_and_examples() -> None:
     ingress, egress = written["exposure"]
     assert ingress["pods"][0]["example"]["labels"] == {"name": "api-pod"}
     assert egress["addresses"] == [{"addresses": ["192.168.5.10/32"], "traffic": [{"protocol": "TCP", "ports": "80"}]}]
+
+
+def test_json_says_of_whom_no_policy_applies(tmp_path: Path) -> None:
+    (tmp_path / "pods.yaml").write_text(ON_THE_NODE)
+    written = json.loads(run("-o", "json", path=tmp_path).stdout)
+    exempt = {row["workloads"][0]["name"]: row.get("exempt") for row in written["exposure"]}
+    assert exempt["web"] is None
+    assert exempt["proxy"] == "it uses its node's network, and policies do not apply to it"
 
 
 def test_a_namespace() -> None:

@@ -79,3 +79,9 @@ def any_route(address: int, routes: list[tuple[Prefix, bool]]) -> bool:
 
 def test_between_equally_few_cidrs_those_without_exceptions_are_written() -> None:
     assert blocks(((2, 7),), SMALL) == (CidrBlock((2, 2)), CidrBlock((4, 1)))
+
+
+def test_an_exception_with_addresses_in_it_can_be_shorter_than_the_blocks_around_it() -> None:
+    """All but 0-7, and of these 0 and 4: four routes. The parts around the exception alone would be three blocks."""
+    found = blocks(((0, 0), (4, 4), (8, 63)), (0, 63))
+    assert found == (CidrBlock((0, 0), ((0, 3),)), CidrBlock((0, 6)), CidrBlock((4, 6)))
