@@ -35,7 +35,8 @@ from tests.semantics.objects import (
 )
 
 from ringfence import Cluster, Verdict
-from ringfence.errors import EndpointError
+from ringfence.analysis.endpoints import representatives
+from ringfence.errors import EndpointError, UndecidedError
 from ringfence.model.policies import Direction
 from ringfence.model.selector_text import parse_selector
 
@@ -50,6 +51,17 @@ WORLD = [namespace("dev"), namespace("prod", team="shop"), pod("prod/db", {"app"
 def marks(verdict: Verdict) -> dict[str, bool]:
     """For each part, whether something is allowed."""
     return {str(part).partition(":  ")[0].partition(" -> ")[0]: bool(part.passing) for part in verdict.parts}
+
+
+def test_thousands_of_parts_are_not_asked_about_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each label that a rule of its own reads makes twice as many parts; 20 of them would be a million questions."""
+    monkeypatch.setattr(representatives, "_MOST_STEPS", 10_000)
+    rules = [admits(pods(labelled(**{f"k{number}": "x"})), ports=[port(80 + number)]) for number in range(7)]
+    world = cluster_of([namespace("prod"), pod("prod/db", {"app": "db"}), policy("prod/p", {}, ingress=rules)])
+    with pytest.raises(UndecidedError, match=r"undecided at prod/p spec\.ingress\[\d\]"):
+        world.exposure("any-pod:prod/*")
+    few = cluster_of([namespace("prod"), pod("prod/db", {"app": "db"}), policy("prod/p", {}, ingress=rules[:3])])
+    assert few.exposure("any-pod:prod/*").rows
 
 
 def test_some_of_the_pods_may_and_it_says_which() -> None:

@@ -37,7 +37,9 @@ from ringfence.sets.partitions import Partition, changed_within, combined, merge
 from ringfence.sets.regions import Region
 
 _MOST_STEPS: Final = 1_000_000
-"""Up to ten seconds. What is asked about the parts takes time, too."""
+"""Up to ten seconds."""
+_STEPS_OF_A_PART: Final = 100
+"""Each part has an example, about which the engine is asked."""
 
 _Parts = Partition[Region, Hashable]
 """Possible pods divided into parts; the value is what the pods of a part have in common."""
@@ -194,6 +196,7 @@ class _PossiblePodsDivision:
         """The endpoint, with an example for each selector that describes one of the parts."""
         described = [pods for region, _ in parts for pods in self._smallest.describe(region)]
         described.sort(key=lambda pods: pods.order)
+        self.budget.step(_STEPS_OF_A_PART * len(described))
         found = [self._member(pods) for pods in described]
         return msgspec.structs.replace(
             endpoint,
