@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from tests.render.json_shapes import fits, schema, strict
 
 from ringfence.cli import cli
+from ringfence.render import pictures
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 
@@ -257,6 +258,17 @@ def test_a_picture_of_too_many_is_by_namespace_or_says_what_it_leaves_out(
     part = run(f"{command} -o svg --by workload", path)
     assert part.stderr.startswith("53 of 200 are drawn together, those with the fewest connections")
     assert "more pods" in part.stdout
+
+
+@pytest.mark.parametrize(("command", "bound"), [("connections", "MOST_BOXES"), ("matrix", "MOST_ROWS")])
+def test_a_picture_of_as_many_as_fit_is_not_by_namespace(
+    command: str, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, bound, 0)
+    size = re.match(r"the (?:map|matrix) has (\d+) ", run(f"{command} -o svg").stderr)
+    assert size
+    monkeypatch.setattr(pictures, bound, int(size[1]))
+    assert "by namespace" not in run(f"{command} -o svg").stderr
 
 
 @pytest.mark.parametrize("command", ["connections", "matrix"])

@@ -18,7 +18,7 @@ from tests.semantics.objects import ANY_LABELS
 import ringfence.cli
 from ringfence.cli import cli, terminal
 from ringfence.cluster import Cluster
-from ringfence.errors import LiveClusterError
+from ringfence.errors import InputError, LiveClusterError
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 OTHERS = ("Secret", "ConfigMap", "Secret")
@@ -193,6 +193,13 @@ def test_a_mistyped_argument_cannot_control_the_terminal(words: list[str]) -> No
     assert result.exit_code == 2
     assert "\x1b" not in result.output
     assert "[2J" in result.output
+
+
+def test_a_page_for_a_browser_is_not_printed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.check_not_a_terminal("name a file")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(InputError, match="not for a terminal: name a file"):
+        terminal.check_not_a_terminal("name a file")
 
 
 class TestPrinting:
