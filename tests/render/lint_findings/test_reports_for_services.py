@@ -55,6 +55,10 @@ def test_junit_fails_for_what_counts_skips_what_is_suppressed_and_passes_the_res
     assert len(root.findall(".//skipped")) == 1
     cases = [(one.get("classname"), one.get("name")) for one in root.iter("testcase")]
     assert len(cases) == len(set(cases)) == len(findings) + 1
+    paths = {one["location"]["path"] for one in json.loads(findings_code_quality(findings))}
+    files = {path for path in paths if path.startswith(FOLDER)}
+    assert files
+    assert files <= {file for file, _ in cases}, "each file is a suite"
 
 
 def test_junit_without_findings_is_a_case_that_passes() -> None:
