@@ -9,8 +9,9 @@ from tests.model.policy_trees import odd_texts, written
 from tests.sources.manifests.texts import read, the_policy
 from tests.strategies import policies
 
+from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.decoding import decode
-from ringfence.model.documents import document, stored_document, stored_list
+from ringfence.model.documents import custom_document, document, stored_document, stored_list
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.yaml_text import yaml_lines
@@ -105,3 +106,15 @@ def test_several_policies_are_a_list() -> None:
     policy = written("{podSelector: {}}")
     found = read(text(stored_list([policy, policy])))
     assert [manifest.object for manifest in found.manifests] == [policy, policy]
+
+
+def test_a_policy_of_the_whole_cluster_is_printed_without_what_only_servers_read() -> None:
+    """kubectl leaves out `managedFields` unless it is asked to show them."""
+    metadata = {"name": "a", "uid": "b", "generation": 2, "managedFields": [{"manager": "kubectl"}], "labels": None}
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}}
+    tree = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "spec": spec}
+    policy = decode({**tree, "metadata": {"name": "a"}})
+    assert isinstance(policy, ClusterPolicy)
+    printed = custom_document(policy, {**tree, "metadata": metadata})
+    assert printed["metadata"] == {"name": "a", "uid": "b", "generation": 2}
+    assert printed["spec"] == spec
