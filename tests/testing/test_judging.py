@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.semantics.judges import cluster_of
 from tests.semantics.objects import admits, block, labelled, namespace, node, pod, pods, policy
 from tests.testing.worlds import THREE_TIER, TODAY, decoded, judged, message, status, three_tier
 
@@ -164,6 +165,13 @@ def test_one_of_the_policies_must_decide(cluster: Cluster, test: str, expected: 
 def test_because_names_the_policy_that_decides_instead(cluster: Cluster) -> None:
     test = "from: prod/web, to: prod/api, expect: allow, because: prod/db-policy"
     assert message(cluster, test) == "no policy allows prod/web -> prod/api, not prod/db-policy"
+
+
+def test_because_names_all_policies_that_decide_instead() -> None:
+    closed = [policy(f"x/{name}", labelled(app="db"), ingress=[]) for name in ("a", "b")]
+    world = [pod("x/web"), pod("x/db", {"app": "db"}), *closed, policy("x/c", labelled(app="web"), ingress=[])]
+    test = "from: x/web, to: x/db, port: 80, expect: deny, because: x/c, accept: [unserved-ports]"
+    assert message(cluster_of(world), test) == "x/a, x/b deny x/web -> x/db, not x/c"
 
 
 # --- what if, and skips -----------------------------------------------------------------------------------------------
