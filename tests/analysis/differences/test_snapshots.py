@@ -119,3 +119,8 @@ def test_what_differs_from_a_snapshot_is_what_the_lists_of_both_clusters_differ_
     found = after.changes_since(before.snapshot(possible=False)).cluster
     assert_rows_are(listed_pairs(before, after, units), found, units)
     assert shown_outside(found.connections) == listed_outside(before, after, units)
+
+
+def test_a_snapshot_is_of_possible_pods_too_unless_they_are_left_out() -> None:
+    assert Cluster().snapshot().possible is not None
+    assert Cluster().snapshot(possible=False).possible is None
