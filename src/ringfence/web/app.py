@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from threading import Lock
@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ringfence.analysis.lists import Connection
 from ringfence.errors import LaboratoryError, RingfenceError
 from ringfence.model.problems import Problem
 from ringfence.render.answers import answer_json
@@ -310,19 +309,22 @@ def _problems_json(edited: Edited) -> list[Json]:
 
 
 def _changes_json(changes: EditEffects) -> Json:
+    # Thousands of pairs change by the same few kinds of traffic.
+    text, written, end = cache(Traffic.__str__), cache(_traffic_json), cache(_end_text)
     pairs = [
         {
             "source": str(one.source),
             "destination": str(one.destination),
-            **({"opens": str(one.opens)} if one.opens else {}),
-            **({"closes": str(one.closes)} if one.closes else {}),
-            "now": _traffic_json(one.now),
+            **({"opens": text(one.opens)} if one.opens else {}),
+            **({"closes": text(one.closes)} if one.closes else {}),
+            "now": written(one.now),
         }
         for one in changes.pairs[:MOST_PAIRS]
     ]
     outside = [
-        *({**_outside_json(one), "opens": str(one.traffic)} for one in changes.opens_outside),
-        *({**_outside_json(one), "closes": str(one.traffic)} for one in changes.closes_outside),
+        {"source": end(one.source), "destination": end(one.destination), what: text(one.traffic)}
+        for what, some in (("opens", changes.opens_outside), ("closes", changes.closes_outside))
+        for one in some
     ]
     return {
         "opened": sum(bool(one.opens) for one in changes.pairs) + len(changes.opens_outside),
@@ -330,10 +332,6 @@ def _changes_json(changes: EditEffects) -> Json:
         "pairs": pairs,
         "outside": outside,
     }
-
-
-def _outside_json(one: Connection) -> Json:
-    return {"source": _end_text(one.source), "destination": _end_text(one.destination)}
 
 
 def _end_text(end: Any) -> str:

@@ -15,7 +15,7 @@ from ringfence.analysis.differences import (
 )
 from ringfence.analysis.edits import SideEffects
 from ringfence.analysis.lists import Connection
-from ringfence.engine.answers import traffic_between, traffic_between_two
+from ringfence.engine.answers import is_exempt, traffic_between, traffic_between_two
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.render.formats import Json
@@ -50,20 +50,31 @@ def edit_effects(state: State, members: Mapping[Reference, Member], effects: Sid
     opens, closes = (
         {(one.source, one.destination): one.traffic for one in some} for some in (effects.opens, effects.closes)
     )
+    known: dict[tuple[int, int], Traffic] = {}
     pairs = []
     for source, destination in dict.fromkeys([*opens, *closes]):
         if isinstance(source, Reference) and isinstance(destination, Reference):
             ends = source, destination
-            now = passing(state, members[source], members[destination])
+            now = passing(state, members[source], members[destination], known)
             pairs.append(ChangedPair(*ends, opens.get(ends, NO_TRAFFIC), closes.get(ends, NO_TRAFFIC), now))
     return EditEffects(tuple(pairs), *(tuple(filter(_is_outside, some)) for some in (effects.opens, effects.closes)))
 
 
-def passing(state: State, source: Member, destination: Member) -> Traffic:
-    """What passes between two pods; if both are one pod that represents several, between two of these."""
+def passing(
+    state: State, source: Member, destination: Member, known: dict[tuple[int, int], Traffic] | None = None
+) -> Traffic:
+    """What passes between two pods; if both are one pod that represents several, between two of these.
+
+    `known` caches what passes between pods that no policy tells apart, as long as the policies are the same.
+    """
     if source is destination:
         return traffic_between_two(state, source)
-    return traffic_between(state, source, destination)
+    if known is None or is_exempt(state, source, destination):  # a node and its own pod: others like it are not exempt
+        return traffic_between(state, source, destination)
+    key = state.identity(source).bit, state.identity(destination).bit
+    if key not in known:
+        known[key] = traffic_between(state, source, destination)
+    return known[key]
 
 
 def _is_outside(one: Connection) -> bool:

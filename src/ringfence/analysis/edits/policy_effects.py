@@ -183,7 +183,8 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
     traffics: dict[tuple[Reference | Addresses, Reference | Addresses], Traffic] = {}
     for one in connections:
         ends = one.source, one.destination
-        traffics[ends] = traffics.get(ends, NO_TRAFFIC) | one.traffic
+        known = traffics.get(ends)
+        traffics[ends] = one.traffic if known is None else known | one.traffic
     outside: dict[tuple[bool, Reference | Addresses, Traffic], Addresses] = {}
     inside: list[Connection] = []
     for (source, destination), traffic in traffics.items():

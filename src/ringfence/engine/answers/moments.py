@@ -31,6 +31,7 @@ class Moment:
         self._stacks = stacks
         self._earlier = earlier
         self._rows: dict[tuple[Stack, OwnPorts, Family], Partition[Bitset, Traffic]] = {}
+        self._rows_of: dict[tuple[int, Direction, Family], Partition[Bitset, Traffic]] = {}
         self._outside: dict[tuple[Stack, OwnPorts], Partition[Addresses, Traffic]] = {}
 
     def policies(self, subject: Identity, direction: Direction) -> tuple[Stack, OwnPorts]:
@@ -44,11 +45,14 @@ class Moment:
         """The traffic that the subject's side allows with every identity over one family."""
         if self._earlier and (subject.bit, direction) not in self._stacks:
             return self._earlier.peers(subject, direction, family)
-        stack, own = self.policies(subject, direction)
-        key = stack, own, family
-        if key not in self._rows:
-            self._rows[key] = self.state.tiers.peers_of(*key)
-        return self._rows[key]
+        of = subject.bit, direction, family
+        if of not in self._rows_of:
+            stack, own = self.policies(subject, direction)
+            key = stack, own, family
+            if key not in self._rows:
+                self._rows[key] = self.state.tiers.peers_of(*key)
+            self._rows_of[of] = self._rows[key]
+        return self._rows_of[of]
 
     def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
         """The traffic that the subject's side allows with every address outside the cluster."""
