@@ -244,11 +244,15 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         destinations: Sequence[str] = (),
         namespace: str | None = None,
         selector: str = "",
+        findings: bool = True,
     ) -> dict[str, Any]:
-        """The data of `report`, with the shape that `schemas/report.json` describes."""
+        """The data of `report`, with the shape that `schemas/report.json` describes.
+
+        Without `findings`, exposure and the mistakes in policies are left out, which take most of the time.
+        """
         from ringfence.analysis.differences import changed_arrows, several_in_both
         from ringfence.render.pictures import MOST_BOXES
-        from ringfence.render.reports import Report, ReportedChange, report_json
+        from ringfence.render.reports import Report, ReportedChange, report_json, with_findings
 
         part = ClusterPart(namespace, list_selector(selector))
         listed = connection_filter(self.state, self.namespace, sources, destinations).within(part)
@@ -264,13 +268,16 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             checked_text("title", title, "prod"),
             self.problems,
             self.document,
-            self._decided_exposure(),
-            self._upstream_mistakes(),
             reported,
             effects=trait_effects(self.state, lambda: frozenset(self.connections())),
             listed=listed,
         )
-        return report_json(report)
+        data = report_json(report)
+        return with_findings(data, *self.report_findings()) if findings else data
+
+    def report_findings(self) -> "tuple[ExposureList | None, LintFindings]":
+        """What `report_data` leaves out without `findings`; `render.reports.with_findings` adds it."""
+        return self._decided_exposure(), self._upstream_mistakes()
 
     def _upstream_mistakes(self) -> "LintFindings":
         """The mistakes in the policies as upstream means them, whichever network plugin enforces them."""

@@ -1,8 +1,10 @@
 """The local page in a browser: edits are answered as one types, and nothing else changes until one saves."""
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from ringfence.cluster import Cluster
 from ringfence.model.origin import Range
 from ringfence.model.text_edits import TextEdit, apply_edits
+from ringfence.web import simulation
 from tests.browser.pages import violations
 from tests.browser.test_report_page import expected_cells
 from tests.example_counts import examples
@@ -211,6 +214,44 @@ def test_a_file_that_changes_is_shown(page: Page, server: ServedPage, folder: Pa
     (folder / "db-policy.yaml").unlink()
     server.read_again()
     expect(page.locator("[aria-label='prod/web to prod/db: all traffic']")).to_be_visible()
+
+
+def test_mistakes_stay_while_they_are_looked_for_again(
+    page: Page, server: ServedPage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "LONG", 0)
+    text = (folder / "db-policy.yaml").read_text()
+    (folder / "db-policy.yaml").write_text(text.replace("role: db", "role: dbb"))
+    server.read_again()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Findings").click()
+    found = page.locator("main")
+    expect(found).to_contain_text("the policy selects no pod")
+    may_go_on = threading.Event()
+    find_rest = simulation.Simulation.find_rest
+
+    def find_late(of: simulation.Simulation) -> simulation.RestOfReport:
+        may_go_on.wait(30)
+        return find_rest(of)
+
+    monkeypatch.setattr(simulation.Simulation, "find_rest", find_late)
+    (folder / "db-policy.yaml").write_text(text)
+    reading = threading.Thread(target=server.read_again)
+    reading.start()
+    expect(found).to_contain_text("These are as they were before, and are being looked for again.")
+    expect(found).to_contain_text("the policy selects no pod")
+    expect(found.locator(".fix")).to_have_count(0)
+    assert violations(page) == []
+    page.goto(f"{server.origin}/#/workload/{quote('prod/db', safe='')}")
+    expect(found).to_contain_text("This is as it was before the last change, and is being computed.")
+    page.reload()
+    expect(found).to_contain_text("What they could reach is being computed.")
+    may_go_on.set()
+    reading.join(30)
+    expect(found).to_contain_text("Pods to come that could reach it")
+    expect(found).not_to_contain_text("computed")
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Findings").click()
+    expect(found).not_to_contain_text("looked for")
+    expect(found).not_to_contain_text("the policy selects no pod")
 
 
 PORTS = st.sampled_from(["3306", "80", "1-65535"])

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from typing import Any
+from unittest.mock import patch
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import strategies
@@ -17,6 +19,7 @@ from ringfence.model.objects import Object as ModelObject
 from ringfence.model.origin import Origin
 from ringfence.sources.loaded_objects import LoadedObjects
 from ringfence.web import Simulation
+from ringfence.web import simulation as simulation_module
 from ringfence.web.simulation import ObjectChanges
 
 SERVER = Origin("https://server")
@@ -76,6 +79,67 @@ def test_after_each_change_the_page_is_that_of_a_new_reading(
         simulation.take(simulation.read(server.change(changed, removed)))
         assert shown(simulation.cluster) == shown(server.read())
         assert simulation.report == simulation.cluster.report_data("random")
+
+
+@given(strategies.clusters(), strategies.clusters(), st.booleans(), st.data())
+def test_what_takes_long_is_found_after_the_rest_and_is_that_of_a_new_reading(
+    objects: list[Object], others: list[Object], live: bool, data: st.DataObject
+) -> None:
+    server = Server(objects, live=live)
+    with patch.object(simulation_module, "LONG", 0):
+        simulation = Simulation(server.read, "random")
+        for _ in range(3):
+            changed = data.draw(st.lists(st.sampled_from(others), max_size=3, unique_by=key_of), label="changed")
+            changes: ObjectChanges | None = server.change(changed, [])
+            if not live:
+                changes = data.draw(st.sampled_from([changes, None]))  # files are read again
+            found = simulation.read(changes, at_once=False)
+            simulation.take(found)
+            if not found.has_findings:
+                assert found.report == server.read().report_data("random", findings=False)
+                simulation.take_rest(simulation.find_rest())
+            assert simulation.has_findings
+            assert simulation.report == server.read().report_data("random")
+            assert shown(simulation.cluster) == shown(server.read())
+
+
+def test_a_live_cluster_is_not_listed_twice_for_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation_module, "LONG", 0)
+    server = Server([NAMESPACE, running("x/a")])
+    simulation = Simulation(server.read, "test")
+    pending = []
+    for number in range(5):
+        found = simulation.read(server.change([running(f"x/new{number}")], []), at_once=False)
+        simulation.take(found)
+        pending.append(not simulation.has_findings)
+        if pending[-1]:
+            simulation.take_rest(simulation.find_rest())
+    assert pending == [False, True, True, True, True]
+    assert server.readings == 2
+
+
+def test_a_change_that_changes_nothing_leaves_what_is_shown() -> None:
+    with patch.object(simulation_module, "LONG", 0):
+        server = Server([NAMESPACE, running("x/a")], live=False)
+        simulation = Simulation(server.read, "test")
+        shown_before, version = simulation.report, simulation.version
+        simulation.take(simulation.read(at_once=False))
+        assert simulation.report is shown_before
+        simulation.take_rest(simulation.find_rest())
+        assert simulation.version == version
+
+
+def test_what_is_found_about_data_that_were_replaced_meanwhile_is_dropped() -> None:
+    with patch.object(simulation_module, "LONG", 0):
+        server = Server([NAMESPACE, running("x/a")], live=False)
+        simulation = Simulation(server.read, "test")
+        server.change([running("x/b")], [])
+        simulation.take(simulation.read(at_once=False))
+        rest = simulation.find_rest()
+        server.change([policy("x/p")], [])
+        simulation.read_again()
+        simulation.take_rest(rest)
+        assert simulation.report == server.read().report_data("test")
 
 
 def test_from_the_second_change_on_nothing_is_read_again() -> None:

@@ -90,6 +90,7 @@ class LocalPage:
         simulation = self._simulation
         return {
             **simulation.report,
+            **({} if simulation.has_findings else {"pending": True}),
             "problems": [*simulation.report["problems"], *map(problem_json, self.problems)],
             "simulation": {"version": simulation.version, "edits": _edits_json(simulation), **self._changes()},
         }
@@ -193,11 +194,22 @@ class LocalPage:
     async def read_again(self, changes: ObjectChanges | None = None) -> None:
         """Read the cluster again, or apply `changes` to it, and notify all open pages if it differs.
 
-        Meanwhile requests are answered from what was read before. Raises RingfenceError if the cluster cannot be read.
+        Meanwhile requests are answered from what was read before. If exposure and the mistakes in policies take long,
+        the pages are notified before they are found, and again afterwards. Raises RingfenceError if the cluster cannot
+        be read.
         """
-        found = await run_in_threadpool(partial(self._simulation.read, changes))
-        await self._locked(partial(self._simulation.take, found))
-        if self._simulation.version != self._announced:  # also by what was saved
+        simulation = self._simulation
+        found = await run_in_threadpool(partial(simulation.read, changes, at_once=False))
+        await self._locked(partial(simulation.take, found))
+        self._announce()
+        if not found.has_findings:
+            rest = await run_in_threadpool(simulation.find_rest)
+            await self._locked(partial(simulation.take_rest, rest))
+            self._announce()
+
+    def _announce(self) -> None:
+        """Notify all open pages if the cluster has changed since they were notified, also by what was saved."""
+        if self._simulation.version != self._announced:
             self._announced = self._simulation.version
             self.wake()
 

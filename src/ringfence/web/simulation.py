@@ -7,17 +7,19 @@ again (`PoliciesInForce.supposing`). All calls are from one thread at a time: `l
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
 
 from ringfence.analysis.edits import Edit, side_effects
+from ringfence.analysis.lists import ExposureList
 from ringfence.analysis.possible import Redundancy
 from ringfence.cluster import Cluster
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Member, Reference
 from ringfence.errors import InputError
-from ringfence.lint import Linted, LintFinding, chosen_rules, find_mistakes
+from ringfence.lint import Linted, LintFinding, LintFindings, chosen_rules, find_mistakes
 from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, kind_of, namespace_of, object_name
 from ringfence.model.objects import NetworkPolicy, Object, Policy
@@ -25,7 +27,7 @@ from ringfence.model.origin import Origin
 from ringfence.model.yaml_text import Comments
 from ringfence.plugins import UPSTREAM
 from ringfence.render.formats import Json, yaml_text
-from ringfence.render.reports import workload_numbers
+from ringfence.render.reports import with_findings, workload_numbers
 from ringfence.sources.manifests import find_comments
 from ringfence.testing.outcomes import JudgedTest
 from ringfence.testing.reachability_tests import ReachabilityTest
@@ -35,6 +37,9 @@ from ringfence.web.policy_texts import ReadText, read_text
 
 MOST_PAIRS: Final = 20_000
 """The largest number of changed pairs of workloads that the page gets; it shows the number of all."""
+
+LONG: Final = 0.3
+"""Seconds that exposure and mistakes take at least, so that the page gets all else before them."""
 
 
 class PolicyKey(msgspec.Struct, frozen=True, order=True):
@@ -66,17 +71,30 @@ class ObjectChanges(msgspec.Struct, frozen=True):
 
 
 class ReadCluster(msgspec.Struct, frozen=True):
-    """A cluster, the data of the page about it, and the changes by which it was made from an earlier one, if known."""
+    """A cluster, the data of the page about it, and the changes by which it was made from an earlier one, if known.
+
+    Without `has_findings`, exposure and the mistakes in policies are left out of the data.
+    """
 
     cluster: Cluster
     report: Json
     changes: ObjectChanges | None = None
+    has_findings: bool = True
+
+
+class RestOfReport(msgspec.Struct, frozen=True):
+    """What was left out of the data `basis`: exposure, if it can be decided, and the mistakes in policies."""
+
+    basis: Json
+    exposed: ExposureList | None
+    mistakes: LintFindings
 
 
 class Simulation:
     """The cluster that `read` gives, and the edits. `version` changes with the cluster, which may be read again.
 
-    `report` is the data of the page: the cluster without the edits.
+    `report` is the data of the page: the cluster without the edits. Exposure and the mistakes in policies take most of
+    its time. When the cluster has changed, the page can have all else first: `has_findings` says whether it has these.
     """
 
     def __init__(self, read: Callable[[], Cluster], title: str) -> None:
@@ -88,38 +106,77 @@ class Simulation:
         self._earlier: Cluster | None = None
         self._missed: ObjectChanges | None = None
         """The changes that the earlier cluster lacks. One cluster answers while the other is brought up to date."""
+        self.report: Json = {}
+        self.has_findings = True
+        self._findings_took = 0.0
         self._take(self.read())
 
     def read_again(self) -> None:
         """Read the cluster again, as after a change of files, and use it from now on."""
         self.take(self.read())
 
-    def read(self, changes: ObjectChanges | None = None) -> ReadCluster:
+    def read(self, changes: ObjectChanges | None = None, *, at_once: bool = True) -> ReadCluster:
         """The cluster as it is now. This may take long, and needs no lock.
 
         `changes` are those since the present one was read: if possible, they are applied to an earlier one instead of
-        reading everything.
+        reading everything. If not `at_once`, what takes long may be left out of the data: `find_rest` finds it.
         """
         earlier, missed = self._earlier, self._missed
         self._earlier = None
-        if changes and earlier and missed and all(_follow(earlier, some) for some in (missed, changes)):
-            cluster = earlier
+        is_up_to_date = earlier and (missed is None or _follow(earlier, missed))
+        if changes and earlier and is_up_to_date and _follow(earlier, changes):
+            cluster, is_read = earlier, False
         else:
-            cluster = self._read()
-        return ReadCluster(cluster, cluster.report_data(self.title), changes)
+            cluster, is_read = self._read(), True
+        # What is left out is found in another cluster. That of a live one would have to be listed once more.
+        if at_once or self._findings_took < LONG or (is_read and cluster.state.is_live):
+            report = with_findings(cluster.report_data(self.title, findings=False), *self._findings_of(cluster))
+            return ReadCluster(cluster, report, changes)
+        return ReadCluster(cluster, cluster.report_data(self.title, findings=False), changes, has_findings=False)
+
+    def _findings_of(self, cluster: Cluster) -> tuple[ExposureList | None, LintFindings]:
+        began = monotonic()
+        found = cluster.report_findings()
+        self._findings_took = monotonic() - began
+        return found
 
     def take(self, found: ReadCluster) -> None:
         """Replace the cluster. Edits stay, except those whose text is now that of the cluster."""
-        self.version += found.report != self.report
         self._earlier, self._missed = (self.cluster, found.changes) if found.changes else (None, None)
+        report = found.report
+        if not found.has_findings and self.has_findings and _without_findings(self.report) == report:
+            report = self.report  # as far as it is known, nothing has changed
+            found = msgspec.structs.replace(found, report=report, has_findings=True)
+        self.version += report != self.report or found.has_findings != self.has_findings
         self._take(found)
         for key, edited in list(self.edits.items()):
             if key in self._texts and _is_same(self._texts[key]["yaml"], edited.text):
                 del self.edits[key]
 
+    def find_rest(self) -> RestOfReport:
+        """What `read` has left out of the data that were taken. This may take long, and needs no lock.
+
+        The cluster that answers is not asked: another one, which is equal, is brought up to date or read for this.
+        """
+        basis, twin, missed = self.report, self._earlier, self._missed
+        self._earlier = None
+        if twin is None or missed is None or not _follow(twin, missed):
+            return RestOfReport(basis, *self._findings_of(self._read()))
+        found = self._findings_of(twin)
+        self._earlier, self._missed = twin, None
+        return RestOfReport(basis, *found)
+
+    def take_rest(self, rest: RestOfReport) -> None:
+        """Complete the data of the page, unless other data were taken meanwhile."""
+        if self.report is rest.basis:
+            report = with_findings(self.report, rest.exposed, rest.mistakes)
+            self.version += report != self.report or not self.has_findings
+            self.report, self.has_findings = report, True
+
     def _take(self, found: ReadCluster) -> None:
         # Texts are copied now. `save` compares a file with them later, so that it overwrites no other change.
         self.cluster, self.report, self._members = found.cluster, found.report, dict[Reference, Member]()
+        self.has_findings = found.has_findings
         self._linted = Linted(self.cluster.state, lambda: Redundancy((), ()))
         self._texts: dict[PolicyKey, dict[str, Any]] = {
             PolicyKey(one["kind"], one["namespace"], one["name"]): one for one in self.report["policies"]
@@ -243,6 +300,10 @@ class Simulation:
             text = self.edits[key].text
         # The text was read as if it stood in its file, below as many empty lines as there are above it.
         return find_comments(("\n" * (first - 1) + text).split("\n"), compiled.origin)
+
+
+def _without_findings(report: Json) -> Json:
+    return with_findings(report, None, LintFindings(()))
 
 
 def _follow(cluster: Cluster, changes: ObjectChanges) -> bool:

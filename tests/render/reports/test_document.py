@@ -20,7 +20,7 @@ SHAPE = strict(schema("report"))
 
 def data_of(objects: list[Object]) -> tuple[Cluster, dict[str, Any]]:
     cluster = cluster_of(objects)
-    return cluster, report_json(Report(cluster.state, "test", (), cluster.document, None))
+    return cluster, report_json(Report(cluster.state, "test", (), cluster.document))
 
 
 def pairs(flat: list[int]) -> list[tuple[int, int]]:

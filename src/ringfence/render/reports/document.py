@@ -40,25 +40,22 @@ _NO_EFFECTS: Final = TraitEffects()
 class Report(NamedTuple):
     """A cluster, and what else a report shows of it.
 
-    `document_of` gives a policy as the API has it. Without `exposed`, exposure is not known. Of the `mistakes`, the
-    problems of the input are left out: they are in `problems`. With a `change`, `state` is the cluster after it.
-    `effects` are those of the plugin that enforces the policies of `state`, if any does. The matrix first shows the
-    rows and columns of `listed`.
+    `document_of` gives a policy as the API has it. With a `change`, `state` is the cluster after it. `effects` are
+    those of the plugin that enforces the policies of `state`, if any does. The matrix first shows the rows and columns
+    of `listed`.
     """
 
     state: State
     title: str
     problems: Iterable[Problem]
     document_of: DocumentOf
-    exposed: ExposureList | None
-    mistakes: LintFindings = _NO_FINDINGS
     change: ReportedChange | None = None
     effects: TraitEffects = _NO_EFFECTS
     listed: ConnectionFilter = ALL_CONNECTIONS
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """The document of a report."""
+    """The document of a report, without exposure and without mistakes in policies: `with_findings` adds these."""
     state, change = report.state, report.change
     view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
     subjects = ReportSubjects(state)
@@ -77,14 +74,28 @@ def report_json(report: Report) -> dict[str, Any]:
         "policies": written,
         **MatrixData(view).json(),
         "map": map_json(view, {reference: number for number, reference in enumerate(references)}, namespaces),
-        "exposure": None if report.exposed is None else _exposure_json(report.exposed, references),
+        "exposure": None,
         **({"difference": change_json(change, state, references, written)} if change else {}),
-        "findings": findings_json(report.mistakes, written),
+        "findings": findings_json(_NO_FINDINGS, ()),
         **({"plugin": plugin_json(state.enforced_by, report.effects.deciding)} if state.enforced_by else {}),
         **({} if report.listed == ALL_CONNECTIONS else {"shown": _shown_json(state, report.listed, references)}),
         "assumptions": [*connection_assumptions(state), *report.effects.assumptions],
         "unread": [f"{policy} ({policy.place})" for policy in state.doubts],
         "problems": [problem_json(problem) for problem in report.problems],
+    }
+
+
+def with_findings(document: Json, exposed: ExposureList | None, mistakes: LintFindings) -> dict[str, Any]:
+    """A document of `report_json` with exposure, which is not known without `exposed`, and with mistakes.
+
+    Of the `mistakes`, the problems of the input are left out: they are in `problems`.
+    """
+    names = document["namespaces"]
+    references = (Reference(names[one["namespace"]], one["kind"], one["name"]) for one in document["workloads"])
+    return {
+        **document,
+        "exposure": None if exposed is None else _exposure_json(exposed, references),
+        "findings": findings_json(mistakes, document["policies"]),
     }
 
 

@@ -13,7 +13,7 @@ const MOST_OPEN = 10;
 
 /** @param {Report} report */
 export function findingsView(report) {
-  const { problems, assumptions, unread, workloads, findings, plugin } = report.data;
+  const { problems, assumptions, unread, workloads, findings, plugin, pending } = report.data;
   const found = report.findings();
   const open = workloads.flatMap((_, number) =>
     report.acting(number, "ingress").some((policy) => !policy.tier) ? [] : [number],
@@ -29,9 +29,10 @@ export function findingsView(report) {
     { class: "findings" },
     h("h1", {}, "Findings"),
     h("h2", {}, "Mistakes in policies", found.length ? h("span", { class: "quiet" }, ` ${counted(found.length + findings.more, "item")}`) : null),
+    pending ? h("p", { class: "quiet" }, "The cluster has changed. These are as they were before, and are being looked for again.") : null,
     found.length
       ? byRule(found).map((some) => group(report, some))
-      : h("p", { class: "quiet" }, "No rule finds a mistake."),
+      : pending ? null : h("p", { class: "quiet" }, "No rule finds a mistake."),
     findings.more ? h("p", {}, `${counted(findings.more, "more item")}, which are not worse: `, h("code", {}, "ringfence lint"), " lists all.") : null,
     findings.skipped.map(({ rules, reason }) => h("p", { class: "quiet" }, `Not decided: ${rules.join(", ")}: ${reason}.`)),
     found.length ? h("p", { class: "quiet" }, "Why each matters: ", h("code", {}, `ringfence lint --explain ${found[0][0].rule}`)) : null,

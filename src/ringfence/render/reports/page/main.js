@@ -16,7 +16,7 @@ import { pluginName } from "./plugin.js";
 import { Report } from "./report.js";
 import { go, lessonInAddress, link, route, stayIn } from "./route.js";
 import { searchBox } from "./search.js";
-import { drawnInPlace } from "./standing.js";
+import { drawnInPlace, keepFindings } from "./standing.js";
 import { workloadView } from "./workload.js";
 
 /** A report in a file has its data inside; the local page asks its server. */
@@ -108,7 +108,9 @@ function banner() {
 function begin(data) {
   shown.abort();
   shown = new AbortController();
+  const before = report;
   report = new Report(data);
+  if (data.pending && before) keepFindings(before, report);
   if (data.simulation) report.simulate(data.simulation);
   matrices.clear();
   document.title = `${data.title} - ringfence`;

@@ -127,6 +127,7 @@
  * @property {{direction: Direction, workloads: number[], lines: string[][]}[] | null} exposure
  * @property {MapData} map
  * @property {{found: Finding[], more: number, skipped: {rules: string[], reason: string}[]}} findings
+ * @property {true} [pending] whether exposure and mistakes are still being found
  * @property {SimulationData} [simulation]
  * @property {DifferenceData} [difference]
  * @property {Plugin} [plugin]

@@ -1,4 +1,8 @@
-// The local page only: where one is in the page stays when the cluster has changed and all is drawn again.
+// The local page only: when the cluster has changed and all is drawn again, one stays where one is in the page, and what is
+// still being found stays as it was.
+
+/** @typedef {import("./report.js").Report} Report */
+/** @typedef {import("./report.js").Policy} Policy */
 
 /**
  * Draw, and then scroll, focus and type on as before.
@@ -12,6 +16,21 @@ export function drawnInPlace(content, draw) {
   scrolling(content).forEach((frame, number) => Object.assign(frame, frames[number]));
   if (focused instanceof HTMLTextAreaElement) typeOn(content, focused);
   if (focused?.hasAttribute("data-cell")) goOn(content, endsOf(focused));
+}
+
+/** Show mistakes and exposure as they were, for the workloads and policies that are still there. @param {Report} before @param {Report} report */
+export function keepFindings(before, report) {
+  const { data } = report;
+  const key = (/** @type {Policy} */ policy) => `${policy.kind} ${report.policyName(policy)}`;
+  const numbers = new Map(data.policies.map((policy, number) => [key(policy), number]));
+  const found = before.data.findings.found.flatMap((one) => {
+    const told = { ...one, fix: undefined }; // a correction is about the text as it was
+    if (one.policy === undefined) return [told];
+    const policy = numbers.get(key(before.data.policies[one.policy]));
+    return policy === undefined ? [] : [{ ...told, policy }];
+  });
+  data.findings = { ...before.data.findings, found };
+  data.exposure = before.data.exposure?.map((row) => ({ ...row, workloads: row.workloads.flatMap((number) => report.byName.get(before.name(number)) ?? []) })) ?? null;
 }
 
 /** Focus the cell of the same ends. The matrix draws its cells when it knows its size: before the next frame. @param {HTMLElement} content @param {string | undefined} ends */

@@ -75,12 +75,14 @@ function reached(report, number, direction) {
 
 /** @param {Report} report @param {number} number */
 function exposure(report, number) {
-  if (!report.data.exposure) return null;
+  const { pending } = report.data;
+  if (!report.data.exposure) return pending ? [h("h2", {}, "Pods that do not exist yet"), h("p", { class: "quiet" }, "What they could reach is being computed.")] : null;
   const rows = report.data.exposure
     .filter(({ workloads }) => workloads.includes(number))
     .flatMap(({ direction, lines }) => lines.map(([whom, traffic]) => h("tr", {}, h("td", {}, direction), h("td", {}, whom), h("td", {}, traffic))));
   return [
     h("h2", {}, "Pods that do not exist yet"),
+    pending ? h("p", { class: "quiet" }, "This is as it was before the last change, and is being computed.") : null,
     h("p", {}, `Pods to come that could reach it (ingress), or that it could reach (egress), and addresses: ${counted(rows.length, "line")}.`),
     h(
       "table",
