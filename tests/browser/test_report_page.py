@@ -242,6 +242,31 @@ def test_the_search_finds_labels_ports_addresses_and_policies(
     assert found in " ".join(shown.get_by_role("option").all_inner_texts())
 
 
+def test_light_and_dark_colours_are_chosen_by_a_button_and_kept_in_all_links(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop, "map")
+    light = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+    shown.get_by_role("button", name="Dark colours").focus()
+    shown.keyboard.press("Enter")
+    expect(shown.get_by_role("button", name="Light colours")).to_be_focused()
+    assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    for name, names in VIEWS.items():
+        place = "/".join(one.replace("/", "%2F") for one in names)
+        shown.goto(f"{shop.as_uri()}#/{place}?scheme=dark")
+        expect(shown.get_by_role("heading", level=1), name).to_have_count(1)
+        assert violations(shown) == [], name
+    shown.get_by_role("link", name="Map").click()
+    expect(shown.get_by_role("heading", level=1)).to_have_text("Map")
+    link = shown.url
+    assert link.endswith("#/map?scheme=dark")
+    shown.goto("about:blank")
+    shown.goto(link)
+    expect(shown.get_by_role("heading", level=1)).to_have_text("Map")
+    assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    shown.get_by_role("button", name="Light colours").click()
+    assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == light
+    assert shown.url.endswith("#/map?scheme=light")
+
+
 def test_a_link_opens_what_a_click_opened_and_back_goes_back(page: OpenedPage, shop: Path) -> None:
     shown = page.open(shop)
     shown.get_by_role("gridcell", name=f"{CHECKOUT} to {ORDERS}: TCP 5432").click()

@@ -14,7 +14,7 @@ import { CoursePlace } from "./lesson.js";
 import { notice } from "./notice.js";
 import { pluginName } from "./plugin.js";
 import { Report } from "./report.js";
-import { go, lessonInAddress, link, route, stayIn } from "./route.js";
+import { choose, go, lessonInAddress, link, presentScheme, route, stayIn, takeScheme } from "./route.js";
 import { searchBox } from "./search.js";
 import { drawnInPlace, keepFindings } from "./standing.js";
 import { workloadView } from "./workload.js";
@@ -52,12 +52,24 @@ function header() {
     h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
     searchBox(report, shown.signal),
+    h("button", { class: "scheme", onclick: changeScheme }, presentScheme() === "dark" ? "Light" : "Dark", h("span", { class: "hidden" }, " colours")),
     notice,
   );
 }
 
+/** Light colours in place of dark ones, or dark ones in place of light ones. The links of the header keep them, too. */
+function changeScheme() {
+  const place = route();
+  choose(presentScheme() === "dark" ? "light" : "dark");
+  header();
+  banner();
+  go(...place);
+  /** @type {HTMLElement} */ (document.querySelector(".scheme")).focus();
+}
+
 /** Show what the address names. */
 function show() {
+  takeScheme();
   const [view, ...names] = lesson?.isPredicted === false ? [""] : route();
   if (["", "changed", "all"].includes(view)) report.matrixView = view;
   for (const anchor of document.querySelectorAll("[data-view]")) {
@@ -114,6 +126,7 @@ function begin(data) {
   if (data.simulation) report.simulate(data.simulation);
   matrices.clear();
   document.title = `${data.title} - ringfence`;
+  takeScheme();
   header();
   banner();
   show();
