@@ -136,7 +136,7 @@ def _edits() -> Iterator[Figure]:
         f"{EDITED.pods:,} pods, {EDITED.policies:,} policies: the data of the page, anew after the cluster has changed"
     )
     yield Figure(title, seconds(lambda: cluster.report_data("", findings=False)), "s")
-    yield Figure("  the mistakes in policies and exposure, which follow", seconds(cluster.report_findings), "s")
+    yield Figure("  the mistakes in policies and exposure, which follow", seconds(cluster._report_findings), "s")
     with served(lambda: _cluster(EDITED)) as server:
         for what, change in (("is about another port", _with_another_port), ("is removed", lambda _: "")):
             took, changing = _answered(server, chosen, change)

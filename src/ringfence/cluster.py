@@ -273,9 +273,9 @@ class Cluster(ComparedCluster, ClusterUnderTest):
             listed=listed,
         )
         data = report_json(report)
-        return with_findings(data, *self.report_findings()) if findings else data
+        return with_findings(data, *self._report_findings()) if findings else data
 
-    def report_findings(self) -> "tuple[ExposureList | None, LintFindings]":
+    def _report_findings(self) -> "tuple[ExposureList | None, LintFindings]":
         """What `report_data` leaves out without `findings`; `render.reports.with_findings` adds it."""
         return self._decided_exposure(), self._upstream_mistakes()
 

@@ -136,7 +136,7 @@ class Simulation:
 
     def _findings_of(self, cluster: Cluster) -> tuple[ExposureList | None, LintFindings]:
         began = monotonic()
-        found = cluster.report_findings()
+        found = cluster._report_findings()
         self._findings_took = monotonic() - began
         return found
 
