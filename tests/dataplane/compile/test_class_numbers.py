@@ -34,6 +34,12 @@ def test_a_number_that_leads_to_two_chains_is_not_taken_over_for_either() -> Non
     assert {numbers.of("a"), numbers.of("b")} == {"00000002", "00000003"}
 
 
+def test_numbers_that_only_another_program_can_have_written_do_not_exhaust_the_numbers() -> None:
+    numbers = ClassNumbers()
+    numbers.adopt(Program({"led_x": led(a="ffffffff", b="00000003")}))
+    assert [numbers.of("b"), numbers.of("a"), numbers.of("c")] == ["00000003", "00000004", "00000005"]
+
+
 def test_what_is_known_is_not_taken_over_again() -> None:
     numbers = ClassNumbers()
     first = numbers.of("a")

@@ -21,6 +21,10 @@ from ringfence.dataplane.program import (
 REMEMBERED: Final = 1_000
 """The number of chains from which on numbers of unused chains are forgotten."""
 
+FIRST_FOREIGN: Final = 1 << 31
+"""The first number that only another program can have written. Counting does not get this far: it would take a thousand
+new classes each second for 24 days."""
+
 
 class ClassNumbers:
     """Numbers by the chains to which classes lead. These chains are named after what they allow."""
@@ -49,9 +53,12 @@ class ClassNumbers:
                         chains[number].add(chain)
             elif isinstance(one, GroupMap) and has_groups(one):
                 numbers |= one.elements.keys()
+        own = {number for number in numbers | chains.keys() if int(number, 16) < FIRST_FOREIGN}
         # Another program can have made two chains of one number. Then it is not clear which of them is meant.
-        self._known = {chain: number for number, (chain, *others) in sorted(chains.items()) if not others}
-        self._next = max([self._next, *(1 + int(number, 16) for number in numbers | chains.keys())])
+        self._known = {
+            chain: number for number, (chain, *others) in sorted(chains.items()) if number in own and not others
+        }
+        self._next = max([self._next, *(1 + int(number, 16) for number in own)])
 
     def forget_unused(self, used: Container[str]) -> None:
         """Forget the numbers of chains that are not used any more. These get other numbers if they come back."""
