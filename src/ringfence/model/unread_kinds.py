@@ -5,7 +5,6 @@ The version does not matter: what is read of these policies is the same in all v
 """
 
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -149,6 +148,9 @@ def unread_policy(policy: Written, place: Place, own_namespace: str = DEFAULT_NA
 
 def _digest(policy: Written) -> str:
     """The digest of what its author wrote, in any order of fields; a server adds metadata and a status to it."""
+    # hashlib loads OpenSSL, which takes 3 ms, and few clusters have policies of such kinds.
+    from hashlib import blake2b
+
     written = {str(key): value for key, value in policy.items() if key not in ("metadata", "status")}
     return blake2b(msgspec.json.encode(written, enc_hook=str, order="deterministic"), digest_size=16).hexdigest()
 

@@ -4,11 +4,9 @@ The file is validated in full when it is read. For each plugin and topic there a
 of those without a setting exactly one holds for every version.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Final
 
@@ -99,11 +97,16 @@ def _is_set(given: str, wanted: str) -> bool:
 @cache
 def plugins() -> Mapping[str, Plugin]:
     """All plugins by name, in the order of the file."""
+    # Only questions about a plugin need the table: the others do not wait for these modules (4 ms).
+    from importlib.resources import files
+
     return read_plugins((files("ringfence.plugins") / "traits.toml").read_text())
 
 
 def read_plugins(text: str) -> dict[str, Plugin]:
     """The plugins of a file. Raises InputError for the first error in it."""
+    import tomllib
+
     try:
         read = msgspec.convert(tomllib.loads(text), dict[str, Plugin])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

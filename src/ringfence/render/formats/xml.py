@@ -8,7 +8,8 @@ from typing import Final
 
 # XML 1.0 cannot hold these characters, not even as character references, and ElementTree writes them as they are.
 # Names in invalid manifests can contain them.
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# They are listed themselves: the complement, the ranges of section 2.2, takes Python 4 ms to compile.
+_NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def xml_text(text: str) -> str:
