@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.agent.running import (
     HERE,
     OPEN,
     SERVER,
+    TIMEOUT,
     Clock,
     eventually,
     failing,
@@ -26,7 +28,7 @@ from tests.semantics.objects import admits, block, labelled, node, pod, pods, po
 from ringfence.agent import denials, loop
 from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.heartbeat import HANGS
-from ringfence.agent.inbox import Inbox
+from ringfence.agent.inbox import Inbox, Inquiry
 from ringfence.agent.loop import AgentLoop, LoopOutputs
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
@@ -47,6 +49,25 @@ def test_nothing_is_programmed_before_the_first_full_view() -> None:
         assert agent.loop.readiness_error() == ""
         assert is_programmed()
         assert not agent.passes()
+
+
+@in_own_network
+def test_no_item_is_lost_if_more_arrive_than_the_loop_receives_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_MOST_AT_ONCE", 2)
+    with running() as agent:
+        has_begun, may_end = threading.Event(), threading.Event()
+
+        def be_busy() -> None:
+            has_begun.set()
+            assert may_end.wait(TIMEOUT)
+
+        agent.inbox.put(Inquiry(be_busy, threading.Event()))
+        assert has_begun.wait(TIMEOUT)
+        asked = [Inquiry(lambda: None, threading.Event()) for _ in range(7)]
+        for inquiry in asked:
+            agent.inbox.put(inquiry)
+        may_end.set()
+        assert all(inquiry.done.wait(TIMEOUT) for inquiry in asked)
 
 
 @in_own_network

@@ -17,7 +17,7 @@ class Lag:
         self.oldest: float | None = None
         """When the oldest change arrived that the loop has received and not put in force; None if there is none."""
         self.received = clock()
-        """When the loop last emptied the inbox."""
+        """When the loop last took items out of the inbox."""
 
     def seconds(self) -> float:
         """The age of the oldest change in seconds; 0 without one. It also grows while the loop does not run."""

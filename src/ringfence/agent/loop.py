@@ -205,15 +205,14 @@ class AgentLoop:
 
     def _receive(self) -> bool:
         """Wait for an item, or until a step is due, and receive all waiting items. Returns whether to continue."""
-        try:
-            item = self._receiver.get(timeout=max(0.0, self._next_step() - self._clock()))
+        timeout = max(0.0, self._next_step() - self._clock())
+        with suppress(queue.Empty):
             for _ in range(_MOST_AT_ONCE):
+                item = self._receiver.get(timeout)
                 if item is None:
                     return False
                 self._receive_item(item)
-                item = self._receiver.get(timeout=0)
-        except queue.Empty:
-            pass
+                timeout = 0.0
         self._note_lag()
         self._lag.received = self._clock()
         return True
