@@ -25,8 +25,10 @@ def lacking_expression(name: str) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for remembered in (rule_encoding.encode_rule, rule_decoding._constant_conditions, rule_decoding._loads):
-        remembered.cache_clear()
+    """Forget the results of all functions that encode or decode rules."""
+    for one in (*vars(rule_encoding).values(), *vars(rule_decoding).values()):
+        if hasattr(one, "cache_clear"):
+            one.cache_clear()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +65,8 @@ class User:
     def kill_everything(self) -> None:
         """End all of them at once, without a chance to clean up."""
         for process in self.processes():
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended by itself since
+                os.kill(process, signal.SIGKILL)
 
     def survivors(self) -> list[int]:
         """The processes that are still running after a while in which they could have ended."""
