@@ -14,7 +14,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, pod, policy, port
 
 from ringfence import Verdict
-from ringfence.engine.answers import equal_priorities
+from ringfence.engine.answers import equal_priorities, rule_reasons
 
 PODS = [pod("x/a"), pod("x/b")]
 NAMED = (
@@ -136,8 +136,25 @@ def test_many_policies_are_compared_as_a_whole_once_however_many_ports_are_asked
         for call in wholly.call_args_list
         if call.args[1] and call.args[1].tcp[0][0] == call.args[1].tcp[-1][1]
     ]
-    assert len(pieces) == 20
-    assert all(len(equals.policies) <= 2 for equals, _ in pieces), "others do not matter for these ports"
+    assert len(pieces) == 19, "only one policy is about the first port"
+    assert all(len(equals.policies) == 2 for equals, _ in pieces), "others do not matter for these ports"
+
+
+def test_the_policies_of_a_side_are_read_once_for_all_ports_and_for_each_port_only_those_about_it() -> None:
+    """100 ports and 100 policies: what each policy does with the peer is found once, not for each port again."""
+    cluster = cluster_of([*PODS, *many(100)])
+    read = mock.Mock(side_effect=equal_priorities._selecting)
+    effects = mock.Mock(side_effect=equal_priorities._Effect)
+    explained = mock.Mock(side_effect=rule_reasons._explain_rule)
+    with (
+        mock.patch.object(equal_priorities, "_selecting", read),
+        mock.patch.object(equal_priorities, "_Effect", effects),
+        mock.patch.object(rule_reasons, "_explain_rule", explained),
+    ):
+        assert cluster.can("x/a", "x/b", port="1000-1099").assumptions
+    assert read.call_count == 2 * 100, "for all ports together, and for each of them"
+    assert effects.call_count == 100 + 99 * 2 + 100, "for all ports, the two about each, and those of the sentence"
+    assert explained.call_count == 200, "each rule once"
 
 
 def test_many_that_agree_are_none() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import strategies
+from tests import cluster_policy_strategies, strategies
 from tests.engine.answers.explaining import DB, MYSQL, ORIGIN, WORLD, line_of, questions, why, world
 from tests.engine.members import state_of
 from tests.example_counts import examples
@@ -23,14 +23,16 @@ from tests.semantics.objects import (
     port,
     sends,
 )
+from tests.sets.test_traffic import traffics
 
-from ringfence.engine.answers.explanations import explain, explain_again
+from ringfence.engine.answers.explanations import assumptions_of_parts, explain, explain_parts
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.verdicts import is_exempt, traffic_between
 from ringfence.engine.policies import End
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.sets.traffic_parts import parted
 
 
 def why_rule(rule: Object, source: str = "prod/web", asked: Traffic | None = MYSQL) -> RuleReason:
@@ -276,15 +278,23 @@ def test_an_explanation_says_what_the_verdict_says_and_its_rules_say_why(
                 assert_rules_agree(side)
 
 
-@given(strategies.clusters(), questions, questions, outside)
-def test_what_is_known_about_other_traffic_of_the_same_pair_changes_no_explanation(
-    objects: list[Object], asked: Traffic | None, other: Traffic | None, address: Addresses
+@given(
+    strategies.clusters() | cluster_policy_strategies.clusters(),
+    questions,
+    st.lists(questions.filter(bool) | traffics, max_size=4),
+    outside,
+)
+def test_parts_of_the_traffic_of_a_pair_are_explained_as_questions_about_each(
+    objects: list[Object], asked: Traffic | None, dividing: list[Traffic], address: Addresses
 ) -> None:
     state = state_of(objects)
+    parts = parted(asked or ALL_TRAFFIC, dividing)
     ends: list[End] = [*state.members(), address]
     for source, destination in product(ends, repeat=2):
-        known = explain(state, source, destination, other)
-        assert explain_again(state, known, asked) == explain(state, source, destination, asked)
+        known = explain(state, source, destination, asked)
+        each = [explain(state, source, destination, part) for part in parts]
+        assert explain_parts(state, known, parts) == each
+        assert list(assumptions_of_parts(state, known, parts)) == [(one.allowed, one.assumptions) for one in each]
 
 
 def assert_rules_agree(side: SideReason) -> None:

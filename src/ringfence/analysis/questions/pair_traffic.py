@@ -1,15 +1,21 @@
 """The traffic allowed between the ends of one pair, and the reasons."""
 
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
 import msgspec
 
+from ringfence.analysis.endpoints import translation_assumptions
 from ringfence.analysis.questions.pairs import ExplainedPair, Pair
 from ringfence.engine.answers import (
     End,
     LedPort,
     PairReason,
     allows,
+    assumptions_of_parts,
     explain,
-    explain_again,
+    explain_parts,
     explain_through_service,
     traffic_between,
     traffic_by_part,
@@ -18,6 +24,7 @@ from ringfence.engine.answers import (
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.sets.traffic import Traffic
+from ringfence.sets.traffic_parts import parted
 
 
 def passes(state: State, pair: Pair) -> bool:
@@ -68,28 +75,46 @@ def divided(state: State, pair: Pair) -> list[tuple[End, End, Traffic]]:
     return traffic_by_part(state, pair.source, pair.destination, pair.over)
 
 
-def explained_pairs(state: State, pair: Pair) -> list[ExplainedPair]:
-    """Why a pair is allowed or denied: for all asked traffic, or for each part of it that other rules decide."""
+class ReasonedPair(NamedTuple):
+    """A pair, and why its traffic is allowed or denied as a whole.
+
+    `parts` divide the asked traffic so that each rule that selects the pair matches all of a part or nothing of it.
+    """
+
+    pair: Pair
+    reason: PairReason
+    parts: list[Traffic]
+
+
+def reasoned(state: State, pair: Pair) -> ReasonedPair:
+    """Why a pair is allowed or denied, and the parts of its traffic that other rules decide."""
     if led := _led_port(state, pair):  # only for a single port, which needs no division
-        return [ExplainedPair(pair, explain_through_service(state, pair.source, pair.destination, pair.over, led))]
+        found = explain_through_service(state, pair.source, pair.destination, pair.over, led)
+        return ReasonedPair(pair, found, [led.target])
     reason = explain(state, pair.source, pair.destination, pair.asked, pair.over)
-    pieces = _pieces(reason)
-    if len(pieces) < 2:
+    sides = (reason.egress, reason.ingress)
+    rules = (rule for side in sides for policy in side.policies for rule in policy.rules if rule.selects)
+    return ReasonedPair(pair, reason, parted(reason.asked, [rule.traffic for rule in rules]) if reason.asked else [])
+
+
+def explained_pairs(state: State, known: ReasonedPair) -> list[ExplainedPair]:
+    """Why a pair is allowed or denied: for all asked traffic, or for each part of it."""
+    pair, reason, parts = known
+    if len(parts) < 2:
         return [ExplainedPair(pair, reason)]
     found = [
-        ExplainedPair(msgspec.structs.replace(pair, asked=piece), explain_again(state, reason, piece))
-        for piece in pieces
+        ExplainedPair(msgspec.structs.replace(pair, asked=part), explained)
+        for part, explained in zip(parts, explain_parts(state, reason, parts), strict=True)
     ]
     return sorted(found, key=lambda explained: explained.reason.allowed)
 
 
-def _pieces(reason: PairReason) -> list[Traffic]:
-    """The asked traffic, divided so that each rule that selects the pair matches all of a piece or nothing of it."""
-    pieces = [reason.asked] if reason.asked else []
-    for side in (reason.egress, reason.ingress):
-        for policy in side.policies:
-            for rule in policy.rules:
-                if rule.selects:
-                    halves = (half for one in pieces for half in (one & rule.traffic, one - rule.traffic))
-                    pieces = [half for half in halves if half]
-    return pieces
+def pair_assumptions(state: State, known: ReasonedPair) -> Iterator[str]:
+    """What the explanations of a pair assume, found without them: for n ports and n rules they are n² reasons."""
+    pair, reason, parts = known
+    if len(parts) < 2:  # always if the port is translated, because that is one port
+        yield from reason.assumptions
+        yield from translation_assumptions(state, pair.via, reason)
+        return
+    found = sorted(assumptions_of_parts(state, reason, parts), key=lambda one: one[0])
+    yield from chain.from_iterable(assumptions for _, assumptions in found)

@@ -16,12 +16,15 @@ from typing import TypeVar
 
 from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortName, Targets, translation_assumptions
 from ringfence.analysis.questions.pair_traffic import (
+    ReasonedPair,
     allowed_between,
     divided,
     explained_pairs,
+    pair_assumptions,
     passes,
     passes_on_one_port,
     passes_partly,
+    reasoned,
 )
 from ringfence.analysis.questions.pairs import ExplainedPair, Pair, Part, asked_targets, pairs_of
 from ringfence.analysis.questions.pods_on_both_sides import note_on_one_pod, note_on_two_pods
@@ -239,9 +242,14 @@ class Answer:
         A pair that is asked about several ports is divided into the ports that are allowed or denied by the same rules.
         """
         self._check_unchanged()
+        return tuple(explained for pair in self._reasoned for explained in explained_pairs(self._state, pair))
+
+    @cached_property
+    def _reasoned(self) -> list[ReasonedPair]:
+        """The pairs in the order of `explanations`."""
         denied = set(self.denied)
         ranked = sorted(self.pairs, key=lambda pair: (pair not in denied, passes_partly(self._state, pair)))
-        return tuple(explained for pair in ranked for explained in explained_pairs(self._state, pair))
+        return [reasoned(self._state, pair) for pair in ranked]
 
     @property
     def reasons(self) -> tuple[PairReason, ...]:
@@ -259,9 +267,8 @@ class Answer:
         """What the answer assumes because the input does not say it or upstream does not define it."""
         self._check_unchanged()
         found: dict[str, None] = {}
-        for explained in self.explanations:
-            found |= dict.fromkeys(explained.reason.assumptions)
-            found |= dict.fromkeys(translation_assumptions(self._state, explained.pair.via, explained.reason))
+        for known in self._reasoned:
+            found |= dict.fromkeys(pair_assumptions(self._state, known))
         for pair in self._hairpins:
             reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over)
             found |= dict.fromkeys(translation_assumptions(self._state, pair.via, reason))

@@ -5,7 +5,7 @@ from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
 from ringfence.engine.answers.equal_priorities import UndefinedOrder
-from ringfence.engine.answers.explanations import explain, explain_again, explain_through_service
+from ringfence.engine.answers.explanations import assumptions_of_parts, explain, explain_parts, explain_through_service
 from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
 from ringfence.engine.answers.listed_nodes import assumed_of_hosts, listed_node_assumptions
 from ringfence.engine.answers.listed_priorities import assumed_orders, priorities_of_stack, priorities_outside
@@ -56,13 +56,14 @@ __all__ = [
     "assumed_about_own_node",
     "assumed_of_hosts",
     "assumed_orders",
+    "assumptions_of_parts",
     "changed_addresses",
     "changed_peers",
     "connectivity_rows",
     "end_text",
     "exempt_addresses",
     "explain",
-    "explain_again",
+    "explain_parts",
     "explain_through_service",
     "is_exempt",
     "list_matches",

@@ -1,64 +1,106 @@
 """Assumptions: facts that the input lacks or that upstream leaves open, and that could change an answer."""
 
-from collections.abc import Iterator
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+import msgspec
 
 from ringfence.engine.answers.ambiguous_ports import port_name_assumptions
-from ringfence.engine.answers.equal_priorities import equal_priority_assumptions
+from ringfence.engine.answers.equal_priorities import EqualPriorityAssumptions
 from ringfence.engine.answers.host_labels import host_label_assumptions
 from ringfence.engine.answers.host_selections import unapplied_policies
 from ringfence.engine.answers.own_nodes import own_node_assumptions
-from ringfence.engine.answers.reasons import RuleReason, SideReason
+from ringfence.engine.answers.reasons import RuleReason, SideReason, passes
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.unknown_labels import unknown_label_assumptions
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, end_text
 from ringfence.engine.population import Member
-from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.sets.traffic_parts import meeting
 
 
-def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
-    """What the answer of one side depends on: policies that are not read, and facts that are missing."""
-    for policy in side.state.doubts.about(side.subject, side.direction, side.peer):
-        if reason.allowed or not policy.only_denies:
-            yield doubt_text(policy, side.direction)
-    if side.state.only_namespace and not isinstance(side.peer, Member):
-        only = side.state.only_namespace
-        yield f"only namespace {only} could be read: addresses are assumed to belong to no pod of another namespace"
-    if side.subject.host_network:
-        yield from _host_network_assumptions(side)
-        return
-    yield from own_node_assumptions(side)
-    if not reason.allowed:
-        yield from host_label_assumptions(side)
-    yield from port_name_assumptions(side, reason)
-    yield from unknown_label_assumptions(side)
-    yield from equal_priority_assumptions(reason, side.asked)
-    rules = [rule for policy in reason.policies for rule in policy.rules]
-    yield from _assumed_ports(side, reason, rules)
-    allowing_only = all(rule.action is Action.ALLOW for rule in rules)
-    # Where all rules allow, a rule that surely does makes all others pointless. Among rules of several actions, what
-    # comes first matters, so each rule that may be about the question counts.
-    surely = reduce(or_, (rule.traffic for rule in rules if _surely_selects(rule)), NO_TRAFFIC)
-    unsure = (side.asked or ALL_TRAFFIC) - (surely if allowing_only else NO_TRAFFIC)
-    for rule in rules:
-        if rule.traffic & unsure:
-            for peer in rule.peers:
-                if peer.assumption and (side.asked is None or not allowing_only or peer.matches is reason.allowed):
-                    yield peer.assumption
+class SideAssumptions:
+    """What the answer of one side depends on: policies that are not read, and facts that are missing.
+
+    `reason` is the answer about all the traffic of `side`. Assumptions about many parts of this traffic take time that
+    grows with the rules about each part, not with all rules for each part.
+    """
+
+    def __init__(self, side: Side, reason: SideReason) -> None:
+        self._side = side
+        self._reason = reason
+        self._rules = [(place, rule) for place, policy in enumerate(reason.policies) for rule in policy.rules]
+        self._allow_only = all(rule.action is Action.ALLOW for _, rule in self._rules)
+        self._priorities = EqualPriorityAssumptions(reason)
+
+    def of_all(self) -> tuple[str, ...]:
+        """The assumptions about all the traffic."""
+        asked = self._side.asked
+        concerned = [number for number, (_, rule) in enumerate(self._rules) if asked is None or rule.traffic & asked]
+        return self._each_once(asked, concerned)
+
+    def of_parts(self, parts: Sequence[Traffic]) -> Iterator[tuple[str, ...]]:
+        """The assumptions about each of some disjoint parts of the traffic."""
+        for part, concerned in zip(parts, meeting(parts, (rule.traffic for _, rule in self._rules)), strict=True):
+            yield self._each_once(part, concerned)
+
+    def _each_once(self, asked: Traffic | None, concerned: Sequence[int]) -> tuple[str, ...]:
+        if not self._side.can_meet:
+            return ()  # no policy can allow a connection between them
+        return tuple(dict.fromkeys(self._about(msgspec.structs.replace(self._side, asked=asked), concerned)))
+
+    def _about(self, side: Side, concerned: Sequence[int]) -> Iterator[str]:
+        """The assumptions about the traffic of `side`, of which only rules with the numbers `concerned` match any."""
+        reason = self._reason
+        allowed = passes(reason.traffic, side.asked)
+        for policy in side.state.doubts.about(side.subject, side.direction, side.peer):
+            if allowed or not policy.only_denies:
+                yield doubt_text(policy, side.direction)
+        if side.state.only_namespace and not isinstance(side.peer, Member):
+            only = side.state.only_namespace
+            yield f"only namespace {only} could be read: addresses are assumed to belong to no pod of another namespace"
+        if side.subject.host_network:
+            yield from _host_network_assumptions(side)
+            return
+        yield from own_node_assumptions(side)
+        if not allowed:
+            yield from (one for traffic, one in self._about_hosts if traffic & (side.asked or ALL_TRAFFIC))
+        yield from port_name_assumptions(side, reason)
+        yield from unknown_label_assumptions(side)
+        selecting = (place for place, rule in map(self._rules.__getitem__, concerned) if rule.selects)
+        yield from self._priorities.about(side.asked, selecting)
+        yield from _assumed_ports(side, reason, (rule for _, rule in self._rules), allowed=allowed)
+        yield from self._of_peers(side, [self._rules[number][1] for number in concerned], allowed=allowed)
+
+    @cached_property
+    def _about_hosts(self) -> list[tuple[Traffic, str]]:
+        return list(host_label_assumptions(self._side))
+
+    def _of_peers(self, side: Side, rules: Sequence[RuleReason], *, allowed: bool) -> Iterator[str]:
+        # Where all rules allow, a rule that surely does makes all others pointless. Among rules of several actions,
+        # what comes first matters, so each rule that may be about the question counts.
+        surely = Traffic.union_of(rule.traffic for rule in rules if _surely_selects(rule))
+        unsure = (side.asked or ALL_TRAFFIC) - (surely if self._allow_only else NO_TRAFFIC)
+        for rule in rules:
+            if rule.traffic & unsure:
+                for peer in rule.peers:
+                    if peer.assumption and (side.asked is None or not self._allow_only or peer.matches is allowed):
+                        yield peer.assumption
 
 
 def _surely_selects(rule: RuleReason) -> bool:
     return not rule.peers or any(peer.matches and not peer.partial and not peer.assumption for peer in rule.peers)
 
 
-def _assumed_ports(side: Side, reason: SideReason, rules: list[RuleReason]) -> Iterator[str]:
+def _assumed_ports(side: Side, reason: SideReason, rules: Iterable[RuleReason], *, allowed: bool) -> Iterator[str]:
     """The port names that a destination which does not exist yet is assumed not to have, where one might allow more."""
-    if reason.traffic == ALL_TRAFFIC or (reason.allowed and side.asked is not None):
+    if not isinstance(side.destination, Member) or not side.destination.is_possible:
+        return
+    if reason.traffic == ALL_TRAFFIC or (allowed and side.asked is not None):
         return
     for rule in rules:
-        carries_all = rule.carries and side.asked is not None
+        carries_all = side.asked is not None and passes(rule.traffic, side.asked)
         if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
             for name in rule.unknown_ports:
                 yield f"the ports of {end_text(side.destination)} are not known: it is assumed to have no port {name}"

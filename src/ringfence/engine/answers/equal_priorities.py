@@ -9,9 +9,8 @@ Source: network-policy-api, field `priority` of ClusterNetworkPolicy: "if two po
 implementation may apply any of the matching policies".
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property
 from itertools import combinations, groupby
 from typing import Any, Final, NamedTuple
 
@@ -49,23 +48,75 @@ class UndefinedOrder(NamedTuple):
         return f"{both} have {same}: {taken}"
 
 
-def equal_priority_assumptions(side: SideReason, asked: Traffic | None) -> Iterator[str]:
-    """The policies of a side whose order decides, and is not defined. `asked` None stands for all traffic."""
-    policies = tuple(map(_selecting, side.policies))
-    concerned = [place for place, one in enumerate(policies) if asked is None or one.may_concern(asked)]
-    some = tuple([policies[place] for place in concerned])
-    start = 0
-    for (tier, _), group in groupby(policies, key=lambda one: (one.tier, one.policy.priority)):
-        end = start + len(list(group))
-        if tier != NETWORK_POLICY_TIER and end - start > 1:
-            first, last = bisect_left(concerned, start), bisect_left(concerned, end)
-            pairs = _depending_on_order(_EqualPolicies(some, first, last, is_isolated=side.isolated), asked)
-            if end - start > MOST_PAIRED:
-                if any(True for _ in pairs):
-                    yield _sentence_of_many(_EqualPolicies(policies, start, end, is_isolated=side.isolated))
-            else:
-                yield from (str(UndefinedOrder(tier, one.policy, other.policy)) for one, other in pairs)
-        start = end
+class EqualPriorityAssumptions:
+    """The policies of a side whose order decides, and is not defined.
+
+    What does not depend on the traffic is found once, however many parts of the traffic are asked about.
+    """
+
+    def __init__(self, side: SideReason) -> None:
+        self._side = side
+        self._sentences: dict[_SamePriority, str] = {}
+
+    def about(self, asked: Traffic | None, concerned: Iterable[int]) -> Iterator[str]:
+        """The assumptions about some traffic; None stands for all.
+
+        `concerned` are the places of the policies that have a rule about the peer and some of this traffic, in order.
+        """
+        if not self._equals:
+            return
+        places = [*sorted({*concerned, *self._isolating})]
+        some = tuple([self._policies[place] for place in places])
+        start = 0
+        for equals, group in groupby(places, key=lambda place: self._equals.get(place)):
+            end = start + len(list(group))
+            if equals and end - start > 1:
+                pairs = _depending_on_order(_EqualPolicies(some, start, end, is_isolated=self._side.isolated), asked)
+                if equals.end - equals.start > MOST_PAIRED:
+                    if any(True for _ in pairs):
+                        yield self._sentence_of_many(equals)
+                else:
+                    yield from (str(UndefinedOrder(one.tier, one.policy, other.policy)) for one, other in pairs)
+            start = end
+
+    @cached_property
+    def _policies(self) -> "tuple[_PolicyAboutPeer, ...]":
+        return tuple(map(_selecting, self._side.policies))
+
+    @cached_property
+    def _isolating(self) -> tuple[int, ...]:
+        """The place of the first NetworkPolicy, if there is one: they isolate, whatever their rules are about."""
+        places = (place for place, one in enumerate(self._side.policies) if one.tier == NETWORK_POLICY_TIER)
+        return tuple([place for place in [next(places, None)] if place is not None])
+
+    @cached_property
+    def _equals(self) -> "dict[int, _SamePriority]":
+        """By the place of a policy, the first and the last place of those of its priority, if they are several."""
+        found: dict[int, _SamePriority] = {}
+        start = 0
+        for (tier, _), group in groupby(self._side.policies, key=lambda one: (one.tier, one.policy.priority)):
+            end = start + len(list(group))
+            if tier != NETWORK_POLICY_TIER and end - start > 1:
+                found |= dict.fromkeys(range(start, end), _SamePriority(start, end))
+            start = end
+        return found
+
+    def _sentence_of_many(self, equals: "_SamePriority") -> str:
+        """About many policies, with the first two that disagree about any traffic: it is the same for many ports."""
+        if equals not in self._sentences:
+            start, end = equals
+            wholly = _EqualPolicies(self._policies, start, end, is_isolated=self._side.isolated)
+            first, second = next(_depending_on_order(wholly, None))
+            policies = tuple([one.policy for one in self._policies[start:end]])
+            self._sentences[equals] = str(UndefinedOrder(first.tier, first.policy, second.policy, policies))
+        return self._sentences[equals]
+
+
+class _SamePriority(NamedTuple):
+    """The places of policies with the same priority: the first, and the one after the last."""
+
+    start: int
+    end: int
 
 
 class _PolicyAboutPeer(NamedTuple):
@@ -74,10 +125,6 @@ class _PolicyAboutPeer(NamedTuple):
     policy: CompiledPolicy[Any]
     tier: str
     rules: tuple[tuple[Action, Traffic], ...]
-
-    def may_concern(self, asked: Traffic) -> bool:
-        """Whether it can matter for some traffic; NetworkPolicies isolate, whatever their rules are about."""
-        return self.tier == NETWORK_POLICY_TIER or any(traffic & asked for _, traffic in self.rules)
 
 
 def _selecting(reason: PolicyReason) -> _PolicyAboutPeer:
@@ -92,14 +139,6 @@ class _EqualPolicies(NamedTuple):
     start: int
     end: int
     is_isolated: bool
-
-
-@lru_cache(maxsize=8)  # the same for each of many ports in a question
-def _sentence_of_many(equals: _EqualPolicies) -> str:
-    """About many policies, with the first two that disagree about any traffic: so it is one sentence for many ports."""
-    first, second = next(_depending_on_order(equals, None))
-    policies = tuple([one.policy for one in equals.policies[equals.start : equals.end]])
-    return str(UndefinedOrder(first.tier, first.policy, second.policy, policies))
 
 
 class _Matched(NamedTuple):
@@ -147,7 +186,7 @@ def _depending_on_order(
         effect = _Effect(matched & in_question, (allowed | (passed & later)) & in_question)
         numbered.append((policy, numbers.setdefault(effect, len(numbers))))
     effects = list(numbers)
-    contested = _contested(effects)
+    contested = _contested(effects, asked)
     known: dict[tuple[int, int], bool] = {}
     for (first, one), (second, other) in combinations([one for one in numbered if one[1] in contested], 2):
         if (one, other) not in known:
@@ -157,11 +196,21 @@ def _depending_on_order(
             yield first, second
 
 
-def _contested(effects: Sequence[_Effect]) -> frozenset[int]:
-    """The numbers of those that let pass what some other one denies, or the other way round."""
-    passing = Traffic.union_of([one.passing for one in effects])
+def _contested(effects: Sequence[_Effect], asked: Traffic | None) -> frozenset[int]:
+    """The numbers of those that let pass what some other one denies, or the other way round.
+
+    If not all that is `asked` can pass, whatever the order of two is, the order does not matter: one of them must deny
+    nothing, and let pass everything that the other denies.
+    """
+    rivals = [one for one in effects if asked is None or not one.denied]
+    passing = Traffic.union_of([one.passing for one in rivals])
     denied = Traffic.union_of([one.denied for one in effects])
-    return frozenset(number for number, one in enumerate(effects) if (one.passing & denied) or (one.denied & passing))
+    return frozenset(
+        number
+        for number, one in enumerate(effects)
+        if (one.denied & passing if asked is None else one.denied and not one.denied - passing)
+        or (one.passing & denied and (asked is None or not one.denied))
+    )
 
 
 def _depends(one: _Effect, other: _Effect, otherwise: Traffic, asked: Traffic | None) -> bool:

@@ -4,12 +4,14 @@ An explanation looks at the same policies and pods as the verdict, one peer at a
 Whether a side allows is always the engine's own answer, so an explanation cannot contradict the verdict.
 """
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 
-from ringfence.engine.answers.assumptions import assumptions
+from ringfence.engine.answers.assumptions import SideAssumptions
 from ringfence.engine.answers.bystanders import bystanders, unguarded
 from ringfence.engine.answers.own_nodes import host_as_node_assumptions
-from ringfence.engine.answers.reasons import PairReason, SideReason, passes
+from ringfence.engine.answers.reasons import PairReason, SideReason, joint_assumptions, passes
 from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.verdicts import (
@@ -58,17 +60,55 @@ def explain_through_service(state: State, source: End, destination: End, over: F
     return _replace(explain(state, source, destination, led.target, over), egress=egress)
 
 
-def explain_again(state: State, known: PairReason, asked: Traffic | None) -> PairReason:
-    """`explain` for other traffic of a pair, which does not compute again what does not depend on the traffic."""
+def explain_parts(state: State, known: PairReason, parts: Sequence[Traffic]) -> list[PairReason]:
+    """`explain` for disjoint parts of the traffic of a pair: what does not depend on the traffic is found once."""
+    ends = (known.source, known.destination)
+    if is_exempt(state, *ends):
+        return [_explain_exempt(state, *ends, part, known.over) for part in parts]
+    both = (_explain_parts_of_side(state, side, known, parts) for side in (known.egress, known.ingress))
+    return [
+        PairReason(*ends, part, egress, ingress, known.over) for part, egress, ingress in zip(parts, *both, strict=True)
+    ]
+
+
+def assumptions_of_parts(
+    state: State, known: PairReason, parts: Sequence[Traffic]
+) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """For disjoint parts of the traffic of a pair: whether each is allowed, and what the answer assumes.
+
+    It is what `explain_parts` says, without the reason of each rule for each part.
+    """
     if is_exempt(state, known.source, known.destination):
-        return _explain_exempt(state, known.source, known.destination, asked, known.over)
-    egress, ingress = (
-        _explain_side(Side(state, side.subject, side.direction, side.peer, asked, known.over), side)
-        if isinstance(side.subject, Member)
-        else side
-        for side in (known.egress, known.ingress)
-    )
-    return _replace(known, asked=asked, egress=egress, ingress=ingress)
+        for one in explain_parts(state, known, parts):
+            yield one.allowed, one.assumptions
+        return
+    both = (_judged_parts(state, side, known, parts) for side in (known.egress, known.ingress))
+    allowed = known.egress.traffic & known.ingress.traffic
+    for part, *sides in zip(parts, *both, strict=True):
+        yield passes(allowed, part), joint_assumptions(sides)
+
+
+def _judged_parts(
+    state: State, reason: SideReason, known: PairReason, parts: Sequence[Traffic]
+) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """For each part, whether one side allows it, and what the answer of this side assumes."""
+    allowed = (passes(reason.traffic, part) for part in parts)
+    if isinstance(reason.subject, Member):
+        side = Side(state, reason.subject, reason.direction, reason.peer, known.asked, known.over)
+        yield from zip(allowed, SideAssumptions(side, reason).of_parts(parts), strict=True)
+    else:
+        yield from ((one, ()) for one in allowed)
+
+
+def _explain_parts_of_side(
+    state: State, reason: SideReason, known: PairReason, parts: Sequence[Traffic]
+) -> Iterator[SideReason]:
+    if not isinstance(reason.subject, Member):
+        yield from [reason] * len(parts)
+        return
+    for part, (_, assumptions) in zip(parts, _judged_parts(state, reason, known, parts), strict=True):
+        side = Side(state, reason.subject, reason.direction, reason.peer, part, known.over)
+        yield _replace(_reason_of_side(side, reason), assumptions=assumptions)
 
 
 def _explain_exempt(state: State, source: End, destination: End, asked: Traffic | None, over: Families) -> PairReason:
@@ -87,13 +127,19 @@ def _untouched(direction: Direction, subject: End, peer: End, why: str) -> SideR
     return SideReason(direction, subject, peer, isolated=False, allowed=True, traffic=ALL_TRAFFIC, exempt=why)
 
 
-def _explain_side(side: Side, known: SideReason | None = None) -> SideReason:
+def _explain_side(side: Side) -> SideReason:
+    """Why the policies of one side allow or deny, with what the answer assumes."""
+    reason = _reason_of_side(side)
+    return _replace(reason, assumptions=SideAssumptions(side, reason).of_all())
+
+
+def _reason_of_side(side: Side, known: SideReason | None = None) -> SideReason:
     """Why the policies of one side allow or deny. What is `known` about other traffic is not computed again."""
     stack = side.state.tiers.stack(side.identity, side.direction)
     traffic = known.traffic if known else side_traffic(side.state, side.subject, side.direction, side.peer, side.over)
     isolated = any(profile.otherwise is Action.DENY for profile in stack)
     rules = {policy.policy: policy.rules for policy in known.policies} if known else {}
-    reason = SideReason(
+    return SideReason(
         side.direction,
         side.subject,
         side.peer,
@@ -106,9 +152,6 @@ def _explain_side(side: Side, known: SideReason | None = None) -> SideReason:
         denied_for=_denied_for(side),
         bystanders=() if isolated else tuple(bystanders(side)),
     )
-    if not side.can_meet:
-        return reason  # no policy can allow a connection between them
-    return _replace(reason, assumptions=tuple(dict.fromkeys(assumptions(side, reason))))
 
 
 def _denied_over(side: Side) -> list[Family]:

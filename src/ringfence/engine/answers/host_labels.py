@@ -14,11 +14,11 @@ from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.population import Member
 from ringfence.sets.addresses import Addresses
-from ringfence.sets.traffic import ALL_TRAFFIC
+from ringfence.sets.traffic import Traffic
 
 
-def host_label_assumptions(side: Side) -> Iterator[str]:
-    """The hostNetwork pods at the addresses of the peer that rules about what is in question would select by labels."""
+def host_label_assumptions(side: Side) -> Iterator[tuple[Traffic, str]]:
+    """The hostNetwork pods at the addresses of the peer that rules would select by labels, with the rules' traffic."""
     if side.subject.host_network or not isinstance(side.peer, Addresses):
         return
     for host in _different_hosts(side, side.peer):
@@ -26,8 +26,7 @@ def host_label_assumptions(side: Side) -> Iterator[str]:
         for profile in side.state.tiers.stack(side.identity, side.direction):
             for policy in explain_profile(as_pod, profile):
                 for rule in policy.rules:
-                    if rule.traffic & (side.asked or ALL_TRAFFIC):
-                        yield from (peer.assumption for peer in rule.peers if peer.assumption)
+                    yield from ((rule.traffic, peer.assumption) for peer in rule.peers if peer.assumption)
 
 
 def _different_hosts(side: Side, addresses: Addresses) -> list[Member]:

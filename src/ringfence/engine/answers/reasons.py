@@ -1,5 +1,6 @@
 """Reasons: the parts of an explanation, from both sides of a connection down to one peer of one rule."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -127,10 +128,14 @@ class PairReason(msgspec.Struct, frozen=True):
     @property
     def assumptions(self) -> tuple[str, ...]:
         """The assumptions of both sides; none if one side certainly denies, because the other does not matter then."""
-        for side in (self.egress, self.ingress):
-            if not side.allowed and not side.assumptions:
-                return ()
-        return self.egress.assumptions + self.ingress.assumptions
+        return joint_assumptions([(side.allowed, side.assumptions) for side in (self.egress, self.ingress)])
+
+
+def joint_assumptions(sides: Sequence[tuple[bool, tuple[str, ...]]]) -> tuple[str, ...]:
+    """The assumptions of both sides, given whether each allows and what it assumes; none if one certainly denies."""
+    if any(not allowed and not assumptions for allowed, assumptions in sides):
+        return ()
+    return tuple([assumption for _, assumptions in sides for assumption in assumptions])
 
 
 def passes(allowed: Traffic, asked: Traffic | None) -> bool:
