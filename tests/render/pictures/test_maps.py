@@ -1,14 +1,18 @@
 """The map: its elements and its texts."""
 
+import re
 from ipaddress import ip_network
+from unittest.mock import patch
 from xml.etree import ElementTree
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.analysis.lists.test_folded_lists import PODS, SETS, random_connections
 from tests.render import hostile_text
 
+from ringfence.analysis.lists.arrows import folded_arrows
 from ringfence.analysis.lists.connections import Connection
 from ringfence.analysis.lists.folded_lists import Folding, folded
 from ringfence.analysis.lists.folded_views import FoldedView
@@ -20,6 +24,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 SVG = "{http://www.w3.org/2000/svg}"
+MARKS = re.compile(" (any address|everyone): ")
 DNS = Traffic.of("UDP", ((53, 53),))
 
 
@@ -75,6 +80,66 @@ def test_a_box_of_many_addresses_has_few_lines_and_says_how_many_more_there_are(
     picture = map_picture(view([Connection(blocks, web, DNS)], [web]))
     assert [text for text in texts(picture.svg) if text.startswith(("10.0.", "and "))][-1] == "and 13 more"
     assert any("10.0.38.0/24" in text for text in tooltips(picture.svg))
+
+
+@pytest.mark.parametrize(("number", "are_boxes"), [(6, True), (7, False)])
+def test_of_too_many_addresses_each_connection_is_a_line_in_a_box(number: int, are_boxes: bool) -> None:
+    pods = [Reference("shop", "Deployment", name) for name in "ab"]
+    blocks = [Addresses.of(ip_network(f"10.{one}.0.0/16")) for one in range(number)]
+    left_out = [block - Addresses.of(ip_network(f"10.{one}.1.0/24")) for one, block in enumerate(blocks)]
+    found = [Connection(one, pods[0], DNS) for one in left_out]
+    found += [Connection(pods[1], left_out[0], ALL_TRAFFIC), Connection(pods[0], pods[1], DNS)]
+    picture = map_picture(view(found, pods))
+    assert picture.svg.count("marker-end") == (number + 2 if are_boxes else 1)
+    assert ("outside the cluster" in texts(picture.svg)) is are_boxes
+    lines = {"⇠ from 10.1.0.0/16 except 1: 53/UDP", "⇢ to 10.0.0.0/16 except 1: all"}
+    assert lines.isdisjoint(texts(picture.svg)) if are_boxes else lines <= set(texts(picture.svg))
+    in_full = [f"⇠ from 10.{one}.0.0/16 except 10.{one}.1.0/24: 53/UDP" for one in range(number)]
+    assert ("; ".join(["shop/Deployment/a", *in_full]) in tooltips(picture.svg)) is not are_boxes
+    note = "10.1.0.0/16 except 1: 10.1.0.0/16 except 10.1.1.0/24"
+    assert (note in texts(picture.svg)) is not are_boxes
+
+
+def test_addresses_of_a_whole_namespace_are_lines_in_its_box() -> None:
+    pods = [Reference("shop", "Deployment", name) for name in "ab"]
+    blocks = [Addresses.of(ip_network(f"10.{one}.0.0/16")) for one in range(7)]
+    drawn = drawn_map(view([Connection(pod, block, DNS) for block in blocks for pod in pods], pods))
+    assert drawn.boxes["shop"].lines == ("all in shop", *(f"⇢ to 10.{one}.0.0/16: 53/UDP" for one in range(7)))
+    assert not drawn.edges
+
+
+def test_a_line_about_addresses_that_is_too_long_has_its_traffic_below() -> None:
+    web = Reference("shop", "Deployment", "web")
+    ports = Traffic.of("TCP", ((5432, 5432), (9187, 9187)))
+    blocks = [Addresses.of(ip_network(f"203.{one}.0.0/16")) for one in range(101, 108)]
+    found = [Connection(block, web, DNS) for block in blocks[1:]]
+    found.append(Connection(blocks[0] - Addresses.of(ip_network("203.101.9.0/24")), web, ports, is_partial=True))
+    drawn = drawn_map(view(found, [web]))
+    assert drawn.boxes[0].lines[1:4] == (
+        "⇠ from 203.101.0.0/16 except 1:",
+        "  ~5432,9187",
+        "⇠ from 203.102.0.0/16: 53/UDP",
+    )
+    assert "~: for some of the pods only" in drawn.notes
+
+
+@given(random_connections, st.sampled_from(["boxes", "lines"]))
+def test_each_connection_with_addresses_is_said_once(found: list[Connection], how: str) -> None:
+    limit = 100 if how == "boxes" else 0
+    with patch("ringfence.render.pictures.outside_lines._MOST_BOXES", limit):
+        drawn = drawn_map(view(found, PODS + SETS, SETS))
+    outside = {place for place, box in enumerate(drawn.boxes.values()) if "outside" in box.style}
+    edges = [one for one in drawn.edges if {one.start, one.end} & outside]
+    said = [part for box in drawn.boxes.values() for part in box.tooltip.split("; ")]
+    lines = [part for part in said if part.startswith(("⇠ from ", "⇢ to ")) and not MARKS.search(part)]
+    assert len(edges if how == "boxes" else lines) == addressed(view(found, PODS + SETS, SETS))
+    assert not (lines if how == "boxes" else edges)
+
+
+def addressed(shown: FoldedView) -> int:
+    """The number of arrows with addresses."""
+    arrows = folded_arrows(shown.found).arrows
+    return sum(isinstance(one.source, Addresses) or isinstance(one.destination, Addresses) for one in arrows)
 
 
 def test_a_box_that_most_addresses_may_open_has_the_border_of_one_that_any_may() -> None:

@@ -5,12 +5,23 @@ Connections that all may open are a line in a box, and connections that a whole 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
 
-from ringfence.analysis.lists import ArrowMark, Arrows, FoldedView, Group, LimitedList, Passing, folded_arrows, limited
+from ringfence.analysis.lists import (
+    Arrow,
+    ArrowMark,
+    Arrows,
+    FoldedView,
+    Group,
+    LimitedList,
+    Passing,
+    folded_arrows,
+    limited,
+)
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
 from ringfence.render.matrix import OUTSIDE, is_wide
@@ -31,6 +42,7 @@ from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, t
 from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
 from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, Rectangle, shortened
 from ringfence.render.pictures.names import ShortNames
+from ringfence.render.pictures.outside_lines import address_notes, outside_line, short_addresses, without_addresses
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
@@ -64,30 +76,31 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
     """The places of a map, which begins at a height: at most `MOST_BOXES` classes, those with the most connections.
 
     The others of each namespace are one box with their number. If there are more than `MOST_ARROWS` arrows, fewer
-    classes have a box.
+    classes have a box. Many addresses have no boxes, but lines (`outside_lines`).
     """
     most = MOST_BOXES
-    shown = limited(view, most)
-    arrows = folded_arrows(shown.found)
-    while len(arrows.arrows) > MOST_ARROWS and most > _LEAST_BOXES:
-        most = most * 3 // 4
+    while True:
         shown = limited(view, most)
         arrows = folded_arrows(shown.found)
+        drawn, lined = without_addresses(arrows.arrows)
+        if len(drawn) <= MOST_ARROWS or most <= _LEAST_BOXES:
+            break
+        most = most * 3 // 4
     names = ShortNames(shown.found.classes, LONGEST_LINE, shown.rests)
-    boxes = _boxes(view, shown, arrows, names)
+    boxes = _boxes(view, shown, arrows, lined, names)
     places = {group: number for number, group in enumerate(boxes)}
     lanes = _lanes(boxes.values())
     numbers = {lane: number for number, lane in enumerate(lanes)}
     edges = [
         LaneEdge(places[one.source], places[one.destination], passing_text(one.passing))
-        for one in arrows.arrows
+        for one in drawn
         if one.source != one.destination  # it is a line in the box
     ]
     layout = lane_layout(len(lanes), [LaneNode(numbers[one.lane], one.lines) for one in boxes.values()], edges, top)
     # A class may be named without having a box: as an exception from a mark.
     marks = (*arrows.from_everyone, *arrows.to_everyone)
     named = {*(group for group in boxes if isinstance(group, int)), *(one for mark in marks for one in mark.exceptions)}
-    notes = (*_legend(boxes.values(), edges), *names.notes(named))
+    notes = (*_legend(boxes.values(), edges), *names.notes(named), *address_notes(lined))
     size = len(view.found.classes)
     classes = shown.found.classes
     return DrawnMap(tuple(lanes), boxes, classes, shown.rests, tuple(edges), layout, notes, size, shown.left_out)
@@ -118,28 +131,55 @@ def map_picture(view: FoldedView) -> Picture:
     return Picture(svg, drawn.size, drawn.left_out)
 
 
-def _boxes(view: FoldedView, shown: LimitedList, arrows: Arrows, names: ShortNames) -> dict[Group, Box]:
-    """The boxes by what they stand for."""
+def _boxes(
+    view: FoldedView, shown: LimitedList, arrows: Arrows, lined: Sequence[Arrow], names: ShortNames
+) -> dict[Group, Box]:
+    """The boxes by what they stand for. The arrows `lined` are lines in them."""
     found = shown.found
     marks = _mark_lines(view, shown, arrows, names)
+    outside = {group: list(_wrapped(lines)) for group, lines in _outside_lines(lined, short_addresses).items()}
+    whole = _outside_lines(lined, str)
     ends = {end for arrow in arrows.arrows for end in (arrow.source, arrow.destination)}
     open_ends: set[Group] = {mark.place for mark in arrows.from_any_address}
     open_ends |= {arrow.destination for arrow in arrows.arrows if is_wide(arrow.source)}
     boxes: dict[Group, Box] = {}
     for place, members in enumerate(found.classes):
         if place in ends or place in marks or any(member in view.shown for member in members):
-            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(marks.get(place, ()))))
+            said = [*marks.get(place, ()), *outside.get(place, ())]
+            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(said)))
             is_open = place in open_ends
-            everything = "; ".join([names.members(place), *marks.get(place, ())])
+            everything = "; ".join([names.members(place), *marks.get(place, ()), *whole.get(place, ())])
             style = f"box{' loud' if is_open else ''}{' group' if place in shown.rests else ''}"
             boxes[place] = Box(_lane(members), lines, style, everything)
     among = {one.source: passing_text(one.passing) for one in arrows.arrows if one.source == one.destination}
     for namespace in sorted(end for end in ends if isinstance(end, str)):
-        lines = (f"all in {namespace}", *([f"↻ each other: {among[namespace]}"] if namespace in among else []))
-        boxes[namespace] = Box(namespace, lines, "box group", "; ".join([f"all pods of {namespace}", *lines[1:]]))
-    for addresses in sorted((end for end in ends if isinstance(end, Addresses)), key=str):
+        among_lines = [f"↻ each other: {among[namespace]}"] if namespace in among else []
+        said = [*among_lines, *outside.get(namespace, ())]
+        lines = (f"all in {namespace}", *(shortened(line, LONGEST_LINE) for line in few_lines(said)))
+        everything = "; ".join([f"all pods of {namespace}", *among_lines, *whole.get(namespace, ())])
+        boxes[namespace] = Box(namespace, lines, "box group", everything)
+    for addresses in sorted((end for end in ends if isinstance(end, Addresses) and not lined), key=str):
         boxes[addresses] = Box(OUTSIDE, tuple(few_lines(address_lines(addresses))), "box outside", str(addresses))
     return boxes
+
+
+def _outside_lines(lined: Iterable[Arrow], written: Callable[[Addresses], str]) -> Mapping[Group, Sequence[str]]:
+    """The lines about addresses by the box, sorted."""
+    lines: defaultdict[Group, list[str]] = defaultdict(list)
+    for group, line in sorted((outside_line(one, written) for one in lined), key=itemgetter(1)):
+        lines[group].append(line)
+    return lines
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """Lines about addresses, each with its traffic on a line of its own if it would be cut."""
+    for line in lines:
+        if shortened(line, LONGEST_LINE) == line:
+            yield line
+        else:
+            addresses, _, passing = line.rpartition(": ")
+            yield f"{addresses}:"
+            yield f"  {passing}"
 
 
 def _lane(members: Sequence[Reference]) -> str:
@@ -193,7 +233,7 @@ def _legend(boxes: Iterable[Box], edges: Iterable[LaneEdge]) -> Iterator[str]:
     """The legend of the signs and borders that are in the picture."""
     drawn = list(boxes)
     lines = [line for one in drawn for line in one.lines[1:]]
-    texts = [*(line.rpartition(": ")[2] for line in lines), *(edge.label for edge in edges)]
+    texts = [*(line.rpartition(": ")[2].strip() for line in lines), *(edge.label for edge in edges)]
     if any("loud" in one.style for one in drawn):
         yield "thick border: any address outside the cluster, or most of them, may open connections to it"
     if any("group" in one.style for one in drawn):
