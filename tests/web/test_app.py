@@ -1,13 +1,16 @@
 """What the local page asks its server."""
 
 import http.client
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.web.local_pages import ServedPage, served
 
 from ringfence.cluster import Cluster
+from ringfence.errors import InputError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 DB_POLICY = {"kind": "NetworkPolicy", "namespace": "prod", "name": "db-policy"}
@@ -76,6 +79,43 @@ def test_saving_writes_the_file_and_the_page_reads_it_again(page: ServedPage, fo
     data = page.ask_json("/report.json")
     assert data["simulation"]["edits"] == []
     assert "3307" in data["policies"][0]["yaml"]
+
+
+def test_while_what_was_saved_is_read_the_page_answers(folder: Path) -> None:
+    is_open, begun, goes_on = threading.Event(), threading.Event(), threading.Event()
+
+    def read() -> Cluster:
+        if is_open.is_set():
+            begun.set()
+            assert goes_on.wait(30)
+        return Cluster.load(folder)
+
+    with served(read) as page, ThreadPoolExecutor() as pool:
+        new = text(page).replace("3306", "3307")
+        page.ask_json("/edit", {**DB_POLICY, "text": new})
+        is_open.set()
+        saved = pool.submit(page.ask_json, "/save", {**DB_POLICY, "text": new})
+        try:
+            assert begun.wait(30)
+            assert page.ask_json("/report.json")["simulation"]["edits"]
+            assert not saved.done()
+        finally:
+            goes_on.set()
+        assert "saved" in saved.result(30)
+        assert page.ask_json("/report.json")["simulation"]["edits"] == []
+
+
+def test_after_a_save_a_cluster_that_cannot_be_read_is_an_error(folder: Path) -> None:
+    def read() -> Cluster:
+        if (folder / "gone").exists():
+            raise InputError("the folder is gone")
+        return Cluster.load(folder)
+
+    with served(read) as page:
+        new = text(page).replace("3306", "3307")
+        page.ask_json("/edit", {**DB_POLICY, "text": new})
+        (folder / "gone").touch()
+        assert page.ask_json("/save", {**DB_POLICY, "text": new}) == {"error": "the folder is gone"}
 
 
 @pytest.mark.parametrize(

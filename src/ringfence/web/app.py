@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from html import escape
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -73,6 +74,8 @@ class LocalPage:
 
     def __init__(self, simulation: Simulation, test_folders: Sequence[Path] = ()) -> None:
         self._simulation = simulation
+        # Of two clusters that are read at the same time, the older one could be taken last.
+        self._reading = asyncio.Lock()
         self._test_folders = tuple(test_folders)
         self._listening: set[asyncio.Event] = set()
         self._announced = simulation.version
@@ -143,14 +146,25 @@ class LocalPage:
         return await self._answered(self._simulation.changes_map)
 
     async def save(self, request: Request) -> Response:
-        """Write an edit into its file."""
-        return await self._answered(partial(self._saved, await _body(request)))
+        """Write an edit into its file, and read the cluster again.
+
+        Meanwhile requests are answered from what was read before.
+        """
+        answer = await self._answered(partial(self._saved, await _body(request)))
+        if answer.status_code != HTTPStatus.OK:
+            return answer
+        simulation = self._simulation
+        try:
+            async with self._reading:
+                found = await run_in_threadpool(simulation.read)
+                await self._locked(partial(simulation.take, found))
+        except RingfenceError as error:
+            return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        return answer
 
     def _saved(self, body: bytes) -> Json:
         wanted = msgspec.json.decode(body, type=EditRequest)
-        place = save(self._simulation, wanted.key, wanted.text)
-        self._simulation.read_again()
-        return {"saved": place}
+        return {"saved": save(self._simulation, wanted.key, wanted.text)}
 
     # --- tests --------------------------------------------------------------------------------------------------------
 
@@ -199,13 +213,14 @@ class LocalPage:
         be read.
         """
         simulation = self._simulation
-        found = await run_in_threadpool(partial(simulation.read, changes, at_once=False))
-        await self._locked(partial(simulation.take, found))
-        self._announce()
-        if not found.has_findings:
-            rest = await run_in_threadpool(simulation.find_rest)
-            await self._locked(partial(simulation.take_rest, rest))
+        async with self._reading:
+            found = await run_in_threadpool(partial(simulation.read, changes, at_once=False))
+            await self._locked(partial(simulation.take, found))
             self._announce()
+            if not found.has_findings:
+                rest = await run_in_threadpool(simulation.find_rest)
+                await self._locked(partial(simulation.take_rest, rest))
+                self._announce()
 
     def _announce(self) -> None:
         """Notify all open pages if the cluster has changed since they were notified, also by what was saved."""
