@@ -164,6 +164,9 @@ def test_several_outputs_are_written_at_once() -> None:
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["4", "1", "1", "1"]
     assert Path("out.tap").read_text().startswith("TAP version 14\n1..4\nok 1 - api reaches db\nnot ok 2 - web")
     assert "ok 4 - later # SKIP not yet\n" in Path("out.tap").read_text()
+    _, _, of_void = Path("out.tap").read_text().partition("not ok 3 - ")
+    assert 'severity: "error"' in of_void
+    assert "details" not in of_void, "the message says all"
     assert Path("out.txt").read_text().count("::error file=t.yaml,line=") == 2
     assert fits(json.loads(Path("out.json").read_text()), strict(schema("test")))
 

@@ -541,6 +541,39 @@ class TestUnknownPorts:
             links[0].send(frame(packet, links[0].hardware_address, links[1].hardware_address))
             assert not links[1].gets(b"held"), source
 
+    @both_families
+    @in_own_network
+    def test_a_held_pod_cannot_pass_as_a_pod_that_may_send(self, family: Family) -> None:
+        """The addresses of known pods lie in the held ranges, too."""
+        network = BridgedNetwork(3)
+        enforce(guarding({}, (OPEN, ISOLATED_POD), holds=True))
+        links = OnLink(network, self.NEW), OnLink(network, ISOLATED_POD)
+        packet = datagram(address(OPEN, family), address(ISOLATED_POD, family), 80, b"forged")
+        links[0].send(frame(packet, links[0].hardware_address, links[1].hardware_address))
+        assert not links[1].gets(b"forged")
+
+    @in_own_network
+    def test_a_held_pod_does_not_take_the_packets_of_another_one(self) -> None:
+        """Neither by sending from its hardware address, nor by announcing its address."""
+        network = BridgedNetwork(3)
+        enforce(guarding({}, (OPEN, ISOLATED_POD), holds=True))
+        thief, asking, victim = (OnLink(network, pod) for pod in (self.NEW, OPEN, ISOLATED_POD))
+        own = datagram(address(self.NEW), address(OPEN), 80)
+        thief.send(frame(own, victim.hardware_address, EVERYBODY))
+        network.udp(OPEN).sendto(b"for the victim", (address(ISOLATED_POD), 80))
+        assert victim.gets(b"for the victim")
+        assert not thief.gets(b"for the victim")
+        stolen = address(ISOLATED_POD, Family.IPV6)
+        ends = address(self.NEW, Family.IPV6), address(OPEN, Family.IPV6)
+        thief.send(
+            frame(
+                neighbour_advertisement(*ends, stolen, thief.hardware_address),
+                thief.hardware_address,
+                asking.hardware_address,
+            )
+        )
+        assert not asking.gets(ip_address(stolen).packed + b"\x02\x01" + thief.hardware_address)
+
     # The broadcast address of the subnet lies in the held range and belongs to no pod: nobody receives packets to it.
     @pytest.mark.parametrize("to", [one for one in MANY if one != "everybody in the subnet"])
     @in_own_network

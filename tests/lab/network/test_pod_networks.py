@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,24 @@ def test_pods_come_go_and_move_to_other_addresses_and_nodes(discovers: bool, kin
         return [not bench.unreached(), *bench.observe(nobody, [False, False])]
 
     assert in_sandbox(observed) == [True, False, False]
+
+
+@pytest.mark.parametrize("kind", BRIDGED)
+def test_a_bridge_gets_the_gateways_of_the_ranges_that_its_node_gets(kind: PodNetwork) -> None:
+    def found() -> tuple[set[str], bool]:
+        before = ranged(2, 1, kind)
+        ranges = ip_network("10.0.9.0/24"), ip_network("fd00:0:0:9::/64")
+        nodes = (msgspec.structs.replace(before.nodes[0], pod_ranges=ranges),)
+        pods = tuple(
+            msgspec.structs.replace(pod, addresses=tuple(one[i + 2] for one in ranges))
+            for i, pod in enumerate(before.pods)
+        )
+        bench = Bench(before)
+        bench.become(msgspec.structs.replace(before, nodes=nodes, pods=pods))
+        gateways = {one for one in addresses_in(bench.network.node("node-0"), "cni0") if not is_link_local(one)}
+        return gateways, not bench.unreached()
+
+    assert in_sandbox(found) == ({"10.0.9.1/24", "fd00:0:0:9::1/64"}, True)
 
 
 @every_pod_network
