@@ -129,8 +129,7 @@ class ReachabilityItem(pytest.Item):
         """What the engine and the kernel say, as properties of the test: pytest writes them into its JUnit."""
         from ringfence.render.judged_tests import column_texts
 
-        if outcome.columns:
-            self.user_properties += column_texts(outcome.columns).items()
+        self.user_properties += column_texts(outcome.columns).items()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Why the test does not hold, or what is wrong in the manifests, without a traceback."""

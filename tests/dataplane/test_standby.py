@@ -234,6 +234,18 @@ def test_a_program_that_the_kernel_refuses_is_left_to_the_repair() -> None:
     assert Kernel().present == varied()
 
 
+@in_own_network
+def test_what_is_too_large_for_the_socket_keeps_no_other_table_from_being_restored() -> None:
+    """The socket refuses it itself (EMSGSIZE), and the kernel sees nothing of it."""
+    ready = Ready(base_program(holds=True, with_bridges=True))
+    first, second = ready.restorations
+    nft("flush ruleset")
+    sender = ready.kernel.standby.sender
+    restore(sender, [msgspec.structs.replace(first, transactions=(bytes(2 * sender.limit),)), second])
+    family = {1: "inet", 7: "bridge"}[second.family]
+    assert nft("list tables").split() == ["table", family, "ringfence"]
+
+
 # --- other damage than a removed table --------------------------------------------------------------------------------
 
 AWAKE = {

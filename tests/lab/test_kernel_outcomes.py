@@ -13,7 +13,7 @@ from tests.render.json_shapes import fits, schema, strict
 from tests.testing.worlds import HEAD, THREE_TIER
 
 from ringfence.cli import cli
-from ringfence.lab import planned_tests
+from ringfence.lab import kernel_outcomes, planned_tests
 from ringfence.lab.enforcement import NodeEnforcement
 from ringfence.lab.probing.server_set import ServerSet
 
@@ -184,6 +184,21 @@ def test_families_addresses_namespaces_and_samples(monkeypatch: pytest.MonkeyPat
     assert (found["of many"]["isSample"], found["of many"]["probes"] <= 20) == (True, True)
     assert found["across"]["status"] == "failed"
     assert found["in one"]["message"].startswith("there is no connection to open")
+
+
+def test_tests_beyond_the_most_connections_of_a_run_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_outcomes, "MOST_PROBES_OF_ALL", 2)
+    allowed = "from: prod/api, to: prod/db, port: 3306, expect: allow"
+    named = (f"{{name: {name}, {allowed}}}" for name in ("first", "second", "third"))
+    what_if = f"{{name: what if, {allowed}, without: prod/db-policy}}"
+    printed = json.loads(run(*named, what_if, outputs=("-o", "json")).stdout)
+    reason = "the tests before it have used all 2 probes of a run"
+    assert [(one["kernel"]["status"], one["kernel"]["message"]) for one in printed["tests"]] == [
+        ("passed", ""),
+        ("passed", ""),
+        ("untested", reason),
+        ("untested", reason),
+    ]
 
 
 def test_a_run_of_which_nothing_can_be_tested_is_an_error() -> None:

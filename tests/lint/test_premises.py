@@ -214,3 +214,24 @@ def test_several_policies_and_rules_are_one_line() -> None:
         "partly skipped RF113, RF202: not decided for NetworkPolicy shop/web and 1 more: CiliumNetworkPolicy.cilium.io "
         "shop/a (added by a program) and 1 more policy are not read: they may change what is allowed"
     )
+
+
+def exposed_to_three(*in_doubt: str) -> LintFindings:
+    """A database to which three namespaces may connect; it is not known whether those `in_doubt` may."""
+    db = pod("db")
+    db["spec"]["containers"][0]["ports"] = [{"containerPort": 5432}]
+    names = {"matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": ["a", "b", "c"]}]}
+    allowing = policy({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": names}]}]})
+    objects = [db, allowing, *(pod("client", name) for name in "abc")]
+    return cluster_of([*objects, *(not_read(name, {}, ["Egress"]) for name in in_doubt)]).lint(select=["RF209"])
+
+
+def test_a_sensitive_port_is_exposed_to_the_namespaces_that_certainly_may_connect() -> None:
+    for found, number in ((exposed_to_three(), 3), (exposed_to_three("c"), 2)):
+        assert [one.message for one in found.found] == [
+            f"pods of {number} other namespaces, such as a, may connect to TCP 5432, which is usually PostgreSQL"
+        ]
+        assert found.skipped == ()
+    found = exposed_to_three("b", "c")
+    assert found.found == ()
+    assert [one.rules for one in found.skipped] == [("RF209",)]

@@ -67,13 +67,16 @@ def bypass(bridges: Sequence[str]) -> str:
 
 def _errors_of_ports(ports: PodPorts) -> Iterator[str]:
     if unreadable := ports.veth_pairs.unreadable:
+        first, number = unreadable[0], len(unreadable)
+        which = f"the port {first} of a bridge" if number == 1 else f"{number} ports of bridges, such as {first}"
         yield (
-            f"the agent cannot read which pod is at {len(unreadable)} ports of bridges, such as {unreadable[0]}, "
-            "because it has no rights over the pod's network: run it in the initial user namespace of the machine"
+            f"the agent cannot read which pod is at {which}, because it has no rights over the pod's network: "
+            "run it in the initial user namespace of the machine"
         )
     if contested := ports.contested:
-        named = " and ".join(sorted(address_text(*one) for one in contested[0]))
+        named, number = " and ".join(sorted(address_text(*one) for one in contested[0])), len(contested)
+        which = f"the pod with {named}" if number == 1 else f"{number} pods, such as the one with {named},"
         yield (
-            f"{len(contested)} pods, such as the one with {named}, may be at several ports of bridges and are closed "
+            f"{which} may be at several ports of bridges and {'is' if number == 1 else 'are'} closed "
             "there: a container with NET_ADMIN has taken a pod's address, or a pod that has ended has left its link"
         )

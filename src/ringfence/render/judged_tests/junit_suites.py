@@ -87,7 +87,7 @@ def _case(outcome: JudgedTest) -> tuple[JUnitCase, str]:
         place = f"{shown_path(test.file)}:{test.place.line}"
         text = shown_text("\n".join((place, *detail_lines(outcome))))
         problem = JUnitProblem(kind, shown_text(one_line(outcome.message)), _type(outcome), text)
-    columns = column_texts(outcome.columns) if outcome.columns else {}
+    columns = column_texts(outcome.columns)
     case = JUnitCase(
         _class_name(test.file),
         one_line(test.name),

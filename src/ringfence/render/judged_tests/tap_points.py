@@ -15,7 +15,7 @@ def results_tap(judged: JudgedTests, problems: Iterable[Problem] = ()) -> str:
 
 def _point(outcome: JudgedTest) -> TapPoint:
     test = outcome.test
-    columns: Json = dict(column_texts(outcome.columns)) if outcome.columns else {}
+    columns: Json = dict(column_texts(outcome.columns))
     if outcome.status is Status.SKIPPED:
         return TapPoint(test.name, True, outcome.message)
     if not outcome.is_bad:

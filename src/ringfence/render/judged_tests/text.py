@@ -81,8 +81,10 @@ def _connections(number: int) -> str:
     return f"{number:,} {'connection' if number == 1 else 'connections'}"
 
 
-def column_texts(columns: Columns) -> dict[str, str]:
-    """The columns by name, as `passed (12 connections, 4 of them without policies first)`."""
+def column_texts(columns: Columns | None) -> dict[str, str]:
+    """The columns by name, as `passed (12 connections, 4 of them without policies first)`; none without a lab."""
+    if not columns:
+        return {}
     kernel = columns.kernel
     opened = f"{_connections(kernel.probes)}, {kernel.controls:,} of them without policies first"
     sample = "of more" if kernel.is_sample else ""
