@@ -2,12 +2,15 @@
 
 import io
 import socket
+import threading
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
+from tests.waiting import eventually
 
-from ringfence.agent.health import HealthSources, serving
+from ringfence.agent.health import MOST_OF_A_CLIENT, MOST_OF_ALL, HealthServer, HealthSources, serving
 from ringfence.agent.log import logging_to
 from ringfence.errors import AgentError, InputError
 
@@ -79,6 +82,56 @@ def test_only_the_node_itself_may_ask_for_the_status() -> None:
         answer = b"".join(iter(lambda: client.recv(4096), b""))
         assert answer.startswith(b"HTTP/1.0 403 ")
         assert b"about" not in answer
+
+
+def connected(address: tuple[str, int], source: str) -> socket.socket:
+    return socket.create_connection(address, timeout=10, source_address=(source, 0))
+
+
+def is_answered(client: socket.socket) -> bool:
+    with client:
+        try:
+            client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            return client.recv(1024).startswith(b"HTTP/1.0 200 ")
+        except ConnectionError:
+            return False
+
+
+def test_one_client_has_few_connections_and_others_are_answered() -> None:
+    with serving(("127.0.0.1", 0), NOTHING) as address, ExitStack() as held:
+        for _ in range(MOST_OF_A_CLIENT):
+            held.enter_context(connected(address, "127.0.0.2"))
+        assert not is_answered(connected(address, "127.0.0.2"))
+        assert is_answered(connected(address, "127.0.0.3"))
+        held.close()
+        assert eventually(lambda: is_answered(connected(address, "127.0.0.2")), 10)
+
+
+def test_all_clients_together_have_a_limit_and_the_node_itself_has_none() -> None:
+    with serving(("127.0.0.1", 0), NOTHING) as address, ExitStack() as held:
+        for number in range(MOST_OF_ALL):
+            held.enter_context(connected(address, f"127.0.1.{number}"))
+        assert not is_answered(connected(address, "127.0.0.2"))
+        for _ in range(MOST_OF_ALL):
+            held.enter_context(connected(address, "127.0.0.1"))
+        assert is_answered(connected(address, "127.0.0.1"))
+        held.close()
+        assert eventually(lambda: is_answered(connected(address, "127.0.0.2")), 10)
+
+
+def test_addresses_without_connections_are_forgotten() -> None:
+    with logging_to(io.StringIO(), as_json=False):
+        server = HealthServer(("127.0.0.1", 0), NOTHING)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        for number in range(5):
+            assert is_answered(connected(server.server_address[:2], f"127.0.1.{number}"))
+        assert eventually(lambda: not server._connections, 10)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_other_paths_are_not_found() -> None:

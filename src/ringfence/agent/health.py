@@ -3,12 +3,17 @@
 The status names pods, policies and addresses. They are not secret, but other nodes and pods do not need them, so the
 server sends the status only to clients whose address is the one on which it listens.
 
+If the metrics are exposed, every pod of the cluster can connect. A connection takes a thread, so clients on other
+machines and in pods have few connections at a time. Clients on the node itself, such as the kubelet, have no limit:
+the agent would be restarted if its probes failed.
+
 Source: kubernetes.io, "Configure Liveness, Readiness and Startup Probes".
 """
 
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -22,6 +27,12 @@ from ringfence.errors import AgentError, InputError
 _PLAIN: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+MOST_OF_A_CLIENT: Final = 4
+"""Connections of one address, other than that of the node, at the same time. Further ones are closed."""
+
+MOST_OF_ALL: Final = 16
+"""Connections of all addresses other than that of the node at the same time."""
 
 
 class HealthSources(NamedTuple):
@@ -63,12 +74,56 @@ class HealthServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], sources: HealthSources) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sources = sources
+        self._lock = threading.Lock()
+        self._connections: Counter[str] = Counter()
+        """How many connections each address other than that of the node has."""
         super().__init__(address, _Handler)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether to answer a client. The connection is closed if there are too many."""
+        if _is_on_node(request, client_address):
+            return True
+        with self._lock:
+            connections = self._connections
+            if connections[client_address[0]] >= MOST_OF_A_CLIENT or connections.total() >= MOST_OF_ALL:
+                return False
+            connections[client_address[0]] += 1
+            return True
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a client in a thread of its own."""
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread can be started
+            self._note_end(request, client_address)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a client in the present thread."""
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
+            self._note_end(request, client_address)
+            self.shutdown_request(request)
+
+    def _note_end(self, request: Any, client_address: Any) -> None:
+        """Note that a client is no longer answered. Its connection must still be open."""
+        if not _is_on_node(request, client_address):
+            with self._lock:
+                self._connections[client_address[0]] -= 1
+                self._connections += Counter()  # drops addresses without connections
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log a defect. A client that closes its connection before the answer is not a defect."""
         if not isinstance(sys.exception(), OSError):
             log.error("a defect of ringfence: a health request failed", exc_info=True)
+
+
+def _is_on_node(connection: socket.socket, client_address: Any) -> bool:
+    """Whether a client has the address of the node to which it is connected."""
+    return bool(client_address[0] == connection.getsockname()[0])
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.NOT_FOUND, b"not found: use /metrics, /healthz, /readyz or /status\n", _PLAIN)
 
     def _send_status(self, pod: str) -> None:
-        if self.client_address[0] != self.connection.getsockname()[0]:
+        if not _is_on_node(self.connection, self.client_address):
             self._send(HTTPStatus.FORBIDDEN, b"the status is only for clients on this node\n", _PLAIN)
             return
         try:

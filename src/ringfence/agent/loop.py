@@ -7,9 +7,9 @@ made to the table, and checks the node. All times are monotonic: wall clocks may
 """
 
 import queue
-import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, NamedTuple, ParamSpec
 
 from ringfence.agent.denial_reports import DenialReports
@@ -36,6 +36,7 @@ from ringfence.agent.intake import Intake
 from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.metrics_requests import MetricsRequests
 from ringfence.agent.metrics_update import update_metrics
 from ringfence.agent.new_pods import NewPods
 from ringfence.agent.node_checks import NodeChecks
@@ -109,7 +110,6 @@ class AgentLoop:
         metrics = outputs.metrics
         self._settings = settings
         self._kernel = kernel
-        self._inbox = inbox
         self._receiver = Receiver(inbox)
         self._metrics = metrics
         self._clock = clock
@@ -143,6 +143,7 @@ class AgentLoop:
         self._schedule = Schedule(self._parts, self._intake, self._rounds)
         self._remember = outputs.remember
         self.inquiries = Inquiries(inbox, self._parts, self._intake, kernel)
+        self._metrics_requests = MetricsRequests(inbox, partial(self._guard, "metrics", self._update_metrics))
         explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._denials = DenialReports(explanations, self._reports, clock)
         self._next_repair = 0.0
@@ -166,9 +167,7 @@ class AgentLoop:
 
     def metrics_text(self) -> bytes:
         """The metrics, updated by the loop. If it does not do so within `METRICS_TIMEOUT`, they are those of before."""
-        request = Inquiry(lambda: self._guard("metrics", self._update_metrics), threading.Event())
-        self._inbox.put(request)
-        request.done.wait(METRICS_TIMEOUT)
+        self._metrics_requests.wait(METRICS_TIMEOUT)
         errors = self.readiness_errors()
         self._metrics.show_readiness({reason: reason in errors for reason in CONDITIONS})
         return self._metrics.text()
