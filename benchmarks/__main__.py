@@ -11,7 +11,7 @@ measured, their growth is printed and drawn (`docs/growth.svg`).
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -120,7 +120,8 @@ def figures_of(part: str) -> Iterable[Figure]:
 def main(parts: list[str]) -> None:
     """Measure all parts, or those named, each in its own process."""
     if parts[:1] == ["--here"]:
-        sys.stdout.buffer.write(msgspec.json.encode(list(figures_of(parts[1]))))
+        for figure in figures_of(parts[1]):
+            print(msgspec.json.encode(figure).decode(), flush=True)
         return
     known = {*PARTS, *agent.SIZES, *CLUSTER, "watching"}
     if unknown := [part for part in parts if part not in known]:
@@ -131,13 +132,27 @@ def main(parts: list[str]) -> None:
     for part in parts or PARTS:
         title = str(_plan(part) or "")
         print(f"\n{part}: {title}".rstrip(": "))
-        run = subprocess.run([sys.executable, "-m", "benchmarks", "--here", part], check=True, stdout=subprocess.PIPE)
-        results[part] = msgspec.json.decode(run.stdout, type=list[Figure])
-        for figure in results[part]:
-            print(figure)
+        results[part] = []
+        for figure in _figures_of_process(part):
+            results[part].append(figure)
+            print(figure, flush=True)
     if not parts or any(part in engine.GROWTH for part in parts):
         _show_growth(results)
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+
+
+def _figures_of_process(part: str) -> Iterator[Figure]:
+    """The figures of one part, measured in a process of its own, each as soon as it is there.
+
+    Raises CalledProcessError if the process fails.
+    """
+    command = [sys.executable, "-m", "benchmarks", "--here", part]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        for line in process.stdout:
+            yield msgspec.json.decode(line, type=Figure)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _plan(part: str) -> Plan | None:

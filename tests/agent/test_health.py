@@ -126,7 +126,7 @@ def test_addresses_without_connections_are_forgotten() -> None:
     thread.start()
     try:
         for number in range(5):
-            assert is_answered(connected(server.server_address[:2], f"127.0.1.{number}"))
+            assert is_answered(connected(("127.0.0.1", server.server_port), f"127.0.1.{number}"))
         assert eventually(lambda: not server._connections, 10)
     finally:
         server.shutdown()

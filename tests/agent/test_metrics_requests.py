@@ -64,8 +64,9 @@ def test_a_request_during_an_update_waits_for_the_next_one() -> None:
 
 
 def test_the_next_update_waits_until_a_multiple_of_the_last_one_has_passed() -> None:
-    clock, slept = Clock(), []
+    clock = Clock()
     inbox: Inbox = Inbox()
+    slept: list[float] = []
 
     def update() -> None:
         clock.now += 0.02
@@ -80,8 +81,9 @@ def test_the_next_update_waits_until_a_multiple_of_the_last_one_has_passed() -> 
 
 
 def test_no_request_waits_longer_than_its_timeout() -> None:
-    clock, slept = Clock(), []
+    clock = Clock()
     inbox: Inbox = Inbox()
+    slept: list[float] = []
 
     def update() -> None:
         clock.now += 100
