@@ -1,14 +1,17 @@
 """The page of a change in a browser: which cells are marked, how one steps through them, and why they changed."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from playwright.sync_api import Browser, expect
 
 from ringfence.cluster import Cluster
+from ringfence.render.reports import report_html
 from tests.analysis.differences.test_difference_by_lists import changes
 from tests.browser.pages import OpenedPage, opened, violations
 from tests.browser.test_report_page import assert_is_laid_out, focused
@@ -112,6 +115,25 @@ def test_the_map_has_an_arrow_for_what_opens_and_for_what_closes(page: OpenedPag
     first = shown.get_by_role("group", name="Map of the allowed connections").first
     assert "opened: web → db: + 5432" in first.locator("title").all_text_contents()
     assert_is_laid_out(shown)
+
+
+def test_hostile_texts_of_a_change_are_text(page: OpenedPage, change: Path) -> None:
+    hostile = "</script><img src=x onerror=alert(1)><b>"
+    data = json.loads(page.open(change).locator("#report").text_content() or "")
+    difference = data["difference"]
+    difference |= dict.fromkeys(("from", "to", "summary", "closing"), hostile)
+    for row in difference["rows"]:
+        row["causes"] = [{**cause, "text": hostile} for cause in row["causes"]]
+    for section in difference["sections"]:
+        section["rows"] = [{"mark": "+", "sentence": hostile, "reasons": [hostile]} for _ in section["rows"]]
+    difference["map"]["boxes"][0] |= {"lines": [hostile], "title": hostile}
+    difference["map"]["lanes"][0]["name"] = hostile
+    page.page.set_content(report_html(data))
+    for names in (("changes",), ("map",), ("cell", WEB, DB)):
+        page.page.evaluate("hash => { location.hash = hash; }", f"#/{'/'.join(map(quote_plus, names))}")
+        shown = page.page.get_by_role("complementary" if names[0] == "cell" else "main")
+        expect(shown.get_by_text(hostile).first).to_be_visible()
+        assert page.page.locator("img, b").count() == 0
 
 
 @settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -119,6 +119,27 @@ def test_a_lesson_is_played_by_keyboard(page: Page) -> None:
     expect(lesson).to_contain_text("Goal reached.")
 
 
+def test_each_lesson_is_played_by_keyboard_to_its_goal(page: Page) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    names = lesson_names()
+    for number, name in enumerate(names, 1):
+        told = read_lesson(name)
+        expect(lesson).to_contain_text(f"Lesson {number} of {len(names)}")
+        tab_to(page, "Allowed" if told.prediction["expect"] == "allow" else "Denied")
+        page.keyboard.press("Enter")
+        expect(lesson).to_contain_text("✓ Right")
+        expect(page.get_by_role("textbox", name="YAML of")).to_be_visible()
+        tab_to(page, "YAML of")
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(told.solution)
+        expect(lesson).to_contain_text("Goal reached.")
+        page.keyboard.press("Escape")
+        if number < len(names):
+            tab_to(page, "Next: ")
+            page.keyboard.press("Enter")
+    expect(lesson).to_contain_text("That was the last lesson.")
+
+
 def test_a_link_into_a_lesson_opens_it_and_an_unknown_lesson_is_the_first(page: Page, server: ServedPage) -> None:
     lesson = page.get_by_role("complementary", name="Lesson")
     page.goto(f"{server.origin}/#/lesson/3")

@@ -110,6 +110,15 @@ def test_problems_are_shown_as_one_types_and_a_text_with_errors_does_not_count(p
     assert cell(page, "prod/web to prod/db") == "nothing"
 
 
+def test_hostile_texts_that_are_typed_are_text(page: Page) -> None:
+    open_policy(page)
+    hostile = "<img src=x onerror=alert(1)>"
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    area.fill(area.input_value().replace("role: db", f'"{hostile}": db', 1))
+    expect(page.get_by_role("region", name="Edit")).to_contain_text(hostile)
+    assert page.locator("img").count() == 0
+
+
 def test_mistakes_are_shown_as_one_types_and_corrected_by_a_click(page: Page) -> None:
     open_policy(page)
     area = page.get_by_role("textbox", name="YAML of db-policy")

@@ -4,6 +4,8 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 
+import pytest
+
 from ringfence.render.reports.page_file import MODULES, joined_modules, page_text, report_html
 
 
@@ -20,6 +22,12 @@ def test_each_module_imports_only_what_a_module_above_it_exports() -> None:
         for names, source in re.findall(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";$', text, re.MULTILINE):
             assert {one.strip() for one in names.split(",")} <= exported[source]
         exported[name] = set(re.findall(r"^export (?:async )?\w+ (\w+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_makes_elements_or_code_from_a_text(module: str) -> None:
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|setHTML|document\.write|DOMParser|createContextualFragment|srcdoc"
+    assert re.findall(rf"{ways}|\beval\(|new Function|javascript:", page_text(module)) == []
 
 
 def test_the_page_allows_its_own_script_and_style_and_no_other() -> None:
