@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, node, pod
 
@@ -72,6 +73,14 @@ def test_without_nodes_an_answer_about_an_address_assumes_that_it_is_of_none() -
     assert answer
     assert answer.assumptions == (
         "no Node object is in the input: 192.168.0.1 is assumed not to be an address of a node",
+    )
+
+
+@pytest.mark.parametrize(("peer", "nodes"), [(EDGE, "nodes role=edge"), ({"nodes": {}}, "nodes of the cluster")])
+def test_a_pod_without_a_known_address_is_assumed_not_to_have_that_of_a_node(peer: Object, nodes: str) -> None:
+    cluster = cluster_of([WEB, pod("x/db"), guard("Admin", "Deny", peer)])
+    assert cluster.can("x/web", "x/db").assumptions == (
+        f"the address of x/db is not known: it is assumed not to lie in {nodes}",
     )
 
 

@@ -116,7 +116,7 @@ def _match_pod_address(
 
 def _match_nodes(selector: Selector, end: End, families: tuple[Family, ...], context: RuleContext) -> PeerMatch:
     meant = context.addresses_of_nodes(selector)
-    written = f"nodes {selector or 'of the cluster'}"
+    written = f"nodes {str(selector) or 'of the cluster'}"
     if isinstance(end, Addresses):
         match = address_match(written, meant, meant, end, "nodes")
     elif not end.addresses:
