@@ -247,3 +247,15 @@ class TestStages:
         look.note(upserted(CLOSED), 1.0)
         assert isinstance(upserted(CLOSED), Upserted)
         assert not look.is_due
+
+    def test_of_deleted_objects_only_cluster_policies_are_remembered_until_the_next_round(self) -> None:
+        """Pods are deleted all the time, also while no round can begin for hours."""
+        look = second_look(None)
+        for number in range(3):
+            look.note(Removed("Pod", "x", f"pod-{number}"), 1.0)
+            look.note(Removed("NetworkPolicy", "x", f"policy-{number}"), 1.0)
+        assert not look._deleted
+        look.note(Removed(CLUSTER, "", "guard"), 1.0)
+        assert look._deleted
+        assert look.permits(NOTHING, 2.0)
+        assert not look._deleted

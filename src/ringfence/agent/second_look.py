@@ -67,7 +67,7 @@ class SecondLook:
         self._present = present
         self._has_waiting = has_waiting
         self._deleted: set[Removed] = set()
-        """The objects that were deleted since the last round, and may still be in force."""
+        """The cluster policies that were deleted since the last round, and may still be in force."""
         self._lost_policies = ""
         """A message about the cluster policies that a list lacks, if it lacks most of those in force; else empty."""
         self._stage = _Stage.CERTAIN
@@ -92,7 +92,7 @@ class SecondLook:
 
     def note(self, event: Event, arrived: float) -> None:
         """Note lists, and deletions that watches report."""
-        if isinstance(event, Removed):
+        if isinstance(event, Removed) and event.kind in CLUSTER_POLICY_KINDS:
             self._deleted.add(event)
         if self._relist is None or not isinstance(event, Page | Listed):
             return
