@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ringfence.analysis.differences import redundant_here
 from ringfence.analysis.possible import redundant_parts
 from ringfence.cli import cli
 
@@ -115,6 +116,14 @@ def test_json_has_what_is_redundant_for_the_pods_of_the_input() -> None:
         ["spec.ingress[0]"],
     ]
     assert found["undecided"] == []
+
+
+def test_the_list_for_the_pods_of_the_input_may_lack_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bound in ("_STEPS", "_STEPS_OF_A_POLICY"):
+        monkeypatch.setattr(redundant_here, bound, 0)
+    result = run("-f", str(ROOT / "docs" / "examples" / "web-today.yaml"))
+    assert result.exit_code == 3
+    assert "not decided: shop/" in result.stdout
 
 
 def test_policies_that_are_not_read_may_need_what_is_listed(tmp_path: Path) -> None:

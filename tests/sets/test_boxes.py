@@ -20,6 +20,7 @@ from ringfence.sets.boxes import (
     is_covered,
     key_of,
     overlaps,
+    steps_of,
     uncovered,
 )
 from ringfence.sets.label_values import ABSENT, ANY_VALUE, PRESENT, LabelValues, none_of, one_of
@@ -230,3 +231,24 @@ def test_a_computation_ends_where_its_steps_end() -> None:
 
     with pytest.raises(TooLong):
         is_covered(everywhere, [box for box in together if box is not None], step)
+
+
+def test_a_box_of_long_lists_takes_more_steps_to_compare() -> None:
+    def steps(values: int) -> int:
+        return steps_of({Label("a"): none_of(*map(str, range(values))), Label("b"): one_of("x")})
+
+    assert steps_of(EVERYTHING) == steps(3) == 1
+    assert steps(3_000) > 40
+
+
+def test_covers_of_a_long_list_are_compared_in_more_steps() -> None:
+    """Each of them is compared with all values of the list."""
+    covers: list[Box] = [{Label("a"): one_of("x"), Label("b"): one_of(str(number))} for number in range(5)]
+
+    def steps(values: int) -> int:
+        taken: list[int] = []
+        box: Box = {Label("a"): one_of("x", *map(str, range(values)))}
+        list(uncovered(box, covers, taken.append))
+        return sum(taken)
+
+    assert steps(3_000) > 10 * steps(3)

@@ -122,3 +122,33 @@ def test_blocks_that_leave_one_another_no_exception_take_as_much_work_as_there_a
         return work_of(lambda: everything - all_blocks)
 
     assert work(400) < 6 * work(100)
+
+
+def _outside_of_blocks(count: int) -> HostAddresses:
+    """The hosts outside of some blocks with an exception each, and with an address in the first of them."""
+    blocks = [
+        HostAddresses.in_block(Addresses(v4=((100 * i, 100 * i + 49),)), Addresses(v4=((100 * i + 50, 100 * i + 51),)))
+        for i in range(count)
+    ]
+    somewhere = HostAddresses.in_block(Addresses(v4=((0, 100 * count),)), Addresses())
+    return somewhere - HostAddresses.union_of(blocks)
+
+
+def test_hosts_outside_of_many_blocks_take_more_steps_to_compare() -> None:
+    """Each comparison looks at all exceptions of these blocks."""
+    assert HostAddresses.without(Addresses()).work == 0
+    assert _outside_of_blocks(400).work > 8 * _outside_of_blocks(40).work > 0
+
+
+def test_an_example_outside_of_many_blocks_takes_work_that_grows_with_the_addresses_and_blocks() -> None:
+    """Each block needs an address among its exceptions, if the host must have one in each block."""
+
+    def work(count: int) -> int:
+        hosts = _outside_of_blocks(count)
+        for i in range(count):
+            hosts &= HostAddresses.in_block(Addresses(v4=((100 * i, 100 * i + 49),)), Addresses())
+        taken = work_of(lambda: hosts.example(Family.IPV4))
+        assert len(hosts.example(Family.IPV4)) == 2 * count
+        return taken
+
+    assert work(40) < 6 * work(20)

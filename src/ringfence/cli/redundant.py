@@ -26,8 +26,8 @@ def redundant(inputs: Inputs, output: str) -> None:
     each other, the list says which one has to stay. The exit code is 1 if anything is redundant, and 0 if nothing is.
     It is 3 if policies of kinds that are not read may need what is listed, or if a part takes too long to decide.
 
-    A second list has the parts that the pods of the input do not need, but future pods may need. It does not change the
-    exit code.
+    A second list has the parts that the pods of the input do not need, but future pods may need. It changes the exit
+    code only if one of its parts takes too long to decide: then it is 3, because the list may lack parts.
 
     \b
     Examples:
@@ -41,5 +41,5 @@ def redundant(inputs: Inputs, output: str) -> None:
         print_document(redundancy_json(found, here, cluster.problems))
     else:
         print_text(redundancy_text(found, here))
-    is_certain = not found.unread and not found.undecided
+    is_certain = not (found.unread or found.undecided or here.undecided)
     inputs.leave(cluster.problems, (EXIT_NO if found.parts else EXIT_YES) if is_certain else EXIT_UNDECIDED)

@@ -36,6 +36,10 @@ FAMILIES: Final = (Family.IPV4, Family.IPV6)
 WHOLE: Final[dict[Family, Interval]] = {Family.IPV4: (0, (1 << 32) - 1), Family.IPV6: (0, (1 << 128) - 1)}
 
 
+_RANGES_OF_A_STEP: Final = 8
+"""The number of ranges that are compared in the time of a step."""
+
+
 class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
     """Ranges of IPv4 and of IPv6 addresses, as numbers."""
 
@@ -72,6 +76,11 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
     def ranges(self, family: Family) -> Intervals:
         """The ranges of one family."""
         return self.v4 if family is Family.IPV4 else self.v6
+
+    @property
+    def work(self) -> int:
+        """The steps that it takes to compare the set with another one, beyond those of a set of a few ranges."""
+        return (len(self.v4) + len(self.v6)) // _RANGES_OF_A_STEP
 
     def size(self, family: Family) -> int:
         """How many addresses of one family are in the set."""

@@ -16,6 +16,10 @@ from ringfence.sets.label_values import LabelValue, LabelValues, order_of
 class AxisSet(Protocol):
     """A set of the values along one axis."""
 
+    @property
+    def work(self) -> int:
+        """The steps that it takes to compare the set with another one, beyond those of a set of a few values."""
+
     def __and__(self, other: Any, /) -> Any: ...
     def __sub__(self, other: Any, /) -> Any: ...
     def __bool__(self) -> bool: ...
@@ -61,6 +65,14 @@ def box_of(limits: Iterable[tuple[Axis, AxisSet]]) -> Box | None:
         else:
             box[axis] = values
     return box
+
+
+def steps_of(box: Box) -> int:
+    """The steps that it takes to compare a box with another one: what is left of a box can have thousands of ranges."""
+    work = 1
+    for values in box.values():
+        work += values.work
+    return work
 
 
 BoxKey = frozenset[tuple[Axis, Any]]
@@ -132,7 +144,7 @@ def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Itera
     """The part of a box that is in none of `covers`, as disjoint boxes.
 
     They are yielded one after another, so a caller that asks whether there are any stops at the first. `step` gets the
-    number of covers that are compared.
+    number of covers that are compared, times the work of comparing what is left (`steps_of`).
     """
     waiting: list[tuple[Box, Collection[Box]]] = [(box, covers)]
     while waiting:
@@ -164,7 +176,7 @@ def _without_single_cuts(
     None if nothing is left. All that cut along one axis are taken away at once: they may be thousands of port ranges.
     """
     while True:
-        step(1 + len(covers))
+        step(steps_of(box) * (1 + len(covers)))
         several: list[tuple[Box, list[Axis]]] = []
         single: dict[Axis, list[Any]] = {}
         for cover in covers:

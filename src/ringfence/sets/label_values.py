@@ -21,6 +21,9 @@ LabelValue = str | None
 
 ABSENT: Final = None
 
+_VALUES_OF_A_STEP: Final = 64
+"""The number of listed values that are looked up in the time of a step."""
+
 
 class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
     """The values in `listed`, or with `is_complement` all values but those; a set has exactly one form."""
@@ -32,6 +35,11 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
     def union_of(cls, sets: Iterable["LabelValues"]) -> "LabelValues":
         """The union of `sets`."""
         return reduce(or_, sets, cls())
+
+    @property
+    def work(self) -> int:
+        """The steps that it takes to compare the set with another one, beyond those of a set of a few values."""
+        return len(self.listed) // _VALUES_OF_A_STEP
 
     def contains(self, value: LabelValue) -> bool:
         """Whether a value, or `ABSENT`, is in the set."""

@@ -202,6 +202,20 @@ def test_finding_what_covers_a_part_is_taken_from_the_budget() -> None:
     assert needed(halves[0], zip(halves, "xy", strict=True), budget) == ["x"]
 
 
+def test_what_is_left_of_blocks_with_many_exceptions_takes_more_steps() -> None:
+    """Each comparison of hosts looks at all exceptions: counted alike, such rules would take minutes."""
+
+    def steps(exceptions: int) -> int:
+        budget = Budget(1_000_000)
+        blocks = [
+            block("10.0.0.0/8", *(f"10.{number}.{2 * one}.0/24" for one in range(exceptions))) for number in range(6)
+        ]
+        found_in(*(web(rule(one), name=f"p{number}") for number, one in enumerate(blocks)), budget=budget)
+        return 1_000_000 - budget.left
+
+    assert steps(128) > 3 * steps(1)
+
+
 def test_a_step_counts_for_more_where_rules_have_many_ranges_of_ports() -> None:
     def weight(ports: int) -> int:
         return as_set("these", [web(rule(API, ports=[port(1000 + 2 * one) for one in range(ports)]))]).weight

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+from tests.agent.work import work_of
 from tests.semantics.objects import Object, node
 
 from ringfence.engine.population import Nodes, addresses_of
@@ -30,6 +31,36 @@ def test_only_nodes_with_these_labels_count() -> None:
     nodes.replace("n", other)
     assert nodes.addresses_matching(parse_selector("role=edge")) == addresses_of(edge)
     assert nodes.all_addresses() == addresses_of(edge) | addresses_of(other)
+
+
+def test_nodes_are_matched_again_once_one_has_changed() -> None:
+    edge, inner = decoded(node("m", "192.168.0.1"), role="edge"), decoded(node("m", "192.168.0.1"), role="inner")
+    other = decoded(node("n", "192.168.0.2"), role="edge")
+    nodes = Nodes()
+    role = parse_selector("role=edge")
+    for name, one, expected in (
+        ("m", edge, addresses_of(edge)),
+        ("n", other, addresses_of(edge) | addresses_of(other)),
+        ("m", inner, addresses_of(other)),
+        ("n", None, NO_ADDRESSES),
+    ):
+        nodes.replace(name, one)
+        assert nodes.addresses_matching(role) == expected
+
+
+def test_nodes_are_matched_once_while_none_changes() -> None:
+    nodes = Nodes()
+    for number in range(50):
+        nodes.replace(f"n{number}", decoded(node(f"n{number}", f"192.168.0.{number}"), role=f"r{number % 5}"))
+
+    selectors = [parse_selector(f"role!=r{number}") for number in range(5)]
+
+    def match() -> None:
+        for selector in selectors:
+            nodes.addresses_matching(selector)
+
+    first = work_of(match)
+    assert work_of(match) < first // 20
 
 
 def test_the_addresses_of_a_node_are_those_that_it_reports_now() -> None:

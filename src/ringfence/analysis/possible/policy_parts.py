@@ -22,6 +22,8 @@ _replace = msgspec.structs.replace
 _STEPS_OF_AN_ENTRY: Final = 5
 _STEPS_OF_EXCEPTIONS: Final = 35
 """An ipBlock with exceptions is a box of its own, which may overlap with all others (`sets.host_addresses`)."""
+_EXCEPTIONS_OF_A_STEP: Final = 4
+"""The number of exceptions that are read in the time of a step."""
 
 
 class PartKind(StrEnum):
@@ -150,12 +152,15 @@ def _same(removal: Removal) -> Removal:
 
 
 def _work(peers: Sequence[Any], ports: Sequence[Any]) -> int:
-    with_exceptions = sum(1 for peer in peers if isinstance(peer, NetworkPolicyPeer) and _has_exceptions(peer))
-    return _STEPS_OF_AN_ENTRY * (len(peers) + len(ports)) + _STEPS_OF_EXCEPTIONS * with_exceptions
+    exceptions = [count for count in map(_exceptions, peers) if count]
+    of_exceptions = _STEPS_OF_EXCEPTIONS * len(exceptions) + sum(exceptions) // _EXCEPTIONS_OF_A_STEP
+    return _STEPS_OF_AN_ENTRY * (len(peers) + len(ports)) + of_exceptions
 
 
-def _has_exceptions(peer: NetworkPolicyPeer) -> bool:
-    return peer.ip_block is not None and bool(peer.ip_block.excepts)
+def _exceptions(peer: Any) -> int:
+    """The number of exceptions of an ipBlock; 0 for other peers."""
+    block = peer.ip_block if isinstance(peer, NetworkPolicyPeer) else None
+    return len(block.excepts or ()) if block else 0
 
 
 def without_entries(part: RemovablePart, entries: Iterable[Entry]) -> Removal | None:

@@ -32,7 +32,7 @@ from ringfence.engine.possible import (
 )
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
-from ringfence.sets.boxes import Box, contains, is_covered, overlaps
+from ringfence.sets.boxes import Box, contains, is_covered, overlaps, steps_of
 
 _STEPS_OF_ONE: Final = 500_000
 """The bound for one part: about half a second."""
@@ -207,9 +207,10 @@ def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None
     budget = Budget(_STEPS_OF_ONE if whole is None else whole.left)
     before = budget.left
     some: list[tuple[Box, Any]] = []
+    work = steps_of(box)
     try:
         for other, what in candidates:
-            budget.step()
+            budget.step(work)
             if contains(other, box):
                 return [what]
             if overlaps(other, box):

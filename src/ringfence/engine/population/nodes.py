@@ -21,11 +21,14 @@ class Nodes(Mapping[str, Node]):
         self._nodes: dict[str, Node] = {}
         # Each verdict asks for the addresses of a pod's node, and a node seldom changes.
         self._addresses: dict[str, Addresses] = {}
+        # A search for redundant parts compiles each policy with `nodes` peers again for each of its peers.
+        self._matching: dict[Selector, Addresses] = {}
 
     def replace(self, name: str, node: Node | None) -> Node | None:
         """Add a node, replace it, or remove it (None). Returns the one that had this name."""
         before = self._nodes.pop(name, None)
         self._addresses.pop(name, None)
+        self._matching.clear()
         if node:
             self._nodes[name] = node
         return before
@@ -40,8 +43,11 @@ class Nodes(Mapping[str, Node]):
 
     def addresses_matching(self, selector: Selector) -> Addresses:
         """The addresses of the nodes whose labels a selector matches."""
-        matching = (node for node in self._nodes.values() if selector.matches(node.metadata.labels or {}))
-        return Addresses.union_of(map(addresses_of, matching))
+        found = self._matching.get(selector)
+        if found is None:
+            names = (name for name, node in self._nodes.items() if selector.matches(node.metadata.labels or {}))
+            found = self._matching[selector] = Addresses.union_of(map(self.addresses_of, names))
+        return found
 
     def all_addresses(self) -> Addresses:
         """The addresses of all nodes."""

@@ -22,7 +22,18 @@ from ringfence.model.cluster_rules import tier_of
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
 from ringfence.sets.box_index import Boxes, BoxIndex, ChangedIndex
-from ringfence.sets.boxes import EVERYTHING, Axis, Box, BoxKey, difference, intersection, key_of, overlaps, uncovered
+from ringfence.sets.boxes import (
+    EVERYTHING,
+    Axis,
+    Box,
+    BoxKey,
+    difference,
+    intersection,
+    key_of,
+    overlaps,
+    steps_of,
+    uncovered,
+)
 
 Constraint = Callable[[Box, Budget], Iterator[Box]]
 """Yields the boxes inside a box in which a condition holds. They may overlap; together they are all of it."""
@@ -180,7 +191,7 @@ def _first_match(box: Box, rules: Sequence[tuple[Box, RulePlace]], action: Actio
     waiting = [(box, 0)]
     while waiting:
         left, number = waiting.pop()
-        budget.step(1 + len(rules) - number)
+        budget.step(steps_of(left) * (1 + len(rules) - number))
         while number < len(rules) and not overlaps(rules[number][0], left):
             number += 1
         if number == len(rules):
@@ -344,8 +355,9 @@ def inside_any(index: Boxes[Any]) -> Constraint:
 
     def inside(box: Box, budget: Budget) -> Iterator[Box]:
         seen: set[BoxKey] = set()
+        work = steps_of(box)
         for other, place in index.near(box):
-            budget.step()
+            budget.step(work)
             if isinstance(place, RulePlace):
                 budget.place = place
             both = intersection(box, other)
