@@ -165,6 +165,22 @@ def test_the_compilation_of_what_is_left_of_a_large_policy_counts(monkeypatch: p
     assert len(found.undecided) >= 240
 
 
+def test_rules_of_many_address_ranges_take_more_steps() -> None:
+    """Each rule divides what the others left: what hundreds of rules say about all addresses takes seconds to find."""
+
+    def steps(exceptions: int) -> int:
+        blocks = [
+            block(f"10.{number}.0.0/16", *(f"10.{number}.{2 * one}.0/24" for one in range(exceptions)))
+            for number in range(8)
+        ]
+        cluster = cluster_of([*PODS, web(*map(rule, blocks))])
+        budget = Budget(1_000_000)
+        redundancy_here(cluster.state, Redundancy((), ()), budget)
+        return 1_000_000 - budget.left
+
+    assert steps(100) > 5 * steps(1)
+
+
 def test_addresses_outside_count() -> None:
     assert listed(*PODS, web(rule(API), rule(BLOCK))) == {}
 

@@ -244,7 +244,7 @@ def _changes(
                     was, now = before.traffic(source, destination), after.traffic(source, destination)
                     if was != now:
                         yield from asked.less_pods(source, destination, now - was, was - now)
-            for extent, was, now in changed_addresses(subject, direction, before, after):
+            for extent, was, now in changed_addresses(subject, direction, before, after, step):
                 yield from asked.less_addresses(subject, direction, extent, now - was, was - now)
 
 

@@ -6,6 +6,7 @@ Identities must be the same at both times (`PoliciesInForce.telling_apart`).
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import and_
+from typing import Final
 
 from ringfence.engine.policies import OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity
@@ -16,6 +17,9 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.boxes import Step, no_limit
 from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+_RANGES_OF_A_STEP: Final = 50
+"""The number of address ranges that are compared in the time of a step."""
 
 
 class Moment:
@@ -103,10 +107,21 @@ def changed_peers(
     return changed
 
 
+def _steps_of_addresses(stack: Stack) -> int:
+    """The steps that it takes to find what policies say about all addresses: each rule divides what others left."""
+    found = [rule.peers.addresses for profile in stack for rule in profile.rules if not rule.peers.everyone]
+    ranges = [len(addresses.v4) + len(addresses.v6) for addresses in found if addresses]
+    return len(ranges) * sum(ranges) // _RANGES_OF_A_STEP
+
+
 def changed_addresses(
-    subject: Identity, direction: Direction, before: Moment, after: Moment
+    subject: Identity, direction: Direction, before: Moment, after: Moment, step: Step = no_limit
 ) -> Iterator[tuple[Addresses, Traffic, Traffic]]:
-    """The outside addresses for which the traffic that the subject's side allows has changed, before and after."""
+    """The outside addresses for which the traffic that the subject's side allows has changed, before and after.
+
+    `step` counts the work of finding what the policies say about all addresses.
+    """
+    step(_steps_of_addresses(after.policies(subject, direction)[0]))
     for extent, was in before.addresses(subject, direction):
         for other, now in after.addresses(subject, direction):
             if was != now and (common := extent & other):
