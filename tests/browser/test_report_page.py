@@ -1,6 +1,7 @@
 """The page of a report in a browser: by mouse, by keyboard, by link, on paper and without a network."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -285,6 +286,25 @@ def test_the_page_prints(page: OpenedPage, shop: Path) -> None:
     assert len(shown.pdf(landscape=True)) > 10_000
     shown.emulate_media(media="print")
     assert not shown.get_by_role("combobox").is_visible()
+
+
+def test_on_paper_the_whole_matrix_and_all_of_an_explanation_are_drawn(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop, "cell", CHECKOUT, ORDERS)
+    shown.set_viewport_size({"width": 600, "height": 400})
+    grid, hidden = shown.get_by_role("grid"), shown.locator("#panel details:not([open], .same)")
+    whole = math.prod(int(grid.get_attribute(f"aria-{side}count") or "") - 1 for side in ("row", "col"))
+    in_view, closed = shown.get_by_role("gridcell").count(), hidden.count()
+    assert in_view < whole
+    assert closed > 0
+    shown.evaluate(
+        """() => addEventListener("beforeprint", () => {
+          const counted = ["[role=gridcell]", "#panel details:not([open], .same)"];
+          window.printed = counted.map(one => document.querySelectorAll(one).length);
+        })"""
+    )
+    shown.pdf(landscape=True)
+    assert shown.evaluate("window.printed") == [whole, 0]
+    expect(hidden).to_have_count(closed)
 
 
 def test_on_paper_an_explanation_and_the_matrix_do_not_overlap(page: OpenedPage, shop: Path) -> None:

@@ -218,7 +218,7 @@ function others(report, source, destination) {
           }),
   );
   if (!links.length) return null;
-  return h("details", {}, h("summary", {}, `The same is allowed between ${links.length} more`), h("ul", {}, links.slice(0, 200)));
+  return h("details", { class: "same" }, h("summary", {}, `The same holds between ${links.length} more`), h("ul", {}, links.slice(0, 200)));
 }
 
 /** @param {Report} report @param {End} source @param {End} destination */

@@ -150,6 +150,16 @@ async function learn() {
   }
 }
 
+/** The YAML and the assumptions of an explanation are opened for paper, on which nothing can be clicked. @type {HTMLDetailsElement[]} */
+let openedForPaper = [];
+addEventListener("beforeprint", () => {
+  openedForPaper = [.../** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("#panel details:not([open], .same)"))];
+  for (const one of openedForPaper) one.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const one of openedForPaper) one.open = false;
+});
+
 addEventListener("hashchange", titles.length ? () => void learn() : show);
 document.addEventListener("simulated", () => {
   banner();
