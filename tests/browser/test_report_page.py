@@ -183,6 +183,18 @@ def test_the_map_leads_to_workloads_and_explanations(page: OpenedPage, shop: Pat
     expect(shown.locator("#asked")).to_have_text(f"{CHECKOUT} → {ORDERS}")
 
 
+def test_a_map_begins_at_its_first_box_if_none_would_be_in_view(page: OpenedPage, shop: Path) -> None:
+    data = json.loads(page.open(shop).locator("#report").text_content() or "")
+    for box in data["map"]["boxes"]:
+        box["y"] += 5_000
+    data["map"]["height"] += 5_000
+    page.page.evaluate("location.hash = '#/map'")
+    page.page.set_content(report_html(data))
+    first = min(range(len(data["map"]["boxes"])), key=lambda number: data["map"]["boxes"][number]["x"])
+    picture = page.page.get_by_role("group", name="Map of the allowed connections")
+    expect(picture.locator("rect.box").nth(first)).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("names", [("map",), ("map", "shop"), ("map", "monitoring")])
 def test_no_box_of_the_map_overlaps_another_and_no_text_is_outside_its_box(
     page: OpenedPage, shop: Path, names: tuple[str, ...]

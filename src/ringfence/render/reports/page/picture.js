@@ -37,13 +37,23 @@ export function drawnMap(report, map) {
     map.edges.forEach(({ from, to }, at) => edges[at].classList.toggle("lit", isLit && (from === number || to === number)));
   }
 
+  const frame = h("div", { class: "map-frame" }, picture);
+  requestAnimationFrame(() => reveal(frame, map.boxes)); // when the frame has a size
   return h(
     "div",
     {},
-    h("div", { class: "map-frame" }, picture),
+    frame,
     map.notes.map((note) => h("p", { class: "quiet note" }, note)),
     map.edges.length ? h("details", {}, h("summary", {}, `${map.edges.length > 1 ? "All " : ""}${counted(map.edges.length, "arrow")} as a table`), h("div", { class: "wide" }, table(report, map))) : null,
   );
+}
+
+/** Scroll to the first box, if none would be in view: the upper lanes of a large map may begin far to the right. @param {HTMLElement} frame @param {MapBox[]} boxes */
+function reveal(frame, boxes) {
+  const isInView = boxes.some(({ x, y }) => x < frame.clientWidth && y < frame.clientHeight);
+  if (isInView || !boxes.length || frame.scrollTop || frame.scrollLeft) return;
+  const first = boxes.reduce((one, other) => (other.x < one.x ? other : one));
+  frame.scrollTo(first.x - MARGIN, first.y - 2 * LINE);
 }
 
 /** @param {Report} report @param {MapData["lanes"][number]} lane */
