@@ -249,3 +249,11 @@ def _selector(written: Any) -> Any:
     assert isinstance(obj, NetworkPolicy)
     assert namespace_of(obj) == "x"
     return compile_selector(obj.spec.pod_selector)
+
+
+def test_policies_are_noted_each_under_its_kind() -> None:
+    local = LocalPolicies("here")
+    one = undecoded(CLOSED)
+    local.place(one)
+    assert local.noted(one.kind.key) == {("x", "closed")}
+    assert local.noted("AdminNetworkPolicy.policy.networking.k8s.io") == set()

@@ -83,6 +83,7 @@ def test_verbose_lists_the_kinds_that_were_skipped(command: str, tmp_path: Path)
     assert CliRunner().invoke(cli, arguments).stderr == ""
     named = CliRunner().invoke(cli, [*arguments, "-v"]).stderr
     assert named == "skipped objects of unsupported kinds: 1 ConfigMap, 2 Secret\n"
+    assert CliRunner().invoke(cli, [*command.split(), "-f", EXAMPLE, "-v"]).stderr == "", "nothing was skipped"
 
 
 # --- control sequences ------------------------------------------------------------------------------------------------

@@ -174,6 +174,23 @@ def test_because_names_all_policies_that_decide_instead() -> None:
     assert message(cluster_of(world), test) == "x/a, x/b deny x/web -> x/db, not x/c"
 
 
+def test_policies_that_are_not_asked_deny_nothing() -> None:
+    """An administrator's policy decides before NetworkPolicies are asked."""
+    denying = {
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "kind": "AdminNetworkPolicy",
+        "metadata": {"name": "guard"},
+        "spec": {
+            "priority": 1,
+            "subject": {"namespaces": {}},
+            "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}],
+        },
+    }
+    world = [pod("x/web"), pod("x/db", {"app": "db"}), policy("x/own", labelled(app="db"), ingress=[]), denying]
+    test = "from: x/web, to: x/db, port: 80, expect: deny, because: x/own, accept: [unserved-ports]"
+    assert message(cluster_of(world), test) == "guard denies x/web -> x/db, not x/own"
+
+
 # --- what if, and skips -----------------------------------------------------------------------------------------------
 
 

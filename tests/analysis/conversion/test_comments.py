@@ -29,6 +29,9 @@ LONG = older(
         pytest.param("spec.ingress[0].ports", [(0, "spec.ingress[0].protocols")], id="of a field with another name"),
         pytest.param("spec.ingress[0].from[24]", [(0, "spec.ingress[0].from[24]")], id="of a peer"),
         pytest.param("spec.ingress[0].from[26]", [(0, "spec.ingress[2].from[1]")], id="of a peer of a later piece"),
+        pytest.param("spec.ingress[0].ports[0]", [(0, "spec.ingress[0].protocols[0]")], id="of the first port"),
+        pytest.param("spec.ingress[0].ports[25]", [(0, "spec.ingress[1].protocols[0]")], id="of the first port after"),
+        pytest.param("spec.ingress[0].from[0]", [(0, "spec.ingress[0].from[0]")], id="of the first peer"),
         pytest.param("spec.ingress[0].ports[1]", [(0, "spec.ingress[0].protocols[1]")], id="of a port"),
         pytest.param(
             "spec.ingress[0].ports[26].portNumber.port", [(0, "spec.ingress[1].protocols[1]")], id="in a port"

@@ -193,3 +193,10 @@ def test_rows_that_do_not_fit_are_not_written(monkeypatch: pytest.MonkeyPatch) -
     found = changed(*[row(ConnectionChange.OPENED, "a")] * 20_000, *[row(ConnectionChange.CLOSED, "a")] * 20_000)
     shown = Rendered(review_comment(found, "A", "B", KEY)).elements.count("td") // 4
     assert 100 < shown < len(written) < 2 * shown + 100
+
+
+def test_of_many_reasons_a_row_says_how_many_there_are() -> None:
+    one = row(ConnectionChange.OPENED, "web")
+    reasons = tuple(Cause(When.AFTER, Change.WORKLOADS, text=f"reason {number}") for number in range(5))
+    comment = review_comment(changed(msgspec.structs.replace(one, causes=reasons)), "a", "b", KEY)
+    assert "reason 2<br>and 2 more |" in comment.replace("`", "")

@@ -67,6 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
             answer = watch(then=Then.STALL) if is_watch else refuse(503, "this is more than the test expects")
         answer(self)
 
+    def do_PATCH(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
