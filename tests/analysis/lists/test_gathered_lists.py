@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from ipaddress import ip_network
 from operator import or_
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import strategies
@@ -89,3 +91,15 @@ def test_where_every_namespace_would_have_a_rest_there_is_one_rest() -> None:
     found = [Connection(one, pods[0], ALL_TRAFFIC) for one in pods[1::2]]
     made = limited(view(found, pods), 10)
     assert (len(made.found.classes), len(made.rests), made.left_out) == (10, 1, 31)
+
+
+@pytest.mark.parametrize("is_partial", [False, True])
+def test_what_passes_to_addresses_is_partial_if_it_does_not_pass_for_all_members(is_partial: bool) -> None:
+    a, b, c = PODS[:3]
+    outside = Addresses.of(ip_network("192.0.2.0/24"))
+    of_the_rest = [c] if is_partial else [c, SETS[0]]
+    between = [Connection(a, b, ALL_TRAFFIC), Connection(b, a, ALL_TRAFFIC), Connection(b, c, ALL_TRAFFIC)]
+    made = limited(view([*between, *(Connection(one, outside, ALL_TRAFFIC) for one in of_the_rest)]), 4)
+    (rest,) = made.rests
+    assert made.found.classes[rest] == (c, SETS[0])
+    assert [one.is_partial for one in made.found.outgoing(rest)] == [is_partial]
