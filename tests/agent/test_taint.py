@@ -15,7 +15,8 @@ from tests.sources.cluster.fake_api_server import Answer, FakeApiServer, connect
 
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.taint import FAILURE_PAUSE, TAINT, TaintRemoval, removal
-from ringfence.model.objects import Node, NodeMeta, NodeSpec, Taint
+from ringfence.model.metadata import NodeMeta
+from ringfence.model.objects import Node, NodeSpec, Taint
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 taints = st.lists(st.builds(Taint, st.sampled_from((TAINT, "other", "another")), st.sampled_from(EFFECTS)), max_size=6)
