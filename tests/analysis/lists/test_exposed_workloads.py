@@ -441,6 +441,26 @@ def test_labels_that_overlap_in_too_many_ways_end_as_undecided(monkeypatch: pyte
         cluster.exposure()
 
 
+def test_looking_at_each_namespace_for_each_workload_ends_as_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each workload is isolated by a policy of its own that treats every namespace: the work is the square of them."""
+
+    def cluster(count: int) -> Cluster:
+        names = [f"n{number}" for number in range(count)]
+        spaces = [namespace(name, team=name, env=f"e{number % 3}") for number, name in enumerate(names)]
+        apart = {"key": "env", "operator": "NotIn", "values": ["e1"]}
+        others = [
+            namespaces({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": [name]}, apart]})
+            for name in names
+        ]
+        policies = [policy(f"{name}/p", ingress=[admits(one)]) for name, one in zip(names, others, strict=True)]
+        return cluster_of([*spaces, *(pod(f"{name}/a") for name in names), *policies])
+
+    monkeypatch.setattr(exposed_workloads, "MOST_STEPS", 5_000)
+    assert len(cluster(20).exposure().rows) >= 20
+    with pytest.raises(Undecided):
+        cluster(100).exposure()
+
+
 def test_a_selector_of_too_many_labels_ends_as_undecided() -> None:
     long = {"matchLabels": {f"key-{number}": "x" for number in range(600)}}
     peers = [pods(long), pods(labelled(app="web"))]

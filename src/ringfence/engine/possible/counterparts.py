@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -43,6 +43,9 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _Names = frozenset[str | None]
 """Names of existing namespaces; None stands for all namespaces that do not exist yet."""
+
+_NAMESPACES_OF_A_STEP: Final = 4
+"""The number of namespaces that are looked at in the time of a step."""
 
 
 class _OwnSide(msgspec.Struct, frozen=True, eq=False):
@@ -149,6 +152,7 @@ class Counterparts:
         """The traffic of the own side, divided by namespaces."""
         existing = self.universe.existing
         named = dict.fromkeys(name for region, _ in own if region.axis == NAME for name in region.listed)
+        self._budget.step(len(named) // _NAMESPACES_OF_A_STEP)
         listed = {
             name: by_traffic((region.at(name) if region.axis == NAME else region, traffic) for region, traffic in own)
             for name in named
@@ -165,6 +169,7 @@ class Counterparts:
         """The traffic that both sides allow, for each namespace."""
         existing, usual = self.universe.existing, self._usual
         found = dict(self._usually(own.others, names)) if own.others else {}
+        self._budget.step((len(own.listed) + len(unusual)) // _NAMESPACES_OF_A_STEP)
         for name in dict.fromkeys((*own.listed, *unusual)):
             if name is not None and name in names and name in existing:
                 found[name] = self._both_in(own.listed.get(name, own.others), unusual.get(name, usual[name]))

@@ -31,6 +31,9 @@ _BEST: Final = 2
 
 _STEPS_OF_A_SELECTOR: Final = 2
 
+_NAMESPACES_OF_A_STEP: Final = 4
+"""The number of namespaces whose labels are looked at in the time of a step."""
+
 Limits = Mapping[OrderedAxis, LabelValues]
 
 
@@ -268,6 +271,7 @@ class Smallest:
         key = tuple(limits.items())
         found = self._meeting.get(key)
         if found is None:
+            self._regions.step(len(existing) // _NAMESPACES_OF_A_STEP)
             labels = self._universe.labels
             found = self._meeting[key] = {name: None for name in existing if _meets(limits, labels(name))}
         return found
