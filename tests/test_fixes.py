@@ -126,3 +126,15 @@ def test_what_an_alias_shares_has_no_fix(tmp_path: Path) -> None:
     first, second = problems(file)
     assert first.fix is not None
     assert second.fix is None
+
+
+def test_a_value_of_another_type_is_mended_in_a_custom_resource(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    text = (
+        "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: a}\n"
+        "spec: {priority: 'WRONG', subject: {namespaces: {}}}\n"
+    )
+    file.write_text(text.replace("WRONG", "5"))
+    (problem,) = problems(file)
+    assert problem.fix is not None
+    assert apply_edits(file.read_text(), [problem.fix]) == text.replace("'WRONG'", "5")

@@ -108,7 +108,12 @@ def test_a_rule_says_whom_and_what_it_is_about_in_words_and_where_it_is() -> Non
         [
             pod("x/db", app="db"),
             pod("x/web", app="web"),
-            policy("x/db", labelled(app="db"), ingress=[admits(pods(labelled(app="web")))], egress=[sends()]),
+            policy(
+                "x/db",
+                labelled(app="db"),
+                ingress=[admits(pods(labelled(app="web")))],
+                egress=[sends(ports=[{"port": 80}])],
+            ),
         ]
     )
     (one,) = data["policies"]
@@ -116,7 +121,7 @@ def test_a_rule_says_whom_and_what_it_is_about_in_words_and_where_it_is() -> Non
     (ingress,), (egress,) = one["ingress"], one["egress"]
     assert ingress["peers"] == "pods with app=web of namespace x"
     assert (ingress["traffic"], ingress["outside"]) == ("all traffic", False)
-    assert (egress["peers"], egress["outside"]) == ("everyone", True)
+    assert (egress["peers"], egress["traffic"], egress["outside"]) == ("everyone", "TCP 80", True)
     assert one["generated"] is True
     assert "kind: NetworkPolicy" in one["yaml"]
 
