@@ -1,5 +1,7 @@
 """Chains of profiles: which chain a stack of profiles gets, what its name is, and which sets it looks up."""
 
+from typing import Any
+
 import pytest
 from tests.engine.members import member_in
 from tests.engine.policies.artificial_tier import BACK, FRONT, acting, tier_policy, tiered_cluster_of
@@ -23,6 +25,7 @@ from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
+    SharedAddresses,
     SharedParts,
     build_chain,
     chain_name,
@@ -55,7 +58,7 @@ def name_of(*written: Object, path: str = "x/old", direction: Direction = Direct
 
 
 def nothing_built(state: State) -> SharedParts:
-    return SharedParts(LargePolicies(state), RulesOfProfiles())
+    return SharedParts(LargePolicies(state), RulesOfProfiles(), SharedAddresses())
 
 
 def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> ProfileChain | None:
@@ -144,6 +147,35 @@ def test_rules_that_deny_are_settled_in_one_map_of_peers() -> None:
 
 
 # --- what would keep others waiting -----------------------------------------------------------------------------------
+
+
+def test_rules_about_addresses_are_resolved_once_for_pods_with_other_policies_about_pods(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolved: list[object] = []
+    resolve = address_precedence.pairs_with_precedence
+
+    def counted(given: address_precedence.AddressRules) -> Any:
+        resolved.append(given)
+        return resolve(given)
+
+    monkeypatch.setattr("ringfence.dataplane.compile.profile_chains.pairs_with_precedence", counted)
+    denied = tier_policy(FRONT, "f", ingress=[acting("deny", block("192.0.2.0/24"))])
+    of_each = [
+        policy("x/old", labelled(app="server"), ingress=[admits(FRIENDS)]),
+        policy("x/friend", labelled(app="friend"), ingress=[admits(pods(labelled(app="server")))]),
+    ]
+    state = tiered_cluster_of([*WORLD, denied, *of_each]).state
+    shared = nothing_built(state)
+    together = [
+        finish(build_chain(state, *stack_of(state, path), (Family.IPV4,), shared)) for path in ("x/old", "x/friend")
+    ]
+    assert len(resolved) == 1
+    apart = [
+        finish(build_chain(state, *stack_of(state, path), (Family.IPV4,), nothing_built(state)))
+        for path in ("x/old", "x/friend")
+    ]
+    assert [one and (one.chain, one.fixed) for one in together] == [one and (one.chain, one.fixed) for one in apart]
 
 
 def selecting(count: int, values: int = 1) -> Object:

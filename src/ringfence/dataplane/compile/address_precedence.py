@@ -42,14 +42,30 @@ _STEP: Final = 500
 """The number of rules or cells processed between two yields. At a yield, the caller can process other changes."""
 
 
-def pairs_with_precedence(state: State, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Pair]]:
-    """Return pairs of addresses of one family and the traffic that is allowed with them. Raises TooComplex."""
+class AddressRules(NamedTuple):
+    """The rules of a stack about addresses of one family, in order, and what each profile does with the rest.
+
+    Stacks that differ only in rules about pods have equal values.
+    """
+
+    family: Family
+    rules: tuple[_Rule, ...]
+    otherwise: tuple[Action, ...]
+
+
+def address_rules_of(state: State, stack: Stack, own: OwnPorts, family: Family) -> Steps[AddressRules]:
+    """Collect the rules of a stack about addresses of one family."""
     rules: list[_Rule] = []
     for count, rule in enumerate(_rules(state, stack, own, family), 1):
         rules.append(rule)
         if count % _STEP == 0:
             yield
-    otherwise = [profile.otherwise for profile in stack]
+    return AddressRules(family, tuple(rules), tuple([profile.otherwise for profile in stack]))
+
+
+def pairs_with_precedence(given: AddressRules) -> Steps[list[Pair]]:
+    """Return pairs of addresses and the traffic that is allowed with them. Raises TooComplex."""
+    family, rules, otherwise = given
     wholes = (WHOLE[family], NUMBERS)
     candidates: list[list[Pair]] = []
     for side in (FIRST, SECOND):

@@ -25,7 +25,7 @@ import errno
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from ringfence.dataplane.compile.address_precedence import pairs_with_precedence
+from ringfence.dataplane.compile.address_precedence import AddressRules, address_rules_of, pairs_with_precedence
 from ringfence.dataplane.compile.address_rules import for_addresses
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
@@ -37,6 +37,7 @@ from ringfence.dataplane.program import Chain, Collection, Dispatch, digest, pro
 from ringfence.engine.policies import NETWORK_POLICY_TIER, Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 from ringfence.steps import Steps
 
@@ -70,11 +71,34 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
     return f"{profile.direction.field}_{digest((tiers, ports))}"
 
 
+class SharedAddresses:
+    """What was built for the rules of stacks about addresses: the pods of many namespaces often have the same ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Direction, AddressRules], list[Allowance]] = {}
+
+    def allowances(self, direction: Direction, rules: AddressRules) -> Steps[list[Allowance]]:
+        """Return what the rules allow. Raises TooComplex."""
+        key = direction, rules
+        if key not in self._known:
+            pairs = yield from pairs_with_precedence(rules)
+            found = yield from for_addresses(direction, rules.family, pairs)
+            while len(self._known) >= _MOST_KEPT:
+                del self._known[next(iter(self._known))]
+            self._known[key] = found
+        return self._known[key]
+
+
+_MOST_KEPT: Final = 8
+"""The number of different rules about addresses for which the result is kept."""
+
+
 class SharedParts(NamedTuple):
-    """What was built for other stacks and is used again: the sets of large policies, and the rules of profiles."""
+    """What was built for other stacks and is used again: by large policies, for profiles, and for addresses."""
 
     large: LargePolicies
     rules: RulesOfProfiles
+    addresses: SharedAddresses
 
 
 def build_chain(
@@ -92,7 +116,7 @@ def build_chain(
         if is_union(stack):
             found += yield from _of_union(state, stack, ports, family, shared.large)
         else:
-            found += yield from _settled(state, stack, ports, family, shared.rules)
+            found += yield from _settled(state, stack, ports, family, shared)
     direction = stack[0].direction
     return ProfileChain(
         profile_chain(direction, tuple(one.rule for one in found)),
@@ -135,19 +159,21 @@ def _of_union(
 
 
 def _settled(
-    state: State, stack: Stack, ports: OwnPorts, family: Family, known: RulesOfProfiles
+    state: State, stack: Stack, ports: OwnPorts, family: Family, shared: SharedParts
 ) -> Steps[list[Allowance]]:
     """Return the rules for a stack where the first match decides. Rules about addresses apply to peers in no map."""
     direction = stack[0].direction
-    pairs = yield from pairs_with_precedence(state, stack, ports, family)
-    by_address = yield from for_addresses(direction, family, pairs)
+    by_address = yield from shared.addresses.allowances(
+        direction, (yield from address_rules_of(state, stack, ports, family))
+    )
+    known = shared.rules
     rules = tuple(known.of(profile, family, ports) for profile in stack)
     own = [profile.tier == NETWORK_POLICY_TIER for profile in stack]
     if not any(own) or not any(one.names_pods for one, is_own in zip(rules, own, strict=True) if not is_own):
         return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
     # Many subjects differ only in the peers that their NetworkPolicies single out. Everything else is in a common map.
-    shared = tuple([one.about_everyone if is_own else one for one, is_own in zip(rules, own, strict=True)])
-    common = known.common(PeerMap(shared, is_last=not by_address))
+    in_common = tuple([one.about_everyone if is_own else one for one, is_own in zip(rules, own, strict=True)])
+    common = known.common(PeerMap(in_common, is_last=not by_address))
     return [by_peer(PeerMap(rules, common=common)), by_peer(common), *by_address]
 
 

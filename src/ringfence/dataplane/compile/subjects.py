@@ -15,6 +15,7 @@ from ringfence.dataplane.compile.loading import Loading
 from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
+    SharedAddresses,
     SharedParts,
     build_chain,
     chain_name,
@@ -105,6 +106,7 @@ class Subjects:
         self._is_released = is_released
         self._large = LargePolicies(state)
         self._rules = RulesOfProfiles()
+        self._addresses = SharedAddresses()
         self.computations = Computations(in_steps)
         self.loading = Loading()
         self._changes = state.population.record_changes()
@@ -355,7 +357,9 @@ class Subjects:
 
     def _building(self, key: ChainKey) -> Steps[ProfileChain | None]:
         stack, ports = key
-        return build_chain(self._state, stack, ports, self._families, SharedParts(self._large, self._rules))
+        return build_chain(
+            self._state, stack, ports, self._families, SharedParts(self._large, self._rules, self._addresses)
+        )
 
     def _awaited(self) -> Iterator[ChainKey]:
         """Yield the keys of the chains of postponed identities, which are not built or not loaded yet."""
