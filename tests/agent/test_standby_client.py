@@ -158,7 +158,7 @@ def test_a_standby_process_that_ends_while_a_program_is_sent_to_it_has_ended(rea
                 other_end.recv(1)
             other_end.close()
 
-        # The real connection stays open, so that the process has not ended before it is told something.
+        # The real connection stays open, so that the process does not end before it gets a message.
         with process._control:
             process._control = ours
             thread = threading.Thread(target=end)

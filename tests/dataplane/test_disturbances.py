@@ -65,7 +65,7 @@ def test_a_disturbance_of_a_large_transaction_is_undone(disturbance: str, monkey
     undo_each(disturbance, OTHER, varied())
 
 
-GATES = {
+ISOLATING = {
     "the map of isolated pods": "flush map inet ringfence ingress4",
     "a pod of this map": f"delete element inet ringfence ingress4 {{ {address(0)} }}",
     "the revoked connections": "flush set inet ringfence revoked",
@@ -78,10 +78,10 @@ GATES = {
 """Changes after which forbidden packets pass."""
 
 
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("part", ISOLATING)
 @in_own_network
 def test_what_isolates_pods_is_restored_before_a_large_table_is_read(
-    gate: str, monkeypatch: pytest.MonkeyPatch
+    part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here nobody listens to the change, and so any part of the table may have changed. It takes long to read all."""
     monkeypatch.setattr(table, "LISTENED_TO", 0)
@@ -90,7 +90,7 @@ def test_what_isolates_pods_is_restored_before_a_large_table_is_read(
     kernel.revoke([1, 2])
     before = [read_table(kernel._netfilter).program]
     forward = nft("-a", "list", "chain", "inet ringfence forward")
-    damage = GATES[gate].replace("HANDLE", re.findall(r"# handle (\d+)", forward)[-1])
+    damage = ISOLATING[part].replace("HANDLE", re.findall(r"# handle (\d+)", forward)[-1])
     states: list[Program | None] = []
 
     def read(netlink: NetlinkSocket) -> FoundTable:
@@ -107,7 +107,7 @@ def test_what_isolates_pods_is_restored_before_a_large_table_is_read(
 
 
 @in_own_network
-def test_a_large_table_is_read_if_a_gate_cannot_be_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_table_is_read_if_an_isolating_part_cannot_be_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "LISTENED_TO", 0)
     kernel = Kernel()
     kernel.apply(varied())

@@ -358,7 +358,7 @@ class Kernel:
         # First, because reading a large table takes long.
         was_dormant = self._knows_wanted and self._table.wake()
         is_whole_to_be_read = after_failure or self._table.may_differ_anywhere
-        was_open = self._knows_wanted and is_whole_to_be_read and self._table.restore_gates()
+        was_open = self._knows_wanted and is_whole_to_be_read and self._table.restore_isolation()
         if after_failure:
             self._table.read()
         else:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import product
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.gates import missing_gates
+from ringfence.dataplane.isolating_parts import missing_isolating_parts
 from ringfence.dataplane.nftables import (
     ChangedBy,
     TableChanges,
@@ -243,7 +243,7 @@ class KernelTable:
         self._uncover()
         self._delete(self._tables - tables_of(program))
 
-    def restore_gates(self) -> bool:
+    def restore_isolation(self) -> bool:
         """Restore what isolates pods, as far as other programs have removed it. Returns whether they had.
 
         This comes before the whole table is read back, which takes much longer.
@@ -253,7 +253,7 @@ class KernelTable:
         before = self.transactions
         # What is suppressed here is met, and raised, by reading the whole table and by the update.
         with suppress(OSError):
-            for commands in missing_gates(self._netlink, _with_revoked(self.program, self.revoked)):
+            for commands in missing_isolating_parts(self._netlink, _with_revoked(self.program, self.revoked)):
                 with suppress(KernelError):
                     self._commit(commands, may_stop=False)
         return self.transactions != before

@@ -8,11 +8,13 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
+from typing import Final
 
 from ringfence.sets.intervals import Intervals
 from ringfence.sets.traffic import PROTOCOLS, Traffic
 
-_OTHER = "other"
+_OTHER: Final = "other"
+"""Stands for all protocols without ports."""
 
 
 def parted(traffic: Traffic, sets: Iterable[Traffic]) -> list[Traffic]:

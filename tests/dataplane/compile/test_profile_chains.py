@@ -25,13 +25,13 @@ from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
-    SharedAddresses,
     SharedParts,
     build_chain,
     chain_name,
     denies_everything,
     effort,
 )
+from ringfence.dataplane.compile.shared_addresses import SharedAddresses
 from ringfence.dataplane.program import RangeSet
 from ringfence.engine.policies import OwnPorts, Stack, own_ports, rulings
 from ringfence.engine.state import State
@@ -159,7 +159,7 @@ def test_rules_about_addresses_are_resolved_once_for_pods_with_other_policies_ab
         resolved.append(given)
         return resolve(given)
 
-    monkeypatch.setattr("ringfence.dataplane.compile.profile_chains.pairs_with_precedence", counted)
+    monkeypatch.setattr("ringfence.dataplane.compile.shared_addresses.pairs_with_precedence", counted)
     denied = tier_policy(FRONT, "f", ingress=[acting("deny", block("192.0.2.0/24"))])
     of_each = [
         policy("x/old", labelled(app="server"), ingress=[admits(FRIENDS)]),

@@ -95,11 +95,11 @@ class TestDifference:
         old, new = (BASE.changed({name: HashSet(part.key, frozenset(some), part.counted)}) for some in ([], [b"x"]))
         assert compare(old, new) == compare(BASE, BASE)
 
-    def test_known_addresses_that_change_are_gates_of_both_directions(self) -> None:
+    def test_known_addresses_that_change_filter_in_both_directions(self) -> None:
         name = KNOWN[V4]
         old, new = (BASE.changed({name: HashSet(ADDRESS[V4], frozenset({key(pod, V4)}))}) for pod in (2, 3))
         difference = compare(old, new)
-        assert difference.gates == {name}
+        assert difference.filtering == {name}
         assert difference.edited_sets == frozenset()
         assert difference.directions == BOTH
 

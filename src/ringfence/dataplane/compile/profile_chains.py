@@ -25,19 +25,18 @@ import errno
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from ringfence.dataplane.compile.address_precedence import AddressRules, address_rules_of, pairs_with_precedence
-from ringfence.dataplane.compile.address_rules import for_addresses
+from ringfence.dataplane.compile.address_precedence import address_rules_of
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.peer_maps import PeerMap, RulesOfProfiles
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import check_selectors, for_pods, selectors_in
+from ringfence.dataplane.compile.shared_addresses import SharedAddresses
 from ringfence.dataplane.program import Chain, Collection, Dispatch, digest, profile_chain
 from ringfence.engine.policies import NETWORK_POLICY_TIER, Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
-from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 from ringfence.steps import Steps
 
@@ -69,28 +68,6 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
         return f"{profile.direction.field}_{digest((policies, ports))}"
     tiers = tuple((one.tier, tuple((policy.namespace, policy.name) for policy in one.policies)) for one in stack)
     return f"{profile.direction.field}_{digest((tiers, ports))}"
-
-
-class SharedAddresses:
-    """What was built for the rules of stacks about addresses: the pods of many namespaces often have the same ones."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[Direction, AddressRules], list[Allowance]] = {}
-
-    def allowances(self, direction: Direction, rules: AddressRules) -> Steps[list[Allowance]]:
-        """Return what the rules allow. Raises TooComplex."""
-        key = direction, rules
-        if key not in self._known:
-            pairs = yield from pairs_with_precedence(rules)
-            found = yield from for_addresses(direction, rules.family, pairs)
-            while len(self._known) >= _MOST_KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[key] = found
-        return self._known[key]
-
-
-_MOST_KEPT: Final = 8
-"""The number of different rules about addresses for which the result is kept."""
 
 
 class SharedParts(NamedTuple):
@@ -163,9 +140,8 @@ def _settled(
 ) -> Steps[list[Allowance]]:
     """Return the rules for a stack where the first match decides. Rules about addresses apply to peers in no map."""
     direction = stack[0].direction
-    by_address = yield from shared.addresses.allowances(
-        direction, (yield from address_rules_of(state, stack, ports, family))
-    )
+    about_addresses = yield from address_rules_of(state, stack, ports, family)
+    by_address = yield from shared.addresses.allowances(direction, about_addresses)
     known = shared.rules
     rules = tuple(known.of(profile, family, ports) for profile in stack)
     own = [profile.tier == NETWORK_POLICY_TIER for profile in stack]

@@ -15,7 +15,6 @@ from ringfence.dataplane.compile.loading import Loading
 from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
-    SharedAddresses,
     SharedParts,
     build_chain,
     chain_name,
@@ -23,6 +22,7 @@ from ringfence.dataplane.compile.profile_chains import (
     effort,
     refusal,
 )
+from ringfence.dataplane.compile.shared_addresses import SharedAddresses
 from ringfence.dataplane.program import CLOSED, DENIED, Move, address_key
 from ringfence.engine.policies import BEFORE_EVERYTHING, NETWORK_POLICY_TIER, Profile, Stack, own_ports
 from ringfence.engine.population import Identity, Member

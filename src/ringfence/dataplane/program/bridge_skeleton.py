@@ -87,7 +87,7 @@ FROM_PORT: Final = "bridge_from"
 TO_PORT: Final = "bridge_to"
 """The chain for the frames that a port sends, and for those that it gets."""
 
-PORT_GATES: Final = frozenset(
+PORT_FILTERS: Final = frozenset(
     [*OWNED.values(), OWNED_HARDWARE, *UNPLACED.values(), *BRIDGE_HELD.values(), FROM_PORT, TO_PORT]
 )
 """What says which ports may send and get what, from which addresses; `PORT_ADDRESSES` has to say more by then."""

@@ -21,7 +21,7 @@ from ringfence.dataplane.program import (
     KNOWN,
     OWN,
     PORT_ADDRESSES,
-    PORT_GATES,
+    PORT_FILTERS,
     PORT_HARDWARE,
     PORT_SENDERS,
     SPOOFED,
@@ -79,7 +79,8 @@ OPENING_SETS: Final = frozenset(KNOWN.values())
 CLOSING_SETS: Final = frozenset(HELD.values())
 """Sets whose elements stop packets. They change only with the node's own configuration."""
 
-GATES: Final = OPENING_SETS | CLOSING_SETS | PORT_GATES
+FILTERING_SETS: Final = OPENING_SETS | CLOSING_SETS | PORT_FILTERS
+"""Sets and maps that decide which packets pass, apart from the verdict maps of isolated pods."""
 
 _DIRECTION_OF_MAP: Final = {name: direction for (direction, _), name in ISOLATED.items()}
 _DIRECTION_OF_DENIAL: Final = {chain: direction for direction, chain in DENIED.items()}
@@ -125,7 +126,7 @@ class Difference(NamedTuple):
     """Sets and peer maps of both programs whose elements differ and that rules look up."""
     readers: frozenset[str]
     """Chains of either program that look up edited sets."""
-    gates: frozenset[str]
+    filtering: frozenset[str]
     """Sets of known addresses and of held ranges that change, and sets and maps about bridge ports that change."""
     directions: frozenset[Direction]
     """The directions in which verdicts may change."""
@@ -147,17 +148,17 @@ def compare(old: Program, new: Program) -> Difference:
     others = {name: after for name, _, after in differing(old.chains, new.chains)}
     readers = frozenset(name for one in edited for name in old.index.readers.get(one, ()))
     readers |= frozenset(_looking_into(edited, others))
-    gates = frozenset(
+    filtering = frozenset(
         name
         for name, before, after in differing(old.collections, new.collections)
-        if before is not None and name in GATES and before.elements != after.elements
+        if before is not None and name in FILTERING_SETS and before.elements != after.elements
     )
-    directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates - PORT_GATES else set())
+    directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if filtering - PORT_FILTERS else set())
     for name in rewritten | readers:
         if directions == _BOTH:
             break
         directions |= _directions(new.chains.get(name) or old.chains[name])
-    return Difference(moves, rewritten, edited, readers, gates, frozenset(directions), regrouped)
+    return Difference(moves, rewritten, edited, readers, filtering, frozenset(directions), regrouped)
 
 
 def needs_closing(new: Program, difference: Difference, fits_at_once: FitsAtOnce = fits_always) -> bool:
@@ -216,7 +217,7 @@ def _edited_sets(old: Program, new: Program, regrouped: Regrouping) -> Iterator[
         for name, before, after in differing(old.collections, new.collections)
         if before is not None
         and name not in _DIRECTION_OF_MAP
-        and name not in UNCRITICAL_SETS | GATES
+        and name not in UNCRITICAL_SETS | FILTERING_SETS
         and not has_classes(after)
         and not has_groups(after)
         and regrouped.groups.get(name, before).elements != after.elements

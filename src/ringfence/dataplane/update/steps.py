@@ -17,7 +17,7 @@ from ringfence.dataplane.program import (
     element_changes,
     has_classes,
 )
-from ringfence.dataplane.update.comparison import GATES, UNCRITICAL_SETS, Difference
+from ringfence.dataplane.update.comparison import FILTERING_SETS, UNCRITICAL_SETS, Difference
 from ringfence.dataplane.update.intersection import Intersections
 from ringfence.dataplane.update.regrouping import with_both
 
@@ -59,8 +59,8 @@ class UpdateStep(NamedTuple):
 def steps_in_place(old: Program, new: Program, difference: Difference, *, closing: bool) -> list[UpdateStep]:
     """Return the steps from `old` to `new` if the edited sets can change while chains look them up.
 
-    Without `closing`, no side has to close before it opens. Then the steps *close* and *narrow* change only the gates:
-    the sets of known addresses and of held ranges, and the sets and maps about bridge ports.
+    Without `closing`, no side has to close before it opens. Then the steps *close* and *narrow* change only filtering
+    sets: the sets of known addresses and of held ranges, and the sets and maps about bridge ports.
     """
     created = _created(old, new, difference)
     maps: dict[str, Collection] = {}
@@ -71,14 +71,14 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
         chains = {name: both.in_place_of(name) for name in difference.rewritten_chains}
         created = created.changed(chains=both.chains)
     regrouped = created.changed(difference.regrouping.groups)
-    gates = {name: _shut(old.collections[name], new.collections[name]) for name in difference.gates}
-    closed = regrouped.changed({**gates, **maps})
+    filtering = {name: _shut(old.collections[name], new.collections[name]) for name in difference.filtering}
+    closed = regrouped.changed({**filtering, **maps})
     narrowed = closed.changed(chains=chains)
     passing = narrowed.changed(difference.regrouping.interim)
     filled = passing.changed(_unions(old, new, difference.edited_sets))
     thinned = filled.changed({name: new.collections[name] for name in difference.edited_sets})
     widened = thinned.changed(chains={name: new.chains[name] for name in difference.rewritten_chains})
-    opened = widened.changed({name: new.collections[name] for name in (*difference.moves, *difference.gates)})
+    opened = widened.changed({name: new.collections[name] for name in (*difference.moves, *difference.filtering)})
     return [
         UpdateStep(StepKind.CREATE, created),
         UpdateStep(StepKind.REGROUP, regrouped),
@@ -101,7 +101,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
         if name not in difference.edited_sets
         and name not in difference.regrouping.groups
         and name not in difference.moves
-        and not (before is not None and name in GATES)
+        and not (before is not None and name in FILTERING_SETS)
     }
     for name in difference.moves:
         if name not in old.collections:

@@ -1,4 +1,4 @@
-"""Gates: the parts of the table without which isolated pods are open, and how to restore them first.
+"""The parts of the table without which isolated pods are open, and how to restore them first.
 
 They are the rules of all chains, and the elements that lead the packets of isolated pods, and those of revoked
 connections, to these rules. To read them takes a few percent of the time of reading the whole table: 5 ms for the table
@@ -14,7 +14,7 @@ from ringfence.dataplane.nftables import Outline, read_elements, read_outline
 from ringfence.dataplane.program import (
     HELD,
     ISOLATED,
-    PORT_GATES,
+    PORT_FILTERS,
     REVOKED,
     Chain,
     Collection,
@@ -29,12 +29,12 @@ from ringfence.dataplane.program import (
 from ringfence.dataplane.update import AddElements, Command, SetRules
 from ringfence.netlink.socket import NetlinkSocket
 
-GATES: Final = (*ISOLATED.values(), REVOKED, *HELD.values(), *sorted(PORT_GATES))
+ISOLATING: Final = (*ISOLATED.values(), REVOKED, *HELD.values(), *sorted(PORT_FILTERS))
 """The sets and maps whose elements stop packets, or lead them to the rules of a profile."""
 
 
-def missing_gates(netlink: NetlinkSocket, program: Program) -> Iterator[list[Command]]:
-    """Yield the commands that restore missing gates of `program`, the most important ones first.
+def missing_isolating_parts(netlink: NetlinkSocket, program: Program) -> Iterator[list[Command]]:
+    """Yield the commands that restore what is missing of these parts of `program`, the most important ones first.
 
     Only what is missing is added: other differences do not open a pod, or only the whole table shows what to do. The
     table is read between two lists. Raises OSError if the kernel refuses that.
@@ -43,7 +43,7 @@ def missing_gates(netlink: NetlinkSocket, program: Program) -> Iterator[list[Com
     damaged = {name: chain for name, chain in program.chains.items() if _is_damaged(name, chain, outline)}
     if fixed := [_rules(name, chain) for name, chain in damaged.items() if is_fixed(name)]:
         yield [*fixed]
-    for name in GATES:
+    for name in ISOLATING:
         wanted = program.collections.get(name)
         if wanted is not None and wanted.size and name in outline.sets:
             missing = _missing(read_elements(netlink, name, wanted), wanted, outline)
