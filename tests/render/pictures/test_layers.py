@@ -1,11 +1,12 @@
-"""Layers: edges lead to the right, and the same graph has the same layers."""
+"""Layers: edges lead to the right, in few columns, and the same graph has the same layers."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.render.pictures.layers import layered
+from ringfence.render.pictures.layers import MOST_COLUMNS, Layered, layered
 
 graphs = st.integers(1, 9).flatmap(
     lambda size: st.tuples(
@@ -32,8 +33,36 @@ def test_an_edge_passes_each_column_between_its_ends_once_and_stays_in_one_direc
     for edge in made.edges:
         assert (edge.places[0], edge.places[-1]) == (edge.start, edge.end)
         steps = {column_of[other] - column_of[one] for one, other in pairwise(edge.places)}
-        assert steps in ({1}, {-1})
+        assert steps in ({1}, {-1}) or (steps == {0} and len(edge.places) == 2)
         assert all(place >= len(lanes) for place in edge.places[1:-1])
+
+
+def within_columns(made: Layered) -> int:
+    """The number of edges whose ends are in the same column."""
+    column_of = {place: number for number, column in enumerate(made.columns) for lane in column for place in lane}
+    return sum(column_of[edge.start] == column_of[edge.end] for edge in made.edges)
+
+
+@given(graphs, st.integers(1, 4))
+def test_of_too_many_columns_those_are_joined_that_have_the_fewest_edges_between_them(
+    graph: tuple[list[int], list[tuple[int, int]]], most: int
+) -> None:
+    lanes, edges = graph
+    with patch("ringfence.render.pictures.layers.MOST_COLUMNS", len(lanes)):
+        whole = layered(lanes, edges)
+    column_of = {place: number for number, column in enumerate(whole.columns) for lane in column for place in lane}
+    with patch("ringfence.render.pictures.layers.MOST_COLUMNS", most):
+        joined = layered(lanes, edges)
+    assert len(joined.columns) == min(most, len(whole.columns))
+    ways = combinations(range(1, len(whole.columns)), len(joined.columns) - 1)
+    parts = [{place: sum(column_of[place] >= one for one in way) for place in range(len(lanes))} for way in ways]
+    assert within_columns(joined) == min(sum(part[start] == part[end] for start, end in edges) for part in parts)
+
+
+def test_nodes_that_all_have_edges_with_each_other_are_in_few_columns() -> None:
+    made = layered([0] * 12, [(one, other) for one in range(12) for other in range(12) if one != other])
+    assert len(made.columns) == MOST_COLUMNS
+    assert sorted(sum(place < 12 for place in column[0]) for column in made.columns) == [2, 2, 2, 3, 3]
 
 
 def test_a_graph_without_cycles_leads_to_the_right_only() -> None:

@@ -185,7 +185,7 @@ def test_a_class_that_is_all_of_its_namespace_is_counted() -> None:
     list_ = folded(pods, pods, [], many, folding=Folding(within_namespaces=True))
     picture = map_picture(FoldedView(list_, many, frozenset(pods), from_outside=True, to_outside=True))
     assert "3 workloads" in texts(picture.svg)
-    assert "3 workloads in shop: shop/Deployment/a, shop/Deployment/b," in texts(picture.svg)
+    assert "3 workloads in shop: a, b, c" in texts(picture.svg)
 
 
 @given(random_connections)
@@ -219,3 +219,17 @@ def test_the_same_connections_are_the_same_bytes_in_whatever_order(found: list[C
     outside = [one for one in found if one not in pods]  # in lists these are in the order of the addresses
     for draw in (map_picture, matrix_picture):
         assert draw(view(pods + outside, ends, SETS)) == draw(view(outside + pods[::-1], ends[::-1], SETS))
+
+
+def test_the_marks_of_small_cells_are_in_the_legend_and_before_the_notes() -> None:
+    pods = [Reference("shop", "Deployment", f"p{number:02}") for number in range(31)]
+    block = Addresses.of(ip_network("10.0.0.0/24"))
+    found = [
+        Connection(pods[0], pods[1], DNS),
+        Connection(ALL_ADDRESSES, pods[2], DNS),
+        Connection(pods[3], block, DNS),
+    ]
+    large, small = (texts(matrix_picture(view(found, some)).svg) for some in (pods[:4], pods))
+    assert {mark: small.count(mark) for mark in "◐!"} == {"◐": 3, "!": 2}  # two cells and one, and the legend
+    assert "◐ shop/Deployment/p03 -> 10.0.0.0/24: UDP 53" in small
+    assert {"! 53/UDP", "!", "* shop/Deployment/p03 -> 10.0.0.0/24: UDP 53"} <= set(large)

@@ -98,6 +98,10 @@ def drawn_boxes(boxes: Iterable[Box], layout: LaneLayout, styles: Mapping[str, s
         yield element("g", *parts)
 
 
-def edge_label(edge: LaneEdge, route: Route, style: str = "small halo") -> Element:
-    """The label of an edge, beside its arrowhead."""
-    return label(route.label_x, route.label_y, edge.label, style=f"{style} end" if route.label_ends else style)
+def edge_labels(drawn: Iterable[tuple[LaneEdge, Route, str]]) -> Iterator[Element]:
+    """The labels of edges, beside their arrowheads, in a style each. Edges that share an arrowhead share the label."""
+    written = set()
+    for edge, route, style in drawn:
+        if (place := (route.label_x, route.label_y)) not in written:
+            written.add(place)
+            yield label(*place, edge.label, style=f"small halo{style}{' end' if route.label_ends else ''}")

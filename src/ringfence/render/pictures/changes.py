@@ -25,7 +25,7 @@ from ringfence.render.pictures.boxes import (
     arrowhead,
     drawn_boxes,
     drawn_lanes,
-    edge_label,
+    edge_labels,
     few_lines,
     passing_text,
 )
@@ -227,9 +227,9 @@ def _drawn_arrows(
         sentence = f"{_WORDS[arrow.kind]}: {ends}: {arrow.passing}"
         path = element("path", d=route.path, class_=f"edge {arrow.kind}", marker_end=f"url(#head-{arrow.kind})")
         yield element("g", tooltip(sentence), path)
-    for arrow, edge, route in drawn:
-        style = "quiet" if arrow.kind == _KEPT else str(arrow.kind)
-        yield edge_label(edge, route, f"small halo {style}")
+    yield from edge_labels(
+        (edge, route, " quiet" if arrow.kind == _KEPT else f" {arrow.kind}") for arrow, edge, route in drawn
+    )
 
 
 def _legend(kinds: Iterable[str], y: float) -> Iterator[Element]:

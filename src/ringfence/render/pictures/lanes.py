@@ -2,11 +2,13 @@
 
 A lane is a strip over the whole width, with its title in a line of its own. Within a lane and a column, boxes keep
 their order and are placed as near to their neighbours in the graph as there is room. Edges turn in the gaps between the
-columns only, so they cross neither boxes nor the labels of other edges, which stand beside the arrowheads.
+columns only, so they cross neither boxes nor the labels of other edges, which stand beside the arrowheads. Edges leave
+a side of a box together. Those with the same label that come to it share an arrowhead and the label: if 30 workloads
+may open the same port, one label can be read, and 30 cannot.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from itertools import accumulate, chain, pairwise
 from typing import Final, NamedTuple
 
@@ -16,7 +18,7 @@ from ringfence.render.pictures.layers import Layered, LayeredEdge, layered
 from ringfence.render.pictures.look import LINE, MARGIN, SMALL_FONT_SIZE, Rectangle, text_width
 
 _PORT: Final = 18
-"""The distance between two edges that end at the same side of a box."""
+"""The distance between two ports at the same side of a box."""
 _BEND: Final = 10
 """The height kept free for an edge that passes a column."""
 _SPACE: Final = 12
@@ -48,7 +50,10 @@ class LaneEdge(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """An edge as an SVG path, and where its label is: its baseline, and whether it ends there or begins."""
+    """An edge as an SVG path, and where its label is: its baseline, and whether it ends there or begins.
+
+    Edges with the same label that share an arrowhead have their label at the same place.
+    """
 
     path: str
     label_x: float
@@ -71,21 +76,26 @@ def lane_layout(lanes: int, nodes: Sequence[LaneNode], edges: Sequence[LaneEdge]
     graph = layered(
         [node.lane for node in nodes], [(edge.start, edge.end) for edge in edges], [edge.strand for edge in edges]
     )
-    sides = _Sides(graph)
+    sides = _Sides(graph, len(nodes), [edge.label for edge in edges])
     heights = _heights(nodes, sides)
     columns = _with_single_nodes(graph, nodes, heights, edges)
     tops, lane_boxes = _lane_tops(columns, heights, lanes, top)
     centres = _centres(columns, heights, tops, graph)
     across = _across(columns, nodes, graph, edges)
-    whole = across.right(-1) + _PADDING if columns else MARGIN
     column_of = {place: number for number, column in enumerate(columns) for lane in column for place in lane}
+    whole = across.right(-1) + _PADDING if columns else MARGIN
+    if any(column_of[edge.start] == column_of[edge.end] == len(columns) - 1 for edge in graph.edges):
+        whole = across.gaps[-1][1]  # these edges turn behind the last column
     rectangles = []
     for place in range(len(nodes)):
         column = column_of[place]
         y = centres[place] - heights[place] / 2
         rectangles.append(Rectangle(across.lefts[column], y, across.widths[column], heights[place]))
-    ports = sides.ports(centres, len(nodes))
-    routes = tuple(_route(edge, ports, [column_of[place] for place in edge.places], across) for edge in graph.edges)
+    heights_of = sides.heights(centres)
+    routes = tuple(
+        _route(edge, heights_of(number), [column_of[place] for place in edge.places], across)
+        for number, edge in enumerate(graph.edges)
+    )
     return LaneLayout(
         whole,
         lane_boxes[-1][0] + lane_boxes[-1][1] if lane_boxes else top,
@@ -95,40 +105,65 @@ def lane_layout(lanes: int, nodes: Sequence[LaneNode], edges: Sequence[LaneEdge]
     )
 
 
-_Ports = Mapping[tuple[int, int, bool, int], float]
-"""The height at which edges of a strand leave a place for another (True) or come to it from there (False)."""
+class _Port(NamedTuple):
+    """What edges have in common that leave a side of a place together (`is_outgoing`) or come to it together.
+
+    `label` is empty for outgoing edges, and `other` is the place at the other end where each has a port of its own: at
+    the bends of edges, which all have the same height.
+    """
+
+    is_outgoing: bool
+    strand: int
+    label: str
+    other: int = -1
 
 
 class _Sides:
-    """What each place is joined with at its left and at its right side: each is a port, at a height of its own."""
+    """The ports at the left and right sides of the places; each has a height of its own."""
 
-    def __init__(self, graph: Layered) -> None:
+    def __init__(self, graph: Layered, nodes: int, labels: Sequence[str]) -> None:
         column_of = {place: number for number, column in enumerate(graph.columns) for lane in column for place in lane}
-        self._joined: defaultdict[tuple[int, bool], set[tuple[int, bool, int]]] = defaultdict(set)
-        self._edges = graph.edges
-        for edge in graph.edges:
+        self._nodes = nodes
+        self._ports: defaultdict[tuple[int, bool], dict[_Port, set[int]]] = defaultdict(dict)
+        """For each side of a place (True is the right one), its ports and the places that they are joined with."""
+        self._steps: list[list[tuple[tuple[int, bool, _Port], tuple[int, bool, _Port]]]] = []
+        """For each edge and each of its steps, the ports at both ends."""
+        for edge, label in zip(graph.edges, labels, strict=True):
+            steps = []
             for one, other in pairwise(edge.places):
-                is_right = column_of[one] < column_of[other]
-                self._joined[one, is_right].add((other, True, edge.strand))
-                self._joined[other, not is_right].add((one, False, edge.strand))
+                is_right = column_of[one] <= column_of[other]
+                ends_right = column_of[one] >= column_of[other]
+                start = _Port(True, edge.strand, "", -1 if one < nodes else other)
+                end = _Port(False, edge.strand, label, -1) if other < nodes else _Port(False, edge.strand, "", one)
+                self._ports[one, is_right].setdefault(start, set()).add(other)
+                self._ports[other, ends_right].setdefault(end, set()).add(one)
+                steps.append(((one, is_right, start), (other, ends_right, end)))
+            self._steps.append(steps)
 
     def most(self, place: int) -> int:
         """The number of ports at the fuller side of a place."""
-        return max(len(self._joined.get((place, side), ())) for side in (False, True))
+        return max(len(self._ports.get((place, side), ())) for side in (False, True))
 
-    def ports(self, centres: Mapping[int, float], nodes: int) -> "_Ports":
-        """The heights of the ports of all places."""
-        heights = {}
-        for (place, is_right), joined in self._joined.items():
-            # Of two edges in opposite directions, the same one is above at both ends.
-            ports = [(centres[other], other, is_outgoing != is_right, strand) for other, is_outgoing, strand in joined]
-            ordered = [(other, differs != is_right, strand) for _, other, differs, strand in sorted(ports)]
-            distance = _PORT if place < nodes else 0  # edges that share a bend part behind it
-            for number, (other, is_outgoing, strand) in enumerate(ordered):
-                heights[place, other, is_outgoing, strand] = (
-                    centres[place] + (number - (len(ordered) - 1) / 2) * distance
-                )
-        return heights
+    def heights(self, centres: Mapping[int, float]) -> Callable[[int], list[tuple[float, float]]]:
+        """A function from the number of an edge to the heights at which each of its steps begins and ends."""
+        found: dict[tuple[int, bool, _Port], float] = {}
+        for (place, is_right), ports in self._ports.items():
+            distance = _PORT if place < self._nodes else 0  # edges that share a bend part behind it
+            ordered = sorted(ports, key=lambda port: _rank(port, ports[port], centres, is_right=is_right))
+            for number, port in enumerate(ordered):
+                found[place, is_right, port] = centres[place] + (number - (len(ordered) - 1) / 2) * distance
+        return lambda number: [(found[start], found[end]) for start, end in self._steps[number]]
+
+
+def _rank(
+    port: _Port, joined: Collection[int], centres: Mapping[int, float], *, is_right: bool
+) -> tuple[float, int, bool, int, str]:
+    """The key by which the ports of a side are ordered: those that lead up come first.
+
+    Of two edges in opposite directions, the same one is above at both ends.
+    """
+    mean = sum(centres[one] for one in joined) / len(joined)
+    return mean, min(joined), port.is_outgoing != is_right, port.strand, port.label
 
 
 def _heights(nodes: Sequence[LaneNode], sides: _Sides) -> defaultdict[int, float]:
@@ -269,21 +304,29 @@ def _column_width(places: Iterable[int], nodes: Sequence[LaneNode]) -> float:
     return max((text_width(line) for box in boxes for line in box.lines), default=0.0) + 2 * _PADDING
 
 
-def _route(edge: LayeredEdge, ports: _Ports, columns: Sequence[int], across: _Across) -> Route:
+def _route(edge: LayeredEdge, heights: Sequence[tuple[float, float]], columns: Sequence[int], across: _Across) -> Route:
     """The path of an edge: straight beside boxes and through columns, and turning in the gaps.
 
-    `columns` are those of the places of the edge.
+    `heights` are those at which its steps begin and end, and `columns` are those of its places.
     """
+    if columns[0] == columns[1]:
+        return _bracket(heights[0], columns[0], across)
     rightward = columns[0] < columns[1]
     x = across.right(columns[0]) if rightward else across.lefts[columns[0]]
-    path = [f"M{x:.1f} {ports[edge.places[0], edge.places[1], True, edge.strand]:.1f}"]
-    for step, (here, there) in enumerate(pairwise(edge.places)):
+    path = [f"M{x:.1f} {heights[0][0]:.1f}"]
+    for step, (one, other) in enumerate(heights):
         start, end = across.gaps[columns[step]] if rightward else reversed(across.gaps[columns[step + 1]])
         middle = (start + end) / 2
-        one, other = ports[here, there, True, edge.strand], ports[there, here, False, edge.strand]
         path.append(f"H{start:.1f} C{middle:.1f} {one:.1f} {middle:.1f} {other:.1f} {end:.1f} {other:.1f}")
     last = columns[-1]
     tip = across.lefts[last] if rightward else across.right(last)
     away = -_ARROW if rightward else _ARROW
     path.append(f"H{tip:.1f}")
-    return Route(" ".join(path), tip + away, ports[edge.places[-1], edge.places[-2], False, edge.strand] - 4, rightward)
+    return Route(" ".join(path), tip + away, heights[-1][1] - 4, rightward)
+
+
+def _bracket(heights: tuple[float, float], column: int, across: _Across) -> Route:
+    """The path of an edge within a column: it leaves and comes at the right side."""
+    (one, other), right, (start, end) = heights, across.right(column), across.gaps[column]
+    path = f"M{right:.1f} {one:.1f} H{start:.1f} C{end:.1f} {one:.1f} {end:.1f} {other:.1f} {start:.1f} {other:.1f}"
+    return Route(f"{path} H{right:.1f}", right + _ARROW, other - 4, False)

@@ -1,13 +1,16 @@
-"""A graph in layers: each node gets a column, so that nearly all edges lead to the right, and few of them cross.
+"""A graph in layers: each node gets a column, so that most edges lead to the right, and few of them cross.
 
 The method of Sugiyama, Tagawa and Toda (1981), in the variant with lanes: a node stays in its lane, a horizontal strip,
 and nodes are ordered within their lane and column only. Cycles are broken as Eades, Lin and Smyth (1993) do. An edge
 over several columns gets a bend in each column between, so that it never crosses a node; edges of the same start share
-their bends, and part from one another where they have to. Everything is deterministic: ties are broken by the order of
-the nodes.
+their bends, and part from one another where they have to. The longest path may be too long for a page, and that of
+nodes which all have edges with each other always is: then neighbouring columns become one, and edges between them lead
+from the right side of one node to the right side of the other. Everything is deterministic: ties are broken by the
+order of the nodes.
 """
 
-from collections import defaultdict
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
@@ -17,9 +20,14 @@ import msgspec
 _SWEEPS: Final = 8
 """How often the places of all layers are ordered anew, from left to right and back, to have fewer crossings."""
 
+MOST_COLUMNS: Final = 5
+"""The largest number of columns: the text of a picture that is wider cannot be read on a screen."""
+
 
 class LayeredEdge(msgspec.Struct, frozen=True):
     """An edge by the places that it passes, from its start to its end; of one that leads left, from right to left.
+
+    One within a column passes no other place.
 
     Edges of one strand share bends; those of others are apart from them all the way.
     """
@@ -45,7 +53,7 @@ def layered(lanes: Sequence[int], edges: Sequence[tuple[int, int]], strands: Seq
 
     `strands` has the strand of each edge; without it, all are of one. Two nodes may have an edge of each strand.
     """
-    column = _columns(len(lanes), edges)
+    column = _in_few_columns(_columns(len(lanes), edges), edges)
     lane = dict(enumerate(lanes))
     bends: dict[tuple[int, int, int], int] = {}
     routes: list[LayeredEdge] = []
@@ -80,6 +88,42 @@ def _columns(nodes: int, edges: Collection[tuple[int, int]]) -> dict[int, int]:
         if not preceding[node] and following[node]:
             column[node] = min(column[one] for one in following[node]) - 1
     return column
+
+
+def _in_few_columns(column: Mapping[int, int], edges: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """The columns, of which neighbouring ones are joined if there are too many: so that few edges are within one."""
+    count = max(column.values(), default=-1) + 1
+    if count <= MOST_COLUMNS:
+        return dict(column)
+    spans = Counter(tuple(sorted((column[start], column[end]))) for start, end in edges)
+    within = _edges_within(spans, count)
+    # For each number of columns so far: the fewest edges within a column, and where each of these begins.
+    best: list[tuple[int, tuple[int, ...]]] = [(within[0, last], (0,)) for last in range(count)]
+    for _ in range(MOST_COLUMNS - 1):
+        best = [
+            min(
+                [
+                    best[last],
+                    *(
+                        (best[begin - 1][0] + within[begin, last], (*best[begin - 1][1], begin))
+                        for begin in range(1, last + 1)
+                    ),
+                ]
+            )
+            for last in range(count)
+        ]
+    begins = best[-1][1]
+    return {place: bisect_right(begins, one) - 1 for place, one in column.items()}
+
+
+def _edges_within(spans: Mapping[tuple[int, ...], int], count: int) -> dict[tuple[int, int], int]:
+    """The number of edges of which both ends are between two columns, by these columns."""
+    within: dict[tuple[int, int], int] = {}
+    for last in range(count):
+        for first in range(last, -1, -1):
+            shorter = within.get((first + 1, last), 0)
+            within[first, last] = shorter + sum(spans.get((first, end), 0) for end in range(first, last + 1))
+    return within
 
 
 def _acyclic_order(nodes: int, edges: Collection[tuple[int, int]]) -> list[int]:
@@ -126,6 +170,8 @@ def _neighbours(routes: Iterable[LayeredEdge], column: Mapping[int, int]) -> tup
     behind: defaultdict[int, list[int]] = defaultdict(list)
     joined = {tuple(sorted(pair, key=column.__getitem__)) for route in routes for pair in pairwise(route.places)}
     for left, right in sorted(joined):
+        if column[left] == column[right]:
+            continue
         before[right].append(left)
         behind[left].append(right)
     return before, behind

@@ -34,7 +34,7 @@ from ringfence.render.pictures.boxes import (
     arrowhead,
     drawn_boxes,
     drawn_lanes,
-    edge_label,
+    edge_labels,
     few_lines,
     passing_text,
 )
@@ -225,8 +225,7 @@ def _drawn_edges(edges: Iterable[LaneEdge], layout: LaneLayout, boxes: list[Box]
     for edge, route in drawn:
         sentence = f"{boxes[edge.start].lines[0]} -> {boxes[edge.end].lines[0]}: {edge.label}"
         yield element("g", tooltip(sentence), element("path", d=route.path, class_="edge", marker_end="url(#head)"))
-    for edge, route in drawn:
-        yield edge_label(edge, route)
+    yield from edge_labels((edge, route, "") for edge, route in drawn)
 
 
 def _legend(boxes: Iterable[Box], edges: Iterable[LaneEdge]) -> Iterator[str]:

@@ -74,6 +74,10 @@ _MEANINGS: Final = {
 }
 
 
+_MARKS: Final = {CellKind.SOME: "◐", CellKind.PARTLY: "~", CellKind.OPEN: "!"}
+"""What is written in cells that are too small for ports."""
+
+
 class _Cell(msgspec.Struct, frozen=True):
     """A cell: its short text, and a full sentence."""
 
@@ -129,9 +133,12 @@ def matrix_picture(view: FoldedView) -> Picture:
     ends = [left + line.start + max(width, width / 2 + 0.65 * text_width(line.name)) for line in across]  # cos 50
     whole = max(560, *ends) + MARGIN
     bottom = top + (down[-1].start + height if down else 0) + 2 * LINE
-    legend, used = _legend({one.kind for one in cells.values()}, bottom, whole)
+    legend, used = _legend({one.kind for one in cells.values()}, bottom, whole, small=small)
     notes, noted = paragraphs(
-        [*_notes(found, rows, columns, names), *names.notes({*found.sources, *found.destinations})],
+        [
+            *_notes(found, rows, columns, names, _MARKS[CellKind.SOME] if small else "*"),
+            *names.notes({*found.sources, *found.destinations}),
+        ],
         bottom + used + LINE / 2,
         whole,
     )
@@ -214,11 +221,14 @@ def _empty_blocks(
 def _drawn(one: _Cell, at: Rectangle, *, small: bool) -> Element:
     """A cell. One that is too small for ports has a mark in place of them."""
     parts = [tooltip(one.sentence), box(at, f"cell {one.kind}", radius=2)]
-    text = {CellKind.SOME: "◐", CellKind.PARTLY: "~", CellKind.OPEN: "!"}.get(one.kind, "") if small else one.text
-    if text:
-        style = f"small middle on-{one.kind}"
-        parts.append(label(at.x + at.width / 2, at.y + at.height / 2 + 4, text, style=style))
+    if text := _MARKS.get(one.kind, "") if small else one.text:
+        parts.append(_centred(text, one.kind, at))
     return element("g", *parts)
+
+
+def _centred(text: str, kind: CellKind, at: Rectangle) -> Element:
+    """The text of a cell, in its middle."""
+    return label(at.x + at.width / 2, at.y + at.height / 2 + 4, text, style=f"small middle on-{kind}")
 
 
 def _cell(
@@ -241,7 +251,7 @@ def _cell(
     else:
         shown = _Cell(CellKind.SOME, "some*", "; ".join(map(str, parts)))
     if row is None and any(is_wide(one.source) for one in parts):
-        return msgspec.structs.replace(shown, kind=CellKind.OPEN, text=shown.text.replace("some", "most"))
+        return msgspec.structs.replace(shown, kind=CellKind.OPEN, text=f"! {shown.text.replace('some', 'most')}")
     return shown
 
 
@@ -258,8 +268,8 @@ def _members(names: ShortNames, place: int | None) -> str:
     return OUTSIDE if place is None else names.members(place)
 
 
-def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[Element], float]:
-    """The legend of the colours of the cells, in as many lines as needed, and its height."""
+def _legend(kinds: Collection[CellKind], y: float, width: float, *, small: bool) -> tuple[list[Element], float]:
+    """The legend of the cells with their marks, in as many lines as needed, and its height."""
     made: list[Element] = []
     x, start = float(MARGIN), y
     for kind in _MEANINGS:
@@ -270,15 +280,17 @@ def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[E
             x, y = MARGIN, y + LINE + 4
         sample = Rectangle(x, y - 11, _SMALL_CELL, _SMALL_CELL - 2)
         made.append(box(sample, f"cell {kind}", radius=2))
+        if (mark := _MARKS.get(kind)) and (small or kind is not CellKind.SOME):
+            made.append(_centred(mark, kind, sample))
         made.append(label(x + _SMALL_CELL + 6, y, _MEANINGS[kind], style="small"))
         x += room
     return made, y + LINE + 4 - start
 
 
 def _notes(
-    found: FoldedList, rows: Sequence[int | None], columns: Sequence[int | None], names: ShortNames
+    found: FoldedList, rows: Sequence[int | None], columns: Sequence[int | None], names: ShortNames, mark: str
 ) -> Iterator[str]:
-    """The legend of `some*`: the addresses, with all rows or columns that have the same ones."""
+    """The legend of `some*`: the addresses, with all rows or columns that have the same ones, each after a mark."""
     for places, lists, is_source in ((rows, found.outgoing, True), (columns, found.incoming, False)):
         if None not in (columns if is_source else rows):
             continue
@@ -290,7 +302,7 @@ def _notes(
                     alike[addresses, one.traffic_text].append(_place_text(found, place or 0, names))
         for (addresses, traffic), several in alike.items():
             ends = [", ".join(several), str(addresses)]
-            yield f"* {' -> '.join(ends if is_source else ends[::-1])}: {traffic}"
+            yield f"{mark} {' -> '.join(ends if is_source else ends[::-1])}: {traffic}"
 
 
 def _place_text(found: FoldedList, place: int, names: ShortNames) -> str:

@@ -46,19 +46,28 @@ class ShortNames:
 
     def members(self, place: int) -> str:
         """The members of a class with their namespaces: the first ones, and the number of the others."""
-        members = self._classes[place]
-        if len(members) <= _MOST_MEMBERS:
-            return ", ".join(map(str, members))
-        first = ", ".join(map(str, members[: _MOST_MEMBERS - 1]))
-        return f"{first} and {len(members) - _MOST_MEMBERS + 1:,} more"
+        return _few([str(one) for one in self._classes[place]])
 
     def notes(self, places: Collection[int]) -> list[str]:
-        """The members of each class that has several."""
+        """The members of each class that has several, within a namespace by their short names."""
         return [
-            f"{self.of(place)}{_place_of(members)}: {self.members(place)}"
+            f"{self.of(place)}{_place_of(members)}: {self._noted(place)}"
             for place, members in enumerate(self._classes)
             if len(members) > 1 and place in places
         ]
+
+    def _noted(self, place: int) -> str:
+        members = self._classes[place]
+        if len({one.namespace for one in members}) > 1:
+            return self.members(place)
+        return _few([self.member(one) for one in members])
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first names, and the number of the others."""
+    if len(names) <= _MOST_MEMBERS:
+        return ", ".join(names)
+    return f"{', '.join(names[: _MOST_MEMBERS - 1])} and {len(names) - _MOST_MEMBERS + 1:,} more"
 
 
 def _place_of(members: Sequence[Reference]) -> str:
