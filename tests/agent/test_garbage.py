@@ -1,26 +1,35 @@
-"""Full garbage collections, which traverse all objects, are rare."""
+"""Garbage collections are short, and full ones, which traverse all objects, are rare."""
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import pytest
 
-from ringfence.agent.garbage import COLLECTION_INTERVAL, Collections, stop_full_collections
+from ringfence.agent.garbage import COLLECTION_INTERVAL, MIDDLE, YOUNG, Collections, shorten_collections
+
+
+class Collection(NamedTuple):
+    """One collection: its generation (2 is a full collection), and how many objects it traverses."""
+
+    generation: int
+    objects: int
 
 
 @contextmanager
-def collected() -> Iterator[list[int]]:
-    """The generations that are collected while the context is open. Generation 2 is a full collection."""
-    generations: list[int] = []
+def collected() -> Iterator[list[Collection]]:
+    """The collections while the context is open."""
+    found: list[Collection] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
         if phase == "start":
-            generations.append(info["generation"])
+            traversed = range(info["generation"] + 1)
+            found.append(Collection(traversed[-1], sum(len(gc.get_objects(generation=one)) for one in traversed)))
 
     gc.callbacks.append(note)
     try:
-        yield generations
+        yield found
     finally:
         gc.callbacks.remove(note)
 
@@ -28,7 +37,6 @@ def collected() -> Iterator[list[int]]:
 @pytest.fixture
 def _thresholds() -> Iterator[None]:
     before = gc.get_threshold()
-    gc.set_threshold(50, 2, 2)
     yield
     gc.set_threshold(*before)
 
@@ -37,24 +45,42 @@ def _make_many_objects() -> None:
     _ = [[number] for number in range(100_000)]
 
 
+def _generations(collections: list[Collection]) -> set[int]:
+    return {one.generation for one in collections}
+
+
 @pytest.mark.usefixtures("_thresholds")
 def test_objects_that_a_tenant_makes_never_have_all_objects_traversed() -> None:
+    gc.set_threshold(50, 2, 2)
     with collected() as before:
         _make_many_objects()
-    stop_full_collections()
+    shorten_collections()
     with collected() as after:
         _make_many_objects()
-    assert 2 in before
-    assert set(after) == {0, 1}
+    assert 2 in _generations(before)
+    assert _generations(after) == {0, 1}
+
+
+@pytest.mark.usefixtures("_thresholds")
+def test_objects_that_a_tenant_makes_are_traversed_a_few_at_a_time() -> None:
+    gc.collect()
+    gc.set_threshold(50_000)  # a command sets a threshold of this order
+    with collected() as before:
+        _make_many_objects()
+    shorten_collections()
+    with collected() as after:
+        _make_many_objects()
+    assert max(one.objects for one in before) > 50_000
+    assert max(one.objects for one in after) < 2 * YOUNG * (MIDDLE + 1)
 
 
 def test_all_objects_that_came_after_the_first_view_are_traversed_from_time_to_time() -> None:
     collections = Collections()
     collections.freeze(100.0)
-    with collected() as generations:
+    with collected() as found:
         collections.collect_if_due(100.0 + COLLECTION_INTERVAL - 1)
-        assert 2 not in generations
+        assert 2 not in _generations(found)
         collections.collect_if_due(100.0 + COLLECTION_INTERVAL)
-        assert generations.count(2) == 1
+        assert [one.generation for one in found].count(2) == 1
         collections.collect_if_due(100.0 + COLLECTION_INTERVAL + 1)
-        assert generations.count(2) == 1
+        assert [one.generation for one in found].count(2) == 1

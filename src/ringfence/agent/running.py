@@ -14,7 +14,7 @@ import msgspec
 from ringfence.agent import health
 from ringfence.agent.enforcement import NodeKernel
 from ringfence.agent.event_writer import writing_events
-from ringfence.agent.garbage import stop_full_collections
+from ringfence.agent.garbage import shorten_collections
 from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.initial_hold import hold_from_start
 from ringfence.agent.link_thread import following_veth_pairs
@@ -66,7 +66,7 @@ def run(
             "set kube-proxy's mode to nftables or iptables"
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
-    stop_full_collections()
+    shorten_collections()
     with only_agent(), closing(Kernel()) as kernel:
         # Before any other request: rules make the kernel track connections, and `Adoption` asks whether it did before.
         adoption = Adoption()
