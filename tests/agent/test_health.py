@@ -122,7 +122,7 @@ def test_all_clients_together_have_a_limit_and_the_node_itself_has_none() -> Non
 def test_addresses_without_connections_are_forgotten() -> None:
     with logging_to(io.StringIO(), as_json=False):
         server = HealthServer(("127.0.0.1", 0), NOTHING)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         for number in range(5):
