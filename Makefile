@@ -25,10 +25,10 @@ help:  ## List these targets.
 demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
 
-# Without those that CI runs in addition: they take a third of the time, and seldom fail alone.
+# Without those that CI runs in addition: they take half of the time, and seldom fail alone.
 .PHONY: test
 test: $(READY) system  ## Run the tests of a working day, those of the kernel and the laboratory included (CONTRIBUTING.md).
-	$(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines'
+	$(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines and not takes_long'
 
 .PHONY: test-all
 test-all: $(READY) system  ## Run all tests but the end-to-end ones: also pages in a browser, and the same lines with larger input.
@@ -36,11 +36,11 @@ test-all: $(READY) system  ## Run all tests but the end-to-end ones: also pages 
 
 .PHONY: test-more
 test-more: $(READY) system  ## Run what `make coverage` leaves out, or runs with few examples: both together are `make test-all`.
-	$(PYTEST) --ignore=tests/e2e -m 'more_in_ci or repeats_lines or browser'
+	$(PYTEST) --ignore=tests/e2e -m 'more_in_ci or repeats_lines or takes_long or browser'
 
 # Measuring makes the tests two to three times slower, so not all of them run: properties have few examples, and tests
-# that run the same lines as others, with more or larger input, are left out, as is the browser, which runs no Python.
-# So the tests cover at least what is printed. Agents would be too slow for the changes of the end-to-end tests, which
+# that take long, or run the same lines as others with more or larger input, are left out, as is the browser, which runs
+# no Python. So the tests cover at least what is printed. Agents would be too slow for the changes of the end-to-end tests, which
 # alone run agent/running.py.
 .PHONY: coverage
 coverage: $(READY) system  ## Measure which lines and branches the tests run.
@@ -48,16 +48,18 @@ coverage: $(READY) system  ## Measure which lines and branches the tests run.
 	# Names all modules of the package, so that those which nothing imports count. Every measured process would look for
 	# them if pyproject.toml gave the package as its source: a quarter of the time of a test of the kernel.
 	$(BIN)/coverage run --rcfile=/dev/null --branch --parallel-mode --source=ringfence -m ringfence --version
-	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines' \
-	    --cov --cov-append --cov-report=
+	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --ignore=tests/browser -m 'not repeats_lines and not takes_long' \
+	    -p pytest_cov --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 --format=total
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
 	# In two processes, each with API servers of its own that the tests of a file share: they wait half of the time, and a
-	# third process makes changes of the agents too slow.
-	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/e2e
+	# third process makes changes of the agents too slow. In CI, `make test-more` runs beside them: each has its own list
+	# of tests that failed.
+	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
+	    -o cache_dir=.pytest_cache/e2e tests/e2e
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.

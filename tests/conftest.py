@@ -5,11 +5,13 @@ Expensive properties have fewer examples than others, in proportion (`tests/exam
 """
 
 import gc
+import importlib
 import os
 import signal
 import unittest
 from collections import Counter
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -20,7 +22,7 @@ from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 from tests.e2e import parts
 from tests.forking_program import save_before_forks
 
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10)
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=5)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
 # Where only the executed lines matter, or the libraries that they call, the first examples of a property are enough.
@@ -46,7 +48,7 @@ SHARED_FIXTURES: Final = ("world", "api_server", "browser")
 """Fixtures that start an API server or a browser, in the order in which they name a test's group: each starts once."""
 END_TO_END_SECONDS: Final = 600
 """What one test against the real API server may take, with the start of the server that it waits for."""
-ROOMS_THAT_WAIT: Final = ("agent", "dataplane", "e2e", "lab", "netlink")
+ROOMS_THAT_WAIT: Final = ("agent", "dataplane", "e2e", "lab", "netlink", "sources/cluster", "web")
 """Folders whose tests wait for packets, processes and the kernel, rather than compute."""
 END_OF_LONG_TESTS: Final = 0.7
 """The part of all tests in which long ones start."""
@@ -69,6 +71,26 @@ The conformance cases are data of another project, which are not part of this on
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Where workers collect all tests, let each import the files of tests in an order of its own.
+
+    In a new checkout, an imported file is compiled. Workers that import all files in one order compile each of them at
+    the same time, once per worker: 15 s of a processor in each. So each worker begins with another part of the files,
+    and finds the other parts compiled.
+    """
+    config = session.config
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    ignored = [Path(path).resolve() for path in config.getoption("ignore") or ()]
+    files = [file for file in sorted(TESTS.rglob("test_*.py")) if not any(map(file.is_relative_to, ignored))]
+    number, workers = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    first = len(files) * number // workers
+    for file in (*files[first:], *files[:first]):
+        with suppress(Exception, pytest.skip.Exception):  # The collection imports it again, and reports the failure.
+            importlib.import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run tests that share an expensive fixture in one worker, and start with the tests that take long.
 
@@ -87,7 +109,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
         elif group is None and not _is_property(item):
-            chunk = numbers[item.path] // TESTS_AT_ONCE[_waits(item)]
+            chunk = numbers[item.path] // TESTS_AT_ONCE[_waits(item.path)]
             numbers[item.path] += 1
             item.add_marker(pytest.mark.xdist_group(f"{_place(item.path)} {chunk}"))
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -184,8 +206,9 @@ def _is_property(item: pytest.Item) -> bool:
     return is_hypothesis_test(getattr(item, "obj", None)) or (cls is not None and issubclass(cls, unittest.TestCase))
 
 
-def _waits(item: pytest.Item) -> bool:
-    return _place(item.path).parts[0] in ROOMS_THAT_WAIT
+@cache
+def _waits(file: Path) -> bool:
+    return any(_place(file).is_relative_to(room) for room in ROOMS_THAT_WAIT)
 
 
 @cache

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 CONFTEST = """
 from pathlib import Path
@@ -38,6 +40,7 @@ def run(folder: Path, *options: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.takes_long
 def test_what_a_module_shares_is_built_once_and_a_failed_test_is_found_again(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_sharing.py").write_text(TESTS)

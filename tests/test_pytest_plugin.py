@@ -171,11 +171,13 @@ def test_the_plugin_can_be_switched_off(project: pytest.Pytester) -> None:
     assert ended.ret is pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.takes_long
 def test_with_xdist_every_worker_reads_the_manifests_for_itself(project: pytest.Pytester) -> None:
     ended = project.runpytest_subprocess("-n", "2", "-p", "xdist")
     ended.assert_outcomes(passed=2, skipped=1)
 
 
+@pytest.mark.takes_long
 def test_with_xdist_the_kernel_judges_the_tests_of_every_worker(project: pytest.Pytester) -> None:
     in_sandbox(lambda: None)
     ended = project.runpytest_subprocess("-n", "2", "-p", "xdist", "--ringfence-lab", "--junit-xml=out.xml")

@@ -27,6 +27,7 @@ def test_that_is_known_to_fail():
 """
 
 
+@pytest.mark.takes_long
 @pytest.mark.parametrize(
     ("ci", "outcome"),
     [("", "3 skipped, 1 xfailed"), ("true", "1 failed, 1 skipped, 1 xfailed, 1 error")],

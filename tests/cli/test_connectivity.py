@@ -288,6 +288,7 @@ def test_a_map_of_one_workload_has_its_neighbours_and_names_nobody_else() -> Non
     assert "backup" not in result.stdout
 
 
+@pytest.mark.takes_long
 @pytest.mark.parametrize("command", ["connections -o svg", "matrix -o svg", "matrix -o html"])
 def test_a_picture_is_the_same_bytes_in_every_process(command: str) -> None:
     written = {

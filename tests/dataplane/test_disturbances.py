@@ -48,7 +48,13 @@ def disturbed(disturbance: Callable[[int], object]) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
-@pytest.mark.parametrize(("old", "new"), [(varied(), OTHER), (OTHER, varied())], ids=["smaller", "larger"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(varied(), OTHER, id="smaller"),
+        pytest.param(OTHER, varied(), id="larger", marks=pytest.mark.takes_long),
+    ],
+)
 @in_own_network
 def test_a_disturbance_before_any_transaction_of_a_change_is_undone(
     disturbance: str, old: Program, new: Program

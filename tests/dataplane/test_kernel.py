@@ -166,6 +166,7 @@ def test_a_program_is_applied_although_the_table_is_damaged() -> None:
     assert Kernel().present == program({(IN, 1): []})
 
 
+@pytest.mark.takes_long
 @in_own_network
 def test_a_program_too_large_for_one_transaction_is_split() -> None:
     """An unprivileged socket takes about 13,000 addresses at once."""

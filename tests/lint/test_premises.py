@@ -104,6 +104,7 @@ DENY: Object = {
 BESIDE = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]}
 
 
+@pytest.mark.takes_long
 @pytest.mark.parametrize(("rule", "example"), examples_of(RULES))
 def test_in_no_example_a_policy_that_is_not_read_could_make_wrong_what_is_found(
     rule: LintRule, example: Example, tmp_path: Path

@@ -164,6 +164,7 @@ def test_a_pull_request_gets_a_summary_annotations_outputs_and_a_comment(
     assert capsys.readouterr().out.startswith("::error file=k8s/all.yaml,line=")
 
 
+@pytest.mark.takes_long
 def test_a_fork_whose_token_may_not_write_has_the_summary(
     env: dict[str, str], github: tuple[GitHub, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -219,6 +219,7 @@ def test_a_difference_is_found_beside_one_that_no_two_pods_can_show() -> None:
     assert source.namespace == "other"
 
 
+@pytest.mark.takes_long
 def test_the_counterexample_is_the_same_in_every_process() -> None:
     """The order of sets of texts is not: it depends on the seed of their hashes."""
     found = {

@@ -172,6 +172,7 @@ def test_a_set_that_is_resized_all_the_time_is_an_error() -> None:
     assert raised.value.errno == errno.EBUSY
 
 
+@pytest.mark.takes_long
 @in_own_network
 def test_a_large_set_that_was_just_filled_is_read_whole() -> None:
     """The kernel resizes it in the background, on another CPU if there is one (on Linux 6.18: every time)."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from tests import strategies
 from tests.engine.members import member_in, state_of
@@ -86,6 +87,7 @@ def test_an_empty_cluster_has_no_rows() -> None:
     assert list(connectivity_rows(state_of([]))) == []
 
 
+@pytest.mark.takes_long
 def test_more_different_traffics_than_fit_into_a_byte() -> None:
     """Three hundred pods that each allow another port, and a few that allow the same port as another one."""
     servers = [f"s{number}" for number in range(300)]

@@ -6,6 +6,8 @@ A process of its own is needed, in which no type has been used yet; each of its 
 import subprocess
 import sys
 
+import pytest
+
 CHILDREN = 40
 
 SCRIPT = f"""
@@ -53,6 +55,7 @@ print(failed)
 """
 
 
+@pytest.mark.takes_long
 def test_all_kinds_are_read_at_the_same_moment() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0", f"of {CHILDREN} processes, so many crashed"
