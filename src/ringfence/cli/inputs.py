@@ -173,7 +173,7 @@ def _missing_text(errors: Sequence[Problem]) -> str:
     names = list(first.values())
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return (
-        f"error: not counted because of errors in the input: {', '.join(names[:_MOST_NAMED])}{more}; "
+        f"error: objects with errors are left out of the answer: {', '.join(names[:_MOST_NAMED])}{more}; "
         "correct them, or use --ignore-errors"
     )
 

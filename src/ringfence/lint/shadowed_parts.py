@@ -9,7 +9,7 @@ administrators decide is one, but no advice to remove what is somebody else's, a
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ringfence.analysis.possible import Cover, PartKind, RedundantPart
+from ringfence.analysis.possible import Cover, EntryPlace, PartKind, RedundantPart
 from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule
 from ringfence.engine.possible import RulePlace
 from ringfence.lint.findings import RelatedPlace
@@ -62,6 +62,8 @@ def why_covered(one: RedundantPart) -> str:
     cover, others = one.covers[0], len(one.covers) - 1
     if not isinstance(cover, RulePlace):
         first = f"policy {cover}, which isolates the same pods,"
+    elif isinstance(cover, EntryPlace):
+        first = f"{cover.entry.path_in_rule} of the same rule"
     elif cover.rule is one.part.rule:
         first = "the rest of its rule"
     else:

@@ -3,7 +3,7 @@
 The text, one part after another, each with what covers it:
 
 prod/p spec.ingress[0].from[1]  (web.yaml:12)
-    covered by the rest of its rule
+    covered by from[0] of the same rule  (web.yaml:11)
     covered by prod/q spec.ingress[0]  (more.yaml:8)
 
 Then come the parts that are redundant for the pods of the input only.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ringfence.analysis.differences import RedundancyHere
-from ringfence.analysis.possible import Cover, Redundancy, RedundantPart, RemovablePart
+from ringfence.analysis.possible import Cover, EntryPlace, Redundancy, RedundantPart, RemovablePart
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible import RulePlace
 from ringfence.model.objects import NetworkPolicy
@@ -112,6 +112,8 @@ def _part(part: RemovablePart) -> str:
 def _cover(cover: Cover, part: RemovablePart) -> str:
     if not isinstance(cover, RulePlace):
         return f"{_policy(cover)}, which isolates the same pods{place_text(_place_of(cover))}"
+    if isinstance(cover, EntryPlace):
+        return f"{cover.entry.path_in_rule} of the same rule{place_text(_place_of(cover))}"
     if cover.rule is part.rule:
         return "the rest of its rule"
     return f"{_policy(cover.policy)} {cover.path}{place_text(_place_of(cover))}"

@@ -14,12 +14,13 @@ from ringfence.analysis.possible.policy_parts import (
     without_parts,
 )
 from ringfence.analysis.possible.policy_sets import PolicySet, policy_set, set_of_policies
-from ringfence.analysis.possible.redundant_parts import Cover, Redundancy, RedundantPart, needed, redundancy
+from ringfence.analysis.possible.redundant_parts import Cover, EntryPlace, Redundancy, RedundantPart, needed, redundancy
 
 __all__ = [
     "Comparison",
     "Counterexample",
     "Cover",
+    "EntryPlace",
     "Outcome",
     "PartKind",
     "PolicySet",

@@ -51,6 +51,8 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
     entry: Entry | None = None
     work: int = 0
     """The number of steps (`Budget`) to compile the remaining rule and to compare it with the original."""
+    entries: Sequence["RemovablePart"] = ()
+    """Of a peer or a port entry, all entries of its list, itself included."""
 
     @cached_property
     def removal(self) -> Removal:
@@ -74,6 +76,11 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
     def place(self) -> Place | None:
         """Where it is written, if that is known."""
         return self.policy.origin.at(self.path) if self.policy.origin else None
+
+    @property
+    def path_in_rule(self) -> str:
+        """The field of a peer or of a port entry within its rule: `from[0]`."""
+        return self.path.rpartition(".")[2]
 
     def __str__(self) -> str:
         return f"{self.policy} {self.path}" if self.path else str(self.policy)
@@ -128,11 +135,14 @@ def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
         (PartKind.PORT, ports_field, ports_field),
     ):
         entries = getattr(written, field)
+        parts: list[RemovablePart] = []
         for number in range(len(entries)) if len(entries) > 1 else ():
             regions = partial(_regions_of, policy, direction, _replace(written, **{field: (entries[number],)}))
             path = f"{_rule_path(direction, rule)}.{shown}[{number}]"
             entry = (field, number)
-            yield RemovablePart(kind, policy, path, partial(_without_entry, part, entry), regions, rule, entry, work)
+            removal = partial(_without_entry, part, entry)
+            parts.append(RemovablePart(kind, policy, path, removal, regions, rule, entry, work, parts))
+        yield from parts
 
 
 def _regions_of(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> Iterator[tuple[Direction, Box]]:

@@ -46,8 +46,25 @@ _STEPS_OF_A_POLICY: Final = 1_000
 _MOST_COVERS: Final = 64
 """The most boxes among which a minimal cover is sought."""
 
+_MOST_ENTRIES: Final = 1_000
+"""The length of the longest list whose entries are compared one by one; of a longer one, its rule is the cover."""
+
+
+class EntryPlace(RulePlace, frozen=True, eq=False):
+    """A peer or a port entry of a rule."""
+
+    entry: RemovablePart
+
+    @property
+    def path(self) -> str:
+        """The field of the entry."""
+        return self.entry.path
+
+
 Cover = RulePlace | CompiledPolicy[Any]
-"""A rule that decides what a redundant part decides, or a policy that isolates the same pods."""
+"""A rule, or another entry of its own list, that decides what a redundant part decides, or a policy that isolates the
+same pods.
+"""
 
 
 class RedundantPart(msgspec.Struct, frozen=True, eq=False):
@@ -167,14 +184,21 @@ def _covers(left: Meaning, part: RemovablePart, budget: Budget) -> tuple[tuple[C
 
     An effect that is void only because of the other end is not covered.
     """
-    found: dict[int, Cover] = {}
+    found: dict[object, Cover] = {}
     whole = True
     for direction, box in part.regions:
         for covers in _covers_of(left.of(direction), direction, box, part, budget):
             whole = whole and bool(covers)
             for cover in covers:
-                found.setdefault(id(cover.rule if isinstance(cover, RulePlace) else cover), cover)
+                found.setdefault(_written_part(cover), cover)
     return tuple(found.values()), whole
+
+
+def _written_part(cover: Cover) -> object:
+    """The part of a policy that a cover is: an entry, a rule or the whole policy."""
+    if isinstance(cover, EntryPlace):
+        return cover.entry
+    return cover.rule if isinstance(cover, RulePlace) else cover
 
 
 def _covers_of(
@@ -192,11 +216,26 @@ def _covers_of(
 
 
 def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:
-    """The rules that may decide in a box in an earlier tier than a part, or in the same one."""
-    yield from left.admin.rules.near(box)
-    yield from left.isolation.rules.near(box)
+    """The rules that may decide in a box in an earlier tier than a part, or in the same one.
+
+    In place of the rest of its own rule, the other entries of its list are compared, to name the one that covers it.
+    """
+    own = part.rule if 0 < len(part.entries) <= _MOST_ENTRIES else None
+    if own is not None:
+        yield from _other_entries(part, own)
+    indexes = [left.admin.rules, left.isolation.rules]
     if not isinstance(part.policy.policy, NetworkPolicy):
-        yield from left.baseline.rules.near(box)
+        indexes.append(left.baseline.rules)
+    for index in indexes:
+        yield from ((other, place) for other, place in index.near(box) if place.rule is not own)
+
+
+def _other_entries(part: RemovablePart, rule: CompiledRule) -> Iterator[tuple[Box, RulePlace]]:
+    """What the other entries of a list match, each as if its rule had only this one."""
+    for entry in part.entries:
+        if entry is not part:
+            place = EntryPlace(part.policy, part.direction, rule, entry)
+            yield from ((box, place) for _, box in entry.regions)
 
 
 def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None = None) -> list[Any]:
