@@ -4,12 +4,12 @@ As in `analysis.possible.redundant_parts`, what a rule decides is a set of boxes
 subjects, peers, the address family between them or addresses outside, and traffic.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from ringfence.analysis.possible import Cover, PartKind, RemovablePart, needed, part_alone
+from ringfence.analysis.possible import Cover, EntryPlace, PartKind, RemovablePart, needed, part_alone, written_part
 from ringfence.engine.policies import CompiledPolicy, CompiledRule
 from ringfence.engine.possible import Role, RulePlace, subject_role
 from ringfence.engine.state import State
@@ -59,6 +59,8 @@ class _Axis(msgspec.Struct, frozen=True):
     universe: Any
 
 
+_MOST_ENTRIES: Final = 64
+"""The length of the longest list whose entries are compared one by one; of a longer one, its rule is the cover."""
 _WHERE: Final = _Axis("where", LabelValues(is_complement=True))
 """The address family over which a peer is reached, or `outside` for an address outside the cluster."""
 _OUTSIDE: Final = one_of("outside")
@@ -74,16 +76,27 @@ def covers_here(state: State, part: RemovablePart, left: Policy | None) -> tuple
     if part.kind is PartKind.POLICY:
         return tuple(_Covers(state, part, None).of_policy())
     alone = part_alone(part)
-    with state.policies.telling_apart([alone, *([left] if left else [])]):
-        return tuple(_Covers(state, part, left).of_rule(state.policies.compiled(alone)))
+    others = [entry for entry in part.entries if entry is not part] if len(part.entries) <= _MOST_ENTRIES else []
+    others_alone = list(map(part_alone, others))
+    with state.policies.telling_apart([alone, *others_alone, *([left] if left else [])]):
+        entries = list(zip(others, map(state.policies.compiled, others_alone), strict=True))
+        return tuple(_Covers(state, part, left, entries).of_rule(state.policies.compiled(alone)))
 
 
 class _Covers:
     """Finds which of the policies that may cover a part do so."""
 
-    def __init__(self, state: State, part: RemovablePart, left: Policy | None) -> None:
+    def __init__(
+        self,
+        state: State,
+        part: RemovablePart,
+        left: Policy | None,
+        entries: Sequence[tuple[RemovablePart, CompiledPolicy[Any]]] = (),
+    ) -> None:
         self._state = state
         self._part = part
+        self._entries = entries
+        """The other entries of the list of the part, each with the policy that has only this one."""
         present = state.policies.present(part.policy.policy)
         assert present is not None
         self._present = present
@@ -103,7 +116,7 @@ class _Covers:
 
     def of_policy(self) -> Iterator[Cover]:
         """The policies that isolate in place of a NetworkPolicy, and the rules that cover all rules of a policy."""
-        found: dict[int, Cover] = {}
+        found: dict[object, Cover] = {}
         for direction, rules in self._present.rules.items():
             covers: list[Cover] = []
             if isinstance(self._present.policy, NetworkPolicy):
@@ -115,13 +128,13 @@ class _Covers:
                 covers += needed(self._isolation(self._present, direction), isolating)
             for rule in rules:
                 covers += self._over(self._present, direction, rule)
-            found |= {id(one.rule if isinstance(one, RulePlace) else one): one for one in covers}
+            found |= {written_part(one): one for one in covers}
         yield from found.values()
 
     def of_rule(self, alone: CompiledPolicy[Any]) -> Iterator[Cover]:
         """The rules that cover a part of a rule; `alone` is the policy with this part only."""
         direction = self._part.direction
-        found = {id(one.rule): one for one in self._over(alone, direction, alone.rules[direction][0])}
+        found = {written_part(one): one for one in self._over(alone, direction, alone.rules[direction][0])}
         yield from found.values()
 
     def _over(self, policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[RulePlace]:
@@ -135,7 +148,15 @@ class _Covers:
         yield from found
 
     def _rules(self, direction: Direction, box: Box) -> Iterator[tuple[Box, RulePlace]]:
-        """The boxes of rules that overlap `box`, of other policies and of the same policy without the part."""
+        """The boxes of rules that overlap `box`, of other policies and of the same policy without the part.
+
+        In place of the rest of its own rule, the other entries of its list are compared, to name the one that covers
+        it.
+        """
+        for entry, alone in self._entries:
+            for rule in alone.rules[direction]:
+                place = EntryPlace(self._present, direction, rule, entry)
+                yield from ((other, place) for other in self._boxes(alone, direction, rule) if overlaps(other, box))
         for policy in self._others:
             for rule in policy.rules.get(direction, ()):
                 for other in self._boxes(policy, direction, rule):
@@ -147,6 +168,8 @@ class _Covers:
         written = [rule for rule in self._present.rules.get(direction, ()) if rule.index != gone]
         for rule, present in zip(self._left.rules.get(direction, ()), written, strict=False):
             is_same = self._part.rule is not None and self._part.rule.index == present.index
+            if is_same and self._entries:
+                continue
             place = RulePlace(self._present, direction, self._part.rule if is_same and self._part.rule else present)
             yield from ((other, place) for other in self._boxes(self._left, direction, rule) if overlaps(other, box))
 

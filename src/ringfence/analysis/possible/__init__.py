@@ -14,7 +14,15 @@ from ringfence.analysis.possible.policy_parts import (
     without_parts,
 )
 from ringfence.analysis.possible.policy_sets import PolicySet, policy_set, set_of_policies
-from ringfence.analysis.possible.redundant_parts import Cover, EntryPlace, Redundancy, RedundantPart, needed, redundancy
+from ringfence.analysis.possible.redundant_parts import (
+    Cover,
+    EntryPlace,
+    Redundancy,
+    RedundantPart,
+    needed,
+    redundancy,
+    written_part,
+)
 
 __all__ = [
     "Comparison",
@@ -42,4 +50,5 @@ __all__ = [
     "rule_parts",
     "set_of_policies",
     "without_parts",
+    "written_part",
 ]

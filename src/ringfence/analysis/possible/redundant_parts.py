@@ -190,11 +190,11 @@ def _covers(left: Meaning, part: RemovablePart, budget: Budget) -> tuple[tuple[C
         for covers in _covers_of(left.of(direction), direction, box, part, budget):
             whole = whole and bool(covers)
             for cover in covers:
-                found.setdefault(_written_part(cover), cover)
+                found.setdefault(written_part(cover), cover)
     return tuple(found.values()), whole
 
 
-def _written_part(cover: Cover) -> object:
+def written_part(cover: Cover) -> object:
     """The part of a policy that a cover is: an entry, a rule or the whole policy."""
     if isinstance(cover, EntryPlace):
         return cover.entry
