@@ -43,7 +43,7 @@ def happened(command: str) -> Mistake:
     with chdir(FOLDER):
         runner = CliRunner(env={"KUBECONFIG": "/nowhere", "HOME": "/nowhere"})
         ended = runner.invoke(cli, shlex.split(command), prog_name="ringfence")
-    assert ended.exit_code == 1 or not ended.stdout or "error: not counted" in ended.stderr, "an error is no answer"
+    assert ended.exit_code == 1 or not ended.stdout or "left out of the answer" in ended.stderr, "an error is no answer"
     return Mistake(ended.exit_code, command, _USAGE.sub(_usage, ended.stderr))
 
 

@@ -56,9 +56,9 @@ def test_each_part_is_listed_with_its_place_and_what_covers_it(monkeypatch: pyte
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout == (
         "shop/web spec.ingress[0].from[0]  (docs/examples/web-twice.yaml:15)\n"
-        "    covered by the rest of its rule\n"
+        "    covered by from[1] of the same rule  (docs/examples/web-twice.yaml:16)\n"
         "shop/web spec.ingress[0].from[1]  (docs/examples/web-twice.yaml:16)\n"
-        "    covered by the rest of its rule\n"
+        "    covered by from[0] of the same rule  (docs/examples/web-twice.yaml:15)\n"
         "    covered by shop/web spec.ingress[1]  (docs/examples/web-twice.yaml:18)\n"
         "    keep it if the parts above are removed: they cover each other\n"
         "shop/web-canary  (docs/examples/web-twice.yaml:22)\n"
@@ -89,11 +89,11 @@ def test_what_is_redundant_for_the_pods_of_the_input_comes_last(monkeypatch: pyt
         "shop/db  (docs/examples/web-today.yaml:31)\n"
         "    it selects no pod of the input\n"
         "shop/web spec.ingress[0].from[0]  (docs/examples/web-today.yaml:26)\n"
-        "    covered by the rest of its rule\n"
+        "    covered by from[2] of the same rule  (docs/examples/web-today.yaml:28)\n"
         "shop/web spec.ingress[0].from[1]  (docs/examples/web-today.yaml:27)\n"
         "    it selects no pod of the input\n"
         "shop/web spec.ingress[0].from[2]  (docs/examples/web-today.yaml:28)\n"
-        "    covered by the rest of its rule\n"
+        "    covered by from[0] of the same rule  (docs/examples/web-today.yaml:26)\n"
         "    keep it if the parts above are removed: they cover each other\n"
     )
 
@@ -111,9 +111,9 @@ def test_json_has_what_is_redundant_for_the_pods_of_the_input() -> None:
     ]
     assert [[cover["path"] for cover in one["coveredBy"]] for one in found["parts"]] == [
         [],
-        ["spec.ingress[0]"],
+        ["spec.ingress[0].from[2]"],
         [],
-        ["spec.ingress[0]"],
+        ["spec.ingress[0].from[0]"],
     ]
     assert found["undecided"] == []
 

@@ -76,10 +76,10 @@ def listed(*objects: Object) -> dict[str, str]:
         pytest.param(
             [web(rule(API, pods(labelled(role="api")), ports=[port(80)]))],
             {
-                "prod/p spec.ingress[0].from[0]": "prod/p spec.ingress[0]",
-                "prod/p spec.ingress[0].from[1]": "prod/p spec.ingress[0]",
+                "prod/p spec.ingress[0].from[0]": "prod/p spec.ingress[0].from[1]",
+                "prod/p spec.ingress[0].from[1]": "prod/p spec.ingress[0].from[0]",
             },
-            id="two peers that are the same pods here: the rest of the rule",
+            id="two peers that are the same pods here",
         ),
         pytest.param([web(rule(API), rule(API, ports=[port(80)]))], {}, id="what is redundant in every cluster"),
         pytest.param(

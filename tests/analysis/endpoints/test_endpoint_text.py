@@ -201,6 +201,10 @@ def test_addresses() -> None:
             "pod:prod/app!=web",
             "pod:prod/app!=web: 'app!=web' is not a label: use KEY=VALUE, because a pod has labels, not a selector",
         ),
+        (
+            "pod:prod/web",
+            "pod:prod/web: 'web' is not a label: use KEY=VALUE, or NAMESPACE/NAME without pod: for an existing pod",
+        ),
         ("pod:prod/app=a,app=b", "pod:prod/app=a,app=b: the label app has two values, a and b: use one"),
     ],
 )

@@ -58,14 +58,32 @@ def listed(*policies: Object) -> dict[str, list[str]]:
             id="a rule, and a peer of another",
         ),
         pytest.param(
-            [web(rule(API, pods({})))],
-            {"prod/p spec.ingress[0].from[0]": ["prod/p spec.ingress[0]"]},
-            id="a peer beside one that selects more",
+            [web(rule(API, DB, pods({})))],
+            {
+                "prod/p spec.ingress[0].from[0]": ["prod/p spec.ingress[0].from[2]"],
+                "prod/p spec.ingress[0].from[1]": ["prod/p spec.ingress[0].from[2]"],
+            },
+            id="peers beside one that selects more",
         ),
         pytest.param(
             [web(rule(API, ports=[port(80), port(80, to=90)]))],
-            {"prod/p spec.ingress[0].ports[0]": ["prod/p spec.ingress[0]"]},
+            {"prod/p spec.ingress[0].ports[0]": ["prod/p spec.ingress[0].ports[1]"]},
             id="a port in a range",
+        ),
+        pytest.param(
+            [web(rule(API, ports=[port(70, to=85), port(443), port(80, to=90), port(84, to=99)]))],
+            {
+                "prod/p spec.ingress[0].ports[2]": [
+                    "prod/p spec.ingress[0].ports[0]",
+                    "prod/p spec.ingress[0].ports[3]",
+                ]
+            },
+            id="a range in two others together",
+        ),
+        pytest.param(
+            [web(rule(API, DB, ports=[port(80)]), rule(API, ports=[port(80, to=90)]))],
+            {"prod/p spec.ingress[0].from[0]": ["prod/p spec.ingress[1]"]},
+            id="a peer in another rule",
         ),
         pytest.param(
             [

@@ -258,9 +258,13 @@ def _possible_pod(text: str, namespace: str) -> PossiblePod:
     labels: dict[str, str] = {}
     for label in filter(None, written.split(",")):
         key, equals, value = label.partition("=")
-        if not equals or _IN_SELECTORS_ONLY.search(key + value):
+        if _IN_SELECTORS_ONLY.search(key + value):
             raise EndpointError(
                 f"{text}: {label!r} is not a label: use KEY=VALUE, because a pod has labels, not a selector"
+            )
+        if not equals:
+            raise EndpointError(
+                f"{text}: {label!r} is not a label: use KEY=VALUE, or NAMESPACE/NAME without pod: for an existing pod"
             )
         for error in (*label_key_errors(key), *label_value_errors(value)):
             raise EndpointError(f"{text}: {label!r} is not a valid label: {error}")
