@@ -155,8 +155,8 @@ class _Covers:
         """
         for entry, alone in self._entries:
             for rule in alone.rules[direction]:
-                place = EntryPlace(self._present, direction, rule, entry)
-                yield from ((other, place) for other in self._boxes(alone, direction, rule) if overlaps(other, box))
+                named = EntryPlace(self._present, direction, rule, entry)
+                yield from ((other, named) for other in self._boxes(alone, direction, rule) if overlaps(other, box))
         for policy in self._others:
             for rule in policy.rules.get(direction, ()):
                 for other in self._boxes(policy, direction, rule):
