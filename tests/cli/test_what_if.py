@@ -166,7 +166,7 @@ def test_a_supposed_cluster_policy_with_several_errors_is_named_once(tmp_path: P
     file = tmp_path / "guard.yaml"
     file.write_text(GUARD.replace("priority: 1", "priority: -1").replace("action: Deny", "action: Refuse"))
     result = run("can", "prod/web", "prod/api", "--suppose", str(file))
-    missing = [line for line in result.stderr.splitlines() if line.startswith("error: not counted")]
+    missing = [line for line in result.stderr.splitlines() if line.startswith("error: objects with errors")]
     assert result.exit_code == 2
     assert result.stderr.count(f"{file}:") > 2, "two errors, and the line that names the object"
     assert [line.count(" guard (") for line in missing] == [1]
