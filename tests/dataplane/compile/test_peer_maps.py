@@ -300,6 +300,33 @@ def test_peers_are_decided_about_again_when_their_namespace_gets_other_labels() 
         assert [one for one in (80, 90) if reaches(program, "10.0.0.3", one)] == ([allowed] if allowed else [])
 
 
+def test_exceptions_are_decided_about_again_when_only_what_cluster_policies_select_has_changed() -> None:
+    """The NetworkPolicy selects the peer as before."""
+    guard = tier_policy(FRONT, "a", ingress=[acting("deny", namespaces(labelled(team="foes"), {}))])
+    own = policy("x/p", labelled(app="server"), ingress=[admits(FRIENDS, ports=[port(80)])])
+    peer = pod("y/friend", {"app": "friend"}, addresses=["10.0.0.3"])
+    cluster = tiered_cluster_of([SERVER, namespace("y"), peer, guard, own])
+    compiler = Compiler(cluster.state, everywhere)
+    for team in ("", "foes", "friends", "foes", ""):
+        cluster.upsert(namespace("y", team=team))
+        assert reaches(compiler.program(), "10.0.0.3", 80) is (team != "foes")
+
+
+def test_peers_are_decided_about_again_when_a_port_name_stands_for_another_port() -> None:
+    """No rule selects other pods than before."""
+    own = policy("x/p", labelled(app="server"), egress=[sends(FRIENDS, ports=[port("web")])])
+    cluster = tiered_cluster_of([SERVER, FRIEND, GUARD, own])
+    compiler = Compiler(cluster.state, everywhere)
+    _, server = parse_address("10.0.0.1")
+    _, friend = parse_address("10.0.0.2")
+    for number in (8080, 9090, 8080):
+        ports = [{"name": "web", "containerPort": number}]
+        cluster.upsert(pod("x/friend", {"app": "friend"}, addresses=["10.0.0.2"], ports=ports))
+        program = compiler.program()
+        passing = [one for one in (8080, 9090) if passes(program, Packet(Family.IPV4, server, friend, 6, one))]
+        assert passing == [number]
+
+
 class Changes(RuleBasedStateMachine):
     """Objects are added, changed and removed. The program is equivalent to a new one, and every way to it is safe."""
 

@@ -52,7 +52,7 @@ def test_only_what_has_changed_counts_as_changed() -> None:
         cluster.upsert(change)
         selected.refresh()
         changed = {one for one, before in known.items() if selected.over(Family.IPV4)[one] != before}
-        assert selected.changed[Family.IPV4] == changed
+        assert selected.changed[Family.IPV4].keys() == changed
         assert len(changed) == 1
         known = {one: selected.over(Family.IPV4)[one] for one in known}
     selected.refresh()

@@ -1,5 +1,7 @@
 """Selections: the inverted index finds exactly the pods that a selector matches one by one."""
 
+from ipaddress import ip_network
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -10,13 +12,14 @@ from tests.example_counts import examples
 from tests.semantics.objects import Object
 
 from ringfence.engine.policies.selection import IdentitySelections, PodSelection, Selections
-from ringfence.engine.population.facts import facts_read_by
+from ringfence.engine.population.facts import Block, facts_read_by
 from ringfence.engine.population.namespaces import Namespaces
 from ringfence.engine.population.pods import Member
 from ringfence.engine.population.population import Population
 from ringfence.model.metadata import LabelSelector
 from ringfence.model.selector_text import parse_selector
 from ringfence.model.selectors import EVERYTHING, Selector, compile_selector
+from ringfence.sets.addresses import FAMILIES, Addresses
 from ringfence.sets.bitsets import Bitset
 
 
@@ -97,6 +100,29 @@ def test_what_selects_one_identity_is_what_the_index_says(
         one = IdentitySelections(identity, world.namespaces)
         assert one.in_any([selection]) is one.in_any([selection]) is bool(bits >> identity.bit & 1)
         assert not one.in_any([])
+
+
+@pytest.mark.parametrize("hosts", [True, False])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_block_matches_one_identity_where_it_matches_it_among_all(own: bool, hosts: bool) -> None:
+    """Some plugins match blocks with no pods, or with no hostNetwork pods."""
+    each = [
+        member(f"x/{name}-{host_network}", addresses=addresses, hostNetwork=host_network)
+        for host_network in (True, False)
+        for name, addresses in (("inside", ["10.0.0.1"]), ("outside", ["192.0.2.1"]), ("unknown", []))
+    ]
+    world = World(each, {})
+    blocks = [
+        Block(Addresses.of(ip_network("10.0.0.0/8")), covers_family=False, pods=own, nodes=hosts),
+        Block(Addresses.of(ip_network("0.0.0.0/0")), covers_family=True, pods=own, nodes=hosts),
+    ]
+    world.population.start_reading_blocks(blocks)
+    for identity in world.population.identities():
+        one = IdentitySelections(identity, world.namespaces)
+        for block in blocks:
+            for family in FAMILIES:
+                is_among = bool(world.selections.in_block(block, family) >> identity.bit & 1)
+                assert one.in_block(block, family) is is_among
 
 
 @given(pods, selections, selections)

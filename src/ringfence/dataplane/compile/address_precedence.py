@@ -11,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ringfence.dataplane.compile.division import FIRST, SECOND, Pair, TooComplex, cells_of, size_of
 from ringfence.dataplane.compile.precedence import Cells, Matching, allowed_cells
 from ringfence.dataplane.compile.traffic_rules import ALL_NUMBERS, NUMBERS, numbered
-from ringfence.engine.policies import Action, OwnPorts, Stack
+from ringfence.engine.policies import Action, OwnPorts, Profile
 from ringfence.engine.state import State
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, WHOLE, Family
@@ -42,30 +44,49 @@ _STEP: Final = 500
 """The number of rules or cells processed between two yields. At a yield, the caller can process other changes."""
 
 
+class ProfileRules(msgspec.Struct, frozen=True, cache_hash=True):
+    """The rules of one profile about addresses of one family, in order: what each does, and what it matches.
+
+    `decides_all` says that the last of them matches everything, so that no later profile is asked.
+    """
+
+    rules: tuple[tuple[Action, Pair], ...]
+    decides_all: bool
+
+
 class AddressRules(NamedTuple):
-    """The rules of a stack about addresses of one family, in order, and what each profile does with the rest.
+    """The rules of a stack about addresses of one family, by profile, and what each profile does with the rest.
 
     Stacks that differ only in rules about pods have equal values.
     """
 
     family: Family
-    rules: tuple[_Rule, ...]
+    profiles: tuple[ProfileRules, ...]
     otherwise: tuple[Action, ...]
 
 
-def address_rules_of(state: State, stack: Stack, own: OwnPorts, family: Family) -> Steps[AddressRules]:
-    """Collect the rules of a stack about addresses of one family."""
-    rules: list[_Rule] = []
-    for count, rule in enumerate(_rules(state, stack, own, family), 1):
-        rules.append(rule)
+def profile_rules_of(state: State, profile: Profile, own: OwnPorts, family: Family) -> Steps[ProfileRules]:
+    """Collect the rules of a profile about addresses of one family. Rules after one that matches everything are none.
+
+    `own` are the subject's own ports.
+    """
+    found: list[tuple[Action, Pair]] = []
+    for count, rule in enumerate(profile.rules, 1):
+        is_about_addresses = rule.peers.everyone or rule.peers.block is not None
+        for addresses, traffic in state.tiers.address_traffic(rule, own) if is_about_addresses else ():
+            if ranges := addresses.ranges(family):
+                found.append((rule.action, (ranges, numbered(traffic))))
+            if addresses == ALL_ADDRESSES and traffic == ALL_TRAFFIC and rule.action is not Action.PASS:
+                return ProfileRules(tuple(found), decides_all=True)
         if count % _STEP == 0:
             yield
-    return AddressRules(family, tuple(rules), tuple([profile.otherwise for profile in stack]))
+    return ProfileRules(tuple(found), decides_all=False)
 
 
 def pairs_with_precedence(given: AddressRules) -> Steps[list[Pair]]:
     """Return pairs of addresses and the traffic that is allowed with them. Raises TooComplex."""
-    family, rules, otherwise = given
+    family, _, otherwise = given
+    rules = list(_rules(given))
     wholes = (WHOLE[family], NUMBERS)
     candidates: list[list[Pair]] = []
     for side in (FIRST, SECOND):
@@ -80,15 +101,13 @@ def pairs_with_precedence(given: AddressRules) -> Steps[list[Pair]]:
     return min(candidates, key=size_of)
 
 
-def _rules(state: State, stack: Stack, own: OwnPorts, family: Family) -> Iterator[_Rule]:
+def _rules(given: AddressRules) -> Iterator[_Rule]:
     """Yield the rules that can decide a packet. The rules after one that matches everything never do."""
-    for place, profile in enumerate(stack):
-        for rule in profile.rules:
-            for addresses, traffic in state.tiers.address_traffic(rule, own):
-                if ranges := addresses.ranges(family):
-                    yield _Rule(place, rule.action, (ranges, numbered(traffic)))
-                if addresses == ALL_ADDRESSES and traffic == ALL_TRAFFIC and rule.action is not Action.PASS:
-                    return
+    for place, profile in enumerate(given.profiles):
+        for action, sides in profile.rules:
+            yield _Rule(place, action, sides)
+        if profile.decides_all:
+            return
 
 
 def _decided(
@@ -103,7 +122,7 @@ def _decided(
             yield
         matching.append((rule.profile, (rule.action, others.of(rule.sides[1 - side]))))
     weight = 1 + len(others) // _CELLS_OF_A_STEP
-    cells: defaultdict[tuple[int, ...], list[Interval]] = defaultdict(list)
+    cells: defaultdict[frozenset[int], list[Interval]] = defaultdict(list)
     steps = 0
     everywhere = (wholes[side],)  # so that `cells_of` also yields the cells that no rule matches
     yield
@@ -113,11 +132,12 @@ def _decided(
         steps += len(inside) * weight
         if steps > MOST_STEPS:
             return None
-        cells[tuple(sorted(inside - {len(rules)}))].append(cell)
+        cells[inside].append(cell)
     by_allowed: defaultdict[Bitset, list[Interval]] = defaultdict(list)
-    for count, (order, some) in enumerate(cells.items()):
+    for count, (inside, some) in enumerate(cells.items()):
         if count % _STEP == 0:
             yield
+        order = sorted(inside - {len(rules)})
         by_allowed[allowed_cells((matching[index] for index in order), otherwise, others.all)] += some
     found: list[Pair] = []
     for count, (meant, some) in enumerate(by_allowed.items()):

@@ -3,29 +3,25 @@
 A set, map or chain that does not change is the same object in consecutive programs. This makes comparing them cheap.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import reduce
-from operator import or_
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.class_numbers import ClassNumbers
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
+from ringfence.dataplane.compile.maps_in_use import MapsInUse
 from ringfence.dataplane.compile.peer_groups import PeerGroups
-from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
-from ringfence.dataplane.compile.peers import TrackedSet, owners_of
+from ringfence.dataplane.compile.peer_maps import PeerMap
+from ringfence.dataplane.compile.peers import PodSet, TrackedSet, owners_of
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
-from ringfence.dataplane.compile.selected_peers import SelectedPeers
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
-from ringfence.dataplane.compile.tracked_maps import SharedClasses, TrackedMap
-from ringfence.dataplane.compile.tracked_rules import TrackedRules
+from ringfence.dataplane.compile.tracked_maps import SharedClasses
 from ringfence.dataplane.program import ENFORCING, GROUPS, TUNNELS, Chain, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
-from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
-from ringfence.sets.bitsets import Bitset
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses
 
 
 class NodeGuard(NamedTuple):
@@ -69,13 +65,11 @@ class Compiler:
         self._subjects = Subjects(state, is_local, is_released, in_steps)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
-        self._selected_peers = SelectedPeers(state)
-        self._tracked_rules: dict[PeerRules, TrackedRules] = {}
-        self._tracked_maps: dict[str, TrackedMap] = {}
-        self._maps_of = {family: dict[str, TrackedMap]() for family in FAMILIES}
         self._groups = {family: PeerGroups(family, state) for family in FAMILIES}
         self._classes = SharedClasses()
         self._class_numbers = ClassNumbers()
+        self._maps = MapsInUse(state, self._class_numbers)
+        self._used = _UsedByChains({})
         self._port_sets = PortSets(locate) if locate else None
         self._last = Program()
         self._skeleton, self._skeleton_with_tunnels = (
@@ -160,23 +154,19 @@ class Compiler:
         if self._subjects.rebuild(self._outgrown(chains)):
             chains = self._subjects.chains(chains)
             self._track(chains, changes)
-        self._classes.update(self._tracked_maps.values())
+        self._classes.update(self._maps.maps)
         self._class_numbers.forget_unused(self._classes.chains)
-        collections: dict[str, Collection] = dict(self._isolation.collections())
-        compiled = {name: chain.chain for name, chain in chains.items()}
-        for chain in chains.values():
-            compiled |= chain.parts
-        compiled |= self._classes.chains
-        for chain in chains.values():
-            collections |= chain.fixed
+        used = self._used
+        collections: dict[str, Collection] = {**dict(self._isolation.collections()), **used.collections}
+        compiled = {**used.compiled, **self._classes.chains, **loading.chains}
         collections |= self._classes.collections
         collections |= loading.collections
-        compiled |= loading.chains
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
-        for tracked_map in self._tracked_maps.values():
+        for tracked_map in self._maps.maps.values():
             collections |= tracked_map.collections
-        used = {tracked.family for tracked in self._tracked_maps.values()}
-        collections |= {GROUPS[family]: self._groups[family].map for family in FAMILIES if family in used}
+        collections |= {
+            GROUPS[family]: self._groups[family].map for family, maps in self._maps.of_family.items() if maps
+        }
         if self._port_sets:
             moved = any(changes.moves.values())
             collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
@@ -198,62 +188,47 @@ class Compiler:
 
     def _track(self, chains: Mapping[str, ProfileChain], changes: Changes) -> None:
         """Update the sets and maps of pods that the chains use, and drop all others."""
-        wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
-        wanted_maps = {name: peers for chain in chains.values() for name, peers in chain.maps.items()}
-        self._tracked = {name: one for name, one in self._tracked.items() if name in wanted}
-        are_others = wanted_maps.keys() != self._tracked_maps.keys()
-        if are_others:
-            self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
-        new_maps = {name: one for name, one in wanted_maps.items() if name not in self._tracked_maps}
+        if chains != self._used.chains:
+            self._used = _UsedByChains(chains)
+            self._tracked = {name: one for name, one in self._tracked.items() if name in self._used.pods}
+            self._maps.keep(self._used.maps)
         # Most pods that are added or removed have the same labels as other pods, so the selectors select the same
         # identities as before.
         may_select_others = changes.relabelled or bool(changes.namespaces)
-        changed = self._refresh_maps() if may_select_others else dict.fromkeys(FAMILIES, 0)
-        if are_others:
-            self._track_rules(new_maps.values())
+        changed = self._maps.refresh() if may_select_others else dict.fromkeys(FAMILIES, 0)
+        self._maps.add(self._used.maps)
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
             tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
-        for name in wanted.keys() - self._tracked.keys():
-            self._tracked[name] = TrackedSet(wanted[name], self._state)
-        for name, peers in new_maps.items():
-            rules, common = (
-                [self._tracked_rules[one] for one in some.profiles] if some else [] for some in (peers, peers.common)
-            )
-            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, self._class_numbers, common)
-        if are_others:
-            self._maps_of = {family: dict[str, TrackedMap]() for family in FAMILIES}
-            for name, one in self._tracked_maps.items():
-                self._maps_of[one.family][name] = one
+        for name in self._used.pods.keys() - self._tracked.keys():
+            self._tracked[name] = TrackedSet(self._used.pods[name], self._state)
         for family, groups in self._groups.items():
-            selected = [one.selected for rules, one in self._tracked_rules.items() if rules.family is family]
-            groups.update(self._maps_of[family], owners, reduce(or_, selected, 0), changed[family])
-
-    def _refresh_maps(self) -> dict[Family, Bitset]:
-        """Update what rules decide about peers; returns the identities for which a map has changed, by family."""
-        self._selected_peers.refresh()
-        for tracked in self._tracked_rules.values():
-            tracked.refresh()
-        changed = dict.fromkeys(FAMILIES, 0)
-        for tracked_map in self._tracked_maps.values():
-            changed[tracked_map.family] |= tracked_map.refresh()
-        return changed
-
-    def _track_rules(self, maps: Iterable[PeerMap]) -> None:
-        """Start to track the rules that new maps need, and stop for rules that no map needs."""
-        wanted = {rules for one in maps for rules in one.all_profiles}
-        wanted.update(*(one.all_profiles for one in self._tracked_maps.values()))
-        if wanted == self._tracked_rules.keys():
-            return
-        self._tracked_rules = {rules: one for rules, one in self._tracked_rules.items() if rules in wanted}
-        for rules in wanted - self._tracked_rules.keys():
-            self._tracked_rules[rules] = TrackedRules(rules, self._state, self._selected_peers)
-        self._selected_peers.keep(peers for one in self._tracked_rules.values() for peers in one.peers)
+            groups.update(self._maps.of_family[family], owners, self._maps.selected(family), changed[family])
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """Return the chains with a set of their own that has grown so much that the chain may need another form."""
         sets = {name for name, tracked in self._tracked.items() if tracked.has_outgrown()}
+        if not sets:
+            return frozenset()
         return frozenset(name for name, chain in chains.items() if not sets.isdisjoint(chain.pods))
+
+
+class _UsedByChains:
+    """Everything that the profile chains of a program use, by name. Most changes of pods leave these chains alone."""
+
+    def __init__(self, chains: Mapping[str, ProfileChain]) -> None:
+        self.chains = chains
+        self.compiled: dict[str, Chain] = {name: chain.chain for name, chain in chains.items()}
+        """The chains themselves, and their parts."""
+        self.collections: dict[str, Collection] = {}
+        """Their sets and maps that do not depend on pods."""
+        self.pods: dict[str, PodSet] = {}
+        self.maps: dict[str, PeerMap] = {}
+        for chain in chains.values():
+            self.compiled |= chain.parts
+            self.collections |= chain.fixed
+            self.pods |= chain.pods
+            self.maps |= chain.maps
 
 
 def _has_tunnels(collections: Mapping[str, Collection]) -> bool:

@@ -5,6 +5,7 @@ write and load the addresses of all of them again. So each large policy has its 
 policy share these sets, and they are compiled once for each policy.
 """
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
-from ringfence.sets.traffic import PROTOCOLS
+from ringfence.sets.traffic import PROTOCOLS, Traffic
 from ringfence.steps import Steps
 
 LARGE: Final = 1_000
@@ -69,7 +70,7 @@ class LargePolicies:
             _effort(policy, profile.direction)
             for profile in stack
             for policy in profile.policies
-            if not any(self._known(policy).values())
+            if not (policy in self._parts and any(self._parts[policy].values()))
         )
 
     def for_addresses_of(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Allowance]]:
@@ -127,5 +128,11 @@ def _effort(policy: CompiledPolicy[Any], direction: Direction) -> int:
     rules = policy.rules[direction]
     if len(rules) >= LARGE:
         return _RULE * len(rules)  # the effort is high already, so the sizes of the rules need not be counted
-    addresses = sum(len(rule.peers.addresses.ranges(one)) for rule in rules for one in FAMILIES)
-    return _RULE * len(rules) + addresses + sum(len(rule.traffic.ports(one)) for rule in rules for one in PROTOCOLS)
+    with_blocks = (rule.peers.addresses for rule in rules if rule.peers.block is not None)
+    addresses = sum(len(one.ranges(family)) for one in with_blocks for family in FAMILIES)
+    return _RULE * len(rules) + addresses + sum(map(_ports_in, [rule.traffic for rule in rules]))
+
+
+@lru_cache(maxsize=1 << 12)  # most policies are about a few ports
+def _ports_in(traffic: Traffic) -> int:
+    return sum(len(traffic.ports(one)) for one in PROTOCOLS)

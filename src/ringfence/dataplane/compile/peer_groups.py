@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from functools import reduce
 from itertools import count
 from operator import or_
-from typing import NamedTuple
 
 from ringfence.dataplane.compile.peers import Owners, owners_of, owners_of_pods
-from ringfence.dataplane.compile.tracked_maps import TrackedMap
+from ringfence.dataplane.compile.tracked_maps import GroupMembers, NewGroups, TrackedMap
 from ringfence.dataplane.program import (
     ADDRESS,
     FIRST_INTERIM_GROUP,
@@ -37,13 +36,6 @@ from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
 
 
-class _Members(NamedTuple):
-    """The addresses of a group: those of one identity, or one `address` that pods of several identities claim."""
-
-    identities: tuple[Identity, ...]
-    address: int = 0
-
-
 class PeerGroups:
     """The groups of the addresses of one family. Updates the entries of the peer maps for them."""
 
@@ -52,8 +44,8 @@ class PeerGroups:
         self._state = state
         self._maps: Mapping[str, TrackedMap] = {}
         self._selected: Bitset = 0
-        self._groups: dict[_Members, str] = {}
-        self._members: dict[str, _Members] = {}
+        self._groups: dict[GroupMembers, str] = {}
+        self._members: dict[str, GroupMembers] = {}
         self._sizes: defaultdict[str, int] = defaultdict(int)
         self._of_addresses: dict[bytes, str] = {}
         self._numbers = count(1)
@@ -85,7 +77,7 @@ class PeerGroups:
         for the identities in `changed`.
         """
         known, self._maps = self._maps, maps
-        new = [one for name, one in maps.items() if known.get(name) is not one] if maps is not known else []
+        new = {one for name, one in maps.items() if known.get(name) is not one} if maps is not known else set()
         before, self._selected = self._selected, selected
         leaving = self._leaving(changed) if changed or before != selected else {}
         moves, made = self._regroup({**owners, **leaving})
@@ -98,8 +90,11 @@ class PeerGroups:
             if self._groups.get(members) == group:
                 del self._groups[members]
         self._present = Program()
+        everything, added = NewGroups(self._members if new else {}), NewGroups(made)
         for one in maps.values() if gone or made else new:
-            one.lead(gone, self._members.items() if one in new else made.items())
+            come = everything if one in new else added
+            if gone or come.may_concern(one.contained):
+                one.lead(gone, come)
 
     def _leaving(self, changed: Bitset) -> Owners:
         """Return the addresses that must leave their group, or that need one for the first time."""
@@ -119,10 +114,10 @@ class PeerGroups:
         moving = (left | self._selected & ~grouped) & self._state.population.everyone
         return {**owners_of_pods(self._state, moving), **owners_of(self._state, claimed)} if moving or claimed else {}
 
-    def _regroup(self, owners: Owners) -> tuple[list[Move], dict[str, _Members]]:
+    def _regroup(self, owners: Owners) -> tuple[list[Move], dict[str, GroupMembers]]:
         """Return the moves of these addresses between groups, and the new groups."""
         moves: list[Move] = []
-        made: dict[str, _Members] = {}
+        made: dict[str, GroupMembers] = {}
         for (family, number), identities in owners.items():
             if family is not self._family:
                 continue
@@ -141,25 +136,25 @@ class PeerGroups:
         return moves, made
 
     def _group_of(
-        self, key: bytes, number: int, identities: tuple[Identity, ...], made: dict[str, _Members]
+        self, key: bytes, number: int, identities: tuple[Identity, ...], made: dict[str, GroupMembers]
     ) -> str | None:
         if not any(self._selected >> identity.bit & 1 for identity in identities):
             return None
-        members = _Members(identities, number if len(identities) > 1 else 0)
+        members = GroupMembers(identities, number if len(identities) > 1 else 0)
         group = self._groups.get(members)
         if group is None:
             group = self._groups[members] = self._number_for(key, members)
             self._members[group] = made[group] = members
         return group
 
-    def _number_for(self, key: bytes, members: _Members) -> str:
+    def _number_for(self, key: bytes, members: GroupMembers) -> str:
         groups = self._present.collections.get(GROUPS[self._family])
         known = groups.group_of(key) if isinstance(groups, GroupMap) else None
         if known is not None and known not in self._members and self._is_said_of(known, members):
             return known
         return group_name(next(self._numbers))
 
-    def _is_said_of(self, group: str, members: _Members) -> bool:
+    def _is_said_of(self, group: str, members: GroupMembers) -> bool:
         """Whether the maps in the kernel have the entries for a group that these members need."""
         for name, one in self._maps.items():
             present = self._present.collections.get(name)

@@ -27,15 +27,37 @@ each rule after that. With 100 pods and 500 groups, this took 8 ms in each trans
 """
 
 from functools import cached_property
+from typing import Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import msgspec
 
 from ringfence.dataplane.program import Dispatch, Rule, digest
 from ringfence.engine.policies import EVERYONE, Action, CompiledRule, OwnPorts, Profile, own_traffic
+from ringfence.engine.population import Block, PortName
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 from ringfence.sets.traffic import Traffic
+
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+"""Writes equal values equally, in a tenth of the time of `digest`. Unlike that, it cannot write IPv6 addresses."""
+
+
+class _Meaning(msgspec.Struct, frozen=True):
+    """What a rule says. Unlike a rule, it is compared by value, so `digest` writes it once for many profiles."""
+
+    action: str
+    everyone: bool
+    selections: bytes
+    block: Block | None
+    traffic: Traffic
+    port_names: tuple[PortName, ...]
+
+
+def _meaning(rule: CompiledRule) -> _Meaning:
+    peers = rule.peers
+    selections = _ENCODER.encode(peers.selections)
+    return _Meaning(rule.action.value, peers.everyone, selections, peers.block, rule.traffic, rule.port_names)
 
 
 class PeerRules(msgspec.Struct, frozen=True, eq=False, dict=True):
@@ -53,7 +75,7 @@ class PeerRules(msgspec.Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def digest(self) -> str:
         """A digest of the contents of the rules: different rules have different digests."""
-        rules = tuple((rule.action, rule.peers, rule.traffic, rule.port_names) for rule in self.rules)
+        rules = tuple(map(_meaning, self.rules))
         return digest((self.family, self.direction, rules, self.otherwise, self.own))
 
     @cached_property

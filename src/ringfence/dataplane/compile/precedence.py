@@ -10,6 +10,7 @@ Source: network-policy-api, "Evaluation order".
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -90,13 +91,17 @@ def allowed_cells(rulings: Iterable[tuple[int, Matching]], otherwise: Sequence[A
 
 def first_decides(rulings: Iterable[Matching], otherwise: Action, undecided: Bitset) -> tuple[Bitset, Bitset]:
     """Return the cells that the rules of a profile allow and those that they pass. The first matching rule decides."""
-    found = dict.fromkeys(Action, 0)
-    for action, cells in rulings:
-        if meant := undecided & cells:
-            found[action] |= meant
-            undecided ^= meant
-    found[otherwise] |= undecided
-    return found[Action.ALLOW], found[Action.PASS]
+    allow, passed = 0, 0
+    for action, cells in chain(rulings, ((otherwise, undecided),)):
+        meant = undecided & cells
+        if action is Action.ALLOW:
+            allow |= meant
+        elif action is Action.PASS:
+            passed |= meant
+        undecided ^= meant
+        if not undecided:
+            break
+    return allow, passed
 
 
 def decided(rulings: Sequence[tuple[Action, Intervals]], otherwise: Action, whole: Interval) -> Decision:

@@ -25,7 +25,6 @@ import errno
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from ringfence.dataplane.compile.address_precedence import address_rules_of
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
@@ -140,7 +139,7 @@ def _settled(
 ) -> Steps[list[Allowance]]:
     """Return the rules for a stack where the first match decides. Rules about addresses apply to peers in no map."""
     direction = stack[0].direction
-    about_addresses = yield from address_rules_of(state, stack, ports, family)
+    about_addresses = yield from shared.addresses.rules_of(state, stack, ports, family)
     by_address = yield from shared.addresses.allowances(direction, about_addresses)
     known = shared.rules
     rules = tuple(known.of(profile, family, ports) for profile in stack)

@@ -1,10 +1,13 @@
 """Selected peers: the identities that the peers of rules select, computed once for all profiles.
 
 Profiles have most rules of the administrators in common. If few identities have changed, only these are evaluated
-again. A bitset that does not change remains the same object, and rules whose peers have not changed are skipped.
+again, and only for peers that can select them: most selectors are about pods of one namespace. A bitset that does not
+change remains the same object, and rules whose peers have not changed are skipped.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from ringfence.engine.policies import IdentitySelections, Peers
@@ -38,8 +41,10 @@ class SelectedPeers:
         self._seen: dict[int, _Seen] = {}
         self._most_used = _FEWEST_USED
         self._known = {family: _Known(state, family) for family in FAMILIES}
-        self.changed: dict[Family, set[Peers]] = {family: set() for family in FAMILIES}
-        """The peers whose identities the last refresh changed."""
+        self.changed: dict[Family, dict[Peers, Bitset]] = {family: {} for family in FAMILIES}
+        """The peers that the last refresh changed, and the identities that each selects now or did before, not both."""
+        self.selecting: dict[Family, Mapping[int, set[Peers]]] = {family: {} for family in FAMILIES}
+        """All peers that select each of the identities that the last refresh looked up one by one, by its bit."""
         self.have_pods_changed = False
         """Whether the last refresh may have found added, removed or changed identities."""
 
@@ -55,10 +60,14 @@ class SelectedPeers:
         self._most_used = max(_FEWEST_USED, len(kept))
         for family, known in self._known.items():
             self._known[family] = _Known(self._state, family, {one: known[one] for one in known.keys() & kept})
+            self.selecting[family] = self._known[family].selecting
 
     def refresh(self) -> None:
         """Update the identities from the state."""
-        self.changed = {family: set() for family in FAMILIES}
+        self.changed = {family: {} for family in FAMILIES}
+        for known in self._known.values():
+            known.selecting = {}
+        self.selecting = {family: {} for family in FAMILIES}
         self.have_pods_changed = False
         version = self._state.population.version, self._state.namespaces.version
         if version == self._version:
@@ -70,9 +79,16 @@ class SelectedPeers:
         before, self._seen = self._seen if was_seen else {}, self._see()
         bits = [bit for bit in before.keys() | self._seen.keys() if before.get(bit) != self._seen.get(bit)]
         self.have_pods_changed = bool(bits) or not was_seen
-        one_by_one = self._one_by_one(bits) if was_seen and len(bits) <= _FEW else None
-        for family, known in self._known.items():
-            self.changed[family] = known.refresh(bitsets.of(bits), one_by_one)
+        if not was_seen or len(bits) > _FEW:
+            self.changed = {family: known.refresh_all() for family, known in self._known.items()}
+            return
+        found = [one[bit][0] for one in (before, self._seen) for bit in bits if bit in one]
+        spaces = frozenset(one.namespace for one in found)
+        one_by_one = self._one_by_one(bits)
+        self.changed = {
+            family: known.refresh(bitsets.of(bits), spaces, one_by_one) for family, known in self._known.items()
+        }
+        self.selecting = {family: known.selecting for family, known in self._known.items()}
 
     def _see(self) -> dict[int, _Seen]:
         labels: dict[str, Labels] = {}
@@ -86,7 +102,7 @@ class SelectedPeers:
     def _one_by_one(self, bits: Iterable[int]) -> list[tuple[int, IdentitySelections]]:
         """Return the identities with these bits that exist, with their selections."""
         found = [(bit, self._seen[bit][0]) for bit in bits if bit in self._seen]
-        return [(1 << bit, IdentitySelections(one, self._state.namespaces)) for bit, one in found]
+        return [(bit, IdentitySelections(one, self._state.namespaces)) for bit, one in found]
 
 
 class _Known(dict[Peers, Bitset]):
@@ -96,27 +112,58 @@ class _Known(dict[Peers, Bitset]):
         super().__init__(known or {})
         self._state = state
         self._family = family
+        self._everywhere: list[Peers] = []
+        """The peers that can select identities of any namespace."""
+        self._in_namespace: defaultdict[str, list[Peers]] = defaultdict(list)
+        """The peers that can only select identities of certain namespaces, by each of these namespaces."""
+        self.selecting: dict[int, set[Peers]] = {}
+        """All peers that select each of a few identities, by its bit."""
+        for peers in self:
+            self._index(peers)
 
     def __missing__(self, peers: Peers) -> Bitset:
+        self._index(peers)
         self[peers] = bits = self._state.tiers.peers(peers, self._family)
+        for bit, selecting in self.selecting.items():
+            if bits >> bit & 1:
+                selecting.add(peers)
         return bits
 
-    def refresh(self, changed: Bitset, one_by_one: Sequence[tuple[int, IdentitySelections]] | None) -> set[Peers]:
-        """Update all peers for the `changed` identities; returns the peers whose identities have changed.
+    def _index(self, peers: Peers) -> None:
+        namespaces = {selection.namespace for selection in peers.selections}
+        if peers.everyone or peers.block is not None or None in namespaces:
+            self._everywhere.append(peers)
+            return
+        for namespace in namespaces:
+            self._in_namespace[namespace or ""].append(peers)
 
-        `one_by_one` contains the selections of the changed identities. Without it, all peers are computed again.
+    def refresh_all(self) -> dict[Peers, Bitset]:
+        """Compute all peers again; returns the peers whose identities have changed, and which of them have."""
+        return self._update({peers: self._state.tiers.peers(peers, self._family) for peers in self})
+
+    def refresh(
+        self, changed: Bitset, namespaces: Iterable[str], one_by_one: Sequence[tuple[int, IdentitySelections]]
+    ) -> dict[Peers, Bitset]:
+        """Update all peers for the `changed` identities; returns the peers whose identities have changed, and which.
+
+        `namespaces` are those in which these identities are or were. `one_by_one` contains the selections of those that
+        still exist.
         """
-        found: set[Peers] = set()
+        found: dict[Peers, Bitset] = {}
         unchanged = ~changed
-        for peers, before in self.items():
-            if one_by_one is None or peers.everyone or peers.block is not None:
-                bits = self._state.tiers.peers(peers, self._family)
-            else:
-                bits = before & unchanged
-                for bit, identity in one_by_one:
-                    if identity.in_any(peers.selections):
-                        bits |= bit
-            if bits != before:
-                self[peers] = bits
-                found.add(peers)
-        return found
+        self.selecting = {bit: set() for bit, _ in one_by_one}
+        concerned = [self._everywhere, *(self._in_namespace.get(one, ()) for one in namespaces)]
+        for peers in chain.from_iterable(concerned):
+            bits = self[peers] & unchanged
+            for bit, identity in one_by_one:
+                if peers.select(identity, self._family):
+                    bits |= 1 << bit
+                    self.selecting[bit].add(peers)
+            found[peers] = bits
+        return self._update(found)
+
+    def _update(self, found: Mapping[Peers, Bitset]) -> dict[Peers, Bitset]:
+        changed = {peers: different for peers, bits in found.items() if (different := bits ^ self[peers])}
+        for peers in changed:
+            self[peers] = found[peers]
+        return changed

@@ -5,6 +5,7 @@ Many members have the same signature, so a result that depends only on the sets 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Final
 
 from ringfence.sets import bitsets
@@ -19,6 +20,9 @@ _DENSE: Final = 16
 
 _FEW: Final = 4
 """The maximum number of members that are looked up in each set directly."""
+
+
+_BITS: Final = bytes.maketrans(b"01", b"\0\1")
 
 
 def signatures(sets: Sequence[Bitset], of: Bitset) -> Iterable[tuple[int, Signature]]:
@@ -49,10 +53,11 @@ def _all_at_once(sets: Sequence[Bitset], of: Bitset) -> Iterator[tuple[int, Sign
     """
     width = of.bit_length()
     places: dict[str, Signature] = {}
+    indexes = range(len(sets))
     columns = zip(*(f"{one:0{width}b}" for one in sets), strict=True)
     for member, column in zip(range(width - 1, -1, -1), columns, strict=True):
         if of >> member & 1:
             text = "".join(column)
             if text not in places:
-                places[text] = tuple(place for place, digit in enumerate(text) if digit == "1")
+                places[text] = tuple(compress(indexes, text.encode().translate(_BITS)))
             yield member, places[text]

@@ -3,10 +3,10 @@
 A map combines the decisions of several profiles about a peer. Other maps share these decisions (`tracked_rules`).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, reduce
-from operator import is_, or_
+from operator import or_
 from typing import Final, NamedTuple
 
 import msgspec
@@ -66,6 +66,34 @@ _CONTENTS: Final = {direction: f"contents_peers_{direction.field}" for direction
 """The names of the sets with the contents of all classes."""
 
 
+class GroupMembers(NamedTuple):
+    """The addresses of a group: those of one identity, or one `address` that pods of several identities claim."""
+
+    identities: tuple[Identity, ...]
+    address: int = 0
+
+
+class NewGroups:
+    """Groups that maps do not have yet, by their names."""
+
+    def __init__(self, members: Mapping[str, GroupMembers]) -> None:
+        self.members = members
+        self.of_one: defaultdict[int, list[str]] = defaultdict(list)
+        """The groups of the pods of one identity, by its bit."""
+        self.claimed: list[str] = []
+        """The groups of addresses that pods of several identities claim."""
+        for group, (identities, _) in members.items():
+            if len(identities) == 1:
+                self.of_one[identities[0].bit].append(group)
+            else:
+                self.claimed.append(group)
+        self._bits = bitsets.of(list(self.of_one))
+
+    def may_concern(self, identities: Bitset) -> bool:
+        """Whether some group may be that of pods with one of these identities."""
+        return bool(self._bits & identities or self.claimed)
+
+
 class PeerClass(msgspec.Struct, frozen=True):
     """Peers with the same allowed traffic: the chain for their packets, its name, and the sets that it looks up."""
 
@@ -110,10 +138,11 @@ class TrackedMap:
         self._numbers = numbers
         self._common = common
         self._of_its_own = [one for one in rules if one not in common]
+        self._own = self._selected_by_its_own
         self._combined: dict[tuple[Decision, ...], _Allowed] = {}
         self._allowed: dict[int, _Allowed] = {}
         """The traffic that is allowed with the identities in the map, by their bits."""
-        self._in_map: Bitset = 0
+        self.contained: Bitset = 0
         """The identities that are in the map, or may be, because some rule matches them."""
         self._classes: dict[str, str] = {}
         """The class of each group."""
@@ -136,18 +165,26 @@ class TrackedMap:
         changed: Bitset = 0
         for one in self._rules:
             changed |= one.changed
-        if not changed or not self._may_concern(changed):
-            return 0
-        return self._decide(changed)
+        return self._decide(changed) if changed and self._may_concern(changed) else 0
+
+    def refresh_exceptions(self, changed: Bitset) -> Bitset:
+        """Like `refresh`, if only rules of the common map may have changed, and only about the `changed` identities.
+
+        With a common map, this concerns few maps.
+        """
+        return self.refresh() if changed & self._own else 0
 
     def _may_concern(self, changed: Bitset) -> bool:
-        """Whether changed identities can be in the map, or were in it. With a common map, this is true for few."""
+        """Whether changed identities can be in the map, or were in it."""
         if not self._common:
             return True
-        own: Bitset = 0
-        for one in self._of_its_own:
-            own |= one.selected | one.singled_out
-        return bool(changed & own or self._in_map & ~own)
+        self._own = self._selected_by_its_own
+        return bool(changed & self._own or self.contained & ~self._own)
+
+    @property
+    def _selected_by_its_own(self) -> Bitset:
+        """The identities that rules which are not in the common map select or single out."""
+        return reduce(or_, (one.selected | one.singled_out for one in self._of_its_own), 0)
 
     @property
     def selected(self) -> Bitset:
@@ -160,14 +197,14 @@ class TrackedMap:
         """Decide about the `changed` identities; returns the identities whose allowed traffic has changed."""
         possible = self._possible
         others = 0
-        if not (changed & possible or self._in_map & ~possible):
+        if not (changed & possible or self.contained & ~possible):
             return others
-        for bit in bitsets.members(self._in_map & ~possible):
+        for bit in bitsets.members(self.contained & ~possible):
             if self._allowed.pop(bit, None):
                 others |= 1 << bit
-        self._in_map &= possible
+        self.contained &= possible
         of = changed & possible
-        self._in_map |= of
+        self.contained |= of
         columns = [one.decisions(of) for one in self._rules]
         common = self._said_in_common(of)
         for bit in bitsets.members(of):
@@ -215,13 +252,11 @@ class TrackedMap:
 
     # --- elements ---------------------------------------------------------------------------------------------------
 
-    def lead(self, gone: Iterable[str], come: Iterable[tuple[str, tuple[Sequence[Identity], int]]]) -> None:
-        """Remove the groups `gone`, and add the groups in `come`, which are given with their members."""
+    def lead(self, gone: Iterable[str], come: NewGroups) -> None:
+        """Remove the groups `gone`, and add the groups in `come`."""
         moves = [Move(group_key(one), self._classes.pop(one), None) for one in gone if one in self._classes]
         chains: dict[str, str] = {}
-        for group, (identities, address) in come:
-            if len(identities) == 1 and identities[0].bit not in self._allowed:
-                continue  # most groups are not in the map, and there can be hundreds, so this check must be fast
+        for group, (identities, address) in self._concerned(come):
             if chain := self.chain_for(identities, address):
                 found = self._classes[group] = self._numbers.of(chain)
                 chains[found] = chain
@@ -231,6 +266,14 @@ class TrackedMap:
             if before.elements.keys() != self.map.elements.keys():
                 self._lead_classes(before, chains)
             self.collections = {self._what.name: self.map, self._what.chains_name: self.chains}
+
+    def _concerned(self, groups: NewGroups) -> Iterator[tuple[str, GroupMembers]]:
+        """Yield the groups that may be in the map. There can be hundreds of groups and of maps, and most are not."""
+        for bit in self._allowed.keys() & groups.of_one.keys():
+            for group in groups.of_one[bit]:
+                yield group, groups.members[group]
+        for group in groups.claimed:
+            yield group, groups.members[group]
 
     def _lead_classes(self, before: GroupMap, chains: Mapping[str, str]) -> None:
         """Update the map from classes to chains after a change of the map from groups, which was `before`."""
@@ -316,25 +359,39 @@ class SharedClasses:
     """The chains of the classes of all peer maps, and the sets with the contents of the classes."""
 
     def __init__(self) -> None:
-        self._maps: list[VerdictMap] = []
+        self._seen: dict[str, tuple[VerdictMap, Mapping[str, PeerClass]]] = {}
+        """The map from classes to chains, and the classes, of each peer map, as of the last update."""
+        self._users: Counter[str] = Counter()
+        """The number of maps that have each class."""
+        self._classes: dict[str, PeerClass] = {}
         self.chains: dict[str, Chain] = {}
         self.collections: dict[str, Collection] = {}
 
-    def update(self, maps: Iterable[TrackedMap]) -> None:
+    def update(self, maps: Mapping[str, TrackedMap]) -> None:
         """Collect the classes of these maps. A set that does not change remains the same object."""
-        present = list(maps)
-        before, self._maps = self._maps, [one.chains for one in present]
-        if len(before) == len(present) and all(map(is_, before, self._maps)):
-            return
-        classes: dict[str, PeerClass] = {}
-        for one in present:
-            classes |= one.classes
-        if classes.keys() == self.chains.keys():
-            return
-        self.chains = {name: one.chain for name, one in classes.items()}
+        seen = self._seen
+        changed = [name for name, one in maps.items() if name not in seen or seen[name][0] is not one.chains]
+        for name in seen.keys() - (maps.keys() - set(changed)):
+            self._drop(seen.pop(name)[1])
+        for name in changed:
+            one = maps[name]
+            seen[name] = one.chains, one.classes
+            self._users.update(one.classes.keys())
+            self._classes |= one.classes
+        if self._classes.keys() != self.chains.keys():
+            self._collect()
+
+    def _drop(self, classes: Iterable[str]) -> None:
+        for name in classes:
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name], self._classes[name]
+
+    def _collect(self) -> None:
+        self.chains = {name: one.chain for name, one in self._classes.items()}
         contents: defaultdict[Direction, set[KeyRange]] = defaultdict(set)
         fixed: dict[str, Collection] = {}
-        for peers in classes.values():
+        for peers in self._classes.values():
             contents[peers.direction] |= peers.contents
             fixed |= peers.fixed
         for direction, ranges in contents.items():

@@ -5,8 +5,9 @@ other rules match now. All peer maps of subjects with a profile share its decisi
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Final
 
@@ -18,6 +19,7 @@ from ringfence.dataplane.compile.traffic_rules import NUMBERS, numbered
 from ringfence.engine.policies import CompiledRule, Peers, own_traffic
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
+from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Intervals
 
@@ -32,70 +34,113 @@ class TrackedRules:
     """The decisions of the rules of one profile, by identity."""
 
     def __init__(self, what: PeerRules, state: State, peers: SelectedPeers) -> None:
-        self._what = what
+        self.what = what
+        """The rules."""
+        self.family = what.family
+        """The address family of the peers."""
         self._state = state
         self._peers = peers
         own = [(place, rule) for place, rule in enumerate(what.rules) if own_traffic(rule, what.own)]
         self._own_parts: list[_Part] = [(place, numbered(own_traffic(rule, what.own))) for place, rule in own]
         """The parts with traffic by port number or by the subject's own port names, which all destinations share."""
         self._own_peers = [rule.peers for _, rule in own]
+        self._own_places = _places(self._own_peers)
         self._named = [place for place, rule in enumerate(what.rules) if _is_named_by_destinations(rule, what)]
         """The indexes of the rules with port names whose numbers the destinations define."""
-        self._selecting = _selecting_peers(what)
-        self._singling_out = {rule.peers for rule in what.rules if not rule.peers.everyone}
+        self._names = frozenset(name for place in self._named for name in what.rules[place].port_names)
+        self._selecting = frozenset(_selecting_peers(what))
+        self._singling_out = frozenset(rule.peers for rule in what.rules if not rule.peers.everyone)
         self.peers = frozenset((*(rule.peers for rule in what.rules), *self._selecting))
         """The peers of all rules."""
+        self._named_parts: dict[_Part, Bitset] = {}
+        """The parts that depend on the port names of destinations, and the identities that each matches."""
         self._parts: list[_Part] = []
-        self._bits: list[Bitset] = []
-        """The identities that each part matches."""
         self._cells = Cells((), NUMBERS)
         self._matching: list[Matching] = []
         """The action of each part, and the cells that it matches."""
         self._settled: dict[Signature, Decision] = {}
+        self._by_cells: dict[tuple[Bitset, Bitset], Decision] = {}
+        """The decisions by the cells that they allow and pass: rules have many signatures, and few decisions."""
         self._decisions: dict[int, Decision] = {}
         self._decided: Bitset = 0
+        self._by_labels, self._by_peers = (
+            reduce(or_, map(self._known.__getitem__, some), 0) for some in (self._selecting, self._singling_out)
+        )
         self.selected: Bitset = 0
         """The identities that maps contain because of these rules."""
         self.singled_out: Bitset = 0
         """The identities that are matched by a rule which does not match everyone."""
         self.changed: Bitset = 0
         """The identities about which the decision may have changed with the last refresh."""
-        self._refresh()
+        self._find_named()
+        self._divide()
+        self._sum_up()
+
+    @property
+    def reads_port_names(self) -> bool:
+        """Whether the rules have port names whose numbers the destinations define."""
+        return bool(self._named)
+
+    def _sum_up(self) -> None:
+        named = reduce(or_, self._named_parts.values(), 0)
+        self.selected, self.singled_out = self._by_labels | named, self._by_peers | named
+
+    @property
+    def _known(self) -> Mapping[Peers, Bitset]:
+        return self._peers.over(self.what.family)
 
     def refresh(self) -> None:
         """Update the identities that the rules match, if the last refresh of the peers has changed them."""
         self.changed = 0
-        are_others = not self.peers.isdisjoint(self._peers.changed[self._what.family])
-        if are_others or (self._peers.have_pods_changed and self._named):
-            self._refresh()
-
-    def _refresh(self) -> None:
-        parts, before = self._parts, self._bits
-        self._find_parts()
-        if parts != self._parts:
-            self._settled = {}
-            self._cells = Cells((numbers for _, numbers in self._parts), NUMBERS)
-            actions = [rule.action for rule in self._what.rules]
-            self._matching = [(actions[place], self._cells.of(numbers)) for place, numbers in self._parts]
-            self.changed = self._state.population.everyone | self._decided
-        else:
-            # Most bitsets are the same object as before (`SelectedPeers`), so they need no comparison.
-            others = [was ^ now for was, now in zip(before, self._bits, strict=True) if was is not now]
-            self.changed |= reduce(or_, others, 0)
+        differing = self._peers.changed[self.what.family]
+        changed = differing.keys() & self.peers
+        if changed:
+            self.changed = reduce(or_, map(differing.__getitem__, changed))
+            self._by_labels = _union_after(self._by_labels, self._selecting, differing, self._known)
+            self._by_peers = _union_after(self._by_peers, self._singling_out, differing, self._known)
+        if self._named and (changed or self._peers.have_pods_changed):
+            before = self._named_parts
+            self._find_named()
+            if before.keys() == self._named_parts.keys():
+                self.changed |= reduce(or_, (bits ^ before[part] for part, bits in self._named_parts.items()), 0)
+            else:
+                self._divide()
+                self.changed = self._state.population.everyone | self._decided
+        self._sum_up()
         self._decided &= ~self.changed
+
+    def _divide(self) -> None:
+        """Divide the traffic by the parts of the rules. Parts that always exist come first."""
+        self._parts = [*self._own_parts, *self._named_parts]
+        self._settled, self._by_cells = {}, {}
+        self._cells = Cells((numbers for _, numbers in self._parts), NUMBERS)
+        actions = [rule.action for rule in self.what.rules]
+        self._matching = [(actions[place], self._cells.of(numbers)) for place, numbers in self._parts]
 
     def decisions(self, of: Bitset) -> Mapping[int, Decision]:
         """Return the decisions about these identities by their bits. The result can contain other identities, too."""
         missing = of & ~self._decided
         if missing:
-            for bit, signature in signatures(self._bits, missing):
+            for bit, signature in self._signatures(missing):
                 self._decisions[bit] = self._settle(signature)
             self._decided |= missing
         return self._decisions
 
+    def _signatures(self, of: Bitset) -> Iterator[tuple[int, Signature]]:
+        """Yield the parts that match each of these identities, by its bit."""
+        named = [self._named_parts[part] for part in self._parts[len(self._own_parts) :]]
+        found = self._peers.selecting[self.family]
+        looked_up = [bit for bit in found if of >> bit & 1]
+        for bit in looked_up:
+            own = chain.from_iterable(self._own_places[one] for one in self._own_places.keys() & found[bit])
+            by_name = (len(self._own_parts) + at for at, bits in enumerate(named) if bits >> bit & 1)
+            yield bit, (*sorted(own), *by_name)
+        if others := of & ~bitsets.of(looked_up):
+            yield from signatures([*map(self._known.__getitem__, self._own_peers), *named], others)
+
     def about_address(self, number: int) -> Decision:
         """Return the decision about an address as an address only, without any pod."""
-        what = self._what
+        what = self.what
         rulings = [
             (rule.action, numbered(traffic))
             for rule in what.rules
@@ -104,40 +149,55 @@ class TrackedRules:
         ]
         return decided(rulings, what.otherwise, NUMBERS)
 
-    def _find_parts(self) -> None:
-        """Find the parts of all rules, and the identities that they match. Parts that always exist come first."""
-        known = self._peers.over(self._what.family)
-        self._parts, self._bits = list(self._own_parts), list(map(known.__getitem__, self._own_peers))
-        self.selected = reduce(or_, map(known.__getitem__, self._selecting), 0)
-        self.singled_out = reduce(or_, map(known.__getitem__, self._singling_out), 0)
+    def _find_named(self) -> None:
+        """Find the parts of rules that depend on the port names of destinations, and the identities that they match."""
+        self._named_parts = {}
         population = self._state.population
-        named = {name for place in self._named for name in self._what.rules[place].port_names}
-        present = {name for name in named if any(True for _ in population.ports_named(name))}
+        present = {name for name in self._names if any(True for _ in population.ports_named(name))}
         for place in self._named if present else ():
-            rule = self._what.rules[place]
+            rule = self.what.rules[place]
             if not present.isdisjoint(rule.port_names):
-                self._find_named(rule, place, known[rule.peers])
+                self._named_parts |= self._parts_of(rule, place)
 
-    def _find_named(self, rule: CompiledRule, place: int, peers: Bitset) -> None:
-        """Find the parts of a rule that depend on the named ports of the destinations."""
-        what, found = self._what, defaultdict[_Part, Bitset](int)
-        _, *named = self._state.tiers.rule_traffic(rule, what.direction, peers, what.own)
+    def _parts_of(self, rule: CompiledRule, place: int) -> Mapping[_Part, Bitset]:
+        """Return the parts of one rule that depend on the port names of destinations."""
+        what, found = self.what, defaultdict[_Part, Bitset](int)
+        _, *named = self._state.tiers.rule_traffic(rule, what.direction, self._known[rule.peers], what.own)
         for bits, traffic in named:
             found[place, numbered(traffic)] |= bits
-            self.selected |= bits
-            self.singled_out |= bits
-        self._parts += found
-        self._bits += found.values()
+        return found
 
     def _settle(self, signature: Signature) -> Decision:
         if signature not in self._settled:
             if len(self._settled) > _REMEMBERED:
-                self._settled = {}
+                self._settled, self._by_cells = {}, {}
             # Sort the parts in the order of the rules, because the first matching rule decides.
-            matching = (self._matching[at] for at in sorted(signature, key=lambda at: self._parts[at][0]))
-            allowed, passed = first_decides(matching, self._what.otherwise, self._cells.all)
-            self._settled[signature] = Decision(self._cells.numbers(allowed), self._cells.numbers(passed))
+            order = sorted(signature, key=lambda at: self._parts[at][0]) if self._named else signature
+            matching = map(self._matching.__getitem__, order)
+            cells = first_decides(matching, self.what.otherwise, self._cells.all)
+            if cells not in self._by_cells:
+                self._by_cells[cells] = Decision(*map(self._cells.numbers, cells))
+            self._settled[signature] = self._by_cells[cells]
         return self._settled[signature]
+
+
+def _places(peers: Sequence[Peers]) -> Mapping[Peers, list[int]]:
+    places: defaultdict[Peers, list[int]] = defaultdict(list)
+    for place, one in enumerate(peers):
+        places[one].append(place)
+    return places
+
+
+def _union_after(
+    before: Bitset, peers: frozenset[Peers], differing: Mapping[Peers, Bitset], known: Mapping[Peers, Bitset]
+) -> Bitset:
+    """Return the union of the identities that `peers` select, which was `before` until the `differing` changed."""
+    changed = differing.keys() & peers
+    selected = reduce(or_, map(known.__getitem__, changed), 0)
+    if reduce(or_, map(differing.__getitem__, changed), 0) & ~selected:
+        # One of the peers no longer selects an identity. Others may still select it.
+        return reduce(or_, map(known.__getitem__, peers), 0)
+    return before | selected
 
 
 def _is_named_by_destinations(rule: CompiledRule, what: PeerRules) -> bool:

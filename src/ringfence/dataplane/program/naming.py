@@ -48,11 +48,11 @@ def _written(value: object) -> bytes:
         return b"tuple" + _parts([_written(one) for one in value])  # type: ignore[attr-defined]
     if kind is frozenset:
         return b"set" + _parts(sorted([_written(one) for one in value]))  # type: ignore[attr-defined]
+    if isinstance(value, msgspec.Struct):
+        return _written_struct(value)
     match value:
         case Enum():
             return _written(value.value)
-        case msgspec.Struct():
-            return _written_struct(value)
         case tuple():
             return b"tuple" + _parts(map(_written, value))
         case bytes():

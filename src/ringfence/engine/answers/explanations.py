@@ -41,23 +41,22 @@ def explain(
     """
     if is_exempt(state, source, destination):
         return _explain_exempt(state, source, destination, asked, over)
-    egress, ingress = (
-        _explain_side(Side(state, subject, direction, peer, asked, over))
-        if isinstance(subject, Member)
-        else _untouched(direction, subject, peer, "policies do not apply outside the cluster")
-        for subject, direction, peer in (
-            (source, Direction.EGRESS, destination),
-            (destination, Direction.INGRESS, source),
-        )
-    )
+    ends = source, destination
+    egress = _explain_direction(state, Direction.EGRESS, ends, asked, over)
+    ingress = _explain_direction(state, Direction.INGRESS, ends, asked, over)
     return PairReason(source, destination, asked, egress, ingress, over)
 
 
 def explain_through_service(state: State, source: End, destination: End, over: Families, led: LedPort) -> PairReason:
     """`explain` for plugins that apply egress policies to the Service port, not to the target port."""
-    before_translation = explain(state, source, destination, led.asked, over).egress
-    egress = _replace(before_translation, traffic=led.seen_before(before_translation.traffic))
-    return _replace(explain(state, source, destination, led.target, over), egress=egress)
+    if is_exempt(state, source, destination):
+        found = _explain_exempt(state, source, destination, led.target, over)
+    else:
+        ends = source, destination
+        egress = _explain_direction(state, Direction.EGRESS, ends, led.asked, over)
+        ingress = _explain_direction(state, Direction.INGRESS, ends, led.target, over)
+        found = PairReason(source, destination, led.target, egress, ingress, over)
+    return _replace(found, egress=_replace(found.egress, traffic=led.seen_before(found.egress.traffic)))
 
 
 def explain_parts(state: State, known: PairReason, parts: Sequence[Traffic]) -> list[PairReason]:
@@ -125,6 +124,16 @@ def _explain_exempt(state: State, source: End, destination: End, asked: Traffic 
 
 def _untouched(direction: Direction, subject: End, peer: End, why: str) -> SideReason:
     return SideReason(direction, subject, peer, isolated=False, allowed=True, traffic=ALL_TRAFFIC, exempt=why)
+
+
+def _explain_direction(
+    state: State, direction: Direction, ends: tuple[End, End], asked: Traffic | None, over: Families
+) -> SideReason:
+    """Why one side of a connection, from the first of its ends to the second, allows or denies it."""
+    subject, peer = ends if direction is Direction.EGRESS else reversed(ends)
+    if isinstance(subject, Member):
+        return _explain_side(Side(state, subject, direction, peer, asked, over))
+    return _untouched(direction, subject, peer, "policies do not apply outside the cluster")
 
 
 def _explain_side(side: Side) -> SideReason:

@@ -13,7 +13,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from ringfence.engine.policies.selection import PodSelection, Selections
+from ringfence.engine.policies.selection import IdentitySelections, PodSelection, Selections
 from ringfence.engine.population import Block, PortName, ReadableFact, facts_read_by
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
@@ -55,6 +55,12 @@ class Peers(msgspec.Struct, frozen=True, cache_hash=True):
             return selections.everyone
         bits = selections.union(self.selections)
         return bits | selections.in_block(self.block, family) if self.block else bits
+
+    def select(self, identity: IdentitySelections, family: Family) -> bool:
+        """Whether one identity is meant: `among`, for this identity alone."""
+        if self.everyone or identity.in_any(self.selections):
+            return True
+        return self.block is not None and identity.in_block(self.block, family)
 
 
 EVERYONE: Final = Peers(everyone=True)

@@ -149,7 +149,7 @@ class Selections:
 
 
 class IdentitySelections:
-    """Which selections select one identity: as `Selections` for all identities, but by the labels of this one.
+    """Which selections select one identity: as `Selections` for all identities, but by what is known of this one.
 
     Each selector is evaluated once, however many selections have it in common.
     """
@@ -178,6 +178,16 @@ class IdentitySelections:
             if is_within and not left_out and self._is_matched_by(selection.pods):
                 return True
         return False
+
+    def in_block(self, block: Block, family: Family) -> bool:
+        """Whether the addresses of the identity of one family lie in a block, as `Selections.in_block` says."""
+        if not (block.nodes if self._identity.host_network else block.pods):
+            return False
+        bounds = self._identity.bounds
+        if not bounds:
+            return block.covers_family
+        # All its pods lie in the same of the blocks that policies read, so one address represents all.
+        return family in bounds and block.addresses.contains(family, bounds[family][0])
 
     def _is_matched_by(self, selector: Selector) -> bool:
         found = self._matching.get(selector)
