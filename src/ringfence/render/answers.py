@@ -63,7 +63,8 @@ def short_answer(answer: Answer) -> str:
 def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
     lines = [headline(answer), *_note(answer), *_possible_parts(answer), *_service(answer), *_unnamed(answer)]
-    for group in answer.reason_groups[:_MOST_GROUPS]:
+    groups = answer.first_reason_groups(_MOST_GROUPS)
+    for group in groups:
         reason = group.first
         lines.append("")
         if len(answer.explanations) > 1:
@@ -71,7 +72,7 @@ def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
                 _group(group) + ("" if reason.asked is None or answer.port is not None else f" on {reason.asked}")
             )
         lines += [*side_text(reason.egress, reason.asked), *side_text(reason.ingress, reason.asked)]
-    if more := sum(group.pairs for group in answer.reason_groups[_MOST_GROUPS:]):
+    if more := len(answer.explanations) - sum(group.pairs for group in groups):
         what = " and ports" if len(answer.explanations) > len(answer.pairs) else ""
         lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods{what}"]
     if answer.plugin:
@@ -202,8 +203,7 @@ class _Within(NamedTuple):
 
 def _family(answer: Answer) -> Iterator[str]:
     """The address family that denies what the other allows: a question about addresses may get another answer."""
-    sides = (side for reason in answer.reasons for side in (reason.egress, reason.ingress))
-    denying = {family for side in sides for family in side.denied_over}
+    denying = {family for explained in answer.explanations for family in explained.denied_over}
     if len(denying) == 1:
         yield f"  denied over {denying.pop()}, though not over the other family"
 
@@ -267,7 +267,7 @@ def _pair_json(explained: ExplainedPair) -> Json:
     }
     if pair.asked and pair.port is None:
         written["ports"] = traffic_json(pair.asked)
-    written["allowed"] = explained.reason.allowed
+    written["allowed"] = explained.allowed
     return written
 
 

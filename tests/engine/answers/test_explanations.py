@@ -25,7 +25,7 @@ from tests.semantics.objects import (
 )
 from tests.sets.test_traffic import traffics
 
-from ringfence.engine.answers.explanations import assumptions_of_parts, explain, explain_parts
+from ringfence.engine.answers.explanations import explain, explain_parts, judge_parts
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.verdicts import is_exempt, traffic_between
 from ringfence.engine.policies import End
@@ -294,7 +294,10 @@ def test_parts_of_the_traffic_of_a_pair_are_explained_as_questions_about_each(
         known = explain(state, source, destination, asked)
         each = [explain(state, source, destination, part) for part in parts]
         assert explain_parts(state, known, parts) == each
-        assert list(assumptions_of_parts(state, known, parts)) == [(one.allowed, one.assumptions) for one in each]
+        denied_over = [frozenset((*one.egress.denied_over, *one.ingress.denied_over)) for one in each]
+        assert list(judge_parts(state, known, parts)) == [
+            (one.allowed, one.assumptions, families) for one, families in zip(each, denied_over, strict=True)
+        ]
 
 
 def assert_rules_agree(side: SideReason) -> None:

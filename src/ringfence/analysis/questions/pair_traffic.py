@@ -1,6 +1,7 @@
 """The traffic allowed between the ends of one pair, and the reasons."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -10,13 +11,13 @@ from ringfence.analysis.endpoints import translation_assumptions
 from ringfence.analysis.questions.pairs import ExplainedPair, Pair
 from ringfence.engine.answers import (
     End,
+    JudgedPart,
     LedPort,
     PairReason,
     allows,
-    assumptions_of_parts,
     explain,
-    explain_parts,
     explain_through_service,
+    judge_parts,
     traffic_between,
     traffic_by_part,
     traffic_through_service,
@@ -97,16 +98,22 @@ def reasoned(state: State, pair: Pair) -> ReasonedPair:
     return ReasonedPair(pair, reason, parted(reason.asked, [rule.traffic for rule in rules]) if reason.asked else [])
 
 
-def explained_pairs(state: State, known: ReasonedPair) -> list[ExplainedPair]:
-    """Why a pair is allowed or denied: for all asked traffic, or for each part of it."""
+def explained_pairs(
+    state: State, known: ReasonedPair, explain_part: Callable[[PairReason, Traffic], PairReason]
+) -> list[ExplainedPair]:
+    """Why a pair is allowed or denied: for all asked traffic, or for each part of it.
+
+    `explain_part` explains a part, given the reason for all asked traffic. It is asked when a reason is first read.
+    """
     pair, reason, parts = known
     if len(parts) < 2:
-        return [ExplainedPair(pair, reason)]
+        denied_over = frozenset((*reason.egress.denied_over, *reason.ingress.denied_over))
+        return [ExplainedPair(pair, JudgedPart(reason.allowed, reason.assumptions, denied_over), lambda: reason)]
     found = [
-        ExplainedPair(msgspec.structs.replace(pair, asked=part), explained)
-        for part, explained in zip(parts, explain_parts(state, reason, parts), strict=True)
+        ExplainedPair(msgspec.structs.replace(pair, asked=part), judged, partial(explain_part, reason, part))
+        for part, judged in zip(parts, judge_parts(state, reason, parts), strict=True)
     ]
-    return sorted(found, key=lambda explained: explained.reason.allowed)
+    return sorted(found, key=lambda explained: explained.allowed)
 
 
 def pair_assumptions(state: State, known: ReasonedPair) -> Iterator[str]:
@@ -116,5 +123,5 @@ def pair_assumptions(state: State, known: ReasonedPair) -> Iterator[str]:
         yield from reason.assumptions
         yield from translation_assumptions(state, pair.via, reason)
         return
-    found = sorted(assumptions_of_parts(state, reason, parts), key=lambda one: one[0])
-    yield from chain.from_iterable(assumptions for _, assumptions in found)
+    found = sorted(judge_parts(state, reason, parts), key=lambda one: one.allowed)
+    yield from chain.from_iterable(one.assumptions for one in found)

@@ -1,5 +1,8 @@
 """The pairs of a source and a destination of a question, and the results about each."""
 
+from collections.abc import Callable
+from functools import cached_property
+
 import msgspec
 
 from ringfence.analysis.endpoints import (
@@ -10,11 +13,11 @@ from ringfence.analysis.endpoints import (
     address_targets,
     targets,
 )
-from ringfence.engine.answers import End, Families, PairReason, end_text
+from ringfence.engine.answers import End, Families, JudgedPart, PairReason, end_text
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.sets.addresses import FAMILIES
+from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
@@ -84,11 +87,23 @@ class Part(msgspec.Struct, frozen=True):
         return f"<{type(self).__name__}: {self}>"
 
 
-class ExplainedPair(msgspec.Struct, frozen=True):
-    """One pair of a question, and why it is allowed or denied."""
+class ExplainedPair:
+    """One pair of a question, and why it is allowed or denied.
 
-    pair: Pair
-    reason: PairReason
+    `allowed` and `denied_over` are known without the reasons. `denied_over` are the address families over which a side
+    denies what it allows over the other one.
+    """
+
+    def __init__(self, pair: Pair, judged: JudgedPart, explain: Callable[[], PairReason]) -> None:
+        self.pair = pair
+        self.allowed: bool = judged.allowed
+        self.denied_over: frozenset[Family] = judged.denied_over
+        self._explain = explain
+
+    @cached_property
+    def reason(self) -> PairReason:
+        """The reasons. They are found when they are first read: for n ports and n rules, all of them are n²."""
+        return self._explain()
 
 
 def pairs_of(source: Endpoint, destination: Endpoint, found: Targets) -> tuple[Pair, ...]:

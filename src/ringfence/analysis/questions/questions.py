@@ -11,8 +11,9 @@ Only if both sides are one and the same pod is the question about this pod and i
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property, reduce, wraps
+from itertools import islice
 from operator import or_
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortName, Targets, translation_assumptions
 from ringfence.analysis.questions.pair_traffic import (
@@ -29,7 +30,7 @@ from ringfence.analysis.questions.pair_traffic import (
 from ringfence.analysis.questions.pairs import ExplainedPair, Pair, Part, asked_targets, pairs_of
 from ringfence.analysis.questions.pods_on_both_sides import note_on_one_pod, note_on_two_pods
 from ringfence.analysis.questions.reason_groups import ReasonGroup, reason_groups
-from ringfence.engine.answers import End, PairReason, TraitEffects, allows, explain, trait_effects
+from ringfence.engine.answers import End, PairReason, TraitEffects, allows, explain, explain_parts, trait_effects
 from ringfence.engine.population import Member
 from ringfence.engine.possible import ExamplePod, PossiblePods
 from ringfence.engine.state import State
@@ -54,18 +55,21 @@ def _possible_pods(*endpoints: Endpoint) -> list[Member]:
 
 
 AnswerT = TypeVar("AnswerT", bound="Answer")
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def with_possible_pods(method: Callable[[AnswerT], Result]) -> Callable[[AnswerT], Result]:
+def with_possible_pods(
+    method: Callable[Concatenate[AnswerT, Arguments], Result],
+) -> Callable[Concatenate[AnswerT, Arguments], Result]:
     """Decorator for methods of an answer: while they run, the possible pods of the question take part in the state."""
 
     @wraps(method)
-    def supposing(answer: AnswerT) -> Result:
+    def supposing(answer: AnswerT, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if not answer._possible:
-            return method(answer)
+            return method(answer, *args, **kwargs)
         with answer._state.supposing_pods(answer._possible, answer._spaces):
-            return method(answer)
+            return method(answer, *args, **kwargs)
 
     return supposing
 
@@ -242,7 +246,17 @@ class Answer:
         A pair that is asked about several ports is divided into the ports that are allowed or denied by the same rules.
         """
         self._check_unchanged()
-        return tuple(explained for pair in self._reasoned for explained in explained_pairs(self._state, pair))
+        return tuple(
+            explained
+            for known in self._reasoned
+            for explained in explained_pairs(self._state, known, self._explain_part)
+        )
+
+    @with_possible_pods
+    def _explain_part(self, known: PairReason, part: Traffic) -> PairReason:
+        self._check_unchanged()
+        [reason] = explain_parts(self._state, known, [part])
+        return reason
 
     @cached_property
     def _reasoned(self) -> list[ReasonedPair]:
@@ -259,7 +273,11 @@ class Answer:
     @cached_property
     def reason_groups(self) -> tuple[ReasonGroup, ...]:
         """The pairs that are allowed or denied for equal reasons, in the order of `explanations`."""
-        return reason_groups(self._state, self.reasons)
+        return self.first_reason_groups(len(self.explanations))
+
+    def first_reason_groups(self, most: int) -> tuple[ReasonGroup, ...]:
+        """The first of `reason_groups`, without the reasons of the others."""
+        return tuple(islice(reason_groups(self._state, self.explanations), most))
 
     @cached_property
     @with_possible_pods

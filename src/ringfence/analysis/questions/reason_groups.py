@@ -4,11 +4,12 @@ Reasons are equal if the same policies, rules and peers match or do not match, b
 values of their labels may differ.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from ringfence.analysis.questions.pairs import ExplainedPair
 from ringfence.engine.answers import End, PairReason, PolicyReason, SideReason
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
@@ -31,21 +32,38 @@ class ReasonGroup(msgspec.Struct, frozen=True):
     destinations: tuple[PodsOf, ...]
 
 
-def reason_groups(state: State, reasons: Iterable[PairReason]) -> tuple[ReasonGroup, ...]:
-    """The groups of pairs with equal reasons, in the order of their first pairs."""
-    together: dict[Hashable, list[PairReason]] = {}
-    for reason in reasons:
-        key = (reason.asked, reason.allowed, _key(reason.egress), _key(reason.ingress))
-        together.setdefault(key, []).append(reason)
-    return tuple(
-        ReasonGroup(
-            group[0],
-            len(group),
-            _by_workload(state, (one.source for one in group)),
-            _by_workload(state, (one.destination for one in group)),
-        )
-        for group in together.values()
-    )
+def reason_groups(state: State, explanations: Sequence[ExplainedPair]) -> Iterator[ReasonGroup]:
+    """Yield the groups of pairs with equal reasons, in the order of their first pairs.
+
+    Only reasons about the same traffic can be equal, so a group needs only these. If few groups are taken, few reasons
+    are found.
+    """
+    about_same: defaultdict[Hashable, list[ExplainedPair]] = defaultdict(list)
+    for one in explanations:
+        about_same[_about(one)].append(one)
+    groups: dict[int, list[ExplainedPair]] = {}
+    for one in explanations:
+        for group in _alike(about_same.pop(_about(one), ())):
+            groups[id(group[0])] = group
+        if group := groups.pop(id(one), []):
+            yield ReasonGroup(
+                one.reason,
+                len(group),
+                _by_workload(state, (each.pair.source for each in group)),
+                _by_workload(state, (each.pair.destination for each in group)),
+            )
+
+
+def _about(explained: ExplainedPair) -> Hashable:
+    return explained.pair.asked, explained.allowed
+
+
+def _alike(explanations: Iterable[ExplainedPair]) -> Iterable[list[ExplainedPair]]:
+    """The groups of explanations with equal reasons."""
+    together: defaultdict[Hashable, list[ExplainedPair]] = defaultdict(list)
+    for one in explanations:
+        together[_key(one.reason.egress), _key(one.reason.ingress)].append(one)
+    return together.values()
 
 
 def _key(side: SideReason) -> Hashable:

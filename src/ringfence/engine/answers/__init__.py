@@ -5,7 +5,13 @@ from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
 from ringfence.engine.answers.equal_priorities import UndefinedOrder
-from ringfence.engine.answers.explanations import assumptions_of_parts, explain, explain_parts, explain_through_service
+from ringfence.engine.answers.explanations import (
+    JudgedPart,
+    explain,
+    explain_parts,
+    explain_through_service,
+    judge_parts,
+)
 from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
 from ringfence.engine.answers.listed_nodes import assumed_of_hosts, listed_node_assumptions
 from ringfence.engine.answers.listed_priorities import assumed_orders, priorities_of_stack, priorities_outside
@@ -38,6 +44,7 @@ __all__ = [
     "DecidingRule",
     "End",
     "Families",
+    "JudgedPart",
     "LedPort",
     "ListedPairs",
     "Moment",
@@ -56,7 +63,6 @@ __all__ = [
     "assumed_about_own_node",
     "assumed_of_hosts",
     "assumed_orders",
-    "assumptions_of_parts",
     "changed_addresses",
     "changed_peers",
     "connectivity_rows",
@@ -66,6 +72,7 @@ __all__ = [
     "explain_parts",
     "explain_through_service",
     "is_exempt",
+    "judge_parts",
     "list_matches",
     "listed_node_assumptions",
     "node_addresses",

@@ -4,7 +4,8 @@ An explanation looks at the same policies and pods as the verdict, one peer at a
 Whether a side allows is always the engine's own answer, so an explanation cannot contradict the verdict.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -70,33 +71,43 @@ def explain_parts(state: State, known: PairReason, parts: Sequence[Traffic]) -> 
     ]
 
 
-def assumptions_of_parts(
-    state: State, known: PairReason, parts: Sequence[Traffic]
-) -> Iterator[tuple[bool, tuple[str, ...]]]:
+class JudgedPart(NamedTuple):
+    """What is known of a part of the traffic of a pair without the reason of each rule."""
+
+    allowed: bool
+    assumptions: tuple[str, ...]
+    denied_over: frozenset[Family] = frozenset()
+    """The address families over which a side denies what it allows over the other one."""
+
+
+def judge_parts(state: State, known: PairReason, parts: Sequence[Traffic]) -> Iterator[JudgedPart]:
     """For disjoint parts of the traffic of a pair: whether each is allowed, and what the answer assumes.
 
-    It is what `explain_parts` says, without the reason of each rule for each part.
+    It is what `explain_parts` says, without the reason of each rule for each part: with n of both, these are n².
     """
     if is_exempt(state, known.source, known.destination):
         for one in explain_parts(state, known, parts):
-            yield one.allowed, one.assumptions
+            yield JudgedPart(one.allowed, one.assumptions)
         return
     both = (_judged_parts(state, side, known, parts) for side in (known.egress, known.ingress))
     allowed = known.egress.traffic & known.ingress.traffic
-    for part, *sides in zip(parts, *both, strict=True):
-        yield passes(allowed, part), joint_assumptions(sides)
+    for part, egress, ingress in zip(parts, *both, strict=True):
+        assumptions = joint_assumptions([(side.allowed, side.assumptions) for side in (egress, ingress)])
+        yield JudgedPart(passes(allowed, part), assumptions, egress.denied_over | ingress.denied_over)
 
 
 def _judged_parts(
     state: State, reason: SideReason, known: PairReason, parts: Sequence[Traffic]
-) -> Iterator[tuple[bool, tuple[str, ...]]]:
+) -> Iterator[JudgedPart]:
     """For each part, whether one side allows it, and what the answer of this side assumes."""
     allowed = (passes(reason.traffic, part) for part in parts)
     if isinstance(reason.subject, Member):
         side = Side(state, reason.subject, reason.direction, reason.peer, known.asked, known.over)
-        yield from zip(allowed, SideAssumptions(side, reason).of_parts(parts), strict=True)
+        over = _traffic_over(side)
+        for one, part, assumptions in zip(allowed, parts, SideAssumptions(side, reason).of_parts(parts), strict=True):
+            yield JudgedPart(one, assumptions, frozenset(_denying(over, part)))
     else:
-        yield from ((one, ()) for one in allowed)
+        yield from (JudgedPart(one, ()) for one in allowed)
 
 
 def _explain_parts_of_side(
@@ -105,9 +116,9 @@ def _explain_parts_of_side(
     if not isinstance(reason.subject, Member):
         yield from [reason] * len(parts)
         return
-    for part, (_, assumptions) in zip(parts, _judged_parts(state, reason, known, parts), strict=True):
+    for part, judged in zip(parts, _judged_parts(state, reason, known, parts), strict=True):
         side = Side(state, reason.subject, reason.direction, reason.peer, part, known.over)
-        yield _replace(_reason_of_side(side, reason), assumptions=assumptions)
+        yield _replace(_reason_of_side(side, reason), assumptions=judged.assumptions)
 
 
 def _explain_exempt(state: State, source: End, destination: End, asked: Traffic | None, over: Families) -> PairReason:
@@ -157,20 +168,24 @@ def _reason_of_side(side: Side, known: SideReason | None = None) -> SideReason:
         traffic=traffic,
         policies=tuple(policy for profile in stack for policy in explain_profile(side, profile, rules)),
         exempt=_why_exempt(side),
-        denied_over=tuple(_denied_over(side)),
+        denied_over=tuple(_denying(_traffic_over(side), side.asked)),
         denied_for=_denied_for(side),
         bystanders=() if isolated else tuple(bystanders(side)),
     )
 
 
-def _denied_over(side: Side) -> list[Family]:
-    """The address families that deny what another allows."""
+def _traffic_over(side: Side) -> dict[Family, Traffic]:
+    """What a side allows over each address family; nothing if there is only one over which two pods can meet."""
     if not isinstance(side.peer, Member) or not side.can_meet or len(side.families) < 2:
-        return []
-    over = {
+        return {}
+    return {
         family: traffic_over(side.state, side.subject, side.direction, side.peer, family) for family in side.families
     }
-    denying = [family for family, traffic in over.items() if not passes(traffic, side.asked)]
+
+
+def _denying(over: Mapping[Family, Traffic], asked: Traffic | None) -> list[Family]:
+    """The address families that deny what another allows."""
+    denying = [family for family, traffic in over.items() if not passes(traffic, asked)]
     return denying if len(denying) < len(over) else []
 
 
