@@ -300,6 +300,35 @@ def test_peers_are_decided_about_again_when_their_namespace_gets_other_labels() 
         assert [one for one in (80, 90) if reaches(program, "10.0.0.3", one)] == ([allowed] if allowed else [])
 
 
+def test_an_address_that_pods_of_two_identities_claim_is_decided_about_again() -> None:
+    guard = [acting("allow", FRIENDS, ports=[port(80), port(81)]), acting("allow", namespaces({}), ports=[port(80)])]
+    cluster = tiered_cluster_of([SERVER, tier_policy(FRONT, "a", ingress=[*guard, acting("deny")])])
+    compiler = Compiler(cluster.state, everywhere)
+    for one, other, numbers in (("friend", "foe", [80]), ("friend", "friend", [80, 81]), ("foe", "foe", [80])):
+        cluster.upsert(pod("x/one", {"app": one}, addresses=["10.0.0.3"]))
+        cluster.upsert(pod("y/other", {"app": other}, addresses=["10.0.0.3"]))
+        program = compiler.program()
+        assert [number for number in (80, 81) if reaches(program, "10.0.0.3", number)] == numbers
+
+
+def test_classes_are_dropped_with_the_last_peer_that_has_them() -> None:
+    def classes() -> set[str]:
+        return {name for name in compiler.program().chains if name.startswith("ingress_peers_")}
+
+    guard = [acting("allow", namespaces({}, labelled(app=f"{one}")), ports=[port(one)]) for one in (80, 90)]
+    cluster = tiered_cluster_of([SERVER, tier_policy(FRONT, "a", ingress=[*guard, acting("deny")])])
+    compiler = Compiler(cluster.state, everywhere)
+    assert not classes()
+    found = []
+    for labels in ("80", "90", "80"):
+        cluster.upsert(pod("x/peer", {"app": labels}, addresses=["10.0.0.3"]))
+        found.append(classes())
+    assert [len(one) for one in found] == [1, 1, 1]
+    assert found[0] == found[2] != found[1]
+    cluster.remove("Pod", "x", "peer")
+    assert not classes()
+
+
 def test_exceptions_are_decided_about_again_when_only_what_cluster_policies_select_has_changed() -> None:
     """The NetworkPolicy selects the peer as before."""
     guard = tier_policy(FRONT, "a", ingress=[acting("deny", namespaces(labelled(team="foes"), {}))])
