@@ -7,15 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.nftables import encoded_transaction, table_attribute, table_question, transactions
-from ringfence.dataplane.program import Program, is_of_bridges
-from ringfence.dataplane.restoration import Cover, Restoration
+from ringfence.dataplane.isolating_parts import ISOLATING
+from ringfence.dataplane.nftables import (
+    element_question,
+    encoded_transaction,
+    rules_question,
+    table_attribute,
+    table_question,
+    transactions,
+)
+from ringfence.dataplane.program import REVOKED, Collection, HashSet, Program, RangeSet, VerdictMap, is_of_bridges
+from ringfence.dataplane.restoration import Cover, Restoration, Signs
 from ringfence.dataplane.table import BESIDE, TableName, first_restored, stages_of, tables_of
 from ringfence.dataplane.update import AddTable, Command, DeleteTable, WakeTable, commands_between
 from ringfence.netlink.socket import NetlinkSocket
 
 REVOKED_SOON: Final = 1_000
 """Revoked connections that are loaded before packets meet the rules; the others pass until they are loaded."""
+
+
+SIGNS: Final = 4
+"""The elements of a set or map that are signs of it. A few pods may be removed before new signs are prepared."""
 
 
 class _Prepared(NamedTuple):
@@ -76,13 +88,46 @@ def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes])
             _creation(netlink, table, stages),
             _encoded(netlink, table.name, [WakeTable(table.of_bridges)]),
             _cover(netlink, TableName(BESIDE, table.of_bridges), stages),
+            _signs(stages[-1]),
         )
 
 
 def _cover(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> Cover:
     # Deleting a missing table is an error, so it is added first.
     removal: list[Command] = [AddTable(of_bridges=table.of_bridges), DeleteTable(table.of_bridges)]
-    return Cover(table_attribute(table.name), _creation(netlink, table, stages), _encoded(netlink, table.name, removal))
+    return Cover(
+        table_attribute(table.name),
+        _creation(netlink, table, stages),
+        _encoded(netlink, table.name, removal),
+        table_question(table.name, of_bridges=table.of_bridges),
+    )
+
+
+def _signs(program: Program) -> Signs:
+    """The signs of one of the tables of a program. Revoked connections change all the time, so they are no signs."""
+    signs = {name: _some_keys(program.collections[name]) for name in ISOLATING if name in program.collections}
+    return Signs(
+        tuple(
+            tuple(element_question(name, key) for key in keys)
+            for name, keys in signs.items()
+            if keys and name != REVOKED
+        ),
+        tuple(rules_question(name) for name, chain in program.chains.items() if chain.hook and chain.rules),
+    )
+
+
+def _some_keys(collection: Collection) -> list[bytes]:
+    """A few keys of a set or map; of ranges, their first keys."""
+    match collection:
+        case HashSet(elements=elements):
+            keys: Iterable[bytes] = elements
+        case RangeSet(elements=ranges):
+            keys = (low for low, _ in ranges)
+        case VerdictMap(elements=chains):
+            keys = (key for some in chains.values() for key in some)
+        case _:
+            keys = ()
+    return list(islice(keys, SIGNS))
 
 
 def _creation(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program]) -> tuple[bytes, ...]:

@@ -1,7 +1,8 @@
 """Restoring the table after changes of another program: prepared messages, and when they are sent.
 
 A table that was removed is created again, and a dormant one is woken. For any other change, it is only known that the
-table may be damaged. Then a second table with the same rules, the cover, is created beside it: a packet has to pass
+table may be damaged: because the kernel reports a change, or, while it reports none, because signs of the table are
+missing. Then a second table with the same rules, the cover, is created beside it: a packet has to pass
 both. The cover does not help against damage that drops allowed packets. The repair of the whole program undoes that,
 and then removes the cover.
 
@@ -30,6 +31,19 @@ _TABLE_ITSELF: Final = NFNL_SUBSYS_NFTABLES << 8
 """The type of messages about a table itself (NFT_MSG_NEWTABLE): it is new, became dormant, or was woken."""
 
 
+Question = tuple[int, bytes]
+"""The type and the body of a request to the kernel."""
+
+
+class Signs(msgspec.Struct, frozen=True, array_like=True):
+    """What shows that a table is whole as far as it isolates pods: a few of its elements, and rules of some chains."""
+
+    elements: tuple[tuple[Question, ...], ...] = ()
+    """For each set or map, requests for some of its elements. If the kernel has none of them, it was flushed."""
+    rules: tuple[Question, ...] = ()
+    """Requests for the rules of chains that have rules."""
+
+
 class Cover(msgspec.Struct, frozen=True, array_like=True):
     """The messages for the cover of one table."""
 
@@ -39,6 +53,8 @@ class Cover(msgspec.Struct, frozen=True, array_like=True):
     """The transactions that create the cover. The kernel refuses the first one if the cover exists."""
     removal: bytes
     """The transaction that removes the cover if it exists."""
+    question: Question
+    """A request for the table of the cover, which the kernel refuses with ENOENT if it does not exist."""
 
 
 class Restoration(msgspec.Struct, frozen=True, array_like=True):
@@ -48,13 +64,14 @@ class Restoration(msgspec.Struct, frozen=True, array_like=True):
     """The family of the table: NFPROTO_INET or NFPROTO_BRIDGE."""
     name: bytes
     """The encoded attribute with its name, as in `Cover`."""
-    question: tuple[int, bytes]
-    """The type and body of a request for the table, which the kernel refuses with ENOENT if it does not exist."""
+    question: Question
+    """A request for the table, which the kernel refuses with ENOENT if it does not exist."""
     transactions: tuple[bytes, ...]
     """The transactions that create the table. The kernel refuses the first one if it exists."""
     waking: bytes
     """The transaction that wakes the table if it is dormant, so that packets meet its rules."""
     cover: Cover
+    signs: Signs
 
 
 class Damage(msgspec.Struct):
@@ -90,8 +107,12 @@ def restore(
     restorations: Iterable[Restoration],
     damage: Damage = _NO_DAMAGE,
     announcements: Announcements = _NO_ANNOUNCEMENTS,
+    *,
+    reads_signs: bool = False,
 ) -> None:
     """Create missing tables, wake dormant ones, and cover those that may be damaged.
+
+    With `reads_signs`, a table whose signs are missing is covered, too, although the kernel has reported no damage.
 
     Refusals of the kernel are ignored: the repair of the whole program meets and reports them.
     """
@@ -100,7 +121,9 @@ def restore(
             is_there = _restore_table(netlink, one, announcements)
             if one.family in damage.covers:
                 _send(netlink, (one.cover.removal,))
-            if is_there and one.family in damage.tables | damage.covers:
+            if is_there and (
+                one.family in damage.tables | damage.covers or (reads_signs and _is_flushed_and_bare(netlink, one))
+            ):
                 _send(netlink, one.cover.transactions)
                 announcements.cover()
 
@@ -116,6 +139,36 @@ def _restore_table(netlink: NetlinkSocket, one: Restoration, announcements: Anno
     finally:
         announcements.end()
     return is_there
+
+
+def _is_flushed_and_bare(netlink: NetlinkSocket, one: Restoration) -> bool:
+    """Whether signs of a table are missing, and no cover exists yet."""
+    signs = one.signs
+    is_flushed = any(not any(_exists(netlink, element) for element in some) for some in signs.elements) or any(
+        not _has_rules(netlink, chain) for chain in signs.rules
+    )
+    return is_flushed and not _exists(netlink, one.cover.question)
+
+
+def _exists(netlink: NetlinkSocket, question: Question) -> bool:
+    """Whether the kernel has what the question asks for."""
+    try:
+        netlink.ask(*question)
+    except NetlinkError as error:
+        if error.code != errno.ENOENT:
+            raise
+        return False
+    return True
+
+
+def _has_rules(netlink: NetlinkSocket, question: Question) -> bool:
+    """Whether a chain exists and has rules."""
+    try:
+        return bool(netlink.dump(*question))
+    except NetlinkError as error:
+        if error.code != errno.ENOENT:
+            raise
+        return False
 
 
 def _state(netlink: NetlinkSocket, one: Restoration) -> tuple[bool, bool]:

@@ -6,6 +6,7 @@ from ringfence.dataplane.nftables.exemptions import exempts_from_tracking
 from ringfence.dataplane.nftables.read_back import (
     FoundTable,
     Outline,
+    element_question,
     has_foreign_parts,
     has_table,
     is_dormant,
@@ -15,6 +16,7 @@ from ringfence.dataplane.nftables.read_back import (
     read_outline,
     read_parts,
     read_table,
+    rules_question,
     table_attribute,
     table_question,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "Transaction",
     "commit",
     "commit_transaction",
+    "element_question",
     "encoded_transaction",
     "exempts_from_tracking",
     "failure",
@@ -51,6 +54,7 @@ __all__ = [
     "read_outline",
     "read_parts",
     "read_table",
+    "rules_question",
     "table_attribute",
     "table_question",
     "transactions",

@@ -83,6 +83,11 @@ def key_portions(collection: HashSet | RangeSet | VerdictMap | GroupMap) -> Iter
             return _lists((key for keys in chains.values() for key in keys), encode)
 
 
+def single_key(key: bytes) -> bytes:
+    """Encode the key of one element as a list, which is sufficient to ask for it."""
+    return nested(nf.NFTA_SET_ELEM_LIST_ELEMENTS, _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key)))
+
+
 def _lists(items: Iterable[T], encode: Callable[[T], bytes], portion: int = _PORTION) -> Iterator[bytes]:
     encoded = list(map(encode, items))
     for at in range(0, len(encoded), portion):

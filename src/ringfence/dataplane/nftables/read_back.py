@@ -21,6 +21,7 @@ from ringfence.dataplane.nftables.elements import (
     decode_elements,
     elements_in,
     has_repetitions,
+    single_key,
 )
 from ringfence.dataplane.nftables.requests import (
     BRIDGE_HEADER,
@@ -176,6 +177,21 @@ def table_question(name: str = TABLE, *, of_bridges: bool = False) -> tuple[int,
     return message_type(nf.NFT_MSG_GETTABLE), header + string(nf.NFTA_TABLE_NAME, name)
 
 
+def element_question(name: str, key: bytes) -> tuple[int, bytes]:
+    """The type and the body of a request for one element of a set or map; of a range, `key` is its first key.
+
+    The kernel answers ENOENT if the element does not exist.
+    """
+    where = in_table(nf.NFTA_SET_ELEM_LIST_TABLE) + string(nf.NFTA_SET_ELEM_LIST_SET, name)
+    return message_type(nf.NFT_MSG_GETSETELEM), header_of(name) + where + single_key(key)
+
+
+def rules_question(chain: str) -> tuple[int, bytes]:
+    """The type and the body of a dump request for the rules of a chain."""
+    where = in_table(nf.NFTA_RULE_TABLE) + string(nf.NFTA_RULE_CHAIN, chain)
+    return message_type(nf.NFT_MSG_GETRULE), header_of(chain) + where
+
+
 def table_attribute(name: str) -> bytes:
     """The first attribute of every message about a table of this name, or about an object in it."""
     return in_table(nf.NFTA_TABLE_NAME, name)
@@ -293,8 +309,7 @@ def _listed_elements(netlink: NetlinkSocket, name: str) -> list[Element]:
 
 
 def _read_rules(netlink: NetlinkSocket, chain: str) -> tuple[Rule | ForeignRule, ...]:
-    where = in_table(nf.NFTA_RULE_TABLE) + string(nf.NFTA_RULE_CHAIN, chain)
-    messages = netlink.dump(message_type(nf.NFT_MSG_GETRULE), header_of(chain) + where)
+    messages = netlink.dump(*rules_question(chain))
     return tuple(decode_rule(attributes(one[len(HEADER) :]).get(nf.NFTA_RULE_EXPRESSIONS, b"")) for one in messages)
 
 
