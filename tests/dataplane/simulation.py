@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Any
+
+import msgspec
 
 from ringfence.dataplane.program import (
     Chain,
@@ -32,6 +35,7 @@ from ringfence.dataplane.update.commands import (
     DeleteTable,
     Flush,
     RemoveElements,
+    RenameChain,
     ReplaceElements,
     SetRules,
     WakeTable,
@@ -67,6 +71,9 @@ def _after(program: Program, command: Command) -> Program:
         case AddChain(name, hook):
             assert name not in chains
             chains[name] = Chain((), hook)
+        case RenameChain(name, new_name):
+            assert new_name not in chains, "the kernel refuses a name that another chain has"
+            return _renamed(program, name, new_name)
         case SetRules(name, rules):
             chains[name] = Chain(rules, chains[name].hook)
         case DeleteChain(name):
@@ -74,6 +81,18 @@ def _after(program: Program, command: Command) -> Program:
         case DeleteCollection(name):
             del sets[name]
     return Program(sets, chains)
+
+
+def _renamed(program: Program, name: str, new_name: str) -> Program:
+    """The program in which a chain has another name, everywhere. It is the same object."""
+    sets: dict[str, Collection] = {}
+    for one, collection in program.collections.items():
+        if isinstance(collection, VerdictMap | RangeMap) and name in collection.elements:
+            elements: dict[str, Any] = {new_name if key == name else key: e for key, e in collection.elements.items()}
+            collection = msgspec.structs.replace(collection, elements=elements)
+        sets[one] = collection
+    assert not any(name in chain.targets for chain in program.chains.values()), "not needed yet"
+    return Program(sets, {new_name if one == name else one: chain for one, chain in program.chains.items()})
 
 
 def _emptied(collection: Collection) -> Collection:

@@ -8,13 +8,15 @@ from errno import EAGAIN, ERESTART
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, nft
 from tests.dataplane.programs import IN, OUT, TCP, UDP, program, varied
+from tests.dataplane.simulation import carried_out
 
 from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.nftables import FoundTable, commit_transaction, read_table
+from ringfence.dataplane.nftables import FoundTable, commit_transaction, read_handle, read_table
 from ringfence.dataplane.nftables.transaction import Transaction
 from ringfence.dataplane.program import Chain, Program, base_program, fixed_chains
 from ringfence.dataplane.restoration import restore
+from ringfence.dataplane.update import RenameChain
 from ringfence.errors import KernelError
 from ringfence.netlink.socket import NetlinkSocket
 
@@ -162,6 +164,29 @@ def test_connections_are_revoked_although_the_table_has_just_been_flushed() -> N
     kernel.revoke([1, 2])
     after = Kernel()
     assert (after.present, after.revoked) == (varied(), frozenset({1, 2}))
+
+
+@pytest.mark.parametrize("removal", ["delete chain inet ringfence ingress_1", "delete table inet ringfence"])
+@in_own_network
+def test_a_chain_that_another_program_removes_before_it_gets_its_new_name_is_created_again(removal: str) -> None:
+    old, new = program({(IN, 1): [(0, TCP, 80)]}), program({(IN, 1): [(0, UDP, 80)]})
+    new = carried_out(new, [RenameChain("ingress_1", "ingress_other")])
+    kernel = Kernel()
+    kernel.apply(old)
+    asked: list[str] = []
+
+    def removed(netlink: NetlinkSocket, chain: str) -> int:
+        if not asked:
+            nft("flush map inet ringfence ingress4; flush map inet ringfence ingress6")
+            nft(removal)
+        asked.append(chain)
+        return read_handle(netlink, chain)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "read_handle", removed)
+        kernel.apply(new)
+    assert asked
+    assert Kernel().present == new
 
 
 @in_own_network

@@ -9,6 +9,7 @@ from errno import EEXIST, ENOMEM, EPERM
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
 from tests.dataplane.programs import IN, LAST, OUT, TCP, UDP, V4, allowing, program, ranges, varied, with_classes
+from tests.dataplane.simulation import carried_out
 
 from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
@@ -26,6 +27,7 @@ from ringfence.dataplane.program import (
     base_program,
     profile_chain,
 )
+from ringfence.dataplane.update import RenameChain
 from ringfence.errors import KernelError
 
 
@@ -47,6 +49,25 @@ def test_one_program_takes_the_place_of_another() -> None:
     for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), with_classes(), base_program(), with_classes()):
         kernel.apply(after)
         assert kernel.present == Kernel().present == after
+
+
+@in_own_network
+def test_a_chain_that_takes_the_place_of_another_one_is_the_same_chain_in_the_kernel() -> None:
+    before, after = program({(IN, 1): [(0, TCP, 80)]}), program({(IN, 1): [(0, UDP, 80)]})
+    after = carried_out(after, [RenameChain("ingress_1", "ingress_other")])
+    kernel = Kernel()
+    kernel.apply(before)
+    handle = handle_of("ingress_1")
+    assert handle.isdecimal()
+    kernel.apply(after)
+    assert kernel.present == Kernel().present == after
+    assert handle_of("ingress_other") == handle
+
+
+def handle_of(chain: str) -> str:
+    """The number of a chain, which it keeps under another name."""
+    listed = nft("-a", "list", "chain", "inet", "ringfence", chain)
+    return next(line for line in listed.splitlines() if f"chain {chain} {{" in line).partition("# handle ")[2]
 
 
 @in_own_network

@@ -12,6 +12,7 @@ from itertools import cycle, product
 import pytest
 from tests.dataplane.network import Network, in_own_network, nft
 from tests.dataplane.programs import RETURN, UDP, flows, key, program
+from tests.dataplane.simulation import carried_out
 from tests.dataplane.traffic import PORT, Traffic, rounds_under_traffic, traffic
 
 from ringfence.dataplane.kernel import Kernel
@@ -38,11 +39,13 @@ from ringfence.dataplane.program import (
     Rule,
     VerdictMap,
     base_program,
+    is_fixed,
     link_key,
     port_key,
     profile_chain,
 )
 from ringfence.dataplane.program import PORT as PORT_KEY
+from ringfence.dataplane.update import RenameChain
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
@@ -139,6 +142,12 @@ def _without_references_to(chains: frozenset[str], chain: Chain) -> Chain:
     return Chain(tuple(kept), chain.hook)
 
 
+def under_other_names(current: Program, number: int) -> Program:
+    """The program whose chains of pods have other names, as if their pods had other policies."""
+    names = (name for name in current.chains if not is_fixed(name))
+    return carried_out(current, [RenameChain(name, f"{name}_{number}") for name in names])
+
+
 def with_bridges(current: Program, port: int = 0) -> Program:
     """The program that also guards bridges, optionally with a pod at a port."""
     whole = base_program(with_bridges=True)
@@ -160,6 +169,12 @@ CHANGES = {
         barring("flows", at_server=True, at_stranger=True, peers=range(10, 200)),
     ),
     "other rules": alternating(*(barring(way, at_server=True, at_stranger=False) for way in WAYS[:4])),
+    "other policies": alternating(
+        *(
+            under_other_names(barring(way, at_server=at_server, at_stranger=not at_server), number)
+            for number, (way, at_server) in enumerate(product(WAYS[:4], (True, False)))
+        )
+    ),
     "isolated and not": alternating(
         barring("pods", at_server=True, at_stranger=True), barring("no isolation", at_server=True, at_stranger=True)
     ),

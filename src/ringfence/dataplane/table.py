@@ -12,6 +12,8 @@ from functools import partial
 from itertools import product
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ringfence.dataplane.isolating_parts import missing_isolating_parts
 from ringfence.dataplane.nftables import (
     ChangedBy,
@@ -25,6 +27,7 @@ from ringfence.dataplane.nftables import (
     has_table,
     is_dormant,
     read_counts,
+    read_handle,
     read_parts,
     read_table,
     transactions,
@@ -47,6 +50,7 @@ from ringfence.dataplane.update import (
     Command,
     DeleteTable,
     RemoveElements,
+    RenameChain,
     WakeTable,
     affected_addresses,
     commands_between,
@@ -312,11 +316,20 @@ class KernelTable:
         try:
             for commands, after in stages_between(self.program or Program(), program, fits):
                 self._stop_if_disturbed()
-                self._commit(commands)
+                self._commit(map(self._with_handle, commands))
                 self.program = after
                 self._tables |= tables_of(after)
         finally:
             forget_differences()
+
+    def _with_handle(self, command: Command) -> Command:
+        """Return a command with what only the kernel knows: the handle of a chain that is renamed."""
+        if not isinstance(command, RenameChain):
+            return command
+        try:
+            return msgspec.structs.replace(command, handle=read_handle(self._netlink, command.name))
+        except OSError as error:
+            raise unusable(error) from error
 
     def _create(self, program: Program, revoked: Set[bytes], *, closed_first: bool) -> None:
         first = first_restored(program) if closed_first else program

@@ -27,10 +27,10 @@ from ringfence.dataplane.program import (
     profile_chain,
 )
 from ringfence.dataplane.update import comparison
-from ringfence.dataplane.update.commands import AddCollection, AddElements, Command, SetRules, commands_between
+from ringfence.dataplane.update.commands import AddCollection, AddElements, Command, SetRules
 from ringfence.dataplane.update.comparison import fits_always
 from ringfence.dataplane.update.plan import plan_update
-from ringfence.dataplane.update.stages import may_be_together, stages_between
+from ringfence.dataplane.update.stages import commands_of, may_be_together, stages_between
 from ringfence.model.policies import Direction
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
@@ -74,6 +74,7 @@ def test_new_ranges_come_before_the_rules_because_they_are_ready_later_than_thes
 
 def test_a_new_chain_comes_before_the_address_that_gets_it_because_it_is_empty_for_packets_under_way() -> None:
     new = isolated("ingress_1", {"pods_0": PODS}, among(Field.SOURCE_4, "pods_0"))
+    new = new.changed(chains={"ingress_0": CLOSED.chains["ingress_0"]})
     creating, moving, *_ = words(CLOSED, new)
     assert {"AddChain", "SetRules"} <= creating
     assert moving == {"ReplaceElements"}
@@ -119,7 +120,7 @@ def test_the_commands_are_those_of_the_steps_in_their_order(ends: tuple[Program,
 
 def _of_steps(old: Program, new: Program) -> Sequence[list[Command]]:
     found: list[list[Command]] = []
-    for after in plan_update(old, new).programs:
-        found.append(commands_between(old, after))
-        old = after
+    for step in plan_update(old, new).steps:
+        found.append(commands_of(step, old))
+        old = step.program
     return found

@@ -69,9 +69,10 @@ def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[st
     """The possible outcomes for a packet that meets the rules of `before` while a transaction is committed.
 
     From one of its lookups on, it finds the sets of `after`. Only a lookup into a set that changes makes a difference.
-    The chains that the transaction creates have no rules for this packet.
+    The chains that the transaction creates have no rules for this packet; those that it renames have the same ones.
     """
-    chains = {**dict.fromkeys(after.chains.keys() - before.chains.keys(), Chain()), **before.chains}
+    chains = {**dict.fromkeys(after.chains.keys() - before.chains.keys(), Chain()), **_renamed(before, after)}
+    chains |= before.chains
     for first_after, name in enumerate(looked_up):
         if before.collections[name] is not after.collections.get(name):
             lookups = count()
@@ -80,6 +81,12 @@ def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[st
                 return (before if next(lookups) < first_after else after).collections[name]  # noqa: B023
 
             yield passes(chains, read, packet)
+
+
+def _renamed(before: Program, after: Program) -> dict[str, Chain]:
+    """The chains that had another name before: they are the same objects."""
+    known = {id(chain) for name, chain in before.chains.items() if name not in after.chains}
+    return {name: chain for name, chain in after.chains.items() if name not in before.chains and id(chain) in known}
 
 
 def before_ranges_are_ready(before: Program, after: Program, packet: Packet) -> bool:

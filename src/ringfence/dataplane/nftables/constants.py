@@ -91,6 +91,7 @@ NFT_TABLE_F_DORMANT: Final = 0x1
 # enum nft_chain_attributes
 
 NFTA_CHAIN_TABLE: Final = 1
+NFTA_CHAIN_HANDLE: Final = 2
 NFTA_CHAIN_NAME: Final = 3
 NFTA_CHAIN_HOOK: Final = 4
 NFTA_CHAIN_POLICY: Final = 5

@@ -138,6 +138,13 @@ def has_table(netlink: NetlinkSocket, name: str, *, of_bridges: bool = False) ->
     return _table_settings(netlink, name, of_bridges=of_bridges) is not None
 
 
+def read_handle(netlink: NetlinkSocket, chain: str) -> int:
+    """Read the number by which the kernel finds a chain, also under another name. Raises NetlinkError if it is gone."""
+    where = in_table(nf.NFTA_CHAIN_TABLE) + string(nf.NFTA_CHAIN_NAME, chain)
+    answer = netlink.ask(message_type(nf.NFT_MSG_GETCHAIN), header_of(chain) + where)
+    return read_uint(attributes(answer[len(HEADER) :])[nf.NFTA_CHAIN_HANDLE])
+
+
 def is_dormant(netlink: NetlinkSocket, *, of_bridges: bool = False) -> bool:
     """Whether the table exists and is dormant. Raises OSError if the kernel refuses."""
     settings = _table_settings(netlink, TABLE, of_bridges=of_bridges)

@@ -26,11 +26,12 @@ from ringfence.dataplane.update import (
     DeleteTable,
     Flush,
     RemoveElements,
+    RenameChain,
     ReplaceElements,
     SetRules,
     WakeTable,
 )
-from ringfence.netlink.codec import HEADER_SIZE, nested, string, uint32
+from ringfence.netlink.codec import HEADER_SIZE, attribute, nested, string, uint32
 from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL
 
 HEADER: Final = bytes([nf.NFPROTO_INET, 0, 0, 0])
@@ -101,6 +102,9 @@ def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
         case AddChain(name, hook):
             where = requested_hook(hook) if hook else ()
             yield (_body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, header, _chain(table, name), *where),)
+        case RenameChain(_, new_name, handle):
+            which = in_table(nf.NFTA_CHAIN_TABLE, table) + attribute(nf.NFTA_CHAIN_HANDLE, handle.to_bytes(8, "big"))
+            yield (_body(nf.NFT_MSG_NEWCHAIN, 0, header, which, string(nf.NFTA_CHAIN_NAME, new_name)),)
         case DeleteChain(name):
             yield (_body(nf.NFT_MSG_DELCHAIN, 0, header, _chain(table, name)),)
         case SetRules(name, rules):

@@ -97,6 +97,17 @@ class AddChain(msgspec.Struct, frozen=True):
     hook: Hook | None
 
 
+class RenameChain(msgspec.Struct, frozen=True):
+    """Give a chain another name, which no chain has. All that refers to the chain refers to it by the new name then.
+
+    The kernel finds the chain by its `handle` (`nftables.read_handle`).
+    """
+
+    name: str
+    new_name: str
+    handle: int = 0
+
+
 class SetRules(msgspec.Struct, frozen=True):
     """Replace all rules of a chain. Every packet meets either the old rules or the new ones, never a mixture."""
 
@@ -126,6 +137,7 @@ Command = (
     | ReplaceElements
     | Flush
     | AddChain
+    | RenameChain
     | SetRules
     | DeleteChain
     | DeleteCollection

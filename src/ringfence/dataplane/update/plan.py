@@ -20,6 +20,9 @@ forbids what both forbid:
 If only one direction changes, closing is not needed: a connection has one side in this direction, and this side changes
 at once.
 
+If a chain takes the place of another one for the same subjects, the old chain is renamed first, and then only gets
+other rules (`renaming`), provided that no side has to close for it.
+
 Editing sets in place is safe if only one address is added or removed, or if only one direction is affected. Otherwise,
 the update uses copies of the edited sets (`copies`).
 
@@ -33,6 +36,7 @@ from typing import NamedTuple
 from ringfence.dataplane.program import Chain, Program, fixed_chains, is_whole, observes
 from ringfence.dataplane.update.comparison import FitsAtOnce, can_edit_in_place, compare, fits_always, needs_closing
 from ringfence.dataplane.update.copies import steps_by_copies
+from ringfence.dataplane.update.renaming import renamed_chains, with_renamed_chains
 from ringfence.dataplane.update.steps import StepKind, UpdateStep, steps_in_place
 
 
@@ -58,6 +62,14 @@ def plan_update(old: Program | None, new: Program, fits_at_once: FitsAtOnce = fi
 def _steps(old: Program, new: Program, fits_at_once: FitsAtOnce) -> list[UpdateStep]:
     if is_whole(old) and observes(old) is not observes(new):
         return _steps_with_switch(old, new, fits_at_once)
+    if names := renamed_chains(old, new):
+        renamed = with_renamed_chains(old, names)
+        difference = compare(renamed, new)
+        if can_edit_in_place(renamed, new, difference) and not needs_closing(new, difference, fits_at_once):
+            return [
+                UpdateStep(StepKind.RENAME, renamed, names),
+                *steps_in_place(renamed, new, difference, closing=False),
+            ]
     difference = compare(old, new)
     if not can_edit_in_place(old, new, difference):
         return steps_by_copies(old, new, difference, fits_at_once)

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.program import Program, RangeMap, RangeSet
-from ringfence.dataplane.update.commands import AddElements, Command, SetRules, commands_between
+from ringfence.dataplane.update.commands import AddElements, Command, RenameChain, SetRules, commands_between
 from ringfence.dataplane.update.comparison import FitsAtOnce, fits_always
 from ringfence.dataplane.update.plan import plan_update
-from ringfence.dataplane.update.steps import StepKind
+from ringfence.dataplane.update.steps import StepKind, UpdateStep
 
 _MOST_ELEMENTS: Final = 400
 """The most elements of one object that come together with rules. More would fill a transaction."""
@@ -36,9 +36,9 @@ def stages_between(old: Program, new: Program, fits_at_once: FitsAtOnce = fits_a
     created: list[Command] = []
     """The commands of a step *create* that wait for the next step."""
     before = old
-    for kind, after in plan_update(old, new, fits_at_once).steps:
-        commands = commands_between(before, after)
-        if kind is StepKind.CREATE and commands:
+    for step in plan_update(old, new, fits_at_once).steps:
+        commands, after = commands_of(step, before), step.program
+        if step.kind is StepKind.CREATE and commands:
             created = commands
         elif commands:
             if created and not may_be_together(created, commands, fits_at_once):
@@ -48,6 +48,13 @@ def stages_between(old: Program, new: Program, fits_at_once: FitsAtOnce = fits_a
             created = []
         before = after
     yield Stage(created, new)
+
+
+def commands_of(step: UpdateStep, before: Program) -> list[Command]:
+    """Return the commands that change `before` into the program of a step."""
+    if step.kind is StepKind.RENAME:
+        return [RenameChain(name, new_name) for name, new_name in step.names.items()]
+    return commands_between(before, step.program)
 
 
 def may_be_together(created: Sequence[Command], others: Sequence[Command], fits_at_once: FitsAtOnce) -> bool:

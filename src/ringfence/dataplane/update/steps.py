@@ -1,6 +1,6 @@
 """The steps of an update: intermediate programs, each of which is safe to reach from the previous one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ from ringfence.dataplane.update.regrouping import with_both
 class StepKind(Enum):
     """The kinds of steps, in their order in an update in place; `CREATE` is also the only step of a new table."""
 
+    RENAME = "rename"
+    """Give chains other names, if this replaces moves of subjects from chain to chain. No packet notices it."""
     CREATE = "create"
     """Add everything new that no packet can reach yet, and make the changes that have no effect on packets."""
     REGROUP = "regroup"
@@ -54,6 +56,8 @@ class UpdateStep(NamedTuple):
 
     kind: StepKind
     program: Program
+    names: Mapping[str, str] = {}
+    """The new names of the chains that the step renames, by their present names."""
 
 
 def steps_in_place(old: Program, new: Program, difference: Difference, *, closing: bool) -> list[UpdateStep]:
