@@ -13,7 +13,8 @@ from tests.agent.running import Clock
 from tests.semantics.objects import admits, labelled, node, pod, policy, port
 
 from ringfence.agent import local_policies
-from ringfence.agent.inbox import Arrival, InboxItem
+from ringfence.agent.arrived_namespaces import ArrivedNamespaces
+from ringfence.agent.inbox import Arrival
 from ringfence.agent.intake import LONGEST_APPLYING, PATIENCE, SHORT_TURN, Intake
 from ringfence.agent.shares import SHARE
 from ringfence.agent.time_account import TimeAccount
@@ -64,8 +65,9 @@ class Trial:
     def __init__(self, **seconds: float) -> None:
         self.clock = Clock()
         self.view = SlowView(self.clock, {path.replace("__", "/"): one for path, one in seconds.items()})
-        self.arrived: list[InboxItem | None] = []
-        self.intake = Intake(self.view, TimeAccount(self.clock, self.clock), lambda: self.arrived)
+        account = TimeAccount(self.clock, self.clock)
+        self.arrived = ArrivedNamespaces(account.shares)
+        self.intake = Intake(self.view, account, self.arrived.first)
 
     def add(self, *events: Event) -> None:
         for event in events:
@@ -422,20 +424,23 @@ class TestWhoseResultsAreKnownInPart:
         assert trial.intake.overdue() == set()
 
     @staticmethod
-    def taking_in(seconds: float, *arrived: InboxItem) -> Trial:
+    def taking_in(seconds: float, *arrived: Arrival) -> Trial:
         """Take in several policies of a namespace that has used its share. Each policy takes this long."""
         trial = Trial(x__large=LARGE)
         trial.view.taking_in = seconds
-        trial.arrived += arrived
+        for one in arrived:
+            trial.arrived.add(one)
         trial.add(upserted(on_node("x/web")), *(upserted(written(f"x/{name}")) for name in ("large", "p", "q")))
         trial.serve(2)
         return trial
 
     def test_a_namespace_of_which_only_some_changes_are_taken_in_is_overdue(self) -> None:
-        trial = self.taking_in(2 * SHORT_TURN, Arrival(upserted(written("y/p")), 0.0))
+        others = Arrival(upserted(written("y/p")), 0.0)
+        trial = self.taking_in(2 * SHORT_TURN, others)
         assert trial.serve() == ["take in x/p"]
         assert trial.intake.overdue() == {"x"}
-        trial.arrived[:] = [Arrival(upserted(written("x/r")), 0.0)]  # nobody else's
+        trial.arrived.discard(others)
+        trial.arrived.add(Arrival(upserted(written("x/r")), 0.0))  # nobody else's
         trial.serve()
         assert trial.intake.overdue() == set()
         assert not trial.intake

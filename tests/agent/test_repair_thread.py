@@ -12,7 +12,7 @@ from tests.dataplane.network import address, in_own_network, nft
 from tests.dataplane.programs import varied
 
 from ringfence.agent import loop, repair_thread
-from ringfence.agent.inbox import Arrival, Inbox, RepairAttempted, StandbyFailed
+from ringfence.agent.inbox import Arrival, Inbox, RepairAttempted, StandbyFailed, StandbyRestored
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.standby_client import StandbyEnded, StandbyProcess
@@ -185,7 +185,10 @@ def test_a_process_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPa
         failure = inbox.get(timeout=TIMEOUT)
         assert isinstance(failure, StandbyFailed)
         assert isinstance(failure.error, StandbyEnded)
+        assert isinstance(inbox.get(timeout=TIMEOUT), StandbyRestored)
         await_ready(kernel)
+    later = [inbox.get() for _ in range(inbox.qsize())]
+    assert not any(isinstance(one, StandbyFailed | StandbyRestored) for one in later), "neither is repeated"
 
 
 @in_own_network

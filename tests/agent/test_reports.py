@@ -188,6 +188,21 @@ def test_a_packet_log_that_fails_is_logged_once_while_it_lasts_and_counted(one: 
     assert one.count('ringfence_failures_total{stage="log"}') == 4
 
 
+def test_a_standby_process_that_fails_is_logged_once_while_it_lasts_and_counted(
+    one: Reporting, stream: io.StringIO
+) -> None:
+    one.reports.standby_restored()
+    assert not stream.getvalue(), "it had not failed"
+    for _ in range(2):
+        one.reports.standby_failed(OSError(2, "no program"))
+        one.reports.standby_failed(OSError(2, "no program"))
+        one.reports.standby_restored()
+        one.reports.standby_restored()
+    assert stream.getvalue().count("is restored later: [Errno 2] no program") == 2
+    assert stream.getvalue().count("the standby process runs again") == 2
+    assert one.count('ringfence_failures_total{stage="standby"}') == 4
+
+
 def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io.StringIO) -> None:
     one.reports.packet_log_failed(PacketLogFailed(KeyError("ours"), 2.0))
     assert "a defect of ringfence (log): KeyError: 'ours' trace=" in stream.getvalue()

@@ -57,6 +57,10 @@ class StandbyFailed(NamedTuple):
     error: Exception
 
 
+class StandbyRestored(NamedTuple):
+    """The standby process runs again, and has accepted its restorations."""
+
+
 class VethPairsChanged(NamedTuple):
     """The veth pairs of pods, or other links of the node, have changed."""
 
@@ -75,6 +79,7 @@ InboxItem = (
     | PacketLogRestored
     | RepairAttempted
     | StandbyFailed
+    | StandbyRestored
     | VethPairsChanged
     | VethPairsUnread
 )
@@ -82,11 +87,23 @@ Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put items in, and the loop takes them out; None ends the loop."""
 
 
+def _ignore(item: InboxItem | None) -> None:
+    """Do nothing."""
+
+
 class Receiver:
     """Takes items out of the inbox for the loop, which can inspect the arrived ones before it takes them."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        see: Callable[[InboxItem | None], None] = _ignore,
+        take: Callable[[InboxItem | None], None] = _ignore,
+    ) -> None:
+        """`see` is called with each item that `arrived` returns for the first time, `take` when `get` returns it."""
         self._inbox = inbox
+        self._see = see
+        self._take = take
         self._arrived: deque[InboxItem | None] = deque()
 
     @property
@@ -96,11 +113,17 @@ class Receiver:
 
     def get(self, timeout: float) -> InboxItem | None:
         """The next item. Raises queue.Empty if none arrives within `timeout` seconds."""
-        return self._arrived.popleft() if self._arrived else self._inbox.get(timeout=timeout)
+        if not self._arrived:
+            return self._inbox.get(timeout=timeout)
+        item = self._arrived.popleft()
+        self._take(item)
+        return item
 
     def arrived(self) -> Iterable[InboxItem | None]:
         """The items that have arrived and were not taken yet."""
         with suppress(queue.Empty):
             while True:
-                self._arrived.append(self._inbox.get_nowait())
+                item = self._inbox.get_nowait()
+                self._arrived.append(item)
+                self._see(item)
         return self._arrived

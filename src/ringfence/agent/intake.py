@@ -7,11 +7,10 @@ The removal of a pod is applied immediately. A pod of another namespace may have
 not share it while the first namespace waits for its turn.
 """
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Set
 from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
-from ringfence.agent.inbox import Arrival, InboxItem
 from ringfence.agent.time_account import TimeAccount
 from ringfence.agent.view import POLICY_KINDS, Change, View, name_of, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Undecoded, Unreadable, Upserted
@@ -33,10 +32,10 @@ class Intake:
     """Applies changes to the view, and charges the time that this takes to their namespaces."""
 
     def __init__(
-        self, view: View, account: TimeAccount, arrived: Callable[[], Iterable[InboxItem | None]] = tuple
+        self, view: View, account: TimeAccount, first_arrived: Callable[[], str | None] = lambda: None
     ) -> None:
-        """`arrived` returns the items that have arrived and were not added yet."""
-        self._arrived = arrived
+        """`first_arrived` returns the namespace that has used the least time of those with changes not yet added."""
+        self._first_arrived = first_arrived
         self._view = view
         self._account = account
         self._clock = account.clock
@@ -58,17 +57,10 @@ class Intake:
     def has_others_before(self, namespace: str) -> bool:
         """Whether changes of a namespace that has used less time than this one wait or have arrived."""
         turn = self._backlog.next()
-        waits = turn is not None and self._account.has_used_less(turn.namespace, namespace)
-        return waits or any(self._comes_before(item, namespace) for item in self._arrived())
-
-    def _comes_before(self, item: InboxItem | None, namespace: str) -> bool:
-        match item:
-            case None | Arrival(event=Page() | Listed()):
-                return True
-            case Arrival(event=Upserted() | Removed() | Unreadable() as change):
-                return self._account.has_used_less(name_of_change(change)[1], namespace)
-            case _:
-                return False
+        if turn is not None and self._account.has_used_less(turn.namespace, namespace):
+            return True
+        arrived = self._first_arrived()
+        return arrived is not None and self._account.has_used_less(arrived, namespace)
 
     def waiting_since(self) -> float | None:
         """When the oldest waiting change arrived, without those of namespaces that have used their share."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple, ParamSpec
 
+from ringfence.agent.arrived_namespaces import ArrivedNamespaces
 from ringfence.agent.denial_reports import DenialReports
 from ringfence.agent.denials import Explanations
 from ringfence.agent.enforcement import Enforcement, NodeKernel, Permissions
@@ -28,6 +29,7 @@ from ringfence.agent.inbox import (
     Receiver,
     RepairAttempted,
     StandbyFailed,
+    StandbyRestored,
     VethPairsChanged,
     VethPairsUnread,
 )
@@ -110,14 +112,15 @@ class AgentLoop:
         metrics = outputs.metrics
         self._settings = settings
         self._kernel = kernel
-        self._receiver = Receiver(inbox)
         self._metrics = metrics
         self._clock = clock
         self._view = View(settings.node)
         self._heartbeat = Heartbeat(clock)
         self._new_pods = NewPods(settings.node, outputs.request_check)
         self._account = TimeAccount(self._heartbeat.beat)
-        self._intake = Intake(self._view, self._account, self._receiver.arrived)
+        self._arrived = ArrivedNamespaces(self._account.shares)
+        self._receiver = Receiver(inbox, self._arrived.add, self._arrived.discard)
+        self._intake = Intake(self._view, self._account, self._first_arrived)
         present = PresentState(lambda: kernel.present, lambda: self._new_pods.known_pods, self._view.in_force)
         self._second_look = SecondLook(settings.second_look, outputs.relist, present, self._intake.has_waiting)
         may = Permissions(self._new_pods.is_released, self._second_look.permits, self._in_steps)
@@ -252,6 +255,8 @@ class AgentLoop:
                 self._next_repair = 0.0
             case StandbyFailed(error=error):
                 self._reports.standby_failed(error)
+            case StandbyRestored():
+                self._reports.standby_restored()
             case VethPairsChanged():
                 self._veth_pairs_changed()
             case VethPairsUnread(error=error):
@@ -347,6 +352,11 @@ class AgentLoop:
     def _others_wait(self, namespace: str) -> bool:
         """Whether changes of namespaces that have used less time than this one wait in the backlog or the inbox."""
         return self._intake.has_others_before(namespace)
+
+    def _first_arrived(self) -> str | None:
+        """The namespace that has used the least time of those whose changes have arrived and were not received yet."""
+        self._receiver.arrived()
+        return self._arrived.first()
 
     def _repair(self) -> None:
         self._enforcement.repair()

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ringfence.agent.inbox import Inbox, RepairAttempted, StandbyFailed
+from ringfence.agent.inbox import Inbox, RepairAttempted, StandbyFailed, StandbyRestored
 from ringfence.agent.standby_client import StandbyProcess
 from ringfence.dataplane.kernel import Kernel
 from ringfence.errors import KernelError
@@ -73,13 +73,18 @@ def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
 def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> None:
     """Keep a standby process running that has the restorations of the program in force."""
     process: StandbyProcess | None = None
+    has_failed = False
     while not has_ended.is_set():
         began = time.thread_time()
         kernel.changed.clear()
         try:
             process = process or StandbyProcess(kernel.standby)
             process.send(kernel.prepare())
+            if has_failed:
+                has_failed = False
+                inbox.put(StandbyRestored())
         except Exception as error:  # otherwise the thread would end, and there would be no standby process
+            has_failed = True
             inbox.put(StandbyFailed(error))
             if process:
                 process.end()

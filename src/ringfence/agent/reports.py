@@ -240,6 +240,12 @@ class Reports:
                 f"the standby process failed, so a table that another program removes is restored later: {failure}"
             )
 
+    def standby_restored(self) -> None:
+        """Report that there is a standby process again."""
+        if self._standby_failure:
+            self._standby_failure = ""
+            log.info("the standby process runs again")
+
     def node(self, errors: Iterable[str]) -> None:
         """Report conditions of the node that the rules cannot make up for; each is logged once while it lasts."""
         found = list(errors)
