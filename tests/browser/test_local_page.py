@@ -75,7 +75,7 @@ def test_the_smallest_edit_is_applied_by_a_click_and_the_cell_is_marked(page: Pa
     panel = page.get_by_role("complementary", name="Explanation")
     expect(panel).to_contain_text("podSelector wants name=api-pod, prod/web has name=web-pod")
     panel.get_by_role("button", name="Apply it in this page").click()
-    expect(panel.locator(".verdict")).to_have_text("◐ TCP 3306")
+    expect(panel.locator(".verdict")).to_have_text("◐ Only TCP 3306 may pass.")
     assert cell(page, "prod/web to prod/db") == "TCP 3306, opened by the edits"
     expect(page.get_by_role("banner")).to_contain_text("1 policy edited: opens 1, closes 0")
     assert violations(page) == []
@@ -108,6 +108,21 @@ def test_problems_are_shown_as_one_types_and_a_text_with_errors_does_not_count(p
     assert violations(page) == []
     page.get_by_role("link", name="Matrix").click()
     assert cell(page, "prod/web to prod/db") == "nothing"
+
+
+def test_lines_are_numbered_as_in_the_file_and_a_problem_leads_to_its_line(page: Page) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    before = area.bounding_box()
+    area.fill(area.input_value().replace("podSelector", "podSelectr", 1))
+    page.get_by_role("region", name="Edit").get_by_role("button", name="line 9").click()
+    selected = area.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)")
+    assert selected == "  podSelectr:"
+    numbers = page.locator(".numbers").inner_text().split("\n")
+    lines = area.input_value().split("\n")
+    assert numbers[lines.index("  podSelectr:")] == "9"
+    assert len(numbers) == len(lines)
+    assert area.bounding_box() == before, "what is said about the edit moves the text"
 
 
 def test_hostile_texts_that_are_typed_are_text(page: Page) -> None:
@@ -256,7 +271,7 @@ def test_mistakes_stay_while_they_are_looked_for_again(
     expect(found).to_contain_text("What they could reach is being computed.")
     may_go_on.set()
     reading.join(30)
-    expect(found).to_contain_text("Pods to come that could reach it")
+    expect(found).to_contain_text("Which pods could connect to it")
     expect(found).not_to_contain_text("computed")
     page.get_by_role("navigation", name="Views").get_by_role("link", name="Findings").click()
     expect(found).not_to_contain_text("looked for")

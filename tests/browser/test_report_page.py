@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
@@ -28,6 +28,10 @@ ROOT = Path(__file__).parents[2]
 OUTSIDE = "outside the cluster"
 BOXES = "all => all.map(one => { const b = one.getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom] })"
 CHECKOUT, ORDERS = "shop/Deployment/checkout", "shop/StatefulSet/orders-db"
+PRINTED_SIZES = """parts => parts.map(part => {
+  const all = [part, ...part.querySelectorAll(".cell, .head span")].map(one => one.getBoundingClientRect());
+  return [Math.max(...all.slice(1).map(one => one.right)) - all[0].left, all[0].height];
+})"""
 TEXTS_OUTSIDE = """boxes => boxes.flatMap(box => [...box.parentElement.querySelectorAll("text")].filter(text => {
   const [b, t] = [box.getBoundingClientRect(), text.getBoundingClientRect()];
   return t.left < b.left || t.right > b.right || t.top < b.top - 1 || t.bottom > b.bottom + 1;
@@ -84,7 +88,7 @@ def test_every_view_opens_offline_without_an_error_and_breaks_no_rule_of_accessi
 def test_the_explanation_of_a_cell_says_which_rules_match_and_marks_their_lines(page: OpenedPage, shop: Path) -> None:
     shown = page.open(shop, "cell", CHECKOUT, ORDERS)
     panel = shown.get_by_role("complementary", name="Explanation")
-    assert panel.locator(".verdict").inner_text() == "◐ TCP 5432"
+    assert panel.locator(".verdict").inner_text() == "◐ Only TCP 5432 may pass."
     first = panel.get_by_role("heading", name=f"ingress of {ORDERS}").locator("xpath=..").locator("article").first
     assert first.get_by_role("heading").inner_text() == "shop/orders-db"
     assert "✓" in first.locator(".rule").first.inner_text()
@@ -125,6 +129,50 @@ def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> N
     expect(shown.get_by_role("heading", level=1)).to_have_text(ORDERS)
 
 
+def scrolled(grid: Locator) -> list[float]:
+    """How far a matrix is scrolled down and across."""
+    found: list[float] = grid.evaluate("grid => [grid.scrollTop, grid.scrollLeft]")
+    return found
+
+
+def test_the_matrix_stays_where_it_is_while_a_cell_is_explained(page: OpenedPage, large: Path) -> None:
+    shown = page.open(large)
+    grid = shown.get_by_role("grid")
+    grid.evaluate("grid => { grid.scrollTop = 2000; grid.scrollLeft = 1500 }")
+    before = scrolled(grid)
+    assert min(before) > 1000
+    shown.locator(".row [aria-colindex='70']").first.wait_for()
+    ends = shown.evaluate("document.elementFromPoint(400, 500).getAttribute('aria-label')")
+    cell = shown.get_by_role("gridcell", name=ends)
+    cell.click()
+    panel = shown.get_by_role("complementary", name="Explanation")
+    expect(panel.get_by_role("heading", level=2)).to_be_focused()
+    expect(shown.locator("[aria-selected=true]")).to_have_attribute("aria-label", ends)
+    assert scrolled(grid) == before
+    shown.keyboard.press("Escape")
+    expect(cell).to_be_focused()
+    assert scrolled(grid) == before
+    expect(shown.locator("[aria-selected=true]")).to_have_count(0)
+    shown.get_by_role("link", name="Policies").click()
+    shown.get_by_role("link", name="Matrix").click()
+    assert scrolled(grid) == before
+
+
+def test_a_link_to_a_cell_shows_the_cell_in_the_matrix(page: OpenedPage, large: Path) -> None:
+    shown = page.open(large, "cell", "n19/p299", "n17/p277")
+    expect(shown.locator(".cell[aria-selected=true]")).to_be_in_viewport(ratio=1)
+    expect(shown.locator(".name.asked")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("names", [(), ("cell", CHECKOUT, ORDERS)])
+def test_the_matrix_and_an_explanation_scroll_by_themselves_and_the_page_does_not(
+    page: OpenedPage, shop: Path, names: tuple[str, ...]
+) -> None:
+    shown = page.open(shop, *names)
+    assert shown.evaluate("document.documentElement.scrollHeight") <= 900
+    expect(shown.get_by_role("list", name="Legend")).to_be_in_viewport(ratio=1)
+
+
 def test_of_a_part_of_the_matrix_all_rows_and_columns_are_a_click_away(page: OpenedPage, tmp_path: Path) -> None:
     file = tmp_path / "part.html"
     file.write_text(
@@ -155,15 +203,15 @@ def test_a_report_of_a_plugin_says_what_it_changes(page: OpenedPage, tmp_path: P
 
 def test_the_page_of_a_workload_says_which_pods_to_come_could_reach_it(page: OpenedPage, shop: Path) -> None:
     table = page.open(shop, "workload", CHECKOUT).get_by_role("table").filter(has_text="possible pods and addresses")
-    rows = [row.get_by_role("cell").all_inner_texts() for row in table.locator("tbody tr").all()]
+    rows = [row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()]
     assert rows == [
-        ["ingress", "pods with app=prometheus of namespace monitoring", "TCP 8081"],
-        ["ingress", "pods with app=storefront of namespace shop", "TCP 8080"],
-        ["egress", "pods with k8s-app=kube-dns of namespace kube-system", "TCP 53; UDP 53"],
-        ["egress", "pods with app=cart of namespace shop", "TCP ports named http"],
-        ["egress", "pods with app=orders-db of namespace shop", "TCP ports named postgres"],
-        ["egress", "pods with app=queue of namespace shop", "TCP ports named amqp"],
-        ["egress", "203.0.113.40/32", "TCP 443"],
+        ["pods with app=prometheus of namespace monitoring", "ingress", "TCP 8081"],
+        ["pods with app=storefront of namespace shop", "ingress", "TCP 8080"],
+        ["pods with k8s-app=kube-dns of namespace kube-system", "egress", "TCP 53; UDP 53"],
+        ["pods with app=cart of namespace shop", "egress", "TCP ports named http"],
+        ["pods with app=orders-db of namespace shop", "egress", "TCP ports named postgres"],
+        ["pods with app=queue of namespace shop", "egress", "TCP ports named amqp"],
+        ["203.0.113.40/32", "egress", "TCP 443"],
     ]
 
 
@@ -255,6 +303,86 @@ def test_the_search_finds_labels_ports_addresses_and_policies(
     assert found in " ".join(shown.get_by_role("option").all_inner_texts())
 
 
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        pytest.param("cart", CHECKOUT.replace("checkout", "cart"), id="a whole name is the best"),
+        pytest.param("shop -db", "shop/StatefulSet/catalog-db", id="all words must be there"),
+    ],
+)
+def test_the_best_of_what_is_found_is_first(page: OpenedPage, shop: Path, query: str, first: str) -> None:
+    shown = page.open(shop)
+    shown.get_by_role("combobox").fill(query)
+    assert shown.get_by_role("option").first.inner_text().startswith(first)
+
+
+def test_a_search_says_that_there_is_more(page: OpenedPage, large: Path) -> None:
+    shown = page.open(large)
+    shown.get_by_role("combobox").fill("p1")
+    expect(shown.get_by_role("option")).to_have_count(12 + 1)
+    expect(shown.get_by_role("option").last).to_have_text("There are more: type more of the name.")
+
+
+def test_on_a_phone_what_is_found_is_inside_the_page(browser: Browser, shop: Path) -> None:
+    with opened(browser, width=375) as found:
+        shown = found.open(shop)
+        shown.get_by_role("combobox").fill("a")
+        box = shown.get_by_role("listbox").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 375
+
+
+def test_the_heads_of_a_table_stay_in_view(page: OpenedPage, large: Path) -> None:
+    shown = page.open(large, "policies")
+    shown.get_by_role("link", name="n9/p209", exact=True).scroll_into_view_if_needed()
+    assert shown.evaluate("scrollY") > 1000
+    expect(shown.get_by_role("columnheader", name="Selects")).to_be_in_viewport(ratio=1)
+
+
+def test_on_a_phone_each_row_of_a_table_is_a_card(browser: Browser, shop: Path) -> None:
+    with opened(browser, width=375) as found:
+        shown = found.open(shop, "policies")
+        row = shown.get_by_role("row").filter(has=shown.get_by_role("link", name="edge/be-measured"))
+        name, *cells = row.locator("th, td:not(:empty)").evaluate_all(BOXES)
+        assert all(name[3] <= cell[1] and cell[2] <= 375 for cell in cells)
+        heads = row.locator("td").evaluate_all("all => all.map(one => getComputedStyle(one, '::before').content)")
+        assert heads[:3] == ['"Selects: "', '"Ingress: "', '"Egress: "']
+
+
+@pytest.mark.parametrize("names", [(), ("policies",), ("findings",)])
+def test_without_objects_the_page_says_so(page: OpenedPage, tmp_path: Path, names: tuple[str, ...]) -> None:
+    (tmp_path / "empty.html").write_text(Cluster().report())
+    shown = page.open(tmp_path / "empty.html", *names)
+    expect(shown.get_by_role("heading", level=1)).to_have_count(1)
+    expect(shown.get_by_role("table")).to_have_count(0)
+    expect(shown.get_by_role("grid")).to_have_count(0)
+    expect(shown.locator("main")).not_to_contain_text("Every workload")
+    assert violations(shown) == []
+
+
+def test_what_is_wrong_with_the_input_is_above_the_mistakes(page: OpenedPage, tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("a: b: c\n")
+    cluster = Cluster.load(tmp_path / "broken.yaml")
+    (tmp_path / "broken.html").write_text(cluster.report())
+    shown = page.open(tmp_path / "broken.html")
+    expect(shown.locator("main")).to_contain_text("It has problems")
+    shown.get_by_role("banner").get_by_role("link", name="Not everything is read: 1 problem").click()
+    expect(shown.get_by_role("heading", level=2).first).to_have_text("Problems of the input 1 item")
+    assert violations(shown) == []
+
+
+def test_many_workloads_of_a_policy_are_folded_by_namespace(page: OpenedPage, tmp_path: Path) -> None:
+    cluster = Cluster()
+    for number in range(60):
+        cluster.upsert(pod(f"n{number % 2}/p{number:02}", {"app": f"a{number}"}))
+    (tmp_path / "open.html").write_text(cluster.report())
+    shown = page.open(tmp_path / "open.html", "findings")
+    expect(shown.locator("main").get_by_role("link")).to_have_count(0)
+    shown.get_by_text("n1 30 workloads").click()
+    expect(shown.locator("main").get_by_role("link")).to_have_count(30)
+
+
 def test_light_and_dark_colours_are_chosen_by_a_button_and_kept_in_all_links(page: OpenedPage, shop: Path) -> None:
     shown = page.open(shop, "map")
     light = shown.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -329,6 +457,40 @@ def test_on_paper_an_explanation_and_the_matrix_do_not_overlap(page: OpenedPage,
     assert panel["y"] + panel["height"] <= matrix["y"]
 
 
+def test_on_paper_colours_are_light(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop)
+    shown.get_by_role("button", name="Dark colours").click()
+    assert shown.evaluate("getComputedStyle(document.body).color") == "rgb(230, 237, 243)"
+    shown.emulate_media(media="print")
+    assert shown.evaluate("getComputedStyle(document.body).color") == "rgb(31, 35, 40)"
+
+
+def test_a_matrix_that_is_larger_than_a_page_is_printed_in_parts(page: OpenedPage, large: Path) -> None:
+    """What may pass is in some part, and no part is larger than a page."""
+    shown = page.open(large)
+    shown.get_by_role("grid").evaluate("grid => { grid.scrollTop = 300 }")
+    shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+    shown.emulate_media(media="print")
+    printed = shown.locator(".part")
+    assert printed.count() > 10
+    page_width, page_height = 1031, 702  # A4 on its side, without its margins
+    for width, height in printed.evaluate_all(PRINTED_SIZES):
+        assert width <= page_width
+        assert height <= page_height
+    known = json.loads(shown.locator("#report").text_content() or "")
+    ranges = [pair for row in known["rows"] for pair in zip(row["cells"][::3], row["cells"][1::3], strict=True)]
+    allowed = sum(to - first + 1 for first, to in ranges)
+    outside = sum(len(one) > 0 for side in ("incoming", "outgoing") for one in known[side])
+    passing = printed.locator(".cell:not(.itself)")
+    assert not any(row.get("common") for row in known["rows"])
+    assert passing.count() == allowed + outside
+    expect(shown.get_by_role("grid")).not_to_be_visible()
+    shown.emulate_media(media="screen")
+    shown.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(printed).to_have_count(0)
+    assert scrolled(shown.get_by_role("grid"))[0] == 300
+
+
 @pytest.mark.parametrize("names", [(), ("map",)])
 def test_with_forced_colours_what_may_pass_has_an_outline(browser: Browser, shop: Path, names: tuple[str, ...]) -> None:
     context = browser.new_context(forced_colors="active", viewport={"width": 1440, "height": 900})
@@ -358,6 +520,8 @@ def expected_cells(cluster: Cluster) -> dict[str, str]:
             outside[source, "to"].append(f"{destination}: {traffic}")
         if isinstance(source, Addresses):
             outside[destination, "from"].append(f"{source}: {traffic}")
+    if not rows:
+        return {}
     expected = {f"{OUTSIDE} to {OUTSIDE}": "both are outside the cluster"}
     for members, title in zip(rows, titles, strict=True):
         for others, other in zip(rows, titles, strict=True):

@@ -16,8 +16,10 @@ from ringfence.render.formats import json_line, one_line
 
 MODULES: Final = (
     "elements.js",
+    "tables.js",
     "report.js",
     "route.js",
+    "workload_lists.js",
     "notice.js",
     "live.js",
     "mistakes.js",
@@ -33,6 +35,7 @@ MODULES: Final = (
     "map.js",
     "namespace.js",
     "cells.js",
+    "paper.js",
     "matrix.js",
     "workload.js",
     "policies.js",

@@ -5,6 +5,7 @@ import { edit, presentPlace, save } from "./live.js";
 import { mistakesIn } from "./mistakes.js";
 import { say } from "./notice.js";
 import { isCourse, link } from "./route.js";
+import { table } from "./tables.js";
 
 /** @typedef {import("./report.js").Report} Report */
 /** @typedef {import("./report.js").Policy} Policy */
@@ -31,15 +32,19 @@ export function editorOf(report, policy) {
       "aria-label": `YAML of ${policy.name}`,
       "aria-describedby": "problems",
       oninput: later,
+      onscroll: () => { numbers.scrollTop = area.scrollTop; },
       onkeydown: indent,
     })
   );
   area.defaultValue = present.text; // it differs from the value as soon as one has typed
+  const numbers = h("div", { class: "numbers", "aria-hidden": "true" });
+  const edited = h("div", { class: "edited" }, area, policy.generated ? null : numbers);
   let isAsking = false;
   let isTyped = false;
 
   /** Ask about the text at once; what is typed until the answer comes is asked about together, after it. */
   async function later() {
+    number();
     isTyped = true;
     if (isAsking) return;
     isAsking = true;
@@ -48,6 +53,27 @@ export function editorOf(report, policy) {
       await send();
     }
     isAsking = false;
+  }
+
+  /** Number the lines as in the file, as the problems do. */
+  function number() {
+    if (policy.generated) return;
+    const last = policy.line + area.value.split("\n").length - 1;
+    if (numbers.dataset.last === String(last)) return;
+    numbers.dataset.last = String(last);
+    edited.style.setProperty("--digits", String(String(last).length));
+    replace(numbers, Array.from({ length: last - policy.line + 1 }, (_, at) => policy.line + at).join("\n"));
+    numbers.scrollTop = area.scrollTop;
+  }
+
+  /** Select a line of the text. @param {number} line */
+  function goTo(line) {
+    const lines = area.value.split("\n");
+    const at = Math.min(Math.max(line - policy.line, 0), lines.length - 1);
+    const start = lines.slice(0, at).reduce((sum, text) => sum + text.length + 1, 0);
+    area.focus();
+    area.setSelectionRange(start, start + lines[at].length);
+    area.scrollTop = Math.max(0, at - 5) * (area.scrollHeight / lines.length);
   }
 
   async function send() {
@@ -66,7 +92,7 @@ export function editorOf(report, policy) {
     replace(
       problems,
       found.map(({ line, severity, message, remedy }) =>
-        h("li", { class: severity }, `line ${line}: ${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
+        h("li", { class: severity }, policy.generated ? `line ${line}` : h("button", { class: "to-line", onclick: () => goTo(line) }, `line ${line}`), `: ${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
       ),
     );
     const mine = isCourse() ? [] : report.findingsIn(policy); // a lesson is about one thing at a time
@@ -101,12 +127,13 @@ export function editorOf(report, policy) {
     } else if (event.key !== "Tab") delete area.dataset.leaving;
   }
 
+  number();
   show(present.problems);
   return h(
     "section",
     { class: "editor", "aria-label": "Edit" },
     h("p", { class: "quiet" }, "What you type changes nothing but this page. Escape, then Tab, leaves the text."),
-    area,
+    edited,
     problems,
     mistakes,
     effects,
@@ -143,17 +170,16 @@ export function changesView(report) {
     h("p", {}, changesText(report)),
     h("ul", {}, (simulation?.edits ?? []).map(({ kind, namespace, name }) => h("li", {}, h("a", { href: link("policy", kind, namespace ? `${namespace}/${name}` : name) }, namespace ? `${namespace}/${name}` : name)))),
     rows.length
-      ? h(
-          "table",
-          {},
-          h("thead", {}, h("tr", {}, ["", "from", "to", "traffic"].map((text) => h("th", { scope: "col" }, text || h("span", { class: "hidden" }, "change"))))),
-          h("tbody", {}, rows.flatMap((row) => [row.opens && line("▲ opened", row, row.opens), row.closes && line("▼ closed", row, row.closes)])),
+      ? table(
+          ["Change", "From", "To", "Traffic"],
+          rows.flatMap((row) => [...(row.opens ? [line(report, "▲ opened", row, row.opens)] : []), ...(row.closes ? [line(report, "▼ closed", row, row.closes)] : [])]),
         )
       : null,
   );
 }
 
-/** @param {string} what @param {{source: string, destination: string}} row @param {string} traffic */
-function line(what, { source, destination }, traffic) {
-  return h("tr", {}, h("td", {}, what), h("td", {}, source), h("td", {}, destination), h("td", {}, traffic));
+/** @param {Report} report @param {string} what @param {{source: string, destination: string}} row @param {string} traffic */
+function line(report, what, { source, destination }, traffic) {
+  const isCell = [source, destination].every((one) => report.byName.has(one));
+  return [what, source, destination, isCell ? h("a", { href: link("cell", source, destination) }, traffic) : traffic];
 }

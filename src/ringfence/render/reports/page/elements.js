@@ -77,6 +77,11 @@ function append(parent, children) {
   }
 }
 
+/** A text with a capital letter at its beginning. @param {string} text */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /**
  * A number with a noun in the right form: `1 policy`, `3 policies`.
  * @param {number} count
@@ -85,4 +90,12 @@ function append(parent, children) {
  */
 export function counted(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
+
+/** Give an element its place. @param {HTMLElement} element @param {Record<string, number>} place in CSS pixels */
+export function placed(element, place) {
+  let style = "";
+  for (const name in place) style += `${name}:${place[name]}px;`;
+  element.style.cssText = style;
+  return element;
 }

@@ -1,11 +1,11 @@
 // Why a connection is allowed or not: both sides, each with its policies and their rules, beside their YAML.
 
 import { changeOf } from "./differences.js";
-import { h, replace } from "./elements.js";
+import { capital, counted, h, replace } from "./elements.js";
 import { keepOf } from "./keep.js";
 import { pluginOption } from "./plugin.js";
 import { proofOf } from "./proof.js";
-import { explainAgain } from "./reasons.js";
+import { ALL, explainAgain, NOTHING, onlySome, OPEN } from "./reasons.js";
 import { isWithin, OUTSIDE } from "./report.js";
 import { go, isCourse, link } from "./route.js";
 import { yamlOf } from "./yaml.js";
@@ -15,6 +15,9 @@ import { yamlOf } from "./yaml.js";
 /** @typedef {import("./report.js").Rule} Rule */
 /** @typedef {import("./report.js").Direction} Direction */
 /** @typedef {number | typeof OUTSIDE} End */
+
+/** Pairs of which the same holds that are listed. */
+const MOST_PAIRS = 200;
 
 /**
  * The panel about one connection; null if an end is not in the report.
@@ -35,7 +38,7 @@ export function explain(report, panel, sourceName, destinationName) {
     h(
       "header",
       {},
-      h("h2", { id: "asked", tabindex: "-1" }, named(report, source), " → ", named(report, destination)),
+      h("h2", { id: "asked", tabindex: "-1" }, h("span", { class: "end" }, named(report, source)), " → ", h("span", { class: "end" }, named(report, destination))),
       h("button", { class: "close", onclick: close, "aria-label": "Close the explanation" }, "×"),
     ),
     body,
@@ -71,7 +74,7 @@ function end(report, name) {
 
 /** @param {Report} report @param {End} one */
 function text(report, one) {
-  return one === OUTSIDE ? "outside the cluster" : report.name(one);
+  return one === OUTSIDE ? "addresses outside the cluster" : report.name(one);
 }
 
 /** @param {Report} report @param {End} one */
@@ -90,13 +93,13 @@ function verdict(report, source, destination) {
       return h("p", { class: "verdict all" }, "✓ A node always reaches the pods that run on it.");
     }
     const passing = report.between(source, destination);
-    if (!passing) return h("p", { class: "verdict none" }, "✗ Nothing may pass.");
-    return h("p", { class: `verdict ${passing.all ? "all" : "some"}` }, passing.all ? "✓ " : "◐ ", passing.text);
+    if (!passing) return h("p", { class: "verdict none" }, NOTHING);
+    return h("p", { class: `verdict ${passing.all ? "all" : "some"}` }, passing.all ? ALL : onlySome(passing.text));
   }
   const number = source === OUTSIDE ? destination : source;
   if (number === OUTSIDE) return h("p", { class: "verdict" }, "Both are outside the cluster.");
   const found = report.outside(number, source === OUTSIDE ? "ingress" : "egress");
-  if (!found.length) return h("p", { class: "verdict none" }, "✗ Nothing may pass.");
+  if (!found.length) return h("p", { class: "verdict none" }, NOTHING);
   return h(
     "div",
     { class: "verdict some" },
@@ -113,7 +116,7 @@ function verdict(report, source, destination) {
  * @param {End} peer
  */
 function side(report, direction, subject, peer) {
-  const heading = h("h3", {}, `${direction} of ${text(report, subject)}`);
+  const heading = h("h3", {}, `${capital(direction)} of ${text(report, subject)}`);
   if (subject === OUTSIDE) {
     return h("section", { class: "side" }, heading, h("p", { class: "quiet" }, "Policies do not apply outside the cluster."));
   }
@@ -123,7 +126,7 @@ function side(report, direction, subject, peer) {
   }
   const acting = report.acting(subject, direction);
   if (!acting.length) {
-    return h("section", { class: "side" }, heading, h("p", {}, "✓ No policy isolates it, so everything is allowed."));
+    return h("section", { class: "side" }, heading, h("p", {}, OPEN));
   }
   const isMatching = (/** @type {Policy} */ policy) =>
     rulesOf(policy, direction).some((rule) => concerns(report, rule, peer) !== false);
@@ -218,7 +221,7 @@ function others(report, source, destination) {
           }),
   );
   if (!links.length) return null;
-  return h("details", { class: "same" }, h("summary", {}, `The same holds between ${links.length} more`), h("ul", {}, links.slice(0, 200)));
+  return h("details", { class: "same" }, h("summary", {}, `The same holds for ${counted(links.length, "more pair")}`), h("ul", {}, links.slice(0, MOST_PAIRS)), links.length > MOST_PAIRS ? h("p", { class: "quiet" }, `and ${counted(links.length - MOST_PAIRS, "more pair")}, which are not listed`) : null);
 }
 
 /** @param {Report} report @param {End} source @param {End} destination */
@@ -227,16 +230,12 @@ function command(report, source, destination) {
   const words = `ringfence explain ${ends.join(" ")}${pluginOption(report.data.plugin)}`;
   const copied = h("span", { role: "status" });
   const copy = () => {
-    navigator.clipboard?.writeText(words).then(() => replace(copied, "copied"), () => replace(copied, "select the text to copy it"));
+    navigator.clipboard?.writeText(words).then(() => replace(copied, "copied"), () => replace(copied, "not possible here: select the text"));
   };
   return h(
-    "p",
+    "div",
     { class: "command" },
-    "The same question on the command line, with its remedy: ",
-    h("code", {}, words),
-    " ",
-    h("button", { onclick: copy }, "Copy"),
-    " ",
-    copied,
+    h("p", { class: "quiet" }, "On the command line, with the smallest edit that reverses the answer:"),
+    h("p", { class: "copied" }, h("code", {}, words), h("button", { onclick: copy }, "Copy"), copied),
   );
 }

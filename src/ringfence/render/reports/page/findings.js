@@ -4,12 +4,14 @@ import { textOf } from "./editor.js";
 import { counted, h } from "./elements.js";
 import { mistake, signOf } from "./mistakes.js";
 import { pluginName, traitsOf } from "./plugin.js";
-import { link } from "./route.js";
+import { workloadList } from "./workload_lists.js";
 
 /** @typedef {import("./report.js").Report} Report */
 
 /** Mistakes of a rule that are shown at once. */
 const MOST_OPEN = 10;
+/** How a reason begins that says so itself. */
+const NOT_DECIDED = "not decided";
 
 /** @param {Report} report */
 export function findingsView(report) {
@@ -22,33 +24,25 @@ export function findingsView(report) {
     problems.length ? "" : "The input has no problems.",
     unread.length ? "" : "All policies are read.",
     assumptions.length ? "" : "The answers assume nothing.",
-    open.length ? "" : "Every workload is isolated for ingress.",
+    open.length || !workloads.length ? "" : "Every workload is isolated for ingress.",
   ].filter(Boolean);
   return h(
     "section",
     { class: "findings" },
     h("h1", {}, "Findings"),
-    h("h2", {}, "Mistakes in policies", found.length ? h("span", { class: "quiet" }, ` ${counted(found.length + findings.more, "item")}`) : null),
+    list("Problems of the input", problems.map(problem), "mistakes"),
+    list("Policies that are not read", unread.map((text) => h("li", {}, text))),
+    found.length ? titled("Mistakes in policies", found.length + findings.more) : h("h2", {}, "Mistakes in policies"),
     pending ? h("p", { class: "quiet" }, "The cluster has changed. These are as they were before, and are being looked for again.") : null,
     found.length
       ? byRule(found).map((some) => group(report, some))
       : pending ? null : h("p", { class: "quiet" }, "No rule finds a mistake."),
     findings.more ? h("p", {}, `${counted(findings.more, "more item")}, which are not worse: `, h("code", {}, "ringfence lint"), " lists all.") : null,
-    findings.skipped.map(({ rules, reason }) => h("p", { class: "quiet" }, `Not decided: ${rules.join(", ")}: ${reason}.`)),
+    findings.skipped.map(({ rules, reason }) => h("p", { class: "quiet" }, `${rules.join(", ")}: ${reason.startsWith(NOT_DECIDED) ? "" : `${NOT_DECIDED}: `}${reason}.`)),
     found.length ? h("p", { class: "quiet" }, "Why each matters: ", h("code", {}, `ringfence lint --explain ${found[0][0].rule}`)) : null,
-    list(
-      "Problems of the input",
-      problems.map(({ severity, file, line, object, message, remedy }) =>
-        h("li", { class: severity }, h("code", {}, line ? `${file}:${line}` : file), ` ${severity}: ${object ? `${object}: ` : ""}${message}`, remedy ? h("div", { class: "quiet" }, `remedy: ${remedy}`) : null),
-      ),
-    ),
     plugin ? h("section", {}, h("h2", {}, `What ${pluginName(plugin)} changes`), traitsOf(plugin, "what passes here"), h("p", { class: "quiet" }, "The mistakes above are those of the policies as upstream means them. What pods to come could reach is not in this report.")) : null,
-    list("Policies that are not read", unread.map((text) => h("li", {}, text))),
     list("What the answers assume", assumptions.map((text) => h("li", {}, text))),
-    list(
-      "Workloads that no NetworkPolicy isolates for ingress",
-      open.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))),
-    ),
+    open.length ? h("section", {}, titled("Workloads that no NetworkPolicy isolates for ingress", open.length), workloadList(report, open)) : null,
     nothing.length ? h("p", { class: "quiet" }, nothing.join(" ")) : null,
   );
 }
@@ -76,13 +70,28 @@ function group(report, some) {
   return h(
     "details",
     { class: "by-rule", open: some.length <= MOST_OPEN },
-    h("summary", {}, `${signOf(first)} ${first.severity} ${first.rule} ${first.name}`, h("span", { class: "quiet" }, ` ${some.length}`)),
+    h("summary", {}, h("span", { "aria-hidden": "true" }, signOf(first)), ` ${first.severity} ${first.rule} ${first.name}`, h("span", { class: "quiet" }, ` ${some.length}`)),
     h("ul", { class: "mistakes" }, some.map(([one, policy]) => mistake(report, one, policy, policy ? textOf(report, policy).text : ""))),
   );
 }
 
-/** @param {string} heading @param {HTMLElement[]} items */
-function list(heading, items) {
-  if (!items.length) return null;
-  return h("section", {}, h("h2", {}, heading, h("span", { class: "quiet" }, ` ${counted(items.length, "item")}`)), h("ul", {}, items));
+/** @param {import("./report.js").Problem} one */
+function problem({ severity, file, line, object, message, remedy }) {
+  return h(
+    "li",
+    { class: severity },
+    h("p", {}, h("strong", {}, severity), " ", object ? `${object}, ` : "", h("code", {}, line ? `${file}:${line}` : file)),
+    h("p", {}, message),
+    remedy ? h("p", { class: "quiet" }, `remedy: ${remedy}`) : null,
+  );
+}
+
+/** @param {string} heading @param {HTMLElement[]} items @param {string} [style] */
+function list(heading, items, style = "") {
+  return items.length ? h("section", {}, titled(heading, items.length), h("ul", { class: style }, items)) : null;
+}
+
+/** @param {string} heading @param {number} count */
+function titled(heading, count) {
+  return h("h2", {}, heading, h("span", { class: "quiet" }, ` ${counted(count, "item")}`));
 }

@@ -31,7 +31,9 @@ const views = [
   ["policies", "Policies"],
   ["findings", "Findings"],
 ];
-/** The matrices that were drawn: of everything, and of what has changed. @type {Map<string, HTMLElement>} */
+/** The view in the header that a view is part of. @type {Record<string, string>} */
+const PARTS = { cell: "", changed: "", all: "", policy: "policies" };
+/** The matrices that were drawn: of everything, and of what has changed. @type {Map<string, import("./matrix.js").DrawnMatrix>} */
 const matrices = new Map();
 /** The titles of the lessons; only the course has them. @type {string[]} */
 const titles = JSON.parse(document.body.dataset.lessons ?? "[]");
@@ -49,11 +51,10 @@ function header() {
     h("div", { class: "brand" }, h("strong", {}, "ringfence"), h("span", { class: "quiet" }, data.title)),
     h("nav", { "aria-label": "Views" }, (data.difference ? [...views, ["changes", "Changes"]] : views).map(([name, text]) => h("a", { href: link(name), "data-view": name }, text, name === "findings" && data.findings.found.length ? h("span", { class: "count" }, ` ${data.findings.found.length + data.findings.more}`) : null))),
     data.plugin ? h("a", { class: "plugin", href: link("findings") }, `as ${pluginName(data.plugin)} enforces policies`) : null,
-    h("div", { class: "simulation", role: "status" }),
-    doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
+    doubts ? h("a", { class: "loud", href: link("findings") }, `Not everything is read: ${counted(doubts, "problem")}`) : null,
     searchBox(report, shown.signal),
     h("button", { class: "scheme", onclick: changeScheme }, presentScheme() === "dark" ? "Light" : "Dark", h("span", { class: "hidden" }, " colours")),
-    notice,
+    h("div", { class: "bar" }, h("div", { class: "simulation", role: "status" }), notice),
   );
 }
 
@@ -73,19 +74,35 @@ function show() {
   const [view, ...names] = lesson?.isPredicted === false ? [""] : route();
   if (["", "changed", "all"].includes(view)) report.matrixView = view;
   for (const anchor of document.querySelectorAll("[data-view]")) {
-    const isCurrent = anchor.getAttribute("data-view") === view || (["cell", "changed", "all"].includes(view) && anchor.getAttribute("data-view") === "");
+    const isCurrent = anchor.getAttribute("data-view") === (PARTS[view] ?? view);
     if (isCurrent) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
   const explained = view === "cell" && explain(report, panel, names[0], names[1]);
+  const isClosed = !explained && !panel.hidden && (panel.contains(document.activeElement) || document.activeElement === document.body);
   panel.hidden = !explained;
   document.body.classList.toggle("explaining", Boolean(explained));
-  replace(content, viewOf(view, names));
+  const other = otherView(view, names);
+  const drawn = other ? null : drawnMatrix();
+  document.body.classList.toggle("filling", drawn !== null && !lesson);
+  const shownElement = other ?? /** @type {HTMLElement} */ (drawn?.element);
+  // What stays is not taken out and put in again: it would lose its focus, and begin to scroll anew.
+  if (lesson && drawn) replace(content, h("div", {}, lesson.work(report), shownElement));
+  else if (content.firstElementChild !== shownElement) replace(content, shownElement);
+  drawn?.resume(explained ? names : null);
   if (explained) /** @type {HTMLElement} */ (document.getElementById("asked")).focus();
+  else if (isClosed) drawn?.focus();
 }
 
-/** @param {string} view @param {string[]} names */
-function viewOf(view, names) {
+/** The matrix that is shown: drawn once, and then kept. */
+function drawnMatrix() {
+  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView, shown.signal);
+  matrices.set(report.matrixView, drawn);
+  return drawn;
+}
+
+/** What is shown in place of the matrix; null for the matrix. @param {string} view @param {string[]} names */
+function otherView(view, names) {
   if (view === "map") return names[0] ? (namespaceView(report, names[0]) ?? missing()) : mapView(report);
   if (view === "policies") return policiesView(report);
   if (view === "changes") return differenceView(report) ?? changesView(report);
@@ -96,9 +113,7 @@ function viewOf(view, names) {
     return number === undefined ? missing() : workloadView(report, number);
   }
   if (lesson?.isPredicted === false) return lesson.start();
-  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView, shown.signal);
-  matrices.set(report.matrixView, drawn);
-  return lesson ? h("div", {}, lesson.work(report), drawn) : drawn;
+  return null;
 }
 
 function missing() {

@@ -2,7 +2,8 @@
 
 import { content, isChanged } from "./cells.js";
 import { differenceSummary } from "./differences.js";
-import { arrange, counted, h } from "./elements.js";
+import { arrange, counted, h, placed, replace } from "./elements.js";
+import { parts } from "./paper.js";
 import { OUTSIDE } from "./report.js";
 import { go, link, route } from "./route.js";
 
@@ -12,19 +13,36 @@ import { go, link, route } from "./route.js";
  * @typedef {{at: number, size: number, namespace?: string, place: number | typeof OUTSIDE | null, index: number, title: string}} Line
  */
 /** @typedef {{element: HTMLElement, name: HTMLElement, cells: Map<Line, HTMLElement>}} DrawnRow */
+/**
+ * A matrix that was drawn. `resume` goes on where one was when it is shown again, with the cell that is explained, if one is.
+ * @typedef {{element: HTMLElement, resume: (asked: string[] | null) => void, focus: () => void}} DrawnMatrix
+ */
 
 const ROW = 26;
 const BAND = 28;
 const GAP = 24;
 /** The height of the heads of the columns: of short names it is less than the most. */
 const [LEAST_HEAD, MOST_HEAD] = [64, 150];
-/** How much height a character takes that is turned by 50 degrees, in CSS pixels. */
+/** How much height and width a character takes that is turned by 50 degrees, in CSS pixels. */
 const TURNED = 5.7;
+const TURNED_WIDTH = 4.8;
+/** The most of the name of a column that is shown, in CSS pixels along its line. */
+const MOST_TURNED = 185;
+/** The width of a character of the names of the rows, and of what surrounds a name, in CSS pixels. */
+const [CHARACTER, AROUND] = [7.3, 22];
 /** The width of the names of the rows: on a phone, cells need the room more. */
-const NAMES = matchMedia("(max-width: 600px)").matches ? 124 : 220;
+const LEAST_NAMES = 90;
+const MOST_NAMES = 220;
+const MOST_NAMES_ON_PHONE = 134;
 const FEW = 30;
 const OUTSIDE_NAME = "outside the cluster";
-const MOST_PRINTED = 150;
+const TITLE = "Who may connect to whom";
+/** What is shown around a cell that is scrolled to, in CSS pixels. */
+const SURROUNDING = 100;
+/** A matrix is made smaller to fit the width of a page, but not more than its text can be read. */
+const LEAST_SCALE = 0.6;
+/** Rows of a matrix that is printed whole. */
+const MOST_PRINTED = 600;
 /** The width of a printed page, A4 on its side, in CSS pixels. */
 const PAGE = 1000;
 
@@ -33,8 +51,10 @@ const PAGE = 1000;
  * @param {Report} report
  * @param {string} view
  * @param {AbortSignal} signal ends what listens in the page
+ * @returns {DrawnMatrix}
  */
 export function matrix(report, view, signal) {
+  if (!report.classes.length) return { element: empty(report), resume: () => {}, focus: () => {} };
   const only = view === "changed" && report.changedClasses.length > 0;
   const [sources, destinations] = only ? [report.changing("sources"), report.changing("destinations")] : view === "" ? [report.shown("sources"), report.shown("destinations")] : [null, null];
   const wide = (destinations?.size ?? report.classes.length) <= FEW;
@@ -42,12 +62,19 @@ export function matrix(report, view, signal) {
   const columns = linesOf(report, wide ? (report.data.difference ? 84 : 66) : 26, GAP, destinations);
   const height = end(rows);
   const width = end(columns);
-  const longest = Math.max(...columns.map(({ place, namespace }) => (place === null ? (namespace === OUTSIDE_NAME ? "" : namespace ?? "") : label(report, place)).length));
-  const head = between(30 + longest * TURNED, LEAST_HEAD, MOST_HEAD);
+  const headLength = (/** @type {Line} */ line) => headOf(report, line).length;
+  const head = between(30 + Math.max(...columns.map(headLength)) * TURNED, LEAST_HEAD, MOST_HEAD);
+  const mostNames = matchMedia("(max-width: 600px)").matches ? MOST_NAMES_ON_PHONE : MOST_NAMES;
+  const names = between(AROUND + Math.max(...rows.map(({ place }) => (place === null ? 0 : label(report, place).length))) * CHARACTER, LEAST_NAMES, mostNames);
+  // The names of the last columns lean out to the right.
+  const leaning = Math.max(...columns.map((line) => line.at + line.size / 2 + Math.min(headLength(line) * TURNED_WIDTH, MOST_TURNED)));
+  const whole = names + Math.max(width, leaning) + GAP / 2;
   const cells = rows.filter((line) => line.place !== null);
   const across = columns.filter((line) => line.place !== null);
   let active = { row: 0, column: 0 };
+  let isAsked = false;
   let printing = false;
+  let scrolled = { top: 0, left: 0 };
 
   // What has been drawn and is still in view stays: scrolling makes only the cells that come into view.
   /** @type {Map<Line, DrawnRow>} */
@@ -56,6 +83,8 @@ export function matrix(report, view, signal) {
   let drawnHeads = new Map();
   /** @type {Element | null} */
   let marked = null;
+  /** The explained cell, its row, and the names of its row and its column. @type {Element[]} */
+  let explained = [];
   const corner = h("span", { class: "corner", role: "columnheader", "aria-colindex": 1 }, "from ↓ to →");
   const body = h("div", { class: "cells", role: "presentation" });
   const heads = h("div", { class: "heads", role: "row", "aria-rowindex": 1 });
@@ -67,17 +96,23 @@ export function matrix(report, view, signal) {
       "aria-label": "Allowed connections, sources down and destinations across",
       "aria-rowcount": cells.length + 1,
       "aria-colcount": across.length + 1,
-      onscroll: () => requestAnimationFrame(draw),
+      "aria-describedby": "hint",
+      onscroll: () => {
+        scrolled = { top: grid.scrollTop, left: grid.scrollLeft };
+        requestAnimationFrame(draw);
+      },
       onclick: click,
       onfocusin: goTo,
+      onpointerover: tell,
       onkeydown: key,
     },
     heads,
     body,
   );
-  for (const element of [heads, body]) element.style.width = `${NAMES + width + 120}px`;
+  const paper = h("div", { class: "on-paper" });
+  for (const element of [heads, body]) element.style.width = `${whole}px`;
   body.style.height = `${height}px`;
-  grid.style.setProperty("--names", `${NAMES}px`);
+  grid.style.setProperty("--names", `${names}px`);
   grid.style.setProperty("--head", `${head}px`);
 
   /** Draw what is in view, and the active cell, which may have the focus. */
@@ -85,12 +120,12 @@ export function matrix(report, view, signal) {
     const top = grid.scrollTop;
     const left = grid.scrollLeft;
     const seenRows = printing ? [...rows] : visible(rows, top - head, top + grid.clientHeight);
-    const seenColumns = printing ? [...columns] : visible(columns, left - NAMES, left + grid.clientWidth);
+    const seenColumns = printing ? [...columns] : visible(columns, left - names, left + grid.clientWidth);
     include(seenRows, cells[active.row]);
     include(seenColumns, across[active.column]);
     const focused = grid.contains(document.activeElement) && document.activeElement !== grid;
     const seen = seenColumns.filter((line) => line.place !== null);
-    drawnHeads = new Map(seenColumns.map((line) => [line, drawnHeads.get(line) ?? columnHead(report, line)]));
+    drawnHeads = new Map(seenColumns.map((line) => [line, drawnHeads.get(line) ?? columnHead(report, line, names)]));
     arrange(heads, [corner, ...drawnHeads.values()]);
     drawn = new Map(seenRows.map((line) => [line, drawn.get(line) ?? emptyRow(line)]));
     for (const [line, made] of drawn) if (line.place !== null) fill(made, line, seen);
@@ -132,20 +167,44 @@ export function matrix(report, view, signal) {
         role: "gridcell",
         "aria-colindex": column.index + 2,
         "aria-label": `${line.title} to ${column.title}: ${shown.text}`,
-        title: `${line.title} → ${column.title}: ${shown.text}`,
         tabindex: "-1",
         "data-cell": `${line.index},${column.index}`,
       },
       wide ? shown.short : shown.sign,
     );
-    return placed(made, { left: NAMES + column.at, width: column.size - 2 });
+    return placed(made, { left: names + column.at, width: column.size - 2 });
   }
 
-  /** The active cell is the one that Tab leads to. */
+  /** The active cell is the one that Tab leads to. One that is explained stands out, with the names of its ends. */
   function mark() {
+    const row = drawn.get(cells[active.row]);
     marked?.setAttribute("tabindex", "-1");
-    marked = drawn.get(cells[active.row])?.cells.get(across[active.column]) ?? null;
+    marked = row?.cells.get(across[active.column]) ?? null;
     marked?.setAttribute("tabindex", "0");
+    for (const one of explained) {
+      one.classList.remove("asked");
+      one.removeAttribute("aria-selected");
+    }
+    explained = isAsked ? [marked, row?.element, row?.name, drawnHeads.get(across[active.column])].filter((one) => one instanceof Element) : [];
+    for (const one of explained) one.classList.add("asked");
+    if (isAsked) marked?.setAttribute("aria-selected", "true");
+  }
+
+  /** @param {string[] | null} asked */
+  function resume(asked) {
+    grid.scrollTop = scrolled.top;
+    grid.scrollLeft = scrolled.left;
+    isAsked = asked !== null && goToEnds(asked);
+    if (isAsked) reveal(SURROUNDING);
+    draw();
+  }
+
+  /** Have the cell between two ends be the active one. @param {string[]} ends */
+  function goToEnds(ends) {
+    const [row, column] = [cells, across].map((lines, side) => lines.findIndex((line) => holds(report, line.place, ends[side])));
+    if (row < 0 || column < 0) return false;
+    active = { row, column };
+    return true;
   }
 
   /** Whether an event is about a cell, which is the active one then. @param {Event} event */
@@ -156,6 +215,11 @@ export function matrix(report, view, signal) {
     active = { row, column };
     mark();
     return true;
+  }
+
+  /** Have the cell under the pointer say what it means: only few of all cells ever are. @param {Event} event */
+  function tell({ target }) {
+    if (target instanceof HTMLElement && target.dataset.cell && !target.title) target.title = target.getAttribute("aria-label") ?? "";
   }
 
   /** @param {MouseEvent} event */
@@ -204,11 +268,8 @@ export function matrix(report, view, signal) {
   function jump(event) {
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
     if (!grid.isConnected || typing || (event.key !== "]" && event.key !== "[")) return;
-    const [view, ...names] = route();
-    if (view === "cell") {
-      const [row, column] = [cells, across].map((lines, side) => lines.findIndex((line) => holds(report, line.place, names[side])));
-      if (row >= 0 && column >= 0) active = { row, column };
-    }
+    const [view, ...ends] = route();
+    if (view === "cell") goToEnds(ends);
     const found = nextChanged(event.key === "]" ? 1 : -1);
     if (!found) return;
     active = found;
@@ -232,20 +293,30 @@ export function matrix(report, view, signal) {
     return null;
   }
 
-  /** Scroll so that the active cell is in view. */
-  function reveal() {
+  /** Scroll so that the active cell is in view; if it was not, with what is so many pixels around it. */
+  function reveal(around = 0) {
     const line = cells[active.row];
     const column = across[active.column];
-    grid.scrollTop = between(grid.scrollTop, line.at + line.size + head - grid.clientHeight, line.at);
-    grid.scrollLeft = between(grid.scrollLeft, column.at + column.size + NAMES - grid.clientWidth, column.at);
+    grid.scrollTop = scrolledTo(grid.scrollTop, line.at + line.size + head - grid.clientHeight, line.at, around);
+    grid.scrollLeft = scrolledTo(grid.scrollLeft, column.at + column.size + names - grid.clientWidth, column.at, around);
   }
 
-  /** On paper all of a small matrix is drawn, as large as a page is wide. @param {boolean} now */
+  /** On paper all of a matrix is drawn: as large as a page is wide, or in parts on several pages. @param {boolean} now */
   function print(now) {
-    printing = now && report.classes.length <= MOST_PRINTED;
-    const scale = printing ? Math.min(1, PAGE / (NAMES + width + 120)) : 1;
-    grid.style.setProperty("zoom", String(scale));
-    draw();
+    const isWhole = now && grid.isConnected && cells.length <= MOST_PRINTED;
+    const scale = Math.min(1, PAGE / whole);
+    const inParts = isWhole && scale < LEAST_SCALE;
+    printing = isWhole && !inParts;
+    grid.style.setProperty("zoom", printing ? String(scale) : "1");
+    grid.classList.toggle("in-parts", inParts);
+    replace(paper, inParts ? inPages() : now && !isWhole ? h("p", {}, `Of ${counted(cells.length, "row")} these are printed:`) : null);
+    if (!now) resume(isAsked ? route().slice(1) : null);
+    else draw();
+  }
+
+  function inPages() {
+    if (isAsked) return h("p", {}, "The matrix is larger than a page: it is printed from its own view.");
+    return [legend(report, wide), parts(report, rows, columns, { names, head, isWide: wide, nameOf: (line) => headOf(report, line) })].flat();
   }
 
   document.addEventListener("simulated", drawAgain, { signal });
@@ -253,24 +324,47 @@ export function matrix(report, view, signal) {
   addEventListener("beforeprint", () => print(true), { signal });
   addEventListener("afterprint", () => print(false), { signal });
   new ResizeObserver(draw).observe(grid);
-  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), partSummary(report, view, cells.length, across.length), differenceSummary(report, only), legend(report, wide), grid);
+  const element = h(
+    "section",
+    {},
+    h("h1", {}, TITLE),
+    summary(report),
+    partSummary(report, view, cells.length, across.length),
+    differenceSummary(report, only),
+    paper,
+    grid,
+    legend(report, wide),
+    h("p", { id: "hint", class: "quiet hint" }, "A cell opens its explanation.", h("span", { class: "keys" }, " Arrow keys move, and Enter opens.")),
+  );
+  return { element, resume, focus };
+}
+
+/** What is shown if there are no workloads. @param {Report} report */
+function empty(report) {
+  const hasProblems = report.data.problems.length > 0;
+  return h(
+    "section",
+    {},
+    h("h1", {}, TITLE),
+    h("p", {}, "The input has no pods and no workloads, so there is nothing that could connect."),
+    hasProblems ? h("p", {}, "It has problems: see ", h("a", { href: link("findings") }, "Findings"), ".") : null,
+  );
 }
 
 /** @param {Report} report */
 function summary(report) {
   const { data } = report;
   const allowed = report.passing.reduce((sum, row) => sum + row.size, 0);
-  const folded =
-    report.classes.length < data.workloads.length
-      ? ` Equal workloads of a namespace are one row: ${counted(report.classes.length, "row")}.`
-      : "";
+  const shared = report.classes.flatMap((members, place) => (members.length > 1 ? [report.className(place)] : []));
+  const example = shared.find((name) => name.includes(" +"));
+  const meaning = example ? `: ${example} is ${example.replace("+", "and ")} more` : "";
+  const folded = shared.length ? ` Workloads of a namespace with the same connections share one of ${counted(report.classes.length, "row")}${meaning}.` : "";
   return h(
     "p",
     {},
     `${counted(data.workloads.length, "workload")} in ${counted(data.namespaces.length, "namespace")}, ${counted(data.policies.length, "policy", "policies")}.`,
     folded,
     allowed === 0 ? " Nothing may pass between them." : "",
-    " Move with the arrow keys; Enter or a click explains a cell.",
   );
 }
 
@@ -287,17 +381,17 @@ function legend(report, hasPorts) {
   const meanings = [
     ["all", hasPorts ? "all" : "●", "all traffic"],
     ["some", hasPorts ? "443" : "◐", hasPorts ? "these ports, or some addresses" : "some ports, or some addresses"],
-    ["open", hasPorts ? "any" : "!", "any address, or most of them, may open it"],
+    ["open", hasPorts ? "all" : "!", "open to any address, or to most of them"],
     ["none", "", "nothing"],
-    ["itself", "", "one pod, which reaches itself"],
-    ...(report.data.difference ? [["some opened", "▲", "opened"], ["closed", "▼", "closed"], ["some changed", "◆", "both"]] : []),
+    ["itself", "", "one pod and itself"],
   ];
+  const changes = [["some opened", "▲", "opened"], ["closed", "▼", "closed"], ["some changed", "◆", "both"]];
+  const item = (/** @type {string[]} */ [kind, text, meaning], style = "") => h("li", { class: style }, h("span", { class: `cell ${kind}`, "aria-hidden": "true" }, text), meaning);
   return h(
     "ul",
     { class: "legend", "aria-label": "Legend" },
-    meanings.map(([kind, text, meaning]) =>
-      h("li", {}, h("span", { class: `cell ${kind}`, "aria-hidden": "true" }, text), meaning),
-    ),
+    meanings.map((one) => item(one)),
+    report.data.difference || report.data.simulation ? changes.map((one) => item(one, report.data.difference ? "" : "of-edits")) : null,
   );
 }
 
@@ -346,16 +440,21 @@ function include(lines, line) {
   lines.splice(after < 0 ? lines.length : after, 0, line);
 }
 
-/** @param {Report} report @param {Line} line */
-function columnHead(report, line) {
-  const place = { left: NAMES + line.at, width: line.size };
-  if (line.place === null) return placed(h("span", { class: "head space", "aria-hidden": "true" }, h("span", {}, line.namespace === OUTSIDE_NAME ? "" : line.namespace)), place);
+/** @param {Report} report @param {Line} line @param {number} names the width of the names of the rows */
+function columnHead(report, line, names) {
+  const place = { left: names + line.at, width: line.size };
+  if (line.place === null) return placed(h("span", { class: "head space", "aria-hidden": "true" }, h("span", {}, headOf(report, line))), place);
   const made = h(
     "span",
     { class: "head", role: "columnheader", "aria-colindex": line.index + 2, title: line.title },
-    h("span", {}, label(report, line.place)),
+    h("span", {}, headOf(report, line)),
   );
   return placed(made, place);
+}
+
+/** What is at the head of a column: its name, or that of its namespace. @param {Report} report @param {Line} line */
+function headOf(report, { place, namespace }) {
+  return place === null ? (namespace === OUTSIDE_NAME ? "" : (namespace ?? "")) : label(report, place);
 }
 
 /** The short name of a row. @param {Report} report @param {number | typeof OUTSIDE | null} place */
@@ -392,13 +491,13 @@ function clamped(value, count) {
   return Math.min(Math.max(value, 0), count - 1);
 }
 
+/** The place to scroll to for a line that is in view from `least` to `most`. @param {number} now @param {number} least @param {number} most @param {number} around */
+function scrolledTo(now, least, most, around) {
+  if (now < least) return Math.min(least + around, most);
+  return now > most ? Math.max(most - around, least) : now;
+}
+
 /** @param {number} value @param {number} least @param {number} most */
 function between(value, least, most) {
   return Math.max(least, Math.min(value, most));
-}
-
-/** @param {HTMLElement} element @param {Record<string, number>} place */
-function placed(element, place) {
-  for (const [name, value] of Object.entries(place)) element.style.setProperty(name, `${value}px`);
-  return element;
 }

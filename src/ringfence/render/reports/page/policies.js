@@ -1,9 +1,11 @@
 // The policies, and one policy with its YAML, its rules and the workloads that it selects.
 
 import { editorOf } from "./editor.js";
-import { counted, h } from "./elements.js";
+import { capital, counted, h } from "./elements.js";
 import { mistakesIn, signOf } from "./mistakes.js";
 import { link } from "./route.js";
+import { table } from "./tables.js";
+import { workloadList } from "./workload_lists.js";
 import { yamlOf } from "./yaml.js";
 
 /** @typedef {import("./report.js").Report} Report */
@@ -13,45 +15,32 @@ import { yamlOf } from "./yaml.js";
 /** @param {Report} report */
 export function policiesView(report) {
   const { policies } = report.data;
-  const heads = ["policy", "kind", "selects", "ingress rules", "egress rules", "findings", "place"];
-  return h(
-    "section",
-    {},
-    h("h1", {}, "Policies"),
-    policies.length ? null : h("p", {}, "There are no policies: everything is allowed."),
-    h(
-      "div",
-      { class: "wide" },
-      h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", {}, policies.map((policy) => row(report, policy))),
-      ),
-    ),
-  );
+  if (!policies.length) return h("section", {}, h("h1", {}, "Policies"), h("p", {}, "There are no policies: everything is allowed."));
+  const hasKinds = policies.some(({ kind }) => kind !== "NetworkPolicy");
+  const heads = ["Policy", ...(hasKinds ? ["Kind"] : []), "Selects", "Ingress", "Egress", "Findings", "File"];
+  return h("section", {}, h("h1", {}, "Policies"), table(heads, policies.map((policy) => row(report, policy, hasKinds))));
 }
 
-/** @param {Report} report @param {Policy} policy */
-function row(report, policy) {
+/** @param {Report} report @param {Policy} policy @param {boolean} hasKinds whether there are policies of several kinds */
+function row(report, policy, hasKinds) {
   const selected = report.workloadsOf(policy.selects).length;
-  const found = report.findingsIn(policy);
-  return h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, h("a", { href: link("policy", policy.kind, report.policyName(policy)) }, report.policyName(policy))),
-    h("td", {}, policy.kind + (policy.tier ? `, ${policy.tier} ${policy.priority}` : "")),
-    h("td", { class: selected ? "" : "loud" }, selected ? counted(selected, "workload") : "nobody"),
-    h("td", {}, rules(policy.ingress)),
-    h("td", {}, rules(policy.egress)),
-    h("td", {}, found.length ? found.map((one) => `${signOf(one)} ${one.rule}`).join(", ") : ""),
-    h("td", { class: "quiet" }, policy.file ? `${policy.file}:${policy.line}` : ""),
-  );
+  /** @type {Map<string, string>} */
+  const found = new Map(report.findingsIn(policy).map((one) => [one.rule, `${signOf(one)} ${one.rule} ${one.name}`]));
+  return [
+    h("a", { href: link("policy", policy.kind, report.policyName(policy)) }, report.policyName(policy)),
+    ...(hasKinds ? [policy.kind + (policy.tier ? `, tier ${policy.tier}, priority ${policy.priority}` : "")] : []),
+    selected ? counted(selected, "workload") : h("span", { class: "loud" }, "no workload"),
+    rules(policy.ingress),
+    rules(policy.egress),
+    [...found.values()].map((text) => h("div", {}, text)),
+    policy.file ? h("span", { class: "quiet" }, `${policy.file}:${policy.line}`) : null,
+  ];
 }
 
 /** @param {unknown[] | undefined} list */
 function rules(list) {
-  return list === undefined ? "not affected" : list.length || "none: all denied";
+  if (list === undefined) return "not affected";
+  return list.length ? counted(list.length, "rule") : "no rule: all denied";
 }
 
 /** @param {Report} report @param {string} kind @param {string} name */
@@ -64,11 +53,11 @@ export function policyView(report, kind, name) {
     "section",
     { class: "policy" },
     h("h1", {}, name),
-    h("p", {}, `${policy.kind}, about ${policy.subject}.`),
+    h("p", {}, `${policy.kind} for ${policy.subject}.`),
     h(
       "div",
       { class: "beside" },
-      h("div", {}, found.length ? [h("h2", {}, "Findings"), mistakesIn(policy, policy.yaml, found)] : null, described(policy, "ingress"), described(policy, "egress"), h("h2", {}, `Selects ${counted(selected.length, "workload")}`), h("ul", {}, selected.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))))),
+      h("div", {}, report.data.simulation ? h("p", { class: "quiet" }, "These are its rules without what is edited in this page.") : null, found.length ? [h("h2", {}, "Findings"), mistakesIn(policy, policy.yaml, found)] : null, described(policy, "ingress"), described(policy, "egress"), h("h2", {}, selected.length ? `Selects ${counted(selected.length, "workload")}` : "Selects no workload"), workloadList(report, selected)),
       report.data.simulation ? editorOf(report, policy) : yamlOf(policy, [], found),
     ),
   );
@@ -79,7 +68,7 @@ function described(policy, direction) {
   const list = direction === "ingress" ? policy.ingress : policy.egress;
   const whom = direction === "ingress" ? "from" : "to";
   return [
-    h("h2", {}, direction),
+    h("h2", {}, capital(direction)),
     list === undefined
       ? h("p", { class: "quiet" }, `It does not affect ${direction}.`)
       : list.length

@@ -2,6 +2,7 @@
 
 import { h, replace } from "./elements.js";
 import { prove } from "./live.js";
+import { table } from "./tables.js";
 
 /** @typedef {import("./live.js").Proof} Proof */
 /** @typedef {import("./live.js").Probe} Probe */
@@ -20,7 +21,7 @@ export function proofOf(source, destination) {
     replace(found, h("p", { class: "quiet" }, "The laboratory is being built…"));
     try {
       const proof = await prove(source, destination);
-      replace(found, outcome(proof), proof.probes.length ? table(proof.probes) : null);
+      replace(found, outcome(proof), proof.probes.length ? probed(proof.probes) : null);
     } catch (error) {
       replace(found, h("p", {}, String(error)));
     } finally {
@@ -45,23 +46,13 @@ function outcome({ agrees, unproven }) {
 }
 
 /** @param {Probe[]} probes */
-function table(probes) {
-  return h(
-    "table",
-    {},
-    h("thead", {}, h("tr", {}, ["port", "the engine says", "packets"].map((text) => h("th", { scope: "col" }, text)))),
-    h(
-      "tbody",
-      {},
-      probes.map(({ protocol, port, expected, observed }) =>
-        h(
-          "tr",
-          {},
-          h("td", {}, `${protocol} ${port}`),
-          h("td", {}, expected ? "allowed" : "denied"),
-          h("td", {}, `${observed ? "answered" : "no answer"}${observed === expected ? "" : " ✗"}`),
-        ),
-      ),
-    ),
+function probed(probes) {
+  return table(
+    ["Port", "Engine", "Packets"],
+    probes.map(({ protocol, port, expected, observed }) => [
+      `${protocol} ${port}`,
+      expected ? "allowed" : "denied",
+      `${observed ? "answered" : "no answer"}${observed === expected ? "" : " ✗"}`,
+    ]),
   );
 }

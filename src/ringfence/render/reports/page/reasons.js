@@ -1,7 +1,7 @@
 // The local page only: why a connection is allowed or not, as the engine explains it, and the edit that reverses it.
 
 import { textOf } from "./editor.js";
-import { counted, h, replace } from "./elements.js";
+import { capital, counted, h, replace } from "./elements.js";
 import { ask, edit } from "./live.js";
 import { pluginName, traitsOf } from "./plugin.js";
 import { link } from "./route.js";
@@ -35,17 +35,26 @@ export async function explainAgain(report, place, source, destination) {
   );
 }
 
+export const ALL = "✓ All traffic may pass.";
+export const OPEN = "✓ No policy isolates it, so everything is allowed.";
+export const NOTHING = "✗ Nothing may pass.";
+
+/** @param {string} traffic */
+export function onlySome(traffic) {
+  return `◐ Only ${traffic} may pass.`;
+}
+
 /** @param {Answer} answer */
 function verdict({ result, traffic }) {
-  if (result === "all") return "✓ All traffic may pass.";
-  if (result === "none") return "✗ Nothing may pass.";
-  return `◐ ${(traffic ?? []).map(({ protocol, ports }) => `${protocol} ${ports}`).join("; ")}`;
+  if (result === "all") return ALL;
+  if (result === "none") return NOTHING;
+  return onlySome((traffic ?? []).map(({ protocol, ports }) => `${protocol} ${ports}`).join("; "));
 }
 
 /** @param {Report} report @param {Direction} direction @param {string} subject @param {ReasonedSide} reasons */
 function side(report, direction, subject, { allowed, exempt, policies }) {
-  const summary = exempt ? `✓ ${exempt}` : !policies.length ? "✓ no policy isolates it, so everything is allowed" : allowed ? "✓ allowed" : "✗ denied";
-  return h("section", { class: "side" }, h("h3", {}, `${direction} of ${subject}`), h("p", {}, summary), policies.map((policy) => card(report, direction, policy)));
+  const summary = exempt ? `✓ ${capital(exempt)}.` : !policies.length ? OPEN : allowed ? "✓ Allowed." : "✗ Denied.";
+  return h("section", { class: "side" }, h("h3", {}, `${capital(direction)} of ${subject}`), h("p", {}, summary), policies.map((policy) => card(report, direction, policy)));
 }
 
 /** @param {Report} report @param {Direction} direction @param {ReasonedPolicy} reasons */
@@ -93,7 +102,7 @@ function proposal(report, place, source, destination, { result, edits, applied, 
     "section",
     { class: "card" },
     h("h3", {}, `The smallest edit that would ${result === "none" ? "allow" : "forbid"} it`),
-    edits.flatMap(({ action, lines }) => [h("p", {}, action), h("pre", {}, lines.join("\n"))]),
+    edits.flatMap(({ action, lines }) => [h("p", {}, lines.length ? `${capital(action)}:` : `${capital(action)}.`), lines.length ? h("pre", { tabindex: "0", role: "group", "aria-label": "The lines of the edit" }, lines.join("\n")) : null]),
     h("p", { class: "quiet" }, others ? `It also changes ${counted(others, "other connection")}.` : "Nothing else changes."),
     h("p", {}, h("button", { onclick: apply }, "Apply it in this page"), " ", said),
   );

@@ -15,6 +15,7 @@ export function searchBox(report, signal) {
   let chosen = -1;
   /** @type {Found[]} */
   let found = [];
+  let hasMore = false;
   const input = /** @type {HTMLInputElement} */ (
     h("input", {
       type: "search",
@@ -33,7 +34,9 @@ export function searchBox(report, signal) {
 
   /** @param {number} index */
   function show(index) {
-    found = input.value.trim() ? find(report, input.value.trim()).slice(0, MOST) : [];
+    const all = input.value.trim() ? find(report, input.value.trim()) : [];
+    found = all.slice(0, MOST);
+    hasMore = all.length > MOST;
     chosen = found.length ? Math.min(Math.max(index, 0), found.length - 1) : -1;
     options.hidden = !input.value.trim();
     input.setAttribute("aria-expanded", String(!options.hidden));
@@ -49,7 +52,8 @@ export function searchBox(report, signal) {
           h("span", { class: "quiet" }, ` ${what}`),
         ),
       ),
-      found.length || options.hidden ? null : h("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, "nothing found"),
+      found.length || options.hidden ? null : told("nothing found"),
+      hasMore ? told("There are more: type more of the name.") : null,
     );
   }
 
@@ -87,33 +91,40 @@ export function searchBox(report, signal) {
   return h("div", { class: "search" }, input, options);
 }
 
+/** A line of the list that cannot be chosen. @param {string} text */
+function told(text) {
+  return h("li", { role: "option", class: "quiet", "aria-selected": "false", "aria-disabled": "true" }, text);
+}
+
 /**
- * What a text may mean, the best first.
+ * What a text may mean, the best first: names that are the text, then those that begin with it, then those that have it,
+ * then labels. Of several words, all must be there.
  * @param {Report} report
  * @param {string} query
  * @returns {Found[]}
  */
 function find(report, query) {
   const { data } = report;
-  const wanted = query.toLowerCase();
-  const has = (/** @type {string} */ text) => text.toLowerCase().includes(wanted);
-  /** @type {Found[]} */
+  const words = query.toLowerCase().split(/\s+/);
+  const has = (/** @type {string} */ text) => words.every((word) => text.toLowerCase().includes(word));
+  const rankOf = (/** @type {string} */ name) => (name.toLowerCase() === words[0] ? 0 : name.toLowerCase().startsWith(words[0]) ? 1 : 2);
+  /** @type {(Found & {rank: number})[]} */
   const found = [];
   data.workloads.forEach((workload, number) => {
     const name = report.name(number);
     const label = Object.entries(workload.labels).map(([key, value]) => `${key}=${value}`).find(has);
-    if (has(name)) found.push({ text: name, what: workload.kind, href: link("workload", name) });
-    else if (label) found.push({ text: name, what: label, href: link("workload", name) });
+    if (has(name)) found.push({ text: name, what: "workload", href: link("workload", name), rank: rankOf(workload.name) });
+    else if (label) found.push({ text: name, what: label, href: link("workload", name), rank: 3 });
   });
   for (const policy of data.policies) {
     const name = report.policyName(policy);
-    if (has(name)) found.push({ text: name, what: policy.kind, href: link("policy", policy.kind, name) });
+    if (has(name)) found.push({ text: name, what: policy.kind, href: link("policy", policy.kind, name), rank: rankOf(policy.name) });
   }
-  if (found.length < MOST) found.push(...connections(report, has));
-  return found;
+  found.sort((one, other) => one.rank - other.rank);
+  return found.length < MOST ? [...found, ...connections(report, has)] : found;
 }
 
-/** Connections by their ports, and addresses. @param {Report} report @param {(text: string) => boolean} has @returns {Found[]} */
+/** Connections by their ports, and addresses: as many as are shown, and one more. @param {Report} report @param {(text: string) => boolean} has @returns {Found[]} */
 function connections(report, has) {
   /** @type {Found[]} */
   const found = [];
@@ -122,7 +133,7 @@ function connections(report, has) {
   report.classes.forEach((members, place) => {
     const source = report.name(members[0]);
     for (const [destination, passing] of report.passing[place]) {
-      if (found.length >= MOST) return;
+      if (found.length > MOST) return;
       if (!ports.has(passing)) continue;
       const other = report.classes[destination].find((number) => number !== members[0]);
       if (other === undefined) continue;
@@ -133,7 +144,7 @@ function connections(report, has) {
   workloads.forEach((_, number) => {
     for (const direction of /** @type {const} */ (["ingress", "egress"])) {
       for (const [addresses] of report.outside(number, direction)) {
-        if (found.length >= MOST || !has(addresses.text)) continue;
+        if (found.length > MOST || !has(addresses.text)) continue;
         const name = report.name(number);
         const ends = direction === "ingress" ? [OUTSIDE, name] : [name, OUTSIDE];
         found.push({ text: addresses.text, what: `${direction} of ${name}`, href: link("cell", ...ends) });

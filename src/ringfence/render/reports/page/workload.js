@@ -1,8 +1,9 @@
 // One workload: who may reach it, what it may reach, and which policies act on it.
 
-import { counted, h } from "./elements.js";
+import { capital, h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
 import { link } from "./route.js";
+import { table } from "./tables.js";
 
 /** @typedef {import("./report.js").Report} Report */
 /** @typedef {import("./report.js").Direction} Direction */
@@ -31,9 +32,10 @@ export function workloadView(report, number) {
 function acting(report, number, direction) {
   const policies = report.acting(number, direction);
   const isolated = policies.some((policy) => !policy.tier);
+  const open = policies.length ? "No NetworkPolicy isolates it: what these do not decide is allowed." : "Not isolated: everything is allowed.";
   return [
-    h("h3", {}, direction),
-    h("p", { class: isolated ? "" : "loud" }, isolated ? "isolated" : report.data.workloads[number].hostNetwork ? "not isolated: it uses its node's network" : "not isolated: everything is allowed"),
+    h("h3", {}, capital(direction)),
+    h("p", { class: policies.length ? "" : "loud" }, isolated ? "Isolated: only what these allow may pass." : report.data.workloads[number].hostNetwork ? "Not isolated: it uses its node's network." : open),
     h(
       "ul",
       {},
@@ -62,7 +64,7 @@ function reached(report, number, direction) {
     const href = direction === "ingress" ? link("cell", OUTSIDE, report.name(number)) : link("cell", report.name(number), OUTSIDE);
     found.set("outside the cluster", outside.map(([addresses, traffic]) => ({ name: addresses.text, traffic: traffic.text, href })));
   }
-  if (!found.size) return h("p", {}, "nobody");
+  if (!found.size) return h("p", {}, direction === "ingress" ? "No workload and no address." : "Nothing.");
   return [...found].map(([namespace, list]) =>
     h(
       "details",
@@ -79,16 +81,11 @@ function exposure(report, number) {
   if (!report.data.exposure) return pending ? [h("h2", {}, "Pods that do not exist yet"), h("p", { class: "quiet" }, "What they could reach is being computed.")] : null;
   const rows = report.data.exposure
     .filter(({ workloads }) => workloads.includes(number))
-    .flatMap(({ direction, lines }) => lines.map(([whom, traffic]) => h("tr", {}, h("td", {}, direction), h("td", {}, whom), h("td", {}, traffic))));
+    .flatMap(({ direction, lines }) => lines.map(([whom, traffic]) => [whom, direction, traffic]));
   return [
     h("h2", {}, "Pods that do not exist yet"),
     pending ? h("p", { class: "quiet" }, "This is as it was before the last change, and is being computed.") : null,
-    h("p", {}, `Pods to come that could reach it (ingress), or that it could reach (egress), and addresses: ${counted(rows.length, "line")}.`),
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ["direction", "possible pods and addresses", "traffic"].map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, rows),
-    ),
+    h("p", {}, rows.length ? "Which pods could connect to it (ingress), and to which it could connect (egress), if somebody creates them; and addresses outside the cluster." : "No pod that somebody creates could connect to it, and it could connect to none."),
+    rows.length ? table(["Possible pods and addresses", "Direction", "Traffic"], rows) : null,
   ];
 }

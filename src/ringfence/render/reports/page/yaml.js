@@ -27,12 +27,14 @@ export function yamlOf(policy, marked, found = []) {
     );
   });
   const place = policy.file && !policy.generated ? `${policy.file}:${policy.line}` : policy.file ?? "";
-  return h(
+  const figure = h(
     "figure",
     { class: "yaml" },
     h("figcaption", {}, place),
     h("div", { class: "lines", tabindex: "0", role: "group", "aria-label": `YAML of ${policy.name}` }, lines),
   );
+  figure.style.setProperty("--digits", String(String(policy.line + lines.length - 1).length));
+  return figure;
 }
 
 /** Keys, strings and comments. @param {string} text */
