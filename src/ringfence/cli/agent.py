@@ -21,6 +21,7 @@ from ringfence.agent.settings import (
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.completion import complete_pod_of_node
 from ringfence.cli.groups import DefaultingGroup
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
@@ -224,7 +225,7 @@ def run_agent(  # noqa: PLR0913  (the options of the command)
     show_default=True,
     help="Where the agent listens.",
 )
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", type=FormatChoice(["text", "json"]), default="text", show_default=True)
 def show_status(pod: str, namespace: str, listen: tuple[str, int] | None, output: str) -> None:
     """Show what is enforced on this node: for POD (a name or an address), or for all pods of the node.
 

@@ -10,6 +10,7 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cli.what_if import enforced_options
@@ -49,7 +50,7 @@ _OPTIONS: Final = (
     click.option(
         "-o",
         "--output",
-        type=click.Choice(["text", "json"]),
+        type=FormatChoice(["text", "json"]),
         default="text",
         show_default=True,
         help="The output format.",

@@ -12,6 +12,7 @@ from ringfence.cli.completion import complete_context
 from ringfence.cli.diff_sides import READING_OPTIONS, ComparedInput, read_both
 from ringfence.cli.inputs import Inputs, leave
 from ringfence.cli.options import as_one
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cluster import Cluster
 from ringfence.engine.possible import ExactAddress, Role
@@ -144,7 +145,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
     click.option(
         "-o",
         "--output",
-        type=click.Choice(["text", "json"]),
+        type=FormatChoice(["text", "json"]),
         default="text",
         show_default=True,
         help="The output format.",

@@ -26,6 +26,7 @@ from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs, print_no_pods
 from ringfence.cli.options import as_one
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.ports import port_option
 from ringfence.cli.terminal import (
@@ -129,7 +130,7 @@ _list_options = as_one(ListOptions, "wanted", _OPTIONS)
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*CONNECTION_FORMATS, *CONNECTION_GRAPHS, "json", "svg"]),
+    type=FormatChoice([*CONNECTION_FORMATS, *CONNECTION_GRAPHS, "json", "svg"]),
     default="table",
     show_default=True,
     help="The output format.",
@@ -175,7 +176,7 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*MATRIX_FORMATS, "svg", "html"]),
+    type=FormatChoice([*MATRIX_FORMATS, "svg", "html"]),
     default="table",
     show_default=True,
     help="The output format; html is the report, which opens on these rows and columns.",

@@ -13,6 +13,7 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import DiffInputs, diff_options
 from ringfence.cli.diff_sides import ComparedInput, read_both
 from ringfence.cli.inputs import leave
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import (
     check_not_a_terminal,
     print_document,
@@ -60,7 +61,7 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "markdown", "github", "json", "svg", "html"]),
+    type=FormatChoice(["text", "markdown", "github", "json", "svg", "html"]),
     default="text",
     show_default=True,
     help=(

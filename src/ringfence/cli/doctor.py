@@ -8,6 +8,7 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_context, complete_plugin
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.written_files import write_file
 from ringfence.cluster import Cluster
@@ -98,7 +99,7 @@ from ringfence.trait_files import is_plugin_name, plugin_traits, traits_document
     help="Write the traits of the plugin, with those that --probe=full measures, for --plugin FILE of other commands.",
 )
 @click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
+    "-o", "--output", type=FormatChoice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
 def doctor(  # noqa: PLR0913  (the options of the command)
     context: str | None,

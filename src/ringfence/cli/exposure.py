@@ -5,6 +5,7 @@ import click
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs, print_no_pods
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.render.exposure_views import EXPOSURE_FORMATS, exposure_json
@@ -15,7 +16,7 @@ from ringfence.render.exposure_views import EXPOSURE_FORMATS, exposure_json
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*EXPOSURE_FORMATS, "json"]),
+    type=FormatChoice([*EXPOSURE_FORMATS, "json"]),
     default="table",
     show_default=True,
     help="The output format.",

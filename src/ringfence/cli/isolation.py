@@ -5,6 +5,7 @@ import click
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import enforced_options
@@ -17,7 +18,7 @@ from ringfence.render.isolation_views import ISOLATION_FORMATS, idle_text, isola
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*ISOLATION_FORMATS, "json"]),
+    type=FormatChoice([*ISOLATION_FORMATS, "json"]),
     default="table",
     show_default=True,
     help="The output format.",

@@ -15,6 +15,7 @@ from ringfence.cli.groups import Group
 from ringfence.cli.inputs import Inputs, input_options, leave
 from ringfence.cli.lab_objects import name_of_object, object_name, object_text, read_manifests
 from ringfence.cli.lab_output import print_refused, print_report, print_status, progress_bar
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.ports import single_port_option
 from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError
@@ -72,7 +73,7 @@ _ignore_errors = click.option(
     "--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in what was read."
 )
 _output = click.option(
-    "-o", "--output", type=click.Choice(["table", "json", "junit"]), default="table", show_default=True
+    "-o", "--output", type=FormatChoice(["table", "json", "junit"]), default="table", show_default=True
 )
 
 _no_assumptions = click.option(
@@ -212,7 +213,7 @@ def down(name: str) -> None:
 
 @lab.command()
 @_name
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("-o", "--output", type=FormatChoice(["table", "json"]), default="table", show_default=True)
 @_ignore_errors
 @click.pass_obj
 def status(name: str, output: str, ignore_errors: bool) -> None:

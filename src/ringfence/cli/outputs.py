@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from ringfence.cli.options import OptionDecorator
+from ringfence.cli.output_formats import listed_word
 from ringfence.cli.terminal import print_answer, print_document
 from ringfence.cli.written_files import write_file
 from ringfence.errors import InputError
@@ -56,7 +57,8 @@ def outputs_option(formats: Iterable[str]) -> OptionDecorator:
     known = list(formats)
 
     def read(text: str) -> Output:
-        name, equals, file = text.partition("=")
+        asked, equals, file = text.partition("=")
+        name = listed_word(asked, known)
         if name not in known:
             raise click.BadParameter(f"{name!r} is not one of {', '.join(known)}")
         if equals and not file:

@@ -12,6 +12,7 @@ from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.plugin_remarks import plugin_remark_on
 from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_document, print_message, print_text
@@ -37,7 +38,7 @@ _OPTIONS: Final = (
     click.option(
         "-o",
         "--output",
-        type=click.Choice([*REACH_FORMATS, "json"]),
+        type=FormatChoice([*REACH_FORMATS, "json"]),
         default="table",
         show_default=True,
         help="The output format.",

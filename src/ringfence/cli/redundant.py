@@ -4,6 +4,7 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.inputs import Inputs
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import print_document, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.render.redundancies import redundancy_json, redundancy_text
@@ -13,7 +14,7 @@ from ringfence.render.redundancies import redundancy_json, redundancy_text
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "json"]),
+    type=FormatChoice(["text", "json"]),
     default="text",
     show_default=True,
     help="The output format.",

@@ -8,6 +8,7 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.output_formats import FormatChoice
 from ringfence.cli.terminal import print_document, print_text
 from ringfence.cluster import Cluster
 from ringfence.model.kinds import KINDS, object_name
@@ -23,7 +24,7 @@ def _parse_version(context: click.Context, parameter: click.Parameter, text: str
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
+    "-o", "--output", type=FormatChoice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
 @click.option(
     "--server-version",
