@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.analysis.lists.test_folded_lists import PODS, SETS, random_connections
 from tests.render import hostile_text
+from tests.render.pictures.drawn_geometry import mistakes
 
 from ringfence.analysis.lists.arrows import folded_arrows
 from ringfence.analysis.lists.connections import Connection
@@ -126,7 +127,7 @@ def test_a_line_about_addresses_that_is_too_long_has_its_traffic_below() -> None
 @given(random_connections, st.sampled_from(["boxes", "lines"]))
 def test_each_connection_with_addresses_is_said_once(found: list[Connection], how: str) -> None:
     limit = 100 if how == "boxes" else 0
-    with patch("ringfence.render.pictures.outside_lines._MOST_BOXES", limit):
+    with patch("ringfence.render.pictures.outside_lines.MOST_OUTSIDE_BOXES", limit):
         drawn = drawn_map(view(found, PODS + SETS, SETS))
     outside = {place for place, box in enumerate(drawn.boxes.values()) if "outside" in box.style}
     edges = [one for one in drawn.edges if {one.start, one.end} & outside]
@@ -233,3 +234,14 @@ def test_the_marks_of_small_cells_are_in_the_legend_and_before_the_notes() -> No
     assert {mark: small.count(mark) for mark in "◐!"} == {"◐": 3, "!": 2}  # two cells and one, and the legend
     assert "◐ shop/Deployment/p03 -> 10.0.0.0/24: UDP 53" in small
     assert {"! 53/UDP", "!", "* shop/Deployment/p03 -> 10.0.0.0/24: UDP 53"} <= set(large)
+
+
+@given(random_connections, st.sampled_from(["all boxes", "few columns", "lines"]))
+def test_nothing_in_a_picture_overlaps_or_is_cut(found: list[Connection], how: str) -> None:
+    with (
+        patch("ringfence.render.pictures.outside_lines.MOST_OUTSIDE_BOXES", 0 if how == "lines" else 100),
+        patch("ringfence.render.pictures.layers.MOST_COLUMNS", 2 if how == "few columns" else 5),
+    ):
+        shown = view(found, PODS + SETS, SETS)
+        assert mistakes(map_picture(shown).svg) == []
+        assert mistakes(matrix_picture(shown).svg) == []

@@ -1,13 +1,8 @@
 """What a change does: the connections that it opens and closes, and why; and which removals change nothing."""
 
 from ringfence.analysis.differences.affected import AffectedRule, AffectingTrait, affecting_traits
-from ringfence.analysis.differences.arrows_of_change import (
-    ArrowKind,
-    ChangedArrow,
-    ChangedArrows,
-    changed_arrows,
-    several_in_both,
-)
+from ringfence.analysis.differences.arrow_values import ArrowBundle, ArrowKind, ChangedArrow, ChangedArrows
+from ringfence.analysis.differences.arrows_of_change import changed_arrows, several_in_both
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.changed_plugin import with_plugin_causes
@@ -42,6 +37,7 @@ __all__ = [
     "SAME_FILES",
     "AffectedRule",
     "AffectingTrait",
+    "ArrowBundle",
     "ArrowKind",
     "Cause",
     "Change",

@@ -1,85 +1,77 @@
 """A change as a small number of arrows: the traffic opened, closed and kept between classes of workloads.
 
 Workloads of a namespace that are in the same rows of a difference, on the same sides, are one class. Each row is then
-an arrow from each class of its sources to each class of its destinations, and the arrows express exactly the rows.
+an arrow from each class of its sources to each class of its destinations, and the arrows express exactly the rows. If
+they are too many, those about all classes of a namespace are gathered (`gathered_changes`), which is still exact. If
+these are too many, too, the ends are namespaces, and an arrow has the number of its pairs (`namespace_changes`).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import product
 from typing import Final
 
-import msgspec
-
+from ringfence.analysis.differences.arrow_values import (
+    MOST_ARROWS,
+    ArrowKind,
+    ChangedArrow,
+    ChangedArrows,
+    in_order,
+    order,
+)
 from ringfence.analysis.differences.causes import ConnectionChange
+from ringfence.analysis.differences.gathered_changes import gathered
+from ringfence.analysis.differences.namespace_changes import between_namespaces
 from ringfence.analysis.differences.what_changed import ChangedConnections, ClusterDifference, Ends
 from ringfence.analysis.lists import Passing, pod_groups
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 _MOST_PAIRS: Final = 40_000
 """The most pairs of workloads for which the kept traffic is computed. This takes half a second."""
-_MOST_ARROWS: Final = 400
-"""The most arrows that a reader can distinguish.
-
-Where there are more, kept traffic is left out first, then the ends that are in the fewest rows.
-"""
-
-
-class ArrowKind(StrEnum):
-    """Whether the traffic of an arrow is allowed only after the change, only before it, or before and after it."""
-
-    OPENED = "opened"
-    CLOSED = "closed"
-    KEPT = "kept"
-
-
-class ChangedArrow(msgspec.Struct, frozen=True):
-    """Traffic from each workload of a class to each of another; within a class, between two different pods."""
-
-    kind: ArrowKind
-    source: Ends
-    destination: Ends
-    passing: Passing
-
-
-class ChangedArrows(msgspec.Struct, frozen=True):
-    """The ends that take part in a change, and the arrows between them.
-
-    `size` is the number of all ends; those in the fewest rows may be left out. `has_kept` says whether the arrows
-    include kept traffic.
-    """
-
-    ends: tuple[Ends, ...]
-    arrows: tuple[ChangedArrow, ...]
-    size: int
-    has_kept: bool
 
 
 def changed_arrows(found: ClusterDifference, before: State, after: State, most: int) -> ChangedArrows:
-    """The difference between two clusters as arrows between at most `most` ends."""
+    """The difference between two clusters as arrows between at most `most` ends.
+
+    Of more ends in a single namespace, those in the fewest rows are left out.
+    """
     rows = [*found.connections, *(one.change for one in found.reviewed)]
     ranked = _ranked(found, rows)
     several = several_in_both(found, before, after)
+    if len(ranked) <= most:
+        arrows = _arrows(rows, ranked, several)
+        if _drawn(arrows) <= MOST_ARROWS:
+            return _with_kept(after, arrows, ranked)
+        classes = [end for end in ranked if not isinstance(end, Addresses)]
+        gathering = gathered(arrows, classes, lambda one: _has_two(one, several))
+        if _drawn(gathering.arrows) <= MOST_ARROWS:
+            ends = in_order({*ranked, *gathering.groups})
+            return ChangedArrows(ends, gathering.arrows, len(ranked), has_kept=False, groups=gathering.groups)
+    if len({end[0].namespace for end in ranked if not isinstance(end, Addresses)}) > 1:
+        return between_namespaces(ranked, rows, several, most)
     drawn = ranked[:most]
-    arrows = _arrows(rows, drawn, several)
-    while len(arrows) > _MOST_ARROWS:
+    while _drawn(arrows := _arrows(rows, drawn, several)) > MOST_ARROWS:
         drawn = drawn[: len(drawn) * 3 // 4]
-        arrows = _arrows(rows, drawn, several)
-    ends = tuple(sorted(drawn, key=_order))
+    return ChangedArrows(in_order(drawn), tuple(arrows), len(ranked), has_kept=False)
+
+
+def _drawn(arrows: Iterable[ChangedArrow]) -> int:
+    """How many arrows are between two boxes; others are lines in a box."""
+    return sum(one.source != one.destination and ALL_ADDRESSES not in (one.source, one.destination) for one in arrows)
+
+
+def _with_kept(after: State, arrows: Sequence[ChangedArrow], drawn: Iterable[Ends]) -> ChangedArrows:
+    """The arrows with those of kept traffic, unless these are too many."""
+    ends = in_order(drawn)
     classes = [end for end in ends if not isinstance(end, Addresses)]
     kept = list(_kept(after, arrows, classes)) if sum(map(len, classes)) ** 2 <= _MOST_PAIRS else None
-    if kept is None or len(arrows) + len(kept) > _MOST_ARROWS:
-        return ChangedArrows(ends, tuple(arrows), len(ranked), has_kept=False)
-    return ChangedArrows(ends, (*arrows, *kept), len(ranked), has_kept=True)
-
-
-def _order(end: Ends) -> tuple[bool, str]:
-    return isinstance(end, Addresses), str(end) if isinstance(end, Addresses) else str(end[0])
+    if kept is None or _drawn([*arrows, *kept]) > MOST_ARROWS:
+        return ChangedArrows(ends, tuple(arrows), len(ends), has_kept=False)
+    return ChangedArrows(ends, (*arrows, *kept), len(ends), has_kept=True)
 
 
 def _ranked(found: ClusterDifference, rows: Sequence[ChangedConnections]) -> list[Ends]:
@@ -96,7 +88,7 @@ def _ranked(found: ClusterDifference, rows: Sequence[ChangedConnections]) -> lis
         alike[workload.namespace, tuple(taking_part[workload])].append(workload)
     times: dict[Ends, int] = {tuple(members): len(numbers) for (_, numbers), members in alike.items()}
     times |= Counter(side for side in sides if isinstance(side, Addresses))
-    return sorted(times, key=lambda end: (-times[end], _order(end)))
+    return sorted(times, key=lambda end: (-times[end], order(end)))
 
 
 def several_in_both(found: ClusterDifference, before: State, after: State) -> frozenset[Reference]:

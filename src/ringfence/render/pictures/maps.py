@@ -42,7 +42,13 @@ from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, t
 from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
 from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, Rectangle, shortened
 from ringfence.render.pictures.names import ShortNames
-from ringfence.render.pictures.outside_lines import address_notes, outside_line, short_addresses, without_addresses
+from ringfence.render.pictures.outside_lines import (
+    address_notes,
+    outside_line,
+    short_addresses,
+    without_addresses,
+    wrapped_lines,
+)
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
@@ -137,7 +143,7 @@ def _boxes(
     """The boxes by what they stand for. The arrows `lined` are lines in them."""
     found = shown.found
     marks = _mark_lines(view, shown, arrows, names)
-    outside = {group: list(_wrapped(lines)) for group, lines in _outside_lines(lined, short_addresses).items()}
+    outside = {group: list(wrapped_lines(lines)) for group, lines in _outside_lines(lined, short_addresses).items()}
     whole = _outside_lines(lined, str)
     ends = {end for arrow in arrows.arrows for end in (arrow.source, arrow.destination)}
     open_ends: set[Group] = {mark.place for mark in arrows.from_any_address}
@@ -169,17 +175,6 @@ def _outside_lines(lined: Iterable[Arrow], written: Callable[[Addresses], str]) 
     for group, line in sorted((outside_line(one, written) for one in lined), key=itemgetter(1)):
         lines[group].append(line)
     return lines
-
-
-def _wrapped(lines: Iterable[str]) -> Iterator[str]:
-    """Lines about addresses, each with its traffic on a line of its own if it would be cut."""
-    for line in lines:
-        if shortened(line, LONGEST_LINE) == line:
-            yield line
-        else:
-            addresses, _, passing = line.rpartition(": ")
-            yield f"{addresses}:"
-            yield f"  {passing}"
 
 
 def _lane(members: Sequence[Reference]) -> str:

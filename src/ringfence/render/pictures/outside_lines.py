@@ -4,24 +4,35 @@ Policies of a large cluster name many addresses, most of them once. Their boxes 
 arrows cross all other lanes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
 
 from ringfence.analysis.lists import Arrow, Group
-from ringfence.render.pictures.boxes import few_lines, passing_text
+from ringfence.render.pictures.boxes import LONGEST_LINE, few_lines, passing_text
+from ringfence.render.pictures.look import shortened
 from ringfence.sets.addresses import Addresses
 
-_MOST_BOXES: Final = 6
+MOST_OUTSIDE_BOXES: Final = 6
 """The largest number of boxes for addresses in a map."""
+
+
+class _WithEnds(Protocol):
+    """An arrow of a map, or of the map of a change."""
+
+    @property
+    def source(self) -> object: ...
+
+    @property
+    def destination(self) -> object: ...
 
 
 def without_addresses(arrows: Iterable[Arrow]) -> tuple[list[Arrow], list[Arrow]]:
     """The arrows to draw, and those that are lines in boxes: all with addresses if there are too many addresses."""
     drawn = list(arrows)
-    if len(_addresses(drawn)) <= _MOST_BOXES:
+    if len(outside_ends(drawn)) <= MOST_OUTSIDE_BOXES:
         return drawn, []
-    inside = [one for one in drawn if not _addresses([one])]
-    return inside, [one for one in drawn if _addresses([one])]
+    inside = [one for one in drawn if not outside_ends([one])]
+    return inside, [one for one in drawn if outside_ends([one])]
 
 
 def outside_line(arrow: Arrow, written: Callable[[Addresses], str]) -> tuple[Group, str]:
@@ -39,11 +50,23 @@ def short_addresses(addresses: Addresses) -> str:
     return f"{block}{f' except {len(exceptions)}' if exceptions else ''}{f' +{len(others)}' if others else ''}"
 
 
-def address_notes(arrows: Sequence[Arrow]) -> Iterator[str]:
+def address_notes(arrows: Iterable[_WithEnds]) -> Iterator[str]:
     """What the short names of addresses stand for, where they are not the addresses themselves."""
-    written = {str(one): short_addresses(one) for one in _addresses(arrows)}
+    written = {str(one): short_addresses(one) for one in outside_ends(arrows)}
     yield from few_lines(f"{short}: {whole}" for whole, short in sorted(written.items()) if short != whole)
 
 
-def _addresses(arrows: Iterable[Arrow]) -> set[Addresses]:
+def outside_ends(arrows: Iterable[_WithEnds]) -> set[Addresses]:
+    """The addresses that arrows are from or to."""
     return {end for one in arrows for end in (one.source, one.destination) if isinstance(end, Addresses)}
+
+
+def wrapped_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Lines about addresses, each with its traffic on a line of its own if it would be cut."""
+    for line in lines:
+        if shortened(line, LONGEST_LINE) == line:
+            yield line
+        else:
+            addresses, _, passing = line.rpartition(": ")
+            yield f"{addresses}:"
+            yield f"  {passing}"

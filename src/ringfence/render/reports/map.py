@@ -33,10 +33,17 @@ def map_json(view: FoldedView, numbers: Mapping[Reference, int], namespaces: Seq
 def change_map_json(found: ClusterDifference, changes: ChangedArrows, numbers: Mapping[Reference, int]) -> Json:
     """The map of a change with the numbers of the workloads after it."""
     drawn = drawn_changes(found, changes, _TOP)
-    ends = [{"outside": True} if isinstance(end, Addresses) else _members_json(end, numbers, {}) for end in drawn.boxes]
+    places = {name: number for number, name in enumerate(sorted({one.namespace for one in numbers}))}
+    ends = [
+        {"outside": True}
+        if isinstance(end, Addresses)
+        else _members_json(() if end in drawn.groups else end, numbers, places)
+        for end in drawn.boxes
+    ]
     made = _picture_json(drawn.lanes, drawn.boxes.values(), drawn.edges, drawn.layout, ends)
     edges = [{**edge, "kind": arrow.kind.value} for edge, arrow in zip(made["edges"], drawn.arrows, strict=True)]
-    return {"by": BY_WORKLOAD, **made, "edges": edges, "notes": list(drawn.notes), "leftOut": drawn.left_out}
+    by = BY_NAMESPACE if drawn.by_namespace else BY_WORKLOAD
+    return {"by": by, **made, "edges": edges, "notes": list(drawn.notes), "leftOut": drawn.left_out}
 
 
 def _picture_json(
@@ -87,5 +94,7 @@ def _members_json(
     if not members:
         return {}
     if members[0].kind == "Namespace" and not members[0].namespace:
-        return {"namespaces": [namespaces[one.name] for one in members]}
+        # A namespace of the map of a change may be gone after it.
+        numbered = [namespaces[one.name] for one in members if one.name in namespaces]
+        return {"namespaces": numbered} if numbered else {}
     return {"workload": numbers[members[0]]} if members[0] in numbers else {}
