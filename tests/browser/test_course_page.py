@@ -38,17 +38,20 @@ def test_a_lesson_is_played_by_mouse(page: Page) -> None:
     expect(page.get_by_role("gridcell")).to_have_count(0)
     assert violations(page) == []
     lesson.get_by_role("button", name="Denied").click()
-    expect(lesson).to_contain_text("✗ Not quite: it is allowed.")
+    expect(lesson).to_contain_text("✗ No: it is allowed.")
     expect(lesson.locator(".parts li")).to_contain_text(
         ["✓ web asks api", "✗ api asks db", "✓ api opens no connection"]
     )
     lesson.get_by_role("link", name="Explain").click()
-    expect(page.get_by_role("complementary", name="Explanation")).to_contain_text("shop/api → shop/db")
+    explanation = page.get_by_role("complementary", name="Explanation")
+    expect(explanation).to_contain_text("shop/api → shop/db")
+    expect(explanation).to_contain_text("Nothing may pass")
     assert violations(page) == []
     lesson.get_by_text("A solution").click()
     lesson.get_by_role("button", name="Put it into the editor").click()
     expect(lesson).to_contain_text("Goal reached.")
     expect(page.get_by_role("textbox", name="YAML of api")).to_have_value(read_lesson("01-direction").solution)
+    expect(explanation).not_to_contain_text("Nothing may pass")  # it is about the policy as it is edited
     assert violations(page) == []
     lesson.get_by_role("link", name="Next").click()
     expect(lesson).to_contain_text("Lesson 2 of")
@@ -57,6 +60,34 @@ def test_a_lesson_is_played_by_mouse(page: Page) -> None:
     expect(lesson.get_by_role("listitem").first).to_contain_text("✓ finished")
     page.go_back()
     expect(lesson).to_contain_text("Lesson 1 of")
+
+
+def test_the_goal_is_proven_in_the_laboratory_with_the_policy_as_it_is_edited(page: Page) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    lesson.get_by_role("button", name="Allowed").click()
+    lesson.get_by_text("Prove it", exact=True).click()
+    for reached in (False, True):
+        if reached:
+            page.get_by_role("textbox", name="YAML of").fill(read_lesson("01-direction").solution)
+            expect(lesson).to_contain_text("Goal reached.")
+        lesson.get_by_role("button", name="Prove the goal with real packets").click()
+        said = [f"✓ {one['name']}: the kernel says the same as the page" for one in read_lesson("01-direction").goal]
+        expect(lesson.locator(".proven li")).to_have_text(said)
+    assert violations(page) == []
+
+
+def test_where_the_laboratory_cannot_run_the_lesson_says_why(page: Page) -> None:
+    def refuse(route: Route) -> None:
+        route.fulfill(json={"unproven": "no network namespaces: user namespaces are turned off", "probes": []})
+
+    page.route("**/prove", refuse)
+    lesson = page.get_by_role("complementary", name="Lesson")
+    lesson.get_by_role("button", name="Allowed").click()
+    lesson.get_by_text("Prove it", exact=True).click()
+    expect(lesson).to_contain_text("Where it cannot run, the button says why. The rest of the course works without it.")
+    lesson.get_by_role("button", name="Prove the goal with real packets").click()
+    why = "it could not be proven: no network namespaces: user namespaces are turned off"
+    expect(lesson.locator(".proven li")).to_contain_text([why] * 3)
 
 
 def test_each_lesson_is_played_to_its_goal_one_after_another(page: Page) -> None:

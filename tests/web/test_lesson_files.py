@@ -1,5 +1,6 @@
 """The lessons of the course: the engine agrees with what they say, and their goals can be reached."""
 
+from difflib import ndiff
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,29 @@ def test_a_lesson_with_a_mistake_is_an_error(text: str, message: str) -> None:
     with pytest.raises(InputError, match="lesson mine: ") as caught:
         decode_lesson(text, "mine")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", lesson_names())
+def test_a_lesson_takes_two_minutes(name: str) -> None:
+    """A minute to read at most 200 words, and one to change at most eight lines of the policy."""
+    lesson = read_lesson(name)
+    assert sum(len(text.split()) for text in (lesson.idea, lesson.question, lesson.answer, lesson.task)) <= 200
+    written = ndiff(lesson.policy.splitlines(), lesson.solution.splitlines())
+    assert sum(line.startswith("+ ") for line in written) <= 8
+
+
+def test_each_idea_of_the_course_has_its_lesson() -> None:
+    assert [name.partition("-")[2] for name in lesson_names()] == [
+        "direction",
+        "open-by-default",
+        "labels",
+        "one-direction",
+        "pod-selector",
+        "namespace-selector",
+        "one-dash",
+        "ports",
+        "ip-block",
+        "several-rules",
+        "dns",
+        "enforcement",
+    ]

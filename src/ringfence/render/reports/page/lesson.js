@@ -2,7 +2,7 @@
 
 import { editorOf, textOf } from "./editor.js";
 import { h, replace } from "./elements.js";
-import { askForGoal, edit } from "./live.js";
+import { askForGoal, edit, prove } from "./live.js";
 import { lessonLink, link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
@@ -30,6 +30,8 @@ export class CoursePlace {
     /** @type {Report | null} */
     this.report = null;
     this.asked = 0;
+    /** The connections of the goal, as they were judged last. @type {PartOfGoal[]} */
+    this.tests = [];
     this.aside = asideOf();
     this.goal = h("div", { class: "goal", role: "status" });
     this.editor = h("div", {});
@@ -96,7 +98,7 @@ export class CoursePlace {
     return h(
       "div",
       { id: "answer", tabindex: "-1" },
-      h("p", {}, h("strong", {}, `${isRight ? "✓ Right" : "✗ Not quite"}: it is ${isAllowed ? "allowed" : "denied"}.`)),
+      h("p", {}, h("strong", {}, `${isRight ? "✓ Right" : "✗ No"}: it is ${isAllowed ? "allowed" : "denied"}.`)),
       prose(answer),
     );
   }
@@ -117,10 +119,33 @@ export class CoursePlace {
         "details",
         {},
         h("summary", {}, "Prove it"),
-        h("p", {}, "Save the policy to the file. Then have the kernel of Linux judge the goal, or every connection: the laboratory builds the pods as network namespaces, lets the kernel enforce the policy, and opens the connections."),
+        h("p", {}, "The laboratory builds the pods as network namespaces of this machine. The Linux kernel enforces the policy as it is in the editor, and real connections are opened."),
+        this.proof(),
+        h("p", {}, "It needs Linux, and no root where the kernel lets everybody create user namespaces. Where it cannot run, the button says why. The rest of the course works without it."),
+        h("p", {}, "On the command line: save the policy to the file, then prove the goal, or every connection."),
         told.commands.map((command) => h("pre", { class: "wrapped", tabindex: "0" }, command)),
       ),
     ];
+  }
+
+  /** A button that proves the connections of the goal, one after another, and what the kernel said. */
+  proof() {
+    const found = h("ul", { class: "parts proven", "aria-live": "polite" });
+    const button = /** @type {HTMLButtonElement} */ (h("button", {}, "Prove the goal with real packets"));
+    button.onclick = async () => {
+      const { report } = this;
+      if (!report) return;
+      button.disabled = true;
+      replace(found, h("li", { class: "quiet" }, "The laboratory is being built…"));
+      /** @type {HTMLElement[]} */
+      const lines = [];
+      for (const one of this.tests) {
+        lines.push(await proven(report, one));
+        replace(found, lines);
+      }
+      button.disabled = false;
+    };
+    return h("div", {}, h("p", {}, button), found);
   }
 
   /** What is shown before the prediction: the manifests. */
@@ -128,12 +153,14 @@ export class CoursePlace {
     return h(
       "section",
       {},
-      h("h1", {}, this.told.title),
+      h("h1", {}, "Read this, then predict"),
       h("p", {}, "Read the policy and the cluster, and make your prediction. After that, the matrix shows who may connect to whom."),
-      h("h2", {}, "Policy"),
-      h("pre", { tabindex: "0", "aria-label": "The policy" }, this.told.policy),
-      h("h2", {}, "Cluster"),
-      h("pre", { tabindex: "0", "aria-label": "The cluster" }, this.told.cluster),
+      h(
+        "div",
+        { class: "manifests" },
+        h("div", {}, h("h2", {}, "Policy"), h("pre", { tabindex: "0", "aria-label": "The policy" }, this.told.policy)),
+        h("div", {}, h("h2", {}, "Cluster"), h("pre", { tabindex: "0", "aria-label": "The cluster" }, this.told.cluster)),
+      ),
     );
   }
 
@@ -150,7 +177,7 @@ export class CoursePlace {
     const policy = report && policyOf(report, told);
     replace(
       this.editor,
-      h("h1", {}, told.title),
+      h("h1", {}, "The policy, to change"),
       report && policy ? editorOf(report, policy) : h("p", {}, "The policy of this lesson has no place any more: start the course again."),
     );
   }
@@ -170,6 +197,7 @@ export class CoursePlace {
     try {
       const goal = await askForGoal(this.number);
       if (asked !== this.asked) return; // a later edit was answered
+      this.tests = goal.tests;
       if (goal.reached) finished.add(this.number);
       this.mark();
       replace(this.goal, this.reached(report, goal));
@@ -190,14 +218,31 @@ export class CoursePlace {
   }
 }
 
+/** Whether a connection is between two workloads, so that the matrix has a cell for it. @param {Report} report @param {PartOfGoal} one */
+function hasCell(report, { source, destination }) {
+  return Boolean(source && destination && report.byName.has(source) && report.byName.has(destination));
+}
+
+/** What the kernel says about one connection of the goal. @param {Report} report @param {PartOfGoal} one */
+async function proven(report, one) {
+  if (!hasCell(report, one)) return h("li", { class: "quiet" }, `${one.name}: the commands below prove it`);
+  try {
+    const { unproven, agrees } = await prove(one.source ?? "", one.destination ?? "");
+    if (unproven) return h("li", {}, `${one.name}: it could not be proven: ${unproven}`);
+    return h("li", {}, agrees ? `✓ ${one.name}: the kernel says the same as the page` : `✗ ${one.name}: the kernel contradicts the page. Please report it, with the policies.`);
+  } catch (error) {
+    return h("li", {}, `${one.name}: ${error}`);
+  }
+}
+
 /** One connection of the goal. @param {Report} report @param {PartOfGoal} one */
-function part(report, { name, passes, message, reasons, source, destination }) {
-  const hasCell = source && destination && report.byName.has(source) && report.byName.has(destination);
+function part(report, one) {
+  const { name, passes, message, reasons, source, destination } = one;
   return h(
     "li",
     { class: passes ? "reached" : "open" },
     h("span", {}, passes ? "✓ " : "✗ ", name),
-    passes ? null : h("div", { class: "quiet" }, message, " ", hasCell ? h("a", { href: link("cell", source, destination) }, "Explain") : null),
+    passes ? null : h("div", { class: "quiet" }, message, " ", source && destination && hasCell(report, one) ? h("a", { href: link("cell", source, destination) }, "Explain") : null),
     reasons ? h("details", {}, h("summary", {}, "Reasons"), h("pre", { tabindex: "0" }, reasons)) : null,
   );
 }

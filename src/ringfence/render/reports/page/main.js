@@ -179,7 +179,16 @@ addEventListener("hashchange", titles.length ? () => void learn() : show);
 document.addEventListener("simulated", () => {
   banner();
   lesson?.follow(report);
+  if (lesson) followExplanation();
 });
+/** In the course the editor is beside the explanation, which would else be about the policy before the edit. */
+function followExplanation() {
+  const [view, ...names] = route();
+  if (panel.hidden || view !== "cell") return;
+  const hadFocus = panel.contains(document.activeElement);
+  explain(report, panel, names[0], names[1]);
+  if (hadFocus) /** @type {HTMLElement} */ (document.getElementById("asked")).focus();
+}
 // The course follows no files: only the page itself changes them.
 if (titles.length) document.addEventListener("saved", () => void load().then(begin));
 if (titles.length) void learn();
