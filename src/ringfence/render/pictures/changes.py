@@ -244,8 +244,8 @@ def _classes(drawn: ChangedArrows) -> tuple[Sequence[tuple[Reference, ...]], Sho
 
 
 def _shown(lines: Iterable[str]) -> Iterator[str]:
-    """The first lines, shortened; the number at the end of a line stays."""
-    for line in few_lines(lines):
+    """The first lines, the traffic of long ones below them; of what is still too long, the number at the end stays."""
+    for line in few_lines(wrapped_lines(lines)):
         text, times, number = line.rpartition(" ×") if " ×" in line else (line, "", "")
         yield shortened(text, LONGEST_LINE - text_width(times + number)) + times + number
 
@@ -285,7 +285,7 @@ def _lines(
             outside[end, sign, "⇠ from" if is_from else "⇢ to"].append(one)
     for (end, sign, arrow), some in outside.items():
         written = _outside_lines(some, by_namespace=bool(drawn.members))
-        lines[end] += wrapped_lines(f"{sign}{arrow} {line}" for line in written)
+        lines[end] += (f"{sign}{arrow} {line}" for line in written)
     for bundle in drawn.bundles:
         lines[bundle.end].append(_bundle_line(bundle))
     told = _lines_by_workload(found, by_namespace=bool(drawn.members))

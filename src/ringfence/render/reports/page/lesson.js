@@ -114,7 +114,7 @@ export class CoursePlace {
       prose(told.task),
       this.goal,
       h("details", {}, h("summary", {}, "Hint"), prose(told.hint)),
-      h("details", {}, h("summary", {}, "A solution"), h("pre", { tabindex: "0" }, told.solution), h("button", { onclick: write(told.solution) }, "Put it into the editor"), " ", h("button", { onclick: write(told.policy) }, "Start again")),
+      h("details", {}, h("summary", {}, "A solution"), h("pre", { class: "wrapped", tabindex: "0" }, told.solution), h("button", { onclick: write(told.solution) }, "Put it into the editor"), " ", h("button", { onclick: write(told.policy) }, "Start again")),
       h(
         "details",
         {},

@@ -29,7 +29,7 @@ export function mapView(report) {
 function changeMap(report, map) {
   if (!map?.boxes.length) return null;
   const more = map.leftOut ? h("p", { class: "quiet" }, `${counted(map.leftOut, "box", "boxes")} with the fewest changes are not drawn; `, h("a", { href: link("changes") }, "the list"), " has them all.") : null;
-  return h("div", {}, h("h2", {}, "What changes"), h("p", {}, HOW), legend(), drawnMap(report, map), more);
+  return h("div", {}, h("h2", {}, "What changes"), h("p", {}, map.by === "namespace" ? "A box opens the map of its namespace." : HOW), legend(), drawnMap(report, map), more);
 }
 
 /** What the edits change, which the server draws. @param {Report} report */
