@@ -36,6 +36,14 @@ def test_the_matrix_of_a_namespace_leaves_out_the_others() -> None:
     )
 
 
+def test_the_most_exposed_come_first_if_asked() -> None:
+    rows = [line.split()[1] for line in run("matrix --order exposure").stdout.splitlines()[1:5]]
+    assert rows == ["prod/api", "prod/web", "prod/db", "staging/api"]
+    picture = ElementTree.fromstring(run("matrix --order exposure -o svg").stdout)
+    ends = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}text") if one.get("class") == "end"]
+    assert ends == ["api", "web", "db", "api", "other addresses"]
+
+
 def test_addresses_are_in_notes_below_the_matrix() -> None:
     assert run("matrix -n prod").stdout.endswith("\n\n* prod/db -> 192.168.5.10/32: TCP 80\n")
 
@@ -355,6 +363,7 @@ def test_a_matrix_as_a_page_first_shows_the_rows_and_columns_that_are_asked_for(
             "the page shows workloads, and pods where policies distinguish them: leave out --by namespace",
         ),
         ("--pods", "the page shows workloads, and pods where policies distinguish them: leave out --pods"),
+        ("--order exposure", "the page has its rows and columns by name: leave out --order"),
     ],
 )
 def test_what_a_page_cannot_follow_is_an_error(words: str, message: str) -> None:

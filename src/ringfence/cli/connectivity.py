@@ -15,12 +15,14 @@ from ringfence.analysis.lists import (
     ClusterPart,
     ConnectionFilter,
     ListedSide,
+    MatrixOrder,
     connection_assumptions,
     connection_filter,
     graph_view,
     list_connections,
     list_selector,
     matrix_view,
+    ordered,
 )
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
@@ -43,7 +45,7 @@ from ringfence.errors import InputError
 from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
 from ringfence.render.formats import Graph
-from ringfence.render.matrix import MATRIX_FORMATS, matrix_width
+from ringfence.render.matrix import MATRIX_FORMATS, Matrix, matrix_width
 from ringfence.render.matrix import matrix as matrix_of
 
 if TYPE_CHECKING:
@@ -181,8 +183,15 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     show_default=True,
     help="The output format; html is the report, which opens on these rows and columns.",
 )
+@click.option(
+    "--order",
+    type=click.Choice([one.value for one in MatrixOrder]),
+    default=MatrixOrder.NAME.value,
+    show_default=True,
+    help="The order of rows and columns: by name, the most exposed first, or like ones beside each other.",
+)
 @enforced_options
-def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
+def matrix(inputs: Inputs, wanted: ListOptions, output: str, order: str) -> None:
     """Show all allowed connections as a matrix: sources down, destinations across.
 
     With -n and -l, show the connections among the pods of a namespace or with some labels, and between these and the
@@ -192,24 +201,27 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     Examples:
       ringfence matrix -f manifests/
       ringfence matrix -f manifests/ --from 'prod/*' --to prod/db
-      ringfence matrix -f manifests/ -o svg > matrix.svg
+      ringfence matrix -f manifests/ --order exposure -o svg > matrix.svg
       ringfence matrix -f manifests/ -o html > matrix.html
     """
+    arranged = MatrixOrder(order)
     if output == "html":
         _check_page(wanted)
+        if arranged is not MatrixOrder.NAME:
+            raise InputError("the page has its rows and columns by name: leave out --order")
     cluster = inputs.cluster()
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
     by = wanted.grouping or BY_WORKLOAD
     if output == "svg":
-        print_text(_matrix_picture(cluster, listed, by, wanted.grouping))
+        print_text(_matrix_picture(cluster, listed, by, wanted.grouping, arranged))
     elif output == "html":
         print_exactly(_page(cluster, inputs, listed, wanted))
     else:
-        made = matrix_of(matrix_view(cluster.state, listed, by))
+        made = _text_matrix(cluster, listed, by, arranged)
         if output == "table" and wanted.grouping is None and (width := matrix_width(made)) > _width():
             _say_by_namespace(f"the matrix is {width} characters wide")
-            made = matrix_of(matrix_view(cluster.state, listed, BY_NAMESPACE))
+            made = _text_matrix(cluster, listed, BY_NAMESPACE, arranged)
         print_text(MATRIX_FORMATS[output](made))
     remark = plugin_remark_on(cluster, lambda: frozenset(list_connections(cluster.state, listed, by)))
     remark.print()
@@ -258,7 +270,15 @@ def _map(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | N
     return picture.svg
 
 
-def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
+def _text_matrix(cluster: Cluster, listed: ConnectionFilter, by: str, order: MatrixOrder) -> Matrix:
+    """The matrix of what is listed, in an order."""
+    view = matrix_view(cluster.state, listed, by)
+    return matrix_of(msgspec.structs.replace(view, found=ordered(view.found, order)))
+
+
+def _matrix_picture(
+    cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None, order: MatrixOrder
+) -> str:
     """The picture of the matrix, by namespace if it has too many rows and no option says otherwise."""
     from ringfence.render.pictures import MOST_ROWS, matrix_picture
 
@@ -266,7 +286,7 @@ def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_
     if len(view.found.classes) > MOST_ROWS and wanted_by is None:
         _say_by_namespace(f"the matrix has {len(view.found.classes)} rows and columns")
         view = matrix_view(cluster.state, listed, BY_NAMESPACE)
-    picture = matrix_picture(view)
+    picture = matrix_picture(view, order)
     _say_left_out(picture)
     return picture.svg
 

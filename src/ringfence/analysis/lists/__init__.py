@@ -39,6 +39,7 @@ from ringfence.analysis.lists.listed_assumptions import (
     list_assumptions,
     subject_assumptions,
 )
+from ringfence.analysis.lists.orders import MatrixOrder, ordered
 from ringfence.analysis.lists.reach import PodCollection, Reach, peers_allowed
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
 
@@ -65,6 +66,7 @@ __all__ = [
     "LimitedList",
     "ListAssumptions",
     "ListedSide",
+    "MatrixOrder",
     "NamedPolicy",
     "Passing",
     "Permission",
@@ -91,6 +93,7 @@ __all__ = [
     "list_selector",
     "matrix_sides",
     "matrix_view",
+    "ordered",
     "peers_allowed",
     "pod_groups",
     "subject_assumptions",

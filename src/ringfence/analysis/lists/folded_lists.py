@@ -10,6 +10,7 @@ The connections are stored as a matrix of numbers, one for each distinct traffic
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from hashlib import blake2b
 from operator import itemgetter
@@ -54,6 +55,14 @@ class FoldedList:
         firsts = list(enumerate(first for first, _ in self._ends))
         self.sources = [position for position, first in firsts if table.is_source[first]]
         self.destinations = [position for position, first in firsts if table.is_destination[first]]
+
+    def in_order(self, places: Sequence[int]) -> "FoldedList":
+        """The same list with its sources and destinations in the order of `places`, which are all classes."""
+        made = copy(self)
+        made.__dict__.pop("_cells_of_destinations", None)
+        made.sources = [place for place in places if self._table.is_source[self._ends[place][0]]]
+        made.destinations = [place for place in places if self._table.is_destination[self._ends[place][0]]]
+        return made
 
     def connected(self) -> list[int]:
         """The number of connections of each class, in both directions, with other classes and with addresses."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.lists import Connection, FoldedList, FoldedView, limited
+from ringfence.analysis.lists import Connection, FoldedList, FoldedView, MatrixOrder, limited, ordered
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Element, element, svg_text
 from ringfence.render.matrix import OUTSIDE, cell, is_wide
@@ -99,13 +99,13 @@ class _Line(msgspec.Struct, frozen=True):
     start: float
 
 
-def matrix_picture(view: FoldedView) -> Picture:
-    """The matrix of at most `MOST_ROWS` classes, which are within namespaces or are namespaces.
+def matrix_picture(view: FoldedView, order: MatrixOrder = MatrixOrder.NAME) -> Picture:
+    """The matrix of at most `MOST_ROWS` classes, which are within namespaces or are namespaces, in an order.
 
     Of more, those with the fewest connections are a row and a column for each namespace.
     """
     shown = limited(view, MOST_ROWS)
-    found = shown.found
+    found = ordered(shown.found, order)
     rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
     columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
     names = ShortNames(found.classes, _LONGEST_NAME, shown.rests)
