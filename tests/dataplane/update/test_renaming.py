@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.dataplane.simulation import carried_out
@@ -10,6 +11,7 @@ from tests.dataplane.update.test_steps import IN, OUT, allowing, program
 from tests.dataplane.update.ways import check_way
 
 from ringfence.dataplane.program import ADDRESS, PEER, Dispatch, Jump, Program, Rule, VerdictMap, profile_chain
+from ringfence.dataplane.update import comparison
 from ringfence.dataplane.update.commands import RenameChain, SetRules, own_rules
 from ringfence.dataplane.update.plan import plan_update
 from ringfence.dataplane.update.renaming import renamed_chains, with_renamed_chains
@@ -80,6 +82,31 @@ def test_no_chain_is_renamed_if_sides_have_to_close_because_a_peer_moves_as_well
     assert renamed_chains(old, new) == {"ingress_0": "ingress_1"}
     assert not names_of(old, new)
     check_way(old, new)
+
+
+def test_no_chain_is_renamed_if_sides_have_to_close_because_a_pod_moves_in_the_other_direction() -> None:
+    """Its rules would change before the other pod moves, and let in what that pod may not send any more."""
+    egress = {"egress_0": ("friends",), "egress_1": ()}
+    old, new = (
+        program(
+            {f"ingress_{number}": some, **egress},
+            {"friends": {0, 1}},
+            {(IN, 0): f"ingress_{number}", (OUT, 1): leaving},
+        )
+        for number, (some, leaving) in enumerate([((), "egress_0"), (("friends",), "egress_1")])
+    )
+    assert renamed_chains(old, new) == {"ingress_0": "ingress_1"}
+    assert not names_of(old, new)
+    check_way(old, new)
+    check_way(new, old)
+
+
+def test_no_chain_is_renamed_if_the_rules_of_all_do_not_fit_into_one_transaction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "RULES_AT_ONCE", 0)
+    assert not names_of(BEFORE, AFTER)
+    check_way(BEFORE, AFTER, rules_together=False)
 
 
 def test_a_chain_to_which_a_rule_or_another_map_leads_keeps_its_name() -> None:
