@@ -333,6 +333,12 @@ def test_on_a_phone_what_is_found_is_inside_the_page(browser: Browser, shop: Pat
         assert box["x"] + box["width"] <= 375
 
 
+@pytest.mark.parametrize(("width", "are_told"), [(1440, True), (375, False)])
+def test_what_keys_do_is_told_where_there_are_keys(browser: Browser, shop: Path, width: int, are_told: bool) -> None:
+    with opened(browser, width=width) as found:
+        expect(found.open(shop).get_by_text("Arrow keys move")).to_be_visible(visible=are_told)
+
+
 def test_the_heads_of_a_table_stay_in_view(page: OpenedPage, large: Path) -> None:
     shown = page.open(large, "policies")
     shown.get_by_role("link", name="n9/p209", exact=True).scroll_into_view_if_needed()

@@ -24,6 +24,14 @@ def test_each_module_imports_only_what_a_module_above_it_exports() -> None:
         exported[name] = set(re.findall(r"^export (?:async )?\w+ (\w+)", text, re.MULTILINE))
 
 
+def test_each_brace_of_the_style_has_its_other_one() -> None:
+    """A browser drops the rule that follows a brace too many, and says nothing."""
+    depths = [0]
+    for brace in re.findall(r"[{}]", page_text("page.css")):
+        depths.append(depths[-1] + (1 if brace == "{" else -1))
+    assert min(depths) == depths[-1] == 0
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_makes_elements_or_code_from_a_text(module: str) -> None:
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|setHTML|document\.write|DOMParser|createContextualFragment|srcdoc"

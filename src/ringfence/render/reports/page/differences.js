@@ -1,6 +1,6 @@
 // What a change does: the rows of the difference, and what of them concerns one connection.
 
-import { counted, h } from "./elements.js";
+import { h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
 import { link } from "./route.js";
 
@@ -9,6 +9,13 @@ import { link } from "./route.js";
 /** @typedef {number | typeof OUTSIDE} End */
 
 const SIGNS = { opened: "▲", closed: "▼" };
+/** What the sections about other things than connections mean. @type {Record<string, string>} */
+const MEANINGS = {
+  "exposure opened": "What pods that do not exist yet could do now, if somebody creates them.",
+  "exposure closed": "What pods that do not exist yet could no longer do.",
+  isolation: "Which workloads a NetworkPolicy selects now, or no longer: what no rule allows is denied to these.",
+  unknown: "What the answers depend on, and the input does not say.",
+};
 /** Names that a row lists; of more it says how many there are. */
 const MOST_NAMES = 3;
 
@@ -27,6 +34,7 @@ export function differenceView(report) {
     rows.length ? h("p", {}, h("a", { href: link("changed") }, "Show the cells that change")) : null,
     sections.flatMap((section) => [
       h("h2", { class: "title" }, section.title, h("span", { class: "quiet" }, ` ${section.rows.length}`)),
+      MEANINGS[section.title] ? h("p", { class: "quiet" }, MEANINGS[section.title]) : null,
       h(
         "ul",
         { class: "changes" },
@@ -127,8 +135,8 @@ export function differenceSummary(report, only) {
   return h(
     "p",
     { class: "compared" },
-    `Compared with ${difference.from}: ${counted(difference.rows.filter(({ kind }) => kind === "opened").length, "row")} opened ▲, ${difference.rows.filter(({ kind }) => kind === "closed").length} closed ▼. `,
+    `Compared with ${difference.from}: ▲ ${difference.rows.filter(({ kind }) => kind === "opened").length} opened, ▼ ${difference.rows.filter(({ kind }) => kind === "closed").length} closed. `,
     h("a", { href: link("changes") }, "All changes"),
-    cells ? [" · ", h("a", { href: link(only ? "" : "changed") }, only ? "Show all rows and columns" : "Only changes"), " · [ and ] go to the next cell that changes."] : null,
+    cells ? [" · ", h("a", { href: link(only ? "" : "changed") }, only ? "All rows and columns" : "Only changes"), h("span", { class: "keys" }, " · The keys [ and ] go to the next cell that changes.")] : null,
   );
 }

@@ -77,6 +77,11 @@ function append(parent, children) {
   }
 }
 
+/** A name that may be broken after each `/`, where a reader expects it. @param {string} name @returns {Child[]} */
+export function breakable(name) {
+  return name.split("/").flatMap((part, at) => (at ? ["/", h("wbr"), part] : [part]));
+}
+
 /** A text with a capital letter at its beginning. @param {string} text */
 export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);

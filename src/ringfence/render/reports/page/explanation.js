@@ -1,7 +1,7 @@
 // Why a connection is allowed or not: both sides, each with its policies and their rules, beside their YAML.
 
 import { changeOf } from "./differences.js";
-import { capital, counted, h, replace } from "./elements.js";
+import { breakable, capital, counted, h, replace } from "./elements.js";
 import { keepOf } from "./keep.js";
 import { pluginOption } from "./plugin.js";
 import { proofOf } from "./proof.js";
@@ -38,7 +38,7 @@ export function explain(report, panel, sourceName, destinationName) {
     h(
       "header",
       {},
-      h("h2", { id: "asked", tabindex: "-1" }, h("span", { class: "end" }, named(report, source)), " → ", h("span", { class: "end" }, named(report, destination))),
+      h("h2", { id: "asked", tabindex: "-1" }, h("span", { class: "end" }, named(report, source)), " ", h("span", { class: "end" }, "→ ", named(report, destination))),
       h("button", { class: "close", onclick: close, "aria-label": "Close the explanation" }, "×"),
     ),
     body,
@@ -80,7 +80,7 @@ function text(report, one) {
 /** @param {Report} report @param {End} one */
 function named(report, one) {
   if (one === OUTSIDE) return "outside the cluster";
-  return h("a", { href: link("workload", report.name(one)) }, report.name(one));
+  return h("a", { href: link("workload", report.name(one)) }, breakable(report.name(one)));
 }
 
 /** @param {Report} report @param {End} source @param {End} destination */

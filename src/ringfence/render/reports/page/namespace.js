@@ -1,4 +1,4 @@
-// The map of one namespace: who may reach its workloads at the left, whom they may reach at the right.
+// The map of one namespace: who may reach its workloads on the left, whom they may reach on the right.
 
 import { counted, h } from "./elements.js";
 import { drawnMap, LINE } from "./picture.js";
@@ -35,7 +35,7 @@ export function namespaceView(report, name) {
     "section",
     {},
     h("h1", {}, `Map of ${name}`),
-    h("p", {}, h("a", { href: link("map") }, "The whole map"), ` · ${counted(size, "workload")}, of which equal ones are one box. ${sides(callers.length > 0, called.length > 0)}`),
+    h("p", {}, h("a", { href: link("map") }, "The whole map"), ` · ${counted(size, "workload")}; those with the same connections share a box. ${sides(callers.length > 0, called.length > 0)}`),
     report.data.simulation?.edits.length ? h("p", {}, h("strong", {}, "It is the cluster without the edits.")) : null,
     drawnMap(report, layout(report, name, own, callers, called)),
   );
@@ -43,9 +43,9 @@ export function namespaceView(report, name) {
 
 /** Where the neighbours are. @param {boolean} hasCallers @param {boolean} hasCalled */
 function sides(hasCallers, hasCalled) {
-  if (hasCallers && hasCalled) return "Who may reach them is at the left, and whom they may reach at the right.";
-  if (hasCallers) return "Who may reach them is at the left; they may reach no other namespace.";
-  if (hasCalled) return "Whom they may reach is at the right; no other namespace may reach them.";
+  if (hasCallers && hasCalled) return "Who may reach them is on the left, and whom they may reach on the right.";
+  if (hasCallers) return "Who may reach them is on the left; they may reach no other namespace.";
+  if (hasCalled) return "Whom they may reach is on the right; no other namespace may reach them.";
   return "No other namespace may reach them, and they may reach none.";
 }
 

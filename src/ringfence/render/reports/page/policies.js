@@ -1,7 +1,7 @@
 // The policies, and one policy with its YAML, its rules and the workloads that it selects.
 
 import { editorOf } from "./editor.js";
-import { capital, counted, h } from "./elements.js";
+import { breakable, capital, counted, h } from "./elements.js";
 import { mistakesIn, signOf } from "./mistakes.js";
 import { link } from "./route.js";
 import { table } from "./tables.js";
@@ -52,7 +52,7 @@ export function policyView(report, kind, name) {
   return h(
     "section",
     { class: "policy" },
-    h("h1", {}, name),
+    h("h1", {}, breakable(name)),
     h("p", {}, `${policy.kind} for ${policy.subject}.`),
     h(
       "div",

@@ -1,6 +1,6 @@
 // One workload: who may reach it, what it may reach, and which policies act on it.
 
-import { capital, h } from "./elements.js";
+import { breakable, capital, h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
 import { link } from "./route.js";
 import { table } from "./tables.js";
@@ -15,7 +15,7 @@ export function workloadView(report, number) {
   return h(
     "section",
     { class: "workload" },
-    h("h1", {}, report.name(number)),
+    h("h1", {}, breakable(report.name(number))),
     h("p", { class: "quiet" }, labels.length ? labels.map(([key, value]) => `${key}=${value}`).join(", ") : "no labels"),
     h(
       "div",
