@@ -279,6 +279,17 @@ def test_a_picture_of_as_many_as_fit_is_not_by_namespace(
     assert "by namespace" not in run(f"{command} -o svg").stderr
 
 
+def test_a_map_with_too_many_arrows_is_by_namespace_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringfence.render.pictures.maps.READABLE_ARROWS", 8)
+    assert "by namespace" not in run("connections -o svg").stderr
+    monkeypatch.setattr("ringfence.render.pictures.maps.READABLE_ARROWS", 7)
+    result = run("connections -o svg")
+    assert "the map has 8 arrows, so it is printed by namespace: use --by workload" in result.stderr
+    assert ">namespaces<" in result.stdout
+    assert "by namespace" not in run("connections -o svg --by workload").stderr
+    assert "by namespace" not in run("connections -o svg -n staging").stderr
+
+
 @pytest.mark.parametrize("command", ["connections", "matrix"])
 def test_a_picture_is_an_svg_document_and_its_assumptions_are_messages(command: str) -> None:
     result = run(f"{command} -o svg --no-assumptions")

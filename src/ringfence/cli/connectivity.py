@@ -258,12 +258,17 @@ def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str |
 
 
 def _map(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
-    """The map of what is listed, by namespace if it has too many boxes and no option says otherwise."""
-    from ringfence.render.pictures import MOST_BOXES, map_picture
+    """The map of what is listed, by namespace if it has too many boxes or arrows and no option says otherwise."""
+    from ringfence.render.pictures import MOST_BOXES, map_picture, too_many_arrows
 
     view = graph_view(cluster.state, listed, by)
-    if len(view.found.classes) > MOST_BOXES and wanted_by is None:
-        _say_by_namespace(f"the map has {len(view.found.classes)} boxes")
+    what = ""
+    if wanted_by is None and len(view.found.classes) > MOST_BOXES:
+        what = f"{len(view.found.classes)} boxes"
+    elif wanted_by is None and (arrows := too_many_arrows(view)):
+        what = f"{arrows} arrows"
+    if what:
+        _say_by_namespace(f"the map has {what}")
         view = graph_view(cluster.state, listed, BY_NAMESPACE)
     picture = map_picture(view)
     _say_left_out(picture)

@@ -19,8 +19,9 @@ from ringfence.analysis.lists.folded_lists import Folding, folded
 from ringfence.analysis.lists.folded_views import FoldedView
 from ringfence.engine.population import Reference
 from ringfence.render.pictures.boxes import MOST_ARROWS
-from ringfence.render.pictures.maps import drawn_map, map_picture
+from ringfence.render.pictures.maps import drawn_map, map_picture, too_many_arrows
 from ringfence.render.pictures.matrices import matrix_picture
+from ringfence.render.pictures.outside_lines import wrapped_lines
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -245,3 +246,20 @@ def test_nothing_in_a_picture_overlaps_or_is_cut(found: list[Connection], how: s
         shown = view(found, PODS + SETS, SETS)
         assert mistakes(map_picture(shown).svg) == []
         assert mistakes(matrix_picture(shown).svg) == []
+
+
+def test_a_map_of_one_namespace_is_as_it_is_however_many_arrows_it_has() -> None:
+    with patch("ringfence.render.pictures.maps.READABLE_ARROWS", 0):
+        for spaces, number in (("shop", "shop"), 0), (("shop", "other"), 1):
+            ends = [Reference(space, "Deployment", name) for space, name in zip(spaces, "ab", strict=True)]
+            assert too_many_arrows(view([Connection(ends[0], ends[1], DNS)], ends)) == number
+
+
+def test_a_long_line_without_traffic_is_cut_and_one_with_traffic_is_divided() -> None:
+    long = "x" * 60
+    assert list(wrapped_lines([f"  but {long}", f"{long}: all", "↻ each other: all"])) == [
+        f"  but {long}",
+        f"{long}:",
+        "  all",
+        "↻ each other: all",
+    ]

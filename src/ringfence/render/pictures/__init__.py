@@ -9,7 +9,7 @@ from ringfence.render.pictures.changes import DrawnChanges, changes_picture, dra
 from ringfence.render.pictures.drawing import Picture
 from ringfence.render.pictures.lanes import LaneEdge, LaneLayout
 from ringfence.render.pictures.look import Rectangle
-from ringfence.render.pictures.maps import DrawnMap, drawn_map, map_picture
+from ringfence.render.pictures.maps import DrawnMap, drawn_map, map_picture, too_many_arrows
 from ringfence.render.pictures.matrices import MOST_ROWS, matrix_picture
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "drawn_map",
     "map_picture",
     "matrix_picture",
+    "too_many_arrows",
 ]

@@ -54,6 +54,8 @@ from ringfence.sets.traffic import ALL_TRAFFIC
 
 _LEAST_BOXES: Final = 30
 """A map is not folded into fewer boxes to have fewer arrows."""
+READABLE_ARROWS: Final = 150
+"""A map with more arrows is by namespace, unless it is asked for as it is."""
 
 
 class DrawnMap(msgspec.Struct, frozen=True):
@@ -112,6 +114,15 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
     return DrawnMap(tuple(lanes), boxes, classes, shown.rests, tuple(edges), layout, notes, size, shown.left_out)
 
 
+def too_many_arrows(view: FoldedView) -> int:
+    """The number of arrows of a map of several namespaces, if a reader cannot follow so many; otherwise 0."""
+    if len({members[0].namespace for members in view.found.classes}) < 2:
+        return 0
+    arrows, _ = without_addresses(folded_arrows(view.found).arrows)
+    number = sum(one.source != one.destination for one in arrows)  # the others are lines in boxes
+    return number if number > READABLE_ARROWS else 0
+
+
 def map_picture(view: FoldedView) -> Picture:
     """The map of the classes with a connection, and of those that are to be shown, as `drawn_map` limits them."""
     drawn = drawn_map(view, MARGIN + FONT_SIZE + LINE)
@@ -143,7 +154,7 @@ def _boxes(
     """The boxes by what they stand for. The arrows `lined` are lines in them."""
     found = shown.found
     marks = _mark_lines(view, shown, arrows, names)
-    outside = {group: list(wrapped_lines(lines)) for group, lines in _outside_lines(lined, short_addresses).items()}
+    outside = _outside_lines(lined, short_addresses)
     whole = _outside_lines(lined, str)
     ends = {end for arrow in arrows.arrows for end in (arrow.source, arrow.destination)}
     open_ends: set[Group] = {mark.place for mark in arrows.from_any_address}
@@ -152,7 +163,7 @@ def _boxes(
     for place, members in enumerate(found.classes):
         if place in ends or place in marks or any(member in view.shown for member in members):
             said = [*marks.get(place, ()), *outside.get(place, ())]
-            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(said)))
+            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(wrapped_lines(said))))
             is_open = place in open_ends
             everything = "; ".join([names.members(place), *marks.get(place, ()), *whole.get(place, ())])
             style = f"box{' loud' if is_open else ''}{' group' if place in shown.rests else ''}"
@@ -161,7 +172,7 @@ def _boxes(
     for namespace in sorted(end for end in ends if isinstance(end, str)):
         among_lines = [f"↻ each other: {among[namespace]}"] if namespace in among else []
         said = [*among_lines, *outside.get(namespace, ())]
-        lines = (f"all in {namespace}", *(shortened(line, LONGEST_LINE) for line in few_lines(said)))
+        lines = (f"all in {namespace}", *(shortened(line, LONGEST_LINE) for line in few_lines(wrapped_lines(said))))
         everything = "; ".join([f"all pods of {namespace}", *among_lines, *whole.get(namespace, ())])
         boxes[namespace] = Box(namespace, lines, "box group", everything)
     for addresses in sorted((end for end in ends if isinstance(end, Addresses) and not lined), key=str):

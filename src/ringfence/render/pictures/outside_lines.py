@@ -62,9 +62,9 @@ def outside_ends(arrows: Iterable[_WithEnds]) -> set[Addresses]:
 
 
 def wrapped_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Lines about addresses, each with its traffic on a line of its own if it would be cut."""
+    """Lines, each with its traffic on a line of its own if it would be cut."""
     for line in lines:
-        if shortened(line, LONGEST_LINE) == line:
+        if shortened(line, LONGEST_LINE) == line or ": " not in line:
             yield line
         else:
             addresses, _, passing = line.rpartition(": ")

@@ -7,7 +7,16 @@ from ringfence.analysis.differences import ChangedArrows, ClusterDifference
 from ringfence.analysis.lists import BY_NAMESPACE, BY_WORKLOAD, FoldedView, by_namespace
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Json
-from ringfence.render.pictures import MOST_BOXES, Box, LaneEdge, LaneLayout, Rectangle, drawn_changes, drawn_map
+from ringfence.render.pictures import (
+    MOST_BOXES,
+    Box,
+    LaneEdge,
+    LaneLayout,
+    Rectangle,
+    drawn_changes,
+    drawn_map,
+    too_many_arrows,
+)
 from ringfence.sets.addresses import Addresses
 
 _TOP: Final = 16
@@ -15,8 +24,8 @@ _TOP: Final = 16
 
 
 def map_json(view: FoldedView, numbers: Mapping[Reference, int], namespaces: Sequence[str]) -> Json:
-    """The map with the numbers of the workloads, or of the namespaces if there are too many classes for a picture."""
-    is_large = len(view.found.classes) > MOST_BOXES
+    """The map with the numbers of the workloads, or of the namespaces if it is too large for a picture."""
+    is_large = len(view.found.classes) > MOST_BOXES or too_many_arrows(view) > 0
     drawn = drawn_map(by_namespace(view) if is_large else view, _TOP)
     places = {name: number for number, name in enumerate(namespaces)}
     ends = [

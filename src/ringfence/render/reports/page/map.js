@@ -47,7 +47,7 @@ function namespaces(report, map) {
   const sizes = report.data.namespaces.map(() => 0);
   for (const { namespace } of report.data.workloads) sizes[namespace] += 1;
   return [
-    h("p", {}, `${counted(report.classes.length, "row")} that differ are too many for one map, so its boxes are namespaces. A box opens the map of its namespace, with each of its workloads.`),
+    h("p", {}, `${counted(report.classes.length, "row")} that differ, with their arrows, are too many for one map, so its boxes are namespaces. A box opens the map of its namespace, with each of its workloads.`),
     drawnMap(report, map),
     h(
       "details",
