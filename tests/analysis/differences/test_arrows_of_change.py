@@ -10,10 +10,18 @@ from tests.analysis.differences.test_difference_by_lists import changes
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port
 
-from ringfence.analysis.differences import ArrowKind, ChangedArrows, ConnectionChange, changed_arrows, several_in_both
+from ringfence.analysis.differences import (
+    ArrowKind,
+    ChangedArrow,
+    ChangedArrows,
+    ConnectionChange,
+    changed_arrows,
+    several_in_both,
+)
 from ringfence.analysis.differences.gathered_changes import gathered
 from ringfence.analysis.differences.namespace_changes import between_namespaces
 from ringfence.analysis.differences.what_changed import ClusterDifference, Ends
+from ringfence.analysis.lists import Passing
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import Addresses
@@ -173,3 +181,28 @@ def test_too_many_arrows_between_several_namespaces_are_drawn_by_namespace() -> 
     assert len(drawn.members) == 9
     assert all(len(some) == 3 for some in drawn.members.values())
     assert sum(one.pairs for one in drawn.arrows) + sum(one.pairs for one in drawn.bundles) == 27 * 26
+
+
+def test_pods_that_open_to_each_other_are_no_pairs_with_themselves() -> None:
+    made = [pod(f"{space}/{name}") for space in ("shop", "other") for name in "abc"]
+    closed = [policy(f"{space}/all", ingress=[]) for space in ("shop", "other")]
+    opened = policy("shop/open", ingress=[admits(pods({}))])
+    old, new = cluster_of([*made, *closed]), cluster_of([*made, *closed, opened])
+    found = old.diff(new)
+    (row,) = found.connections
+    assert row.sources == row.destinations
+    (arrow,) = between_namespaces([row.sources], [row], (), 10).arrows
+    assert arrow.pairs == 6
+
+
+def test_an_arrow_to_one_class_is_gathered_only_if_the_class_opens_the_same_to_itself() -> None:
+    web, *others = [(Reference("shop", "Pod", name),) for name in "abc"]
+    two = (*web, Reference("shop", "Pod", "d"))
+    passing = Passing(Traffic.of("TCP", ((80, 80),)))
+    arrows = [ChangedArrow(ArrowKind.OPENED, one, two, passing) for one in others]
+    among_themselves = ChangedArrow(ArrowKind.OPENED, two, two, passing)
+    classes = [two, *others]
+    assert gathered(arrows, classes, lambda one: len(one) > 1).groups == frozenset()
+    (joined,) = gathered([*arrows, among_themselves], classes, lambda one: len(one) > 1).arrows
+    assert isinstance(joined.source, tuple)
+    assert (len(joined.source), joined.destination) == (4, two)
