@@ -82,6 +82,19 @@ def test_the_standby_process_polls_while_the_kernel_reports_no_changes() -> None
 
 
 @in_own_network
+def test_the_standby_process_covers_a_table_that_is_flushed_while_the_kernel_reports_no_changes() -> None:
+    kernel = guarded()
+    with standing(kernel):
+        for _ in range(2):
+            with kernel.standby.not_listening():
+                nft("flush map inet ringfence ingress4")
+                eventually(kernel.standby.has_covered)
+            kernel.standby.assume_changes()
+            assert kernel.repair()
+            assert is_back()
+
+
+@in_own_network
 def test_the_standby_process_listens_again_once_the_kernel_reports_changes() -> None:
     kernel = guarded()
     with standing(kernel):
