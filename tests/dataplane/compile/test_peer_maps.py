@@ -287,6 +287,24 @@ def test_the_first_peer_of_a_map_that_was_empty_is_decided_about_again() -> None
     assert not reaches(compiler.program(), "10.0.0.2")
 
 
+def test_the_first_peer_of_a_new_map_is_decided_about_by_rules_about_everyone() -> None:
+    """Nobody has asked before whom these rules select."""
+    foes = namespaces({}, labelled(app="foe"))
+    of_others = tier_policy(FRONT, "a", subject=labelled(app="other"), ingress=[acting("deny", foes)])
+    others = [pod(f"x/{app}", {"app": app}, addresses=[f"10.0.1.{n}"]) for n, app in enumerate(("other", "foe"))]
+    cluster = tiered_cluster_of([SERVER, *others, of_others])
+    compiler = Compiler(cluster.state, everywhere)
+    compiler.program()
+    cluster.upsert(pod("y/foe", {"app": "foe"}, addresses=["10.0.1.9"]))
+    compiler.program()
+    rules = [acting("deny", ports=[port(80)]), acting("allow", FRIENDS, ports=[port(80), port(90)]), acting("deny")]
+    cluster.upsert(tier_policy(FRONT, "b", subject=labelled(app="server"), ingress=rules))
+    compiler.program()
+    cluster.upsert(pod("x/friend", {"app": "friend"}, addresses=["10.0.0.2"]))
+    program = compiler.program()
+    assert [number for number in (80, 90, 91) if reaches(program, "10.0.0.2", number)] == [90]
+
+
 def test_peers_are_decided_about_again_when_their_namespace_gets_other_labels() -> None:
     """The peers move from one class to another."""
     teams = {"friends": 80, "others": 90}

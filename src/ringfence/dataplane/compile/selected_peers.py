@@ -52,6 +52,12 @@ class SelectedPeers:
         """Return the identities by peers, for one address family."""
         return self._known[family]
 
+    def know(self, family: Family, peers: Iterable[Peers]) -> None:
+        """Keep account of these peers. Without it, `selecting` would lack peers that `over` was not asked for yet."""
+        known = self._known[family]
+        for one in peers:
+            _ = known[one]
+
     def keep(self, used: Iterable[Peers]) -> None:
         """Drop the peers that are not used, if there are many of them."""
         if max(map(len, self._known.values())) <= 2 * self._most_used:

@@ -52,6 +52,7 @@ class TrackedRules:
         self._singling_out = frozenset(rule.peers for rule in what.rules if not rule.peers.everyone)
         self.peers = frozenset((*(rule.peers for rule in what.rules), *self._selecting))
         """The peers of all rules."""
+        peers.know(self.family, self.peers)
         self._named_parts: dict[_Part, Bitset] = {}
         """The parts that depend on the port names of destinations, and the identities that each matches."""
         self._parts: list[_Part] = []
