@@ -1,7 +1,5 @@
 """The peer maps in use: after each change they say what new ones would, and only those concerned are updated."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,38 +8,43 @@ from tests.example_counts import examples
 from tests.semantics.objects import Object, key_of, labelled, namespace, namespaces, pod, policy
 
 from ringfence.dataplane.compile.class_numbers import ClassNumbers
+from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.maps_in_use import MapsInUse
 from ringfence.dataplane.compile.peer_maps import PeerMap, RulesOfProfiles
+from ringfence.dataplane.compile.profile_chains import SharedParts, build_chain
+from ringfence.dataplane.compile.shared_addresses import SharedAddresses
 from ringfence.dataplane.compile.tracked_maps import TrackedMap
 from ringfence.engine.policies import own_ports
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
+from ringfence.steps import finish
 
 
-def maps_of(state: State, known: RulesOfProfiles) -> dict[str, PeerMap]:
-    """A map for each stack, and one with a common map for each stack of several profiles."""
+def maps_of(state: State, shared: SharedParts) -> dict[str, PeerMap]:
+    """The maps that the chains of all pods look up."""
+    found: dict[str, PeerMap] = {}
+    for identity in state.population.identities():
+        for direction in Direction:
+            if stack := state.tiers.stack(identity, direction):
+                chain = finish(build_chain(state, stack, own_ports(stack, identity), FAMILIES, shared))
+                found |= chain.maps if chain else {}
+    return found
 
-    def found() -> Iterator[PeerMap]:
-        for identity in state.population.identities():
-            for direction in Direction:
-                stack = state.tiers.stack(identity, direction)
-                for family in FAMILIES if stack else ():
-                    rules = tuple(known.of(profile, family, own_ports(stack, identity)) for profile in stack)
-                    common = PeerMap(rules[1:]) if len(rules) > 1 else None
-                    yield PeerMap(rules, common=common and known.common(common))
 
-    return {one.name: one for each in found() for one in (each, each.common) if one}
+def nothing_built(state: State) -> SharedParts:
+    return SharedParts(LargePolicies(state), RulesOfProfiles(), SharedAddresses())
 
 
 @settings(max_examples=examples(60))
 @given(tiered_clusters(), st.lists(tiered_clusters(), max_size=3))
 def test_maps_decide_as_new_ones_after_each_change(first: list[Object], later: list[list[Object]]) -> None:
-    cluster, known = tiered_cluster_of(first), RulesOfProfiles()
+    cluster = tiered_cluster_of(first)
+    shared = nothing_built(cluster.state)
     maps = MapsInUse(cluster.state, ClassNumbers())
 
     def check() -> None:
-        wanted = maps_of(cluster.state, known)
+        wanted = maps_of(cluster.state, shared)
         maps.keep(wanted)
         maps.refresh()
         maps.add(wanted)
@@ -93,7 +96,7 @@ def updated(monkeypatch: pytest.MonkeyPatch) -> list[TrackedMap]:
 
 def test_only_maps_of_rules_about_changed_peers_are_updated(updated: list[TrackedMap]) -> None:
     cluster = tiered_cluster_of(WORLD)
-    wanted = maps_of(cluster.state, RulesOfProfiles())
+    wanted = maps_of(cluster.state, nothing_built(cluster.state))
     maps = MapsInUse(cluster.state, ClassNumbers())
     maps.add(wanted)
     maps.refresh()
@@ -113,7 +116,7 @@ def test_only_maps_of_rules_about_changed_peers_are_updated(updated: list[Tracke
 
 def test_rules_that_no_map_is_made_of_are_not_asked_any_more(updated: list[TrackedMap]) -> None:
     cluster = tiered_cluster_of([*WORLD, policy("x/p", ingress=[])])
-    wanted = maps_of(cluster.state, RulesOfProfiles())
+    wanted = maps_of(cluster.state, nothing_built(cluster.state))
     maps = MapsInUse(cluster.state, ClassNumbers())
     maps.add(wanted)
     kept = {name: one for name, one in wanted.items() if one.direction is Direction.EGRESS}
