@@ -416,3 +416,19 @@ def test_every_answer_has_the_shape(objects: list[Object], ports: list[int | str
         verdict = cluster.can(source, data.draw(st.sampled_from(inside)), port=ports)
         assert fits(written(verdict), ANSWER)
         assert fits(written(verdict, edits=True), EXPLANATION)
+
+
+def test_json_has_at_most_100_groups_and_counts_the_other_pairs() -> None:
+    """Otherwise, n ports that n rules decide would be n groups of n reasons."""
+    numbers = [*range(1_000, 1_120)]
+    rules = [admits(pods({}), ports=[port(number)]) for number in numbers]
+    cluster = cluster_of(
+        [pod("x/a"), pod("x/b"), pod("x/db", {"app": "db"}), policy("x/p", labelled(app="db"), ingress=rules)]
+    )
+    written = json.loads(answer_json(cluster.can("x/*", "x/db", port=numbers)))
+    assert [group["pairs"] for group in written["groups"]] == [2] * 100
+    assert written["pairsWithoutGroup"] == len(written["pairs"]) - 200 == 40
+    assert fits(written, ANSWER)
+    few = json.loads(answer_json(cluster.can("x/*", "x/db", port=numbers[:100])))
+    assert len(few["groups"]) == 100
+    assert "pairsWithoutGroup" not in few

@@ -31,6 +31,8 @@ from ringfence.sets.traffic import Traffic
 
 _MOST_PAIRS = 3
 _MOST_GROUPS = 8
+MOST_GROUPS_IN_JSON: Final = 100
+"""With n ports that n rules decide, there are n groups of n reasons: 400 would be 100 MB."""
 _WORDS: Final = {"all": "yes", "some": "partly", "none": "no"}
 
 
@@ -116,7 +118,10 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
     if len(answer.explanations) > 1 or answer.destination.service or answer.pairs[0].via:
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     if len(answer.pairs) > 1:
-        written["groups"] = [_group_json(group) for group in answer.reason_groups]
+        groups = answer.first_reason_groups(MOST_GROUPS_IN_JSON)
+        written["groups"] = [_group_json(group) for group in groups]
+        if more := len(answer.explanations) - sum(group.pairs for group in groups):
+            written["pairsWithoutGroup"] = more
     if answer.plugin:
         written["plugin"] = plugin_json(answer.plugin, answer.traits)
     written["assumptions"] = list(answer.assumptions)
