@@ -57,6 +57,7 @@ def test_a_server_that_does_not_answer_is_logged_once_and_left_alone_for_a_while
         writer.run_once(now)
     assert asked == 5
     assert stream.getvalue().count("events cannot be written: http://127.0.0.1:1: cannot be reached") == 1
+    assert "events are written again" not in stream.getvalue()
     assert b"ringfence_written_events_total 0.0" in metrics.text()
 
 

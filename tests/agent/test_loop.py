@@ -26,7 +26,7 @@ from tests.dataplane.network import address, gateway, in_own_network, received
 from tests.semantics.objects import admits, block, labelled, node, pod, pods, policy
 
 from ringfence.agent import denials, loop
-from ringfence.agent.enforcement import NodeKernel
+from ringfence.agent.enforcement import Enforcement, NodeKernel
 from ringfence.agent.heartbeat import HANGS
 from ringfence.agent.inbox import Inbox, Inquiry
 from ringfence.agent.loop import AgentLoop, LoopOutputs
@@ -133,6 +133,50 @@ def test_rules_that_are_computed_in_steps_are_in_force_without_further_events(mo
         agent.finish_events()
         eventually(lambda: not agent.loop._intake and not agent.loop._enforcement.closed)
         assert not agent.passes()
+
+
+@in_own_network
+def test_an_item_that_arrives_while_rules_are_computed_in_steps_is_received_after_the_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock stands still, so the time for computing never ends."""
+    with running(clock=Clock()) as agent:
+        answered = threading.Event()
+        steps = 0
+        steps_until_answer: list[int] = []
+
+        def compute(rank: object) -> str | None:
+            nonlocal steps
+            steps += 1
+            if steps == 1:
+                agent.inbox.put(Inquiry(lambda: steps_until_answer.append(steps), answered))
+            return "x" if steps < 100 and not answered.is_set() else None
+
+        monkeypatch.setattr(agent.loop._enforcement, "compute", compute)
+        agent.finish_events()
+        assert answered.wait(TIMEOUT)
+    assert steps_until_answer == [1]
+
+
+@in_own_network
+def test_the_loop_checks_which_steps_are_due_while_rules_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    with running(clock=clock) as agent:
+        steps = 0
+        steps_before_reviews: list[int] = []
+
+        def compute(rank: object) -> str | None:
+            nonlocal steps
+            steps += 1
+            clock.now += 0.6 * loop.COMPUTING
+            return "x" if steps < 6 else None
+
+        monkeypatch.setattr(agent.loop, "_review", lambda: steps_before_reviews.append(steps))
+        monkeypatch.setattr(Enforcement, "computing", {"x"})
+        monkeypatch.setattr(agent.loop._enforcement, "compute", compute)
+        eventually(lambda: steps >= 6)
+        monkeypatch.undo()
+    assert [steps for steps in range(6) if steps in steps_before_reviews] == [0, 2, 4]
 
 
 @in_own_network

@@ -161,6 +161,23 @@ def test_a_mistake_is_met_with(text: str, message: str, remedy: str) -> None:
     assert any(message in one and remedy in one for one in texts), texts
 
 
+@pytest.mark.parametrize(
+    ("test", "marked"),
+    [
+        pytest.param("from: a/b, to: c/d, expect: [x]", "expect: [x]", id="a field with a wrong value, as a whole"),
+        pytest.param(f"{ALLOW}, prot: 80", "prot", id="an unknown field, its name"),
+        pytest.param(f"{ALLOW}, until: 2027-01-31", "until", id="a forbidden field, its name"),
+    ],
+)
+def test_a_mistake_marks(test: str, marked: str, tmp_path: Path) -> None:
+    line = f"- {{{test}}}"
+    file = tmp_path / "t.yaml"
+    file.write_text(f"{HEAD}tests:\n{line}\n")
+    (problem,) = find_tests([str(file)]).problems
+    place = problem.place
+    assert (place.line, line[place.column - 1 : place.end_column - 1]) == (4, marked)
+
+
 def test_a_mistake_in_one_test_leaves_the_others(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(f"{HEAD}tests:\n- {{{ALLOW}}}\n- {{{ALLOW}, prot: 80}}\n- {{{ALLOW}}}\n")

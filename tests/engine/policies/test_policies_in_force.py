@@ -7,7 +7,7 @@ from tests import strategies
 from tests.engine.members import member_in, state_of
 from tests.engine.test_state import as_model, matrix
 from tests.example_counts import examples
-from tests.semantics.objects import Object, admits, key_of, labelled, pod, pods, policy
+from tests.semantics.objects import Object, admits, block, key_of, labelled, pod, pods, policy
 
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.state import State
@@ -92,3 +92,21 @@ def test_pods_that_a_policy_would_tell_apart_are_told_apart_before_it_is_in_forc
             suppose(wanted)
             assert {state.identity(a), state.identity(b)} == subjects, "the policy that is replaced is still read"
     assert state.identity(a) is state.identity(b)
+
+
+def test_pods_that_an_ip_block_would_tell_apart_are_told_apart_before_it_is_in_force() -> None:
+    present = policy("x/p", ingress=[admits(block("10.0.0.1/32"))])
+    wanted = policy("x/p", ingress=[admits(block("10.0.0.2/32"))])
+    state = state_of(
+        [*(pod(f"x/{name}", addresses=[f"10.0.0.{number}"]) for number, name in enumerate("abc", 1)), present]
+    )
+    a, b, c = (member_in(state, f"x/{name}") for name in "abc")
+    assert state.identity(a) is not state.identity(b) is state.identity(c)
+    with state.policies.telling_apart([as_model(wanted)]):
+        assert len({state.identity(one) for one in (a, b, c)}) == 3
+        with state.policies.supposing() as suppose:
+            suppose(as_model(wanted))
+            assert len({state.identity(one) for one in (a, b, c)}) == 3, (
+                "the block of the policy that is replaced still counts"
+            )
+    assert state.identity(a) is not state.identity(b) is state.identity(c)

@@ -14,6 +14,7 @@ from ringfence.engine.population.pods import (
     is_finished,
     member_of_workload,
     owner_of,
+    possible_pod,
 )
 from ringfence.model.decoding import decode
 from ringfence.model.metadata import LabelSelector, ObjectMeta, OwnerReference
@@ -271,3 +272,8 @@ class TestUnknownLabels:
         assert db.some_pod_has({"app": "db"})
         assert not db.some_pod_has(NUMBERED)
         assert not db.may_match(compile_selector(LabelSelector(NUMBERED)))
+
+
+def test_pods_with_the_same_labels_that_do_not_exist_yet_have_one_name() -> None:
+    first, second = (possible_pod("x", dict(labels)) for labels in ([("a", "1"), ("b", "2")], [("b", "2"), ("a", "1")]))
+    assert first.reference.name == second.reference.name == "a=1,b=2"

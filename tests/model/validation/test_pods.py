@@ -51,6 +51,14 @@ def test_on_the_network_of_the_node_a_port_is_the_port_of_the_node() -> None:
     ]
 
 
+def test_the_restart_policy_of_a_container_is_one_of_three() -> None:
+    assert errors_of_container("{restartPolicy: OnFailure}") == []
+    assert errors_of_container("{restartPolicy: Sometimes}") == [
+        'spec.containers[0].restartPolicy: Unsupported value: "Sometimes": '
+        'supported values: "Always", "Never", "OnFailure"'
+    ]
+
+
 def test_containers_have_a_restart_policy_since_1_35() -> None:
     written = "{apiVersion: v1, kind: Pod, spec: {containers: [{restartPolicy: Never}]}}"
     assert errors_of(written) == []

@@ -33,6 +33,24 @@ def test_gitlab_has_what_it_demands_of_each_finding(findings: LintFindings) -> N
 def test_gitlab_shows_what_is_in_no_file_at_its_object() -> None:
     (entry,) = json.loads(findings_code_quality(LintFindings((finding(),))))
     assert entry["location"] == {"path": "NetworkPolicy shop/db", "lines": {"begin": 1}}
+    assert entry["description"] == "NetworkPolicy shop/db: the policy selects no pod"
+
+
+def test_gitlab_shows_the_remedy_and_the_lines(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.touch()
+    found = finding(object="", remedy="remove it", place=Place(str(file), 3, 5, 4, 9))
+    (entry,) = json.loads(findings_code_quality(LintFindings((found,))))
+    assert entry["description"] == "the policy selects no pod; remedy: remove it"
+    assert entry["location"]["lines"] == {"begin": 3, "end": 4}
+
+
+def test_gitlab_shows_the_file_of_a_rendered_object_without_lines(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.touch()
+    found = finding(place=Place("templates/a.yaml", 3, 5, 4, 9, rendered_from=str(file)))
+    (entry,) = json.loads(findings_code_quality(LintFindings((found,))))
+    assert entry["location"]["lines"] == {"begin": 1}
 
 
 def test_an_annotation_has_the_characters_of_a_line_and_only_the_lines_of_several(tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ class TestASnapshotIsReached:
         assert followed.caught_up() == [("x", NOW)]
         assert followed.delivered.expected_since is None
 
+    def test_only_when_no_object_differs_any_more(self) -> None:
+        """An object that was as in the list, and has changed since, is waited for again."""
+        followed = Followed(a("p", "a1"), a("q", "a1"), version="a5")
+        followed.expect("a9", a("p", "a1"), a("q", "a8"))
+        followed.delivered.record(a("p", "a7"), exists=True)
+        followed.delivered.record(a("q", "a8"), exists=True)
+        assert followed.caught_up() == []
+        followed.delivered.record(a("p", "a1"), exists=True)
+        assert followed.caught_up() == [("x", NOW)]
+
     def test_after_a_deletion_that_was_missing(self) -> None:
         followed = Followed(a("p", "5"), a("gone", "6"))
         followed.expect("99", a("p", "5"))
