@@ -174,6 +174,13 @@ def test_because_names_all_policies_that_decide_instead() -> None:
     assert message(cluster_of(world), test) == "x/a, x/b deny x/web -> x/db, not x/c"
 
 
+def test_a_policy_allows_by_any_of_its_rules() -> None:
+    rules = [admits(pods(labelled(app=app))) for app in ("other", "web")]
+    world = [pod("x/web", {"app": "web"}), pod("x/db", {"app": "db"}), policy("x/p", labelled(app="db"), ingress=rules)]
+    test = "from: x/web, to: x/db, port: 80, expect: allow, because: x/p, accept: [unserved-ports]"
+    assert status(cluster_of(world), test) == "passed"
+
+
 def test_policies_that_are_not_asked_deny_nothing() -> None:
     """An administrator's policy decides before NetworkPolicies are asked."""
     denying = {
