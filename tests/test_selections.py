@@ -16,9 +16,7 @@ ROOT = Path(__file__).parents[1]
 TARGETS: Final = dict(
     re.findall(r"^([a-z0-9-]+):.*  ## .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 )
-STEPS: Final = re.findall(
-    r"^(?:step|scripts/give-way make) ([^>|#\n]+)", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE
-)
+STEPS: Final = re.findall(r"^step (.+?)(?:  #.*)?$", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)
 CHOSEN_AT_COLLECTION: Final = """
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from tests.conftest import pytest_collection_modifyitems
 
 conftest.TESTS = Path(__file__).parent
 """
-MARKS: Final = ("browser", "more_in_ci", "repeats_lines", "takes_long")
+MARKS: Final = ("browser", "more_in_ci", "repeats_lines")
 
 
 def options(target: str) -> list[str]:
@@ -67,7 +65,6 @@ def test_what_no_mark_chooses_is_chosen_by_folder() -> None:
     assert {"coverage", "test-more", "test-e2e"} <= {target for step in STEPS for target in step.split()}
 
 
-@pytest.mark.takes_long
 def test_properties_and_the_browser_are_marked_without_asking(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CHOSEN_AT_COLLECTION)
     (tmp_path / "test_some.py").write_text(
