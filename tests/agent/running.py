@@ -93,6 +93,22 @@ class Running:
         self.inbox.put(request)
         assert request.done.wait(TIMEOUT)
 
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Until the context ends, the loop is busy, and receives nothing."""
+        has_begun, may_end = threading.Event(), threading.Event()
+
+        def be_busy() -> None:
+            has_begun.set()
+            assert may_end.wait(TIMEOUT)
+
+        self.inbox.put(Inquiry(be_busy, threading.Event()))
+        assert has_begun.wait(TIMEOUT)
+        try:
+            yield
+        finally:
+            may_end.set()
+
     def end(self) -> None:
         self.inbox.put(None)
         self._thread.join(TIMEOUT)

@@ -55,19 +55,23 @@ def test_nothing_is_programmed_before_the_first_full_view() -> None:
 def test_no_item_is_lost_if_more_arrive_than_the_loop_receives_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_MOST_AT_ONCE", 2)
     with running() as agent:
-        has_begun, may_end = threading.Event(), threading.Event()
-
-        def be_busy() -> None:
-            has_begun.set()
-            assert may_end.wait(TIMEOUT)
-
-        agent.inbox.put(Inquiry(be_busy, threading.Event()))
-        assert has_begun.wait(TIMEOUT)
         asked = [Inquiry(lambda: None, threading.Event()) for _ in range(7)]
-        for inquiry in asked:
-            agent.inbox.put(inquiry)
-        may_end.set()
+        with agent.busy():
+            for inquiry in asked:
+                agent.inbox.put(inquiry)
         assert all(inquiry.done.wait(TIMEOUT) for inquiry in asked)
+
+
+@in_own_network
+def test_while_the_loop_is_busy_the_lag_counts_from_when_it_last_received_items() -> None:
+    clock = Clock()
+    with running(clock=clock) as agent:
+        clock.now += 100
+        agent.finish_events()
+        with agent.busy():
+            agent.tell(upserted(CLOSED))
+            clock.now += 3
+            assert agent.loop._lag.seconds() == 3
 
 
 @in_own_network

@@ -7,6 +7,9 @@ from tests.engine.policies.test_network_policies import compiled
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import (
     Object,
+    admits,
+    annotated,
+    block,
     labelled,
     namespace,
     node,
@@ -107,6 +110,20 @@ def test_a_pod_that_does_not_exist_yet_takes_part_until_the_context_ends() -> No
     assert list(state.population.members()) == [a]
     assert not state.namespaces.exists("y")
     assert state.revision == revision
+
+
+def test_a_node_that_comes_or_goes_changes_at_once_which_pods_are_told_apart() -> None:
+    """A block of sources that contains one address of a node means all of them (`node_peers`)."""
+    tunnel = annotated(node("n", "172.18.0.11"), {"projectcalico.org/IPv4VXLANTunnelAddr": "10.244.1.0"})
+    named_by_address = policy("x/p", ingress=[admits(block("172.18.0.11/32"))])
+    cluster = cluster_of([pod("x/a", addresses=["10.244.1.0"]), pod("x/b", addresses=["10.244.1.1"]), named_by_address])
+    state = cluster.state
+    a, b = member_in(state, "x/a"), member_in(state, "x/b")
+    assert state.identity(a) is state.identity(b)
+    cluster.upsert(tunnel)
+    assert state.identity(a) is not state.identity(b)
+    state.remove("Node", "", "n")
+    assert state.identity(a) is state.identity(b)
 
 
 class TestLookingUp:

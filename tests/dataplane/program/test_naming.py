@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
 
@@ -20,6 +21,15 @@ def test_different_values_have_different_names() -> None:
 def test_the_order_of_a_set_does_not_count() -> None:
     assert digest(frozenset("abcdef")) == digest(frozenset("fedcba"))
     assert digest(("a", "b")) != digest(("b", "a"))
+
+
+def test_named_fields_do_not_count() -> None:
+    class Pair(NamedTuple):
+        first: str
+        second: int
+
+    assert digest(Pair("a", 1)) == digest(("a", 1))
+    assert digest((Pair("a", 1),)) != digest((Pair("a", 2),))
 
 
 def test_every_process_gives_the_same_name() -> None:

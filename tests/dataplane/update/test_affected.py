@@ -5,11 +5,20 @@ from hypothesis import strategies as st
 from tests.dataplane.update.random_programs import PACKETS, PORTS, V4, address, neighbours, programs
 
 from ringfence.dataplane.program import (
+    BRIDGE_HELD,
+    EXEMPT_LINKS,
+    FROM_OPEN,
+    FROM_PORT,
     ISOLATED,
     KNOWN,
+    LINK,
+    OWNED,
     PORT,
+    TUNNELS,
+    Chain,
     Field,
     HashSet,
+    Hook,
     Lookup,
     Program,
     RangeSet,
@@ -20,6 +29,7 @@ from ringfence.dataplane.program import (
     address_key,
     admits,
     base_program,
+    link_key,
     port_key,
     profile_chain,
 )
@@ -83,6 +93,33 @@ def test_an_address_that_becomes_known_is_affected_alone() -> None:
 def test_other_base_chains_affect_all_addresses() -> None:
     assert affected_addresses(base_program(), base_program(reaction=Reaction(drops=False))) is None
     assert affected_addresses(base_program(), base_program(holds=True)) is None
+
+
+def test_other_ports_of_bridges_affect_no_address() -> None:
+    """Whether a connection is allowed does not depend on the port by which its packets come or go."""
+    before, after = (
+        base_program(holds=True, with_bridges=True).changed(
+            {
+                FROM_PORT: VerdictMap(LINK, {FROM_OPEN: frozenset({link_key(number)})}),
+                OWNED[V4]: HashSet(ADDRESS[V4], frozenset({address(number)})),
+                BRIDGE_HELD[V4]: RangeSet(ADDRESS[V4], frozenset({(address(number), address(number))})),
+            },
+            {"bridge_forward": Chain((Rule((), RuleVerdict.ACCEPT),) * number, Hook.FORWARD)},
+        )
+        for number in (1, 2)
+    )
+    assert affected_addresses(before, after) == NONE_AFFECTED
+
+
+def test_other_exempt_links_and_tunnels_affect_no_address() -> None:
+    """Their rules judge the packets of established connections, too."""
+    before, after = (
+        base_program().changed(
+            {EXEMPT_LINKS: HashSet(LINK, frozenset({link_key(number)})), TUNNELS: HashSet(PORT, frozenset({port}))}
+        )
+        for number, port in ((1, port_key(4789)), (2, port_key(8472)))
+    )
+    assert affected_addresses(before, after) == NONE_AFFECTED
 
 
 def test_a_new_table_affects_all_addresses() -> None:

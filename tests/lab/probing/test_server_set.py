@@ -1,11 +1,15 @@
 """All servers of a laboratory: opened and closed with the topology, and while probes need them."""
 
+import socket
+from contextlib import suppress
 from ipaddress import ip_address
 
 import msgspec
 import pytest
 from tests.lab.bench import observe_patiently
+from tests.lab.probing.test_dns import addresses, query
 from tests.lab.sandboxes import in_sandbox
+from tests.waiting import PATIENCE, Patience
 
 from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.namespaces import Network
@@ -65,6 +69,30 @@ def test_dns_answers_in_any_case_and_comes_before_what_a_pod_declares() -> None:
         return [place.answers("10.0.0.2", DNS), place.answers("10.0.0.2", LabPort(53))]
 
     assert in_sandbox(answers) == [True, True]
+
+
+def test_dns_resolves_names_over_tcp_too() -> None:
+    """A response that does not fit into a datagram is asked for again over TCP."""
+
+    def response() -> bytes:
+        place = Place(Topology((NODE,), (A, B), dns=("x/b",)), serve=False)
+        with in_network_namespace(place.network.pod(A)):
+            connection = socket.create_connection(("10.0.0.2", 53), timeout=PATIENCE)
+        with connection:
+            question = query("b.x.pod.cluster.local")
+            connection.sendall(len(question).to_bytes(2, "big") + question)
+            connection.setblocking(False)
+            received = b""
+            patience = Patience()
+            while not received and patience.is_left():
+                place.loop.run_once(0.1)
+                with suppress(BlockingIOError):
+                    received += connection.recv(4096)
+            return received
+
+    received = in_sandbox(response)
+    assert int.from_bytes(received[:2], "big") == len(received) - 2
+    assert addresses(received[2:]) == ["10.0.0.2"]
 
 
 def test_servers_come_and_go_with_the_topology() -> None:

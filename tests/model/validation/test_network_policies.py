@@ -282,6 +282,22 @@ def test_a_mapped_block_compares_its_prefix_length_as_written() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mapped", "is_accepted"),
+    [
+        pytest.param("::ffff:10.1.0.0/112", True, id="a part of the block"),
+        pytest.param("::ffff:10.0.0.0/104", True, id="all of the block: 104 is more than 8"),
+        pytest.param("::ffff:11.0.0.0/112", False, id="outside of the block"),
+    ],
+)
+def test_a_mapped_exception_compares_its_prefix_length_as_written(mapped: str, is_accepted: bool) -> None:
+    policy = written(f'ingress: [{{from: [{{ipBlock: {{cidr: 10.0.0.0/8, except: ["{mapped}"]}}}}]}}]')
+    expected = [
+        f'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "{mapped}": must be a strict subset of `cidr`'
+    ]
+    assert errors_of(policy, LAST_LENIENT) == ([] if is_accepted else expected)
+
+
+@pytest.mark.parametrize(
     ("types", "complaints"),
     [
         ("[Egress, Ingress]", []),

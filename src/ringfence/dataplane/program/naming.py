@@ -44,8 +44,8 @@ def _written(value: object) -> bytes:
     kind = type(value)
     if kind is str:
         return b"str " + str(value).encode()
-    if kind is tuple:
-        return b"tuple" + _parts([_written(one) for one in value])  # type: ignore[attr-defined]
+    if isinstance(value, tuple):
+        return b"tuple" + _parts([_written(one) for one in value])
     if kind is frozenset:
         return b"set" + _parts(sorted([_written(one) for one in value]))  # type: ignore[attr-defined]
     if isinstance(value, msgspec.Struct):
@@ -53,8 +53,6 @@ def _written(value: object) -> bytes:
     match value:
         case Enum():
             return _written(value.value)
-        case tuple():
-            return b"tuple" + _parts(map(_written, value))
         case bytes():
             return b"bytes" + _parts([value])
         case str() | int() | None:

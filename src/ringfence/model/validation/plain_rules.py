@@ -56,13 +56,9 @@ def _is_plain_block(block: IPBlock, read: Callable[[str], AddressRange | None]) 
     if whole is None or not block.excepts:
         return whole is not None
     family, (low, high) = whole
-    if family is Family.IPV4 and _has_colon(block):
+    if family is Family.IPV4 and ":" in block.cidr:
         return False  # upstream compares the prefix length of an IPv4-mapped CIDR with others as it is written
     for part in map(read, block.excepts):
         if part is None or part == whole or part[0] is not family or part[1][0] < low or part[1][1] > high:
             return False
     return True
-
-
-def _has_colon(block: IPBlock) -> bool:
-    return ":" in block.cidr or any(":" in text for text in block.excepts)
