@@ -33,9 +33,15 @@ class Covering(NamedTuple):
     """The probes that are reached while modules are imported and tests are collected."""
 
     def tests_of(self, path: str, line: int) -> list[str]:
-        """The tests that run a statement, which stands in a function."""
+        """The tests that run a statement, which stands in a function.
+
+        If it also runs while modules are imported, its results are in constants, which other tests use: these follow.
+        """
         probe = self.probe_of_line.get(path, {}).get(line, -1)
-        return self._in_order(self.tests_of_probe.get(probe, frozenset()), path)
+        running = self._in_order(self.tests_of_probe.get(probe, frozenset()), path)
+        if probe not in self.before_all_tests:
+            return running
+        return list(dict.fromkeys((*running, *self.tests_beside(path))))
 
     def tests_beside(self, path: str) -> list[str]:
         """The tests for what runs when a file is imported (constants, signatures), which belongs to no test.
