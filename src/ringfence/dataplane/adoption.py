@@ -75,6 +75,7 @@ class Adoption:
         try:
             with closing(NetlinkSocket(NETLINK_NETFILTER)) as netlink, closing(NetlinkSocket(NETLINK_ROUTE)) as routes:
                 node = list_addresses(routes)
+                # A complete list, because `reverse` uses the same socket, which is occupied as long as it lists.
                 for entry in [one for one in _entries(netlink) if self._is_new(one)]:
                     connections += 1
                     is_reversed = _server_sent_first(entry)
@@ -101,6 +102,7 @@ def _has_ports(entry: bytes) -> bool:
 
 def _server_sent_first(entry: bytes) -> bool | None:
     """Whether the kernel has taken the server for the client; None if the ports do not decide."""
+    # 0 is a port of servers, 1 one in between, 2 one of clients. The side with the lower kind is the server.
     source, destination = (bisect_right(_KINDS_OF_PORTS, end.port or 0) for end in read_connection(entry).original)
     return None if source == destination else source < destination
 

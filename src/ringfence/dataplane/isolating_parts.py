@@ -73,7 +73,10 @@ def _missing(found: Collection, wanted: Collection, outline: Outline) -> Collect
         case RangeSet(), RangeSet():
             return msgspec.structs.replace(wanted, elements=wanted.elements - found.elements)
         case VerdictMap(), VerdictMap():
+            # An element whose chain is missing is left out: the kernel would refuse the transaction, and the others
+            # with it.
             moves = [move for move in moves_between(found, wanted) if move.old is None and move.new in outline.rules]
             return msgspec.structs.replace(wanted, elements={}).moved(moves)
+        # The kernel has a set of another kind with this name. Only the whole table shows what to do.
         case _:
             return None

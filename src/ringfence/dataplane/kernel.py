@@ -75,11 +75,13 @@ class Kernel:
         """Open the sockets and read the table. Raises KernelError if the kernel or the rights do not allow it."""
         try:
             self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
+            # A list of connections occupies its socket until the end, and connections are revoked between its pieces.
             self._connections = NetlinkSocket(NETLINK_NETFILTER)
             self._routes = NetlinkSocket(NETLINK_ROUTE)
             self.standby = Standby(self._netfilter.port)
         except OSError as error:
             raise unusable(error) from error
+        # Reentrant, because `_change_revoked` repairs the table while it holds the lock.
         self._lock = threading.RLock()
         """Held by each thread that uses the table: one may repair it while another one compiles a change."""
         self._table = KernelTable(self._netfilter, self.standby)
@@ -88,6 +90,7 @@ class Kernel:
         """Set when `prepare` may have a different program, or different revoked connections, to prepare."""
         self.counts = PacketCounts(lambda: self.present, self._counted)
         """The counters of dropped packets."""
+        # All addresses at first: an earlier process may have ended after it changed the rules and before it revoked.
         self._affected: AffectedAddresses = None
         """The addresses whose connections the next review has to judge."""
         self._judged: AffectedAddresses = NONE_AFFECTED
@@ -185,6 +188,7 @@ class Kernel:
         It takes no lock. The same object is returned as long as the restorations do not change. Only one thread may
         call it.
         """
+        # Read once, and the set copied in one step of the interpreter: another thread may change both at any time.
         program = self._wanted
         if program is None or not self._has_guarded:
             return self._preparation.forget()
@@ -255,6 +259,7 @@ class Kernel:
         finally:
             with self._lock:
                 if has_ended:
+                    # This also runs if the caller closes the iterator before its end.
                     self._judged = changed if again else union_of(self._judged, changed)
                 else:
                     self._affected = union_of(self._affected, affected)
@@ -284,6 +289,7 @@ class Kernel:
             review.forbidden, review.allowed = set(), set()
 
     def _change_revoked(self, added: Set[bytes], removed: Set[bytes]) -> None:
+        # Noted before the kernel is asked. If it refuses, the next repair revokes the same connections.
         self.ended += len(added)
         self._revoked |= added
         self._revoked -= removed
@@ -300,6 +306,7 @@ class Kernel:
 
     def _put_in_force(self, program: Program, refusals: Sequence[KernelError] = ()) -> None:
         wanted = self._wanted = program
+        # The loop ends: each turn closes a profile that was not closed, or removes the parts that no profile needs.
         found = list(refusals)
         closed: frozenset[str] = frozenset()
         while True:
@@ -328,6 +335,7 @@ class Kernel:
         the table is read again and the update is repeated.
         """
         for _ in range(_MOST_DISTURBANCES):
+            # Noted before the update: if it fails halfway, the kernel may have accepted some of its transactions.
             self._affected = union_of(self._affected, self._table.affected_by(program))
             try:
                 self._table.bring_to(program, self._revoked, was_guarded=self._has_guarded)

@@ -51,9 +51,11 @@ def _read_6(content: bytes) -> Packet:
         raise IndexError("the header is cut off")
     source, destination = (int.from_bytes(content[at : at + 16], "big") for at in (8, 24))
     protocol, at, is_first = content[6], _HEADER_6, True
+    # The loop ends: each header advances `at` by at least 8 bytes, and an index beyond the content raises IndexError.
     while protocol in _EXTENSIONS or protocol == _FRAGMENT:
         if protocol == _FRAGMENT:
             (offset_and_flags,) = struct.unpack_from("!H", content, at + 2)
+            # The offset is in the upper 13 bits (RFC 8200, 4.5).
             is_first, length = not offset_and_flags >> 3, 8
         else:
             length = 8 * (content[at + 1] + 1)

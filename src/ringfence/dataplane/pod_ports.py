@@ -44,6 +44,8 @@ class PodPorts:
         nodes is bound to it. No pod can bind a tunnel to its link.
         """
         asked = self.veth_pairs, pods, held, node
+        # The result is valid as long as these four are equal: nothing else determines it but the earlier places of
+        # pods.
         if asked != self._asked:
             self._asked = asked
             found_ports = place(self.veth_pairs.veth_pairs, pods, self._placed)
@@ -77,6 +79,7 @@ def place(
         for address in pairs[number].addresses:
             by_address.setdefault(address, []).append(pairs[number])
     candidates = {pod: list(_candidates(pod, by_address)) for pod in wanted - placed.keys()}
+    # Each port that is taken can leave another pod with one free port, so this repeats until no pod is found.
     while found := _sole(candidates, taken):
         placed |= found
         taken |= {veth.number for veth in found.values()}
@@ -94,6 +97,7 @@ def _whole(pods: Iterable[PodAddresses]) -> set[PodAddresses]:
     for pod in found:
         for address in pod:
             by_address.setdefault(address, []).append(pod)
+    # A larger set of addresses has the smallest address of `pod`, too, so only the sets with that address are compared.
     return {pod for pod in found if not any(pod < other for other in by_address[min(pod)])}
 
 
@@ -102,6 +106,7 @@ def _is_there(veth: Veth, pairs: Mapping[int, VethPair]) -> bool:
 
 
 def _candidates(pod: PodAddresses, by_address: Mapping[Address, list[VethPair]]) -> Iterator[VethPair]:
+    # A veth pair with all addresses of the pod has its smallest one. Any other address would do as well.
     for pair in by_address.get(min(pod), ()):
         if pod <= pair.addresses and not pod.isdisjoint(pair.first):
             yield pair

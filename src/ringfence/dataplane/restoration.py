@@ -120,6 +120,7 @@ def restore(
         with suppress(OSError):
             is_there = _restore_table(netlink, one, announcements)
             if one.family in damage.covers:
+                # Others may have changed this cover, so it is created again below.
                 _send(netlink, (one.cover.removal,))
             if is_there and (
                 one.family in damage.tables | damage.covers or (reads_signs and _is_flushed_and_bare(netlink, one))
@@ -137,6 +138,8 @@ def _restore_table(netlink: NetlinkSocket, one: Restoration, announcements: Anno
     try:
         _send(netlink, (one.waking,) if is_there else one.transactions)
     finally:
+        # Announced after a failure, too: some of the transactions may have succeeded, so the agent has to read the
+        # table.
         announcements.end()
     return is_there
 
@@ -192,5 +195,7 @@ def _messages_about(name: bytes, family: int, received: bytes) -> Iterator[Messa
 def _send(netlink: NetlinkSocket, transactions: Iterable[bytes]) -> None:
     for transaction in transactions:
         netlink.send(transaction)
+        # The first transaction is refused if the table exists. The others are meant for the table that the first
+        # creates.
         if netlink.errors():
             return

@@ -62,6 +62,7 @@ class Review:
 
     def judge(self, program: Program, revoked: Set[bytes], entries: Iterable[bytes]) -> None:
         """Judge the connections `entries` by the program in force. `revoked` are the keys that are revoked now."""
+        # Programs do not change, so identity is enough. A cached verdict is valid for one program only.
         if program is not self._program or len(self._verdicts) > _MOST_REMEMBERED:
             self._program, self._verdicts = program, {}
         for entry in entries:
@@ -73,6 +74,7 @@ class Review:
             is_revoked = identifier in revoked
             if is_revoked:
                 self.seen.add(identifier)
+            # Only differences are noted: a revoked connection that is allowed, or a forbidden one that is not revoked.
             if (is_affected or is_revoked) and self._allows(program, opening) is is_revoked:
                 (self.allowed if is_revoked else self.forbidden).add(identifier)
 

@@ -65,6 +65,7 @@ class Standby:
         if not self._is_listening:
             yield
             return
+        # Before it leaves the group, so that there is no moment without reports and without checks.
         os.eventfd_write(self.asking, 1)
         self.listener.leave(NFNLGRP_NFTABLES)
         try:

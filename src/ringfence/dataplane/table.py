@@ -93,6 +93,7 @@ class KernelTable:
         self._netlink = netlink
         self._standby = standby
         try:
+            # It listens before the table is read, so that no change in between is missed.
             self._changes = TableChanges(netlink, standby.sender.port)
         except OSError as error:
             raise unusable(error) from error
@@ -163,6 +164,8 @@ class KernelTable:
 
     def _note(self, found: Program | None) -> None:
         revoked = found.collections.get(REVOKED) if found else None
+        # Another version or program may have a set of another kind with this name. That set stays part of the program,
+        # so the table counts as incompatible and is replaced.
         is_own = isinstance(revoked, HashSet) and revoked.key == CONNECTION
         self.revoked = set(revoked.elements) if isinstance(revoked, HashSet) and is_own else set()
         program = _with_revoked(found, frozenset()) if found and is_own else found
@@ -183,6 +186,7 @@ class KernelTable:
             dormant = [one for one in (False, True) if is_dormant(self._netlink, of_bridges=one)]
         except OSError as error:
             raise unusable(error) from error
+        # Nothing may delay this: no rule is in force until the table is awake.
         self._commit(map(WakeTable, dormant), may_stop=False)
         self.is_dormant = False
         return bool(dormant)
@@ -225,6 +229,7 @@ class KernelTable:
     def affected_by(self, program: Program) -> AffectedAddresses:
         """The addresses for whose connections the present program and another one may decide differently."""
         if self.program is None or self._is_to_be_replaced_by(program):
+            # None means all addresses: the old table may have decided about any of them in another way.
             return None
         return affected_addresses(self.program, program)
 
@@ -244,6 +249,7 @@ class KernelTable:
             self._update(program)
         if self.revoked != revoked:
             self.change_revoked(revoked - self.revoked, self.revoked - revoked)
+        # The cover goes last, because the first table is whole only now.
         self._uncover()
         self._delete(self._tables - tables_of(program))
 
@@ -273,6 +279,7 @@ class KernelTable:
             return
         damaged = {
             name: chain
+            # The kernel refuses a rule that looks up a missing set, and with it the whole transaction.
             for name, chain in fixed.items()
             if present.chains[name] != chain and chain.sets <= present.collections.keys()
         }
@@ -343,6 +350,7 @@ class KernelTable:
         self._update(program)
 
     def _replace(self, program: Program, revoked: Set[bytes]) -> None:
+        # Packets meet the rules of the second table while the first one is deleted and created again.
         for table in (BESIDE, TABLE):
             self._build(table, program, revoked)
         self.unknown_parts = ()
@@ -403,6 +411,8 @@ class KernelTable:
                 with self._standby.not_listening(), self._changes.not_listening() as generation:
                     if may_stop:
                         self._stop_if_disturbed()
+                    # No change is reported here. With the generation, the kernel itself refuses if another program was
+                    # faster (NFNL_BATCH_GENID, ERESTART).
                     commit_transaction(self._netlink, transaction, generation if may_stop else None)
             self.transactions += 1
 

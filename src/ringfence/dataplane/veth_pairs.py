@@ -107,6 +107,7 @@ class VethPairReader:
         unsettled = [number for number in self._veth_pairs if not self._has_settled(number)]
         if not unsettled:
             return None
+        # A pod may wait for the addresses of a young veth pair. An older one without addresses may never get any.
         return 0.1 if any(map(self._is_young, unsettled)) else 1.0
 
     def _begin_anew(self) -> None:
@@ -138,9 +139,11 @@ class VethPairReader:
         known = self._remembered.get(veth.number)
         # An earlier agent has read this veth pair in time. If it still has one of those addresses, it is the same one.
         if known and not known.addresses.isdisjoint(found.addresses):
+            # It counts as settled: what it has now may be the work of its containers.
             self._since[veth.number] = now - SETTLING
             return _veth_pair(veth, known, is_certain=True)
         if before.first:
+            # A container may have added the later addresses, so they never count as first ones.
             return msgspec.structs.replace(found, first=before.first)
         if found.first:
             self._since[veth.number] = now

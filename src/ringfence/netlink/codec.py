@@ -31,6 +31,7 @@ class Message(NamedTuple):
 
 def encode_message(type: int, flags: int, sequence: int, body: bytes) -> bytes:
     """Encode a message with its header."""
+    # The port in the header is 0: the kernel takes the sender from the socket (NETLINK_CB(skb).portid).
     return _HEADER.pack(_HEADER.size + len(body), type, flags, sequence, 0) + body
 
 
@@ -39,6 +40,7 @@ def decode_messages(received: bytes) -> Iterator[Message]:
     at = 0
     while at < len(received):
         length = _HEADER.unpack_from(received, at)[0] if len(received) - at >= _HEADER.size else 0
+        # A length of 0 would not advance `at`, and the loop would not end.
         if not _HEADER.size <= length <= len(received) - at:
             raise OSError(errno.EPROTO, "the kernel's answer is truncated")
         _, type, flags, sequence, _ = _HEADER.unpack_from(received, at)
@@ -62,6 +64,7 @@ def attribute(type: int, value: bytes) -> bytes:
 
 def nested(type: int, *parts: bytes) -> bytes:
     """Encode an attribute whose value consists of attributes."""
+    # nla_parse_nested() refuses a nested attribute without this flag since Linux 5.2.
     return attribute(type | NLA_F_NESTED, b"".join(parts))
 
 
@@ -80,6 +83,7 @@ def each_attribute(encoded: bytes) -> Iterator[tuple[int, bytes]]:
     at, end = 0, len(encoded)
     while at + _ATTRIBUTE.size <= end:
         length, type = _ATTRIBUTE.unpack_from(encoded, at)
+        # A shorter length would not advance `at`. nla_for_each_attr() of the kernel ends here, too.
         if length < _ATTRIBUTE.size:
             return
         yield type & NLA_TYPE_MASK, encoded[at + _ATTRIBUTE.size : at + length]

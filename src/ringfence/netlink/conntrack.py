@@ -99,12 +99,14 @@ def read_opening(entry: bytes) -> Opening:
         return Opening(*usual.groups())
     settings = attributes(entry[NFGENMSG_SIZE:])
     (source, _), _ = _encoded_ends(settings[CTA_TUPLE_ORIG])
+    # The source of the answers is where the packets really go. The original destination may be a Service's address.
     (destination, _), protocol = _encoded_ends(settings[CTA_TUPLE_REPLY])
     return Opening(source, protocol[CTA_PROTO_NUM], destination, protocol.get(CTA_PROTO_SRC_PORT))
 
 
 def read_identifier(entry: bytes) -> bytes:
     """The identifier of an entry's connection, encoded as for `ct id` in rules. Raises ValueError without one."""
+    # This does not decode the other attributes: it runs for each entry that a review finds affected.
     at, end = NFGENMSG_SIZE, len(entry)
     while at < end:
         length, type = _ATTRIBUTE.unpack_from(entry, at)
@@ -180,6 +182,7 @@ def _opening(size: int, source: int, destination: int) -> re.Pattern[bytes]:
         return _nested(type, _nested(CTA_TUPLE_IP, *addresses), _nested(CTA_TUPLE_PROTO, *protocol))
 
     tuples = tuple_of(CTA_TUPLE_ORIG, answers=False), tuple_of(CTA_TUPLE_REPLY, answers=True)
+    # With DOTALL, `.` also matches a byte of value 10, which begins all addresses in 10.0.0.0/8.
     return re.compile(b"".join(one.expression for one in tuples), re.DOTALL)
 
 

@@ -66,6 +66,7 @@ def may_be_reversed(entry: bytes) -> bool:
     (source, destination), reply = connection.original, connection.reply
     if reply != (destination, source):
         return False
+    # Only TCP entries show whether the kernel has seen the opening, so any entry of another protocol may be reversed.
     return connection.protocol != _TCP or bool(_tcp_flags(entry) & IP_CT_TCP_FLAG_BE_LIBERAL)
 
 
@@ -80,12 +81,14 @@ def reverse(netlink: NetlinkSocket, entry: bytes) -> bool:
         try:
             netlink.request(IPCTNL_MSG_CT_DELETE, 0, _deletion(entry))
         except NetlinkError as error:
+            # ENOENT: an earlier attempt has deleted the entry, or it has expired.
             if error.code != errno.ENOENT:
                 raise
         try:
             netlink.request(IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL, _reversed(entry))
             return True
         except NetlinkError as error:
+            # EEXIST: a packet has created an entry since the deletion.
             if error.code != errno.EEXIST:
                 raise
     return False
@@ -103,6 +106,8 @@ def _of_protocol(entry: bytes, protocol: int) -> dict[int, bytes]:
 
 def _deletion(entry: bytes) -> bytes:
     settings = attributes(entry[NFGENMSG_SIZE:])
+    # Without CTA_ID the kernel deletes whatever entry has this tuple, also one that a packet has created since. Entries
+    # of different zones can have the same tuple, so the zone has to be named.
     return entry[:NFGENMSG_SIZE] + nested(CTA_TUPLE_ORIG, settings[CTA_TUPLE_ORIG]) + _zone(settings)
 
 
@@ -112,11 +117,15 @@ def _reversed(entry: bytes) -> bytes:
         nested(CTA_TUPLE_ORIG, settings[CTA_TUPLE_REPLY]),
         nested(CTA_TUPLE_REPLY, settings[CTA_TUPLE_ORIG]),
         attribute(CTA_TIMEOUT, settings[CTA_TIMEOUT]),
+        # With IPS_SEEN_REPLY, the rules see packets of both directions as established. Without IPS_CONFIRMED the kernel
+        # refuses the status with EBUSY (ctnetlink_change_status()).
         uint32(CTA_STATUS, IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED),
         _zone(settings),
     ]
     protocol = read_connection(entry).protocol
     if protocol == _TCP:
+        # `struct nf_ct_tcp_flags`: the flags, and the mask of those to set. A new entry knows no window of either end,
+        # so the kernel would find the packets of a connection that is not liberal invalid.
         liberal = bytes([IP_CT_TCP_FLAG_SACK_PERM | IP_CT_TCP_FLAG_BE_LIBERAL] * 2)
         state = attribute(CTA_PROTOINFO_TCP_STATE, bytes([_ESTABLISHED]))
         flags = (CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, CTA_PROTOINFO_TCP_FLAGS_REPLY)
@@ -125,6 +134,8 @@ def _reversed(entry: bytes) -> bytes:
         )
     if protocol == _SCTP:
         noted = _of_protocol(entry, CTA_PROTOINFO_SCTP)
+        # The verification tag of each direction moves with its direction. The kernel finds packets with another tag
+        # invalid.
         swapped = {
             CTA_PROTOINFO_SCTP_STATE: noted[CTA_PROTOINFO_SCTP_STATE],
             CTA_PROTOINFO_SCTP_VTAG_ORIGINAL: noted[CTA_PROTOINFO_SCTP_VTAG_REPLY],

@@ -110,6 +110,8 @@ def add_vxlan(end: LinkEnd, network: int, port: int, local: IPAddress, underlay:
         attribute(IFLA_VXLAN_ID, struct.pack("=I", network)),
         attribute(IFLA_VXLAN_LINK, struct.pack("=I", underlay)),
         attribute(local_type, local.packed),
+        # The only big-endian number here, as in UDP headers. The port has to be set: the kernel's default is 8472, not
+        # 4789.
         attribute(IFLA_VXLAN_PORT, struct.pack(">H", port)),
         attribute(IFLA_VXLAN_LEARNING, b"\0"),
     )
@@ -145,6 +147,7 @@ def operational_links() -> set[int]:
     operational: set[int] = set()
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         for body in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(0, 0, 0, 0, 0)):
+            # IFF_UP would not do: it is set when the interface is brought up, before the link works.
             if (IFLA_OPERSTATE, bytes([IF_OPER_UP])) in each_attribute(body[IFINFOMSG.size :]):
                 operational.add(IFINFOMSG.unpack_from(body)[2])
     return operational
@@ -158,6 +161,7 @@ def list_bridges(netlink: NetlinkSocket) -> list[BridgeState]:
     for body in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(0, 0, 0, 0, 0)):
         settings = attributes(body[IFINFOMSG.size :])
         if IFLA_MASTER in settings:
+            # The master may be a bond or a VRF instead. Only the numbers of bridges are looked up below.
             ports[struct.unpack("=I", settings[IFLA_MASTER])[0]] += 1
         info = attributes(settings.get(IFLA_LINKINFO, b""))
         if read_string(info.get(IFLA_INFO_KIND, b"")) == "bridge":

@@ -51,6 +51,7 @@ def send_requests(requests: Iterable[NetworkRequest]) -> None:
 
 def _send_batch(netlink: NetlinkSocket, batch: list[NetworkRequest]) -> OSError | None:
     """Send a batch. Returns the error of the first refused request. Without NLM_F_ACK, only these are answered."""
+    # The sequence number is all that an error message says about the request that it refuses.
     by_sequence = {netlink.next_sequence(): request for request in batch}
     messages = (
         encode_message(request.type, NLM_F_REQUEST | request.flags, sequence, request.body)
@@ -71,6 +72,7 @@ def _batches(requests: Iterable[NetworkRequest]) -> Iterator[list[NetworkRequest
     size = 0
     for request in requests:
         length = HEADER_SIZE + len(request.body)
+        # A request that is larger than `_BATCH` is sent in a batch of its own.
         if batch and size + length > _BATCH:
             yield batch
             batch, size = [], 0

@@ -91,6 +91,7 @@ class NetlinkSocket:
         If `strict`, the kernel applies the filters of dump requests, and refuses filters that it does not know.
         """
         self._begin(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol))
+        # The kernel chooses the port: each socket of a process needs another one, so it cannot be the process id.
         self._socket.bind((0, 0))
         self._widen(socket.SO_SNDBUF, _SO_SNDBUFFORCE)
         self._widen(socket.SO_RCVBUF, _SO_RCVBUFFORCE)
@@ -159,10 +160,12 @@ class NetlinkSocket:
         instructions = (
             _bpf(_BPF_LOAD_WORD, value=_SENDER_OFFSET),
             *(one for pair in dropping for one in pair),
+            # The operand is how many bytes of the message to keep: all of them.
             _bpf(_BPF_RETURN, value=0xFFFFFFFF),
         )
         code = ctypes.create_string_buffer(b"".join(instructions))
         program = struct.pack("@HP", len(instructions), ctypes.addressof(code))
+        # The kernel copies the instructions in this call, so `code` may be freed afterwards.
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     @property
@@ -204,6 +207,7 @@ class NetlinkSocket:
     def request(self, type: int, flags: int, body: bytes) -> None:
         """Request a change. Raises NetlinkError if the kernel refuses it."""
         self.send(encode_message(type, NLM_F_REQUEST | NLM_F_ACK | flags, self.next_sequence(), body))
+        # The kernel has answered when `send` returns, so nothing has to wait for the answer.
         for error in self.errors():
             raise error
 
@@ -211,6 +215,7 @@ class NetlinkSocket:
         """Send a request that is answered with one message, and return its body. Raises NetlinkError on refusal."""
         sequence = self.next_sequence()
         self.send_at_once(encode_message(type, NLM_F_REQUEST, sequence, body))
+        # A datagram may have only answers to earlier requests, which `_answers` skips.
         while True:
             for answer in self._answers(sequence):
                 return answer.body
@@ -248,6 +253,7 @@ class NetlinkSocket:
                         bodies.append(answer.body)
                 yield bodies
         except NetlinkError:
+            # No NLMSG_DONE follows a refusal. Waiting for it would block for ever.
             has_ended = True
             raise
         finally:
@@ -284,6 +290,7 @@ class NetlinkSocket:
         """
         size = _recv(self.fileno(), self._buffer, _RECEIVED_AT_ONCE, socket.MSG_DONTWAIT)
         if size >= 0:
+            # `raw` would copy all 256 kB of the buffer for each datagram.
             return bytes(memoryview(self._buffer)[:size])
         code = ctypes.get_errno()
         if code != errno.EAGAIN:
