@@ -33,6 +33,7 @@ def unfiltered_bridges(root: Path = ROOT) -> list[str]:
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         bridges = list_bridges(netlink)
     return sorted(
+        # One of the two settings is enough (br_nf_pre_routing()).
         bridge.name
         for bridge in bridges
         if bridge.ports > 1 and not ((ipv4 or bridge.filters_ipv4) and (ipv6 or bridge.filters_ipv6))
@@ -46,6 +47,8 @@ def follows_source_routes(root: Path = ROOT) -> bool:
     the pod's address only afterwards (ip_forward_options()), so no ingress policy of the pod applies.
     """
     try:
+        # An interface follows source routes only if `all` allows it, too: IN_DEV_SOURCE_ROUTE() is an AND of both
+        # settings.
         return (root / "proc/sys/net/ipv4/conf/all/accept_source_route").read_text().strip() == "1"
     except OSError:  # the kernel has no IPv4
         return False

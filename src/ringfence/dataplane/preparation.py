@@ -82,7 +82,7 @@ def _restorations(netlink: NetlinkSocket, program: Program, revoked: Set[bytes])
         stages = [stage.changed(without=frozenset(elsewhere)) for stage in _stages(program, revoked)]
         question = table_question(of_bridges=table.of_bridges)
         yield Restoration(
-            question[1][0],
+            question[1][0],  # the family, the first byte of `struct nfgenmsg`
             table_attribute(table.name),
             question,
             _creation(netlink, table, stages),
@@ -134,6 +134,7 @@ def _creation(netlink: NetlinkSocket, table: TableName, stages: Sequence[Program
     """The transactions that create a table and bring it from one stage to the next."""
     new: list[Command] = [AddTable(of_bridges=table.of_bridges, must_be_new=True)]
     messages: list[bytes] = []
+    # Only the first transaction may create the table, so the kernel refuses it if somebody else was faster.
     for before, after in pairwise([Program(), *stages]):
         parts = transactions(netlink, [*new, *commands_between(before, after)], table.name)
         messages += (encoded_transaction(netlink, part)[0] for part in parts)

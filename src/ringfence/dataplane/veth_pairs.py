@@ -91,7 +91,7 @@ class VethPairReader:
         ports = {veth.number: veth for veth in links.veths if veth.bridge and veth.far_end}
         self.forget([number for number, pair in self._veth_pairs.items() if ports.get(number) != pair.veth])
         if self._is_invalid:
-            self._begin_anew()
+            self._start_again()
         for number, veth in ports.items():
             if not self._has_settled(number):
                 self._veth_pairs[number] = self._read_pair(veth)
@@ -110,7 +110,7 @@ class VethPairReader:
         # A pod may wait for the addresses of a young veth pair. An older one without addresses may never get any.
         return 0.1 if any(map(self._is_young, unsettled)) else 1.0
 
-    def _begin_anew(self) -> None:
+    def _start_again(self) -> None:
         self._remembered |= {
             number: FarEnd(pair.first | pair.link_local, pair.hardware_address)
             for number, pair in self._veth_pairs.items()

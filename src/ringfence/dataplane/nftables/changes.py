@@ -133,6 +133,7 @@ class TableChanges:
         committed = 0
         try:
             yield before
+            # After an exception it stays 0: a refused transaction does not count as a generation.
             committed = 1
         finally:
             self._netlink.join(nf.NFNLGRP_NFTABLES)

@@ -78,6 +78,7 @@ def key_portions(collection: HashSet | RangeSet | VerdictMap | GroupMap) -> Iter
         case HashSet(elements=elements):
             return _lists(elements, encode)
         case RangeSet():
+            # A range has to be removed with both of its borders.
             return portions(collection)
         case VerdictMap(elements=chains) | GroupMap(elements=chains):
             return _lists((key for keys in chains.values() for key in keys), encode)
@@ -197,6 +198,8 @@ def decode_elements(kind: Collection, elements: Sequence[Element]) -> Collection
         case RangeMap(key):
             return RangeMap(key, _by_chain(_ranges(elements)))
         case VerdictMap(key):
+            # Others may have mixed the two. Then the map is read as one of jumps, in which an element with `goto` leads
+            # to no chain, so the map differs from every wanted one.
             goto = bool(elements) and all(_verdict(one)[0] == nf.NFT_GOTO for one in elements)
             code = nf.NFT_GOTO if goto else nf.NFT_JUMP
             return VerdictMap(key, goto=goto).moved(Move(_key(one), None, _target(one, code)) for one in elements)
@@ -265,6 +268,8 @@ def _verdict(element: Element) -> tuple[int, str]:
 
 def _ranges(elements: Iterable[Element]) -> Iterator[tuple[KeyRange, str]]:
     """The ranges that these elements begin and end, each with its chain; the chain is empty for a set."""
+    # False sorts before True: where ranges touch, the end of one comes before the beginning of the next. The kernel
+    # refuses ranges that overlap, so the border after a beginning is its end.
     borders = sorted(
         (_key(one), not read_uint(one.get(nf.NFTA_SET_ELEM_FLAGS, b"")), _target_of_range(one)) for one in elements
     )

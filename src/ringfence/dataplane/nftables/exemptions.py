@@ -24,4 +24,6 @@ def exempts_from_tracking(netlink: NetlinkSocket) -> bool:
     Raises OSError if the kernel refuses.
     """
     rules = netlink.dump(message_type(nf.NFT_MSG_GETRULE), _EVERY_FAMILY)
+    # Searched as bytes, because rules of other programs may have any form. A match in a comment only has the effect
+    # that connections are adopted without need.
     return any(sign in rule for rule in rules for sign in _SIGNS)

@@ -29,7 +29,7 @@ def limit(packets: int) -> bytes:
         _long(nf.NFTA_LIMIT_RATE, packets),
         _long(nf.NFTA_LIMIT_UNIT, 1),
         uint32(nf.NFTA_LIMIT_BURST, packets),
-        uint32(nf.NFTA_LIMIT_TYPE, 0),
+        uint32(nf.NFTA_LIMIT_TYPE, 0),  # NFT_LIMIT_PKTS
     )
 
 
@@ -129,6 +129,7 @@ class Parsed(NamedTuple):
         return dict(self.settings).get(kind, b"")
 
 
+# The kernel lists these settings with their defaults, although no request of ringfence contains them.
 _DEFAULTS: Final[dict[tuple[str, int], bytes]] = {
     ("lookup", nf.NFTA_LOOKUP_FLAGS): bytes(4),
     ("bitwise", nf.NFTA_BITWISE_OP): bytes(4),

@@ -91,6 +91,7 @@ def read_table(netlink: NetlinkSocket) -> FoundTable:
             if error.code != errno.ENOENT:
                 raise
             continue  # an object was removed between two requests
+        # A missing table needs no second look: one request was enough to see that.
         if found.program is None or read_generation(netlink) == before:
             return found
     raise OSError(errno.EBUSY, f"the table changed {_ATTEMPTS} times while it was read")
@@ -266,6 +267,7 @@ class _Part:
 
     def _named_sets(self) -> Iterator[tuple[str, dict[int, bytes]]]:
         for settings in self._listed(nf.NFT_MSG_GETSET, nf.NFTA_SET_TABLE):
+            # An anonymous set belongs to one rule. ringfence writes no such rule, so the rule counts as foreign.
             if not read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & nf.NFT_SET_ANONYMOUS:
                 yield read_string(settings[nf.NFTA_SET_NAME]), settings
 
@@ -277,6 +279,8 @@ class _Part:
         found = []
         for one in self._netlink.dump(message_type(message), self._header + in_table(table)):
             settings = attributes(one[len(HEADER) :])
+            # The kernel lists the chains of all tables of a family, whatever table the request names
+            # (nf_tables_dump_chains()).
             if one[0] == self._header[0] and read_string(settings.get(table, b"")) == TABLE:
                 found.append(settings)
         return found

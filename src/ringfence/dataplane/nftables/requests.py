@@ -87,6 +87,7 @@ def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
             yield (_body(nf.NFT_MSG_DELSET, 0, header, _set(table, name)),)
         case AddElements(name, collection):
             for portion in portions(collection):
+                # Without NLM_F_EXCL, an element that exists is no error.
                 yield (_body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, header, _set(table, name), portion),)
         case RemoveElements(name, collection):
             for portion in key_portions(collection):
@@ -98,11 +99,14 @@ def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
                     _body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, header, _set(table, name), portion),
                 )
         case Flush(name):
+            # Without a list of elements, the kernel deletes all of them.
             yield (_body(nf.NFT_MSG_DELSETELEM, 0, header, _set(table, name)),)
         case AddChain(name, hook):
             where = requested_hook(hook) if hook else ()
             yield (_body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, header, _chain(table, name), *where),)
         case RenameChain(_, new_name, handle):
+            # The kernel finds the chain by its handle: the attribute for the name has the new name
+            # (nf_tables_updchain()).
             which = in_table(nf.NFTA_CHAIN_TABLE, table) + attribute(nf.NFTA_CHAIN_HANDLE, handle.to_bytes(8, "big"))
             yield (_body(nf.NFT_MSG_NEWCHAIN, 0, header, which, string(nf.NFTA_CHAIN_NAME, new_name)),)
         case DeleteChain(name):
@@ -161,6 +165,7 @@ def _chain(table: str, name: str) -> bytes:
 def requested_hook(hook: Hook) -> Iterator[bytes]:
     """The attributes that attach a base chain to a hook."""
     yield string(nf.NFTA_CHAIN_TYPE, "filter")
+    # All drops are explicit rules: these chains also see the node's own packets and those of pods without policies.
     yield uint32(nf.NFTA_CHAIN_POLICY, nf.NF_ACCEPT)
     yield nested(
         nf.NFTA_CHAIN_HOOK,

@@ -69,6 +69,7 @@ def decode_rule(code: bytes) -> Rule | ForeignRule:
     left = parse(code)
     conditions: list[Condition] = []
     while left:
+        # The action of a rule is the last part of it, so it has to be all that is left.
         if action := _decode_action(left):
             return Rule(tuple(conditions), action)
         found = _decode_condition(left)
@@ -131,6 +132,7 @@ def _decode_ports(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
     length = len(parse(b"".join(load((Field.PORT,)))))
     bounds = [_compared_with(one) for one in left[length : length + 2] if one.name == "cmp"]
     numbers = [int.from_bytes(one, "big") for one in bounds if len(one) == KeyPart.PORT.length]
+    # Two bounds are a range and one is a single port. The range is tried first, because a port is its beginning.
     for asked in (PortBetween(numbers[0], last) for last in reversed(numbers)):
         code = parse(b"".join(encode_condition(asked)))
         if left[: len(code)] == code:

@@ -168,6 +168,7 @@ def encode_condition(condition: Condition) -> Iterator[bytes]:
             yield from _icmpv6_type()
             yield compare(nf.NFT_CMP_GTE, bytes([_ROUTER_SOLICITATION]))
             yield compare(nf.NFT_CMP_LTE, bytes([_REDIRECT]))
+            # Byte 7 of an IPv6 header is the hop limit. A router would have lowered it.
             yield payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 7, 1, nf.NFT_REG_1)
             yield compare(nf.NFT_CMP_EQ, bytes([ONLY_FROM_THIS_LINK]))
         case OverLoopback():
@@ -246,6 +247,7 @@ def encode_action(action: Action) -> Iterator[bytes]:
 
 def load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
     """Load a constant, if there is one, and then the fields into consecutive registers, from the first register on."""
+    # Addresses are loaded from fixed offsets, so the rule has to make sure of the family first. nft does the same.
     family = next((field.family for field in fields if field.family), None)
     if family:
         yield from of_family(family)

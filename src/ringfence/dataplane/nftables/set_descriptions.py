@@ -174,6 +174,7 @@ def key_length(key: Key) -> int:
 def _note_for_listings(collection: Collection) -> bytes:
     """The user data of a set, in nft's format. nft reads the byte order from it, and that a number is a `ct id`."""
     if collection.key == (KeyPart.CONNECTION,):
+        # NFTNL_UDATA_SET_KEY_TYPEOF: an expression `ct`, its key 23 (NFT_CT_ID), and no direction (-1).
         return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
     if collection.key == (KeyPart.LINK,):
         return _MACHINES_ORDER
@@ -182,6 +183,7 @@ def _note_for_listings(collection: Collection) -> bytes:
     return _BIG_ENDIAN if len(collection.key) == 1 or _is_ordered_as_a_whole(collection) else _NO_ONE_ORDER
 
 
+# NFTNL_UDATA_SET_KEYBYTEORDER (0) and _DATABYTEORDER (1), a length of 4, and the order: 1 host's, 2 big-endian.
 _MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
 _DATA_BIG_ENDIAN: Final = b"\1\4\2\0\0\0"
 _BIG_ENDIAN: Final = b"\0\4\2\0\0\0"

@@ -112,6 +112,7 @@ def commit_transaction(netlink: NetlinkSocket, transaction: Transaction, generat
     try:
         netlink.send(message)
     except OSError as error:
+        # The socket refuses what is too large (EMSGSIZE). Only a unit that is alone in its transaction can be.
         last = transaction.units[-1].command
         raise _failure_of(last, error.errno or 0, error.strerror or str(error)) from error
     if refusals := netlink.errors():
@@ -155,6 +156,7 @@ def failure(what: str, code: int, explanation: str, refused: str = "") -> Kernel
 
 def _error(refusals: list[NetlinkError], commands: dict[int, Command]) -> KernelError:
     """The error for the first command that was refused, or for the transaction if no command was refused."""
+    # A refused command says more than a refused transaction, and an early refusal may be the cause of later ones.
     refusal = min(refusals, key=lambda one: (one.sequence not in commands, one.sequence))
     return _failure_of(commands.get(refusal.sequence), refusal.code, str(refusal))
 
