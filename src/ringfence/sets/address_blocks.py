@@ -49,12 +49,16 @@ def _routes(ranges: list[Interval], low: int, length: int, bits: int) -> tuple[_
         return _Routes(), _Routes(1, (prefix,))
     if ranges == [(low, low + size - 1)]:
         return _Routes(1, (), (CidrBlock(prefix),)), _Routes()
+    # An empty or a full prefix has ended the recursion above, so only prefixes that contain the border of a range are
+    # halved: work grows with ranges times prefix length, not with addresses.
     middle = low + size // 2
     left = [(start, min(end, middle - 1)) for start, end in ranges if start < middle]
     right = [(max(start, middle), end) for start, end in ranges if end >= middle]
     left_outside, left_inside = _routes(left, low, length + 1, bits)
     right_outside, right_inside = _routes(right, middle, length + 1, bits)
     outside, inside = left_outside.and_also(right_outside), left_inside.and_also(right_inside)
+    # One CIDR for the whole prefix changes from outside to inside; it must save more than itself. With equal counts the
+    # form without an exception remains, which is easier to read.
     if 1 + inside.cidrs < outside.cidrs:
         block = CidrBlock(prefix, inside.exceptions)
         return _Routes(1 + inside.cidrs, (), (block, *inside.blocks)), inside

@@ -36,6 +36,8 @@ FAMILIES: Final = (Family.IPV4, Family.IPV6)
 WHOLE: Final[dict[Family, Interval]] = {Family.IPV4: (0, (1 << 32) - 1), Family.IPV6: (0, (1 << 128) - 1)}
 
 
+# Steps bound questions about any cluster (`engine.possible.budget`), so a set of thousands of ranges must count as more
+# than one.
 _RANGES_OF_A_STEP: Final = 8
 """The number of ranges that are compared in the time of a step."""
 
@@ -149,10 +151,13 @@ def span(network: Network) -> Interval:
 def parse_address(text: str) -> tuple[Family, int]:
     """An address's family and number. Raises ValueError for text that is not an IP address."""
     try:
+        # `OCTETS` has no texts with leading zeros: Python refuses `010.0.0.1` since 3.9.5, because some programs read
+        # it as octal.
         a, b, c, d = map(OCTETS.__getitem__, text.split("."))
     except (KeyError, ValueError):  # not IPv4, or not an address
         if ":" not in text:  # the library takes eight times as long to refuse a text, and an object can have 75,000
             raise ValueError(f"{text!r} does not appear to be an IPv4 or IPv6 address") from None
+        # For Go's `net.IP`, an IPv4-mapped address is the IPv4 address (`IP.To4`).
         written = ip_address(text)
         address = (written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written
         return Family(address.version), int(address)
@@ -173,6 +178,8 @@ def _text(addresses: Addresses) -> str:
     if addresses == ALL_ADDRESSES:
         return "any address"
     parts: list[str] = []
+    # A comma inside exceptions would be ambiguous with a comma between blocks, so blocks next to a block with
+    # exceptions are separated by a semicolon.
     joint = ""
     for cidr, exceptions in addresses.blocks():
         if parts:

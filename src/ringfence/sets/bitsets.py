@@ -25,6 +25,8 @@ def of(members: Iterable[int]) -> Bitset:
 
 def members(bits: Bitset) -> Iterator[int]:
     """The members in ascending order; work is proportional to the highest member, not to pairs."""
+    # `bin` converts all bits in one call in C, and `find` skips runs of zeros at its speed. Shifting the integer bit by
+    # bit would copy it for each bit. The slice reverses the digits and drops the `0b`.
     digits = bin(bits)[:1:-1]
     at = digits.find("1")
     while at >= 0:

@@ -58,6 +58,7 @@ class BoxIndex(Generic[T]):
 
     def candidates(self, box: Box) -> list[int]:
         """The numbers of the boxes that may overlap `box`, ascending: the others differ in a value that they list."""
+        # A set, because a box that lists several values lies under each of them.
         found: set[int] = set()
         self._tree.find(box, found)
         return sorted(found)
@@ -174,6 +175,7 @@ Boxes = BoxIndex[T] | ChangedIndex[T]
 
 def _not_in(mine: Boxes[T], theirs: Boxes[T]) -> list[tuple[Box, T]]:
     numbers = _different(mine, theirs)
+    # Only indexes that share a base can be compared by number; for others, all boxes are compared as keys.
     if numbers is None:
         known = theirs.keys
         return [entry for entry in mine.entries if key_of(entry[0]) not in known]
@@ -217,6 +219,8 @@ class _Node:
         others: list[tuple[int, Box]] = []
         by_value: defaultdict[LabelValue, list[tuple[int, Box]]] = defaultdict(list)
         for number, box in boxes:
+            # A complement (`NotIn`, `Exists`) lets nearly all values pass: it would have to lie under every one of
+            # them.
             values = box.get(self.axis)
             if values is None or values.is_complement:
                 others.append((number, box))
@@ -241,8 +245,11 @@ class _Node:
         found.update(self._numbers)
         if self.axis is None or self._others is None:
             return
+        # Boxes without a listed value on this axis may overlap any box.
         self._others.find(box, found)
         limits, by_value = box.get(self.axis), self._by_value
+        # `parts` gives this object for the part without listed values: no subtree by value can meet it, and identity
+        # saves the difference of two large sets.
         if limits is self.unlisted:
             return
         nodes: Iterable[_Node]
@@ -267,6 +274,8 @@ def _best_axis(boxes: Sequence[tuple[int, Box]]) -> Axis | None:
                 counts = listed[axis]
                 for value in values.listed:
                     counts[value] += 1
+    # The worst look-up by one value finds the boxes with the most frequent value and those that list no value. An axis
+    # with only one value divides nothing.
     together = {
         axis: len(boxes) - listing[axis] + max(counts.values()) for axis, counts in listed.items() if len(counts) > 1
     }

@@ -60,6 +60,8 @@ def box_of(limits: Iterable[tuple[Axis, AxisSet]]) -> Box | None:
         values = box[axis] & values if axis in box else axis.universe & values
         if not values:
             return None
+        # A limit that limits nothing is left out, so that equal boxes have equal keys (`key_of`) and `contains` needs
+        # no universes.
         if values == axis.universe:
             box.pop(axis, None)
         else:
@@ -86,6 +88,7 @@ def key_of(box: Box) -> BoxKey:
 
 def intersection(a: Box, b: Box) -> Box | None:
     """The intersection of two boxes; None if it is empty."""
+    # The box with fewer limits is walked over, the other one is only looked up.
     if len(b) > len(a):
         a, b = b, a
     # Most boxes that are compared do not overlap, so nothing is copied before this is known.
@@ -116,6 +119,7 @@ def overlaps(a: Box, b: Box) -> bool:
 
 def contains(outer: Box, inner: Box) -> bool:
     """Whether everything in `inner` is in `outer`."""
+    # An axis that `inner` does not limit has all values there, and `outer` never lists a whole universe (`Box`).
     for axis, values in outer.items():
         present = inner.get(axis)
         if present is None or (present is not values and present - values):
@@ -128,6 +132,8 @@ def difference(a: Box, b: Box) -> Iterator[Box]:
     if not overlaps(a, b):
         yield a
         return
+    # Each piece keeps what `b` has on the axes before it, so the pieces are disjoint and their number is at most that
+    # of the axes of `b`.
     rest = dict(a)
     for axis, values in b.items():
         present = rest.get(axis)
@@ -146,6 +152,8 @@ def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Itera
     They are yielded one after another, so a caller that asks whether there are any stops at the first. `step` gets the
     number of covers that are compared, times the work of comparing what is left (`steps_of`).
     """
+    # A stack, not recursion: hundreds of covers nest as deeply, and Python stops at 1,000 frames. Depth first also
+    # finds the first piece, with which most callers end, without dividing the others.
     waiting: list[tuple[Box, Collection[Box]]] = [(box, covers)]
     while waiting:
         left, some = waiting.pop()
@@ -155,6 +163,8 @@ def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Itera
         left, cutting = cut
         if not cutting:
             yield left
+        # Whether a union of boxes covers a box is coNP-complete, so no order of cuts is always fast. Dividing by
+        # values at least separates the covers that list different values, and these never meet.
         elif len(cutting) > _MANY and (axis := _most_listed(axes for _, axes in cutting)) is not None:
             waiting += _by_value(left, [cover for cover, _ in cutting], axis)
         else:
@@ -175,7 +185,10 @@ def _without_single_cuts(
 
     None if nothing is left. All that cut along one axis are taken away at once: they may be thousands of port ranges.
     """
+    # What single cuts take away can make further covers cut along one axis only, or not at all, so the pass is repeated
+    # until none does.
     while True:
+        # The work is counted before it is done, so that a bound ends a pass that would take too long.
         step(steps_of(box) * (1 + len(covers)))
         several: list[tuple[Box, list[Axis]]] = []
         single: dict[Axis, list[Any]] = {}
@@ -237,6 +250,7 @@ def _by_value(box: Box, covers: Iterable[Box], axis: Axis) -> Iterator[tuple[Box
         if values.is_complement:
             unless.append(cover)
         for value in values.listed:
+            # A value that a complement lists needs a part of its own, too: this cover does not apply there.
             only.setdefault(value, [])
             if not values.is_complement:
                 only[value].append(cover)

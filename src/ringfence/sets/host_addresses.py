@@ -50,6 +50,8 @@ class _Clause(msgspec.Struct, frozen=True, cache_hash=True):
     @property
     def complement(self) -> "list[_Clause]":
         """All other hosts, as clauses that need no check: one, if this is what a block contains."""
+        # What an ipBlock selects has this form. Its complement is one clause, so that subtracting hundreds of ipBlocks
+        # multiplies nothing (`_without`).
         if not self.outside and len(self.some) <= 1:
             if not self.some:
                 return [_Clause(some=frozenset([self.never]))]
@@ -98,6 +100,7 @@ class HostAddresses(msgspec.Struct, frozen=True, cache_hash=True):
         """The host that has these addresses, and no others."""
         own = intervals.normalise((number, number) for number in numbers)
         others = intervals.difference((WHOLE[family],), own)
+        # The host has none of the other addresses and each of its own: no other host meets both.
         clause = _Clause(others, frozenset(((number, number),) for low, high in own for number in range(low, high + 1)))
         return _hosts([clause] if one is family else [] for one in FAMILIES)
 
@@ -118,7 +121,7 @@ class HostAddresses(msgspec.Struct, frozen=True, cache_hash=True):
     def work(self) -> int:
         """The steps that it takes to compare the set with another one, beyond those of a set of a few ranges.
 
-        Each comparison finds anew which exceptions are left of every block that hosts are outside of.
+        Each comparison finds again which exceptions are left of every block that hosts are outside of.
         """
         return sum(one.ranges for clauses in (self.v4, self.v6) for one in clauses) // _RANGES_OF_A_STEP
 
@@ -166,6 +169,8 @@ def _both(a: Iterable[_Clause], b: Iterable[_Clause]) -> Iterator[_Clause]:
 def _without(some: Iterable[_Clause], less: Iterable[_Clause]) -> Iterable[_Clause]:
     """Some hosts, less those of other clauses; all that a single clause leaves out are left out at once."""
     left = [one.complement for one in less]
+    # A complement of one clause only adds requirements. One of several clauses multiplies the clauses that are left, so
+    # all single ones come first and may empty some.
     single = [clauses[0] for clauses in left if len(clauses) == 1]
     some = [_joint([one, *single]) for one in some] if single else list(some)
     several: Iterable[list[_Clause]] = (clauses for clauses in left if len(clauses) > 1)
@@ -194,6 +199,8 @@ def _clause(family: Family, written: _Clause) -> _Clause | None:
     never, outside = _closed(written.never, written.outside)
     anything = intervals.difference(whole, never)
     some = {intervals.difference(one, never) for one in written.some}
+    # Requirements that can each be met on their own can be met together, because a host may have several addresses: one
+    # for each is enough.
     if not anything or NOTHING in some:
         return None
     # A host with an address in a range has one in every wider range, and each host has one in what is left of all.
@@ -212,13 +219,18 @@ def _closed(never: Intervals, blocks: Iterable[_Block]) -> tuple[Intervals, froz
     closed = list(never)
     waiting = [(0, block) for block in blocks]
     while waiting:
+        # The search goes on where it ended: `closed` only grows, so no earlier exception becomes possible again.
         start, block = waiting.pop()
         number = _first_outside(closed, block.excepted, start)
         if number is not None:
+            # `id` orders blocks with the same number, so that tuples never compare the blocks themselves. The result is
+            # a frozenset, which does not depend on this order.
             insort(watched, (number, id(block), block))
             continue
         for low, high in block.inside:
             _add(closed, low, high)
+            # Only the blocks whose watched exception has just become impossible are looked at again, as in the watched
+            # literals of SAT solvers (Moskewicz et al., "Chaff", DAC 2001).
             first, end = bisect_left(watched, (low,)), bisect_left(watched, (high + 1,))
             waiting += [(number, again) for number, _, again in watched[first:end]]
             del watched[first:end]
@@ -272,6 +284,7 @@ def _few_addresses(family: Family, clause: _Clause, usual: Intervals) -> tuple[i
 
     def choose_from(ranges: Intervals) -> None:
         if not any(intervals.contains(ranges, number) for number in chosen):
+            # An address outside all forbidden blocks needs no further address among the exceptions of one.
             harmless = intervals.difference(ranges, avoided) or ranges
             chosen.append(intervals.plain(intervals.intersection(harmless, usual) or harmless))
 
@@ -286,6 +299,7 @@ def _few_addresses(family: Family, clause: _Clause, usual: Intervals) -> tuple[i
         containing = [block.excepted for block in blocks if block.is_containing]
         if not containing:
             return tuple(_needed_of(chosen, clause, blocks))
+        # One address among the exceptions of several blocks leads out of all of them, which keeps the example short.
         choose_from(reduce(_in_both_or_first, containing))
         new = chosen[-1:]
 

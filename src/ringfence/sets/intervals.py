@@ -51,8 +51,11 @@ def intersection(a: Intervals, b: Intervals) -> Intervals:
     """The intersection of `a` and `b`."""
     if len(a) > len(b):
         a, b = b, a
+    # A pod's few addresses meet sets of thousands of ranges: the search takes len(a) * log(len(b)) instead of len(a) +
+    # len(b).
     if len(a) * _MUCH_SHORTER < len(b):
         return tuple([common for low, high in a for common in _within(b, low, high)])
+    # Equal tuples are returned as they are: callers compare results by identity before they compare them by value.
     if a == b:
         return a
     common: list[Interval] = []
@@ -61,6 +64,7 @@ def intersection(a: Intervals, b: Intervals) -> Intervals:
         low, high = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
         if low <= high:
             common.append((low, high))
+        # The interval that ends first cannot meet any later one of the other set.
         if a[i][1] < b[j][1]:
             i += 1
         else:
@@ -109,6 +113,7 @@ def difference(a: Intervals, b: Intervals) -> Intervals:
     for low, high in a:
         while j < len(b) and b[j][1] < low:
             j += 1
+        # `j` stays behind, because an interval of `b` that ends beyond this one of `a` may also meet the next.
         k = j
         while k < len(b) and b[k][0] <= high:
             if b[k][0] > low:
@@ -157,4 +162,6 @@ def cells(sets: Iterable[Intervals], universe: Intervals) -> list[Intervals]:
     return reduce(split, sets, [universe] if universe else [])
 
 
+# Greater than any end of an interval: with it, `bisect_right` finds the last interval that begins at or before a
+# number.
 _INFINITY = 1 << 129

@@ -72,6 +72,7 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
         return self & ~less
 
     def __or__(self, more: "LabelValues") -> "LabelValues":
+        # By De Morgan, from `&`: one operation decides when a set stays the same object.
         return ~(~self & ~more)
 
     def example(self, usual: str = "other") -> LabelValue:
@@ -79,6 +80,7 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
 
         The latter is `usual`, or `usual` with a number. Raises ValueError if the set is empty.
         """
+        # A pod without the label is the plainest example: it needs no line in a manifest.
         if self.contains(ABSENT):
             return ABSENT
         if self.is_complement:

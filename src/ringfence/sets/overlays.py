@@ -63,6 +63,8 @@ class _ElementaryPorts:
         for traffic in traffics:
             for protocol in PROTOCOLS:
                 for low, high in traffic.ports(protocol):
+                    # The end of a range is the start of the next elementary range, so one number for each border is
+                    # enough.
                     borders[protocol].update((low, high + 1))
         self._borders = {protocol: sorted(some) for protocol, some in borders.items()}
         self._places: dict[str, dict[int, int]] = {}
@@ -79,6 +81,8 @@ class _ElementaryPorts:
         for protocol in PROTOCOLS:
             places = self._places[protocol]
             for low, high in traffic.ports(protocol):
+                # The difference of two powers of two is a run of set bits: a range takes one subtraction, however many
+                # elementary ranges it covers.
                 bits |= (1 << places[high + 1]) - (1 << places[low])
         return bits
 
@@ -93,6 +97,8 @@ class _ElementaryPorts:
         if not borders:
             return intervals.NOTHING
         first = self._places[protocol][borders[0]]
+        # The expression finds runs of set bits in C. Elementary ranges side by side form one range again, so the result
+        # is normal without a sort.
         runs = (run.span() for run in _RUNS.finditer(digits, first, first + len(borders)))
         ranges = ((borders[start - first], borders[end - first] - 1) for start, end in runs)
         # Thousands of cells have nearly the same ranges: each is kept once.
@@ -108,6 +114,7 @@ def _overlay(layers: Sequence[tuple[Intervals, Bitset]], whole: Intervals) -> di
     The numbers are halved again and again. A layer that covers a half is combined at once, and goes no further: so each
     of its ranges is looked at a logarithmic number of times.
     """
+    # Borders are replaced by their places, so halving divides ranges and not the 2^128 numbers of IPv6.
     borders = sorted({border for ranges, _ in layers for low, high in ranges for border in (low, high + 1)} | {0})
     places = {border: place for place, border in enumerate(borders)}
     pieces = [(places[low], places[high + 1], bits) for ranges, bits in layers for low, high in ranges]
@@ -126,6 +133,8 @@ def _overlay(layers: Sequence[tuple[Intervals, Bitset]], whole: Intervals) -> di
             found.setdefault(bits, []).append((borders[first], borders[end] - 1))
             continue
         middle = (first + end) // 2
+        # The upper half is put on the stack first, so that the lower one is taken first and the intervals are found in
+        # ascending order.
         waiting.append((middle, end, [piece for piece in across if piece[1] > middle], bits))
         waiting.append((first, middle, [piece for piece in across if piece[0] < middle], bits))
     cells = {bits: intervals.intersection(intervals.normalise(some), whole) for bits, some in found.items()}

@@ -33,6 +33,7 @@ def changed_within(partition: Partition[E, V], extent: E, change: Callable[[V], 
             cells.append((cell, value))
             continue
         cells.append((inside, change(value)))
+        # `inside` is a part of `cell`, so `^` is their difference; a complement would need the set of all members.
         if outside := cell ^ inside:
             cells.append((outside, value))
     return cells
@@ -64,6 +65,7 @@ def merged(partition: Iterable[tuple[E, H]]) -> Partition[E, H]:
     """The partition with cells of equal value joined."""
     joined: dict[H, E] = {}
     for cell, value in partition:
+        # A dict keeps the order in which values are first met, so the order of cells does not depend on hashes.
         joined[value] = joined[value] | cell if value in joined else cell
     return [(cell, value) for value, cell in joined.items()]
 

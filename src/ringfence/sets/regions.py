@@ -25,6 +25,7 @@ class OrderedAxis(NamedTuple):
     name: str
 
 
+# Behind every real axis, so that `_join` needs no case of its own for regions without an axis.
 _LAST: Final = OrderedAxis(1 << 30, "")
 """The axis of the two regions that depend on no axis."""
 _MOST_REMEMBERED: Final = 200_000
@@ -109,6 +110,8 @@ class Regions:
     def node(self, axis: OrderedAxis, listed: Mapping[LabelValue, Region], others: Region) -> Region:
         """The region that is one of several, depending on the value along an axis that comes before all of theirs."""
         different = dict(listed)
+        # A value whose region is that of all others is not listed: only then does a region have one form, and `is`
+        # means equality.
         if others in different.values():
             different = {value: region for value, region in listed.items() if region is not others}
         if not different:
@@ -137,6 +140,7 @@ class Regions:
         for axis, values in limits:
             by_axis[axis] = by_axis[axis] & values if axis in by_axis else values
         found = self.everything
+        # From the last axis to the first: a node may only have children that ask for later axes.
         for axis in sorted(by_axis, reverse=True):
             found = self.along(axis, by_axis[axis], found)
         return found
@@ -149,6 +153,8 @@ class Regions:
             return a
         if a is self.everything or b is self.nothing:
             return b
+        # All three operations are commutative: one entry serves both orders. Ids are stable, because `_nodes` keeps
+        # every region alive.
         key = (a, b) if id(a) < id(b) else (b, a)
         found = self._both.get(key)
         return self._joined(self._both, self.both, key) if found is None else found
@@ -186,11 +192,15 @@ class Regions:
         self.step(1 + (len(a.listed) + len(b.listed)) // _VALUES_OF_A_STEP)
         found = self._join(join, a, b)
         if len(known) >= _MOST_REMEMBERED:
+            # Clearing everything is cheaper than to record the order of use for each look-up. Results are only computed
+            # again: nodes stay unique through `_nodes`.
             known.clear()
         known[pair] = found
         return found
 
     def _join(self, join: Callable[[Region, Region], Region], a: Region, b: Region) -> Region:
+        # As `apply` of Bryant: the region that asks for the earlier axis is opened, and the other one goes unchanged
+        # into each of its children.
         if a.axis < b.axis:
             return self.node(a.axis, {value: join(one, b) for value, one in a.listed.items()}, join(a.others, b))
         if b.axis < a.axis:
@@ -227,6 +237,7 @@ class Regions:
 
 def nodes_of(regions: Iterable[Region]) -> Iterator[Region]:
     """Every node of some regions, each once."""
+    # Regions share their children, so without `seen` the walk would be exponential in the depth.
     waiting = list(regions)
     seen: set[Region] = set(waiting)
     while waiting:

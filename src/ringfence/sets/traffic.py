@@ -16,7 +16,9 @@ from ringfence.sets.intervals import Interval, Intervals
 SinglePort = tuple[str, int]
 """A protocol and a port number, such as `("TCP", 80)`."""
 
+# The order in which texts list protocols. The API server refuses other values of `protocol` (core/v1, type Protocol).
 PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
+# From 1, because validation refuses port 0 (`IsValidPortNum` of apimachinery/pkg/util/validation).
 ALL_PORTS: Final[Intervals] = ((1, 65535),)
 
 

@@ -14,7 +14,7 @@ from ringfence.sets.intervals import Intervals
 from ringfence.sets.traffic import PROTOCOLS, Traffic
 
 _OTHER: Final = "other"
-"""Stands for all protocols without ports."""
+"""Represents all protocols without ports."""
 
 
 def parted(traffic: Traffic, sets: Iterable[Traffic]) -> list[Traffic]:
@@ -24,6 +24,7 @@ def parted(traffic: Traffic, sets: Iterable[Traffic]) -> list[Traffic]:
     """
     if not traffic:
         return []
+    # Each set once: many rules have the same ports, and an equal set divides nothing further. A dict keeps their order.
     common = dict.fromkeys(one & traffic for one in sets)
     dividing = [one for one in common if one and one != traffic]
     cells = _PortRanges(_cut(traffic, dividing))
@@ -34,6 +35,7 @@ def parted(traffic: Traffic, sets: Iterable[Traffic]) -> list[Traffic]:
         for cell in cells.meeting(one):
             inside[part_of[cell]].add(cell)
         for part, found in inside.items():
+            # A part that lies inside the set as a whole is not divided.
             if len(found) < len(part.cells):
                 part_of.update(dict.fromkeys(found, part.split(found)))
     return [cells.traffic(part.cells) for part in whole.in_order()]
@@ -89,6 +91,8 @@ class _PortRanges:
     def meeting(self, traffic: Traffic) -> Iterator[int]:
         """The places of the ranges that have something in common with `traffic`."""
         for protocol, low, high in _intervals(traffic):
+            # The ranges are disjoint and sorted, so starts and ends ascend together: those that meet an interval are
+            # neighbours.
             yield from range(bisect_left(self._highs, (protocol, low)), bisect_right(self._lows, (protocol, high)))
 
     def traffic(self, places: Iterable[int]) -> Traffic:
