@@ -35,6 +35,7 @@ class Doubts:
         # Several objects may have one `generateName`. It ends with a hyphen, which no name does.
         name = f"{policy.name}{policy.place}" if policy.name.endswith("-") else policy.name
         key = (policy.kind, policy.namespace, name)
+        # The new version may select in another scope than the old one.
         self.remove(*key)
         self._by_scope[_scope(policy)][key] = policy
 

@@ -63,6 +63,8 @@ class ServiceObjects:
         if removed and (service := _service_of(removed)):
             of_service = self._by_service[service]
             del of_service[removed.metadata.name]
+            # `_by_service` is a defaultdict: an empty entry for each Service that ever existed would stay in a
+            # long-running agent.
             if not of_service:
                 del self._by_service[service]
 
@@ -82,6 +84,8 @@ class ServiceObjects:
     def slices_of(self, service: Service) -> list[EndpointSlice]:
         """The EndpointSlices of a Service; if there are none, those that the control plane makes of its Endpoints."""
         key = namespace_of(service), service.metadata.name
+        # The EndpointSliceMirroring controller has made slices of custom Endpoints in a cluster; manifests have the
+        # Endpoints only.
         return list(self._by_service.get(key, {}).values()) or list(self._mirrored.get(key, ()))
 
 

@@ -158,6 +158,7 @@ class State:
             case _ if kind in WORKLOAD_KINDS:
                 self._members.remove_workload(reference)
             case _:
+                # An unknown kind here is a defect of the caller; to ignore it would leave an object in force.
                 if unread_kind(kind) is None:
                     raise ValueError(f"objects of kind {kind!r} are never in the state")
                 self.doubts.remove(kind, namespace, name)
@@ -182,6 +183,7 @@ class State:
         `namespaces` has the labels of their namespaces that do not exist yet, by name; without an entry, such a
         namespace has only the label with its name. No list of pods contains these pods, and `revision` does not change.
         """
+        # Contexts may nest: what an outer one has added must stay when the inner one ends.
         added = {pod for pod in pods if self.member(pod.reference) is not pod} - self._supposed
         missing = {pod.namespace for pod in added if not self.namespaces.exists(pod.namespace)}
         for namespace in missing:

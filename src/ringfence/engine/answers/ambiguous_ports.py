@@ -29,6 +29,8 @@ def port_name_assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         for rule, compiled in zip(policy.rules, policy.policy.rules[side.direction], strict=True)
         if rule.selects
     ]
+    # Numbers and `Traffic` of rules without names hold whatever the name means. Only traffic beyond them makes the name
+    # matter.
     certain = reduce(or_, (rule.traffic for rule in selecting), NO_TRAFFIC)
     for name in dict.fromkeys(name for rule in selecting for name in rule.port_names if name in ambiguous):
         ports = sorted(ambiguous[name])

@@ -29,6 +29,7 @@ class AssumedMatches(msgspec.Struct, frozen=True):
     def and_of(self, about: Mapping[Assumption, frozenset[Member]]) -> "AssumedMatches":
         """The same, and what else is assumed about some pods."""
         others = {one: frozenset((pods,)) for one, pods in about.items()}
+        # What is already known wins: it may be divided into groups, while `about` is one group for each assumption.
         return AssumedMatches({**others, **self.about}, self.unapplied)
 
     def in_general(self) -> Iterator[str]:
@@ -57,6 +58,7 @@ def _unapplied_sentences(unapplied: Mapping[str, frozenset[Member]]) -> Iterator
         by_hosts[unapplied[policy]].append(policy)
     for hosts, policies in by_hosts.items():
         use, them = ("use their nodes'", "them") if len(hosts) > 1 else ("uses its node's", "it")
+        # A cluster can have hundreds of such policies; three show the pattern and keep the sentence in one line.
         named = ", ".join(policies[:_MOST_POLICIES]) + (" ..." if len(policies) > _MOST_POLICIES else "")
         are = "are" if len(policies) > 1 else "is"
         yield f"{pods_text(hosts)} {use} network: {named} {are} assumed not to apply to {them}"

@@ -55,15 +55,19 @@ class SideAssumptions:
         reason = self._reason
         allowed = passes(reason.traffic, side.asked)
         for policy in side.state.doubts.about(side.subject, side.direction, side.peer):
+            # A policy that can only deny cannot change an answer that denies already.
             if allowed or not policy.only_denies:
                 yield doubt_text(policy, side.direction)
         if side.state.only_namespace and not isinstance(side.peer, Member):
             only = side.state.only_namespace
             yield f"only namespace {only} could be read: addresses are assumed to belong to no pod of another namespace"
+        # No policy applies to the subject, so none of the facts below can change its side.
         if side.subject.host_network:
             yield from _host_network_assumptions(side)
             return
         yield from own_node_assumptions(side)
+        # Labels of hostNetwork pods can only let a further rule match, which changes nothing if the traffic is allowed
+        # already.
         if not allowed:
             yield from (one for traffic, one in self._about_hosts if traffic & (side.asked or ALL_TRAFFIC))
         yield from port_name_assumptions(side, reason)
@@ -85,6 +89,8 @@ class SideAssumptions:
         for rule in rules:
             if rule.traffic & unsure:
                 for peer in rule.peers:
+                    # In a union of allowing rules, a fact can only turn the answer if it turns the match: a doubtful
+                    # match where the answer is "allowed", a doubtful mismatch where it is "denied".
                     if peer.assumption and (side.asked is None or not self._allow_only or peer.matches is allowed):
                         yield peer.assumption
 
@@ -100,6 +106,7 @@ def _assumed_ports(side: Side, reason: SideReason, rules: Iterable[RuleReason], 
     if reason.traffic == ALL_TRAFFIC or (allowed and side.asked is not None):
         return
     for rule in rules:
+        # A rule whose numbers carry all the asked traffic does not need its names.
         carries_all = side.asked is not None and passes(rule.traffic, side.asked)
         if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
             for name in rule.unknown_ports:

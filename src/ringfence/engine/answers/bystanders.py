@@ -41,6 +41,8 @@ def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:
         why = f"selects {subject}, but is not applied: the network plugin does not support its NotIn or DoesNotExist"
         return "" if wrong or policy.subject.namespace != subject.namespace else why
     if policy.subject.namespace != subject.namespace:
+        # A policy with an empty selector, or one that selects pods of its own namespace, evidently means that
+        # namespace.
         if wrong or not selector.terms or not isolates or side.state.selects_pods(policy.subject):
             return ""
         return f"would select {subject}, but it is in namespace {policy.namespace}, which has no such pods"
@@ -49,6 +51,7 @@ def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:
         return "" if isolates else f"selects {subject}, but its policyTypes are [{types}]; replies are always allowed"
     if len(wrong) > 1 or not isolates:
         return ""
+    # With a single term, "all other terms match" says nothing: the policy selects other pods, as it was meant to.
     if len(selector.terms) == 1 and side.state.selects_pods(policy.subject):
         return ""
     return f"does not select {subject}: it wants {mismatch(selector, subject.labels, str(subject))}"

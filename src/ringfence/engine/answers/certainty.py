@@ -36,6 +36,8 @@ class Certainty:
         The connection is to the destination's own port: how it is translated is not looked at.
         """
         self._forget_what_changed()
+        # Unread policies and traits of plugins can be about any pair, so nothing is certain and no further check is
+        # needed.
         if self._state.doubts or self._state.enforced_by is not None:
             return False
         egress, ingress = Direction.EGRESS, Direction.INGRESS
@@ -47,6 +49,7 @@ class Certainty:
         found = self._known.get(pod)
         if found is None:
             found = self._known[pod] = self._is_known(pod)
+        # Not cached with the pod, because it depends on what policies read, and only few pods have such labels.
         return found and not any(values_named(self._state, label) for label in pod.unknown_labels)
 
     def _forget_what_changed(self) -> None:
@@ -63,6 +66,7 @@ class Certainty:
         if pod.is_possible or not self._state.namespaces.is_defined(pod.namespace):
             return False
         names = Counter((port.name, port.protocol) for port in pod.named_ports)
+        # A name that two containers give to different ports is ambiguous (`ambiguous_ports`).
         return max(names.values(), default=0) < 2
 
     def _side(self, subject: End, direction: Direction, peer: End, asked: Traffic) -> bool:
@@ -82,6 +86,7 @@ class Certainty:
             # A pod and its own node are a case apart, and the two may be that as long as one of the nodes is not known.
             are_apart = "" != subject.node != peer.node != ""
             return are_apart and self._is_known_host(peer) and self._selects_no_host(stack, asked)
+        # A missing address matters only if some rule has a block that could contain it.
         return self.is_known(peer) and (bool(peer.addresses) or all(map(self._has_no_blocks, stack)))
 
     def _is_known_host(self, host: Member) -> bool:
@@ -119,6 +124,8 @@ class Certainty:
     def _hosts(self) -> list[Member]:
         """The hostNetwork pods, one of those with the same labels, as of a DaemonSet."""
         if self._different_hosts is None:
+            # What would select a hostNetwork pod depends on namespace and labels only: a DaemonSet of 5,000 pods is one
+            # of them.
             by_labels = {
                 (one.namespace, frozenset(one.labels.items())): one for one in self._state.host_network_members()
             }

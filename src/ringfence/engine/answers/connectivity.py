@@ -43,6 +43,7 @@ def connectivity_rows(
         sources = sorted(state.population.identities(), key=attrgetter("namespace"))
     remaining = iter(sources)
     while block := list(islice(remaining, _BLOCK)):
+        # Callers may give an identity for each of their pods, so a block can have the same one many times.
         different = list(dict.fromkeys(block))
         ingress = {
             family: dict(zip(different, incoming[family].by_source(different), strict=True)) for family in telling
@@ -50,6 +51,8 @@ def connectivity_rows(
         for source in block:
             over = {
                 family: combined(_egress(state, source, family), ingress[family][source], and_)
+                # Families in which no rule differs give equal rows, so one of them is enough (`decisive_families`). A
+                # source without a known address is judged over the first.
                 for family in [family for family in telling if family in source.families] or telling[:1]
             }
             yield source, [(peers, traffic) for peers, traffic in merged(_row(state, source, over)) if traffic]
@@ -111,6 +114,7 @@ class _Incoming:
         encoded: dict[tuple[tuple[Bitset, Traffic], ...], dict[int, bytes]] = {}
         for destination in population.identities():
             row = tuple(state.tiers.allowed_peers(destination, Direction.INGRESS, family))
+            # Destinations with the same policies have equal rows: each is encoded once, and the layers share its bytes.
             if row not in encoded:
                 encoded[row] = self._encode(
                     [(peers, self._number(numbers, traffic)) for peers, traffic in row if traffic]
@@ -123,6 +127,7 @@ class _Incoming:
         pick = _picker([source.bit for source in sources])
         found: list[ConnectivityRow] = [[] for _ in sources]
         for layer, lines in enumerate(self._layers):
+            # `zip(*rows)` is the transposition: one tuple of bytes for each source, made in C.
             for row, column in zip(found, zip(*map(pick, lines), strict=True), strict=True):
                 row.extend(self._decode(layer, bytes(column)))
         return found
@@ -139,6 +144,8 @@ class _Incoming:
         lines: defaultdict[int, int] = defaultdict(int)
         for peers, number in row:
             layer, code = divmod(number, _CODES)
+            # Bits become bytes by `format` and `translate`, which run in C; a loop over the members would take a step
+            # for each pair of identities.
             digits = format(peers, f"0{self._width}b").encode()
             lines[layer] |= int.from_bytes(digits.translate(_DIGITS_TO_CODE[code]), "little")
         return {layer: line.to_bytes(self._width, "big") for layer, line in lines.items()}
@@ -150,6 +157,7 @@ class _Incoming:
         ]
 
 
+# A byte has 256 values, and 0 means that nothing is let in.
 _CODES = 255
 _DIGITS_TO_CODE = [bytes.maketrans(b"01", bytes((0, code + 1))) for code in range(_CODES)]
 _CODE_TO_DIGITS = [b"0" * (code + 1) + b"1" + b"0" * (_CODES - 1 - code) for code in range(_CODES)]
@@ -157,6 +165,7 @@ _CODE_TO_DIGITS = [b"0" * (code + 1) + b"1" + b"0" * (_CODES - 1 - code) for cod
 
 def _picker(bits: Sequence[int]) -> Callable[[bytes], tuple[int, ...]]:
     """Takes the bytes at `bits` out of a row."""
+    # `itemgetter` with one key returns the item itself, not a tuple of one.
     if len(bits) == 1:
         return lambda row: (row[bits[0]],)
     return itemgetter(*bits)

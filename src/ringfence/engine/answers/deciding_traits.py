@@ -33,6 +33,8 @@ class _Effects:
         self._chosen = chosen
         self._ask = answer
         self._present = answer()
+        # A trial puts all policies in force again; eight take 0.3 s for 1,000 policies (docs/performance.md), so none
+        # is repeated.
         self._tried: dict[Traits, Hashable] = {state.traits: self._present}
 
     def found(self) -> TraitEffects:
@@ -40,6 +42,7 @@ class _Effects:
 
     def _deciding(self) -> tuple[ChosenTrait, ...]:
         traits = self._state.traits
+        # Traits that are as upstream's cannot be what makes the answer differ from upstream's.
         differing = [one for one in self._chosen if one.engine != one.counterpart]
         deciding = [one for one in differing if self._answer(_with(traits, one, one.counterpart)) != self._present]
         if deciding or self._answer(UPSTREAM) == self._present:

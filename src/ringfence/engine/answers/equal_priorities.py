@@ -70,9 +70,12 @@ class EqualPriorityAssumptions:
         start = 0
         for equals, group in groupby(places, key=lambda place: self._equals.get(place)):
             end = start + len(list(group))
+            # A single policy about this traffic has no order.
             if equals and end - start > 1:
                 pairs = _depending_on_order(_EqualPolicies(some, start, end, is_isolated=self._side.isolated), asked)
                 if equals.end - equals.start > MOST_PAIRED:
+                    # The generator stops at the first pair; the sentence about many policies does not depend on which
+                    # pair it was.
                     if any(True for _ in pairs):
                         yield self._sentence_of_many(equals)
                 else:
@@ -96,6 +99,7 @@ class EqualPriorityAssumptions:
         start = 0
         for (tier, _), group in groupby(self._side.policies, key=lambda one: (one.tier, one.policy.priority)):
             end = start + len(list(group))
+            # NetworkPolicies have no priority and no order: their rules form a union.
             if tier != NETWORK_POLICY_TIER and end - start > 1:
                 found |= dict.fromkeys(range(start, end), _SamePriority(start, end))
             start = end
@@ -174,9 +178,11 @@ def _depending_on_order(
     if end - start < 2:
         return
     tier = policies[start].tier
+    # What earlier policies have decided never reaches these, so their order cannot matter for it.
     in_question = _undecided(policies[:start], tier, is_isolated=isolated) & (asked or ALL_TRAFFIC)
     if not in_question:
         return
+    # A `Pass` skips the rest of its own tier, so what it leads to is decided by the later tiers only.
     later = _allowed([one for one in policies[end:] if one.tier != tier], is_isolated=isolated)
     passing = _allowed(policies, is_isolated=isolated)
     numbers: dict[_Effect, int] = {}
@@ -191,6 +197,7 @@ def _depending_on_order(
     for (first, one), (second, other) in combinations([one for one in numbered if one[1] in contested], 2):
         if (one, other) not in known:
             depends = one != other and _depends(effects[one], effects[other], passing, asked)
+            # Whether the two orders differ is symmetric, and policies with equal effects share the result.
             known[one, other] = known[other, one] = depends
         if known[one, other]:
             yield first, second
@@ -250,6 +257,7 @@ def _allowed(policies: Sequence[_PolicyAboutPeer], *, is_isolated: bool) -> Traf
 
 def _left(tier: str, undecided: Traffic, passed: Traffic, matched: Traffic, *, is_isolated: bool) -> Traffic:
     """What a tier leaves to the next one."""
+    # An isolated pod is denied everything that no NetworkPolicy allows, so nothing is left for the baseline tier.
     if tier == NETWORK_POLICY_TIER and is_isolated:
         return NO_TRAFFIC
     return (undecided - matched) | (undecided & passed)
@@ -259,6 +267,7 @@ def _matched(policies: Iterable[_PolicyAboutPeer]) -> _Matched:
     """What the rules of some policies of one tier do."""
     allowed, passed, matched = NO_TRAFFIC, NO_TRAFFIC, NO_TRAFFIC
     for action, traffic in (rule for policy in policies for rule in policy.rules):
+        # The first rule that matches decides, so a later one means only what is left.
         meant = traffic - matched
         if action is Action.ALLOW:
             allowed |= meant

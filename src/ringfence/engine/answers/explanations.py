@@ -40,6 +40,7 @@ def explain(
 
     Two pods are to meet over the families `over`.
     """
+    # Exemptions come first, because no policy is evaluated for them: reasons of rules would contradict the verdict.
     if is_exempt(state, source, destination):
         return _explain_exempt(state, source, destination, asked, over)
     ends = source, destination
@@ -158,6 +159,7 @@ def _reason_of_side(side: Side, known: SideReason | None = None) -> SideReason:
     stack = side.state.tiers.stack(side.identity, side.direction)
     traffic = known.traffic if known else side_traffic(side.state, side.subject, side.direction, side.peer, side.over)
     isolated = any(profile.otherwise is Action.DENY for profile in stack)
+    # Peers of rules match whatever the port is, so the reasons about one port serve all others.
     rules = {policy.policy: policy.rules for policy in known.policies} if known else {}
     return SideReason(
         side.direction,
@@ -186,6 +188,7 @@ def _traffic_over(side: Side) -> dict[Family, Traffic]:
 def _denying(over: Mapping[Family, Traffic], asked: Traffic | None) -> list[Family]:
     """The address families that deny what another allows."""
     denying = [family for family, traffic in over.items() if not passes(traffic, asked)]
+    # If all families deny, the family is not the reason.
     return denying if len(denying) < len(over) else []
 
 
@@ -196,6 +199,7 @@ def _denied_for(side: Side) -> Addresses:
     policed = policed_addresses(side.state, side.subject, side.direction, side.peer)
     cells = side.state.tiers.allowed_addresses(side.identity, side.direction, policed)
     denied = Addresses.union_of(within for within, traffic in cells if not passes(traffic, side.asked))
+    # If all addresses are denied, the address is not the reason.
     return denied if side.peer - denied else NO_ADDRESSES
 
 

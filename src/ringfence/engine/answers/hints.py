@@ -20,6 +20,7 @@ from ringfence.sets.traffic import Traffic
 
 def hints(side: Side, named: Addresses, traffic: Traffic, *, selects: bool, carries: bool) -> Iterator[str]:
     """Hints about a rule that names these addresses and this traffic; `selects` and `carries` as in `RuleReason`."""
+    # A wrong port is worth a hint only if the peer is right; otherwise the author may have meant other pods.
     if selects and not carries:
         yield from _service_port_hints(side, traffic)
     if side.direction is Direction.EGRESS and not selects:
@@ -45,6 +46,7 @@ def _cluster_address_hints(side: Side, named: Addresses) -> Iterator[str]:
     destination = side.destination
     for service in side.state.services.values():
         addresses = [text for text in service.rewritten_addresses() if _contains(named, text)]
+        # The hint would mislead if the Service led elsewhere.
         if not addresses or not _is_behind(side.state, service, destination):
             continue
         name = f"{namespace_of(service)}/{service.metadata.name}"
@@ -97,6 +99,7 @@ def _is_behind(state: State, service: Service, destination: End) -> bool:
     """Whether a Service leads to a pod, or to one of some addresses by its EndpointSlices."""
     if isinstance(destination, Member):
         return _selects(service, destination)
+    # A Service with a selector leads to pods only; its EndpointSlices are the control plane's and repeat them.
     return not service.spec.selector and any(
         _contains(destination, text)
         for piece in state.slices_of(service)

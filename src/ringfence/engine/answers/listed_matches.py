@@ -171,6 +171,8 @@ class _ListedSide:
                 self._note(group, uncertain, other)
         known: dict[tuple[Bitset, frozenset[Member]], frozenset[Member]] = {}
         for assumption, found in self._found.items():
+            # Many assumptions, such as one for each block, are about the same pods: the set of members is built once
+            # for each.
             key = (found.bits, frozenset(found.pods))
             if key not in known:
                 identities = self._state.population.identities(found.bits)
@@ -197,6 +199,8 @@ class _ListedSide:
             if not any(map(self._is_unsure_otherwise, group.members())):
                 row = side_row(self._state, next(iter(group.pods)), self.direction)
                 admitted = reduce(or_, (peers for peers, traffic in row if traffic & self._asked), 0)
+                # A peer about which a fact is missing may be admitted in the end, so it never counts as certainly
+                # denied.
                 admitted |= reduce(or_, (one.bits for one in uncertain), 0)
             found.append((group, bits_of(group.pods), admitted | self.peers.with_unknown_labels))
         return found
@@ -231,6 +235,7 @@ class _ListedSide:
             doubts = self._doubts(placed)
             if not (of_hosts or doubts):
                 continue
+            # Computed once some rule has a doubt, and not before: it walks over all rules of the group.
             allowed = allowed or self._surely_allowed(group, rules)
             for assumption, bits in doubts:
                 if unsure := self._unsure(group, placed.rule, bits & meeting, allowed):
@@ -252,9 +257,12 @@ class _ListedSide:
         if other is not None:
             selectable &= ~other.closed_to(subjects)
             admits_others = other.admits_others
+        # A subject that is the only one of its identity has no connection to a peer of the same identity except itself,
+        # to which policies do not apply.
         alone = {identity: pod for identity, pod in _single(group) if not admits_others(identity, subjects)}
         for assumption, bits, hosts in uncertain:
             found = self._found[assumption]
+            # HostNetwork pods are noted one by one, because whether policies apply depends on the node of each.
             if bits & ~self._state.population.selectable:
                 found.pods.update(
                     host
@@ -282,6 +290,7 @@ class _ListedSide:
     def _doubts(self, placed: _PlacedRule) -> list[tuple[Assumption, Bitset]]:
         """The assumptions on which the match of a rule depends, each with the identities that it is about."""
         if placed.rule not in self._doubtful:
+            # Keyed by the rule, which many groups of subjects share with its policy.
             self._doubtful[placed.rule] = [
                 (assumption, within)
                 for assumption, bits in (*self._about_namespaces(placed.rule), *self._about_addresses(placed))
@@ -371,11 +380,13 @@ class _ListedSide:
             bits |= self._selected(selection) & ~unsettled
         if peers.block:
             block = Peers(everyone=False, block=peers.block)
+            # A pod that has no address of a family cannot be missed over it.
             over = (self._state.tiers.peers(block, family) | ~population.in_family(family) for family in families)
             bits |= reduce(and_, over) & self.peers.addressed & population.everyone
         return bits
 
     def _selected(self, selection: PodSelection) -> Bitset:
+        # Selectors match over both families alike, so the family is of no account.
         return self._state.tiers.peers(Peers(everyone=False, selections=(selection,)), Family.IPV4)
 
 

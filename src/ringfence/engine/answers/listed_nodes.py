@@ -114,6 +114,8 @@ def _denied(state: State, identity: Identity, hosts: Collection[Member]) -> Iter
     cells = state.tiers.allowed_addresses(identity, Direction.INGRESS, Addresses.union_of(addresses.values()))
     open_to = Addresses.union_of(some for some, traffic in cells if traffic == ALL_TRAFFIC)
     for host, own in addresses.items():
+        # Without a known address the host cannot be looked up among the allowed addresses; a side that is isolated is
+        # assumed to deny it something.
         if own - open_to or (isolated and not own):
             yield host
 

@@ -63,6 +63,8 @@ class EqualPriorities:
                         yield self._folded.assumption(conflict.order(later)), bits
 
     def _found(self, equals: "_Equals", own: OwnPorts, family: Family) -> "list[_Conflict | _Many]":
+        # Profiles are compared by identity and shared by all pods with the same policies, so the key is cheap and
+        # exact.
         key = (equals.stack, equals.policies, own, family)
         if key not in self._conflicts:
 
@@ -103,6 +105,8 @@ class _Folded:
     def assumption(self, order: UndefinedOrder) -> Assumption:
         if not order.many:
             return _assumption(order)
+        # Different families and groups find different pairs of the same many policies: one sentence about them is
+        # enough.
         key = (order.tier, order.first.priority)
         if key not in self._about_many:
             self._about_many[key] = _assumption(order)
@@ -154,6 +158,7 @@ def _equals(stack: Stack) -> Iterator[_Equals]:
         for _, group in groupby(profile.policies, key=lambda one: one.priority):
             policies = tuple(group)
             actions = {rule.action for policy in policies for rule in policy.rules[profile.direction]}
+            # Rules with the same action cannot disagree, whatever their order.
             if len(policies) > 1 and len(actions) > 1:
                 yield _Equals(stack[: index + 1], stack[index + 1 :], first, policies)
             first += len(policies)
@@ -222,6 +227,8 @@ class _Many:
         self._equals = equals
         self._outcomes = outcomes
         self._asked = asked
+        # Any two disagree about a peer exactly if what one of them allows is denied by one of them: n comparisons
+        # instead of n².
         self._together = _together({one.key: one for one in outcomes}.values())
         self._disagreements = _disagreements(self._together, self._together, asked)
 
@@ -311,6 +318,8 @@ def _disagreements(one: _Outcome, other: _Outcome, asked: Traffic) -> _Disagreem
 def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: Evaluate[E]) -> _Outcome:
     """The effect of one of the policies. Later tiers matter only if it passes traffic on."""
     direction = equals.stack[-1].direction
+    # A profile without rules that denies the rest takes the place of the later tiers. The policy is evaluated by the
+    # engine itself, so both cannot drift apart.
     denied_later: Stack = (Profile(NETWORK_POLICY_TIER, direction, (), Action.DENY),)
     passing = evaluate(_alone(equals, policy, Action.DENY) + denied_later)
     not_denied = evaluate(_alone(equals, policy, Action.ALLOW))

@@ -29,12 +29,14 @@ def subjects_by_policies(state: State, direction: Direction, subjects: Iterable[
     """The subjects that policies select, grouped by these policies, their own ports and their address families."""
     by_identity: defaultdict[Identity, list[Member]] = defaultdict(list)
     for pod in subjects:
+        # Policies do not apply to hostNetwork pods as subjects.
         if not pod.host_network:
             by_identity[state.identity(pod)].append(pod)
     groups: dict[tuple[Stack, OwnPorts, tuple[Family, ...]], ListedSubjects] = {}
     for identity, pods in by_identity.items():
         stack = state.tiers.stack(identity, direction)
         if stack:
+            # These three are all that a row of a subject depends on (`connectivity.side_row`).
             key = (stack, own_ports(stack, identity), identity.families)
             groups.setdefault(key, ListedSubjects(*key, {})).pods[identity] = pods
     return groups.values()

@@ -47,6 +47,7 @@ class Moment:
 
     def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
         """The traffic that the subject's side allows with every identity over one family."""
+        # Most identities keep their policies when one changes: their rows are those of the earlier moment.
         if self._earlier and (subject.bit, direction) not in self._stacks:
             return self._earlier.peers(subject, direction, family)
         of = subject.bit, direction, family

@@ -49,6 +49,7 @@ def assumed_about_own_node(reason: SideReason, state: State, asked: Traffic | No
     if not isinstance(reason.subject, Member):
         return ()
     side = Side(state, reason.subject, reason.direction, reason.peer, asked)
+    # An assumption that the reason leaves out does not bear on the answer.
     return tuple(one for one in own_node_assumptions(side) if one in reason.assumptions)
 
 
@@ -65,6 +66,7 @@ def host_as_node_assumptions(side: Side) -> Iterator[str]:
 
 def _about_host(side: Side, host: Member) -> Iterator[str]:
     subject = side.subject
+    # Both nodes are known and differ: this cannot be the pod's own node.
     if subject.node and host.node and subject.node != host.node:
         return
     if not _denies(side):

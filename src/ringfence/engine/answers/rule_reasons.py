@@ -56,9 +56,8 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext, known: Rul
         reason = _why_not_matching(side, rule, traffic, selects=selects, carries=carries)
     policy = context.policy.policy
     if isinstance(policy, NetworkPolicy) and rule.index >= len(rules_of(policy, side.direction)):
-        reason = peers[
-            0
-        ].reason  # a rule that is not written stands for an address family that the plugin does not restrict
+        # A rule that is not written means an address family that the plugin does not restrict (`AsEnforced`).
+        reason = peers[0].reason
     return RuleReason(
         rule.index,
         rule.action,

@@ -39,6 +39,7 @@ def reasons_by_tier(side: SideReason, asked: Traffic | None) -> tuple[TierReason
     for name, policies in groupby(side.policies, key=lambda policy: policy.tier):
         tier = _tier_reason(name, tuple(policies), asked, is_asked=is_open)
         found.append(tier)
+        # None means that the tier decides about a part only, so the next tier decides about the rest.
         is_open = is_open and tier.decision in (Action.PASS, None)
     return tuple(found)
 
@@ -55,6 +56,8 @@ def allowing_rules(side: SideReason, passing: Traffic) -> tuple[tuple[DecidingRu
         decided, passed_on = NO_TRAFFIC, NO_TRAFFIC
         for policy in policies:
             for rule in policy.rules:
+                # NetworkPolicies are a union, so a later rule may allow what an earlier one allows as well, and both
+                # are named.
                 meant = (undecided - decided if name != NETWORK_POLICY_TIER else undecided) & rule.traffic
                 if not (rule.selects and meant):
                     continue
@@ -62,6 +65,7 @@ def allowing_rules(side: SideReason, passing: Traffic) -> tuple[tuple[DecidingRu
                     found.append(DecidingRule(policy, rule))
                 elif rule.action is Action.PASS:
                     passed_on |= meant
+                # A rule that matches only some of the addresses leaves its traffic to later rules for the others.
                 if not _is_partial(rule):
                     decided |= meant
         undecided = undecided - decided | passed_on

@@ -83,6 +83,8 @@ def values_named(state: State, label: UnknownLabel) -> list[str]:
 
 def _deciding(side: Side, choices: Sequence[Sequence[_Choice]]) -> Iterator[_Choice]:
     """The choices that change the answer, alone or in the smallest combinations that do."""
+    # Each trial evaluates the side with another pod, and combinations multiply. To name every label errs on the safe
+    # side.
     if prod(len(of_label) + 1 for of_label in choices) > _MOST_TRIALS:
         yield from (choice for of_label in choices for choice in of_label)
         return
@@ -91,6 +93,7 @@ def _deciding(side: Side, choices: Sequence[Sequence[_Choice]]) -> Iterator[_Cho
     for size in range(1, len(choices) + 1):
         for labels in combinations(choices, size):
             for chosen in map(frozenset, product(*labels)):
+                # A combination that contains a smaller one with an effect says nothing new.
                 if any(one <= chosen for one in found) or not _can_be_together(side, chosen):
                     continue
                 if _answer_with(side, chosen) != answer:
@@ -103,6 +106,7 @@ def _answer_with(side: Side, chosen: frozenset[_Choice]) -> _SideAnswer:
     subject = _with_values(side.subject, chosen, is_subject=True)
     peer = _with_values(side.peer, chosen, is_subject=False) if isinstance(side.peer, Member) else side.peer
     pods = [pod for pod in (subject, peer) if isinstance(pod, Member)]
+    # The engine answers for the pod with the value, so that a trial applies the same rules as a verdict.
     with side.state.supposing_pods(pods):
         return _answer(msgspec.structs.replace(side, subject=subject, peer=peer))
 

@@ -56,10 +56,12 @@ def allows(state: State, source: Member, destination: Member, port: SinglePort, 
     opener, opened = population.identity_of(source), population.identity_of(destination)
     for family in families:
         question = PortQuestion(family, *port)
+        # If one side denies, the other one is not evaluated.
         if not tiers.allows(opener, Direction.EGRESS, opened, question):
             return False
         if not tiers.allows(opened, Direction.INGRESS, opener, question):
             return False
+    # Two pods without a common address family cannot meet, so nothing is allowed.
     return bool(families)
 
 
@@ -164,6 +166,7 @@ def traffic_over(state: State, subject: Member, direction: Direction, peer: Memb
 def relevant_families(state: State, a: Member, b: Member, over: Families = FAMILIES) -> Families:
     """The families in `over` that two pods share, without those that cannot make a difference."""
     common, others = a.families, b.families
+    # Nearly all pods of a cluster have the same families, and equal tuples need no search.
     if common != others or over is not FAMILIES:
         common = tuple(family for family in common if family in others and family in over)
     if len(common) < 2:
@@ -183,6 +186,8 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
     if not isinstance(destination, Member):
         if not isinstance(source, Member) or not destination:
             return False
+        # The addresses of the node are looked up only if the plugin exempts them: this function is called for every
+        # pair.
         own = LOOPBACK if state.traits.own_node is not OwnNode.ALWAYS else exempt_of_source(state, source)
         return not destination - own
     if isinstance(source, Member):
@@ -191,6 +196,7 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
         traits = state.traits
         to_pod = source.host_network and (traits.node_reaches_own_pods or destination.host_network)
         return to_pod or (destination.host_network and traits.own_node is OwnNode.ALWAYS)
+    # All addresses of the source must be the node's: a statement about several addresses is true for each of them.
     return bool(source) and not source - exempt_addresses(state, destination, Direction.INGRESS)
 
 
@@ -202,6 +208,7 @@ def exempt_of_source(state: State, source: Member) -> Addresses:
 def node_addresses(state: State, pod: Member) -> Addresses:
     """The addresses of a pod's node, as far as the node and the status of the pod contain them."""
     addresses = state.nodes.addresses_of(pod.node)
+    # `status.hostIPs` of the pod, because manifests and namespaced readers often have pods without Node objects.
     for family, number in pod.host_addresses:
         addresses |= Addresses.in_family(family, ((number, number),))
     return addresses

@@ -37,6 +37,7 @@ def match_cluster_peer(
 
     Of several addresses it is enough that a network contains some.
     """
+    # The order of these checks does not matter in a valid policy: the API allows one field for each peer.
     if networks := networks_of(peer):
         block = context.rule.peers.block
         if block and (unmatched := unmatched_by_block(f"networks {', '.join(networks)}", "networks", end, block)):
@@ -47,6 +48,8 @@ def match_cluster_peer(
         return _match_nodes(compile_selector(nodes), end, families, context)
     if names := domain_names_of(peer):
         return _match_domain_names(names, end)
+    # network-policy-api, ClusterNetworkPolicyIngressPeer: a peer without a known field is one of a later version, and
+    # an implementation must fail closed.
     if not is_known_peer(peer):
         return PeerMatch(False, "it has no known field: a later version of the API may have written it")
     if isinstance(end, Addresses):
@@ -96,6 +99,7 @@ def _match_networks(networks: Iterable[str], end: End, families: tuple[Family, .
     if isinstance(end, Addresses):
         return address_match(written, meant, meant, end, "networks")
     if not end.addresses:
+        # 0.0.0.0/0 contains every address of its family, so a pod without a known one is assumed to lie in it.
         covered = [network for _, network in blocks if network.prefixlen == 0]
         return unknown_address_match(written, meant, covered, end, "networks")
     return _match_pod_address(written, meant, end, families, "networks")
@@ -124,6 +128,8 @@ def _match_nodes(selector: Selector, end: End, families: tuple[Family, ...], con
     else:
         match = _match_pod_address(written, meant, end, families, "nodes")
     is_about_nodes = isinstance(end, Addresses) or (end.host_network and end.addresses)
+    # Without any Node object, "no node matches" may only mean that nodes were not read; with some, the answer is taken
+    # as known.
     if match.matches or context.addresses_of_nodes(EVERYTHING) or not is_about_nodes:
         return match
     missing = "no Node object is in the input: "

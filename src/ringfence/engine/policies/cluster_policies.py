@@ -124,6 +124,7 @@ def _traffic(rule: ClusterPolicyRule) -> tuple[Traffic, tuple[PortName, ...]]:
     names: dict[PortName, None] = {}
     for entry in entries:
         if entry.name:
+            # `namedPort` has no protocol field: the port of the container that has the name gives it.
             names |= dict.fromkeys((entry.name, protocol) for protocol in PROTOCOLS)
         elif entry.protocol in PROTOCOLS:
             ranges[entry.protocol].append((entry.start, entry.end))

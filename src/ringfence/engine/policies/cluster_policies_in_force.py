@@ -65,6 +65,8 @@ class ClusterPoliciesInForce:
         if reads_nodes(policy):
             self._naming_nodes[compiled.kind, compiled.name] = compiled
         for tier in self._tiers.values():
+            # `spec.tier` of a ClusterNetworkPolicy can change: without this, the old form would stay in force in the
+            # other tier.
             if tier is not chosen:
                 tier.remove(compiled.kind, "", compiled.name)
 
@@ -84,5 +86,6 @@ class ClusterPoliciesInForce:
         if self._as_enforced.depends_on_nodes:
             self.enforce(self._as_enforced.traits)
             return
+        # A copy, because `upsert` changes the dict.
         for policy in list(self._naming_nodes.values()):
             self.upsert(policy.policy, policy.origin)

@@ -56,19 +56,24 @@ class AsEnforced:
 
     def __call__(self, policy: CompiledPolicy[P]) -> CompiledPolicy[P]:
         """A policy as it is enforced; the same object if it does not differ from upstream."""
+        # Identity first: nearly all states use this very value, and equality compares every trait.
         if self.traits is UPSTREAM or self.traits == UPSTREAM:
             return policy
         if policy not in self._known:
             changed = self._changed(policy)
+            # The policy itself as a value would keep its weak key alive for ever.
             self._known[policy] = None if changed is policy else changed
         return self._known[policy] or policy
 
     def _changed(self, policy: CompiledPolicy[P]) -> CompiledPolicy[P]:
         traits = self.traits
         if not traits.enforced or not (traits.negations or _is_plain(policy.subject)):
+            # A policy without directions stays in force and isolates nobody, so that explanations can still name it.
             return _replace(policy, rules={})
         rules = {direction: self._rules(policy, direction) for direction in policy.rules}
         subject = policy.subject if traits.standalone_pods else _replace(policy.subject, owned=True)
+        # The same object is kept if nothing differs: callers compare by identity, and profiles are then shared with
+        # upstream's.
         is_same = all(
             len(some) == len(rules[direction]) and all(map(_is, some, rules[direction]))
             for direction, some in policy.rules.items()
@@ -82,12 +87,14 @@ class AsEnforced:
             return tuple(self._rule(rule, None, rule.index in naming) for rule in policy.rules[direction])
         written = _Written(self, rules_of(policy.policy, direction), direction)
         rules = tuple(self._rule(rule, written) for rule in policy.rules[direction])
+        # Its index is that after the last written rule, by which `_match_peers` recognises it.
         return rules if self.traits.ipv6 else (*rules, CompiledRule(len(rules), _IPV6, ALL_TRAFFIC))
 
     def _rule(self, rule: CompiledRule, written: "_Written | None", names_nodes: bool = False) -> CompiledRule:
         traits, traffic, names = self.traits, rule.traffic, rule.port_names
         if written and not traits.port_ranges:
             traffic = written.with_first_ports(rule)
+        # Only port entries for SCTP lose their meaning: a rule without ports still allows all traffic.
         if not traits.sctp and traffic != ALL_TRAFFIC:
             traffic -= _SCTP
             names = tuple(name for name in names if name[1] != "SCTP")
@@ -102,6 +109,7 @@ class AsEnforced:
         traits, peers = self.traits, rule.peers
         selections, block = peers.selections, peers.block
         if not traits.negations:
+            # A selector that the plugin cannot evaluate selects nothing; it must not become one that selects more.
             selections = tuple(filter(_is_plain, selections))
         if block:
             addresses, covers = block.addresses, block.covers_family

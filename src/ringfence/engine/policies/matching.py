@@ -108,6 +108,8 @@ def match_peer(peer: NetworkPolicyPeer, end: End, families: tuple[Family, ...], 
         return _match_block(peer.ip_block, end, families, scope)
     if isinstance(end, Addresses):
         return PeerMatch(False, "selectors select pods only, never addresses outside the cluster")
+    # A hostNetwork pod has its node's address, so selectors cannot tell it from the node (Kubernetes documentation,
+    # "NetworkPolicy and hostNetwork pods").
     if end.host_network:
         return _match_host_network(peer, end, scope)
     return _match_selectors(peer, end, scope)
@@ -158,6 +160,8 @@ def _match_selectors(peer: NetworkPolicyPeer, member: Member, scope: PeerScope) 
 def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> Assumption | None:
     """The fact that is missing to decide whether a selector matches a namespace; its name alone may decide."""
     about_name = [term for term in selector.terms if term.key == NAME_LABEL]
+    # The API server gives every namespace this label (`NamespaceDefaultLabelName`, stable since 1.22), so its value is
+    # known without the object.
     settled = len(about_name) == len(selector.terms) or not Selector(tuple(about_name)).matches({NAME_LABEL: namespace})
     if settled or namespaces.is_defined(namespace):
         return None
@@ -202,6 +206,8 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...], scope: 
     ]
     if outside:
         return PeerMatch(False, f"{written} does not contain {end}'s address {' and '.join(outside)}", "ipBlock")
+    # A block for sources means all addresses of a node if it contains one (`node_peers`); the reason then says so,
+    # because the written CIDR does not contain this address.
     by_node = not all(literally.contains(*address) for address in end.addresses if address[0] in families)
     address = f"another address of {end}'s node" if by_node else f"{end}'s address"
     return PeerMatch(True, f"{written} contains {address}", "ipBlock")

@@ -77,6 +77,7 @@ def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> Compi
 
 def _compile_peers(peers: tuple[NetworkPolicyPeer, ...], namespace: str, ranges: _Ranges) -> Peers:
     blocks = [peer.ip_block for peer in peers if peer.ip_block]
+    # A policy can have 20,000 peers that are all blocks: the common case makes no empty selections.
     if len(blocks) == len(peers):
         return Peers(False, (), _compile_blocks(blocks, ranges))
     selections = tuple([compile_peer(peer, namespace) for peer in peers if not peer.ip_block])
@@ -103,6 +104,8 @@ def _compile_blocks(blocks: Sequence[IPBlock], ranges: _Ranges) -> Block:
     for block in blocks:
         family, interval = ranges[block.cidr]
         if block.excepts:
+            # Validation refuses an `except` outside its cidr, and so one of the other family; manifests that were not
+            # validated may have it.
             excepted = [part for of, part in map(ranges.__getitem__, block.excepts) if of is family]
             left = intervals.difference((interval,), intervals.normalise(excepted))
             by_family[family] += left
@@ -110,6 +113,7 @@ def _compile_blocks(blocks: Sequence[IPBlock], ranges: _Ranges) -> Block:
         else:
             by_family[family].append(interval)
             covers_family |= interval == WHOLE[family]
+    # The ranges of one block are sorted and disjoint already.
     v4, v6 = (tuple(some) if len(blocks) == 1 else intervals.normalise(some) for some in by_family.values())
     return Block(Addresses(v4, v6), covers_family)
 
@@ -146,6 +150,7 @@ def _match_peers(context: RuleContext, end: End, families: tuple[Family, ...]) -
         matches = {family: match_unrestricted(end, family) for family in families}
         yield MatchedPeer(f"spec.{direction.field}", over_families(matches))
         return
+    # Only as a source does a node have a choice of addresses; a connection to it names one.
     nodes = context.nodes if direction is Direction.INGRESS else None
     block, traits = context.rule.peers.block, context.traits
     within = ALL_ADDRESSES if traits is UPSTREAM or block is None else block.addresses

@@ -66,6 +66,7 @@ class NetworkPoliciesInForce:
         name = (policy.namespace, policy.name)
         self._naming_sources.pop(name, None)
         self._compiled.pop(name, None)
+        # Egress blocks mean what is written, so only ingress blocks are compiled again when nodes change.
         if policy.blocks and any(rule.peers.block for rule in policy.rules.get(Direction.INGRESS, ())):
             self._naming_sources[name] = policy
         self._put_in_force(policy)
@@ -83,6 +84,7 @@ class NetworkPoliciesInForce:
         """The policy of a name as it was put in force, if there is one."""
         key = namespace, name
         found = self._naming_sources.get(key) or self._compiled.get(key)
+        # A policy that nodes and traits leave unchanged is kept once, in the tier.
         return found or self._tier.policy("NetworkPolicy", namespace, name)
 
     def enforce(self, traits: Traits) -> None:
@@ -132,6 +134,7 @@ class NetworkPoliciesInForce:
         """The object that changes policies as these traits demand; it is cached with its results."""
         if traits not in self._enforcers:
             if len(self._enforcers) > _ENFORCERS:
+                # Upstream's is kept: answers return to it after every trial.
                 self._enforcers = {UPSTREAM: self._enforcers[UPSTREAM]}
             self._enforcers[traits] = AsEnforced(traits, self._addresses_of_all_nodes, self.nodes)
         return self._enforcers[traits]
@@ -147,6 +150,8 @@ class NetworkPoliciesInForce:
             enforcer.forget()
         if changed := self.nodes.replace(name, node):
             self._changed.append(changed)
+        # Traits can make a node with a single address matter, for example if blocks match no nodes, so all policies are
+        # looked at again.
         elif self.traits is not UPSTREAM:
             self._changed.append(NO_ADDRESSES)
 
@@ -154,6 +159,8 @@ class NetworkPoliciesInForce:
         """Compile the policies again that depend on nodes which have changed."""
         if not self._changed:
             return
+        # Many nodes can change between two questions, such as at the start of an agent; policies are then compiled
+        # once.
         changed, self._changed = Addresses.union_of(self._changed), []
         if self.traits is not UPSTREAM:
             self.enforce(self.traits)
@@ -171,6 +178,8 @@ class NetworkPoliciesInForce:
             if self._divided_in[policy.namespace] > self._most_divided and self._divided.get(name):
                 self._note_divided(name, 0)
                 self.admitting_no_blocks.add(name)
+                # Beyond the limit the policy admits too little and never too much: the rest of it stays in force, and
+                # the agent reports it.
                 self._tier.upsert(_with_blocks(policy, lambda index, block: Block(NO_ADDRESSES, covers_family=False)))
                 return
         meant = self.with_nodes(policy)
@@ -178,6 +187,7 @@ class NetworkPoliciesInForce:
             self._compiled[name] = policy
         else:
             self._compiled.pop(name, None)
+        # An unchanged policy is not put in again: that would discard profiles and rulings of all pods that it selects.
         if self._tier.policy(policy.kind, *name) is not meant:
             self._tier.upsert(meant)
 

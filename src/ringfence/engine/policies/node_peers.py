@@ -45,6 +45,8 @@ class NodePeers:
     def replace(self, name: str, node: Node | None) -> Addresses:
         """Add, replace or remove (None) a node; returns the addresses whose blocks may now mean something else."""
         before, after = self._nodes.get(name, {}), _peers_of(node) if node else {}
+        # Status updates of nodes come every few minutes each (kubelet, `nodeStatusReportFrequency`) and seldom change
+        # addresses.
         if before == after:
             return NO_ADDRESSES
         self._nodes[name] = after
@@ -77,6 +79,7 @@ class NodePeers:
         if not excepted:
             return partly
         hit = (peer for one in excepted for peer in self._inside(family, one))
+        # A dict as an ordered set: results do not depend on hashes.
         return dict.fromkeys((*partly, *hit))
 
     def divided_by(self, block: IPBlock) -> int:
@@ -125,6 +128,8 @@ def block_of_sources(block: IPBlock, nodes: NodePeers) -> Addresses:
     added: list[int] = []
     removed: list[int] = []
     for peer in nodes.affected_by(family, interval, excepted):
+        # An exception of the known address wins over everything else, so that a node that the author excepts is never
+        # let in by another address.
         if any(intervals.contains(excepted, number) for number in peer.internal):
             removed += peer.addresses
         elif any(intervals.contains(written, number) for number in peer.addresses):
@@ -150,6 +155,7 @@ def _peers_of(node: Node) -> _Peers:
     return {
         family: _NodePeer(frozenset(numbers), frozenset(internal[family]))
         for family in FAMILIES
+        # A node with one address in a family is meant exactly as it is written, and needs no place in the index.
         if len(numbers := internal[family] | of_plugins[family]) > 1
     }
 

@@ -38,6 +38,7 @@ class PoliciesInForce:
         self._cluster_policies = ClusterPoliciesInForce(population, selections, nodes.addresses_matching)
         # A new kind of policy is added here.
         admin, baseline = map(self._cluster_policies.tier, (PolicyTier.ADMIN, PolicyTier.BASELINE))
+        # network-policy-api, "Evaluation order": Admin, then NetworkPolicy, then Baseline.
         self._tiers = Tiers(population, selections, (admin, self._network_policies, baseline))
         self._in_force = NetworkPoliciesInForce(self._network_policies, most_divided, nodes.all_addresses)
 
@@ -70,6 +71,7 @@ class PoliciesInForce:
     def replace_node(self, name: str, before: Node | None, node: Node | None) -> None:
         """Note that a node was added, changed, or is gone (None): policies then mean the nodes that there are."""
         self._in_force.replace_node(name, node)
+        # Labels and addresses are all that policies read; heartbeats change neither.
         if _as_peer(before) != _as_peer(node):
             self._cluster_policies.nodes_changed()
 
@@ -147,6 +149,8 @@ class PoliciesInForce:
     def means_the_same(self, traits: Traits) -> bool:
         """Whether every question has the same answer with these traits, because every policy means the same."""
         apart = [name for name in NOT_IN_POLICIES if getattr(traits, name) != getattr(self.traits, name)]
+        # Cluster policies are not compared rule by rule: to say "differs" only costs a trial, to say "same" wrongly
+        # would cost the answer.
         return not apart and not self._cluster_policies.has_any and self._in_force.means_the_same(traits)
 
     def changed_rules(self, traits: Traits) -> Iterator[tuple[CompiledPolicy[NetworkPolicy], Direction, int | None]]:
@@ -238,6 +242,7 @@ class Supposition:
     def _remember(self, key: _Key) -> CompiledPolicy[Any] | None:
         """Note what is in force under a key, the first time that it changes; returns it as it is now."""
         present = self._policies.as_put(*key)
+        # Only the state before the first change counts, however often the policy is changed.
         self._before.setdefault(key, present)
         return present
 

@@ -147,6 +147,7 @@ class Profile:
 
         None stands for a ruling that was asked for about one peer only.
         """
+        # Old entries are dropped together: an order of use would have to be written with each of millions of look-ups.
         if self._version != version or len(self._remembered) > PORTS_REMEMBERED:
             self._version, self._remembered = version, {}
         return self._remembered

@@ -67,6 +67,8 @@ EVERYONE: Final = Peers(everyone=True)
 """The peers of a rule that names none."""
 
 
+# Compared by identity (`eq=False`): rules are keys of caches, and to hash their peers and traffic would take longer
+# than the look-up.
 class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     """A rule: peers AND traffic. `port_names` add the ports that the destination pod gives these names.
 
@@ -96,6 +98,8 @@ _Steps = Mapping[Direction, tuple[Step, ...]]
 _PortNames = Mapping[Direction, frozenset[PortName]]
 
 
+# Compared by identity, too. `weakref` lets caches of rulings go with the policy; `dict` is what `cached_property`
+# needs.
 class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True, dict=True):
     """A policy: its subjects, and its rules for each direction that it applies to.
 
@@ -125,6 +129,8 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
     @cached_property
     def order(self) -> tuple[int, str, str]:
         """The sort key of the policies of a tier, in the order in which they are evaluated."""
+        # Upstream leaves the order of equal priorities open; by name it is the same in every process
+        # (`answers.equal_priorities`).
         return (self.priority, self.name, self.kind)
 
     @property

@@ -53,6 +53,7 @@ class Rulings:
 
         def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
             if self._is_peer(rule.peers, peer, identity, family):
+                # One pod is a whole of one member, so the bitset 1 is its extent and `settled` serves both.
                 yield 1, own_traffic(rule, own)
                 if rule.port_names and stack[0].direction is Direction.EGRESS:
                     for name, protocol in identity.port_names.keys() & rule.port_names:
@@ -68,6 +69,8 @@ class Rulings:
             return True
         if peers.block is None or not (peers.block.nodes if peer.host_network else peers.block.pods):
             return False
+        # A block that covers a family contains any address; another one is assumed not to contain an unknown one
+        # (`matching.unknown_address_match`).
         if not peer.addresses:
             return peers.block.covers_family
         return any(peers.block.addresses.contains(family, number) for of, number in peer.addresses if of is family)
@@ -241,6 +244,8 @@ def _union(
     for rule in rules:
         for extent, traffic in matched(rule):
             if extent and traffic:
+                # Rules with equal peers are united before the overlay, whose work grows with the number of different
+                # extents.
                 by_extent.setdefault(extent, []).append(traffic)
     return overlay([(extent, Traffic.union_of(some)) for extent, some in by_extent.items()], whole)
 
@@ -253,6 +258,7 @@ def _applying(action: Action, traffic: Traffic) -> Callable[[_Standing], _Standi
             allowed |= meant
         elif action is Action.PASS:
             passed |= meant
+        # What a rule passes is no longer undecided here: later rules of the tier must not decide about it.
         return _Standing(allowed, undecided - traffic, passed)
 
     return apply
@@ -265,6 +271,7 @@ def _concluded(standing: _Standing, otherwise: Action) -> _Standing:
         case Action.ALLOW:
             return _Standing(allowed | undecided, passed, NO_TRAFFIC)
         case Action.DENY:
+            # A tier that denies the rest still hands on what a rule passed.
             return _Standing(allowed, passed, NO_TRAFFIC)
         case Action.PASS:
             return _Standing(allowed, undecided | passed, NO_TRAFFIC)

@@ -32,6 +32,7 @@ class SelectingPolicies(Generic[P]):
         if self._by_identity is not None:
             return self._by_identity.get(bit, [])
         self._asked += 1
+        # `==`, not `>=`: the sum over all policies is computed once, also if the limit forbids the list.
         if self._asked == _FEW and sum(subjects.bit_count() for _, subjects in self._policies) <= _MOST:
             self._by_identity = self._transposed()
         return [policy for policy, subjects in self._policies if subjects >> bit & 1]

@@ -63,6 +63,8 @@ class Selections:
         bits = remembered.get(key)
         if bits is None:
             bits = self._population.in_block(block, family)
+            # `selectable` are the pods with a network of their own; the others are hostNetwork pods, which have the
+            # addresses of nodes.
             if not block.pods:
                 bits &= ~self._population.selectable
             if not block.nodes:
@@ -119,6 +121,8 @@ class Selections:
         bits = self._remembered.get(namespaces)
         if bits is None:
             others = self._namespaces.everything & ~namespaces
+            # A selector such as `env!=dev` matches nearly all namespaces: the union of the few others takes fewer
+            # steps.
             if others.bit_count() < namespaces.bit_count():
                 bits = self._population.selectable & ~self._union_of(others)
             else:
@@ -145,6 +149,7 @@ class Selections:
 
     def _meeting(self, term: Term) -> Bitset:
         holding = self._population.holding(fact_read_by(term))
+        # The complement is infinite as an integer (negative); it is only ever intersected with `selectable`.
         return holding if term.operator in (Operator.EXISTS, Operator.IN) else ~holding
 
 

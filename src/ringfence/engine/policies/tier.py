@@ -91,6 +91,8 @@ class Tier(Generic[P]):
     def upsert(self, policy: CompiledPolicy[P]) -> None:
         """Put a policy in force, in place of an older one of its kind and name."""
         if not policy.namespace:
+            # Never reset: a stale True only costs a look at an empty set of policies, and with False namespaced tiers
+            # need one version only.
             self._has_cluster_scope = True
         key, present = (policy.kind, policy.name), self._policies[policy.namespace]
         old = present.get(key)
@@ -153,6 +155,7 @@ class Tier(Generic[P]):
         if self._has_cluster_scope:
             version = (version, self._versions[""], self._selections.namespaces_version)
         key = (self.kind.name, direction)
+        # Kept with the identity, so that the entry goes with it when identities merge or split.
         known: Any = subject.cache.get(key)
         if known is None or known[0] != version:
             known = subject.cache[key] = (version, self._find_profile(subject, direction))
@@ -171,6 +174,7 @@ class Tier(Generic[P]):
 
     def profile_of(self, selecting: Iterable[CompiledPolicy[P]], direction: Direction) -> Profile | None:
         """The profile of pods that exactly these policies select for a direction; None without any policy."""
+        # Sorted also in tiers without an order, so that equal sets of policies give one key and one profile.
         policies = tuple(sorted(selecting, key=lambda policy: policy.order))
         if not policies:
             return None

@@ -30,10 +30,12 @@ class _Sorted(NamedTuple):
         """The identities whose addresses lie within these bounds, both included."""
         first = bisect_left(self.addresses, low)
         end = bisect_right(self.addresses, high, first)
+        # A short slice may contain no whole block of 64, and is as fast bit by bit.
         if end - first < 2 * _STEP:
             return bitsets.of(self.bits[first:end])
         inner, outer = -(-first // _STEP), end // _STEP
         edges = bitsets.of(self.bits[first : inner * _STEP]) | bitsets.of(self.bits[outer * _STEP : end])
+        # The union up to `inner` is a part of that up to `outer`, so `^` is their difference.
         return edges | (self.unions[outer] ^ self.unions[inner])
 
 

@@ -52,6 +52,7 @@ class BlockMarks:
 
     def toggle(self, blocks: Mapping[Block, BlockFacts]) -> "BlockMarks":
         """Add blocks that are not among these, or remove blocks that are; return the marks of these blocks alone."""
+        # Only the changed blocks are searched for each identity, not all that policies read.
         change = BlockMarks()
         change._add(blocks)
         for block, facts in change._long.items():
@@ -70,6 +71,8 @@ class BlockMarks:
             if is_long:
                 self._long[block] = facts
             for family, mark in facts.items():
+                # Toggled for each family: a block of both families counts as two facts also for a pod without a known
+                # address.
                 if block.covers_family:
                     self.covering ^= mark
                 if not is_long:
@@ -116,6 +119,7 @@ class BlockMarks:
             steps = self._steps[family]
             starts = sorted(steps)
             marks = accumulate((steps[start] for start in starts), xor, initial=NO_FACTS)
+            # The first cell begins before every address, so that `bisect_right` always finds one.
             cells = self._cells[family] = _Cells([-1, *starts], list(marks))
         return cells
 

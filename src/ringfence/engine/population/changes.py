@@ -39,6 +39,7 @@ class ChangeRecords:
     def start(self, pods: Iterable[Member]) -> ChangeRecord:
         """A new record, which starts with the pods that are already there."""
         record = ChangeRecord(pods)
+        # The second argument is called when the record is freed, and removes the reference from the list.
         self._records.append(ref(record, self._records.remove))
         return record
 

@@ -106,6 +106,7 @@ def is_over(pod: Pod) -> bool:
 
 def likely_owners(claimants: list[C], nodes: Container[str]) -> list[C]:
     """Those of several pods that may have the address which all of them claim; `nodes` are the Nodes that exist."""
+    # The order matters: a rule only compares the pods that the rules before it have left.
     left = _those(claimants, lambda one: one.node in nodes)
     left = _those(left, lambda one: one.claim.has_network)
     left = _those(left, lambda one: not one.claim.is_ending)

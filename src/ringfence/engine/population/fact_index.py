@@ -36,6 +36,7 @@ class FactIndex:
         values = self._labels.get(fact.key, _NO_VALUES)
         if isinstance(fact, HasLabel):
             return values.get(ANY_VALUE, 0)
+        # A term can name thousands of values of which pods have few: the shorter side is walked over.
         if len(fact.values) > len(values):
             return reduce(or_, (bits for value, bits in values.items() if value in fact.values), 0)
         return reduce(or_, (values.get(value, 0) for value in fact.values), 0)
@@ -69,6 +70,7 @@ class FactIndex:
         values, names = set(change.values), set(change.names)
         keys = {key for key, _ in values}
         for template in change.templates:
+            # Only identities that this template represents: the others are indexed by their own one.
             bits = bitsets.of(one.bit for one in template.identities.values() if one.template is template)
             for key in template.labels.keys() & keys if bits else ():
                 for value in (template.labels[key], ANY_VALUE):

@@ -239,6 +239,7 @@ class Grouping:
             return
         del self._by_key[identity.key]
         identity.mark, identity.blocks = mark, blocks
+        # What others derived (profiles, stacks) was about the former facts.
         identity.cache.clear()
         self._changes.note(identities=(identity,))
         self._by_key[identity.key] = identity

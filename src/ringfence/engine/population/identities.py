@@ -19,6 +19,7 @@ Bounds = dict[Family, tuple[int, int]]
 
 def bounds_of(members: Collection[Member]) -> Bounds:
     """The bounds of pods with the same template, which have addresses of the same families."""
+    # Most pods that come and go are single ones; the general way builds columns.
     if len(members) == 1:
         return {family: (number, number) for member in members for family, number in member.addresses}
     columns = zip(*[member.addresses for member in members], strict=True)

@@ -58,6 +58,7 @@ class Members:
             # Most updates of a pod (conditions, restarts, annotations) change nothing that policies can read.
             self._renew_claim(present, member)
             return
+        # A hostNetwork pod without an address is on its node and in no directory.
         if present or reference in self._on_nodes:
             self.remove_pod(reference)
         self._namespaces.mention(reference.namespace)
@@ -66,6 +67,7 @@ class Members:
             self.absent[reference] = absent
             return
         if member.host_network:
+            # The object is kept, because its addresses are read again whenever its node changes (`refresh_node`).
             self._on_nodes[reference] = pod
             self._note_on_node(member.node, reference)
         if self.live and not member.addresses:
@@ -153,6 +155,7 @@ class Members:
         if reference is None or self.live:
             yield
             return
+        # Owners before the change, too: a Deployment whose last pod goes gets its template back.
         before = list(self.workloads.chain(reference))
         yield
         for one in dict.fromkeys(

@@ -40,6 +40,8 @@ class Namespaces:
     def define(self, name: str, labels: Labels | None) -> None:
         """Set the labels of a namespace, as its Namespace object gives them."""
         self._defined.add(name)
+        # The label wins over what the object says: the control plane sets it (`NamespaceDefaultLabelName`), and
+        # manifests may lack it.
         self._relabel(name, {**(labels or {}), NAME_LABEL: name})
 
     def undefine(self, name: str) -> None:
@@ -101,6 +103,7 @@ class Namespaces:
             case Operator.EXISTS:
                 return self._with_key.get(term.key, 0)
             case Operator.DOES_NOT_EXIST:
+                # Negative as an integer; `select` intersects it with all namespaces.
                 return ~self._with_key.get(term.key, 0)
             case Operator.IN:
                 return self._having(term)
@@ -131,6 +134,7 @@ class Namespaces:
 
     def _number(self, name: str) -> None:
         """Give a namespace the lowest bit that no other has."""
+        # The lowest zero bit: adding one to a number turns exactly this bit on and the ones below it off.
         bit = (~self._everything & self._everything + 1).bit_length() - 1
         self._bits[name], self._names[bit] = bit, name
         self._everything |= 1 << bit

@@ -30,9 +30,9 @@ _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 
 POSSIBLE_POD: Final = "PossiblePod"
+"""The kind in the reference of a pod that does not exist yet; its name is its labels."""
 POSSIBLE_PODS: Final = "PossiblePods"
 """The kind of the reference to all possible pods with some labels; the name is the text of the endpoint."""
-"""The kind in the reference of a pod that does not exist yet; its name is its labels."""
 
 
 PortName = tuple[str, str]
@@ -242,6 +242,7 @@ def is_same(a: Member, b: Member) -> bool:
 def owner_of(metadata: ObjectMeta) -> Reference | None:
     """The workload that made an object: its controller, if that is of a workload kind."""
     for owner in metadata.owner_references or ():
+        # Manifests often lack `controller`; only an explicit false says that the owner does not manage the pod.
         if owner.kind in WORKLOAD_KINDS and owner.controller is not False:
             return _owner(metadata.namespace or DEFAULT_NAMESPACE, owner.kind, owner.name)
     return None
@@ -291,6 +292,7 @@ def _serving(containers: _Containers, init_containers: _Containers) -> Iterator[
 
 
 def _pod_addresses(status: PodStatus) -> PodAddresses:
+    # Nearly all pods have one address: this path takes no dict and no sort.
     if status.pod_ips and len(status.pod_ips) > 1:
         return _addresses(_pod_ips(status))
     text = status.pod_ips[0].ip if status.pod_ips else status.pod_ip

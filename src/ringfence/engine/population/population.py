@@ -56,6 +56,7 @@ class Population:
 
     def discard(self, member: Member) -> None:
         """Remove a pod, if it is in the population."""
+        # A pod that is added and removed between two questions is never placed.
         if member in self._added:
             del self._added[member]
             return

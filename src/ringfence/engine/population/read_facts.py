@@ -249,6 +249,7 @@ class ReadFacts:
         for value, mark in change.items():
             before = known.get(value, NO_FACTS)
             known[value] = before ^ mark
+            # A value becomes read (nothing before) or is no longer read (this was all of it).
             if before in (NO_FACTS, mark):
                 other.append(value)
             if before == mark:

@@ -169,12 +169,14 @@ class Workloads:
         if guess := _guessed_owner(member.owner, member):
             guesses = self._guesses[member.owner]
             guesses[guess] += change
+            # Only the first and the last pod of a guess can change the link.
             if guesses[guess] <= 1:
                 self._relink(member.owner)
 
     def _relink(self, reference: Reference) -> None:
         """Link a workload to the owner that its object names; without an object, to the one guessed from its pods."""
         workload = self._objects.get(reference)
+        # Unary `+` of a Counter drops the counts that are zero; `min` makes the guess independent of the order of pods.
         owner = owner_of(workload.metadata) if workload else min(+self._guesses[reference], default=None)
         if former := self._owners.pop(reference, None):
             self._owned[former].discard(reference)

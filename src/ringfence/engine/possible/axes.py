@@ -92,6 +92,7 @@ class EndProperty(StrEnum):
 
 
 YES: Final = one_of("yes")
+# Two values only, unlike a label: so a box can hold for both, and then does not limit the axis at all.
 _YES_OR_NO: Final = one_of("yes", ABSENT)
 
 
@@ -192,6 +193,7 @@ def resolved_names(name: str) -> tuple[str, ...]:
     """
     written = name.lower().removesuffix(".")
     labels = written.split(".")
+    # A wildcard is not its own wider form.
     first = 2 if labels[0] == "*" else 1
     return (written, *(f"*.{'.'.join(labels[number:])}" for number in range(first, len(labels))))
 
@@ -205,6 +207,8 @@ def values_of(term: Term, *, of_name: bool = False) -> LabelValues:
     errors = dns_label_errors if of_name else label_value_errors
     match term.operator:
         case Operator.IN:
+            # Stored policies may name values that no label can have: the API server keeps them
+            # (`AllowInvalidLabelValueInSelector` of apimachinery).
             return one_of(*(value for value in term.values if not errors(value)))
         case Operator.NOT_IN:
             return none_of(*(value for value in term.values if not errors(value)))

@@ -52,5 +52,6 @@ class Budget:
         """Raise Undecided for computations that nest too deep: a selector may have thousands of labels."""
         try:
             yield
+        # Nothing is half done here: values are immutable, and caches hold complete results only.
         except RecursionError:
             raise Undecided(self.place) from None

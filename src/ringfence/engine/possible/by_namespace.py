@@ -57,6 +57,7 @@ def united(
         # A region of namespaces that do not exist yet lists the existing ones as empty, and may list others that
         # policies name.
         named = beyond.listed if beyond.axis == NAME else {}
+        # The later wins: existing namespaces are empty unless this value is theirs.
         listed = {**named, **none_existing, **inside[value]} if beyond else inside[value]
         found.append((regions.node(NAME, listed, regions.restricted(beyond, NAME, OTHER)), value))
     return found

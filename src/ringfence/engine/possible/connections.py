@@ -208,6 +208,7 @@ def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[E
         source = _address_in(box, Role.SOURCE, *source_addresses)
         return source, _pod_in(box, Role.DESTINATION, destination_address)
     names = [_names_in(box, role) for role in Role]
+    # Stable sort by "is one namespace": pairs of two namespaces come first, because their labels need not agree.
     for source_name, destination_name in sorted(product(*names), key=lambda pair: pair[0] == pair[1]):
         if source_name != destination_name:
             return (
@@ -232,6 +233,7 @@ def _pod_in(box: Box, role: Role, address: Address, name: str | None = None) -> 
 def _address_in(box: Box, role: Role, address: Address, *others: Address) -> ExactAddress:
     is_node = bool(others) or box.get(IS_NODE[role]) == YES
     resolving = _domain_names_in(box, role)
+    # A wildcard that a listed name already implies would be noise in the example.
     wider = {one for name in resolving for one in resolved_names(name)[1:]}
     names = tuple(name for name in resolving if name not in wider)
     return ExactAddress(address, _labels_in(box, role, Labelled.NODE) if is_node else None, names, others)
@@ -269,6 +271,7 @@ def _names_in(box: Box, role: Role) -> list[str]:
     left: LabelValues = box.get(name_axis(role), PRESENT)
     usual = "somewhere" if role is Role.SOURCE else "elsewhere"
     names: list[str] = []
+    # Two names for each end suffice, because at most one of them equals that of the other end.
     while left and len(names) < 2:
         name = left.example(usual)
         assert name is not ABSENT
@@ -313,6 +316,7 @@ def _addresses_in(
             for some, near in zip((alone, limits), usual, strict=True)
         )
         for source, destination in product(sources, destinations):
+            # Two ends with one address would be the same end.
             if source != destination:
                 return ((family, source),), (family, destination)
     return None

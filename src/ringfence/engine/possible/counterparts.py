@@ -249,6 +249,8 @@ class Counterparts:
     def _peers(self, peers: Peers) -> Region:
         found = self._by_peers.get(peers)
         if found is None:
+            # The address of a possible pod is not known, so only a block with a whole family is assumed to contain it,
+            # as for a pod without an address (`rulings._is_peer`).
             if peers.everyone or (peers.block and peers.block.covers_family):
                 found = self._everything
             else:
@@ -266,6 +268,8 @@ class Counterparts:
     def _divide(self, name: str | None) -> None:
         """Compute what possible pods of a namespace, or of all future ones (None), allow with existing pods."""
         parts = self._possible_sides.allow(name)
+        # What most existing pods are allowed is stored once for the namespace; 100,000 pods times 500 namespaces would
+        # not fit into memory.
         most, _ = max(parts, key=lambda part: part[0].bit_count())
         for pods, allowed in parts:
             if pods == most:

@@ -45,6 +45,7 @@ def allowed_only_by(
             for seen in mine.of(other).allowed(box, budget):
                 if connection_in(seen) is not None:
                     yield seen
+                # No part of an impossible box is possible, so its other parts are not looked at.
                 elif connection_in(box) is None:
                     break
 
@@ -53,6 +54,7 @@ def side_allowed_only_by(
     mine: DirectionMeaning, theirs: DirectionMeaning, budget: Budget, within: Box = EVERYTHING
 ) -> Iterator[Box]:
     """The boxes that one direction of `mine` allows and the same direction of `theirs` denies."""
+    # Unchanged directions share the object (`Meaning.with_changes`), so most comparisons end here.
     if mine is theirs:
         return
     pairs = [
@@ -63,6 +65,8 @@ def side_allowed_only_by(
     if all(is_same for _, _, is_same in pairs):
         return
     # A connection that no tier decides is allowed, as if by an additional tier at the end.
+    # Each way to allow is paired with each way to deny: with three tiers these are at most 12, and `_constraints` drops
+    # those that contradict each other.
     for allowing in range(len(pairs) + 1):
         for denying in range(len(pairs)):
             constraints = _constraints(pairs, allowing, denying)
@@ -80,6 +84,7 @@ def _constraints(pairs: list[tuple[Tier, Tier, bool]], allowing: int, denying: i
     for number, (mine, theirs, is_same) in enumerate(pairs):
         first, second = _wanted(number, allowing, Action.ALLOW), _wanted(number, denying, Action.DENY)
         if is_same and first and second:
+            # The same tier cannot act in two ways on one connection.
             if first is not second:
                 return None
             equal.append(mine.where(first))

@@ -79,6 +79,8 @@ class IsolationTier(msgspec.Struct, frozen=True, eq=False):
                 return self._denied
 
     def _denied(self, box: Box, budget: Budget) -> Iterator[Box]:
+        # Subjects first: there are fewer of them than rules, and a connection of a pod that is not isolated needs no
+        # look at rules.
         for isolated in inside_any(self.subjects)(box, budget):
             yield from outside_all(self.rules)(isolated, budget)
 
@@ -167,6 +169,8 @@ class OrderedTier(msgspec.Struct, frozen=True, eq=False):
         more = list(_ordered_boxes(added, direction))
         if not more and len(kept) == len(entries):
             return self
+        # A new index: in an ordered tier, an added policy may stand between others, where `ChangedIndex` has no place
+        # for it. `sorted` is stable, so the rules of a policy keep their order.
         return OrderedTier(BoxIndex(sorted([*kept, *more], key=lambda entry: entry[1].policy.order)))
 
 
@@ -188,6 +192,7 @@ def _ordered_boxes(policies: Iterable[CompiledPolicy[Any]], direction: Direction
 
 def _first_match(box: Box, rules: Sequence[tuple[Box, RulePlace]], action: Action, budget: Budget) -> Iterator[Box]:
     """The boxes inside a box in which the first matching rule has an action; without a matching rule it is PASS."""
+    # A stack instead of recursion, because tiers can have more rules than Python has frames.
     waiting = [(box, 0)]
     while waiting:
         left, number = waiting.pop()
@@ -266,6 +271,7 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
     ) -> Iterator[Box]:
         """The boxes in which one tier decides, because those before it pass."""
         before = [tier.where(Action.PASS) for tier in tiers[:number]]
+        # The deciding tier comes first: few boxes match a rule, while nearly everything passes the tiers before it.
         return narrowed(within, [tiers[number].where(action), *before], budget)
 
 
@@ -313,6 +319,7 @@ class Meaning:
 
     def with_directions(self, directions: Mapping[Direction, DirectionMeaning]) -> "Meaning":
         """The meaning of the same policies after changes of some directions."""
+        # Without `__init__`, which would compute the boxes of all policies again.
         changed = Meaning.__new__(Meaning)
         changed._directions = {**self._directions, **directions}
         return changed
@@ -364,6 +371,7 @@ def inside_any(index: Boxes[Any]) -> Constraint:
             if both is not None and (key := key_of(both)) not in seen:
                 seen.add(key)
                 yield both
+                # The rest of the index can add nothing to the whole box.
                 if len(both) == len(box) and both == box:
                     return
 

@@ -84,6 +84,7 @@ def _by_ports(universe: Universe, region: Region, known: dict[Region, dict[Regio
 def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> PossibleTraffic:
     """The traffic of disjoint port-name regions."""
     axes = sorted({node.axis for node in nodes_of(region for region, _ in cells)})
+    # All combinations of names are tried: 2^6 are 64, each a walk through the regions.
     if len(axes) <= _MOST_NAMES and (found := _by_single_names(universe, axes, cells)):
         return found
     parts = sorted(

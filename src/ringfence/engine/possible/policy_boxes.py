@@ -110,6 +110,7 @@ def _addresses_meant(policy: CompiledPolicy[Any], direction: Direction, rule: Co
     """The addresses of the blocks of a rule, as sets along the axis of its peers."""
     if rule.peers.block is None:
         return
+    # For destinations a block means exactly the written addresses (`engine.policies.node_peers`).
     if direction is Direction.EGRESS:
         yield rule.peers.block.addresses
         return
@@ -131,6 +132,8 @@ def _traffic_boxes(rule: CompiledRule) -> Iterator[Box]:
     if rule.traffic and (box := box_of([(TRAFFIC, rule.traffic)])) is not None:
         yield box
     for name, protocol in rule.port_names:
+        # A name can be any number, so the traffic is the whole protocol, limited by the axis of the name. Only pods
+        # have named ports.
         yield {KIND[Role.DESTINATION]: A_POD, TRAFFIC: Traffic.of(protocol), port_name_axis(name, protocol): YES}
 
 

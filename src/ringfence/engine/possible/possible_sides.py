@@ -115,6 +115,8 @@ class PossibleSides:
         """The traffic allowed with the possible pods of a part, given the matches of all rules."""
         if not stack:
             return [(part, ALL_TRAFFIC)]
+        # In a union the order and the owner of a rule do not matter, so policies of different namespaces share results.
+        # Ordered tiers are not cached.
         key = (part, frozenset((region, traffic) for _, region, traffic in meant)) if is_union(stack) else None
         found = self._united.get(key) if key else None
         if found is None:

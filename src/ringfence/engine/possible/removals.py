@@ -39,6 +39,7 @@ class Removals:
         for direction in Direction:
             of = meaning.of(direction)
             for index in (of.admin.rules, of.isolation.rules, of.baseline.rules):
+                # By `id`: `meaning` keeps the indexes alive, so that no id is used again.
                 self._places[id(index)] = _places(index)
                 self._directions |= dict.fromkeys((place.rule for _, place in index.entries), direction)
             self._places[id(of.isolation.subjects)] = _numbers(of.isolation.subjects)
@@ -69,6 +70,7 @@ class Removals:
             isolation,
             before.baseline if baseline is before.baseline.rules else OrderedTier(baseline),
         )
+        # The same object tells `side_allowed_only_by` that there is nothing to compare.
         if all(new is old for new, old in zip(tiers, before.tiers, strict=True)):
             return before
         return DirectionMeaning(before.direction, *tiers)

@@ -164,6 +164,7 @@ class Smallest:
             inside = self._regions.restricted(region, axis, value)
             by_inside.setdefault(inside, []).append(value)
         insides = [(inside, _as_set(values, listed)) for inside, values in by_inside.items()]
+        # A bound from below: each part takes at least one selector. Divisions that cannot win are not computed further.
         if fewest is not None and sum(_alternatives(some) for inside, some in insides if inside) > fewest:
             return None
         divided = [(self._divided(inside), _alternatives(some)) for inside, some in insides]

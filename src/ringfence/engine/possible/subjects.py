@@ -40,6 +40,7 @@ def subjects_everywhere(
 
 def subject_region(universe: Universe, policy: CompiledPolicy[Any], name: str | None) -> Region:
     """The possible pods of a namespace, or of all future ones (None), that a policy would select."""
+    # Within its own namespace only the labels of pods matter.
     if policy.namespace:
         return universe.labelled(policy.subject.pods)
     region = universe.selected(policy.subject)

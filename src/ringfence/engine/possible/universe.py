@@ -75,6 +75,7 @@ class Universe:
         self.regions = Regions(step) if regions is None else regions
         self.namespaces = namespaces
         self._supposed = {name: labels for name, labels in supposed.items() if not namespaces.exists(name)}
+        # A dict as an ordered set: descriptions list namespaces in this order in every process.
         self.existing = dict.fromkeys(sorted([*namespaces.names(), *self._supposed]))
         """The names of the existing namespaces, in alphabetical order."""
         nothing, everything = self.regions.nothing, self.regions.everything
