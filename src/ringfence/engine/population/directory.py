@@ -27,8 +27,7 @@ class Directory:
         self._named[reference.namespace, reference.kind][reference.name] = member
         if not member.host_network:
             for address in member.addresses:
-                # A tuple, because nearly all addresses have one claimant, and a list for each of 100,000 would take
-                # twice the memory.
+                # A tuple, because nearly all addresses have one claimant, and a list takes more memory.
                 claimants = self._at[address] = (*self._at.get(address, ()), member)
                 if len(claimants) > 1:
                     self._contested.add(address)
