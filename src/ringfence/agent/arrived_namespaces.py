@@ -50,6 +50,7 @@ class ArrivedNamespaces:
             if namespace not in self._numbers:
                 heapq.heappop(self._order)
                 self._ordered.remove(namespace)
+            # Corrected late, as in `Backlog.next`.
             elif present > rank:
                 heapq.heapreplace(self._order, (present, namespace))
             else:

@@ -146,6 +146,8 @@ class Backlog:
             if namespace not in self._turns:
                 heapq.heappop(self._order)
                 self._ordered.remove(namespace)
+            # A charge changes ranks without touching the heap, so the first entry is corrected here. Since ranks only
+            # grow, an entry whose rank is up to date is the lowest. This takes log n, and no charge takes longer.
             elif present > rank:
                 heapq.heapreplace(self._order, (present, number, namespace))
             else:
@@ -154,6 +156,7 @@ class Backlog:
 
     def suspend(self, turn: Turn) -> None:
         """Postpone the next turn until `resume` is called."""
+        # `next` has just returned this turn, so it is the first in the heap.
         _, _, namespace = heapq.heappop(self._order)
         assert namespace == turn.namespace
         self._ordered.remove(namespace)

@@ -96,6 +96,7 @@ class ConnectionReviews:
         if self._review is None:
             self._begin()
         assert self._review
+        # `all` stops at the first piece that ends after the slice. It is true only if the review has no more pieces.
         return all(self._clock() < end for _ in self._review)
 
     def _begin(self) -> None:

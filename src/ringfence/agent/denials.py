@@ -228,6 +228,7 @@ class Explanations:
     def explain(self, logged: LoggedPacket) -> Denial:
         """The ends of a logged packet, and why it was denied unless explanations have used their share of the time."""
         began = self._clock()
+        # A token bucket: `_SHARE` seconds per second flow in, and it holds `_AT_ONCE` seconds at most.
         self._left = min(self._left + _SHARE * (began - self._left_at), _AT_ONCE)
         self._left_at = began
         if self._left <= 0:
@@ -287,6 +288,7 @@ class Repetitions:
                 del self._reports[denial]
 
     def _note(self, denial: Denial, now: float) -> None:
+        # Removed and inserted again, because the order of the dictionary is the order of the reports.
         self._reports.pop(denial, None)
         if len(self._reports) >= _REMEMBERED:
             del self._reports[next(iter(self._reports))]

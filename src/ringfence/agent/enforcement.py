@@ -244,6 +244,7 @@ class Enforcement:
             self._adopt(program)
             self._kernel.apply(program, compiler.refusals())
         finally:
+            # Also after a refusal: the kernel may have accepted some transactions of the same attempt.
             if self._kernel.transactions != before:
                 self.ages.note(present, self._kernel.present)
                 self._reviews.request()
@@ -286,6 +287,7 @@ class Enforcement:
     def _note(self, failures: Sequence[Exception]) -> None:
         self.failures = failures
         now = self._clock()
+        # Rounds for other changes fail, too, before the planned attempt. They must not make the interval longer.
         if self.retry_at is None or now >= self.retry_at:
             self.retry_at = now + self._retry_after
             self._retry_after = min(2 * self._retry_after, LAST_RETRY)

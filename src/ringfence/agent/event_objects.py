@@ -57,6 +57,7 @@ def event_document(cause: EventCause, node: str, count: int, now: datetime) -> d
 
 def event_name(cause: EventCause, node: str) -> str:
     """The name of the event. It depends only on the object, the reason and the node, so it outlives the process."""
+    # No name contains NUL, so different causes have different texts.
     identity = "\0".join((node, *cause.about, cause.uid, cause.reason))
     digest = blake2b(identity.encode(), digest_size=8).hexdigest()
     return f"{cause.about[2][:_LONGEST_NAME].rstrip('.-')}.{digest}"

@@ -24,7 +24,7 @@ def shorten_collections() -> None:
     """Let Python collect only new objects, a few at a time; full collections are left to `Collections`.
 
     By default Python runs a full collection whenever the number of objects has grown by a quarter. A tenant could cause
-    that every second. The command line collects 200,000 objects at a time, because no one waits for it meanwhile:
+    that every second. The command line collects 200,000 objects at a time, because nobody waits for it:
     in the agent, others' changes waited 60 to 270 ms whenever a tenant's policies had made so many.
     """
     gc.set_threshold(YOUNG, MIDDLE, _NEVER)

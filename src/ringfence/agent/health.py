@@ -106,6 +106,7 @@ class HealthServer(ThreadingHTTPServer):
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer a client in the present thread."""
         try:
+            # As in socketserver, but the end is noted before the connection is closed: after that, it has no address.
             self.finish_request(request, client_address)
         except Exception:
             self.handle_error(request, client_address)
@@ -132,6 +133,7 @@ def _is_on_node(connection: socket.socket, client_address: Any) -> bool:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    # Seconds: a client that sends nothing would keep its thread, and its place among `MOST_OF_ALL`.
     timeout = 10
     server: HealthServer
 

@@ -182,6 +182,7 @@ class AgentLoop:
         while self._receive():
             if self._intake.has_turn or self._nodes_changed:
                 self._guard("event", self._serve_turn)
+            # After the turn: a pod whose last policy was applied in it is released before the next round.
             self._guard("event", self._release_new_pods)
             now = self._heartbeat.beat()
             self._guard("event", self._second_look.relist_if_due, now)
@@ -214,7 +215,7 @@ class AgentLoop:
                 if item is None:
                     return False
                 self._receive_item(item)
-                timeout = 0.0
+                timeout = 0.0  # only the first item is waited for
         self._note_lag()
         self._lag.received = self._clock()
         return True
@@ -252,6 +253,7 @@ class AgentLoop:
             case PacketLogRestored():
                 self._reports.packet_log_restored()
             case RepairAttempted():
+                # The loop's own attempt notes what the thread has repaired, and requests a review of connections.
                 self._next_repair = 0.0
             case StandbyFailed(error=error):
                 self._reports.standby_failed(error)
@@ -271,6 +273,7 @@ class AgentLoop:
         self._nodes_changed |= kind_of_event(event) == "Node"
         if isinstance(event, Listed):
             self._next_check = 0.0
+            # The first round after a list waits for all changes, so no namespace may stay suspended.
             self._intake.resume()
         self._reports.watch(event, arrival.at)
         if not isinstance(event, WatchInterrupted | WatchFailed):
@@ -345,6 +348,7 @@ class AgentLoop:
         work = self._account.work()
         while (namespace := self._enforcement.compute(self._account.shares.rank)) is not None:
             self._account.charge(namespace, work)
+            # Charged after each step, so that the next step is for the namespace that has used the least by then.
             work = self._account.work()
             if not self._receiver.is_empty or self._clock() >= began + COMPUTING:
                 break

@@ -69,6 +69,7 @@ class NewPods:
             case CaughtUp():
                 self._note_check(event, arrived)
             case Unchecked(kind=kind, reason=reason):
+                # Replaced as a whole, because health probes read it in other threads.
                 self._reasons = {**self._reasons, kind: reason}
 
     def begin(self, now: float) -> None:
@@ -83,6 +84,7 @@ class NewPods:
         if self._request_check is None:
             return
         name = namespace, _ = namespace_of(obj), obj.metadata.name
+        # A pod with the same name and another UID is a new one, as in a StatefulSet.
         if self._known.get(name) == obj.metadata.uid:
             return
         self._known[name] = obj.metadata.uid
@@ -99,6 +101,7 @@ class NewPods:
         if result.namespace == ALL and self._began is not None and result.asked >= self._began:
             self._first_checks.discard(result.kind)
         for (namespace, _), waiting in self._waiting.items():
+            # A check that was asked for before the pod was seen may have missed a policy that is older than the pod.
             if result.namespace in (ALL, namespace) and result.asked >= waiting.arrived:
                 waiting.unchecked.discard(result.kind)
                 waiting.checked_at = arrived
@@ -135,6 +138,7 @@ class NewPods:
             for name, waiting in self._waiting.items()
             if not waiting.unchecked
             and has_applied(name[0], waiting.checked_at)
+            # The labels of namespaces and the cluster policies are changes of objects without a namespace.
             and has_applied("", waiting.checked_at)
         ]
         for name in released:

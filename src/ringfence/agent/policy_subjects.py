@@ -28,6 +28,7 @@ def subject_of(policy: Undecoded) -> PodSelection | None:
         if isinstance(read, ClusterPolicy) and (read.spec.subject.namespaces or read.spec.subject.pods):
             return compile_cluster_policy(read, lambda nodes: NO_ADDRESSES).subject
     except (DecodingError, ValueError):
+        # The caller treats the policy as active. Decoding it then reports the error.
         pass
     return None
 
@@ -47,4 +48,5 @@ def shortened(subject: PodSelection) -> PodSelection:
 
 
 def _shortened(selector: Selector) -> Selector:
+    # The terms are ANDed, so without some of them a selector selects the same pods and maybe more.
     return Selector(tuple(islice((term for term in selector.terms if len(term.values) <= _TERMS), _TERMS)))

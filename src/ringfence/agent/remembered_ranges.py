@@ -111,6 +111,7 @@ def write_ranges(file: Path, node: str, ranges: Addresses) -> None:
     new = file.with_name(f"{file.name}.new")
     with suppress(FileNotFoundError):
         new.unlink()
+    # O_EXCL follows no symbolic link that somebody may have put there.
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as written:
         written.write(msgspec.json.encode(_Content(node, ranges.cidrs())))

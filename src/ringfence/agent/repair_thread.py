@@ -45,7 +45,7 @@ def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
         finally:
             os.eventfd_write(stopped, 1)
             has_ended.set()
-            kernel.changed.set()
+            kernel.changed.set()  # wakes the preparation thread
             for thread in threads:
                 thread.join()
             os.close(stopped)
@@ -76,6 +76,7 @@ def _prepare_until(has_ended: threading.Event, kernel: Kernel, inbox: Inbox) -> 
     has_failed = False
     while not has_ended.is_set():
         began = time.thread_time()
+        # Before the program is read: a change that comes later sets the event again, so it is not missed.
         kernel.changed.clear()
         try:
             process = process or StandbyProcess(kernel.standby)

@@ -27,7 +27,7 @@ class RuleAges:
         now = self._now()
         for (direction, _), name in ISOLATED.items():
             old, new = before.collections.get(name), after.collections.get(name)
-            if new is old:
+            if new is old:  # programs share the collections that did not change
                 continue
             for move in moves_between(_verdicts(old), _verdicts(new)):
                 if move.new is None:

@@ -81,6 +81,7 @@ def run(
         relist = followers.relist if settings.second_look and settings.drops else None
         remember = remembered.remember if remembered else lambda ranges: None
         metrics = Metrics(dropped_lines)
+        # `Adoption` allows no rule that drops packets before its end, so not those of a table that is there already.
         adopts = adoption if adoption.is_needed and not kernel.has_table else None
         outputs = LoopOutputs(metrics, request_check, relist, remember)
         loop = AgentLoop(settings, NodeKernel(kernel, adopts, ports), inbox, time.monotonic, outputs)
@@ -89,6 +90,8 @@ def run(
             return msgspec.json.encode(loop.inquiries.status(pod))
 
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error, status)
+        # Health is served before anything is listed: the first list may take longer than the patience of a liveness
+        # probe.
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(
                 "started",
@@ -101,6 +104,7 @@ def run(
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
             following = following_veth_pairs(ports, kernel, inbox) if ports else nullcontext()
             with (
+                # The followers begin last and end first: no event arrives before everything runs that handles it.
                 repairing(kernel, inbox),
                 reporting_readiness(loop.readiness_errors),
                 logging_denials,

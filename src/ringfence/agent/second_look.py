@@ -124,6 +124,7 @@ class SecondLook:
         Namespaces that have used their share are closed until the rest of the list is applied. Their losses show only
         then. Until then, each program is compared with the one that the kernel held before the list.
         """
+        # The round that asks enforces these deletions.
         self._deleted.clear()
         if self._stage is _Stage.LISTED:
             if lost := most_lost(self._before, program, self._present.pods()) or self._lost_policies:

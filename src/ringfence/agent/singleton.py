@@ -20,6 +20,7 @@ def is_running() -> bool:
     """Whether an agent runs in this network namespace."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as question:
         try:
+            # This sends nothing to a datagram socket. It fails if nobody has bound the name.
             question.connect(_ADDRESS)
         except OSError:
             return False

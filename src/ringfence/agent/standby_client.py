@@ -38,6 +38,7 @@ class StandbyProcess:
         )
         with other_end:
             self._process = subprocess.Popen(
+                # -I: a process of root must not import modules from the current directory or PYTHONPATH.
                 [sys.executable, "-I", "-m", "ringfence.agent.standby_process", *map(str, inherited)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=inherited,
@@ -52,6 +53,7 @@ class StandbyProcess:
             raise StandbyEnded(f"it has ended ({self._process.returncode})")
         if restorations is self._sent:
             return
+        # One message of the socket has to fit into its send buffer (212,992 bytes), and restorations can be megabytes.
         memory = os.memfd_create("restorations")
         with os.fdopen(memory, "wb") as file:
             file.write(msgspec.msgpack.encode(restorations))

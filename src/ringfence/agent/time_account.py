@@ -65,6 +65,7 @@ class TimeAccount:
         """Charge the work since `began`, for building a chain, to a namespace. Returns the seconds."""
         seconds = self.work() - began
         self.charge(namespace, began)
+        # To forget all has little effect: the next chain of each namespace counts as short, once.
         if len(self._last_building) >= _REMEMBERED:
             self._last_building.clear()
         self._last_building[namespace] = seconds
@@ -91,6 +92,7 @@ class TimeAccount:
         the time.
         """
         self._has_deferred, self._defers = self._defers, False
+        # Equal parts for the namespaces for which chains were loaded, else parts in proportion to the charges.
         spent, self._spent = dict.fromkeys(loaded_for, 1.0) or self._spent, {}
         whole, now = sum(spent.values()), self.clock()
         for namespace, part in spent.items():

@@ -286,6 +286,7 @@ class View:
         if isinstance(obj, Pod) and obj.spec.node_name == self._node:
             self.uids[key] = obj.metadata.uid
         self.state.upsert(obj)
+        # Only the blocks of these policies and the addresses of Nodes decide which blocks divide Nodes.
         if key[0] in ("NetworkPolicy", "Node"):
             self._note_dividing()
 

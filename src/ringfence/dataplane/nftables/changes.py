@@ -137,6 +137,7 @@ class TableChanges:
             committed = 1
         finally:
             self._netlink.join(nf.NFNLGRP_NFTABLES)
+            # Compared after joining: a transaction in between is noticed twice rather than never.
             self._has_missed |= read_generation(self._own) != before + committed
 
     def _note_end(self, received: bytes) -> None:

@@ -109,6 +109,7 @@ class _Checked:
             return
         timeout = min(LAG_TIMEOUT * 2**self._times, _LONGEST_LAG_TIMEOUT)
         if time.monotonic() > max(since, self._last) + timeout:
+            # A watch that was not open does not count: it is being opened anyway.
             self._times += self._watch.reopen(must_list=self._times + 1 >= _LISTED_FROM)
             self._last = time.monotonic()
 

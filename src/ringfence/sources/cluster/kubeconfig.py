@@ -127,9 +127,11 @@ def _fields_of(config: _Config) -> Iterator[Fields]:
 def _make_absolute(fields: Fields, folder: Path) -> None:
     for name in _PATHS:
         if isinstance(fields.get(name), str) and fields[name]:
+            # An absolute path stays as it is.
             fields[name] = str(folder.absolute() / fields[name])
     plugin = fields.get("exec")
     if isinstance(plugin, dict) and os.sep in str(plugin.get("command", "")):
+        # A command without a slash is looked up in PATH, as client-go does (`exec.LookPath`).
         plugin["command"] = str(folder.absolute() / plugin["command"])
 
 

@@ -67,6 +67,7 @@ class ApiStatusError(Exception):
     @classmethod
     def of(cls, response: httpx2.Response) -> "ApiStatusError":
         """The error that a response describes; its body must have been read."""
+        # RFC 9110, 10.2.3, also allows a date. API servers send seconds.
         retry_after = response.headers.get("Retry-After", "")
         return cls(response.status_code, _message(response), float(retry_after) if retry_after.isdecimal() else 0)
 

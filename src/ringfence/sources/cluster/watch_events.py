@@ -58,6 +58,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """
     begun: list[bytes] = []
     size = 0
+    # The parts of a line are joined once, when it is complete: joining at each chunk would be quadratic in its length.
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
         begun.append(first)

@@ -108,6 +108,7 @@ class Watch:
             except Exception as error:  # if this thread ended, the view would stay out of date silently
                 if stopped.is_set():
                     return
+                # After a watch that has worked, the waits begin short again.
                 patience = waits() if self._has_received else patience
                 wait = wait_after(error, next(patience))
                 if isinstance(error, EXPECTED):
@@ -258,6 +259,7 @@ class Watch:
                 "watch": "true",
                 "allowWatchBookmarks": "true",
                 "resourceVersion": self._version,
+                # Random, as in client-go's reflector, so that the watches of all nodes do not end at the same moment.
                 "timeoutSeconds": str(random.randint(*self._duration)),
             },
             # A compressed event is late: the server sends it when its block is full.
@@ -299,6 +301,7 @@ class Watch:
                 self._deliver(Alive(self._kind))
             case unknown:
                 self._deliver(Unreadable(self._kind, namespace, name, f"the watch event has the type {unknown!r}"))
+        # After the event is delivered: if that fails, the next watch begins before it, and the event comes again.
         self._version = version or self._version
         if self.delivered and name:
             self.delivered.record(key, exists=event.type != "DELETED")
