@@ -73,6 +73,7 @@ def _with_column(outcome: JudgedTest, kernel: KernelOutcome) -> JudgedTest:
         case Status.PASSED, ColumnStatus.FAILED:
             message = f"the columns disagree: for the engine it passes, and in the kernel {kernel.message}"
             return replace(both, status=Status.FAILED, message=message)
+        # Packets do not show which policy decides (`because`), and a sample may lack the connection that fails.
         case Status.FAILED, ColumnStatus.PASSED if not (outcome.test.because or kernel.is_sample):
             message = f"the columns disagree: in the kernel it passes, and for the engine {outcome.message}"
             return replace(both, message=message)
@@ -126,6 +127,7 @@ def _outcome(plan: PlannedTest, results: _Results) -> KernelOutcome:
     probes = dict.fromkeys(probe for demand in plan.demands for probe in demand.probes)
     controls = {probe for demand in plan.demands if not demand.must_pass for probe in demand.probes}
     judged = [_met(demand, results) for demand in plan.demands if demand.probes]
+    # If one demand is enough, the best result counts.
     worst = min if not plan.is_one_enough else max
     status, message = worst(judged, key=lambda one: _ORDER.index(one[0]))
     against = [_contradiction(result) for result in map(results.probes.__getitem__, probes) if not result.agrees]

@@ -214,6 +214,7 @@ class Planner:
         """The connections of pairs, each once, and whether there are more than these."""
         found = dict.fromkeys(islice((probe for pair in pairs for probe in self._probes(pair)), _MOST_LISTED + 1))
         probes = tuple(found)
+        # Rounded up: at most `MOST_PROBES` are left, spread over the whole list.
         step = -(-len(probes) // MOST_PROBES) or 1
         return probes[::step], step > 1
 

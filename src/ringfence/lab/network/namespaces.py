@@ -81,6 +81,8 @@ class Network:
         new = {pod.name: pod for pod in topology.networked_pods()}
         staying = {name for name, pod in old.items() if name in new and self._has_same_place(pod, topology)}
         try:
+            # What is in the way is removed before anything is added: addresses and pod ranges may move from one to
+            # another.
             self._remove_pods([pod for name, pod in old.items() if name not in staying])
             has_other_tunnels = _tunnelled(self._topology) != _tunnelled(topology)
             if has_other_tunnels:

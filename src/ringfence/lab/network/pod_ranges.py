@@ -55,6 +55,7 @@ class PodRanges:
 
     def node_of(self, ip: IPAddress) -> str:
         """The node whose range an address is in; empty if there is none."""
+        # Ranges do not overlap, so only the last one that begins at or before the address can contain it.
         place = bisect_right(self._ordered, _place(ip), key=lambda pair: _place(pair[0][0]))
         if place and ip in self._ordered[place - 1][0]:
             return self._ordered[place - 1][1]
@@ -122,6 +123,7 @@ def _smallest_around(addresses: list[IPAddress]) -> IPNetwork:
     """The smallest range that contains all `addresses`, of one family, and is not smaller than `_LONGEST` says."""
     low, high = min(map(int, addresses)), max(map(int, addresses))
     first = addresses[0]
+    # The lowest and the highest address have the bits before their first difference in common, and so have all between.
     length = min(first.max_prefixlen - (low ^ high).bit_length(), _LONGEST[first.version])
     return ip_network((first, length), strict=False)
 

@@ -74,10 +74,13 @@ def _translation(port: LabServicePort, backends: list[LabBackend]) -> str:
     family = "ip" if backends[0].address.version == 4 else "ip6"
     choices = ", ".join(f"{i} : {backend.address} . {backend.port}" for i, backend in enumerate(backends))
     pick = f"numgen random mod {len(backends)} map {{ {choices} }}"
+    # The map has matched the protocol already, but nft translates ports only in a rule that names one.
     return f"meta l4proto {port.port.protocol.lower()} dnat {family} to {pick}"
 
 
 def _hooks() -> Iterator[str]:
+    # Connections of programs on the node itself, such as those of hostNetwork pods, pass the output hook. The
+    # priorities are those of all NAT (NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC), so policies see translated destinations.
     for hook in ("prerouting", "output"):
         yield f"add chain {TABLE} {hook} {{ type nat hook {hook} priority -100; }}"
         for version, family in _NFT_HEADER.items():

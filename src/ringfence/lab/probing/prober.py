@@ -172,6 +172,7 @@ class _Observation:
     def _handle_udp(self, sock: socket.socket, unanswered: set[int]) -> None:
         for reply, _ in received(sock):
             nonce, number = reply[-_NONCE_SIZE - _NUMBER.size : -_NUMBER.size], reply[-_NUMBER.size :]
+            # An answer to an earlier observation has another nonce.
             if nonce == self._nonce:
                 (answered,) = _NUMBER.unpack(number)
                 self.answered[answered] = True
@@ -181,6 +182,7 @@ class _Observation:
 
     def _send_sctp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_RAW, sctp.PROTOCOL)
+        # RFC 9260, 3.3.2: a tag of 0 is not allowed.
         first_tag = 1 + secrets.randbelow((1 << 31) - _CHUNK_SIZE)
         number_of_tag: dict[int, int] = {}
         self._wait_for(sock, READABLE, partial(self._handle_sctp, sock, number_of_tag))

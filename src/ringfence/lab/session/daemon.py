@@ -133,6 +133,7 @@ class LaboratoryDaemon:
         if self._defect:
             client.send(FailureReply(f"a defect of ringfence since the last command:\n{self._defect}"))
             self._defect = ""
+            # A laboratory with a defect can be stopped, too.
             self._ended = self._ended or isinstance(request, StopRequest)
             return
         try:
@@ -170,6 +171,7 @@ class LaboratoryDaemon:
         pod = self._laboratory.pod(name)
         reply = EnterReply(self._laboratory.resolver_configuration(pod))
         user, process = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "pid"))
+        # The last descriptor belongs to the laboratory, which keeps it open.
         client.send(reply, (user, process, self._laboratory.network_of(pod)))
         os.close(user)
         os.close(process)

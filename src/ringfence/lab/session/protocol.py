@@ -152,6 +152,7 @@ def decode_request(buffer: bytes) -> Request | None:
 
 def receive_reply(connection: socket.socket) -> tuple[Reply, list[int]]:
     """The next reply, and the file descriptors that came with it. Raises LaboratoryError if the daemon has ended."""
+    # The kernel delivers the descriptors with the first bytes of the message (unix(7), SCM_RIGHTS).
     head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_DESCRIPTORS)
     content = connection.recv(_LENGTH.unpack(head)[0], socket.MSG_WAITALL) if len(head) == _LENGTH.size else b""
     if not content:

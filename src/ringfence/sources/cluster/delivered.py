@@ -25,7 +25,7 @@ Name = tuple[str, str]
 """Namespace and name."""
 
 ALL: Final = ""
-"""Stands for all namespaces."""
+"""Means all namespaces."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -103,6 +103,7 @@ class Delivered:
             self._latest = version
             self._catch_up(ALL, asked)
             expected, self._expected = self._expected, []
+            # The list may have been asked for before a snapshot, so each snapshot is compared with it.
             for one in expected:
                 self._expect(one.snapshot)
 
@@ -123,6 +124,7 @@ class Delivered:
         delivered: dict[Name, str] = {}
         for space in spaces:
             delivered |= self._objects.get(space, {})
+        # The pairs of name and version that only one side has: other versions, and objects that the other side lacks.
         return {name for name, _ in delivered.items() ^ snapshot.objects.items()}
 
     def _advance(self, version: str, names: Iterable[Name]) -> None:

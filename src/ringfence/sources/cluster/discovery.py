@@ -54,6 +54,8 @@ class Discovery:
 
     def __init__(self, client: httpx2.Client) -> None:
         self._client = client
+        # Caches of this object. A cache of the methods would be shared by all servers, and would keep the clients
+        # alive.
         self._resources = cache(self._find_resources)
         self._versions = cache(self._find_versions)
 
