@@ -49,6 +49,8 @@ class Turn:
         """Add a change, in place of an older one of the same object."""
         key = name_of_change(change)
         self._stop_preparing(key)
+        # The new version has the place of the older one in the dictionary, so an object that is rewritten without pause
+        # does not wait for ever.
         self._waiting[key] = change
         self._since = arrived if self._since is None else min(self._since, arrived)
 

@@ -54,9 +54,12 @@ class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
         words = [*self.command, *self.args]
         for number, word in enumerate(words):
             option, equals, value = word.partition("=")
+            # Go's flag package accepts one or two dashes.
             if option in (f"--{name}", f"-{name}"):
+                if equals:
+                    return value
                 following = words[number + 1] if number + 1 < len(words) else ""
-                return value if equals else following if following and not following.startswith("-") else "true"
+                return following if following and not following.startswith("-") else "true"
         return None
 
     def variable(self, name: str) -> str | None:

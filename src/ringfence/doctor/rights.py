@@ -64,6 +64,7 @@ def _accounts(binding: ClusterRoleBinding) -> Iterator[tuple[str, str]]:
         if subject.kind == "ServiceAccount":
             yield subject.namespace, subject.name
         elif subject.kind == "User" and subject.name.startswith("system:serviceaccount:"):
+            # The added part is the name if the text ends after the namespace.
             _, _, namespace, name, *_ = [*subject.name.split(":"), ""]
             yield namespace, name
 

@@ -14,6 +14,7 @@ from ringfence.sources.manifests import parse_yaml
 KUBE_PROXY_CONFIG: Final = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
 DNS_SERVICE: Final = "/api/v1/namespaces/kube-system/services/kube-dns"
 _FILE: Final = "config.conf"
+# What kube-proxy uses on Linux if `mode` is empty (kubernetes.io, "kube-proxy Configuration (v1alpha1)").
 _DEFAULT_MODE: Final = "iptables"
 _NODE_LOCAL_DNS: Final = ("node-local-dns", "nodelocaldns")
 _MAX_BYTES: Final = 1 << 16
@@ -57,4 +58,6 @@ def _mode(text: str) -> str:
     if not documents or not isinstance(read := documents[0], dict):
         return ""
     mode = read.get("mode")
-    return mode if isinstance(mode, str) and mode else _DEFAULT_MODE if mode in ("", None) else ""
+    if mode in ("", None):
+        return _DEFAULT_MODE
+    return mode if isinstance(mode, str) else ""

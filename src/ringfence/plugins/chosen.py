@@ -94,6 +94,7 @@ def traits_of(plugin: Plugin, version: str = "", settings: Mapping[str, str] | N
 def _chosen(plugin: Plugin, topic: str, version: str, settings: Mapping[str, str]) -> ChosenTrait:
     numbers = version_of(version) if version else None
     every = plugin.about_topic(topic)
+    # There is one: `read_plugins` refuses a topic without a trait for every version, and those for settings come first.
     trait = next(one for one in every if one.holds(numbers, settings))
     found = dict.fromkeys(_alternatives(plugin, trait, version, settings, every))
     return ChosenTrait(trait, tuple(one for one in found if one.engine != trait.subject.engine_value(trait.value)))

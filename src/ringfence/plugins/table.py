@@ -151,6 +151,7 @@ def _check_versions(plugin: Plugin, topic: str, place: str) -> None:
     """Raise InputError unless exactly one trait without a setting holds for every version, or there is none at all."""
     general = [trait for trait in plugin.about_topic(topic) if not trait.setting]
     ordered = sorted(general, key=lambda trait: version_of(trait.since) if trait.since else ())
+    # Each has to begin where the one before it ends. The first has no beginning, and the last no end.
     gapless = all(before.until and before.until == after.since for before, after in pairwise(ordered))
     if ordered and (ordered[0].since or ordered[-1].until or not gapless):
         raise InputError(f"{place}: the traits without a setting do not hold for every version exactly once")

@@ -8,6 +8,7 @@ from ringfence.errors import InputError
 Version = tuple[int, ...]
 """The numbers of a version: `1.19.5` is (1, 19, 5)."""
 
+# At most nine digits each, because int() takes quadratic time for long texts.
 _VERSION: Final = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:[-+].*)?", re.DOTALL)
 
 

@@ -282,6 +282,7 @@ def measure(site: ProbeSite) -> Iterator[Measured]:
 def _measured(site: ProbeSite, case: Case) -> Measured:
     site.start_clients(case.witness, case.subject)
     if not site.steady(lambda: site.connects(case.witness) and site.connects(case.subject), CONNECT_SECONDS):
+        # If the witness cannot connect either, the reason is not the trait, and this raises Inconclusive.
         _await_open(site, (case.witness,), "without a policy")
         reason = f"{case.subject.connection} does not work here without a policy either"
         return Measured(case.topic, "", reason, NOT_SUPPORTED)
@@ -290,6 +291,7 @@ def _measured(site: ProbeSite, case: Case) -> Measured:
         if not site.steady(lambda: not site.connects(case.witness), site.patience):
             raise Inconclusive("the policy of this case did not come into force")
         if case.settling:
+            # This only waits: if the subject is still open afterwards, that is the answer.
             site.steady(lambda: not site.connects(case.subject), case.settling)
         return Measured(case.topic, case.if_open if site.connects(case.subject) else case.if_denied)
     finally:
@@ -307,6 +309,7 @@ def _measured_of_new_pods(site: ProbeSite) -> Measured:
         site.start_clients(*NEWCOMERS, FREE_NEWCOMER)
         if not site.steady(lambda: site.connects(FREE_NEWCOMER), CONNECT_SECONDS):
             raise Inconclusive("a new pod that no policy selects opened no connection either")
+        # This only waits until the attempts have ended, or all have succeeded. They are counted below.
         site.steady(lambda: all(map(site.connects, NEWCOMERS)), TRYING_SECONDS)
         opened = sum(map(site.connects, NEWCOMERS))
     finally:

@@ -43,6 +43,7 @@ _RESTRICTED: Final = {
     "runAsUser": 65534,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+# The proxy of a service mesh accepts connections for the pod, so that denied ones would seem open.
 _NO_MESH: Final = {
     "sidecar.istio.io/inject": "false",
     "istio.io/dataplane-mode": "none",
@@ -270,6 +271,7 @@ def _has_state(containers: list[Manifest]) -> bool:
 def _replica_set(name: str, site: Site, role: str, containers: list[Manifest]) -> Manifest:
     name, run = f"{site.place}-{name}", site.run
     labels = {**MANAGED_BY, RUN: run, "pod": name, "place": site.place, ROLE: role, **_NO_MESH}
+    # As for the pods of a DaemonSet: the scheduler still checks taints and resources, which `nodeName` would bypass.
     terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [site.node]}]}]
     spec = {
         "automountServiceAccountToken": False,

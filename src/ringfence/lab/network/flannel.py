@@ -31,7 +31,7 @@ TUNNELS: Final = {4: 901, 6: 902}
 
 _NAMES: Final = {4: "flannel.1", 6: "flannel-v6.1"}
 _VXLAN_NETWORK: Final = 1
-_PORT: Final = 8472
+_PORT: Final = 8472  # the kernel's default, which Flannel keeps; IANA's number is 4789
 _TABLE: Final = "inet flannel"
 _FAMILY: Final = {4: "ip", 6: "ip6"}
 _MULTICAST: Final = {4: "224.0.0.0/4", 6: "ff00::/8"}
@@ -86,6 +86,7 @@ def _translation(node: LabNode, pod_ranges: list[IPNetwork]) -> Iterator[str]:
     for own in node.pod_ranges:
         ip = _FAMILY[own.version]
         cluster = "{ " + ", ".join(str(one) for one in pod_ranges if one.version == own.version) + " }"
+        # In Flannel's order. A rule with `return` exempts packets from the rules below it.
         for condition in (
             f"{ip} saddr {cluster} {ip} daddr {cluster} return",
             f"{ip} saddr {cluster} {ip} daddr != {_MULTICAST[own.version]} masquerade",

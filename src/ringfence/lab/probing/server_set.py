@@ -68,7 +68,7 @@ class ServerSet:
 
     @contextmanager
     def answering(self, probes: Iterable[Probe]) -> Iterator[None]:
-        """Answer every probe while the context lasts: a closed port could not be distinguished from a denied connection.
+        """Answer every probe in the context: a closed port could not be distinguished from a denied connection.
 
         A program that was started in the pod's network may have the port. Over TCP it answers itself. Over UDP its
         answer could not be recognised, so PortTakenError is raised.

@@ -112,6 +112,8 @@ class ApiServer:
 
     def _run_plugin(self, selected: SelectedContext) -> _PluginCredential:
         with self._plugin_lock:
+            # The lock is held while the plugin runs, so that one run serves all threads that need a credential at that
+            # moment.
             known = self._from_plugin
             if known is None or known.selected != selected or known.credential.has_expired:
                 credential = obtain(selected.user, selected.cluster, _PLUGIN_TIMEOUT)
