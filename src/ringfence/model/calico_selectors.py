@@ -19,6 +19,7 @@ _HAS: Final = re.compile(rf"(!?)\s*has\(\s*{_NAME}\s*\)")
 _EQUALS: Final = re.compile(rf"{_NAME}\s*(==|!=)\s*{_TEXT}")
 _IN: Final = re.compile(rf"{_NAME}\s+(in|not\s+in|notin)\s*{_TEXTS}")
 _QUOTED: Final = re.compile(_TEXT)
+# Quoted texts come first, so that `&&`, `||` and parentheses inside quotes do not divide an expression.
 _TOKEN: Final = re.compile(rf"{_TEXT}|&&|\|\||[()]|[^&|()\"']+|.", re.S)
 
 

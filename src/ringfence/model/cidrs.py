@@ -19,6 +19,7 @@ from ringfence.sets.addresses import Family, Network, span
 from ringfence.sets.intervals import Interval
 from ringfence.steps import Steps, finish
 
+# A zero is a leading one if no hexadecimal digit is before it and one is behind it: `0`, `::` and `10` stay.
 LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
 
@@ -71,6 +72,7 @@ def cidr_range(text: str) -> AddressRange:
 
     The result is the span of `parse_cidr`, in a tenth of the time for nearly every CIDR in real policies.
     """
+    # Most CIDRs are plain, so the substitution runs only for those that are not.
     written = _read(text) or _read(LEADING_ZEROS.sub("", text))
     if written is not None:
         family, number, surplus = written
@@ -115,6 +117,7 @@ class _ReadCidrs(msgspec.Struct):
     read: int = 0
 
 
+# One entry: the key is the tuple of all CIDRs of the policy that is read now, which can be 90,000 texts.
 @lru_cache(maxsize=1)
 def _reading(texts: tuple[str, ...]) -> _ReadCidrs:
     return _ReadCidrs()
@@ -147,6 +150,7 @@ def _read(text: str) -> tuple[Family, int, int] | None:
         return None
 
 
+# A look-up instead of `int`: it also refuses `+8`, ` 8` and numbers out of range.
 _HOST_MASKS_4: Final = {str(length): (1 << 32 - length) - 1 for length in range(33)}
 _HOST_MASKS_6: Final = {str(length): (1 << 128 - length) - 1 for length in range(129)}
 _MAPPED: Final = 0xFFFF
@@ -157,6 +161,8 @@ def cidr_spelling(text: str) -> CidrSpelling:
     """What a CIDR means and how it is written. Raises ValueError for text that is not a CIDR."""
     address_text, _, length_text = text.partition("/")
     try:
+        # `ip_address` accepts a zone (`fe80::1%eth0`), Go's `ParseCIDR` does not. `int` would accept `+8`, `1_0` and
+        # blanks.
         if "%" in address_text or not re.fullmatch("[0-9]+", length_text):
             raise ValueError
         written = ip_address(LEADING_ZEROS.sub("", address_text))
@@ -215,6 +221,7 @@ def cidr_warnings(spelling: CidrSpelling) -> list[str]:
 def _network(written: IPv4Address | IPv6Address, prefix_length: int) -> Network:
     if isinstance(written, IPv4Address):
         return IPv4Network((written, prefix_length), strict=False)
+    # With a shorter prefix the range contains more than IPv4-mapped addresses, and stays an IPv6 one.
     if written.ipv4_mapped is not None and prefix_length >= _MAPPED_PREFIX:
         return IPv4Network((written.ipv4_mapped, prefix_length - _MAPPED_PREFIX), strict=False)
     return IPv6Network((written, prefix_length), strict=False)

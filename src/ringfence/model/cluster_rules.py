@@ -49,6 +49,7 @@ def tier_of(policy: ClusterPolicy) -> PolicyTier:
 
 def priority_of(policy: ClusterPolicy) -> int:
     """The priority of a policy in its tier; the lowest is evaluated first."""
+    # A cluster has at most one BaselineAdminNetworkPolicy, so its priority orders nothing.
     return 0 if isinstance(policy, BaselineAdminNetworkPolicy) else policy.spec.priority or 0
 
 

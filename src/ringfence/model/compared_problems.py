@@ -56,6 +56,7 @@ def compared_problems(first: ProblemsOfSide, second: ProblemsOfSide) -> list[Com
     found = []
     for key, one in zip(second.keys(), second.problems, strict=True):
         if same := known.get(key):
+            # One for one: if a problem occurs twice after the change and once before it, one of them is new.
             same.pop(0)
             found.append(ComparedProblem(one))
         else:

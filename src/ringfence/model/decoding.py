@@ -32,6 +32,7 @@ def decode(tree: object) -> Object | None:
     kind = kind_of_tree(tree)
     if kind is None or not isinstance(tree, Mapping):
         return None
+    # A server checks a custom resource against the schema of its definition, and not against Go types.
     if kind.schema is not None:
         return _built(kind, _custom_resource(tree, kind, kind.schema))
     try:
@@ -66,12 +67,14 @@ def decode_json(text: bytes | msgspec.Raw, kind: Kind, *, most_explained: int | 
     try:
         return _built(kind, _decoder(kind).decode(text))
     except msgspec.ValidationError as error:
+        # A tenant could otherwise keep an agent busy with objects that no server writes.
         if most_explained is not None and len(bytes(text)) > most_explained:
             raise DecodingError(f"a value does not have the type that servers write: {error}", "") from None
         tree = msgspec.json.decode(text)
     if not isinstance(tree, dict):
         return None
     written = tree.get("apiVersion")
+    # Items of a list have no `apiVersion`; `decode` needs one to find the kind.
     api_version = written if written in kind.api_versions else kind.api_versions[0]
     return decode({**tree, "apiVersion": api_version, "kind": kind.name})
 
@@ -179,11 +182,13 @@ def stored_tree(tree: Mapping[str, object]) -> Mapping[str, object] | None:
 
 
 def _custom_resource(tree: Mapping[str, object], kind: Kind, schema: Schema) -> Any:
+    # The metadata are decoded apart, as in the server: an error in them is reported even if the rest is refused.
     stored = as_stored({**tree, "metadata": {}}, schema)
     metadata = _metadata(tree, kind)
     try:
         return msgspec.structs.replace(msgspec.convert(stored, kind.shape), metadata=metadata)
     except msgspec.ValidationError:
+        # Errors of type first: msgspec has refused a type, so one of these is the reason.
         errors = sorted(schema_errors(stored, schema), key=lambda error: not error.expected)
     raise DecodingError(str(errors[0]), errors[0].path, errors[0].given, errors[0].expected)
 
@@ -310,6 +315,8 @@ def _unknown(level: _Level) -> Iterator[UnknownField]:
         if name in known:
             yield from _unknown_inside(child, known[name], place, (level, *level.around))
         else:
+            # Only a field that is not set and could have this value can be meant: a suggestion must not make another
+            # error.
             missing = [field for field, shape in known.items() if field not in fields and _could_be(child, shape)]
             close = get_close_matches(str(name), missing, n=2, cutoff=_MUCH_ALIKE)
             nearest = close[0] if len(close) == 1 else ""
@@ -331,6 +338,7 @@ def _unknown_inside(
 def _home(name: str, level: _Level) -> str:
     """Where a field that `level` does not have belongs: it is indented too far, not far enough, or misspelt."""
     for around in level.around:
+        # Nearest first: a field that is indented too far belongs to the closest object that has it.
         if name in around.known and name not in around.fields:
             owner = f"`{around.path}`" if around.path else "the object itself"
             return f"indent `{name}` less: it is a field of {owner}"

@@ -74,6 +74,7 @@ def each_once(errors: Iterable[FieldError]) -> list[FieldError]:
     """The errors without those that the API server would print a second time."""
     unique: dict[str, FieldError] = {}
     for error in errors:
+        # `ToAggregate` of apimachinery drops errors with equal texts (`field/errors.go`).
         unique.setdefault(str(error), error)
     return list(unique.values())
 

@@ -133,6 +133,7 @@ def _conform(value: object, shape: Type, path: _FieldPath) -> object:
             return [_element(item, shape.item_type, path.inside(f"[{index}]")) for index, item in enumerate(value)]
         case DictType(), dict() if all(isinstance(key, str) for key in value):
             return {key: _element(item, shape.value_type, path.inside(f".{key}")) for key, item in value.items()}
+        # In Python `bool` is a kind of `int`; to Go, `true` is no number.
         case IntType(), int() | float() if not isinstance(value, bool):
             return _whole_number(value, shape, path)
         case (StrType(), str()) | (BoolType(), bool()):
@@ -142,6 +143,8 @@ def _conform(value: object, shape: Type, path: _FieldPath) -> object:
 
 def _known_fields(value: dict[str, object], shape: StructType) -> Iterator[tuple[str, object, Type]]:
     types = {field.encode_name: field.type for field in shape.fields}
+    # Unknown fields and nulls are left out here: Go ignores the former when it is not strict, and takes the latter as
+    # absent.
     return ((name, child, types[name]) for name, child in value.items() if child is not None and name in types)
 
 

@@ -248,6 +248,7 @@ class KindTable:
         for kind in self._kinds:
             if kind_name in (kind.name.lower(), kind.plural) and get_close_matches(group, kind.groups, 1, _MISSPELT):
                 return kind
+        # `PodList` is much like `Pod`, and a List of a kind is another matter: its items are read one by one.
         if kind_name.endswith("list"):
             return None
         of_group = {kind.name.lower(): kind for kind in self._kinds if group in kind.groups}

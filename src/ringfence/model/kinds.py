@@ -148,6 +148,8 @@ def _workload(
         build=build,
         added=versions.added,
         removed=versions.removed,
+        # The first versions (`extensions/v1beta1`, `apps/v1beta1`) took the labels of the template for an absent
+        # selector.
         former_defaults=with_default_selector if shape is WorkloadFields else unchanged,
         validate=workload_errors,
     )

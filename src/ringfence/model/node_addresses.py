@@ -69,6 +69,7 @@ def plugin_addresses(node: Node) -> Iterator[NodeAddressNumber]:
     """The addresses that network plugins have given the node; a text that is not an address is left out."""
     annotations = node.metadata.annotations or NO_LABELS
     for key in _ANNOTATED:
+        # `projectcalico.org/IPv4Address` has a prefix length (`10.0.0.5/24`).
         yield from _read(annotations.get(key, "").partition("/")[0])
     yield from _flannel_tunnels(node, annotations)
 

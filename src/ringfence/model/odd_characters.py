@@ -48,5 +48,6 @@ def _instead(character: str) -> str:
         return "use -"
     if category in _FORMAT_CATEGORIES:
         return "remove it"
+    # NFKC maps full-width and other compatibility forms to the plain character.
     plain = unicodedata.normalize("NFKC", character)
     return f"use {plain}" if plain.isascii() and plain != character else ""

@@ -115,5 +115,6 @@ class Origin(msgspec.Struct, frozen=True):
         while path not in self.fields:
             if not path:
                 return None
+            # A label key may contain dots, so the path may be cut inside it; the next round finds the field around it.
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.fields[path]

@@ -15,6 +15,7 @@ from ringfence.model.field_errors import go_quoted
 from ringfence.model.names import label_key_errors, label_value_errors
 from ringfence.model.selectors import Operator, Selector, Term
 
+# Two-character operators before single ones: the first alternative that matches is taken.
 _TOKEN: Final = re.compile(r"==|!=|[=!<>(),]|[^=!<>(), \t\r\n]+")
 _SYMBOLS: Final = frozenset(("==", "!=", *"=!<>(),", ""))
 _END: Final = ""

@@ -140,6 +140,7 @@ def schema_errors(value: object, schema: Schema, path: str = "") -> Iterator[Fie
             supported = f"supported values: {', '.join(map(go_quoted, schema.enum))}"
             yield _error(path, FieldErrorType.UNSUPPORTED, value, supported)
     match value:
+        # Before `int()`, because `bool` is one of its subclasses.
         case bool() | None:
             return
         case str():
@@ -205,6 +206,7 @@ def _string_errors(value: str, schema: Schema, path: str) -> Iterator[FieldError
     if schema.max_length is not None and len(value) > schema.max_length:
         # The schema counts characters, whatever the message says.
         yield FieldError(path, FieldErrorType.TOO_LONG, None, f"may not be more than {schema.max_length} bytes")
+    # In Python `$` also matches before a line feed at the end; in Go it does not.
     elif schema.pattern and not re.search(schema.pattern.replace("$", r"\Z"), value):
         yield _error(path, FieldErrorType.INVALID, value, f"{path} in body should match '{schema.pattern}'")
 

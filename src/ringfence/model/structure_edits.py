@@ -22,6 +22,7 @@ def add_field(origin: Origin | None, path: str, name: str, value: str, known: It
     if first is None:
         is_empty = parent.value.end_line == start.line and parent.value.end_column - start.column == len("{}")
         return TextEdit(origin.file, parent.value, f"{{{name}: {value}}}") if is_empty else None
+    # A mapping that starts with its first key is written in block style; in flow style a brace comes first.
     if (first.line, first.column) == (start.line, start.column):
         return TextEdit(origin.file, start, f"{name}: {value}\n{' ' * (start.column - 1)}")
     at = Range(first.line, first.column, first.line, first.column)

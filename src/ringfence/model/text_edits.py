@@ -91,6 +91,7 @@ def apply_edits(text: str, edits: Iterable[TextEdit]) -> str:
     starts = _line_starts(text)
     pieces: list[str] = []
     end_of_last = 0
+    # From front to back with the offsets of the old text, so that no edit moves the range of another.
     for edit in sorted(edits, key=lambda edit: edit.range):
         start = _offset(starts, edit.range.line, edit.range.column)
         end = _offset(starts, edit.range.end_line, edit.range.end_column)

@@ -132,6 +132,7 @@ def unread_policy(policy: Written, place: Place, own_namespace: str = DEFAULT_NA
     namespace = name_text(fields.get("namespace") or own_namespace) if kind.is_namespaced else ""
     try:
         bounds = kind.bounds(policy, namespace)
+    # A policy that cannot be read is not a policy without effect: everything in its scope is in doubt.
     except ValueError:
         bounds = unbounded(namespace)
     return UnreadPolicy(

@@ -121,6 +121,7 @@ def _cilium_subjects(selector: Selector, namespace: str) -> UnreadSubjects:
             spaces.append(_renamed(term, _NAME_OF_NAMESPACE))
         elif key.startswith(_NAMESPACE_LABEL):
             spaces.append(_renamed(term, key.removeprefix(_NAMESPACE_LABEL)))
+        # A term that cannot be compared with labels of manifests is left out: the rest selects more pods, never fewer.
         elif ":" not in key and not key.startswith(_NOT_OF_PODS):
             pods.append(_renamed(term, key))
     return UnreadSubjects(Selector(tuple(pods)), namespace or None, Selector(tuple(spaces)))
@@ -170,6 +171,7 @@ def _calico_subjects(spec: _CalicoSpec, namespace: str) -> UnreadSubjects:
             spaces.append(_renamed(term, _NAME_OF_NAMESPACE))
         elif term.key.startswith("pcns."):
             spaces.append(_renamed(term, term.key.removeprefix("pcns.")))
+        # `pcsa.` are labels of service accounts, which manifests of pods do not have.
         elif not term.key.startswith(("projectcalico.org/", "pcsa.")):
             pods.append(term)
     for term in bounding_terms(spec.namespace_selector):

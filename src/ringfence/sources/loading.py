@@ -105,6 +105,8 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield Unrelated(origin.file, origin.document)
         return
     kind = KINDS.find(api_version, name)
+    # The order follows from what must not be lost: refused objects first, then policies that are recognised, and only
+    # last what is skipped as unsupported.
     if refusal := refusal_of(api_version, name):
         yield refusal_problem(refusal, tree, origin, fields)
     elif kind is None and (unread := unread_kind_of(tree)):
@@ -203,6 +205,7 @@ def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) 
         return
     stored = has_been_stored(tree)
     api_version = str(tree["apiVersion"])
+    # Places take time and memory, and only a problem needs them: 100,000 pods have none.
     if api_version in kind.removed or (not stored and kind.may_be_refused(read)):
         origin = msgspec.structs.replace(origin, fields=fields())
     yield Manifest(read, origin, stored, api_version, suppressions=suppressions_of(tree))

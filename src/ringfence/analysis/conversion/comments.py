@@ -24,8 +24,10 @@ def moved_comments(comments: Comments, part: PolicyPart, number: int, document: 
     for path, comment in comments.items():
         for moved in _moved(path, part, is_first=number == 0):
             nearest = moved
+            # A field can be missing in the part because it has another name there (`ports`) or lies in another part.
             while nearest and nearest not in present:
                 nearest = nearest[: max(nearest.rfind("."), nearest.rfind("["), 0)]
+            # Only one comment fits behind a line, so all others go above it.
             if nearest == moved and nearest not in after:
                 before[nearest] += comment.before
                 after[nearest] = comment.after

@@ -88,6 +88,7 @@ def convert(state: State, invalid: Container[str] = ()) -> Conversion:
     if refusals := [refusal for one in older for refusal in _refusals(one, invalid)]:
         return Conversion(refusals=tuple(refusals))
     drafts = [_draft(one, older) for one in older]
+    # Only ClusterNetworkPolicies: names are unique within a kind, and the older ones are replaced.
     taken = {one.name: one for one in present if isinstance(one.policy, ClusterNetworkPolicy)}
     if refusals := [refusal for draft in drafts for refusal in _name_refusals(draft, taken)]:
         return Conversion(refusals=tuple(refusals))
@@ -102,6 +103,7 @@ def convert(state: State, invalid: Container[str] = ()) -> Conversion:
         for draft, priority in zip(of_tier, priorities, strict=True):
             converted.append(_converted(draft, tier, priority))
             remarks += _remarks(draft, priority)
+    # The proof runs at every conversion, not only in tests: a wrong conversion would change what a cluster allows.
     prove(state, [one.source.policy for one in converted], [policy for one in converted for policy in one.policies])
     return Conversion(tuple(converted), (), tuple(remarks), sum(1 for _ in state.members()))
 

@@ -95,6 +95,7 @@ def obstacles(policy: OlderPolicy) -> Iterator[Obstacle]:
 def _split_rules(policy: OlderPolicy, direction: Direction) -> Iterator[SplitRule]:
     for index, rule in enumerate(cluster_rules_of(policy, direction)):
         for first_peer, peers in _pieces(rule.peers):
+            # A rule without ports means all of them: it must become one rule, not none.
             for first_port, ports in _pieces(_ports_of(rule)) or [(0, ())]:
                 yield SplitRule(_rule(rule, direction, peers, ports), index, first_peer, first_port)
 
@@ -142,6 +143,7 @@ def _port_obstacle(port: RulePort) -> str:
     protocol, first, last = _interval(port)
     if protocol not in PROTOCOLS:
         return f"a ClusterNetworkPolicy cannot name protocol {protocol!r}: it supports {', '.join(PROTOCOLS)}"
+    # The definitions of the older kinds do not compare start and end; that of ClusterNetworkPolicy does.
     if first > last:
         return f"the range {first}-{last} contains no port, and a ClusterNetworkPolicy cannot have such a range"
     return ""

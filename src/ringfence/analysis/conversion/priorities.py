@@ -57,6 +57,7 @@ class _Slot(msgspec.Struct, frozen=True):
 def _slots(policies: Sequence[InTier]) -> Iterator[_Slot]:
     for priority, group in groupby(policies, key=lambda one: one.priority):
         equals = list(group)
+        # Policies that shared a priority may share the new one, too: their order is undefined before and after.
         if all(one.parts in (None, 1) for one in equals):
             converted = sum(one.parts is not None for one in equals)
             yield _Slot(priority, 1, converted, is_fixed=converted < len(equals))
@@ -87,6 +88,7 @@ def _starts(slots: Sequence[_Slot]) -> list[int]:
     earliest = 0
     for number, slot in enumerate(slots):
         if starts[number] < earliest:
+            # A fixed slot cannot move, so the one before it is what does not fit.
             return starts[: max(number - 1, 0) if slot.is_fixed else number]
         earliest = starts[number] + slot.width
     return starts

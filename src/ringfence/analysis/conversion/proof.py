@@ -58,11 +58,13 @@ def _differences(state: State, subjects: Iterable[Identity], before: _Profiles, 
     compared = set()
     for subject in subjects:
         for direction in Direction:
+            # A tier without policies passes everything on, and is compared like any other.
             nothing = Profile("", direction, (), Action.PASS)
             for tier in PolicyTier:
                 old, new = (found[subject.bit, direction].get(tier.value, nothing) for found in (before, after))
                 own = own_ports((old, new), subject)
                 key = old, new, own, subject.families
+                # Unchanged policies give the same profile object.
                 if old is not new and key not in compared:
                     compared.add(key)
                     yield from (_pair(subject, direction, peer) for peer in _peers(state, subject, (old, new), own))

@@ -64,6 +64,7 @@ def _affecting(state: State, plugin: PluginTraits) -> Iterator[AffectingTrait]:
         field = chosen.topic.field
         if chosen.engine == getattr(UPSTREAM, field):
             continue
+        # Which port egress rules match cannot be seen by pairs of pods, which is what `difference` compares.
         if field == "service_ports":
             if rows := tuple(changed_by_service_ports(state)):
                 yield AffectingTrait(chosen, (), rows, ())
@@ -72,6 +73,7 @@ def _affecting(state: State, plugin: PluginTraits) -> Iterator[AffectingTrait]:
         rules = tuple(_rules(state, chosen))
         if not rules and (field not in NOT_IN_POLICIES or state.policies.means_the_same(traits)):
             continue
+        # One copy serves all traits, because `enforce` replaces what was in force.
         other = other or deepcopy(state)
         other.enforce(msgspec.structs.replace(plugin, chosen={chosen.topic.name: chosen}))
         found = with_plugin_causes(state, other, difference(state, other))

@@ -55,6 +55,8 @@ def changed_arrows(found: ClusterDifference, before: State, after: State, most: 
         return between_namespaces(ranked, rows, several, most)
     drawn = ranked[:most]
     while _drawn(arrows := _arrows(rows, drawn, several)) > MOST_ARROWS:
+        # A quarter fewer each time ends after a few rounds; one end fewer each time would draw all arrows again for
+        # each.
         drawn = drawn[: len(drawn) * 3 // 4]
     return ChangedArrows(in_order(drawn), tuple(arrows), len(ranked), has_kept=False)
 
@@ -119,6 +121,7 @@ def _ends_of(side: Ends, classes: Iterable[tuple[Reference, ...]], drawn: Collec
     if isinstance(side, Addresses):
         return [side] if side in drawn else []
     among = set(side)
+    # One member is enough: all members of a class are in the same rows.
     return [one for one in classes if one[0] in among]
 
 

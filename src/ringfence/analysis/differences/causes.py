@@ -120,9 +120,11 @@ class Causes:
         are all workloads of both ends: their labels may have changed.
         """
         policies = {cause for side in sides for cause in self._of_side(*side, opened=opened)}
+        # A policy that is the same in both clusters is named only if nothing else explains the change.
         changed = {cause for cause in policies if cause.what}
         if not changed:
             changed = policies | set(self._relabelled(subjects | peers))
+        # Policies and labels are the same, so only what selectors do not read is left.
         if not any(cause.what for cause in changed) and not self._other_plugin:
             text = "the ports, the addresses or the network of the workloads changed"
             changed.add(Cause(When.AFTER, Change.WORKLOADS, text=text))
@@ -148,6 +150,7 @@ class Causes:
     def _of_side(self, side: SideClass, peers: Peers, traffic: Traffic, *, opened: bool) -> Iterator[Cause]:
         allowing, denying = (When.AFTER, When.BEFORE) if opened else (When.BEFORE, When.AFTER)
         allowing_stack, denying_stack = self._stack(allowing, side), self._stack(denying, side)
+        # If policies isolate on both sides, it is the missing or added rule that decides, not the isolation.
         if any(map(_isolates, denying_stack)) and not any(map(_isolates, allowing_stack)):
             for profile in filter(_isolates, denying_stack):
                 for policy in profile.policies:

@@ -50,6 +50,7 @@ def _by_node(
     before: ClusterView, after: ClusterView, one: SideClass
 ) -> Iterator[tuple[Bitset, tuple[Addresses, Addresses]]]:
     """The workloads of a class by the addresses of their nodes that no policy restricts, before and after."""
+    # Upstream exempts a pod's node as a source only, so egress needs no look at single pods.
     if one.direction is Direction.EGRESS and all(view.state.traits is UPSTREAM for view in (before, after)):
         yield one.members, (NO_ADDRESSES, NO_ADDRESSES)
         return

@@ -151,6 +151,7 @@ class _AssumingSide:
             return frozenset() if assumption in theirs else groups
         if assumption.outside is None:
             return self._left(groups, other, theirs.get(assumption, frozenset()))
+        # A wider block of the other side already says that the address is not in this one.
         known = other._taken_outside(self, groups, assumption.outside.families)
         mine = self._by_name(groups)
         left = mine.keys() - {
@@ -168,6 +169,7 @@ class _AssumingSide:
             return any(len(assumption.unordered & one) > 1 for one in known)
         if any(assumption.unordered <= one for one in known):
             return True
+        # The other side may name the same policies in several groups.
         return all(any({*pair} <= one for one in known) for pair in combinations(assumption.unordered, 2))
 
     def _taken_outside(self, asking: "_AssumingSide", groups: _Groups, families: _Families) -> _Covered:

@@ -58,6 +58,7 @@ def changed_connections(
         cell
         for source in egress
         for destination in ingress
+        # If neither side has changed for the other class, neither has their intersection.
         if source.changed_peers & destination.members or destination.changed_peers & source.members
         for cell in _between(source, destination)
     )
@@ -118,6 +119,7 @@ def _without_exempt(cell: ChangedCell, exempt: Exempt) -> Iterator[ChangedCell]:
         yield cell
         return
     sources = cell.sources
+    # Exempt pairs are few (hostNetwork pods with the pods of their node): a cell is split only where it has one.
     for source, (old, new) in exempt.items():
         if sources >> source & 1 and cell.destinations & (old | new):
             sources &= ~(1 << source)

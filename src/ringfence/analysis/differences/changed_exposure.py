@@ -181,6 +181,7 @@ class ExposureComparison:
             raise self._undecided
         views = self._before, after
         touched = self._touched_by(views, unchanged) if self._touched is None else self._touched
+        # Without a changed policy or label no possible pod is treated differently.
         if not touched or not matched:
             return []
         identities = [(one.before.identity, one.after.identity) for one in matched]
@@ -193,6 +194,8 @@ class ExposureComparison:
                 others_differ = former.differ_from(present, touched)
                 for place, pair in enumerate(identities):
                     policies = _policies(views, place, direction, unchanged) if place in selected else _NO_POLICIES
+                    # Three reasons why a workload may differ: its own policies, labels, or what possible pods allow
+                    # with it. Most have none, and nothing is computed for them.
                     if not (policies or relabelled or others_differ(*pair)):
                         continue
                     before_and_after = self._both(views, place, direction, touched)
@@ -328,9 +331,11 @@ class _ExistingPods:
         if len(names) != len(pods.namespaces.terms) or not names or not pods.pods.terms or not all(map(_lists, terms)):
             return
         values = [sorted(term.values) for term in (*names[:1], *pods.pods.terms)]
+        # To leave a description in the list is safe: it is only less short.
         if reduce(lambda number, some: number * len(some), values, 1) > _MOST_COMBINATIONS:
             return
         for name, *labels in product(*values):
+            # All workloads: -1 as a bitset.
             places = ~0
             for term, value in zip(pods.pods.terms, labels, strict=True):
                 places &= self._having.get((name, term.key, value), 0)

@@ -52,6 +52,7 @@ def _topics_by_row(
 ) -> defaultdict[int, list[Topic]]:
     """By the index of a row, the topics that decide about it: with the other side's trait, other traffic is allowed."""
     found: defaultdict[int, list[Topic]] = defaultdict(list)
+    # The later cluster first; the earlier one is asked only about the rows for which no trait was found there.
     for state, other in ((after, before), (before, after)):
         left = [place for place in range(len(rows)) if not found[place]]
         present = {place: _passing(state, rows[place]) for place in left}
@@ -80,6 +81,7 @@ def _end(state: State, ends: Ends, other: End | None) -> End | None:
     """One of the ends of a row, if possible not `other`."""
     if isinstance(ends, Addresses):
         return ends
+    # Two workloads and two pods of each are enough to find one that is not the other end.
     pods = [pod for reference in ends[:2] for pod in _pods_of(state, reference)]
     return next((pod for pod in pods if pod is not other), pods[0] if pods else None)
 

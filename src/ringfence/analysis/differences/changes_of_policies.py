@@ -14,6 +14,7 @@ def changes_of_policies_alone(before: KeptObjects, after: KeptObjects) -> list[P
         return None
     changes = list(before.changes(after))
     state = before.enter()
+    # Otherwise the policy would add or remove a namespace, which other selectors may match.
     if all(change.is_of_policy and _exists(state, change.key[1]) for change in changes):
         return list(map(_policy_change, changes))
     return None

@@ -108,6 +108,7 @@ def difference_in_policies(
         workloads = match_alone(state)
         groups = [one.before for one in workloads.common]
         before = ClusterView(state, groups, former)
+        # Before the policies change: it reads what they mean now.
         exposure = ExposureComparison(before, state, [policy.metadata.namespace for policy in policies])
         # Policies are assumed not to apply to hostNetwork pods. Which of them would select one is an assumption to
         # name.
@@ -210,6 +211,8 @@ def _meaning(
     first, second = (set_of_policies(name, view.policies) for name, view in zip(names, views, strict=True))
     removed, added = ([one for one in these.policies if key_of(one) not in unchanged] for these in (first, second))
     mine = first.meaning
+    # The second meaning is made from the first, so that the unchanged policies are the same objects and are not
+    # compared.
     return compare(first, second, Relation.EQUIVALENT, meanings=(mine, mine.with_changes(removed, added)))
 
 
@@ -220,6 +223,8 @@ def _claims(
     exposure: ExposureComparison,
 ) -> tuple[Sequence[ExposureClaim], str]:
     """The claims about the exposure of workloads, or the reason why it is undecided."""
+    # Equivalent policies treat possible pods alike; only other labels or addresses of existing objects can make a
+    # difference then.
     if meaning is not None and meaning.outcome is Outcome.HOLDS and not is_relabelled(compared.views):
         return (), ""
     try:

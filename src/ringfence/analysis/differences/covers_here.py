@@ -104,12 +104,14 @@ class _Covers:
         everyone = _Pods(state.population.everyone)
         self._ends = {role: _Axis(role, everyone) for role in Role}
         self._selected = state.selected(present.subject)
+        # A namespaced policy shares subjects only with policies that can select pods of its namespace.
         near = state.tiers.policies_in(present.namespace) if present.namespace else state.tiers.policies()
         self._others = [one for one in near if one is not present and self._may_decide(one)]
 
     def _may_decide(self, other: CompiledPolicy[Any]) -> bool:
         """Whether another policy may decide about the same pods before the part's policy, or in the same tier."""
         is_baseline = not isinstance(other.policy, NetworkPolicy) and tier_of(other.policy) is PolicyTier.BASELINE
+        # The Baseline tier never decides about pods that a NetworkPolicy isolates.
         if is_baseline and isinstance(self._present.policy, NetworkPolicy):
             return False
         return bool(self._state.selected(other.subject) & self._selected)
@@ -164,6 +166,7 @@ class _Covers:
                         yield other, RulePlace(policy, direction, rule)
         if self._left is None:
             return
+        # A rule that is removed as a whole has no counterpart among those that are left, which move up by one.
         gone = self._part.rule.index if self._part.rule and self._part.entry is None else None
         written = [rule for rule in self._present.rules.get(direction, ()) if rule.index != gone]
         for rule, present in zip(self._left.rules.get(direction, ()), written, strict=False):

@@ -74,6 +74,8 @@ def explained_claims(
     examples: list[ExamplePod | None] = [None] * len(claims)
     found: list[set[Cause]] = [set() for _ in claims]
     waiting = [(number, pods) for number, claim in enumerate(claims) for pods in claim.pods]
+    # Examples that need different labels for one namespace cannot exist together, so they take several rounds; each
+    # round places at least one.
     while waiting:
         tried, waiting = _together(namespaces, claims, waiting)
         for one, why in _explained(compared, claims, tried):

@@ -48,6 +48,8 @@ def fold(cells: Iterable[FoldedCell]) -> list[FoldedCell]:
     found = sorted(cells, key=lambda cell: cell.order)
     while True:
         folded = _joined(_joined(found, _by_destinations), _by_sources)
+        # Joining by one side can make cells equal in the other, so both are repeated until nothing joins. The number of
+        # cells falls each time, so this ends.
         if len(folded) == len(found):
             return [row for alike in _alike(folded) for row in _in_fewest(alike)]
         found = folded
@@ -112,9 +114,11 @@ def _largest_first(rows: list[_Rectangle]) -> list[_Rectangle]:
     while left:
         shared = {one & other for one in left for other in left if one & other}
 
+        # The default argument binds the present `left`: the loop replaces it.
         def sources_of(destinations: Bitset, left: dict[Bitset, Bitset] = left) -> Bitset:
             return reduce(or_, (some for ends, some in left.items() if not destinations & ~ends))
 
+        # `-ends` breaks ties in the same way in every process.
         best = max(shared, key=lambda ends: (sources_of(ends).bit_count() * ends.bit_count(), -ends))
         found.append((sources_of(best), best))
         after: dict[Bitset, Bitset] = {}

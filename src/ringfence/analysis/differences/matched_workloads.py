@@ -152,6 +152,7 @@ def match(before: State, after: State) -> MatchedWorkloads:
     A workload whose pods are not all alike in one of the clusters is compared pod by pod in both.
     """
     listed = pod_groups(before), pod_groups(after)
+    # If policies tell the pods of a workload apart in one cluster, the workload as a whole has no counterpart there.
     divided = _divided(before, listed[0]) | _divided(after, listed[1])
     old, new = _groups(before, listed[0], divided), _groups(after, listed[1], divided)
     gone, come = old.keys() - new.keys(), new.keys() - old.keys()
@@ -177,6 +178,7 @@ def _by_labels(state: State, groups: Iterable[PodGroup]) -> _ByLabels:
         pods = [group.pod] if group.pod else group.identity.pods()
         # The pods of an identity may be of several workloads, whose other labels are not the same.
         labels = next(pod.labels for pod in pods if state.workload(pod) == group.reference or pod is group.pod)
+        # Pods without labels would all look like renamed ones.
         if group.reference.kind != "Pod" and labels:
             found[group.reference.namespace, frozenset(labels.items())].append(group.reference)
     return found

@@ -69,6 +69,7 @@ def _arrows(rows: Iterable[ChangedConnections], several: Collection[Reference]) 
         kind = ArrowKind.OPENED if row.kind is ConnectionChange.OPENED else ArrowKind.CLOSED
         sides = _by_namespace(row.sources).items(), _by_namespace(row.destinations).items()
         for (source, some), (destination, others) in product(*sides):
+            # Addresses count as one end. A workload with a single pod is no pair with itself.
             number = max(len(some), 1) * max(len(others), 1) - len({*some} & {*others} - {*several})
             if number:
                 pairs[kind, source, destination] += number

@@ -130,6 +130,7 @@ class _SearchHere:
         """Whether nothing changes without a part. If so, it is added to `parts`, unless it is redundant in every
         cluster.
         """
+        # What is redundant in every cluster is redundant here, too, and was listed already.
         if (_key(part.policy), part.path) in self._everywhere:
             return True
         try:
@@ -145,6 +146,7 @@ class _SearchHere:
         """Whether nothing changes without a part, after `others` of the same policy are removed. Raises Undecided."""
         if part.work > _MOST_WORK:
             raise Undecided(None)
+        # A budget of its own, so that one part with many pods cannot use up what is left for all others.
         budget = Budget(min(self._budget.left, _STEPS_OF_ONE))
         before = budget.left
         try:

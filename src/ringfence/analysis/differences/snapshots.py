@@ -178,6 +178,7 @@ def _between_workloads(
     cells = []
     for ends in before.connections.keys() | after.connections.keys():
         source, destination = (places.get(end) if isinstance(end, Reference) else None for end in ends)
+        # Connections with addresses, and of workloads that only one snapshot has, are compared elsewhere.
         if source is None or destination is None:
             continue
         if source == destination and not (before.workloads[common[source]] and after.workloads[common[source]]):

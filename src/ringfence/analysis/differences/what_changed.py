@@ -130,6 +130,8 @@ class ClusterDifference(msgspec.Struct, frozen=True):
                 continue
             servers = tuple(end for end in one.destinations if end in self.dns_servers)
             clients = tuple(end for end in one.sources if end not in self.dns_servers)
+            # Still allowed on another DNS port means that names can be resolved: CoreDNS listens on 53 or, in
+            # OpenShift, on 5353.
             if servers and clients and _is_for_dns(one.traffic) and not _is_for_dns(one.after):
                 found.append(LostDns(clients, servers, one.causes))
         return found

@@ -83,6 +83,7 @@ def administrator_rules(side: SideReason, asked: Traffic | None, action: Action)
             if meant:
                 if rule.action is action:
                     yield AdministratorRule(side.direction, side.subject, policy, rule)
+                # A rule that matches only some of the addresses leaves its traffic to later rules.
                 if not any(peer.partial for peer in rule.peers):
                     undecided -= meant
 
@@ -111,6 +112,7 @@ def administrator_edits(
     every_peers = list(_peers_for(side.peer, policy, side.direction))
     priority = _free_priority_before(state, ruling)
     if isinstance(side.subject, Member) and priority is not None:
+        # The last entry has all suitable labels, and so selects the fewest other pods.
         for labels in reversed(selectors_for(side.subject)):
             for peer in every_peers:
                 rule = _rule(policy, side.direction, action, peer, traffic)
@@ -165,6 +167,7 @@ def _free_priority_before(state: State, ruling: AdministratorRule) -> int | None
     if isinstance(policy.policy, BaselineAdminNetworkPolicy):
         return None
     taken = {one.priority for one in state.policies.cluster_policies(PolicyTier(ruling.policy.tier))}
+    # The nearest free priority changes the order with the fewest other policies.
     return next((number for number in reversed(range(policy.priority)) if number not in taken), None)
 
 

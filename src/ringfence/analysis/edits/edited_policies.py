@@ -83,6 +83,7 @@ def replacing(policy: PolicyReason, path: str, new: Sequence[Any], after: Networ
 
 def correcting(policy: PolicyReason, path: str, new: Any, after: NetworkPolicy) -> Edit:
     """An edit that corrects one line of an entry. The whole entry is shown."""
+    # One line is changed, although the whole entry is shown: a correction must win against additions.
     return _replace(replacing(policy, path, [new], after), size=1, corrects=True)
 
 

@@ -41,6 +41,7 @@ _UNKNOWN: Final = (ProblemCode.UNKNOWN_FIELD,)
 _NO_FIELD: Final = ()
 
 _ROWS: Final = (
+    # Templates and odd characters first: they explain an error of any field, and better than the field's own remedy.
     _Row(_OF_A_TEXT, _NO_FIELD, shapes.template),
     _Row(_OF_A_TEXT, _NO_FIELD, shapes.odd_character),
     _Row((*_MALFORMED, ProblemCode.TOO_MANY_VALUES), _NO_FIELD, cluster_policies.one_field),
@@ -81,6 +82,7 @@ _ROWS: Final = (
     _Row((ProblemCode.FORMER_FIELD,), _NO_FIELD, lambda one: f"remove `{one.field}`"),
     _Row((ProblemCode.DUPLICATE_VALUE,), ("networks", "domainNames"), cluster_policies.duplicate),
     _Row((ProblemCode.DUPLICATE_OBJECT,), _NO_FIELD, lambda one: "remove one of the two, or give it a name of its own"),
+    # General sentences last: a remedy for the field itself says more.
     _Row(_REFUSED, _NO_FIELD, shapes.what_was_meant),
     _Row(_REQUIRED, _NO_FIELD, other_kinds.missing),
 )

@@ -15,6 +15,7 @@ Address = IPv4Address | IPv6Address
 
 def parse_address(text: str) -> Address | None:
     """The address that a text means, read leniently: leading zeros mean nothing, IPv4 written as IPv6 is IPv4."""
+    # `ip_address` accepts a zone; Go's `ParseIP` does not.
     if "%" in text:
         return None
     try:

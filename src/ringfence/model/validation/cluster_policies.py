@@ -42,6 +42,7 @@ def cluster_policy_errors(policy: ClusterPolicy, server: ServerVersion) -> list[
     Beyond that, selectors that nobody can evaluate are errors here: the definitions do not look into them.
     """
     refused = custom_resource_errors(written_tree(policy), policy.metadata, CLUSTER_POLICY_SCHEMAS[type(policy)])
+    # A server reports errors of the schema only; the selectors of a policy that it refuses are nobody's concern.
     return refused or each_once(_selector_errors(policy))
 
 

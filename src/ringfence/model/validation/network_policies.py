@@ -91,6 +91,7 @@ def _spec_errors(policy: NetworkPolicy, server: ServerVersion) -> Iterator[Field
     is_plain_peer = plain_peers(policy, strict_cidrs=strict_cidrs)
     for direction in Direction:
         for i, rule in enumerate(rules_of(policy, direction)):
+            # The fast check first: only a rule that fails it is looked at entry by entry, with paths (`plain_rules`).
             if rule.ports and not all(map(is_plain, rule.ports)):
                 path = f"spec.{direction.field}[{i}]"
                 for j, port in enumerate(rule.ports):

@@ -117,6 +117,7 @@ def _chosen(
 def _read(
     repository: Repository, entries: Sequence[TreeEntry], prefix: str, shared: SharedDocuments | None
 ) -> Iterator[Found]:
+    # `contents` yields in the order in which it is asked, so both lists must be made by the same conditions.
     wanted = [entry.object_id for entry in entries if _is_read(entry) and not _is_shared(entry, shared)]
     asked = frozenset(wanted)
     contents = repository.contents(wanted, MAX_BYTES)
@@ -141,6 +142,7 @@ def _read(
             read = partial(_read_file, data, name, shared)
             # What is kept of a file is found by git's name of its content, so that its content need not be asked for.
             yield from read() if shared is None else shared.read(_key(entry), Origin(name, 1), read)
+    # Ends `git cat-file` now, and not when the garbage collector finds the generator.
     contents.close()
     for chart, count in templates.items():
         yield unrendered_chart(f"{prefix}{chart / CHART}", count, f"compare what it renders: --chart {chart}")

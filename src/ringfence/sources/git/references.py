@@ -31,6 +31,7 @@ def folders_and_files(content: bytes, name: str) -> Iterator[tuple[str, bool]]:
             _check_local(path, name)
         for field in _FOLDERS:
             for entry in _texts(document.get(field)):
+                # A path has no line feed: the entry is the configuration itself, written inline.
                 if "\n" in entry and field in _PLUGINS:
                     check_plugin(entry.encode(), name)
                 elif "\n" not in entry:
@@ -74,6 +75,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _all_texts(value: object) -> Iterator[str]:
+    # A stack, not recursion: the nesting is chosen by the author of the revision.
     waiting = [value]
     while waiting:
         match waiting.pop():

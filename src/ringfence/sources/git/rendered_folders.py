@@ -31,6 +31,8 @@ from ringfence.sources.manifests import (
 from ringfence.sources.shared_documents import SharedDocuments
 from ringfence.temporary_folders import temporary_folder
 
+# Bounds, because the author of a revision may not be trusted: a kustomization can refer to any folder of the
+# repository.
 _MOST_FILES: Final = 20_000
 _MOST_FOLDERS: Final = 500
 """The largest number of folders that kustomizations refer to."""
@@ -206,6 +208,8 @@ def _exported(repository: Repository, entries: Sequence[TreeEntry], name: str) -
                 raise ManifestError(f"{name}{entry.path}: there are more than {_MOST_BYTES >> 20} MiB to write")
             file = root / entry.path
             file.parent.mkdir(parents=True, exist_ok=True)
+            # `x`: two entries that a file system takes for the same name (upper and lower case) must not overwrite each
+            # other.
             with file.open("xb") as stream:
                 stream.write(content)
         yield Exported(root, name, home)

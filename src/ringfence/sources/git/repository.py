@@ -87,6 +87,7 @@ class Repository:
         """The id of the commit that a revision names. Raises InputError if it names none."""
         if "\0" in revision or not revision:
             raise InputError(f"{revision!r} is not a revision: use one such as main or HEAD~1")
+        # `--end-of-options`: a revision that begins with a dash must not become an option of git.
         found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         if found.returncode:
             raise InputError(_said(found) or f"{revision!r} is not a revision of this repository: {self._remedy()}")
@@ -147,6 +148,7 @@ class Repository:
         assert reader.stdin is not None
         assert reader.stdout is not None
         try:
+            # To write all names first would deadlock: git stops reading while its output is not read.
             for first in range(0, len(object_ids), _ASKED):
                 some = object_ids[first : first + _ASKED]
                 reader.stdin.write("".join(f"{object_id}\n" for object_id in some).encode())
@@ -213,6 +215,7 @@ def _next_content(stream: IO[bytes], most: int) -> bytes | None:
     remaining = int(header[2])
     kept = stream.read(min(remaining, most + 1))
     remaining -= len(kept)
+    # The rest of a larger object is read and dropped, so that the next header is found.
     while remaining and (piece := stream.read(min(remaining, _PIECE))):
         remaining -= len(piece)
     if not stream.read(1):

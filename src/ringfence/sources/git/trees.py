@@ -47,6 +47,7 @@ class Tree:
                 return msgspec.structs.replace(entry, unresolved="that leads out of the repository")
             if not below:
                 return msgspec.structs.replace(entry, unresolved=f"to {path}, which is not there")
+            # `ls-tree` lists what is below a folder and not the folder itself.
             if below[0].path != path:
                 return TreeEntry(entry.path, EntryKind.FOLDER, "")
             found = below[0]

@@ -23,6 +23,7 @@ def comments_of(origin: Origin) -> Comments:
     """The comments of the document that an object came from; none unless that is a file that is still there."""
     try:
         data = Path(origin.file).read_bytes() if origin.fields else b""
+    # Comments are an extra: without the file the policy is printed without them.
     except (OSError, ValueError):
         return {}
     text, _ = as_utf8(data, origin.file)

@@ -25,6 +25,7 @@ def as_utf8(data: bytes, file: str) -> tuple[bytes, list[Problem]]:
     Single bytes that are not UTF-8 remain; `without_stray_bytes` replaces them. An encoding that kubectl does not read
     is an error, and gives no content.
     """
+    # Before UTF-16: the little-endian mark of UTF-32 begins with that of UTF-16.
     if data.startswith(_UTF_32):
         return b"", [_not_text(file, "UTF-32, which kubectl does not read", _SAVE_AS_UTF8)]
     problems = []
@@ -64,6 +65,7 @@ _START: Final = 1 << 13
 def _looks_like_utf16(data: bytes) -> bool:
     """Whether nearly every other byte is null, as in UTF-16 that is mostly ASCII."""
     start = data[:_START]
+    # Half of the bytes are null in pure ASCII; 0.4 leaves room for some other characters.
     return any(start[offset::2].count(0) > 0.4 * len(start) for offset in (0, 1))
 
 

@@ -109,6 +109,7 @@ def _files_of(folder: str, wanted: FolderFiles) -> list[str]:
 
 def _in_folder(folder: Path, recursive: bool, exclusion: Exclusion, top: Path) -> Iterator[Path]:
     """The manifests of a folder in the order of their names. Links to folders are not followed: they may lead back."""
+    # Sorted, because the last of two equal objects counts, and the order of a directory differs between machines.
     for entry in sorted(folder.iterdir()):
         if exclusion.excludes(entry, top):
             continue
@@ -160,6 +161,7 @@ def _read_all(
 
         def report(done: int, before: int = before) -> None:
             if progress:
+                # The size of a pipe is not known before it is read, so the total may have to grow.
                 progress(before + done, max(total, before + done))
 
         yield from read_content(data, name, report, shared)

@@ -187,6 +187,7 @@ def _read_items(text: bytes, head: _Head, origin: Origin, column: Column, progre
     for item in head.items or []:
         item_text = bytes(item)
         before, start = start, _end(_BETWEEN_ITEMS, text, end)
+        # msgspec gives no offsets. Items follow one another, so the search begins where the last one ended.
         if not text.startswith(item_text, start):
             start = text.find(item_text, end)
         line += text.count(b"\n", before, start)
@@ -211,6 +212,7 @@ def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> It
         yield Problem(origin.at(), ProblemCode.INVALID_JSON, f"JSON that cannot be read: {error}")
         return
     inherit(tree, head.api_version, head.kind)
+    # Places and duplicates come from one pass, which runs only if one of them is asked for.
     located = cache(lambda: locate(text.decode(), origin.line, column()))
     # What is not an object has no type of its own: if the head has one, it is that of the list around it.
     in_list = not isinstance(tree, dict) and (head.api_version is not None or head.kind is not None)

@@ -9,6 +9,7 @@ import msgspec
 from ringfence.model.origin import FieldRanges, Range
 from ringfence.sources.loading import DEEPEST_FIELD
 
+# One alternative for each kind of token. The text is valid JSON, so colons and commas need not be seen.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\]:,"]+')
 
 _Position = tuple[int, int]

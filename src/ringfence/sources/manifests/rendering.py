@@ -45,6 +45,7 @@ class Exported(msgspec.Struct, frozen=True):
 
     def renamed(self, text: str) -> str:
         """The output of a program, with the names that files have in the revision."""
+        # A program may print the path with symbolic links resolved, such as `/private/tmp` for `/tmp`.
         for root in dict.fromkeys((str(self.root), str(self.root.resolve()))):
             text = text.replace(f"{root}/", self.name).replace(root, self.name)
         return text
@@ -73,6 +74,7 @@ def build_kustomization(
         )
     if exported is None and Path(folder).is_file():
         raise ManifestError(f"{folder}: -k takes the folder of a kustomization: use -f to read a file")
+    # `--`: a folder whose name begins with a dash must not become an option.
     return _rendered((*command, "--"), folder, "kustomize", exported, shared)
 
 
@@ -106,6 +108,7 @@ def _rendered(
     name = _name(folder, exported)
     path = shutil.which(command[0])
     assert path is not None
+    # The user's own files are rendered in the user's environment; only those of a revision are not trusted.
     environment = exported.environment if exported else None
     try:
         made = subprocess.run(

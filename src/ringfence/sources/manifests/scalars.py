@@ -88,6 +88,7 @@ def plain_key(text: str) -> str:
 
 def _number(digits: str) -> int | float | None:
     match = _INTEGER.fullmatch(digits)
+    # A longer text cannot be a 64-bit integer, and Python refuses to convert more than 4,300 digits (CVE-2020-10735).
     if match and len(digits) <= _LONGEST_INTEGER:
         group = match.lastindex or 1
         magnitude = int(match[group], _BASES[group - 1])

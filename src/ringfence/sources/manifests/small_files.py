@@ -13,6 +13,7 @@ def read_small_file(path: str, most: int, kind: str, remedy: str = "") -> bytes:
     hint = f"; {remedy}" if remedy else ""
     try:
         with Path(path).open("rb") as stream:
+            # One byte more than allowed tells a file that is too large, without reading all of it.
             content = stream.read(most + 1)
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error

@@ -36,6 +36,7 @@ from ringfence.model.origin import FieldRanges, Range
 from ringfence.sources.loading import DEEPEST_FIELD
 from ringfence.sources.manifests.scalars import Scalar, key_text, plain_key, resolve, resolve_tagged
 
+# The builder recurses with a few frames for each level, and Python stops at 1,000.
 MAX_DEPTH: Final = 200
 """The most levels of mappings and lists inside each other."""
 MAX_ALIASED: Final = 1_000_000
@@ -95,6 +96,7 @@ class Builder:
         self.positions = Positions(text)
         self._text = text
         self._take = take
+        # Bound once: it is called for each event of a text, of which a large cluster has millions.
         self._next: Callable[[], Event] = CParser(text).get_event
         self._written: dict[int, _Collection] = {}
         self._anchors: dict[str, tuple[Value, int]] = {}
@@ -211,6 +213,7 @@ class Builder:
         while type(event := self._next()) is not SequenceEndEvent:
             item = self._value(event, 2)
             end = self._end(event, item)
+            # An item that is taken may be freed, and its `id` used again, so what is known by `id` is dropped with it.
             if self._take(item, event):
                 self._written.clear()
             else:
@@ -221,6 +224,7 @@ class Builder:
 
     def _merge(self, mapping: dict[str, Value], event: Event, depth: int) -> Value:
         value = self._value(event, depth)
+        # Of several merged mappings the first counts (YAML merge key, yaml.org/type/merge.html), so it is applied last.
         sources = value[::-1] if isinstance(value, list) else [value]
         for source in sources:
             if not isinstance(source, dict):
@@ -230,6 +234,7 @@ class Builder:
         return value
 
     def _anchored(self, event: Event, depth: int) -> Value:
+        # Noted before its value is built, so that an alias inside it is found to be a cycle.
         self._anchors[event.anchor] = (_UNDER_CONSTRUCTION, 0)
         before = self._built + self._aliased
         value = _scalar(event) if type(event) is ScalarEvent else self._collection(event, depth)
@@ -243,6 +248,8 @@ class Builder:
         value, size = self._anchors[name]
         if value is _UNDER_CONSTRUCTION:
             raise _Refused(event, f"yaml: anchor '{name}' value contains itself")
+        # Counted and not copied: aliases share the value. But what is made of it later is as large as all of them
+        # ("billion laughs").
         self._aliased += size
         if self._aliased > MAX_ALIASED:
             raise _Refused(event, f"yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values")
