@@ -131,10 +131,13 @@ _CONSTANTS: Final[dict[str, Collection]] = {
     "bridge_arp": HashSet(FRAME_TYPE, frozenset({_ARP})),
     "bridge_ipv4": HashSet(FRAME_TYPE, frozenset({_IPV4})),
     "bridge_ipv6": HashSet(FRAME_TYPE, frozenset({_IPV6})),
+    # VLAN tags (IEEE 802.1Q and 802.1ad).
     "bridge_tagged": HashSet(FRAME_TYPE, frozenset(bytes.fromhex(one) for one in ("8100", "88a8"))),
     "bridge_advertisement": HashSet(ICMPV6_TYPE, frozenset({bytes([_NEIGHBOUR_ADVERTISEMENT])})),
+    # Neighbour discovery (RFC 4861).
     "bridge_neighbour_messages": HashSet(ICMPV6_TYPE, frozenset(bytes([one]) for one in (133, 134, 135, 136, 137))),
     "bridge_router_messages": HashSet(ICMPV6_TYPE, frozenset(bytes([one]) for one in ROUTERS_MESSAGES)),
+    # Multicast listener discovery (RFC 2710, and 143 of RFC 3810).
     "bridge_group_messages": HashSet(ICMPV6_TYPE, frozenset(bytes([one]) for one in (130, 131, 132, 143))),
 }
 

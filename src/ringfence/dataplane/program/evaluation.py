@@ -85,6 +85,7 @@ def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet
                 if target is None:
                     continue
                 verdict = _walk(target, chains, read, packet)
+                # A goto does not come back to this chain, even if its target returns. Maps of ranges have only gotos.
                 if verdict or isinstance(targets, RangeMap) or (isinstance(targets, VerdictMap) and targets.goto):
                     return verdict
     return None
@@ -105,6 +106,7 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
         case PortBetween(first, last):
             return packet.port is not None and first <= packet.port <= last
         case RateLimit():
+            # It only limits logging, which decides nothing.
             return True
         case _:
             return False  # the packets asked about open a connection between pods or with addresses outside the node
@@ -128,6 +130,7 @@ def _key(fields: tuple[Field, ...], packet: Packet, identifier: bytes = b"") -> 
     parts = [_read(field, packet) for field in fields]
     if len(parts) == 1 and not identifier:
         return parts[0]
+    # The kernel ends a rule for a packet that lacks a field, such as the port of ICMP.
     if None in parts:
         return None
     return identifier + b"".join(part + bytes(-len(part) % 4) for part in parts if part is not None)

@@ -67,4 +67,5 @@ def _written_struct(value: msgspec.Struct) -> bytes:
 
 
 def _parts(parts: Iterable[bytes]) -> bytes:
+    # The length before each part keeps sequences apart whose parts have the same bytes in a row.
     return b"".join([b"(%d:%b)" % (len(part), part) for part in parts])

@@ -290,6 +290,7 @@ def _new_base_chains(chains: _Changes[Chain]) -> Iterator[Command]:
 
 
 def _deletions(collections: Iterable[str], chains: Sequence[str]) -> Iterator[Command]:
+    # Rules go first: the kernel refuses to delete a set or a chain to which a rule refers (EBUSY).
     yield from (SetRules(name, ()) for name in chains)
     # Maps are deleted before chains: the kernel refuses to delete a chain to which an element of a map refers.
     yield from (DeleteCollection(name) for name in collections)

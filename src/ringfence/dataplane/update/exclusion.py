@@ -31,6 +31,7 @@ def profiles_using(program: Program, name: str) -> frozenset[str]:
             for one, chain in program.chains.items()
             if not (chains.isdisjoint(chain.targets) and collections.isdisjoint(chain.sets))
         )
+        # Each turn follows the references one step further back, until there are no more.
         found = _Parts(chains.union(using), collections.union(maps))
         if found == (chains, collections):
             return chains - _parts_of_profiles(program)
@@ -41,6 +42,7 @@ def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     """Return the program without these profiles. Their pods are denied everything."""
     excluded = frozenset(profiles)
     needed = _needed_by(program, excluded)
+    # Profiles share parts, so only what nothing else needs is dropped.
     remaining = _needed_by(program, (one for one in program.chains if one not in needed.chains or is_fixed(one)))
     dropped = (needed.chains | needed.collections) - (remaining.chains | remaining.collections)
     chains = {name: one for name, one in program.chains.items() if name not in dropped}

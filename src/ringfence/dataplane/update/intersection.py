@@ -37,6 +37,7 @@ class Intersections:
         if old is None or new is None:
             return self._unchanged(old, self._old) if new is None else self._unchanged(new, self._new)
         if old in DENYING or new in DENYING:
+            # A chain that allows nothing is its own intersection with any other chain.
             return old if old in DENYING else new
         if (old, new) not in self._between:
             self._between[old, new] = self._add(self._intersection(old, new))

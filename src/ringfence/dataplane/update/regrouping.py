@@ -129,6 +129,7 @@ def _unnoticed(
             elif of_new != of_old:
                 break
         else:
+            # The loop has met no map that gives the two groups different classes.
             found.add((old, will))
             for name, its_class in wanted.items():
                 added[name][will] = its_class

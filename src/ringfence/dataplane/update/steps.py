@@ -100,6 +100,7 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
 def _created(old: Program, new: Program, difference: Difference) -> Program:
     """Return `old` with all new objects, and with the changes that have no effect on packets yet."""
     collections = {
+        # These get their new elements early, and lose their old ones only with *clean*.
         name: _union(before, after) if name in UNCRITICAL_SETS or has_classes(after) else after
         for name, before, after in differing(old.collections, new.collections)
         if name not in difference.edited_sets
@@ -109,6 +110,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
     }
     for name in difference.moves:
         if name not in old.collections:
+            # Empty: its elements lead packets to chains, and these are complete only when *open* begins.
             collections[name] = VerdictMap(new.collections[name].key)
     chains = {name: chain for name, chain in new.chains.items() if name not in old.chains}
     return old.changed({**collections, **difference.regrouping.maps}, chains)
@@ -136,6 +138,7 @@ def _union(before: Collection | None, after: Collection) -> Collection:
         case HashSet(elements=old), HashSet(elements=new):
             changes = element_changes(old, new)
             if not (changes.added and changes.removed):
+                # One of the two is the union already. The same object needs no command, and later comparisons skip it.
                 return before if changes.removed else after
             return msgspec.structs.replace(after, elements=old | new)
         case VerdictMap(), VerdictMap():
