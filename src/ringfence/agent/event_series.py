@@ -103,6 +103,7 @@ class EventSeries:
         waiting.sort(key=lambda one: one.next_at)
         while waiting and self._tokens.left(now) >= 1:
             namespaces = {one.cause.about[1] for one in waiting}
+            # The namespace with the most tokens is next, so that one with many events does not keep out the others.
             namespace = max(namespaces, key=lambda one: self._tokens_of(one).left(now))
             tokens = self._tokens_of(namespace)
             if tokens.left(now) < 1:

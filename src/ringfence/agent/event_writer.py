@@ -74,6 +74,7 @@ class EventWriter:
             self._report(f"{error}{remedy}")
 
     def _write(self, due: Iterator[Series], now: float) -> None:
+        # A client is made only if an event is due. The inner loop then takes all the others from the same iterator.
         for first in due:
             with self._api_server.client() as client:
                 for series in itertools.chain((first,), due):

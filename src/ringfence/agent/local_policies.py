@@ -157,6 +157,7 @@ class LocalPolicies:
 
         If the active policies have become smaller in total, policies of other namespaces may fit, too.
         """
+        # Only a smaller total can have made room for other namespaces, so a search through all of them is rare.
         has_more_room = self._total < self._total_when_full
         namespaces = list(self._excessive) if has_more_room else [namespace]
         policies = [

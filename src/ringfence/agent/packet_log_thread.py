@@ -71,6 +71,7 @@ class _Reader:
         log = PacketLog(self._group)
         with self._lock:
             self._log = log
+            # `stop` may have come before the log was noted here. Then it could not close the log.
             if self._stopped.is_set():
                 log.close()
         if self._has_failed:
@@ -90,6 +91,7 @@ class _Reader:
                 self._inbox.put(LoggedPackets(packets, log.lost - lost, self._taken.set))
                 lost = log.lost
                 self._taken.wait()
+                # After `stop` the event stays set, so that nothing waits for the loop any more.
                 if not self._stopped.is_set():
                     self._taken.clear()
                 self._retry_in = FIRST_RETRY

@@ -331,6 +331,7 @@ class View:
 
     def _isolating_defects(self, key: ObjectName, change: ApplyStep, digest: bytes | None) -> None:
         """Apply the change of one object. A defect is noted, so that other objects are still applied."""
+        # While the change is applied, and after a defect, no version of the object counts as known.
         self._digests.pop(key, None)
         try:
             change()

@@ -137,6 +137,7 @@ def _decided(
     for count, (inside, some) in enumerate(cells.items()):
         if count % _STEP == 0:
             yield
+        # The removed index is that of `everywhere`. The others are sorted, because their order is their precedence.
         order = sorted(inside - {len(rules)})
         by_allowed[allowed_cells((matching[index] for index in order), otherwise, others.all)] += some
     found: list[Pair] = []

@@ -153,6 +153,7 @@ class Compiler:
         self._track(chains, changes)
         if self._subjects.rebuild(self._outgrown(chains)):
             chains = self._subjects.chains(chains)
+            # A chain in another form uses other sets, so these are tracked once more.
             self._track(chains, changes)
         self._classes.update(self._maps.maps)
         self._class_numbers.forget_unused(self._classes.chains)
@@ -195,6 +196,7 @@ class Compiler:
         # Most pods that are added or removed have the same labels as other pods, so the selectors select the same
         # identities as before.
         may_select_others = changes.relabelled or bool(changes.namespaces)
+        # Before new maps are added: these are computed from the present state and need no refresh.
         changed = self._maps.refresh() if may_select_others else dict.fromkeys(FAMILIES, 0)
         self._maps.add(self._used.maps)
         owners = owners_of(self._state, changes.addresses)

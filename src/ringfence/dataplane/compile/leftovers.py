@@ -92,6 +92,8 @@ class Leftovers:
             if target not in self._namespaces
         }
         if gone:
+            # This ends: each call adds a part of `present` that was not there. Sorted, so that the order is the same
+            # each time.
             self._namespaces |= dict(sorted(gone))
             self._leave_what_is_referred_to(wanted, present)
             self._sort(present)

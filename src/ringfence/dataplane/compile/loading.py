@@ -188,6 +188,7 @@ def _growing(name: str, whole: Collection, present: Program) -> Iterator[_Piece]
 def _first(whole: RangeSet | RangeMap, count: int) -> RangeSet | RangeMap:
     """Return the set or map with its first `count` elements."""
     if isinstance(whole, RangeSet):
+        # A frozen set has the same order in each iteration, so each version contains the one before it.
         return msgspec.structs.replace(whole, elements=frozenset(islice(whole.elements, count)))
     elements: dict[str, frozenset[KeyRange]] = {}
     for chain, ranges in whole.elements.items():

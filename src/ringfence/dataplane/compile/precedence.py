@@ -38,6 +38,8 @@ class Cells:
 
     def of(self, numbers: Intervals) -> Bitset:
         """Return the cells of one of the sets."""
+        # The difference of two powers of two has all bits between them. Ranges of a set are disjoint, so no carry
+        # occurs.
         return sum((1 << self._place[high + 1]) - (1 << self._place[low]) for low, high in numbers)
 
     def numbers(self, cells: Bitset) -> Intervals:
@@ -98,6 +100,7 @@ def first_decides(rulings: Iterable[Matching], otherwise: Action, undecided: Bit
             allow |= meant
         elif action is Action.PASS:
             passed |= meant
+        # Cells in `meant` are all undecided, so this removes them.
         undecided ^= meant
         if not undecided:
             break
@@ -115,6 +118,7 @@ def decided(rulings: Sequence[tuple[Action, Intervals]], otherwise: Action, whol
 def combined(decisions: Sequence[Decision], whole: Interval) -> Intervals:
     """Return the numbers of `whole` that the profiles allow, evaluated in order. Undecided numbers are allowed."""
     found: Intervals = (whole,)
+    # What a profile passes is decided by the profiles after it, so these come first here.
     for decision in reversed(decisions):
         found = intervals.union_of([decision.allowed, intervals.intersection(decision.passed, found)])
     return found

@@ -220,6 +220,7 @@ class Subjects:
         due: set[str] = set()
         left = REBUILT_AT_ONCE
         for name in sorted(self._outgrown & stacks.keys()):
+            # Before the limit is checked: one chain is always built, however large it is.
             due.add(name)
             left -= effort(stacks[name], self._large)
             if left <= 0:

@@ -210,6 +210,7 @@ class TrackedMap:
         for bit in bitsets.members(of):
             before = self._allowed.pop(bit, None)
             after = self._combine(tuple([column[bit] for column in columns]))
+            # The common map, which is looked up second, gives the same result: this map needs no element.
             if bit in common and common[bit] == after.numbers:
                 others |= 1 << bit if before else 0
                 continue
@@ -308,6 +309,7 @@ class TrackedMap:
         columns = [one.decisions(known) for one in self._rules]
         allowed = (_allowed_by(tuple([column[bit] for column in columns])) for bit in bitsets.members(known))
         common = reduce(intervals.intersection, allowed)
+        # Some of the pods are in no map. Rules about addresses decide for them.
         if known != bits:
             by_address = _allowed_by(tuple(one.about_address(address) for one in self._rules))
             common = intervals.intersection(common, by_address)
