@@ -132,7 +132,7 @@ class Backlog:
 
     def keep_only(self, kind: str, names: Collection[Name]) -> None:
         """Drop the changes of the objects of a kind that are not in `names`, because they no longer exist."""
-        for turn in list(self._turns.values()):
+        for turn in list(self._turns.values()):  # discarding may end a turn
             for namespace, name in turn.names(kind):
                 if (namespace, name) not in names:
                     self.discard((kind, namespace, name))

@@ -63,6 +63,7 @@ class Inquiries:
         return self._ask(lambda: self._parts.view.state.nodes.get(self._parts.settings.node))
 
     def _ask(self, question: Callable[[], A]) -> A | None:
+        # An answer after the timeout goes into a list that nobody reads any more.
         answers: list[A] = []
         inquiry = Inquiry(lambda: answers.append(question()), threading.Event())
         self._inbox.put(inquiry)

@@ -117,6 +117,7 @@ class Intake:
 
     def _add_change(self, change: Change, arrived: float) -> bool:
         if isinstance(change, Removed) and change.kind not in POLICY_KINDS:
+            # A version that still waits would bring the object back.
             self._backlog.discard(name_of_change(change))
             for policy in self._view.activated_by(change):
                 self._view.prepare(Upserted(policy))()
@@ -203,6 +204,7 @@ class Intake:
         for key in sorted(turn.prepared, key=lambda name: name[0] not in POLICY_KINDS):
             work = self._account.work()
             turn.prepared.pop(key)()
+            # All policies come before other changes, so these never leave a mixture of old and new policies.
             turn.is_partly_applied = key[0] in POLICY_KINDS and bool(turn)
             self._account.charge(turn.namespace, work)
             if turn and self._clock() >= until and self._account.is_used_up(turn.namespace):

@@ -21,6 +21,7 @@ class Lag:
 
     def seconds(self) -> float:
         """The age of the oldest change in seconds; 0 without one. It also grows while the loop does not run."""
+        # Read once, because the loop may change both at any time.
         oldest, received = self.oldest, None if self._receiver.is_empty else self.received
         waiting = [since for since in (oldest, received) if since is not None]
         return max(0.0, self._clock() - min(waiting)) if waiting else 0.0

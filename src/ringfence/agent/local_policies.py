@@ -113,6 +113,7 @@ class LocalPolicies:
         self.discard_policy(kind, namespace, name)
         subject = subject_of(policy)
         if subject is not None and not self._selects_any(subject, self._reach_of(policy)):
+            # The shortened subject may select more pods. Then the policy is placed again, by its whole subject.
             self._idle[namespace][kind, name] = _Idle(shortened(subject), policy)
             return PolicyUse.IDLE
         if not policy.kind.is_namespaced:
@@ -173,6 +174,7 @@ class LocalPolicies:
         """Note a pod. Returns the idle policies that may select it; their texts are no longer kept."""
         namespace, name = namespace_of(pod), pod.metadata.name
         labels = pod.metadata.labels or NO_LABELS
+        # No policy isolates a pod in the host network.
         if pod.spec.node_name != self._node or pod.spec.host_network:
             return []
         if self._labels[namespace].get(name) == labels:

@@ -296,6 +296,7 @@ class AgentLoop:
         released = self._new_pods.release(self._intake.has_applied)
         pods = [pod for name in released if (pod := self._view.state.pod(*name))]
         if pods:
+            # The compiler asks again only about pods that the population reports as changed.
             self._view.state.population.touch(pods)
             now = self._clock()
             self._rounds.add_change(now, now)
@@ -313,6 +314,7 @@ class AgentLoop:
         building.end()
         self._intake.resume()
         if not is_permitted:
+            # The changes of this round are still to be enforced, and keep their time of arrival.
             self._rounds.add_change(began if arrived is None else arrived, began)
             return
         self._remember(self._enforcement.held)
@@ -320,6 +322,7 @@ class AgentLoop:
             self._collections.freeze(began)
         ended = self._clock()
         self._rounds.end(began, ended, has_changes=arrived is not None)
+        # What was spent on building is charged already, to the namespaces of the chains.
         seconds = self._account.work() - work - building.seconds
         self._account.charge_round(seconds, self._enforcement.loaded_for)
         self._metrics.enforcing.observe(ended - began)
@@ -327,6 +330,7 @@ class AgentLoop:
             self._metrics.programming.observe(ended - arrived)
         self._reports.failures("kernel", self._enforcement.failures)
         self._reports.adopted(self._enforcement.adopted)
+        # Excessive namespaces are reported as problems of their policies.
         self._reports.closed(self._enforcement.closed - self._view.excessive, ended)
         self._reports.objects(self._view)
         if is_first:

@@ -25,6 +25,7 @@ def most_lost(before: Program, after: Program, pods: int) -> str:
     for family in FAMILIES:
         known = _keys(before, KNOWN[family])
         closed = _held(after, family, known)
+        # Most known addresses would be closed, and so few pods are left that new pods are not the reason.
         if 2 * len(closed) > len(known) > 2 * pods:
             return f"{len(closed)} of {len(known)} {family} addresses of pods would be closed: {pods} pods are left"
     return ""

@@ -48,6 +48,7 @@ class MetricsRequests:
         return inquiry.done.wait(max(0.0, ends - self._clock()))
 
     def _answer(self) -> None:
+        # This update begins now, so later requests need another one.
         with self._lock:
             self._waiting = None
         began = self._clock()

@@ -153,10 +153,13 @@ def pod_on(node: str, template: Mapping[str, Any]) -> dict[str, Any]:
             "ownerReferences": [owner],
         },
         "spec": {
+            # Not scheduled: the rules may be on a Node that is cordoned or full.
             "nodeName": node,
             "hostNetwork": True,
             # The container fails while the agent of the Node is still running, and the kubelet restarts it.
             "restartPolicy": "OnFailure",
+            # The kubelet removes pods that do not tolerate a NoExecute taint, and Nodes with such taints have rules,
+            # too.
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": False,
             "imagePullSecrets": spec.get("imagePullSecrets") or [],

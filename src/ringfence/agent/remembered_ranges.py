@@ -72,6 +72,7 @@ class RememberedRanges:
 
     def _write(self) -> None:
         with self._lock:
+            # The last thread to get here may find that another one has written its ranges.
             wanted = self._wanted
             if wanted is None or wanted == self._written:
                 return

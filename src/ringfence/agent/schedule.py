@@ -63,6 +63,7 @@ class Schedule:
         if now >= self._next_overdue:
             self._next_overdue = now + OVERDUE_INTERVAL
             self._overdue = self._intake.overdue()
+        # These stay closed until their computation ends, whatever happens here.
         closed = self._enforcement.closed - self._enforcement.computing
         return self._enforcement.has_begun and self._overdue | self._parts.view.excessive != closed
 

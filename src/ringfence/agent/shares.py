@@ -22,6 +22,7 @@ _NEGLIGIBLE: Final = 1e-4
 """If more than `_REMEMBERED` namespaces are kept, those with less than `_NEGLIGIBLE` seconds are dropped."""
 
 
+# exp() of this is 0. Unlike negative infinity, it is above the rank of `CLUSTER`.
 _UNUSED: Final = -1e300
 
 

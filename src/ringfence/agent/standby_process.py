@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     control, sender, listener, *events = map(int, arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole process group: this one ends after the agent
         signal.signal(number, signal.SIG_IGN)
+    # A collection could delay a restoration.
     gc.disable()
     _raise_priority()
     with (

@@ -114,9 +114,11 @@ def _of_node(
         if not _doubt(one, node):
             return NodeDiagnosis(node.name, IsEnforced.YES, f"{one.name} is ready ({one.shown_by})")
     for one in enforcing:
+        # There is a doubt about each of them: the first one is named.
         return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, _doubt(one, node))
     if unknown := next((one for one in candidates if node.name in one.nodes), None):
         return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, f"{unknown.daemon_set} {unknown.reason}")
+    # "Not enforced" is the answer only if nothing can have been overlooked.
     if gap := _gap(node, observed, has_plugin=bool(here)):
         return NodeDiagnosis(node.name, IsEnforced.UNKNOWN, gap)
     return NodeDiagnosis(node.name, IsEnforced.NO, _nothing(node, here, plugins))

@@ -83,6 +83,7 @@ class _Observing:
         if everywhere or not any(one.what == DAEMON_SETS for one in self._unseen):
             return everywhere
         paths = (f"/apis/apps/v1/namespaces/{name}/daemonsets" for name in _PLUGIN_NAMESPACES)
+        # Without a name: that not all DaemonSets can be listed is recorded already.
         return (one for path in paths for one in self._list("", path, DaemonSet))
 
     def _pods(self, daemon_set: DaemonSet) -> tuple[SeenPod, ...]:

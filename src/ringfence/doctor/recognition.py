@@ -96,6 +96,7 @@ def _of_k3s(observed: Observed) -> Iterator[Sighting]:
         return
     arguments = [found for node in nodes if (found := _node_arguments(node)) is not None]
     disabled = any("--disable-network-policy" in one or "--disable-network-policy=true" in one for one in arguments)
+    # The flag is one of `k3s server`, so the Nodes of k3s agents do not show it.
     servers = any(words[:1] == ["server"] for words in arguments)
     yield Sighting(
         plugin="kube-router",

@@ -46,6 +46,7 @@ def watchers(
 ) -> Watchers:
     """The service accounts and groups that may watch a resource in all namespaces."""
     watching = {role.metadata.name for role in roles if any(_allows(rule, resource) for rule in role.rules or ())}
+    # A ClusterRoleBinding can refer only to a ClusterRole, so the name is enough.
     bound = [binding for binding in bindings if binding.role_ref.name in watching]
     return Watchers(
         frozenset(account for binding in bound for account in _accounts(binding)),

@@ -96,6 +96,7 @@ def image_version(images: Iterable[str]) -> str:
     A digest does not contain a version. Source: github.com/distribution/reference.
     """
     for image in images:
+        # A registry can have a port, so only a colon after the last slash begins a tag.
         name = image.partition("@")[0].rpartition("/")[2]
         tag = name.partition(":")[2].removeprefix("v")
         if tag:

@@ -125,6 +125,7 @@ def _refine_kindnet(observed: Observed, daemon_set: DaemonSet, sighting: Sightin
     found = msgspec.structs.replace(sighting, version="")
     if not tag:
         return doubted(found, f"the image {container.image} does not say from when it is")
+    # The tag of an image for kind begins with its date, such as v20240813-c6f155d6.
     if version_of(tag) < (_KINDNETD_DATED_SINCE if tag.isdigit() else _KINDNETD_SINCE):
         reason = f"kindnetd enforces policies since 0.24 of kind and 1.3.0 of its own, not in {tag}"
         return msgspec.structs.replace(found, switched_off=reason)

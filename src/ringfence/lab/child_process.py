@@ -20,6 +20,7 @@ def in_child(work: Callable[[], T], kind: type[T]) -> T:
     Raises LaboratoryError if the laboratory cannot be built, or if the child ends without a result.
     """
     reader, writer = os.pipe()
+    # Only the forking thread exists in the child. Locks that other threads hold would stay locked there.
     child = os.fork()
     if child == 0:
         try:

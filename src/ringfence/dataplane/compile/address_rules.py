@@ -61,6 +61,7 @@ def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -
     wholly = intervals.union_of(ranges for ranges, numbers in meant if numbers == ALL_NUMBERS)
     partly = [(ranges, numbers) for ranges, numbers in meant if numbers != ALL_NUMBERS]
     yield
+    # Packets of protocols without ports have no port to look up, so these get a rule of their own.
     portless = intervals.union_of(ranges for ranges, numbers in partly if _has_others(numbers))
     found: list[Allowance] = []
     if wholly:

@@ -109,6 +109,7 @@ def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[
         if count % _STEP == 0:
             yield
         asking = allowing(ClassLookup(identifier, contents.fields, shared_name))
+        # The name has everything on which the chain depends, so a chain of this name never changes.
         name = f"{direction.field}_class_{digest((identifier, shared_name, *maps_behind))}"
         chains[name] = Chain((asking, *last))
         elements[name] = frozenset(members.ranges(one.members))

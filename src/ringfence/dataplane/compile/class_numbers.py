@@ -1,6 +1,6 @@
 """The numbers of the classes of peers. Rules find the chain of a class by its number.
 
-A number never stands for another class, so a map may know it before any group has this class, and after none has.
+A number is never used for another class, so a map may know it before any group has this class, and after none has.
 """
 
 from collections import defaultdict
@@ -58,6 +58,7 @@ class ClassNumbers:
         self._known = {
             chain: number for number, (chain, *others) in sorted(chains.items()) if number in own and not others
         }
+        # Above all numbers in the kernel: none of them may be used for another class.
         self._next = max([self._next, *(1 + int(number, 16) for number in own)])
 
     def forget_unused(self, used: Container[str]) -> None:

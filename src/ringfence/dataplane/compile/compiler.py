@@ -142,6 +142,7 @@ class Compiler:
         loading = self._subjects.loading
         loading.begin(present, may_load)
         if present is not None:
+            # The numbers of an earlier process are taken over, so that a restart changes no element.
             self._class_numbers.adopt(present)
             for groups in self._groups.values():
                 groups.adopt(present)

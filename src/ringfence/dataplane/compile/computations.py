@@ -59,6 +59,7 @@ class Computations:
         """Do one step for the namespace with the lowest rank, and return the namespace; None if nothing runs."""
         if not self._under_way:
             return None
+        # Asked again for each step: the steps themselves change the ranks.
         key = min(self._under_way, key=lambda one: rank(self._under_way[one].namespace))
         namespace, steps = self._under_way[key]
         try:

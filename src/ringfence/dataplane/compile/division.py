@@ -119,6 +119,7 @@ def _layer(pairs: Sequence[Pair], side: int, limit: int) -> Steps[_Divided]:
         if count % _STEP == 0:
             yield
         chosen = inside
+        # Cells in the same pairs share their contents, so only the first of them counts towards the limit.
         if len(inside) > 1 and inside not in found:
             size = sum(len(contents_of[index]) for index in inside)
             if size <= limit:
@@ -134,6 +135,7 @@ def _layer(pairs: Sequence[Pair], side: int, limit: int) -> Steps[_Divided]:
     for count, (inside, cells) in enumerate(found.items()):
         if count % _STEP == 0:
             yield
+        # Different pairs can have equal unions. Their cells become one class.
         members[_united([contents_of[index] for index in inside])] += cells
     return Layer(side, [Class(intervals.normalise(cells), contents) for contents, cells in members.items()]), left
 
@@ -161,7 +163,9 @@ def _fitting(pairs: Sequence[Pair], side: int, limit: int) -> Steps[tuple[list[P
         if ranges >= 4 * _STEP:
             ranges = 0
             yield
+    # By cells for each range: a pair with many narrow ranges is not a wide one.
     order = sorted(range(len(pairs)), key=lambda index: (crossed[index] / len(pairs[index][side]), index))
+    # The sums ascend, so their number within the limit is the number of pairs that fit.
     count = sum(1 for cells in accumulate(crossed[index] for index in order) if cells <= limit)
     return [pairs[index] for index in order[:count]], [pairs[index] for index in order[count:]]
 
@@ -181,7 +185,9 @@ def cells_of(sets: Sequence[Intervals]) -> Iterator[tuple[Interval, frozenset[in
             ends[high + 1].append(index)
     inside: set[int] = set()
     for low, behind in pairwise(sorted(begins.keys() | ends.keys())):
+        # Ends come first: another range of the same set may begin where one ends.
         inside.difference_update(ends.get(low, ()))
         inside.update(begins.get(low, ()))
         if inside:
+            # The copy takes time in proportion to its size. Callers limit the sum of these sizes.
             yield (low, behind - 1), frozenset(inside)

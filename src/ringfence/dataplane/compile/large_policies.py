@@ -62,6 +62,7 @@ class LargePolicies:
 
     def __init__(self, state: State) -> None:
         self._tiers = state.tiers
+        # A compiled policy never changes. A changed one is a new object, and the entry of the old one goes with it.
         self._parts: WeakKeyDictionary[CompiledPolicy[Any], dict[_PartKey, _PolicyPart | None]] = WeakKeyDictionary()
 
     def effort(self, stack: Stack) -> int:

@@ -93,6 +93,7 @@ def for_pods(
     wholly, large_wholly = _divided(state, [group for group in groups if group.traffic.other])
     partly, large_partly = _divided(state, [group for group in groups if not group.traffic.other])
     grants = frozenset(map(_grant, partly)) | _grants_by_name(direction, rules)
+    # The largest groups first. Digests decide between equal ones, so that each process has the same order.
     large = sorted([*large_wholly, *large_partly], key=lambda group: (-group.bits.bit_count(), digest(group.peers)))
     shared, mapped = large[:MOST_SHARED], large[MOST_SHARED:]
     found = [*_in_own_sets(wholly, grants, direction, family), *_in_shared_sets(shared, direction, family)]

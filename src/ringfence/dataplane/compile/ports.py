@@ -169,6 +169,7 @@ def _roles(
     for number in ports.others:
         chains.setdefault(of_others, set()).add(link_key(number))
     for number, port in ports.pods.items():
+        # All addresses of the pod use this port, so one that is isolated closes it.
         closed = any(is_isolated(address, direction) for address in port.addresses)
         chains.setdefault(of_pods[closed], set()).add(link_key(number))
     return VerdictMap(LINK, {chain: frozenset(keys) for chain, keys in chains.items()}, goto=bool(chains))

@@ -41,6 +41,7 @@ class SharedAddresses:
         profiles: list[ProfileRules] = []
         for profile in stack:
             known = self._rules.setdefault(profile, {})
+            # Only the ports that the profile names: subjects that differ in other ports share the rules.
             key = family, frozenset(port for port in own if port[:2] in profile.port_names)
             if key not in known:
                 known[key] = yield from profile_rules_of(state, profile, own, family)

@@ -55,6 +55,7 @@ def _all_at_once(sets: Sequence[Bitset], of: Bitset) -> Iterator[tuple[int, Sign
     places: dict[str, Signature] = {}
     indexes = range(len(sets))
     columns = zip(*(f"{one:0{width}b}" for one in sets), strict=True)
+    # The text of a number begins with its highest bit.
     for member, column in zip(range(width - 1, -1, -1), columns, strict=True):
         if of >> member & 1:
             text = "".join(column)

@@ -144,6 +144,7 @@ class Subjects:
         resumed = {one for one in self._postponed if one.namespace not in closed}
         self._postponed -= resumed
         placed = addresses | self._update_isolation(identities | resumed, may_build)
+        # Also pods about which nothing has changed but that their namespace was closed or opened.
         placed |= self._addresses_in(before ^ self.closed)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, namespaces, self._were_relabelled())
@@ -319,6 +320,7 @@ class Subjects:
         before, self._families = self._families, tuple(filter(self._state.population.in_family, FAMILIES))
         if before == self._families:
             return False
+        # Chains, also those that are being computed, are for the families of before.
         self._names.clear()
         self.computations.keep(())
         return True
@@ -351,6 +353,7 @@ class Subjects:
         is_built = self.computations.begin(
             subject.namespace,
             key,
+            # A generator does nothing before its first step, so it costs nothing if it is not needed.
             self._building(key),
             lambda: effort(stack, self._large, of_the_cluster=cause == OF_THE_CLUSTER),
         )

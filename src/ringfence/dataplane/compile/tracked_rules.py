@@ -106,6 +106,7 @@ class TrackedRules:
                 self.changed |= reduce(or_, (bits ^ before[part] for part, bits in self._named_parts.items()), 0)
             else:
                 self._divide()
+                # With other parts, signatures have another meaning, so all decisions are made again.
                 self.changed = self._state.population.everyone | self._decided
         self._sum_up()
         self._decided &= ~self.changed

@@ -46,6 +46,7 @@ _ANY_PORT: Final[Interval] = (0, 65535)
 _PORTS: Final = 1 << 16
 
 
+# Above the numbers of all protocols with ports: those are less than 256 * 65536.
 OTHER_PROTOCOLS: Final[Interval] = (1 << 24, 1 << 24)
 """The number that represents all protocols without ports."""
 

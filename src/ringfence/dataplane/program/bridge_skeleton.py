@@ -214,6 +214,7 @@ def _sending(name: str, *, closed: bool) -> Iterator[Rule]:
     yield Rule((_is_message("bridge_router_messages"),), Goto(BRIDGE_SPOOFED))
     yield Rule((), Jump(_source_chain(name)))
     if closed:
+        # Accepted on the bridge only. The policies in the table for IP judge the packet.
         yield Rule((FrameTypeIs(_IPV4_TYPE),), RuleVerdict.ACCEPT)
         yield from _accepting_neighbours()
         yield from _refusing_link_local()
@@ -269,6 +270,7 @@ def _of_held() -> Iterator[Rule]:
 
 
 def _refusing_hardware_of_others() -> Iterator[Rule]:
+    # Refused is a hardware address that a pod or the node has, but not the pod at this port.
     own = Lookup((Field.LINK, Field.FRAME_HARDWARE_SOURCE), PORT_HARDWARE, absent=True)
     yield Rule((own, Lookup((Field.FRAME_HARDWARE_SOURCE,), OWNED_HARDWARE)), Goto(BRIDGE_SPOOFED))
 
@@ -291,6 +293,7 @@ def _returning_with_neighbours() -> Iterator[Rule]:
 
 
 def _to_everybody() -> Iterator[Rule]:
+    # No rule: every frame passes here, and the policies judge the packets in the table for IP.
     yield from ()
 
 

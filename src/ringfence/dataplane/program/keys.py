@@ -110,7 +110,7 @@ def read_link_address(key: bytes) -> tuple[int, int]:
 
 def link_hardware_key(index: int, hardware_address: bytes) -> bytes:
     """The key of a network interface and a hardware address together."""
-    return link_key(index) + hardware_address + bytes(2)
+    return link_key(index) + hardware_address + bytes(2)  # 6 bytes are padded to 8
 
 
 def link_sender_key(index: int, hardware_address: bytes, address: int) -> bytes:
@@ -168,4 +168,5 @@ def read_member_value(value: bytes) -> str:
 
 def connection_key(identifier: int) -> bytes:
     """The key of the identifier of a tracked connection."""
+    # These are the bytes of CTA_ID, as `ct id` loads them into a register.
     return identifier.to_bytes(4, "big")

@@ -44,6 +44,7 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
 
     `old` is None if there was no table. Then everything was allowed.
     """
+    # Without chains everything is allowed, so the verdict about any address may differ.
     if old is None or not old.chains or not new.chains:
         return None
     new.index.follow(old.index)

@@ -96,6 +96,7 @@ def _mixes(old: str | None, new: str, two: TwoDispatches, maps: Mapping[str, Gro
     first, second = maps.get(two.first.classes), maps.get(two.second.classes)
     if first is None or second is None:
         return False
+    # If the first map has nothing about the new group, or decides about the old one, the second lookup mixes nothing.
     exception = class_of(first, new)
     if exception is None or (old is not None and class_of(first, old)):
         return False

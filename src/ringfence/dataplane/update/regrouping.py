@@ -92,6 +92,7 @@ def with_both(before: M, after: M) -> M:
     gone = [Move(move.key, None, move.old) for move in moves_between(before, after) if move.new is None]
     if not gone:
         return after
+    # An empty map does not say whether its elements are gotos.
     united = before if isinstance(before, VerdictMap) and not after.elements else after
     return msgspec.structs.replace(united, elements=after.elements).moved(gone)
 
@@ -124,6 +125,8 @@ def _unnoticed(
             of_old, present = classes.found(old_key), united.get(name, classes)
             assert isinstance(present, GroupMap)
             of_new = added[name].get(will) or present.found(new_key)
+            # The map is only in the old program, and no address is in the new group yet: an element for it affects no
+            # packet.
             if of_new is None and of_old is not None and will not in before.elements and name not in new.collections:
                 wanted[name] = of_old
             elif of_new != of_old:

@@ -90,6 +90,7 @@ def _run(on: Ground, asked: Experiment, progress: Callable[[str], None]) -> Resu
         except BaseException:  # on Ctrl-C, the threads would otherwise run until they have an answer
             on.end()
             raise
+    # Policies that are not enforced show no traits.
     measured = tuple(measure(sites[0])) if asked.full and proofs[0].answer == IsEnforced.YES else ()
     try:
         return Results(proofs, measured, tuple(on.foreign_policies()))

@@ -89,6 +89,7 @@ class Placement:
         """Fill in what is open. Raises LaboratoryError for addresses that cannot be built."""
         self._add_dns()
         self._taken |= addresses_in_use(self._state)
+        # Chosen once: objects keep their addresses when policies change later.
         if not self._pools:
             self._choose_ranges()
         self._complete_nodes()

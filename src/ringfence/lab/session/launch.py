@@ -39,6 +39,7 @@ def start_laboratory(name: str, cluster: Cluster, options: PlacementOptions, *, 
         _become_daemon(listening, theirs, lambda: Laboratory(cluster, options, serve=serve))
     theirs.close()
     listening.close()
+    # The child ends at once. Its own child is the daemon, whose report is awaited next.
     os.waitpid(child, 0)
     with ours:
         reply, _ = receive_reply(ours)

@@ -94,6 +94,7 @@ class ApiServer:
             _keep_alive(connection)
         stream = Stream(connection)
         with self._streams_lock:
+            # `close` may have come during the request. Nothing would end this stream any more.
             if self._closed:
                 raise LiveClusterError(f"{self.server}: the connection is closed")
             self._streams.add(stream)

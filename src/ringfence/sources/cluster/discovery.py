@@ -81,6 +81,7 @@ class Discovery:
         None if the server does not have the kind. Only its group is asked for: while a server starts, its list of all
         groups may lack some, and what it has under a path is answered with 503.
         """
+        # sorted() is stable: among known versions, and among others, the server's order of preference stays.
         versions = sorted(self._versions(kind.group), key=lambda version: version not in kind.api_versions)
         return next((version for version in versions if kind.plural in self._resources(version)), None)
 

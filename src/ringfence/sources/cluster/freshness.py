@@ -203,6 +203,7 @@ class FreshnessChecks:
     def _receive(self) -> None:
         """Take all requests, and wait for one if there is nothing else to do."""
         try:
+            # Only the first request is waited for. queue.Empty ends the loop when all are taken.
             namespace = self._requests.get(timeout=self._waiting_seconds())
             while True:
                 self._want(namespace)

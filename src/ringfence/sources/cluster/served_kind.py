@@ -48,6 +48,7 @@ class ServedKind:
             if not self.kind.is_custom or error.code not in _UNCLEAR:
                 raise
             version = Discovery(client).served_version(self.kind)
+            # The server has the kind, so the refusal is about rights.
             if version == self.api_version:
                 raise
             self.api_version = version or self.api_version
