@@ -50,8 +50,8 @@ class ArrivedNamespaces:
             if namespace not in self._numbers:
                 heapq.heappop(self._order)
                 self._ordered.remove(namespace)
-            # Corrected late, as in `Backlog.next`.
             elif present > rank:
+                # Corrected late, as in `Backlog.next`.
                 heapq.heapreplace(self._order, (present, namespace))
             else:
                 return namespace

@@ -148,9 +148,9 @@ class Backlog:
             if namespace not in self._turns:
                 heapq.heappop(self._order)
                 self._ordered.remove(namespace)
-            # A charge changes ranks without touching the heap, so the first entry is corrected here. Since ranks only
-            # grow, an entry whose rank is up to date is the lowest. This takes log n, and no charge takes longer.
             elif present > rank:
+                # A charge raises a rank without touching the heap, so the first entry is corrected here, in log n. Once
+                # the first entry is up to date, it is the lowest.
                 heapq.heapreplace(self._order, (present, number, namespace))
             else:
                 return self._turns[namespace]

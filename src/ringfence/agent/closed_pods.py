@@ -30,6 +30,7 @@ class ClosedReasons:
         pod, direction = placement.pod, placement.direction
         if not self._new_pods.is_released(pod):
             return ClosedReason("new", f"it is not certain that all policies are known: {self._new_pods.reasons}")
+        # These namespaces also count as closed, so the more precise reason is asked first.
         if pod.namespace in self._view.excessive:
             return ClosedReason("size", EXCESSIVE)
         if pod.namespace in self._enforcement.closed:

@@ -90,6 +90,7 @@ class _FoundCauses:
 
     def add(self, about: ObjectName, reason: str, introduction: str, cause: str) -> None:
         """Add a cause, unless there is one for the same object and reason. `cause` may be as long as a policy."""
+        # There is one event for each object and reason, so the first cause is enough.
         if (about, reason) in self.reported:
             return
         if self._counted[about[:2]] >= MOST_IN_NAMESPACE or len(self.reported) >= MOST:

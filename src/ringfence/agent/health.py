@@ -57,6 +57,7 @@ def serving(address: tuple[str, int], sources: HealthSources) -> Iterator[tuple[
         host, port = address
         message = f"cannot listen on {host}:{port} for metrics and health: {error.strerror}: choose another --listen"
         raise AgentError(message) from None
+    # Health is answered by threads of its own, so probes do not wait for the loop.
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
     try:

@@ -29,6 +29,7 @@ class Metrics:
 
     def __init__(self, dropped_lines: Callable[[], int] = lambda: 0) -> None:
         """`dropped_lines` returns how many log lines could not be written so far."""
+        # They would be one more series for each counter and histogram.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         self.programming = Histogram(
@@ -227,7 +228,7 @@ class Metrics:
     def show_drops(self, drops: Iterable[DropCount]) -> None:
         """Add the denied packets that the kernel has counted for each address.
 
-        A counter restarts at zero when its address is isolated anew; then its whole value is added.
+        A counter restarts at zero when its address is isolated again; then its whole value is added.
         """
         present: dict[tuple[Direction, int, int], int] = {}
         isolated = dict.fromkeys(Direction, 0)

@@ -153,7 +153,7 @@ def pod_on(node: str, template: Mapping[str, Any]) -> dict[str, Any]:
             "ownerReferences": [owner],
         },
         "spec": {
-            # Not scheduled: the rules may be on a Node that is cordoned or full.
+            # Set here and not by the scheduler, which places no pods on a cordoned Node.
             "nodeName": node,
             "hostNetwork": True,
             # The container fails while the agent of the Node is still running, and the kubelet restarts it.

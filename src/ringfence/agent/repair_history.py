@@ -23,6 +23,7 @@ class RepairHistory:
 
     def add(self, count: int, now: float) -> int | None:
         """Note repairs. Returns how many to report now, or None if it is too early for a report."""
+        # More would fall out of the deque at once.
         self._times.extend([now] * min(count, CONTESTED))
         self._unreported += count
         if self.is_contested(now) and now < self._next_report:

@@ -82,6 +82,7 @@ class Reports:
             case WatchFailed(kind=kind):
                 self._metrics.watch_restarts.labels(kind).inc()
                 self.defect("watch", event.error)
+                # A new frozen set: health probes read it in other threads.
                 self.failed_watches |= {kind}
             case Alive(kind=kind):
                 if kind in self.interruptions or kind in self.failed_watches:
@@ -190,6 +191,7 @@ class Reports:
 
     def repairs(self, total: int, by: ChangedBy | None, now: float) -> None:
         """Report repairs: their `total` since the start, and the program that made the last change, if known."""
+        # The repair thread repairs as well, so only the total tells how many are new.
         new = total - self._repairs
         self._repairs = total
         self._metrics.repairs.inc(new)
@@ -207,6 +209,7 @@ class Reports:
         if failure is None:
             if before:
                 log.info("tracked connections are judged again")
+        # While a failure lasts, the same exception is reported again and again.
         elif failure is not before:
             if not isinstance(failure, KernelError):
                 self.defect("review", failure)

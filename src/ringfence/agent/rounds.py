@@ -59,6 +59,7 @@ class Rounds:
         """
         if not has_changes:
             return
+        # Counted from the end of the last round, so that long rounds are a storm, too.
         self._in_a_row = self._in_a_row + 1 if began < self._last_end + _LULL else 1
         self._last_end = ended
         pause = min(ended - began, LONGEST_PAUSE) if self._in_a_row >= _STORM else 0

@@ -74,6 +74,7 @@ class TaintRemoval:
             return
         node = self._node()
         operations = removal(node.spec.taints or ()) if node else []
+        # The view has the Node of before the patch until the watch delivers the next version.
         if operations and node is not self._outdated:
             try:
                 self._patch(operations)

@@ -158,6 +158,7 @@ class View:
         for policy in self.activated_by(change):
             self.prepare(Upserted(policy))()
         self.prepare(change)()
+        # After the change: it may have made room for policies that were left out.
         for policy in self.fitting(name_of_change(change)[1]):
             self.prepare(Upserted(policy))()
 

@@ -53,6 +53,7 @@ def deviations(state: State, diagnosis: Diagnosis, measured: Iterable[Measured] 
     """
     seen: list[PluginTraits] = []
     for document in trait_documents(diagnosis, measured):
+        # As text, so that a document is checked as one of a user is.
         traits = traits_of_text(yaml_text(document).encode(), MEASURED_BY)
         if traits not in seen:
             seen.append(traits)

@@ -154,9 +154,11 @@ class Planner:
                 continue
             ports = expectation.ports
             is_named = expectation.direction is Direction.EGRESS and ports.names
+            # The pod has no port of this name, so there is no connection to deny.
             if is_named and ports.known_at([pod]) is None:
                 continue
             yield from self._forbidden(self._answer_about(expectation, own, Endpoint(str(pod), (pod,))))
+        # Packets to loopback addresses do not leave the pod.
         addresses = self._asking.outside - LOOPBACK
         for one in listed:
             addresses -= one.addresses or NO_ADDRESSES

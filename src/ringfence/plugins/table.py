@@ -59,6 +59,7 @@ class PluginTrait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def holds(self, version: Version | None, settings: Mapping[str, str]) -> bool:
         """Whether it holds for a version, or without one for the newest, and for these settings."""
+        # Without a version, the entry that has no end holds.
         within = not self.until if version is None else is_within(version, self.since, self.until)
         return within and all(_is_set(settings.get(key, ""), value) for key, value in self.setting.items())
 

@@ -60,6 +60,7 @@ class _Load:
     def advance(self, room: int, present: Program) -> int:
         """Add pieces while there is room; returns the remaining room."""
         self._present = present
+        # The last piece may take more than is left: it has at most `_PIECE` elements.
         while room > 0 and not self.is_complete:
             piece = next(self._pieces, None)
             if piece is None:

@@ -204,6 +204,7 @@ class Subjects:
         if not self._outgrown:
             return False
         due = self._due_to_be_rebuilt()
+        # A name that is missing here is built again when it is asked for.
         self._names = {key: name for key, name in self._names.items() if name not in due}
         for subject, (stack, chain) in self._all_isolation():
             if chain in due:

@@ -1,7 +1,7 @@
-"""The part of the program for bridges: which frames a port of a bridge may send, and which it may get.
+"""The part of the program for bridges: which frames a port of a bridge may send, and which it may receive.
 
-Packets of pods on one bridge do not come over a link of their own: the rules of the other part see the bridge, and know
-a pod by the address that it says it has. Here every port is known, and with it the pod, so that
+Packets of pods on one bridge do not come over a link of their own: the rules of the other part see the bridge, and
+identify a pod by the source address of its packets. Here every port is known, and with it the pod, so that
 
 - a pod's frames have no addresses but its own: those of IP and ARP, those that it announces to its neighbours, and a
   hardware address that no other pod has;
@@ -11,8 +11,8 @@ a pod by the address that it says it has. Here every port is known, and with it 
 - of link-local addresses and of anything that is neither IP nor ARP, an isolated pod sends and gets only what
   neighbours need to find each other, and to say which groups they are in.
 
-Everything else goes on to the policies. A port is that of an *open* pod, of a pod that is *closed* in a direction, for
-it is isolated in it, or of *another* network's host. What is in none of the maps is *unknown*: if unknown pods are
+Everything else goes on to the policies. A port is that of an *open* pod, of a pod that is *closed* in a direction,
+because it is isolated in it, or of *another* network's host. What is in none of the maps is *unknown*: if unknown pods are
 held, it is closed, and sends only from addresses in the held ranges that no other port has.
 
 The kernel keeps this in a table of the family bridge: in it are all objects whose names begin with `BRIDGE_PREFIX`.
@@ -75,7 +75,7 @@ OWNED_HARDWARE: Final = "bridge_owned_hardware"
 """The addresses that are the pod's at some port or the node's own, so that they are nobody else's."""
 
 UNPLACED: Final = {family: f"bridge_unplaced{family:d}" for family in FAMILIES}
-"""The addresses of known pods of which it is not known at which port they are."""
+"""The addresses of known pods whose port is not known."""
 
 BRIDGE_HELD: Final = {family: f"bridge_held{family:d}" for family in FAMILIES}
 """The ranges from which unknown pods have their addresses."""

@@ -130,7 +130,7 @@ def _key(fields: tuple[Field, ...], packet: Packet, identifier: bytes = b"") -> 
     parts = [_read(field, packet) for field in fields]
     if len(parts) == 1 and not identifier:
         return parts[0]
-    # The kernel ends a rule for a packet that lacks a field, such as the port of ICMP.
+    # This cannot match: a key with a port also has a protocol, and only those with ports are in sets.
     if None in parts:
         return None
     return identifier + b"".join(part + bytes(-len(part) % 4) for part in parts if part is not None)

@@ -240,6 +240,7 @@ def _chains(reaction: Reaction, *, holds: bool, with_tunnels: bool) -> dict[str,
         _SPOOFED_CHAIN: Chain((_SPARING_EXEMPT, *_stopping(reaction, SPOOFED_PREFIX, SPOOFED))),
         _OFF_ROUTE_CHAIN: _OFF_ROUTE,
         _NEIGHBOURS_CHAIN: _NEIGHBOURS,
+        # Without drops, no connection is ended.
         _TRACKED_CHAIN: Chain((*((_REVOKING,) if reaction.drops else ()), *_ACCEPTING_TRACKED)),
         _UNTRACKED_CHAIN: _UNTRACKED,
         "prerouting": Chain((*((_CHECKING_SOURCE,) if reaction.checks_sources else ()), _TRACKING), Hook.TRACKING),
@@ -285,7 +286,7 @@ _WITHIN_POD: Final = tuple(
 
 _CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Jump(_OFF_ROUTE_CHAIN))
 
-# What the node itself answers stays exempt: NodeLocal DNSCache relies on it, lest Services be translated.
+# What the node itself answers stays exempt: NodeLocal DNSCache relies on it, so that Services are not translated.
 _TRACKING: Final = Rule((Untracked(), ToOthers()), Goto(_UNTRACKED_CHAIN))
 
 _UNTRACKED: Final = Chain(
@@ -321,6 +322,7 @@ _SPARING_EXEMPT: Final = Rule((Lookup((Field.LINK,), EXEMPT_LINKS),), RuleVerdic
 
 def _holding(direction: Direction, family: Family) -> Rule:
     field = SUBJECT[direction][family]
+    # Known addresses are asked first: for these, which most packets have, one lookup by hashing is enough.
     unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
     return Rule(unknown, Jump(_HELD_CHAIN[direction]))
 
@@ -354,5 +356,6 @@ def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
     return Chain((*allowing, Rule((), Goto(DENIED[direction]))))
 
 
+# The names of its objects do not depend on the settings, so any base program shows which objects are fixed.
 _FIXED: Final = base_program()
 _FIXED_WITH_BRIDGES: Final = base_program(with_bridges=True)

@@ -295,6 +295,7 @@ def _measured(site: ProbeSite, case: Case) -> Measured:
             site.steady(lambda: not site.connects(case.subject), case.settling)
         return Measured(case.topic, case.if_open if site.connects(case.subject) else case.if_denied)
     finally:
+        # Also after an exception: a policy that stays would change the results of the cases that follow.
         site.withdraw(manifest)
 
 

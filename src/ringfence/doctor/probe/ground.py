@@ -235,6 +235,7 @@ def remove(api_server: ApiServer, names: list[str]) -> None:
     except ApiStatusError as error:
         raise LiveClusterError(f"{api_server.server}: {' '.join(names)} cannot be deleted: {error}") from None
     deadline = time.monotonic() + _REMOVAL_SECONDS
+    # A deleted namespace exists until the controller manager has deleted everything in it.
     while left := sorted(set(names) & set(leftovers(api_server))):
         if time.monotonic() > deadline:
             raise LiveClusterError(

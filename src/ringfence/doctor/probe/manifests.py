@@ -36,6 +36,7 @@ KUBELET_PORT: Final = 10250
 PROBED: Final = ("client", "server")
 """The names of the containers that have a readiness probe. Each pod has one of them."""
 
+# What the Pod Security Standard `restricted` demands, which the namespace enforces.
 _RESTRICTED: Final = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -219,6 +220,7 @@ def _executed(*command: str) -> Manifest:
         "exec": {"command": [*command]},
         "periodSeconds": 1,
         "timeoutSeconds": 3,
+        # One result is enough in both directions, so that readiness follows the connection within seconds.
         "failureThreshold": 1,
         "successThreshold": 1,
     }

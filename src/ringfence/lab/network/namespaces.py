@@ -155,6 +155,7 @@ class Network:
         for name, link in links.items():
             self._pods[name] = _Attached(stacks[name], link)
         addresses = [ip for pod in pods for ip in pod.addresses]
+        # One route for each address: those of a node's pods need not be in one range.
         self._fabric.send(add_route(uplink, ip, LOWER_GATEWAY[ip.version]) for ip in addresses)
 
     def _add_neighbours(self, node: LabNode, pods: list[LabPod], staying: set[str]) -> None:

@@ -47,5 +47,6 @@ def _set_up_lower_end(
     for ip in addresses:
         yield add_address(UPLINK, ip, prefix_length(node, ip), prefix_route=False)
     for gateway in gateways:
+        # ptp.go adds both: a route to the gateway over the link, and one through the gateway to everything else.
         yield add_route(UPLINK, gateway)
         yield set_default_route(UPLINK, gateway)

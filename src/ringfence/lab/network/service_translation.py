@@ -73,6 +73,7 @@ def _translated(topology: Topology) -> Iterator[tuple[LabServicePort, IPAddress,
 def _translation(port: LabServicePort, backends: list[LabBackend]) -> str:
     family = "ip" if backends[0].address.version == 4 else "ip6"
     choices = ", ".join(f"{i} : {backend.address} . {backend.port}" for i, backend in enumerate(backends))
+    # At random, as kube-proxy picks a backend.
     pick = f"numgen random mod {len(backends)} map {{ {choices} }}"
     # The map has matched the protocol already, but nft translates ports only in a rule that names one.
     return f"meta l4proto {port.port.protocol.lower()} dnat {family} to {pick}"

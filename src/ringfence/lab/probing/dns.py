@@ -21,7 +21,7 @@ from ringfence.lab.network import CLUSTER_DOMAIN, IPAddress, LabService, Topolog
 DNS_PORT: Final = 53
 
 _LARGEST_DATAGRAM: Final = 512  # without EDNS0 (RFC 6891), which this server does not offer
-_TIME_TO_LIVE: Final = 5
+_TIME_TO_LIVE: Final = 5  # the default of CoreDNS's plugin `kubernetes`
 _HEADER: Final = struct.Struct("!HHHHHH")
 _RECORD: Final = struct.Struct("!HHIH")
 _CLASS_INTERNET: Final = 1

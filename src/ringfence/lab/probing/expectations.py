@@ -23,7 +23,7 @@ _Side = tuple[Identity, Direction, Identity | IPAddress]
 
 
 class Expectations:
-    """What a state says about probes. The state must not change meanwhile: answers are remembered."""
+    """What a state says about probes. The state must not change in between, because answers are cached."""
 
     def __init__(self, state: State) -> None:
         self._state = state

@@ -40,6 +40,7 @@ def create_or_patch(
     `exists` says which of the two to try first. Raises as `create_object`.
     """
     path = f"{collection}/{document['metadata']['name']}"
+    # `add` also replaces a value that is there (RFC 6902, 4.1).
     changes = [{"op": "add", "path": f"/{field}", "value": document[field]} for field in fields]
     if not exists:
         try:
