@@ -12,8 +12,8 @@ identify a pod by the source address of its packets. Here every port is known, a
   neighbours need to find each other, and to say which groups they are in.
 
 Everything else goes on to the policies. A port is that of an *open* pod, of a pod that is *closed* in a direction,
-because it is isolated in it, or of *another* network's host. What is in none of the maps is *unknown*: if unknown pods are
-held, it is closed, and sends only from addresses in the held ranges that no other port has.
+because it is isolated in it, or of *another* network's host. A port in none of the maps is *unknown*: if unknown pods
+are held, it is closed, and sends only from addresses in the held ranges that no other port has.
 
 The kernel keeps this in a table of the family bridge: in it are all objects whose names begin with `BRIDGE_PREFIX`.
 Ports of other kinds, to the outside or into a tunnel, are not touched.
