@@ -21,11 +21,13 @@ def add_rule(policy: PolicyInForce, direction: Direction, rule: dict[str, Any]) 
     origin, path, text = policy.origin, f"spec.{direction.field}", _on_one_line(rule)
     if origin is None or direction not in policy.rules or "spec" not in origin.fields:
         return None
+    # Without the field, the direction has no rule at all, so it is added with the list around the rule.
     if (field := origin.fields.get(path)) is None:
         return add_field(origin, "spec", direction.field, f"[{text}]", SPEC_FIELDS)
     if f"{path}[0]" in origin.fields:
         return add_item(origin, path, text)
     part = field.value
+    # Only a plain `[]` can be replaced safely. Anything else there may hold a comment or an alias.
     is_empty = (part.end_line, part.end_column - part.column) == (part.line, _EMPTY)
     return TextEdit(origin.file, part, f"[{text}]") if is_empty else None
 

@@ -36,8 +36,10 @@ _REMEDY: Final = "name one that --write-baseline has written"
 def baseline_text(findings: LintFindings) -> str:
     """The baseline of all findings but those that are suppressed in manifests."""
     known = [one.finding for one in findings.suppressed if one.kind is SuppressionKind.EXTERNAL]
+    # Findings that an older baseline suppressed stay in, so that writing it again forgets nothing.
     entries = sorted((_text(one), one.fingerprint) for one in (*findings.found, *known) if not one.is_input_error)
     encode = msgspec.json.encode
+    # Written by hand, because no JSON encoder puts the outer parts on one line and each entry on its own.
     lines = ",\n".join(f"  {encode(key).decode()}: {encode(text).decode()}" for text, key in entries)
     start = f'{{"apiVersion": "{_API_VERSION}", "kind": "{KIND}", "findings": {{'
     return f"{start}\n{lines}\n}}}}\n" if lines else f"{start}}}}}\n"
@@ -73,6 +75,7 @@ def without_baseline(
     corrected = [
         BaselineEntry(key, text)
         for key, text in baseline.items()
+        # Codes without "RF" are problems of the input, which are found in every run.
         if key not in there and (not text.startswith("RF") or text.partition(" ")[0] in decided)
     ]
     return replace(left, corrected=tuple(sorted(corrected, key=lambda one: (one.text, one.fingerprint))))
@@ -86,6 +89,7 @@ def without_earlier(findings: LintFindings, earlier: LintFindings, name: str) ->
 
 def _without(findings: LintFindings, known: Iterable[str], reason: str) -> LintFindings:
     prints = frozenset(known)
+    # An error of the input always counts, even if a baseline has it: what it is about is missing from the answer.
     is_known = {one: one.fingerprint in prints and not one.is_input_error for one in findings.found}
     suppressed = (SuppressedFinding(one, SuppressionKind.EXTERNAL, reason) for one, known in is_known.items() if known)
     return replace(

@@ -25,5 +25,6 @@ def check(
     paths are in `suppressed`. Raises InputError for a word that names no rule.
     """
     rules = configuration.rules()
+    # Severities come before suppressions, so that a suppressed finding is shown with the level that it would have.
     found = configuration.with_severities(find_mistakes(linted, problems, rules))
     return configuration.without_ignored_paths(without_suppressed(found, directives, rules, today))

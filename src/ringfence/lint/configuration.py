@@ -36,6 +36,7 @@ class LintConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         """The same with more words: `select` replaces the selection, the others add to the present words."""
         return replace(
             self,
+            # A selection on the command line replaces the file's: it must be possible to run one rule alone.
             select=tuple(select) or self.select,
             ignore=(*self.ignore, *ignore),
             extend_select=(*self.extend_select, *extend_select),
@@ -66,6 +67,7 @@ class LintConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         found: list[LintFinding] = []
         suppressed: list[SuppressedFinding] = []
         for one in findings.found:
+            # Patterns are relative to the configuration, so that they mean the same from every working directory.
             path = relpath(one.place.file or ".", self.folder)
             patterns = (pattern for pattern, rules in ignored if one.rule in rules)
             pattern = next((pattern for pattern in patterns if fnmatchcase(path, pattern)), "")

@@ -56,6 +56,7 @@ def find_configuration(paths: Iterable[str]) -> LintConfiguration:
     Outside of a repository, the search ends at the working directory, or with the folder itself. Raises InputError for
     a file with a mistake, and if several paths have different ones.
     """
+    # A dict as an ordered set: several paths usually have the same file.
     found = {file: None for path in paths for file in _nearest(path)}
     if len(found) > 1:
         names = " and ".join(map(str, found))
@@ -68,6 +69,7 @@ def read_configuration(path: str) -> LintConfiguration:
     text = _text(path)
     try:
         if Path(path).suffix == ".toml":
+            # `tomllib` keeps no places, so the line is looked up in the text, and only for an error.
             return _decoded(_table_of_tools(text).get("ringfence", {}), path, lambda key: _line_in_toml(text, key))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: this is not TOML: {error}") from None
@@ -78,15 +80,19 @@ def read_configuration(path: str) -> LintConfiguration:
 def _nearest(path: str) -> Iterator[Path]:
     """The configuration file that applies to a path, if there is one."""
     here = Path.cwd()
+    # Standard input has no folder, so the working directory is that of the input.
     start = here / path if path != "-" else here
     start = start if start.is_dir() else start.parent
     folders = [start.resolve(), *start.resolve().parents]
+    # `.git` is a file in a worktree and a submodule, so its kind is not checked.
     roots = [number for number, folder in enumerate(folders) if (folder / ".git").exists()]
     around = [number for number, folder in enumerate(folders) if folder == here.resolve()]
+    # Not beyond the root of the repository: a file in the home directory must not change the result of a project.
     for folder in folders[: (roots or around or [0])[0] + 1]:
         if (file := folder / CONFIGURATION_FILE).is_file():
             yield _shown(file, here)
             return
+        # Most projects in Python have this file for other tools. Then the search goes on above it.
         if (file := folder / PROJECT).is_file() and _is_configured(file):
             yield _shown(file, here)
             return
@@ -182,6 +188,7 @@ def _setting(value: object, key: str, field: str) -> Any:
             except ValueError as error:
                 raise _ValueError(key, f"{text!r} is not a range of addresses: {error}") from None
         return found
+    # `type`, not `isinstance`: true is an int in Python.
     if type(value) is not type(default):
         expected = "true or false" if isinstance(default, bool) else "a text"
         raise _ValueError(key, f"{expected} is expected here, not {_shown_value(value)}")

@@ -45,6 +45,7 @@ def correction(selector: LabelSelector, known: Sequence[Labels]) -> Correction |
         for one in _candidates(selector.match_labels, known)
         if any(map(compile_selector(_corrected(selector, one)).matches, known))
     }
+    # Of two candidates either may be meant. A wrong label in a policy is worse than no proposal.
     return found.pop() if len(found) == 1 else None
 
 
@@ -53,6 +54,8 @@ def _candidates(written: Labels, known: Sequence[Labels]) -> Iterator[Correction
         values = {labels[key] for labels in known if key in labels}
         for other in _similar(value, values):
             yield Correction((key, value), (key, other))
+        # The value must fit exactly if the key is changed: with both changed, nearly every label would be similar to
+        # some other.
         keys = {other for labels in known for other, its_value in labels.items() if its_value == value}
         for other in _similar(key, keys - set(written)):
             yield Correction((key, value), (other, value))

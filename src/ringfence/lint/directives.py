@@ -60,11 +60,13 @@ class Directive(msgspec.Struct, frozen=True):
 
 def comment_directives(file: str, text: str) -> Iterator[Directive]:
     """The directives in the comments of a file. Text inside scalars is not a comment."""
+    # Most files have no suppression, and scanning YAML for comments is the slow part.
     if MARK not in text:
         return
     lines = text.split("\n")
     targets = _targets(lines)
     first = 0
+    # Each document is scanned alone, so that a YAML error in one does not hide the comments of the next.
     for document in _DOCUMENT.split(text):
         if MARK in document:
             for number, column, written in _comments(document):
@@ -79,6 +81,7 @@ def comment_directives(file: str, text: str) -> Iterator[Directive]:
 def _targets(lines: list[str]) -> list[int]:
     """For each line, itself or the next one that is neither empty nor only a comment; lines count from 0."""
     targets = [len(lines)] * len(lines)
+    # From the end, because each line needs the target of the line below it.
     for number in reversed(range(len(lines))):
         is_content = lines[number].lstrip()[:1] not in ("", "#")
         targets[number] = number if is_content else targets[min(number + 1, len(lines) - 1)]
@@ -103,6 +106,7 @@ def _comments(document: str) -> Iterator[tuple[int, int, str]]:
         if MARK in line:
             for found in _COMMENT.finditer(line):
                 before = bisect_right(starts, start + found.start())
+                # A block scalar may contain a line that looks like a comment, such as a script in a ConfigMap.
                 if not before or inside[before - 1][1] <= start + found.start():
                     yield number, found.start(), found[1].rstrip()
                     break
@@ -142,6 +146,7 @@ def _read(directive: Directive, rules: str, text: str) -> Directive:
             return msgspec.structs.replace(
                 directive, rules=words, mistake=f"{found[1]} is not a day: write `until 2026-12-31`"
             )
+        # What is before `until` is removed here and not in the expression, where it could take quadratic time.
         end = found.start()
         while end and (reason[end - 1].isspace() or reason[end - 1] in _BEFORE_UNTIL):
             end -= 1

@@ -21,6 +21,7 @@ class FindingLevel(StrEnum):
 
     def is_at_least(self, other: "FindingLevel") -> bool:
         """Whether this level is as bad as another one, or worse."""
+        # The values are texts, whose own order would be alphabetical.
         order = list(FindingLevel)
         return order.index(self) <= order.index(other)
 

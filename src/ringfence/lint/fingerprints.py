@@ -26,6 +26,7 @@ def content(finding: LintFinding, value: Any) -> str:
 
     In that case the message is used instead, without line numbers.
     """
+    # Not the message if there is a value: an improved wording in a new version would make every baseline useless.
     written = _LINE.sub("", finding.message) if value is None else json.dumps(value, sort_keys=True)
     # Without an object, the finding is about a file: `main:k8s/db.yaml` of a revision equals `k8s/db.yaml` of the
     # working tree.
@@ -38,6 +39,7 @@ def with_fingerprints(findings: Iterable[tuple[LintFinding, str]]) -> Iterator[L
     seen: Counter[str] = Counter()
     for finding, text in findings:
         seen[text] += 1
+        # Names in invalid manifests may contain lone surrogates, which UTF-8 refuses.
         numbered = f"{text}\0{seen[text]}".encode(errors="surrogatepass")
         yield replace(finding, fingerprint=hashlib.sha256(numbered).hexdigest()[:32])
 

@@ -75,6 +75,7 @@ def fix(
         edited = edited_contents(contents, [one.edit for one in wanted if one.edit])
         after = read(edited)
         if reason := _objection(now, after, wanted):
+            # Which edit is to blame is not known. Halving finds it in few attempts, and each takes a whole reading.
             if len(wanted) > 1:
                 wanted = wanted[: len(wanted) // 2]
                 continue
@@ -101,6 +102,7 @@ def edited_contents(contents: FileContents, edits: Iterable[TextEdit]) -> FileCo
         assert text is not None
         lines = text.text.split("\n")
         some = [_past_comment(lines, one) for one in some]
+        # New lines get the line ends that the file has, or an editor would show it as mixed.
         if "\r\n" in text.text:
             some = [msgspec.structs.replace(one, new_text=one.new_text.replace("\n", "\r\n")) for one in some]
         changed[file] = text.encoded(apply_edits(text.text, some))
@@ -113,6 +115,7 @@ def _past_comment(lines: Sequence[str], edit: TextEdit) -> TextEdit:
     if not edit.new_text.startswith("\n") or (part.line, part.column) != (part.end_line, part.end_column):
         return edit
     line = lines[part.line - 1].rstrip("\r")
+    # Without this, the comment would end up behind the added lines, and look as if it were about those.
     if not line[part.column - 1 :].lstrip().startswith("#"):
         return edit
     end = len(line) + 1
@@ -154,6 +157,7 @@ def _apart(findings: Sequence[LintFinding]) -> list[LintFinding]:
     for one in sorted(findings, key=lambda one: (one.edit.file, one.edit.range) if one.edit else ("", None)):
         assert one.edit is not None
         part = one.edit.range
+        # `<`, not `<=`: edits that touch could depend on each other's end, and the next round is soon enough.
         if one.edit.file not in ends or ends[one.edit.file] < (part.line, part.column):
             chosen.append(one)
             ends[one.edit.file] = part.end_line, part.end_column
@@ -166,6 +170,7 @@ def _objection(before: LintedInput, after: LintedInput, wanted: Sequence[LintFin
         return "it would cause an error in the input"
     counted = Counter((one.rule, one.object) for one in wanted)
     had, has = (Counter((one.rule, one.object) for one in state.findings.found) for state in (before, after))
+    # Counted by rule and object, because fingerprints and lines may change with the text around a mistake.
     if any(has[key] > had[key] - number for key, number in counted.items()):
         return "the mistake would still be there"
     return before.difference(after) if all(one.is_safe for one in wanted) else ""
@@ -187,6 +192,7 @@ def _uneditable(contents: FileContents, one: LintFinding) -> str:
 
 def _is_shared(text: str, edit: TextEdit) -> bool:
     """Whether an edit changes a node that an alias refers to."""
+    # Without both characters there is no alias, and parsing can be left out.
     if "*" not in text or "&" not in text:
         return False
     first, last = (edit.range.line, edit.range.column), (edit.range.end_line, edit.range.end_column)

@@ -19,6 +19,7 @@ def passing_with_the_internet(linted: Linted, direction: Direction) -> Passing:
 
     def passing(stack: Stack, own: OwnPorts) -> Traffic:
         cells = ([traffic for part, traffic in tiers.addresses_of(stack, own, one) if part] for one in internet)
+        # Within a family all addresses must be allowed; of the two families, one is enough.
         return Traffic.union_of([reduce(and_, traffic, ALL_TRAFFIC) for traffic in cells])
 
     return passing

@@ -91,9 +91,11 @@ class Linted:
         compute than the mistakes in a policy.
         """
         for name in _OF_PODS:
+            # Computed in the original first: a copy that computed them itself would do so again for every edit.
             getattr(self, name)
         made = copy(self)
         made._remembered = {}
+        # `copy` takes over cached properties, too, and this one is about the policies.
         made.__dict__.pop("_by_namespace", None)
         made.policies = tuple(policies)
         return made
@@ -203,6 +205,7 @@ class Linted:
         is created, workloads scaled to zero, and pods that an operator creates. Pods may have any `known_labels`, and
         any labels that only operators set.
         """
+        # The cheapest question comes first, and is answered with yes for nearly all policies.
         if self.state.selects_pods(selection):
             return True
         if any(term.key in self.settings.known_labels or term.key in OPERATED_LABELS for term in selection.pods.terms):
@@ -229,6 +232,7 @@ class Linted:
             return False
         if selection.namespaces is None:
             return selection.namespace not in self.namespaces_with_pods
+        # Only terms that require a value say which namespaces are meant. The others exclude some of whatever there is.
         wanted = [term for term in selection.namespaces.terms if term.operator is Operator.IN]
         named = [term.values for term in wanted if term.key == NAME_LABEL]
         meant = frozenset.intersection(*named) if named else self.namespaces_of(selection)
@@ -280,6 +284,7 @@ class Linted:
     def _workloads_that_may_match(self, selector: Selector) -> Iterator[tuple[Reference, Workload, Labels]]:
         """The workloads whose pods have a label that a selector requires; all if it requires no value of any label."""
         everything, by_label = self._workloads_by_label
+        # One required label is enough to look the workloads up; the other terms are checked for these few.
         wanted = next((term for term in selector.terms if term.operator is Operator.IN), None)
         if wanted is None:
             return iter(everything)

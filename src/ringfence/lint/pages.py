@@ -51,6 +51,7 @@ def page_of(rule: LintRule) -> RulePage:
     examples = tuple(
         Example(one[1] == "Fires", one[2].strip(), one[3] or "", one[4]) for one in _EXAMPLE.finditer(rest + "\n")
     )
+    # The examples are the end of every page, and the first of them is one that fires.
     text = rest.partition("\nFires")[0].strip()
     if not examples or "Remedy:" not in text:
         raise ValueError(f"{rule.identifier}: its page has no examples, or no remedy")

@@ -72,6 +72,7 @@ def read_allowed_changes(path: str) -> tuple[AllowedChange, ...]:
         noted = DocumentProblems(one.origin)
         found += _entries(FieldReader(one.written, "", noted))
         problems += noted.found
+    # A wrong path or a misspelt kind would otherwise silently allow nothing.
     if not loaded.own and not problems:
         raise InputError(f"{path}: there is no document with apiVersion {_API_VERSION} and kind {KIND}")
     if problems:
@@ -91,9 +92,13 @@ def review(found: ClusterDifference, allowed: Sequence[AllowedChange], today: da
     for row in found.connections:
         entries = [one for one in valid if one.kind is row.kind and _is_about(one, row)]
         if entries and _covers(entries, row):
+            # All entries about the row count as used, even if fewer would cover it: which of them are needed is
+            # ambiguous.
             used.update(entries)
             reviewed.append(ReviewedChange(row, tuple((one.reason, one.until, one.place) for one in entries)))
         else:
+            # A row that is covered in part stays as a whole: the reader should see what was reviewed and what was not
+            # together.
             left.append(row)
     return ReviewedDifference(
         msgspec.structs.replace(found, connections=tuple(left), reviewed=tuple(reviewed)),
@@ -128,6 +133,7 @@ def _is_covered(
     destination: Reference | Addresses,
     traffic: Traffic,
 ) -> bool:
+    # What no entry has covered yet. Each entry cuts its box out of every piece, and leaves up to three smaller ones.
     left = [(source, destination, traffic)]
     for entry in entries:
         pieces = []
@@ -139,6 +145,7 @@ def _is_covered(
             if isinstance(one, Addresses) and isinstance(inside, Addresses) and one - inside:
                 pieces.append((one - inside, other, rest))
             if isinstance(other, Addresses) and isinstance(outside, Addresses) and other - outside:
+                # Only `inside` here: the rest of the source is in the piece above already, with all of the destination.
                 pieces.append((inside, other - outside, rest))
             if more := rest - entry.traffic:
                 pieces.append((inside, outside, more))
@@ -205,6 +212,7 @@ def _side(fields: FieldReader, name: str) -> Side | None:
     if text is None or text == "*":
         return text
     try:
+        # A single address is a range of one, so that it can be compared with the ranges of a difference.
         return Addresses.of(parse_cidr(text if "/" in text else f"{text}/{128 if ':' in text else 32}"))
     except ValueError:
         pass
@@ -225,6 +233,7 @@ def _traffic(fields: FieldReader) -> Traffic | None:
     except (InputError, TypeError, ValueError) as error:
         fields.problem("ports", ProblemCode.INVALID_VALUE, f"Invalid value: {error}", _PORTS)
         return None
+    # A port name means another number at each pod, so it is not known which traffic the entry would cover.
     if ports.names or ports == AskedPorts():
         message = "Invalid value: ports by number are expected here"
         fields.problem("ports", ProblemCode.INVALID_VALUE, message, _PORTS)

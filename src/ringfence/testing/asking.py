@@ -31,6 +31,7 @@ class Asking:
     @property
     def outside(self) -> Addresses:
         """All addresses that belong to no pod with a network of its own."""
+        # The addresses of all pods take a pass over the cluster, and many tests ask about the outside.
         if self._outside is None or self._outside[0] != self.state.revision:
             pods = (pod for pod in self.state.members() if not pod.host_network)
             taken = ((family, (number, number)) for pod in pods for family, number in pod.addresses)
@@ -58,6 +59,7 @@ class Asking:
     def endpoint(self, text: str, namespace: str | None) -> Endpoint:
         """The endpoint that a text names. Raises EndpointError if it matches nothing or is ambiguous."""
         found = self.alternatives(text, namespace)
+        # `resolve` raises the error that lists the unambiguous spellings.
         return found[0] if len(found) == 1 else resolve(self.state, text, namespace or self.namespace)
 
     def answer(self, source: str, destination: str, ports: AskedPorts, namespace: str | None) -> Answer:
@@ -70,6 +72,7 @@ class Asking:
     def answer_of(self, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Answer:
         """The answer about two endpoints. If these are many pods, its pairs are of pods that represent all."""
         if source.possible is None and destination.possible is None:
+            # Tests are often about whole namespaces, in which most pods are alike.
             source, destination = few_of_both(self.state, source, destination, ports)
             return Answer(self.state, source, destination, ports)
         return Answer(self.state, *represented(self.state, source, destination), ports)
@@ -95,9 +98,11 @@ def narrowed(answer: Answer, *, passing: bool) -> Question | None:
 
 
 def _question(answer: Answer, source: End, destination: End, traffic: Traffic) -> Question:
+    # A part of possible pods is no endpoint that can be asked about alone, so the question stays as it was.
     if answer.parts_of_possible_pods:
         return Question(answer.source, answer.destination, answer.ports)
     if answer.destination.service is not None:
+        # The Service stays the destination: its port numbers mean nothing at the pod behind it.
         return Question(_alone(source), answer.destination, AskedPorts((traffic,)))
     ports = AskedPorts() if traffic == ALL_TRAFFIC else AskedPorts((traffic,))
     return Question(_alone(source), _alone(destination), ports)
@@ -119,9 +124,11 @@ def check_served(answer: Answer, ports: AskedPorts) -> None:
     Kubernetes does not demand that ports are declared: a pod that declares none at all may serve any.
     """
     for asked, pods in _asked_of_pods(answer, ports):
+        # One pod without declared ports may serve any, so nothing can be said then.
         if asked == ALL_TRAFFIC or not pods or not all(pod.container_ports for pod in pods):
             continue
         declared = [_declared(pod) for pod in pods]
+        # One pod that serves some of the ports is enough: the test is about the others for a reason.
         if not any(asked & one for one in declared):
             known = NO_TRAFFIC
             for one in declared:
@@ -137,12 +144,14 @@ def _asked_of_pods(answer: Answer, ports: AskedPorts) -> Iterator[tuple[Traffic,
     if ports.is_everything:
         return
     ends = [pair.destination for pair in answer.pairs]
+    # Nothing is known about what addresses outside the cluster serve.
     if any(isinstance(end, Addresses) for end in ends):
         return
     if answer.destination.service is None:
         pods = [end for end in dict.fromkeys(ends) if isinstance(end, Member) and not end.is_possible]
         yield from ((entry, pods) for entry in ports.entries if isinstance(entry, Traffic))
         return
+    # Pods behind one Service port may have different target ports, if the port is a name. Each is checked with its own.
     targets: dict[tuple[int | None, str | None], list[tuple[Traffic, Member]]] = {}
     for pair in answer.pairs:
         if isinstance(pair.destination, Member) and pair.asked is not None:

@@ -140,6 +140,7 @@ def _check(cluster: Judging, expectation: "Expectation", because: Ends, accept: 
     except ValueError as error:
         known = " or ".join(one.value for one in Acceptance)
         raise InputError(f"{error}: use {known}") from None
+    # An assertion is judged as a test of a file, so that both always mean the same.
     test = ReachabilityTest("assertion", Place(""), expectation, because=_ends(because), accepted=accepted)
     (outcome,) = cluster.judged([test])
     if outcome.is_bad:
@@ -147,6 +148,7 @@ def _check(cluster: Judging, expectation: "Expectation", because: Ends, accept: 
 
 
 def _ends(ends: Ends) -> tuple[str, ...]:
+    # A text is iterable, too: without this, its letters would be taken as endpoints.
     return (ends,) if isinstance(ends, str) else tuple(ends)
 
 

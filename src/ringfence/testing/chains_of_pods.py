@@ -31,6 +31,7 @@ class _Chains:
         self._state = state
         self._asked = asked
         self._identities = {identity.bit: identity for identity in state.population.identities()}
+        # All rows at once share most of their work, and a chain may lead through any pod.
         rows = connectivity_rows(state, self._identities.values())
         self._rows = {identity.bit: row for identity, row in rows}
         self._ends = _bits(state, destination.ends)
@@ -39,7 +40,9 @@ class _Chains:
 
     def shortest(self, source: Endpoint) -> tuple[str, ...] | None:
         """The shortest chain, found level by level."""
+        # The search is over identities, not pods: a cluster has far fewer of them.
         start = _bits(self._state, source.ends)
+        # It holds for each identity the one before it in the chain, and also says which were visited.
         before: dict[int, int | None] = dict.fromkeys(bitsets.members(start))
         entered = self._entered(_addresses(source.ends)) & ~start
         queue = deque(before)
@@ -48,6 +51,7 @@ class _Chains:
         queue.extend(bitsets.members(entered))
         while queue:
             bit = queue.popleft()
+            # The last step alone is about the asked traffic. Any traffic is enough to get from pod to pod before it.
             if self._arrives(bit):
                 return self._names(source, before, bit)
             for following in bitsets.members(self._reached(bit)):

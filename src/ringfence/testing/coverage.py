@@ -89,6 +89,8 @@ class Coverage(msgspec.Struct, frozen=True):
             for one in self.tried:
                 if one.mutant.part is part and one.counts:
                     key = one.mutant.policy, one.mutant.part_path
+                    # One mistake that would be missed is enough: then the part is not tested, however many others would
+                    # be noticed.
                     by_part[key] = by_part.get(key, True) and one.fate is Fate.NOTICED
             found.append(PartCount(part, sum(by_part.values()), len(by_part)))
         return tuple(found)
@@ -105,6 +107,7 @@ def measure_coverage(
 
     `supposing` is called once for all tests with the same changes, and only one of its states is held at a time.
     """
+    # Grouped, because making a state with the supposed changes takes much longer than judging tests in it.
     of_changes: dict[object, dict[int, ReachabilityTest]] = {}
     every = list(tests)
     for number, test in enumerate(every):
@@ -119,6 +122,7 @@ def measure_coverage(
         numbers, supposing_tests = _passing(supposed, namespace, some, today)
         passing |= numbers
         tester = _MutantTester(supposed, namespace, supposing_tests, today)
+        # One test that notices a mistake is enough, so only what was missed so far is tried again.
         tried = [one if one.fate is Fate.NOTICED else tester.tried_again(one) for one in tried]
     return Coverage(tuple(tried), len(passing), tuple(one for i, one in enumerate(every) if i not in passing))
 
@@ -157,6 +161,7 @@ class _MutantTester:
         A mutant that changes nothing beside the policies there may be noticed here, where policies are left out.
         """
         present = self._state.policies.present(one.mutant.policy.policy)
+        # Where the policy is left out or replaced, its mutant says nothing about what the test is for.
         if not self._tests or present is None or present.policy != one.mutant.policy.policy:
             return one
         test, _ = self._first_failing(one.mutant)
@@ -172,6 +177,8 @@ class _MutantTester:
         """A test that fails with a mutant in force, if one does, and what the mutant changes."""
         with changed_sides(self._state, mutant) as changed:
             for number, (test, pods) in enumerate(self._tests):
+                # Most mutants concern few pods. To rule tests out first is what makes coverage of large clusters
+                # possible.
                 if _may_fail(pods, mutant, changed) and not self._judge.holds(test):
                     # A test that notices one mutant of a policy often notices the next one: try it first.
                     self._tests.insert(0, self._tests.pop(number))
@@ -180,6 +187,7 @@ class _MutantTester:
 
     def _changes_something(self, mutant: Mutant) -> bool:
         """Whether a mutant changes any connection of the input: what one side allows, the other may still deny."""
+        # With the limit 0, the weight is found as soon as anything changes, without counting the rest.
         if mutant.after is not None:
             return weight(self._state, [mutant.after], (), 0) != 0
         policy = mutant.policy.policy
@@ -189,6 +197,7 @@ class _MutantTester:
 
 def _may_fail(pods: TestedPods, mutant: Mutant, changed: ChangedSides) -> bool:
     """Whether a test that has passed may fail with a mutant in force."""
+    # What a mutant changes is known for existing pods only, so such a test is always judged.
     if pods.is_about_possible_pods:
         return True
     if pods.is_about_isolation:

@@ -98,6 +98,7 @@ def _test(document: FieldReader, item: object, path: str, namespace: str | None)
         return None
     fields = document.at(item, path)
     name = fields.text("name")
+    # One of the two fields is enough to know what was meant, so that the other is reported as missing.
     if fields.has("isolated") or fields.has("pods"):
         expectation = _isolated(fields, namespace)
     else:
@@ -116,6 +117,7 @@ def _finished(
     )
     because = _because(fields, expectation)
     accepted = _accepted(fields)
+    # Relative to the test file, so that a test gives the same result from any working directory.
     after = tuple(str(Path(fields.place.file).parent / file) for file in fields.texts("after"))
     without = fields.texts("without")
     skip = _skip(fields)
@@ -165,6 +167,7 @@ def _only_these(fields: FieldReader, expected: FieldReader, namespace: str | Non
     """`{only-from: [...]}` or `{only-to: [...]}`."""
     written = [key for key in _ONLY if expected.has(key)]
     if len(written) != 1:
+        # All known keys are taken, so that only those which are not known are reported as unknown.
         for key in (*_ONLY, "future"):
             expected.value(key)
         expected.finish()
@@ -196,6 +199,7 @@ def _take_connection_fields(fields: FieldReader) -> None:
 def _isolated(fields: FieldReader, namespace: str | None) -> Expectation | None:
     pods = _endpoints(fields, "pods", namespace)
     word = fields.choice("isolated", _DIRECTIONS)
+    # A reason for each of these is better than "unknown field", because they are known in other tests.
     for name in ("from", "to", "port", "ports", "expect", "pairs"):
         fields.refuse(name, "Forbidden: isolated is about pods, not about connections", "write a separate test for it")
     fields.require("pods", pods, "name the pods that must be isolated, such as prod/*")
@@ -222,6 +226,7 @@ def _invariant(document: FieldReader, item: object, path: str, namespace: str | 
     expectation: Expectation | None = None
     if len(written) == 1:
         expectation = _expectation_of_invariant(fields, written[0], namespace)
+    # If two are written, neither is read. They are taken all the same, because they are not unknown fields.
     for one in _INVARIANTS:
         fields.value(one)
     finished = _finished(fields, name, expectation, namespace)
@@ -274,6 +279,7 @@ def _ports(fields: FieldReader) -> AskedPorts:
         fields.refuse("ports", "Forbidden: the field port is also given", "write all ports in ports")
     name = "port" if fields.has("port") else "ports"
     written = fields.value(name)
+    # The other name is taken, too, so that it is a known word when a misspelt field is compared with them.
     fields.value("ports" if name == "port" else "port")
     if written is None:
         return AskedPorts()
@@ -289,6 +295,7 @@ def _ports(fields: FieldReader) -> AskedPorts:
 
 
 def _port(fields: FieldReader, path: str, value: object) -> tuple[PortEntry, ...] | None:
+    # A bool is an int in Python, and `port: yes` in YAML is a bool.
     if isinstance(value, bool) or not isinstance(value, int | str):
         fields.wrong_type(path, value, "a port such as 3306, 53/UDP, 8000-8080, a port name, or all")
         return None
@@ -319,6 +326,7 @@ def _accepted(fields: FieldReader) -> frozenset[Acceptance]:
 
 
 def _skip(fields: FieldReader) -> Skip | None:
+    # A date alone would look as if the test were skipped, but would have no effect.
     if not fields.has("skip"):
         fields.refuse("until", "Forbidden: until is the last day of a skip", "add skip with the reason")
     reason, until = fields.text("skip"), fields.text("until")

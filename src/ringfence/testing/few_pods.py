@@ -26,12 +26,14 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
     """The endpoints of a question, reduced to the pods that represent all."""
     if len(source.ends) <= _FEW and len(destination.ends) <= _FEW:
         return source, destination
+    # Without port names in the question, pods that differ only in their names for ports get the same answer.
     by_ports = bool(ports.names)
     number = 1 if frozenset(source.ends).isdisjoint(destination.ends) else 2
     hosts_on_both = _has_hosts(source) and _has_hosts(destination)
 
     def alike(pod: Member, node: object) -> object:
         ports_of_pod = pod.named_ports if by_ports else None
+        # The workload is part of it because answers name it; the addresses, because pods without any cause assumptions.
         return state.identity(pod).bit, state.workload(pod), node, ports_of_pod, bool(pod.addresses)
 
     def with_few_hosts(endpoint: Endpoint, other: Endpoint) -> Endpoint:
@@ -47,6 +49,8 @@ def few_of_both(state: State, source: Endpoint, destination: Endpoint, ports: As
         outside = [end for end in other.ends if isinstance(end, Addresses)]
 
         def group(pod: Member) -> object:
+            # Host pods were reduced before, by rules of their own. A possible pod is a single one that the question
+            # names.
             if pod.host_network or pod.is_possible:
                 return pod
             counts = pod.node in nodes or _is_on_a_node_of(state, pod, outside)
@@ -71,6 +75,7 @@ def _few(endpoint: Endpoint, group: Callable[[Member], object], number: int) -> 
         if isinstance(end, Member):
             key = group(end)
             taken[key] += 1
+            # The first pods of each group stay, in their order, so that an answer names the same pods in every run.
             if taken[key] > number:
                 continue
         kept.append(end)

@@ -37,8 +37,11 @@ class FieldReader:
 
     def __init__(self, tree: Mapping[str, Any], path: str, problems: DocumentProblems) -> None:
         self.path = path
+        # A copy, from which fields are taken. What is left at the end is unknown.
         self._left = dict(tree)
         self._problems = problems
+        # Problems are counted, not collected for each reader, so a problem of an inner field counts for the outer one,
+        # too.
         self._before = len(problems.found)
         self._known: list[str] = []
 
@@ -60,6 +63,7 @@ class FieldReader:
     def value(self, name: str) -> Any:
         """The value of a field, whatever it is; None if it is absent, and with a problem if it has no value."""
         self._known.append(name)
+        # `from:` without a value is a line that was not finished. To take it as absent could make a test pass.
         if name in self._left and self._left[name] is None:
             self.missing(name, "write a value, or remove the field")
         return self._left.pop(name, None)
@@ -146,6 +150,8 @@ class FieldReader:
 
     def require(self, name: str, is_there: object, remedy: str) -> None:
         """Note that a field is missing, unless it is there or has a problem of its own."""
+        # A field that is there, but wrong, was reported already. "Required value" would then be a second, misleading
+        # problem.
         if not is_there and self.is_sound:
             self.missing(name, remedy)
 
@@ -213,8 +219,10 @@ _OTHER_WORDS: Final = {
 
 def _nearest(written: str, known: Iterable[str]) -> str:
     """A question that names the known word that was probably meant: another tool's word, or a misspelt one."""
+    # `onlyFrom` and `only_from` are taken as `only-from`: other formats write words in these ways.
     plain = re.sub("[^a-z]", "", written.lower())
     by_letters = {re.sub("[^a-z]", "", one): one for one in known}
     close = [word for word in (plain, _OTHER_WORDS.get(plain, "")) if word in by_letters]
+    # Words of other tools come first, because some of them look like another field than the one that is meant.
     close = close or get_close_matches(plain, by_letters, n=1)
     return f"did you mean {by_letters[close[0]]}?" if close else ""

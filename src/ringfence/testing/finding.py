@@ -57,7 +57,9 @@ def search_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundT
     if not paths:
         return FoundTests(())
     loaded = read_files(
-        list(dict.fromkeys(paths)), FolderFiles(recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
+        # A folder of tests named twice must not run each test twice.
+        list(dict.fromkeys(paths)),
+        FolderFiles(recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS),
     )
     decoded = [decode_tests(one.written, one.origin) for one in loaded.own if one.written.get("kind") not in _NO_TESTS]
     problems = [*loaded.problems, *(problem for one in decoded for problem in one.problems)]

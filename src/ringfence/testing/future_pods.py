@@ -31,6 +31,7 @@ def judge_future_pods(
     too many ways.
     """
     ports = expectation.ports
+    # With ingress the name is one of the existing pod, and known. With egress it would be one of the future pod.
     if ports.names and expectation.direction is Direction.EGRESS:
         raise EndpointError("with future: true, the port names of pods are not known: use port numbers")
     budget = Budget()
@@ -50,6 +51,8 @@ def judge_future_pods(
             for one in exposed.to_pods(expectation.direction, asked).rows:
                 for row in one.pods:
                     region = universe.selected(PodSelection(row.pods.pods, namespaces=row.pods.namespaces))
+                    # Regions have no difference of their own. As the second is part of the first, "exclusive or" is the
+                    # same.
                     if uncovered := region ^ (region & covered):
                         text = possible_pods_endpoint(smallest.describe(uncovered)[0])
                         return Finding(False, _message(expectation, text, pod), None, tuple(assumptions))

@@ -71,6 +71,7 @@ class Judge:
             finding = self._find(test)
         except (InputError, UndecidedError) as error:
             return JudgedTest(test, Status.ERROR, str(error))
+        # Also if the test would fail: with other facts it could pass, so neither outcome is known.
         if finding.assumptions and Acceptance.ASSUMPTIONS not in test.accepted:
             message = (
                 "the answer depends on information that the input lacks; add it, or add accept: assumptions to the test"
@@ -118,9 +119,11 @@ def judged(
             yield judge.outcome(test)
             continue
         try:
+            # Only the last state is kept. States are large, and files usually have such tests one after another.
             if changes != test.changes:
                 changes, changed_judge = test.changes, supposing(test)
         except InputError as error:
+            # The next test with the same changes tries again, and gets the same message of its own.
             changes = None
             yield supposed_error(test, str(error))
             continue
@@ -134,6 +137,7 @@ def supposed_error(test: ReachabilityTest, message: str) -> JudgedTest:
 
 def _expired(outcome: JudgedTest, skip: Skip) -> JudgedTest:
     """The outcome of a test whose skip has expired: a failure, whether the test passes or not."""
+    # A skip that has expired must be looked at even if the test passes now, because nobody else would remove it.
     passes = outcome.status is Status.PASSED
     found = "the test passes now: remove skip and until" if passes else f"without it: {outcome.message}"
     message = f"the skip expired after {skip.until} ({skip.reason}); {found}"

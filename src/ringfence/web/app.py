@@ -117,6 +117,7 @@ class LocalPage:
     async def prove(self, request: Request) -> Response:
         """Whether real connections between two pods of a cell are answered, in a laboratory; one at a time."""
         body = await _body(request)
+        # Not waiting: a laboratory takes up to half a minute, and requests would queue up behind it.
         if not _PROVING.acquire(blocking=False):
             return _json({"error": "another cell is being proven: try again when that is finished"}, 409)
         try:
@@ -156,6 +157,7 @@ class LocalPage:
         simulation = self._simulation
         try:
             async with self._reading:
+                # Reading takes no lock of the simulation, so that the page goes on answering while files are read.
                 found = await run_in_threadpool(simulation.read)
                 await self._locked(partial(simulation.take, found))
         except RingfenceError as error:
@@ -190,9 +192,11 @@ class LocalPage:
         return StreamingResponse(self._events(request), media_type="text/event-stream")
 
     async def _events(self, request: Request) -> AsyncIterator[str]:
+        # An event, not a queue: a page that missed three changes needs to load the data only once.
         changed = asyncio.Event()
         self._listening.add(changed)
         try:
+            # A comment at once, so that the browser sees an open stream before anything changes.
             yield ": connected\n\n"
             while not self.is_ending and not await request.is_disconnected():
                 with suppress(TimeoutError):
@@ -217,6 +221,8 @@ class LocalPage:
             found = await run_in_threadpool(partial(simulation.read, changes, at_once=False))
             await self._locked(partial(simulation.take, found))
             self._announce()
+            # The lock `_reading` is still held: otherwise a newer cluster could be taken before these findings of an
+            # older one.
             if not found.has_findings:
                 rest = await run_in_threadpool(simulation.find_rest)
                 await self._locked(partial(simulation.take_rest, rest))
@@ -250,6 +256,7 @@ class LocalPage:
 
     async def _locked(self, question: Callable[[], T]) -> T:
         def ask() -> T:
+            # The lock is taken in the thread. In the event loop, waiting for it would stop all other requests.
             with self._simulation.lock:
                 return question()
 
@@ -288,6 +295,7 @@ def asking_routes(page: LocalPage) -> list[Route]:
 async def _file(request: Request) -> Response:
     """A script or the style of the page."""
     name = request.path_params["name"]
+    # A list of names, and no path that is looked up, so that no request can leave the folder.
     if name not in (*MODULES, "page.css"):
         return PlainTextResponse("not found\n", 404)
     return Response(page_text(name), media_type="text/css" if name == "page.css" else _SCRIPT)
@@ -313,6 +321,7 @@ def _page(lessons: Sequence[str]) -> str:
     text = text.replace(
         '<script type="module">{{script}}</script>', '<script type="module" src="/page/main.js"></script>'
     )
+    # The report in a file contains its policy and data. Here the guard sends the policy, and the data are loaded.
     lines = (line for line in text.splitlines() if "Content-Security-Policy" not in line and 'id="report"' not in line)
     course = f' data-lessons="{escape(json.dumps(lessons))}"' if lessons else ""
     return "\n".join(lines).replace("{{title}}", "live").replace("<body>", f"<body{course}>") + "\n"
@@ -346,6 +355,7 @@ def _changes_json(changes: EditEffects) -> Json:
             **({"closes": text(one.closes)} if one.closes else {}),
             "now": written(one.now),
         }
+        # The numbers below are of all pairs; only the list is cut.
         for one in changes.pairs[:MOST_PAIRS]
     ]
     outside = [

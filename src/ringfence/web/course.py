@@ -34,6 +34,7 @@ class LessonPage(LocalPage):
         (manifests / FILE_OF_POLICY).write_text(lesson.policy, "utf-8")
         (folder / "goal.yaml").write_text(yaml_text(lesson.goal_document), "utf-8")
         self._manifests = manifests
+        # A lesson is read like any other folder, so saving and reading again work in it without any code of their own.
         super().__init__(Simulation(lambda: Cluster.load(manifests), lesson.title))
 
     async def lesson(self, _: Request) -> Response:

@@ -52,6 +52,7 @@ def edit_effects(state: State, members: Mapping[Reference, Member], effects: Sid
     )
     known: dict[tuple[int, int], Traffic] = {}
     pairs = []
+    # A pair may open one port and close another. It is one row then, with both.
     for source, destination in dict.fromkeys([*opens, *closes]):
         if isinstance(source, Reference) and isinstance(destination, Reference):
             ends = source, destination
@@ -101,6 +102,7 @@ def _rows(kind: ConnectionChange, changed: Iterable[Connection]) -> Iterator[Cha
     for traffic, of_sources in reached.items():
         alike: defaultdict[tuple[_End, ...], list[_End]] = defaultdict(list)
         for source, destinations in of_sources.items():
+            # Sources that reach the same destinations are one row, as in the command `diff`.
             alike[tuple(destinations)].append(source)
         # Only the difference is drawn, so what else passes is left out of the rows.
         before, after = (NO_TRAFFIC, traffic) if kind is ConnectionChange.OPENED else (traffic, NO_TRAFFIC)

@@ -44,6 +44,7 @@ class FileChanges:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = tuple(paths)
+        # Taken before anything is read: a change between reading and this would otherwise never be noticed.
         self._known = stamps(self._paths)
         self._present = self._known
 
@@ -54,6 +55,8 @@ class FileChanges:
 
     def take(self) -> None:
         """Always None: all files are read again."""
+        # The stamps that `are_pending` has seen, not new ones: a file that has changed since then must be noticed
+        # again.
         self._known = self._present
 
     def pause_factor(self, _: ObjectChanges | None) -> float:
@@ -74,6 +77,7 @@ async def follow(page: LocalPage, changes: ClusterChanges, title: str) -> None:
     while True:
         await asyncio.sleep(pause)
         pause = _POLL_INTERVAL
+        # After a failure it is tried again without any change: an API server comes back without one.
         if await asyncio.to_thread(changes.are_pending) or failed:
             began = time.monotonic()
             try:
@@ -108,5 +112,6 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
             yield Path(path)
             continue
         for folder, folders, names in os.walk(path):
+            # In place, because `os.walk` then does not enter them: `.git` alone may have thousands of files.
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (Path(folder, name) for name in names)

@@ -53,12 +53,15 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         """The answer to a request that is refused."""
+        # This comes first, so that a page of another site learns nothing, not even whether its cookie is right.
         if request.headers.get("host") not in self._hosts:
             return PlainTextResponse("This page is at 127.0.0.1 only.\n", 421)
         if request.method not in ("GET", "HEAD"):
+            # A missing origin is refused as well: browsers send one with every request that changes something.
             origin = request.headers.get("origin", "")
             if origin.removeprefix("http://") not in self._hosts or not origin.startswith("http://"):
                 return PlainTextResponse("Only the page itself may change something.\n", 403)
+        # A token in the address is checked below, by `_entrance`. The cookie of an earlier server must not matter then.
         if "token" not in request.query_params and not self._is_known(request.cookies.get(COOKIE, "")):
             return PlainTextResponse("Open the address that `ringfence ui` has printed: it has a token.\n", 401)
         return None
@@ -74,4 +77,5 @@ class Guard:
         return answer
 
     def _is_known(self, token: str) -> bool:
+        # The time of this comparison does not depend on how much of the token is right.
         return compare_digest(token.encode(), self.token.encode())

@@ -51,6 +51,7 @@ def keep(simulation: Simulation, folders: Sequence[Path], wanted: KeepRequest) -
     that some file already has, or whose names another test has.
     """
     tests = _recorded(simulation, wanted.source, wanted.destination)
+    # The text is made again and compared, never taken from the request: a request cannot write what it likes.
     if written_tests(tests) != wanted.text:
         raise InputError(
             "the allowed traffic has changed since the tests were shown: open them again; nothing was written"
@@ -87,6 +88,7 @@ def _writable(name: str, folders: Sequence[Path]) -> Path:
     """A file by its name. Raises InputError if tests are not to be written there."""
     file = Path(name)
     try:
+        # Links are followed first, so that a link inside a folder cannot lead out of it.
         target = file.resolve()
         inside = [target.relative_to(folder.resolve()) for folder in folders if target.is_relative_to(folder.resolve())]
         has_folder = target.parent.is_dir()
@@ -110,6 +112,7 @@ def _check_new(tests: Sequence[dict[str, Any]], present: Sequence[ReachabilityTe
     made = decode_tests({"apiVersion": API_VERSION, "kind": KIND, "tests": list(tests)}, Origin("the cell")).tests
     for test in made:
         for other in present:
+            # A test that supposes changes is about another cluster, even if it expects the same.
             if test.expectation == other.expectation and not other.is_what_if:
                 raise InputError(f"{other.place} has this test already: nothing was written")
             if test.name == other.name:

@@ -79,6 +79,7 @@ class LiveChanges:
     def take(self) -> ObjectChanges | None:
         """The changes since the last call; None if the cluster has to be read again."""
         with self._lock:
+            # Only taken under the lock. Decoding may take long, and the watches must not wait for it.
             changed, must_read = self._changed, self._must_read or not self._one_by_one
             self._changed, self._must_read, self._are_pending = {}, False, False
         if must_read:
@@ -125,6 +126,7 @@ class LiveChanges:
                 case Unreadable(kind=kind, namespace=namespace, name=name, reason=reason):
                     self._note((kind, namespace, name), reason.encode(), None)
                 case Removed(kind=kind, namespace=namespace, name=name):
+                    # The removal of an object that was never reported changes nothing.
                     if self._known[kind].pop((kind, namespace, name), None) is not None:
                         self._change((kind, namespace, name), None)
                 case Listed(kind=kind, names=names):
@@ -139,6 +141,7 @@ class LiveChanges:
     def _note(self, key: ObjectName, digest: bytes, obj: Object | Undecoded | None) -> None:
         """Note the present contents of an object; None if it cannot be decoded."""
         known = self._known[key[0]]
+        # A digest instead of the object: it is small, and most events of a busy cluster change nothing that is read.
         if known.get(key) != digest:
             known[key] = digest
             self._change(key, obj)

@@ -40,11 +40,13 @@ def read_text(text: str, file: str, line: int, namespace: str) -> ReadText:
 
     An object that is not a policy is a problem: only policies can be edited.
     """
+    # An empty state: the text is checked alone, and the cluster of the page is not touched while the user types.
     state = State()
     # Empty lines stand for the lines above the text, so that every place is that of the file.
     loaded = collect(read_content(("\n" * (line - 1) + text).encode(), file))
     problems = [*loaded.problems, *Admission(state, namespace, live=False, server_version=None).load(loaded)]
     found = sorted(state.tiers.policies(), key=lambda one: (one.kind, one.namespace, one.name))
+    # With another error, the smaller number says nothing: the object with the error is missing from the state.
     if len(found) < len(loaded.manifests) and not any(map(_is_error, problems)):
         message, remedy = "only policies can be edited here", "remove the other objects from the text"
         problems.append(Problem(Place(file, line), ProblemCode.NOT_AN_OBJECT, message, remedy=remedy))

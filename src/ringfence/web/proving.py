@@ -58,6 +58,7 @@ class CellQuestion(msgspec.Struct, frozen=True):
 
 def cell_question(simulation: Simulation, source: str, destination: str) -> CellQuestion:
     """The question about one pod of each of two workloads. Raises LaboratoryError if no laboratory can answer it."""
+    # The engine then gives the plugin's meaning, and a comparison with the laboratory would show false differences.
     if simulation.cluster.state.enforced_by:
         raise LaboratoryError(
             "a laboratory enforces policies as upstream defines them: leave out --plugin to prove a cell"
@@ -65,6 +66,7 @@ def cell_question(simulation: Simulation, source: str, destination: str) -> Cell
     with simulation.asked(source, destination) as verdict:
         state = simulation.cluster.state
         one, other = _two_pods((pair.source, pair.destination) for pair in verdict.pairs)
+        # Asked while the edits are in force. The laboratory starts later, and must not hold the lock of the page.
         traffic = passing(state, one, other)
         objects = (
             *(_namespace(state, name) for name in dict.fromkeys((one.namespace, other.namespace))),
@@ -130,6 +132,7 @@ def _ports(traffic: Traffic, destination: Member) -> tuple[LabPort, ...]:
     found = [LabPort(one.port, one.protocol) for one in destination.container_ports]
     for protocol in _PROTOCOLS:
         for low, high in traffic.ports(protocol):
+            # If engine and kernel differ, it is most likely at the ends of a range, so both sides of each are probed.
             found += [LabPort(number, protocol) for number in (low, high, low - 1, high + 1)]
     possible = [port for port in found if port.protocol in _PROTOCOLS and 1 <= port.number <= 65535]
     return tuple(dict.fromkeys((*dict.fromkeys(possible[: _MOST_PORTS - 1]), _UNNAMED_PORT)))

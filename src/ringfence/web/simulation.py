@@ -123,6 +123,7 @@ class Simulation:
         """
         earlier, missed = self._earlier, self._missed
         self._earlier = None
+        # The earlier cluster lacks the changes of the last round, during which the other one was brought up to date.
         is_up_to_date = earlier and (missed is None or _follow(earlier, missed))
         if changes and earlier and is_up_to_date and _follow(earlier, changes):
             cluster, is_read = earlier, False
@@ -142,6 +143,8 @@ class Simulation:
 
     def take(self, found: ReadCluster) -> None:
         """Replace the cluster. Edits stay, except those whose text is now that of the cluster."""
+        # The two clusters change places. After a full reading the old one is of no use, since what changed is not
+        # known.
         self._earlier, self._missed = (self.cluster, found.changes) if found.changes else (None, None)
         report = found.report
         if not found.has_findings and self.has_findings and _without_findings(self.report) == report:
@@ -150,6 +153,7 @@ class Simulation:
         self.version += report != self.report or found.has_findings != self.has_findings
         self._take(found)
         for key, edited in list(self.edits.items()):
+            # It was saved, here or in an editor, so that nothing is left to suppose.
             if key in self._texts and _is_same(self._texts[key]["yaml"], edited.text):
                 del self.edits[key]
 
@@ -168,6 +172,7 @@ class Simulation:
 
     def take_rest(self, rest: RestOfReport) -> None:
         """Complete the data of the page, unless other data were taken meanwhile."""
+        # Identity, not equality: these must be the very data from which the rest was left out.
         if self.report is rest.basis:
             report = with_findings(self.report, rest.exposed, rest.mistakes)
             self.version += report != self.report or not self.has_findings
@@ -195,6 +200,7 @@ class Simulation:
         shown = self.text(key)
         file, line = str(shown.get("file", key.name)), int(shown["line"])
         self.edits[key] = Edited(text, read_text(text, file, line, self.cluster.namespace))
+        # Typed back to what the file has, the text is no edit any more. It is still returned, with its problems.
         if _is_same(text, str(shown["yaml"])):
             return self.edits.pop(key)
         return self.edits[key]
@@ -220,6 +226,7 @@ class Simulation:
         """The policies that the edits put in force, and those that they remove."""
         applied = {key: edited for key, edited in self.edits.items() if edited.is_applied}
         changed = [one.policy for edited in applied.values() for one in edited.read.policies]
+        # The text may have another name now. Then the old policy is removed, and one of the new name added.
         kept = {(kind_of(policy), namespace_of(policy), policy.metadata.name) for policy in changed}
         originals = [one.policy for key in applied if (one := self._find(key)) is not None]
         removed = [

@@ -72,7 +72,9 @@ def smallest_edit(state: State, answer: Answer) -> Proposal:
     """The edit that reverses an answer, with its side effects."""
     proposal = _proposal(state, answer)
     if not proposal.edits:
+        # The rules are still told: a reader who cannot change the answer at least learns who decides it.
         return Proposal(administrator_rules=proposal.administrator_rules)
+    # Only the chosen edits get their side effects listed. The search itself needs no more than their number.
     effects = side_effects(state, [edit.after for edit in proposal.edits], answer.pairs)
     return replace(proposal, side_effects=effects)
 
@@ -96,6 +98,7 @@ def _proposal(state: State, answer: Answer) -> Proposal:
             if step:
                 overridden |= {rule.key: rule for rule in _overridden(reason, step)}
             else:
+                # The rules are collected even if no edit is found below: then they are the reason why there is none.
                 of_administrators |= {rule.key: rule for rule in _deciding(reason)}
                 step = _best(state, reason, administrator_candidates(state, reason), answer.pairs)
             if not step:
@@ -123,12 +126,14 @@ def candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
     """Candidates that may reverse the answer for one pair, each of one or several edits."""
     sides = (reason.egress, reason.ingress)
     if reason.allowed:
+        # One closed side is enough to deny, so the candidates of the two sides are alternatives and not combinations.
         ways = [
             forbidding_edits(side, reason.asked, _free_name(state, side, f"deny-{side.direction.field}"))
             for side in sides
         ]
         yield from chain(*(islice(way, _MOST_CANDIDATES) for way in ways))
         return
+    # No NetworkPolicy is asked after a final rule, so candidates that edit them would all be tried in vain.
     if any(is_final(rule) for rule in _deciding(reason)):
         return
     yield from _together(
@@ -162,6 +167,7 @@ def _together(openings: Sequence[Iterator[Edit]]) -> Iterator[tuple[Edit, ...]]:
     if len(openings) == 1:
         yield from ((edit,) for edit in islice(openings[0], _MOST_CANDIDATES))
     elif openings:
+        # Both sides deny, so both must be opened. The products grow with the square, hence the smaller limit.
         for egress, ingress in product(*(islice(opening, _MOST_OF_A_SIDE) for opening in openings)):
             yield egress, _after_both(egress, ingress)
 
@@ -198,6 +204,7 @@ def _of_administrators(state: State, side: SideReason, reason: PairReason) -> It
     rule = next(administrator_rules(side, reason.asked, action), None)
     if rule is not None:
         prefix = f"{'deny' if reason.allowed else 'allow'}-{side.direction.field}"
+        # Names must be unique within a kind only, and the new policy has the kind of the one that decides.
         kind = rule.policy.policy.kind
         taken = {one.name for tier in PolicyTier for one in state.policies.cluster_policies(tier) if one.kind == kind}
         yield from administrator_edits(state, side, reason.asked, rule, _free(taken, _wished_name(side, prefix)))
@@ -215,6 +222,7 @@ def _wished_name(side: SideReason, prefix: str) -> str:
     """A name that contains the name of the subject, if it is valid."""
     if not isinstance(side.subject, Member):
         return prefix
+    # A cut may leave a dash or a dot at the end, which names must not have.
     name = f"{prefix}-{side.subject.name}"[:_LONGEST_NAME].rstrip("-.")
     return prefix if subdomain_errors(name) else name
 
@@ -232,10 +240,13 @@ def _best(
     best: tuple[Edit, ...] = ()
     best_weight: int | None = None
     for way in ways:
+        # What a correction opens for others is wanted, so no other candidate can beat it, however little it changes.
         if _corrects(best) and not _corrects(way):
             continue
+        # An invalid policy could reverse the answer in the engine, but the API server would refuse it.
         if any(_errors(edit.after) for edit in way) or not _reverses(state, reason, way):
             continue
+        # The first correction replaces whatever was best before, so its weight must be computed without a limit.
         is_first = not best or _corrects(way) > _corrects(best)
         changed = weight(state, [edit.after for edit in way], pairs, None if is_first else best_weight)
         if changed is None:

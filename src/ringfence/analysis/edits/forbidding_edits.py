@@ -50,6 +50,7 @@ class _Way(msgspec.Struct, frozen=True):
 
 def forbidding_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterator[tuple[Edit, ...]]:
     """Candidates that may deny the peer at one side; `name` is a free name for a new policy."""
+    # No policy selects an address, nor does any apply to exempt traffic.
     if not isinstance(side.subject, Member) or side.exempt:
         return
     if not side.isolated:
@@ -58,12 +59,14 @@ def forbidding_edits(side: SideReason, asked: Traffic | None, name: str) -> Iter
     allowing = [
         (policy, rule)
         for policy in network_policies_of(side)
+        # The last rule first, as `_edits` needs it: if a rule is removed, those behind it get other numbers.
         for rule in reversed(policy.rules)
         if rule.allows_any(asked)
     ]
     if any(rule.index >= len(rules_of(one.policy.policy, side.direction)) for one, rule in allowing):
         return  # the network plugin does not restrict this address family, so no edit of a policy can
     ways = [list(_ways(side, policy, rule, asked)) for policy, rule in allowing]
+    # Every rule that allows must change: traffic that one of them still allows is allowed.
     for chosen in islice(product(*ways), _MOST_COMBINATIONS):
         yield tuple(_edits(side.direction, allowing, chosen))
     # The last resort, which the limit above may have cut off: remove every rule as a whole.
@@ -74,11 +77,13 @@ def _edits(
     direction: Direction, allowing: Sequence[tuple[PolicyReason, RuleReason]], ways: Sequence[_Way]
 ) -> Iterator[Edit]:
     """The edits of each policy, from its last rule to its first, so that the numbers of earlier rules stay valid."""
+    # The reasons are compared by identity, because equal ones would have to be compared field by field.
     for policy in dict.fromkeys(id(policy) for policy, _ in allowing):
         chosen = [
             (reason, rule, way) for (reason, rule), way in zip(allowing, ways, strict=True) if id(reason) == policy
         ]
         after = chosen[0][0].policy.policy
+        # Removals alone can be written as one edit with several paths, which reads better than one edit for each rule.
         if all(way.removed for _, _, way in chosen):
             for _, rule, way in chosen:
                 after = with_rule_replaced(after, direction, rule.index, way.rules)
@@ -105,6 +110,8 @@ def _ways(side: SideReason, policy: PolicyReason, reason: RuleReason, asked: Tra
     ports = _less_ports(side, rule, asked)
     for left in peers:
         if ports and left:
+            # The other peers keep all ports, and all peers keep the other ports: only the asked pair loses the asked
+            # ports.
             two = (_replace(rule, peers=left), _replace(rule, ports=ports))
             yield _Way(two, f"spec.{path}", added=two, replaces=True)
     if ports:
@@ -117,6 +124,7 @@ def _ways(side: SideReason, policy: PolicyReason, reason: RuleReason, asked: Tra
 
 def _ports_way(rule: Rule, ports: tuple[NetworkPolicyPort, ...], path: str) -> _Way:
     after = (_replace(rule, ports=ports),)
+    # If all that is left was there before, naming the removed entries is shorter than writing the new list.
     if len(ports) < len(rule.ports) and all(port in rule.ports for port in ports):
         gone = [f"{path}.ports[{index}]" for index, port in enumerate(rule.ports) if port not in ports]
         return _Way(after, removed=tuple(gone))
@@ -133,6 +141,7 @@ def _peers_way(side: SideReason, rule: Rule, peers: tuple[NetworkPolicyPeer, ...
     if len(peers) == len(rule.peers) and len(changed) == 1:
         old, new = rule.peers[changed[0]], peers[changed[0]]
         if old.ip_block and new.ip_block:
+            # `_narrowed` appends exceptions to those that were there, so what follows these is new.
             more = new.ip_block.excepts[len(old.ip_block.excepts) :]
             return _Way(after, f"spec.{path}[{changed[0]}].ipBlock.except", added=more)
     return _Way(after, f"spec.{path}", added=peers, replaces=True)
@@ -140,13 +149,16 @@ def _peers_way(side: SideReason, rule: Rule, peers: tuple[NetworkPolicyPeer, ...
 
 def _less_ports(side: SideReason, rule: Rule, asked: Traffic | None) -> tuple[NetworkPolicyPort, ...]:
     """The ports of a rule without the asked ones; empty if none is left."""
+    # Without asked ports there is nothing to keep: all traffic of the peer is to be denied.
     if asked is None:
         return ()
     if not rule.ports:
         return ports_for(ALL_TRAFFIC - asked)
     left: list[NetworkPolicyPort] = []
     for port in rule.ports:
+        # A port name is always one of the destination's, and which side the destination is depends on the direction.
         traffic = _traffic(port, side.subject if side.direction is Direction.INGRESS else side.peer)
+        # Entries that are not concerned stay as they are written, with their names.
         if not traffic & asked:
             left.append(port)
         else:
@@ -179,6 +191,7 @@ def _less_peer(
     matching = {peer.index for peer in reason.peers if peer.matches}
     dropped = [peer for index, peer in enumerate(rule.peers) if index not in matching]
     tried = [dropped]
+    # The shorter selector comes first. If it denies too much, its weight makes the exact one win.
     for in_every_namespace in (True, False):
         narrowed: list[NetworkPolicyPeer] = []
         for index, peer in enumerate(rule.peers):
@@ -196,11 +209,13 @@ def _narrowed(peer: NetworkPolicyPeer, end: End, in_every_namespace: bool) -> li
     A pod is excluded in its own namespace only, or, which is shorter to write, by its labels `in_every_namespace`.
     """
     if isinstance(end, Member):
+        # A selector cannot exclude what it did not select: pods in the host network are matched by address only.
         return [] if end.host_network or peer.ip_block else _less_pod(peer, end, in_every_namespace)
     if peer.ip_block is None:
         return []
     whole = Addresses.of(parse_cidr(peer.ip_block.cidr))
     excepted = Addresses.of(*map(parse_cidr, peer.ip_block.excepts))
+    # A block that would be empty is dropped as a whole. An exception equal to the block would be invalid.
     if not whole - excepted - end:
         return []
     cidrs = ((whole & end) - excepted).cidrs()
@@ -215,6 +230,7 @@ def _less_pod(peer: NetworkPolicyPeer, pod: Member, in_every_namespace: bool = F
     pods = peer.pod_selector or LabelSelector()
     spaces = peer.namespace_selector
     others: list[NetworkPolicyPeer] = []
+    # A pod has all of these labels, so to lack one of them is to be another pod: one alternative for each label.
     for key in labels_to_select_by(pod):
         if pods.match_labels.get(key) == pod.labels[key]:
             continue
@@ -243,11 +259,13 @@ def _all_but(end: End, namespace: str) -> Iterator[tuple[NetworkPolicyPeer, ...]
     """
     everything = NetworkPolicyPeer(LabelSelector(), LabelSelector())
     if isinstance(end, Member):
+        # No selector excludes a pod in the host network, because none selects it.
         if not end.host_network:
             yield tuple(_less_pod(everything, end))
         return
     blocks = [
         NetworkPolicyPeer(ip_block=IPBlock(cidr, tuple(Addresses.in_family(family, end.ranges(family)).cidrs())))
+        # A block must not have itself as an exception, so a family of which nothing remains is left out.
         for family, cidr in _WHOLE.items()
         if cidr not in end.cidrs()
     ]
@@ -264,6 +282,7 @@ def _isolating(side: SideReason, subject: Member, asked: Traffic | None, name: s
     """New policies for a subject that is not isolated: they allow everything but the asked traffic, or nothing."""
     direction, namespace = side.direction, subject.namespace
     others: list[Rule] = [rule_of(direction, [], ports_for(ALL_TRAFFIC - asked))] if asked else []
+    # The narrowest selector comes first here: isolation is the strongest change, and should hit few other pods.
     for labels in reversed(selectors_for(subject)):
         selector = LabelSelector(labels)
         for peers in _all_but(side.peer, namespace):

@@ -47,6 +47,8 @@ def weight(state: State, policies: Iterable[Policy], pairs: Sequence[Pair], limi
     found = 0
     with _comparing(state, policies, pairs) as changes:
         for change in changes:
+            # The sum only grows, so the rest need not be computed once the limit is exceeded. Most candidates end here
+            # early.
             found += change.weight()
             if limit is not None and found > limit:
                 return None
@@ -73,6 +75,7 @@ class Omissions:
         old = self._state.policies.present(policy)
         assert old is not None
         new = None if less is None else self._state.policies.compiled(less)
+        # Without one of its exceptions a block is another one, by which addresses must be told apart, too.
         blocks = set(new.blocks).difference(old.blocks) if new else ()
         with self._state.policies.telling_apart([less] if less is not None and blocks else ()):
             return not any(change.weight() for change in self._changes(old, new, step))
@@ -82,6 +85,7 @@ class Omissions:
         if self._version != state.population.version:
             # The known results are about identities that no longer exist.
             self._version, self._before = state.population.version, Moment(state, {})
+        # Only the pods that the policy selects can change, because leaving out parts never makes it select others.
         subjects = list(state.population.identities(state.selected(old.subject)))
         stacks = {
             (subject.bit, direction): state.tiers.stack_replacing(subject, direction, old, new)
@@ -127,6 +131,7 @@ class _Change(NamedTuple):
     def weight(self) -> int:
         pairs = _number(self.sources) * _number(self.destinations)
         if not isinstance(self.sources, Addresses) and not isinstance(self.destinations, Addresses):
+            # A single pod and itself are no pair. A template for several pods is one, of two different replicas.
             pairs -= sum(not member.is_several for member in set(self.sources) & set(self.destinations))
         return pairs * _ports(self.opens | self.closes)
 
@@ -160,6 +165,7 @@ def _named(
         of_workload[state.workload(member)].append(member)
     named: list[Reference] = []
     for workload, members in of_workload.items():
+        # A workload is named only if all its pods change, since the name would otherwise claim too much.
         is_all = sum(map(_size, members)) == sizes[workload]
         named += [workload] if is_all else [member.reference for member in members]
     return named
@@ -215,9 +221,12 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 def _comparing(
     state: State, policies: Iterable[Policy], pairs: Sequence[Pair], removed: Iterable[Policy] = ()
 ) -> Iterator[Iterator[_Change]]:
+    # Several edits may be of one policy. Each contains the earlier ones, so only the last of a policy counts.
     last = {(kind_of(policy), policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
     gone = list(removed)
+    # Before and after must have the same identities, or the two could not be compared with each other.
     with state.policies.telling_apart([*last.values(), *gone]) as subjects:
+        # The stacks are taken now, because the policies in force are others as soon as something is supposed.
         before = Moment(state, stacks_of(state, subjects))
         with state.policies.supposing() as suppose:
             for policy in gone:
@@ -231,14 +240,18 @@ def _changes(
     subjects: Iterable[Identity], before: Moment, after: Moment, asked: "_Asked", step: Step = no_limit
 ) -> Iterator[_Change]:
     seen: set[tuple[int, int]] = set()
+    # Sorted, so that the same input always gives the same order of changes.
     for subject in sorted(subjects, key=lambda one: one.bit):
         for direction in Direction:
+            # The same policies allow the same traffic. This skips most identities and directions without any
+            # arithmetic.
             if before.policies(subject, direction) == after.policies(subject, direction):
                 continue
             peers = changed_peers(subject, direction, before, after, step)
             for peer in after.state.population.identities(peers):
                 step(1)
                 source, destination = (subject, peer) if direction is Direction.EGRESS else (peer, subject)
+                # A pair may be found twice: once from each of its sides, if the change selects both.
                 if (source.bit, destination.bit) not in seen:
                     seen.add((source.bit, destination.bit))
                     was, now = before.traffic(source, destination), after.traffic(source, destination)
@@ -276,6 +289,8 @@ class _Asked:
     def less_pods(self, source: Identity, destination: Identity, opens: Traffic, closes: Traffic) -> Iterator[_Change]:
         asked = self._pods.get((source.bit, destination.bit), {})
         sources, destinations = list(source.pods()), list(destination.pods())
+        # These need a look at each pod: those asked about, and in the host network all, because of exempt pairs on a
+        # node.
         special = sources if source.host_network else list(dict.fromkeys(one for one, _ in asked))
         others = [one for one in sources if one not in set(special)] if special else sources
         if others:
@@ -302,6 +317,7 @@ class _Asked:
             if (member, direction) not in self._outside:
                 by_node[node].append(member)
                 continue
+            # The parts together are all addresses; those that were not asked about have no traffic to leave out.
             for addresses, traffic in self._outside[member, direction]:
                 if within := (extent & addresses) - node:
                     yield _between(direction, [member], within, opens - traffic, closes - traffic)

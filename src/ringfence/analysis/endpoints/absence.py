@@ -11,6 +11,7 @@ _MOST_NAMED = 3
 
 def absent_pods(state: State, matches: Callable[[Member], bool]) -> str:
     """The sentence about the absent pods for which `matches` holds; empty if there are none."""
+    # Absent pods are not members, so that no list or answer includes them by mistake. Only messages look here.
     found = [absent for absent in state.absent.values() if matches(absent.pod)]
     named = "; ".join(map(str, found[:_MOST_NAMED]))
     more = len(found) - _MOST_NAMED

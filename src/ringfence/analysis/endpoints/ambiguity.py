@@ -18,6 +18,7 @@ def agreed(
 
     `ask` answers for one endpoint of each text. Raises EndpointError if answers differ in their `meaning`.
     """
+    # Usually the pod of a name belongs to the workload of the same name, and then the answers agree: no need to refuse.
     first, *others = [ask(*endpoints) for endpoints in product(*choices)]
     if others and any(meaning(other) != meaning(first) for other in others):
         raise ambiguous(next(endpoints for endpoints in choices if len(endpoints) > 1))

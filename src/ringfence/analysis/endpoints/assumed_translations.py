@@ -36,6 +36,8 @@ def translation_assumptions(state: State, via: Translation | None, reason: PairR
 def _about_order(state: State, via: Translation, reason: PairReason) -> Iterator[str]:
     """Whether the egress of the source depends on whether policies apply before or after the rewriting."""
     source, destination = reason.source, reason.destination
+    # Without a policy at the source, or without a known address, no rule could match the address before it is
+    # rewritten.
     if not isinstance(source, Member) or source.host_network or not via.addresses:
         return
     before = _passes(
@@ -61,6 +63,7 @@ def _about_source(state: State, via: Translation, reason: PairReason) -> Iterato
     if not via.is_proxied and (via.keeps_source or not _may_replace_source(via, reason)):
         return
     from_anywhere = side_traffic(state, destination, Direction.INGRESS, ALL_ADDRESSES)
+    # If any address may connect, it does not matter which of them the pod sees.
     if reason.ingress.allowed and _passes(reason.asked, from_anywhere):
         return
     whose = "the load balancer's address" if via.is_proxied else "a node's address"

@@ -52,6 +52,7 @@ def targets(state: State, destination: Endpoint, ports: AskedPorts) -> Targets:
     service = destination.service
     if service is None:
         return plain_targets(destination.text, destination.ends, ports)
+    # A headless Service has no address that could be rewritten, so the asked ports are those of the pods.
     if is_headless(service) and not ports.is_everything:
         ends = [backend.end for backend in backends(state, service, "TCP", None)]
         return plain_targets(destination.text, ends, ports, families_of(service))
@@ -60,6 +61,7 @@ def targets(state: State, destination: Endpoint, ports: AskedPorts) -> Targets:
         for protocol, number in _service_ports(service, ports)
         for backend in backends(state, service, protocol, number)
     ]
+    # Several Service ports may lead to the same port of the same pod, which need be asked about only once.
     return Targets(tuple(dict.fromkeys(found)))
 
 
@@ -75,6 +77,7 @@ def plain_targets(text: str, ends: Sequence[End], ports: AskedPorts, over: Famil
         return Targets(tuple(Target(end, None, over=over) for end in ends))
     unnamed = tuple(_unnamed(text, ends, ports.names))
     asked = ((end, ports.at(end) if isinstance(end, Member) else ports.numbers) for end in ends)
+    # A pod without the name has no traffic to ask about: it is left out, and not taken as denied.
     return Targets(tuple(Target(end, traffic, over=over) for end, traffic in asked if traffic), unnamed)
 
 

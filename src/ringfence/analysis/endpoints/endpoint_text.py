@@ -125,6 +125,7 @@ EndpointText = NamedObject | LabelledPods | PossiblePod | AnyPossiblePod | Addre
 
 def parse_endpoint(text: str, namespace: str) -> EndpointText:
     """Parse `text`; `namespace` is the default for names without one. Raises EndpointError for an invalid endpoint."""
+    # An unset variable of a shell script gives an empty text. It must not mean "everything".
     if not text.strip():
         raise EndpointError(f"{text!r} is not a valid endpoint, perhaps because of an unset variable: use {FORMS}")
     if text != text.strip():
@@ -146,6 +147,7 @@ def parse_endpoint(text: str, namespace: str) -> EndpointText:
 
 def similar(name: str, known: Iterable[str], written: str = "{}") -> str:
     """The end of a message that proposes the most similar known name in the format `written`; may be empty."""
+    # Sorted, so that of names that differ in capital letters only, always the same is proposed.
     small = {one.lower(): one for one in sorted(known)}
     close = get_close_matches(name.lower(), small, n=1)
     return f"; did you mean {written.format(small[close[0]])}?" if close else ""
@@ -168,6 +170,7 @@ def _named_or_labelled(text: str, namespace: str) -> NamedObject | LabelledPods:
     first, slash, name = rest.partition("/")
     if slash:
         return _named(text, _namespace(text, space), _kind(text, first, name), name)
+    # `deploy/web` is how kubectl writes names. A namespace with such a name needs the form with the kind.
     if space.lower() in KINDS:
         return _named(text, namespace, KINDS[space.lower()], rest)
     if space.lower() in ("ns", "namespace", "namespaces") and rest:
@@ -210,6 +213,7 @@ def _namespace(text: str, name: str) -> str:
     if name != name.lower() and not dns_label_errors(name.lower()):
         instead = text.replace(name, name.lower(), 1)
         raise EndpointError(f"{text}: {name!r} is not a valid namespace, because of its capital letters: use {instead}")
+    # Neither an address nor a namespace: to call it a namespace with a wrong letter would mislead.
     if ":" in name:
         raise _invalid(text)
     if dns_label_errors(name):
@@ -249,6 +253,7 @@ def _doubt(name: str) -> str:
 def _possible_pod(text: str, namespace: str) -> PossiblePod:
     written = text.removeprefix(_POSSIBLE)
     space, slash, rest = written.partition("/")
+    # A namespace has neither. So with one of them the slash belongs to the key of the first label.
     if slash and not re.search("[=.]", space):
         namespace, written = _namespace(text, space), rest
     elif "=" not in written:
@@ -268,6 +273,7 @@ def _possible_pod(text: str, namespace: str) -> PossiblePod:
             )
         for error in (*label_key_errors(key), *label_value_errors(value)):
             raise EndpointError(f"{text}: {label!r} is not a valid label: {error}")
+        # A label written twice with the same value is harmless, and scripts that join labels produce it.
         if labels.setdefault(key, value) != value:
             raise EndpointError(f"{text}: the label {key} has two values, {labels[key]} and {value}: use one")
     return PossiblePod(namespace, labels)
@@ -325,6 +331,7 @@ def _network(text: str) -> Network | None:
     except ValueError as error:
         address, slash, _ = text.partition("/")
         if "host bits" in str(error):
+            # The corrected CIDR is only proposed: `10.0.0.5/8` may be a slip in the address or in the prefix.
             network = ip_network(text, strict=False)
             raise EndpointError(f"{text}: the address has bits set beyond the prefix: use {network}") from None
     if (with_port := _WITH_PORT.fullmatch(text)) and _is_network(with_port["end"]):

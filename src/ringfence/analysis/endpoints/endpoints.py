@@ -180,6 +180,7 @@ def _plain_pod(state: State, text: str) -> Member | None:
 def _addressed(state: State, text: str, network: Network) -> Endpoint:
     family, (low, high) = Family(network.version), span(network)
     addresses = Addresses.of(network)
+    # Only a single address is looked up among the Services. For a block, `address_targets` finds their ports.
     if low < high:
         inside = [(number, member) for _, number, member in state.members_inside(addresses)]
     else:
@@ -189,6 +190,7 @@ def _addressed(state: State, text: str, network: Network) -> Endpoint:
                 return replace(_behind(state, text, service), addresses=addresses)
     pods = dict.fromkeys(member for _, member in inside)
     others = addresses - Addresses.in_family(family, normalise((number, number) for number, _ in inside))
+    # One pod and nothing besides is as good as its name, so the answer can name it.
     reference = next(iter(pods)).reference if len(pods) == 1 and not others else None
     return Endpoint(text, (*pods, *([others] if others else [])), reference, addresses=addresses)
 
@@ -208,6 +210,7 @@ def _why_no_pods(state: State, labelled: LabelledPods) -> str:
     members = list(state.members() if namespace is None else state.members_in(namespace))
     possible = ""
     no_pods = scaled_to_zero(state, namespace, labelled.selector.matches) + operated_objects(state, namespace)
+    # Only labels with one value each can be taken over into `pod:`, which needs exact labels.
     if terms and all(map(_is_equality, terms)):
         possible = f"; {_POSSIBLE_PODS} pod:{namespace or DEFAULT_NAMESPACE}/{labelled.written}"
     if namespace is not None and not members:
@@ -257,6 +260,7 @@ def _other_service(state: State, namespace: str, name: str) -> str:
 
 
 def _behind(state: State, text: str, service: Service) -> Endpoint:
+    # Without a port the protocol has no meaning: all ports of the Service are looked at.
     ends = dict.fromkeys(backend.end for backend in backends(state, service, "TCP", None))
     return Endpoint(text, tuple(ends), reference_of(service), service)
 
@@ -264,6 +268,7 @@ def _behind(state: State, text: str, service: Service) -> Endpoint:
 def _named(state: State, text: str, named: NamedObject) -> tuple[Endpoint, ...]:
     namespace, kind, name = named.namespace, named.kind, named.name
     found = []
+    # All kinds are tried even after a match: whether the others differ in their answer decides `agreed`.
     for one in (kind,) if kind else ("Pod", *WORKLOAD_KINDS):
         reference = Reference(namespace, one, name)
         if members := _owned(state, reference):
@@ -283,6 +288,7 @@ def _owned(state: State, reference: Reference) -> list[Member]:
     """The pod itself, or all pods that a workload owns directly or through other workloads."""
     if pod_or_template := state.member(reference):
         return [pod_or_template]
+    # This saves a pass over all pods of the namespace for each kind of workload.
     if not state.workloads.may_have_named(reference.namespace, reference.name):
         return []
     return [
@@ -294,6 +300,7 @@ def _owned(state: State, reference: Reference) -> list[Member]:
 
 def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     what = f"{kind} {name}" if kind else f"pod or workload {name}"
+    # The most precise cause comes first, and the guesses about spelling last.
     if kind in ("", "Pod") and (absent := state.absent.get(Reference(namespace, "Pod", name))):
         return str(absent)
     for one in (kind,) if kind else WORKLOAD_KINDS:

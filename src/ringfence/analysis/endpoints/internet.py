@@ -39,6 +39,7 @@ _PUBLIC: Final = Addresses.of(ip_network("0.0.0.0/0"), ip_network(GLOBAL_UNICAST
 
 def internet_addresses(state: State) -> Addresses:
     """The addresses of the internet, less those of pods, nodes and Services that are known."""
+    # They are collected first and subtracted at once: one subtraction for each address would be quadratic.
     known: dict[Family, list[Interval]] = {family: [] for family in FAMILIES}
     for family, number in _known_addresses(state):
         # Most known addresses are private. Without them, the sets have few ranges and stay fast.

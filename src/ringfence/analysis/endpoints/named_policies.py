@@ -32,6 +32,7 @@ def named_policy(state: State, text: str, namespace: str) -> Reference:
         raise InputError(f"{text}: there is no {kinds[0].name} {name}{similar(text, known)}")
     message = f"there is no NetworkPolicy {name} in namespace {reference.namespace}"
     wanted = f"{reference.namespace}/{name}"
+    # The same name in another place is a better guess than a similar name.
     of_administrators = [one for one in known if one.rpartition("/")[2] == name and one != wanted]
     meant = f"; did you mean {of_administrators[0]}?" if of_administrators else similar(wanted, known)
     raise InputError(f"{text}: {message}{meant}")

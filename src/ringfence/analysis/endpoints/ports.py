@@ -121,6 +121,7 @@ def parse_port(text: str, protocol: str | None = None) -> PortEntry:
     """The ports that `text` names; `protocol` is that of a text without one. Raises InputError for anything else."""
     if text == ALL and protocol is None:
         return ALL_TRAFFIC
+    # `tcp80` would otherwise be a valid port name, and be answered with "no port called tcp80".
     if reversed_form := _PROTOCOL_FIRST.fullmatch(text):
         raise InputError(f"{text!r} is not a valid port: use {reversed_form[2]}/{reversed_form[1].upper()}")
     if "," in text:
@@ -150,6 +151,7 @@ def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
     Parsed ports (`AskedPorts`) are returned unchanged. `protocol` applies to all of them; the default is TCP for
     numbers and any protocol for names. Raises InputError for an invalid port or protocol.
     """
+    # `type`, not `isinstance`: True is an int, too, and would be port 1.
     if type(port) is int and protocol is None:
         return _one_port(port)
     if protocol is not None and not (isinstance(protocol, str) and protocol.upper() in PROTOCOLS):
@@ -159,8 +161,10 @@ def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
         return port
     if port is None:
         return AskedPorts()
+    # These three are iterable, but each is one port, or an error that names it as a whole.
     several = isinstance(port, Iterable) and not isinstance(port, str | bytes | range)
     entries = tuple(_entry(one, of_all) for one in (port if several and isinstance(port, Iterable) else (port,)))
+    # An empty list comes from a filter that found nothing. To take it as "all traffic" would be the opposite.
     if not entries:
         raise InputError("the list of ports is empty: name a port, or leave out `port` for all traffic")
     return AskedPorts(entries)

@@ -55,6 +55,7 @@ def represented(state: State, source: Endpoint, destination: Endpoint) -> tuple[
     division = _PossiblePodsDivision(state, source, destination)
     with division.budget.deciding():
         if source.possible is None:
+            # The other end may be a pod that does not exist either, and the engine needs its identity.
             with state.supposing_pods(_single_possible(source), source.spaces):
                 return source, division.towards(destination, source.ends, Direction.EGRESS)
         if destination.possible is None:
@@ -87,6 +88,8 @@ class _PossiblePodsDivision:
         named = {name: state.namespaces.labels(name) for name in spaces if name}
         self._universe = Universe(state.namespaces, self.budget.step, named)
         self._smallest = Smallest(self._universe)
+        # Namespaces that examples made up, with their labels. Two examples must not give one namespace different
+        # labels.
         self._taken: dict[str, Labels] = {}
         self._counterparts: dict[Direction, Counterparts] = {}
 
@@ -101,6 +104,8 @@ class _PossiblePodsDivision:
         inside = self._region(destination)
         with self._state.supposing_pods(openers, self._taken):
             accepting = self.towards(destination, openers, Direction.EGRESS)
+            # Pods of the source are joined if they get the same answers from the same pods. What they differ in is then
+            # irrelevant.
             alike = [
                 (
                     region,
@@ -116,6 +121,7 @@ class _PossiblePodsDivision:
         With ingress, they open connections to the others; with egress, the others open connections to them.
         """
         parts: _Parts = [(self._region(endpoint), ())]
+        # The traffic to all others together decides: pods are alike only if they are alike for each of them.
         for end in dict.fromkeys(others):
             if isinstance(end, Member):
                 found: _Parts = list(by_labels(self._universe, self._passing(end, direction)))
@@ -135,6 +141,8 @@ class _PossiblePodsDivision:
             stacks: Partition[Region, Stack] = subjects_everywhere(tiers, universe, direction, self.budget)
             parts = self._divided(parts, list(stacks))
             opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+            # Rules share selections, so each is applied only once; its place is any of theirs, for the message if it is
+            # too much.
             selections = {
                 selection: RulePlace(policy, opposite, rule)
                 for policy in tiers.policies()
@@ -152,6 +160,7 @@ class _PossiblePodsDivision:
         universe = self._universe
         for policy in self._state.doubts:
             for one in chain.from_iterable(policy.bounds.subjects.values()):
+                # Their effect is unknown, so not even equal answers can be joined if only one of them is in doubt.
                 region = universe.in_namespaces(one.namespaces, universe.labelled(one.pods))
                 if one.namespace is not None:
                     region &= universe.in_namespace(one.namespace, universe.regions.everything)
@@ -160,6 +169,7 @@ class _PossiblePodsDivision:
 
     def _passing(self, pod: Member, direction: Direction) -> ByTraffic:
         """The possible pods, divided by the traffic between them and a pod."""
+        # It holds what is common to all pods of a direction, which is most of the work.
         found = self._counterparts.get(direction)
         if found is None:
             state = self._state
@@ -186,6 +196,7 @@ class _PossiblePodsDivision:
         """The parts, divided further by the parts `by`; pods that are in no part of `by` get the value None for it."""
         divided = combined(parts, by, lambda value, more: (value, more))
         regions = self._universe.regions
+        # What no part covers is asked about, too: without it, pods would silently be missing from the answer.
         rest = regions.everything
         for region, _ in by:
             rest = regions.one_of_two(rest, region & rest)
@@ -195,6 +206,7 @@ class _PossiblePodsDivision:
     def endpoint(self, endpoint: Endpoint, parts: Iterable[tuple[Region, Hashable]]) -> Endpoint:
         """The endpoint, with an example for each selector that describes one of the parts."""
         described = [pods for region, _ in parts for pods in self._smallest.describe(region)]
+        # Regions have no order of their own, and the same question must always name its parts in the same order.
         described.sort(key=lambda pods: pods.order)
         self.budget.step(_STEPS_OF_A_PART * len(described))
         found = [self._member(pods) for pods in described]

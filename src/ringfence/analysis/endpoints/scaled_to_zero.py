@@ -14,6 +14,7 @@ def scaled_to_zero(state: State, namespace: str | None, matches: Callable[[Label
 
     `; data/Deployment/web would have such pods, but spec.replicas is 0`
     """
+    # This runs only for an error message, so a pass over all workloads is fast enough.
     found = []
     for reference in sorted(state.workloads.references()):
         workload = state.workloads.get(reference)

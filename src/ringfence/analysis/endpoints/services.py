@@ -45,6 +45,7 @@ def families_of(service: Service) -> Families:
     """The address families over which clients reach a Service by its name; both, if the input does not say."""
     if service.spec.ip_families:
         found = tuple(family for family in FAMILIES if str(family) in service.spec.ip_families)
+        # The constant itself, so that targets with both families share one value.
         return FAMILIES if found == FAMILIES else found
     addresses = NO_ADDRESSES
     for text in service.spec.virtual_addresses():
@@ -69,6 +70,7 @@ def selected_members(state: State, service: Service) -> list[Member]:
 
 def target_port(member: Member, port: ServicePort) -> int | None:
     """The port of `member` to which a Service port leads; None if the target is a name that the pod does not have."""
+    # If no target port is written, the API server sets the Service's own port.
     target = port.target_port or port.port
     return target if isinstance(target, int) else member.target_port(target, port.protocol)
 
@@ -106,11 +108,15 @@ def _behind(state: State, service: Service, port: ServicePort) -> Iterator[Backe
     if service.spec.selector:
         for member in selected_members(state, service):
             target = target_port(member, port)
+            # A pod without a port of this name gets no entry in the EndpointSlice, so it is not an endpoint of this
+            # port.
             if target is not None:
                 yield Backend(member, port.protocol, target, port.port)
         return
     for piece in state.slices_of(service):
         for slice_port in piece.ports or ():
+            # Ports of slices are those of the pods. They belong to the Service port with the same name, whatever its
+            # number.
             if slice_port.port and (slice_port.name or "", slice_port.protocol or "TCP") == (port.name, port.protocol):
                 for endpoint in piece.endpoints or ():
                     for end in _endpoint_ends(state, service, endpoint):
@@ -129,6 +135,7 @@ def _ends(state: State, service: Service) -> list[End]:
 
 
 def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> Iterator[End]:
+    # An unknown state counts as ready, as the API defines it.
     if endpoint.conditions and endpoint.conditions.ready is False:
         return
     target = endpoint.target_ref
@@ -142,6 +149,7 @@ def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> I
             family, number = parse_address(text)
         except ValueError:  # a host name, which kube-proxy ignores, too
             continue
+        # The address may be a pod's although the slice does not refer to it: policies select this pod all the same.
         pods = state.members_at(family, number)
         yield from pods
         if not pods:

@@ -34,10 +34,13 @@ def address_targets(state: State, destination: Endpoint, addresses: Addresses, p
                 found += _behind(one)
     others = _others(state, destination, rewritten)
     for address in rewritten:
+        # The other ports of the same address: what is rewritten is taken out, because it never arrives at the node
+        # itself.
         left = address & others
         others = others - address
         if left and (asked := _asked(ports) - rewritten[address]):
             found.append(Target(left, asked, over=destination.families))
+    # The ends of a Service are behind its ports, and were found above as targets of these.
     pods = [end for end in destination.ends if isinstance(end, Member)] if destination.service is None else []
     plain: list[End] = [*pods, *([others] if others else [])]
     targets = plain_targets(destination.text, plain, ports, destination.families) if plain else Targets(())

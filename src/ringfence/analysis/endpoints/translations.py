@@ -74,6 +74,7 @@ class Translation(msgspec.Struct, frozen=True):
 def translations_at(state: State, addresses: Addresses) -> Iterator[Translation]:
     """The translations at these addresses, one for each address and port. If a port has two, the first applies."""
     of_nodes = {name: addresses_of(node) & addresses for name, node in state.nodes.items()}
+    # The order is that of precedence: if two translate the same port of an address, the first one applies.
     services = [service for service in state.services.values() if not is_headless(service)]
     for service in services:
         yield from _virtual(state, service, addresses)
@@ -130,6 +131,7 @@ def _virtual(state: State, service: Service, addresses: Addresses) -> Iterator[T
 
 def _node_ports(state: State, service: Service, node: str, own: Addresses) -> Iterator[Translation]:
     for port in service.spec.ports or ():
+        # One translation for each address, because its backends depend on the family of the address.
         for address in _each(own) if port.node_port else ():
             yield _translation(state, service, port, _FrontAddress(Front.NODE_PORT, address, node))
 
@@ -174,6 +176,7 @@ def _behind(state: State, service: Service, port: ServicePort, address: Addresse
         found = backends(state, service, port.protocol, port.port)
     except EndpointError:  # nothing is behind it
         return ()
+    # A node does not translate between IPv4 and IPv6.
     (family,) = address.families
     return tuple(msgspec.structs.replace(one, service_port=number) for one in found if _has_family(one, family))
 

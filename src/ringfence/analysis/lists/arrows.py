@@ -92,6 +92,8 @@ def folded_arrows(found: FoldedList) -> Arrows:
                 inward.append(ArrowMark(destination, _passing(one)))
             elif isinstance(one.source, Addresses):
                 cells[one.source, destination] = _passing(one)
+    # Destinations first: "everyone may query DNS" is the mark that readers know. Its traffic is then gone from the
+    # cells.
     from_everyone = list(_marks(cells, found.destinations, found.sources, at_source=False))
     to_everyone = list(_marks(cells, found.sources, found.destinations, at_source=True))
     return Arrows(
@@ -119,6 +121,7 @@ def _marks(cells: _Cells, places: Sequence[int], others: Sequence[int], *, at_so
         times = Counter(cells[pair] for pair in pairs.values() if pair in cells)
         if not times:
             continue
+        # The text decides between equally frequent ones, so that the picture is the same each time.
         common = max(times, key=lambda passing: (times[passing], str(passing)))
         having = {other for other, pair in pairs.items() if pair in cells and _includes(cells[pair], common)}
         exceptions = tuple(other for other in pairs if other not in having)
@@ -172,7 +175,9 @@ def _gathered(
     """`passing` with one entry for a namespace whose classes all have the same traffic. `other` is the other end."""
     made = dict(passing)
     for namespace, places in namespaces.items():
+        # The traffic of a class with itself is a mark of its own, so it does not count here.
         members = [place for place in places if place != other]
+        # One class is clearer by its own name than as all of its namespace.
         if len(members) < 2 or any(passing.get(place) != passing.get(members[0]) for place in members):
             continue
         if common := passing.get(members[0]):

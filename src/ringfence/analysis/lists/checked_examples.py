@@ -29,6 +29,7 @@ def checked_examples(state: State, claims: Iterable[SaidOfPods]) -> list[Example
     """An example for each claim. Raises AssertionError if a claim does not hold for its example: a defect."""
     listed = list(claims)
     found: dict[PossiblePods, ExamplePod] = {}
+    # Supposing pods is expensive, so as many examples as can exist together are supposed at once. Few rounds suffice.
     waiting = dict.fromkeys(claim.pods for claim in listed)
     while waiting:
         spaces: dict[str, Labels] = {}
@@ -49,6 +50,7 @@ def _examples(
             one = found[pods] = example(state.namespaces, pods, spaces)
         except ValueError:
             continue
+        # The first example of a namespace fixes its labels; those that need others wait for the next round.
         spaces.setdefault(one.namespace, one.namespace_labels)
     return found
 
@@ -69,6 +71,7 @@ def _check_all(
 def _members(claim: SaidOfPods, one: ExamplePod) -> list[tuple[Member, tuple[PortName, ...]]]:
     """The example as pods of the engine: one without port names, and one for each set of port names that matters."""
     plain = possible_pod(one.namespace, one.labels)
+    # Names change what a rule allows, so a claim about a pod with them says nothing about a pod without.
     found: list[tuple[Member, tuple[PortName, ...]]] = [(plain, ())]
     for number, names in enumerate(_different_names(claim.traffic)):
         ports = frozenset(NamedPort(name, protocol, _NUMBER) for name, protocol in names)
