@@ -39,7 +39,9 @@ def with_tests(text: str, file: str, tests: Sequence[dict[str, Any]]) -> str:
     documents, present = _read(text, file)
     if not documents:
         raise InputError(f"{file} holds no tests: choose a file that does, or the name of a new one")
+    # A counter, because a file may have the same test twice, and must have it twice afterwards.
     wanted = Counter([*present, *_tests_in(written_tests(tests), file)])
+    # The nicer form first. Whether it is right is not decided by rules about YAML, but by reading the result.
     for written in (_in_list(text, documents[-1].origin, tests), _as_document(text, tests)):
         if written is not None and _holds(written, file, wanted):
             return written
@@ -62,6 +64,7 @@ def _tests_in(text: str, file: str) -> list[ReachabilityTest]:
 
 
 def _without_place(test: ReachabilityTest) -> ReachabilityTest:
+    # Lines move when tests are added, and two equal tests must compare as equal.
     return msgspec.structs.replace(test, place=Place(test.file))
 
 
@@ -83,7 +86,9 @@ def _in_list(text: str, origin: Origin, tests: Sequence[dict[str, Any]]) -> str 
     dash = _DASH.fullmatch(lines[place.line - 1][: place.column - 1])
     if dash is None:
         return None
+    # A block ends at the start of the line behind it, which is not part of the item any more.
     end = place.end_line - (place.end_column == 1)
+    # Empty lines and comments below the last item more likely belong to what follows, so the new item goes above them.
     while end > place.line and _NO_CONTENT.fullmatch(lines[end - 1]):
         end -= 1
     carriage = "\r" if lines[place.line - 1].endswith("\r") else ""

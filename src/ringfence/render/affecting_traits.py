@@ -40,6 +40,7 @@ def _lines(one: AffectingTrait) -> Iterator[str]:
         yield f"  {mark} {_ends(row.sources)} -> {_ends(row.destinations)}: {row.traffic}"
     if len(one.connections) > _MOST_ROWS:
         yield f"  ... and {len(one.connections) - _MOST_ROWS} more connections"
+    # Said explicitly: a rule that a plugin treats differently looks like a danger, and often is none.
     if not one.changes_answers:
         yield "  no connection changes"
 

@@ -175,6 +175,7 @@ def _about_side(name: str, side: EnforcedSide) -> Iterator[str]:
         by += f"; restricted by {', '.join(side.cluster_policies)}"
     yield f"{name + ':':9} {by}"
     for one in side.addresses:
+        # Policies of administrators alone do not isolate a pod: what they do not mention stays allowed.
         in_force = "isolated" if side.policies else "restricted"
         state = "closed" if one.closed else in_force if one.isolated else "open"
         since = f" since {one.since}" if one.since else " since before the agent started" if one.isolated else ""
@@ -188,6 +189,7 @@ def _addresses(pod: EnforcedPod) -> str:
 
 
 def _short(pod: EnforcedPod, side: EnforcedSide) -> str:
+    # What needs attention comes first: a closed pod has a fault, and a pending one will change by itself.
     if any(one.closed for one in side.addresses):
         return f"closed ({', '.join(dict.fromkeys(one.reason for one in pod.closed))})"
     if any(one.pending for one in side.addresses):

@@ -69,6 +69,7 @@ def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     for group in groups:
         reason = group.first
         lines.append("")
+        # A single pair is the one in the headline, so it is not named once more.
         if len(answer.explanations) > 1:
             lines.append(
                 _group(group) + ("" if reason.asked is None or answer.port is not None else f" on {reason.asked}")
@@ -103,6 +104,7 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
     }
     if answer.note:
         written["note"] = answer.note
+    # With one port, "allowed" says everything. Otherwise some of the traffic may pass.
     if answer.port is None:
         if not answer.ports.is_everything:
             written["ports"] = _ports_json(answer)
@@ -146,6 +148,7 @@ def _possible_parts(answer: Answer) -> Iterator[str]:
     """The parts of an answer about pods that could exist: the pods of each part, and the answer for them."""
     if not answer.parts_of_possible_pods or answer.all or answer.none:
         return
+    # What passes comes first, and of that what passes completely.
     for part in sorted(answer.parts, key=lambda part: (not part.passing, bool(part.refused))):
         traffic = f": {part.passing}" if part.passing and (part.refused or answer.ports.is_everything) else ""
         yield f"  {mark(bool(part.passing))} {end_text(part.source)} -> {end_text(part.destination)}{traffic}"
@@ -169,6 +172,8 @@ def _partly(answer: Answer) -> str:
     parts = answer.parts
     # A pair that is allowed all traffic is only counted; pairs that are allowed a part of it are written out.
     passing = [within.text(part, part.passing) for part in parts if part.passing and (part.refused or pairs == 1)]
+    # In a question about all traffic nearly every pair is refused something, so only pairs without any traffic are
+    # named.
     refused = [
         within.text(part, part.asked if answer.ports.is_everything else part.refused)
         for part in parts
@@ -192,6 +197,7 @@ class _Within(NamedTuple):
     def text(self, part: Part, traffic: Traffic) -> str:
         """Traffic of a part, and between which ends: `TCP 80 from 203.0.113.0/24`."""
         ends = self._ends(part)
+        # The traffic is that of the question, which the reader knows, so the ends are enough.
         if traffic == part.asked and ends:
             return ends.removeprefix(" ")
         return f"{traffic}{ends}"
@@ -199,6 +205,7 @@ class _Within(NamedTuple):
     def _ends(self, part: Part) -> str:
         if self.pairs > 1:
             return f" {part.source} -> {part.destination}"
+        # Only a part of the asked addresses is worth naming: the whole is in the question.
         if isinstance(part.source, Addresses) and part.source not in self.answer.source.ends:
             return f" from {part.source}"
         if isinstance(part.destination, Addresses) and part.destination not in self.answer.destination.ends:
@@ -209,6 +216,7 @@ class _Within(NamedTuple):
 def _family(answer: Answer) -> Iterator[str]:
     """The address family that denies what the other allows: a question about addresses may get another answer."""
     denying = {family for explained in answer.explanations for family in explained.denied_over}
+    # If both families deny, the family is not the reason.
     if len(denying) == 1:
         yield f"  denied over {denying.pop()}, though not over the other family"
 
@@ -235,6 +243,7 @@ def _group(group: ReasonGroup) -> str:
 
 def _pods(pods: Sequence[PodsOf]) -> str:
     names = [f"{one.end} ({one.pods} pods)" if one.pods > 1 else str(one.end) for one in pods]
+    # "and 1 more" would take as much room as the name.
     more = f" and {len(names) - _MOST_PAIRS} more" if len(names) > _MOST_PAIRS + 1 else ""
     return ", ".join(names[:_MOST_PAIRS] if more else names) + more
 

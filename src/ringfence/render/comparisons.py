@@ -47,6 +47,7 @@ def _headline(comparison: Comparison) -> str:
     if comparison.outcome is Outcome.UNKNOWN:
         what = "is equivalent to" if comparison.relation is Relation.EQUIVALENT else "allows at most what"
         than = second if comparison.relation is Relation.EQUIVALENT else f"{second} allows"
+        # It is unknown even if a difference was found, because what is not known could remove that difference.
         head = f"unknown: whether {first} {what} {than} depends on what is not known"
         return f"{head}; without it, there is a difference" if found else head
     assert found is not None
@@ -74,6 +75,7 @@ def _end(connection: PossibleConnection, role: Role) -> str:
         others = " and ".join(address_text(*one) for one in end.other_addresses)
         has = f", which has {others}, too" if others else ""
         return f"the address of a node{_with(end.node_labels)}{has}"
+    # The label with the name says what the text says already.
     space = {key: value for key, value in end.namespace_labels.items() if key != NAME_LABEL}
     return f"a pod{_with(end.labels)} in namespace {end.namespace}{_with(space)}, at {address_text(*end.address)}"
 

@@ -32,9 +32,11 @@ def connection_graph(found: FoldedList, shown: Collection[Reference]) -> Graph:
     named = set(shown)
     places: dict[_Place, int] = {}
     for position, members in enumerate(found.classes):
+        # Without a connection, a node only takes room, unless the user has asked about it.
         if position in connected or not named.isdisjoint(members):
             places[position] = len(places)
     for end in ends:
+        # Classes have their places already. Addresses follow them, in the order of the edges.
         places.setdefault(end, len(places))
     nodes = tuple(GraphNode(str(one)) if isinstance(one, Addresses) else _node(found.classes[one]) for one in places)
     return Graph(nodes, tuple(GraphEdge(places[start], places[end], text) for start, end, text in edges))

@@ -55,6 +55,7 @@ def connections_json(
     plugin: Json | None = None,
 ) -> Iterator[str]:
     """JSON, streamed in pieces: the connections, the plugin, what they assume, and the problems of the input."""
+    # Written in pieces, because the list of a large cluster does not fit into memory as one document.
     yield f'{{"apiVersion": {json_line(API_VERSION)}, "connections": '
     yield from json_items(connection_json(one) for one in connections)
     if plugin is not None:

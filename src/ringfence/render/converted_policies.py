@@ -37,6 +37,7 @@ def summary_text(conversion: Conversion) -> str:
     before, after = len(conversion.converted), len(conversion.policies)
     kind = "ClusterNetworkPolicy" if after == 1 else "ClusterNetworkPolicies"
     done = f"converted {before} {'policy' if before == 1 else 'policies'} to {after} {kind}; "
+    # "Nothing changes" would be true of no pods at all, and would sound like a proof.
     if not conversion.pods:
         return f"{done}the input has no pods, so nothing was compared: read the whole cluster, or all its manifests"
     pods = "1 pod" if conversion.pods == 1 else f"{conversion.pods} pods"
@@ -54,4 +55,5 @@ def _documents(converted: Converted, comments_of: CommentsOf) -> Iterator[str]:
 def _json(documents: list[dict[str, object]]) -> str:
     if len(documents) == 1:
         return json_text(documents[0])
+    # `kubectl apply` reads a List, but not several JSON documents in an array.
     return json_text({"apiVersion": "v1", "kind": "List", "items": documents})

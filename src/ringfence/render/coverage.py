@@ -52,6 +52,7 @@ def _missed_lines(missed: Iterable[TriedMutant]) -> Iterator[str]:
         around: list[tuple[object, str]] = [
             (mutant.policy, path) for path in (*_around(mutant.part_path), mutant.part_path)
         ]
+        # Mutants come from the outside in: if nobody misses a whole rule, its ports need not be listed one by one.
         part = next((outer for outer in around if outer in gone), around[-1])
         by_part.setdefault(part, []).append(one)
         if mutant.mutation in _REMOVALS:

@@ -80,6 +80,7 @@ _SHOWN_FIRST: Final = ("name", "namespace", "labels", "annotations", "managedFie
 def _lines(document: Document, *, events: bool) -> Iterator[str]:
     metadata = document["metadata"]
     yield f"Name:\t{metadata['name']}"
+    # kubectl writes this line for cluster-scoped objects, too, with nothing behind it.
     yield "Namespace:\t"
     yield from entries("Labels:", label_lines(metadata.get("labels") or {}))
     yield from entries("Annotations:", annotation_lines(metadata.get("annotations") or {}))
@@ -108,6 +109,7 @@ def _field_lines(fields: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _printed(value: object) -> str:
+    # As Go prints them: true, not True.
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -55,6 +55,7 @@ def label_lines(labels: Labels) -> list[str]:
 def annotation_lines(annotations: Labels) -> Iterator[str]:
     """The annotations in alphabetical order; long ones and those of several lines begin on a line of their own."""
     for key, value in sorted(annotations.items()):
+        # It repeats the whole object on one line, so kubectl leaves it out.
         if key == _HIDDEN_ANNOTATION:
             continue
         text = value.removesuffix("\n")

@@ -38,6 +38,7 @@ def _errors(problems: Iterable[ComparedProblem], second: str) -> Iterator[Annota
 
 
 def _of_section(section: Section, second: str) -> Iterator[Annotation]:
+    # What was opened is the worst: it is what a reviewer must not overlook.
     level = _LEVELS.get(section.title, Level.WARNING if section.is_dangerous else Level.NOTICE)
     for row in section.rows:
         lines = (plain(row.sentence), *map(plain, row.reasons))

@@ -58,6 +58,7 @@ def difference_json(
         {
             "from": _side_json(first),
             "to": _side_json(second),
+            # A change that was reviewed is still a change: the two clusters are not the same.
             "same": not found and not found.reviewed,
             "summary": _summary_json(found),
             "changes": [_change_json(one) for one in found.connections],

@@ -36,6 +36,7 @@ def review_comment(
     errors = [one for one in problems if one.problem.severity is Severity.ERROR]
     shown = [*_errors(errors), *difference_sections(found, first, second), *_assumptions(found)]
     head = "\n".join(_head(found, first, second, key, errors))
+    # The room for every section's number is kept free first, so that no section can push another out unseen.
     room = MOST_BYTES - _size(head) - sum(_size(_count(section)) for section in shown)
     written = []
     for section in shown:
@@ -91,6 +92,7 @@ def _section(section: Section, room: int) -> str:
         return _framed(section, rows)
     if not section.is_dangerous:
         return _count(section)
+    # The line with the number needs room, too: at most as much as with the number of all rows.
     room -= _size(_more(len(section.rows)))
     while rows and room < 0:
         room += _size(rows.pop())

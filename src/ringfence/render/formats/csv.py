@@ -27,6 +27,7 @@ def csv_lines(rows: Iterable[Iterable[str]]) -> Iterator[str]:
     for row in rows:
         writer.writerow([_cell(text) for text in row])
         yield line.getvalue()
+        # One buffer for all rows, instead of a new one for each: a list may have millions.
         line.seek(0)
         line.truncate()
 

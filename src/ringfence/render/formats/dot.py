@@ -10,6 +10,7 @@ from ringfence.render.formats.terminal import one_line
 def dot_text(graph: Graph, name: str) -> str:
     """A graph, drawn from left to right; nodes outside every box are ellipses."""
     lines = [f"digraph {name} {{", '  rankdir="LR"; node [shape=box, style=rounded];']
+    # Graphviz draws a box only around a subgraph whose name begins with "cluster".
     for number, (title, members) in enumerate(graph.boxes()):
         if title:
             lines += [f"  subgraph cluster_{number} {{", f"    label={_quoted(title)};"]

@@ -49,6 +49,7 @@ def annotations_text(annotations: Iterable[Annotation]) -> str:
 def _limited(annotations: list[Annotation]) -> list[Annotation]:
     if len(annotations) <= MOST_OF_A_LEVEL:
         return annotations
+    # One fewer than the limit: the last place is for the number of the others.
     shown, others = annotations[: MOST_OF_A_LEVEL - 1], annotations[MOST_OF_A_LEVEL - 1 :]
     counts: dict[str, int] = {}
     for one in others:
@@ -58,6 +59,7 @@ def _limited(annotations: list[Annotation]) -> list[Annotation]:
 
 
 def _line(one: Annotation) -> str:
+    # Empty properties are left out below: GitHub would take an empty line as line 0.
     properties = {"file": one.file, "line": str(one.line or ""), **_columns(one.range), "title": one.title}
     written = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
     text = _data("\n".join(map(one_line, one.lines)))
@@ -78,4 +80,5 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
+    # A colon or comma would end the property, and the rest of a file name could become another one.
     return _data(one_line(text)).replace(":", "%3A").replace(",", "%2C")

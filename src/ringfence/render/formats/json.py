@@ -51,7 +51,7 @@ def _encoded(document: Any) -> bytes:
 
 
 def _escaped(text: str) -> str:
-    # RFC 8259 lets C1 control characters and bidirectional controls stand in strings as they are, but they control # a
+    # RFC 8259 lets C1 control characters and bidirectional controls be in strings as they are, but they control a
     # terminal. Outside strings JSON is ASCII and has none.
     if text.isascii() and "\x7f" not in text:
         return text

@@ -101,6 +101,7 @@ def sarif_text(
             }
         },
         "automationDetails": {"id": f"{tool.name}/{tool.category}/"},
+        # Python counts code points. Without this, viewers count UTF-16 units, and mark wrong columns behind an emoji.
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
@@ -142,6 +143,7 @@ def _result(one: SarifResult, index: int) -> Json:
         "level": one.level,
         "message": _message(one),
         "locations": [_location(one.location)],
+        # GitHub reads the second name only. Without it, GitHub would compute one from the text of the line.
         "partialFingerprints": {"ringfence/v1": one.fingerprint, "primaryLocationLineHash": one.fingerprint},
     }
     if one.related:
@@ -179,6 +181,7 @@ def _location(at: SarifLocation) -> Json:
 
 
 def _artifact(file: str) -> Json:
+    # Bytes of a file name that are not UTF-8 are escaped as the bytes that they are.
     return {"uri": quote(file, safe="/", errors="surrogateescape"), "uriBaseId": _ROOT}
 
 

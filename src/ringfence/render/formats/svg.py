@@ -35,6 +35,7 @@ def element(tag: str, *children: Element, text: str = "", **attributes: str | fl
 
 def number(value: float) -> str:
     """A number with at most one decimal, and without a needless one: `12`, `12.5`."""
+    # `+ 0` turns -0.0 into 0.0, which would otherwise be written as "-0".
     return f"{round(value, 1) + 0:.1f}".removesuffix(".0")
 
 

@@ -34,4 +34,5 @@ def tap_text(points: Iterable[TapPoint]) -> str:
 
 
 def _escaped(text: str) -> str:
+    # An unescaped `#` could start a directive: a test named "x # SKIP" would count as skipped.
     return one_line(text).replace("\\", "\\\\").replace("#", "\\#")

@@ -46,6 +46,7 @@ def one_line(text: str) -> str:
 
 def _visible(match: re.Match[str]) -> str:
     code = ord(match[0])
+    # The two that kubectl replaces look the same here as there.
     if code in _KUBECTL:
         return _KUBECTL[code]
     if match[0] in "\t\n":

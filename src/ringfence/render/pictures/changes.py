@@ -135,6 +135,7 @@ def drawn_changes(found: ClusterDifference, drawn: ChangedArrows, top: float = 0
     places = {end: number for number, end in enumerate(boxes)}
     lanes = sorted({one.lane for one in boxes.values()}, key=lambda lane: (lane != OUTSIDE, lane))
     arrows = [one for one in drawn.arrows if one.source in places and one.destination in places]
+    # Traffic within a box is a line in it: an arrow from a box to itself could not be drawn without crossing others.
     arrows = [one for one in arrows if one.source != one.destination]
     edges = [
         LaneEdge(places[one.source], places[one.destination], _arrow_label(one), _KINDS.index(one.kind))
@@ -167,6 +168,7 @@ def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: s
     said, used = paragraphs([summary, *filter(None, [closing])], MARGIN + FONT_SIZE + LINE + 4, inner)
     top = MARGIN + FONT_SIZE + LINE + used
     listed, used = _list_with_legend(drawn, top + LINE, inner)
+    # The height of the list is known only now, and the map begins below it.
     drawn = drawn.below(top + used)
     notes, noted = paragraphs(list(drawn.notes), drawn.layout.height + 2 * LINE, inner)
     height = drawn.layout.height + 2 * LINE + noted - LINE + MARGIN
@@ -195,6 +197,7 @@ def changes_picture(found: ClusterDifference, changes: ChangedArrows, summary: s
 def _arrow_label(one: ChangedArrow) -> str:
     passing, pairs = passing_text(one.passing), _times(one.pairs)
     sign = f"{_SIGNS[one.kind]} ".lstrip()
+    # The sign and the number are never cut: without them the label would say something else.
     return sign + shortened(passing, _LONGEST_LABEL - text_width(sign + pairs)) + pairs
 
 
@@ -358,6 +361,7 @@ def _listed(drawn: ChangedArrows, boxes: Mapping[Ends, Box]) -> Mapping[str, Seq
     for one in drawn.arrows:
         ends = _name(one.source, boxes), _name(one.destination, boxes)
         between = f"{ends[0]}, each other" if one.source == one.destination else " -> ".join(ends)
+        # Only arrows between namespaces have counted pairs. Of classes, every pair has the traffic.
         pairs = one.pairs or _size(one.source) * _size(one.destination)
         lines[one.kind].append((pairs, f"{_SIGNS[one.kind]} {between}: {_passing(one)}"))
     for bundle in drawn.bundles:
@@ -394,6 +398,7 @@ def _list_with_legend(drawn: DrawnChanges, y: float, width: float) -> tuple[list
         few = list(lines[:_MOST_LISTED])
         if len(lines) > _MOST_LISTED + 1:
             few.append(f"and {len(lines) - _MOST_LISTED:,} more")
+        # "and 1 more" would take as much room as the line itself.
         elif len(lines) > _MOST_LISTED:
             few.append(lines[_MOST_LISTED])
         for one in few:
@@ -408,6 +413,7 @@ def _drawn_arrows(
     arrows: Sequence[ChangedArrow], edges: Sequence[LaneEdge], layout: LaneLayout, boxes: Mapping[Ends, Box]
 ) -> Iterator[Element]:
     """The arrows, those of unchanged traffic below the others, and their labels above them."""
+    # SVG draws in order: what changes must be on top.
     drawn = sorted(zip(arrows, edges, layout.routes, strict=True), key=lambda one: one[0].kind != _KEPT)
     for arrow, _, route in drawn:
         ends = f"{boxes[arrow.source].tooltip} -> {boxes[arrow.destination].tooltip}"
@@ -421,6 +427,7 @@ def _drawn_arrows(
 
 def _notes(drawn: ChangedArrows, boxes: Mapping[Ends, Box], lined: Iterable[ChangedArrow]) -> Iterator[str]:
     """The notes: the meaning of the signs, the further members of boxes, and what is not drawn."""
+    # Only what is in the picture is explained.
     texts = [line for one in boxes.values() for line in one.lines[1:]]
     if drawn.members:
         yield "The change is drawn by namespace, because it is too large for a box for each workload."

@@ -131,6 +131,7 @@ class _Sides:
         for edge, label in zip(graph.edges, labels, strict=True):
             steps = []
             for one, other in pairwise(edge.places):
+                # Within a column, both ends are at the right side: then the edge is a bracket beside the boxes.
                 is_right = column_of[one] <= column_of[other]
                 ends_right = column_of[one] >= column_of[other]
                 start = _Port(True, edge.strand, "", -1 if one < nodes else other)
@@ -149,6 +150,7 @@ class _Sides:
         found: dict[tuple[int, bool, _Port], float] = {}
         for (place, is_right), ports in self._ports.items():
             distance = _PORT if place < self._nodes else 0  # edges that share a bend part behind it
+            # Sorted by where they lead, so that edges of one side do not cross each other just behind it.
             ordered = sorted(ports, key=lambda port: _rank(port, ports[port], centres, is_right=is_right))
             for number, port in enumerate(ordered):
                 found[place, is_right, port] = centres[place] + (number - (len(ordered) - 1) / 2) * distance
@@ -169,6 +171,7 @@ def _rank(
 def _heights(nodes: Sequence[LaneNode], sides: _Sides) -> defaultdict[int, float]:
     heights: defaultdict[int, float] = defaultdict(lambda: float(_BEND))
     for place, node in enumerate(nodes):
+        # A box needs room for its text, and for its ports beside each other.
         heights[place] = max(len(node.lines) * LINE + _PADDING, sides.most(place) * _PORT + 4)
     return heights
 
@@ -181,6 +184,7 @@ def _with_single_nodes(
     columns = [[_without_single_nodes(lane, len(nodes), joined) for lane in column] for column in graph.columns]
     lanes = max((node.lane for node in nodes), default=-1) + 1
     if len(joined) < len(nodes):
+        # Boxes without edges beside each other make a picture that is wide rather than long, as screens are.
         columns += [[[] for _ in range(lanes)] for _ in range(4 - len(columns))]
     for place, node in enumerate(nodes):
         if place not in joined:
@@ -228,6 +232,7 @@ def _centres(
     for column in columns:
         for lane, places in enumerate(column):
             centres |= _stack(places, heights, rooms[lane], {})
+    # Every round moves a box by what its neighbours were in the round before. After a few, hardly anything moves.
     for _ in range(_ROUNDS):
         for column in columns:
             for lane, places in enumerate(column):
@@ -250,12 +255,14 @@ def _stack(
     offsets = list(accumulate((heights[place] + _SPACE for place in places), initial=0.0))
     pools: list[tuple[float, int]] = []
     for place, offset in zip(places, offsets, strict=False):
+        # With the offset subtracted, boxes that just touch have equal starts. So the starts need only be in order.
         start = wanted.get(place, room[0] + offset + heights[place] / 2) - heights[place] / 2 - offset
         pools.append((start, 1))
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (one, few), (other, more) = pools[-2:]
             pools[-2:] = [((one * few + other * more) / (few + more), few + more)]
     highest = room[1] - _stacked(places, heights)
+    # Clamping keeps the order, so the boxes still do not overlap.
     starts = [min(max(start, room[0]), highest) for start, number in pools for _ in range(number)]
     return {
         place: start + offset + heights[place] / 2
@@ -282,6 +289,7 @@ def _across(
     column_of = {place: number for number, column in enumerate(columns) for lane in column for place in lane}
     leading, trailing = [0.0] * len(columns), [0.0] * len(columns)
     for edge, route in zip(edges, graph.edges, strict=True):
+        # A label stands beside its arrowhead, in the gap, which must be as wide as the longest one.
         room = text_width(edge.label, SMALL_FONT_SIZE) + _ARROW + 6
         before, end = column_of[route.places[-2]], column_of[route.places[-1]]
         if before < end:

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 _SWEEPS: Final = 8
-"""How often the places of all layers are ordered anew, from left to right and back, to have fewer crossings."""
+"""How often the places of all layers are ordered again, from left to right and back, to have fewer crossings."""
 
 MOST_COLUMNS: Final = 5
 """The largest number of columns: the text of a picture that is wider cannot be read on a screen."""
@@ -61,7 +61,9 @@ def layered(lanes: Sequence[int], edges: Sequence[tuple[int, int]], strands: Seq
         step = 1 if column[start] < column[end] else -1
         places = [start]
         for between in range(column[start] + step, column[end], step):
+            # One bend for all edges of a start that pass this column: they run as one line until they part.
             bend = bends.setdefault((start, between, strand), len(lane))
+            # In the lane of the start, so that a long edge changes lanes only once, near its end.
             lane[bend], column[bend] = lane[start], between
             places.append(bend)
         routes.append(LayeredEdge(start, end, (*places, end), strand))
@@ -79,6 +81,7 @@ def _columns(nodes: int, edges: Collection[tuple[int, int]]) -> dict[int, int]:
     A node that nothing leads to is moved to the right, beside the first node that it leads to.
     """
     rank = {node: number for number, node in enumerate(_acyclic_order(nodes, edges))}
+    # Edges that lead back are turned round for the columns only. They are drawn from right to left later.
     forward = {(start, end) if rank[start] < rank[end] else (end, start) for start, end in edges}
     following, preceding = _ends(forward), _ends((end, start) for start, end in forward)
     column: dict[int, int] = {}
@@ -150,6 +153,7 @@ def _acyclic_order(nodes: int, edges: Collection[tuple[int, int]]) -> list[int]:
             for node in sources:
                 take(node, first)
             continue
+        # Only cycles are left. The node that leads to the most others makes the fewest edges lead back.
         take(max(left, key=lambda node: (len(following[node]) - len(preceding[node]), -node)), first)
     return first + last[::-1]
 
@@ -189,6 +193,7 @@ def _ordered(columns: _Columns, neighbours: tuple[_Neighbours, _Neighbours]) -> 
         to_the_right = sweep % 2 == 0
         current = _swept(current, before if to_the_right else behind, to_the_right=to_the_right)
         crossings = _crossings(current, behind)
+        # A sweep may also make it worse, so the best one is kept, and not the last.
         if crossings < fewest:
             best, fewest = current, crossings
     return best
@@ -200,6 +205,7 @@ def _swept(columns: _Columns, towards: _Neighbours, *, to_the_right: bool) -> _C
     numbers = range(len(columns)) if to_the_right else range(len(columns) - 1, -1, -1)
     heights: dict[int, float] = {}
     for number in numbers:
+        # A place without neighbours in the column before it keeps its height.
         wanted = _heights(columns[number])
         for place in wanted:
             joined = [heights[one] for one in towards.get(place, ())]

@@ -93,6 +93,7 @@ def drawn_map(view: FoldedView, top: float = 0) -> DrawnMap:
         drawn, lined = without_addresses(arrows.arrows)
         if len(drawn) <= MOST_ARROWS or most <= _LEAST_BOXES:
             break
+        # How many arrows fewer boxes leave cannot be computed without folding, so it is tried, in a few steps.
         most = most * 3 // 4
     names = ShortNames(shown.found.classes, LONGEST_LINE, shown.rests)
     boxes = _boxes(view, shown, arrows, lined, names)
@@ -161,6 +162,7 @@ def _boxes(
     open_ends |= {arrow.destination for arrow in arrows.arrows if is_wide(arrow.source)}
     boxes: dict[Group, Box] = {}
     for place, members in enumerate(found.classes):
+        # Without a connection, a box says nothing, unless the user has asked about it.
         if place in ends or place in marks or any(member in view.shown for member in members):
             said = [*marks.get(place, ()), *outside.get(place, ())]
             lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in few_lines(wrapped_lines(said))))
@@ -197,6 +199,7 @@ def _lane(members: Sequence[Reference]) -> str:
 def _lanes(boxes: Iterable[Box]) -> list[str]:
     """The lanes from top to bottom: what is outside the cluster, the namespaces, and the rest of a limited list."""
     names = {one.lane for one in boxes}
+    # No namespace has a space in its name, so only the lane of the rest has one.
     return sorted(names, key=lambda lane: (lane != OUTSIDE, " " in lane, lane))
 
 

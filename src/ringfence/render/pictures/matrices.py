@@ -109,6 +109,7 @@ def matrix_picture(view: FoldedView, order: MatrixOrder = MatrixOrder.NAME) -> P
     rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
     columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
     names = ShortNames(found.classes, _LONGEST_NAME, shown.rests)
+    # All cells come first, because the width of a column is that of the longest text in any of them.
     cells = {(row, column): _cell(found, row, column, view.several, names) for row in rows for column in columns}
     small = len(columns) > _FEW
     texts = [one.text for one in cells.values()]
@@ -127,6 +128,7 @@ def matrix_picture(view: FoldedView, order: MatrixOrder = MatrixOrder.NAME) -> P
     for row in down:
         for column in across:
             one = cells[row.place, column.place]
+            # Empty cells are in the blocks behind, so they need no element.
             if one.kind is not CellKind.NONE:
                 at = Rectangle(left + column.start, top + row.start, width, height)
                 elements.append(_drawn(one, at, small=small))
@@ -239,6 +241,8 @@ def _cell(
     if row is not None and column is not None:
         one = found.between(row, column)
         if one is None:
+            # Only one pod has no traffic with itself that policies decide. Several pods of a workload have some with
+            # each other.
             alone = row == column and len(found.classes[row]) == 1 and found.classes[row][0] not in several
             return _Cell(CellKind.ITSELF, "", f"{found.classes[row][0]} is one pod") if alone else _NOTHING
         return _passing(one, f"{_members(names, row)} -> {_members(names, column)}: {one.traffic_text}")
