@@ -79,6 +79,7 @@ class Admission:
         """
         if isinstance(obj, Mapping):
             place = (origin or Origin("added by a program")).at()
+            # Such a policy is not refused: answers then say that they depend on it.
             if unread := unread_policy(obj, place, self._namespace):
                 self._state.upsert(unread)
                 return
@@ -88,6 +89,7 @@ class Admission:
             decoded, tree = obj, None
         else:
             raise InputError(f"{obj!r} is not an object: use a dict as in the API, or load a file with Cluster.load")
+        # A generated name would be another one in every call, so a program could never remove the object.
         if not decoded.metadata.name:
             message = "metadata.name: Required value: objects are added and removed by name"
             raise InputError(f"{kind_of(decoded)}: {message}")
@@ -151,6 +153,7 @@ class Admission:
             yield problem
             if problem.severity is Severity.ERROR:
                 return
+        # An object with a tree was validated against its schema when it was read.
         is_accepted = manifest.is_stored or manifest.tree is not None
         review = self._add(manifest.object, manifest.origin, is_accepted=is_accepted)
         if review.errors or review.warnings:
@@ -167,6 +170,7 @@ class Admission:
         it is known that a server has stored the object or would not refuse it.
         """
         terms = Terms(self._namespace, is_accepted or self._is_live, self._server_version)
+        # Two revisions have nearly all objects in common: each of these is validated only once.
         if self._shared and (admitted := self._shared.admitted(obj, terms)):
             self._enter(admitted, origin)
             return _Review(admitted, (), ())
@@ -174,6 +178,7 @@ class Admission:
         if not review.errors:
             named = self._with_name(review.object)
             self._enter(named, origin)
+            # A warning is reported for each cluster, and a generated name depends on the names that are taken in it.
             if self._shared and named is review.object and not review.warnings:
                 self._shared.note_admitted(obj, terms, named)
             review = review._replace(object=named)
@@ -182,6 +187,7 @@ class Admission:
     def _reviewed(self, obj: Object, terms: Terms) -> _Review:
         """An object with the defaults of the API server, the errors for which that would refuse it, or its warnings."""
         kind = KINDS.of(obj)
+        # Defaults come before validation, as in the API server, where they may make an object valid.
         obj = in_namespace(kind.default(obj), terms.namespace)
         if terms.is_accepted:
             errors = each_once(kind.validate_stored(obj))
@@ -229,6 +235,7 @@ class Admission:
 
     def _note_tree(self, obj: Object, tree: Mapping[str, Any] | None) -> None:
         """Keep an object of a custom resource as a server stores it, without what was kept of the one before it."""
+        # Most inputs have no custom resources, so nothing is looked up for their objects.
         if tree is None and not self._trees:
             return
         key = (KINDS.of(obj), obj.metadata.name)
@@ -245,6 +252,7 @@ class Admission:
         """The annotations that suppress findings, of the pods and workloads that there are, and where these are."""
         state = self._state
         for one, (annotations, origin) in self._suppressions.items():
+            # A pod may have been removed since. Its suppressions would be reported as unused.
             if state.workloads.get(one) or state.member(one) or one in state.absent:
                 yield one, annotations, origin
 
@@ -271,6 +279,7 @@ def _problems(manifest: Manifest, review: _Review) -> Iterator[Problem]:
 
 def _decoded(obj: Mapping[str, Any], *, is_stored: bool) -> Object:
     """The object in a dict. Raises DecodingError or InputError for one that cannot be read as its kind."""
+    # Strict, as `kubectl apply` is: a misspelt field of a policy opens or closes something.
     if unknown := unknown_fields(obj):
         raise InputError(f"strict decoding error: unknown field {go_quoted(unknown[0].path)}")
     if not is_stored and (refused := refusals(obj)):

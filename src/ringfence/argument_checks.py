@@ -39,6 +39,7 @@ def checked_patterns(value: object, argument: str = "exclude", example: str = '[
 
     Raises InputError for a text alone, and for everything else that is not a list of texts.
     """
+    # A text is a sequence of texts, too: `exclude="test"` would leave out everything with an e in its name.
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
         raise InputError(f"{argument} is {value!r}: use a list of texts such as {example}")
     return value

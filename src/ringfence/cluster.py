@@ -110,6 +110,7 @@ class Cluster(ComparedCluster, ClusterUnderTest):
 
         if since is not None:
             self._check_cluster(since)
+        # Files are read before the search for mistakes, which takes longer and would be in vain if one is wrong.
         known = None if baseline is None else read_baseline(checked_path(baseline))
         if not isinstance(configuration, LintConfiguration | None):
             configuration = read_configuration(checked_path(configuration))
@@ -123,6 +124,8 @@ class Cluster(ComparedCluster, ClusterUnderTest):
         if known is not None:
             found = without_baseline(found, known, str(baseline), wanted.rules())
         if since is not None:
+            # The same rules and the same day: otherwise a difference of these would look like a difference of the
+            # clusters.
             earlier = since.lint(settings=settings, configuration=wanted, today=today)
             found = without_earlier(found, earlier, since.revision or "the earlier cluster")
         return found
@@ -297,6 +300,8 @@ class Cluster(ComparedCluster, ClusterUnderTest):
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._represented(text)
+        # A pod and a workload of one name may each have the other in their lists, which must not make their answers
+        # differ.
         namesakes = {endpoint.reference for endpoint in choices}
         return agreed(
             (choices,),

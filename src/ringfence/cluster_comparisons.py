@@ -65,6 +65,8 @@ class ComparedCluster(ClusterInput):
 
         self._check_cluster(other)
         mine, theirs = self._admission.kept, other._admission.kept
+        # `_state`, not `state`: if only policies changed, the objects of the second cluster need never enter the
+        # engine.
         is_upstream = self._state.enforced_by is other._state.enforced_by is None
         if is_upstream and mine and theirs and (changes := changes_of_policies_alone(mine, theirs)) is not None:
             return difference_in_policies(self.state, changes, names, theirs.origin)
@@ -109,6 +111,7 @@ class ComparedCluster(ClusterInput):
         """
         # Only policies count, so the answer stays the same while pods come and go, as they always do in the local page.
         policies = [*self.state.tiers.policies(), *self.state.doubts]
+        # The policies are compared by identity: a policy that was replaced is another object, even with equal contents.
         known, found = self._redundant
         if found is None or len(known) != len(policies) or any(map(is_not, known, policies)):
             found = self._find_redundant()
@@ -140,6 +143,7 @@ class ComparedCluster(ClusterInput):
         """
         from ringfence.analysis.conversion import convert
 
+        # A policy with an error is missing from the state. It must be refused, and not be lost without a word.
         return convert(self.state, {one.object for one in self.problems if one.severity is Severity.ERROR})
 
     def _compared(self, other: "ComparedCluster", relation: "Relation", names: tuple[str, str]) -> "Comparison":

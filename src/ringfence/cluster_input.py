@@ -58,6 +58,7 @@ class ClusterInput:
     @property
     def state(self) -> State:
         """All objects in the engine, and what follows from them."""
+        # Shared objects enter the engine when it is first asked: comparisons often can do without.
         if self._admission.kept:
             self._admission.kept.enter()
         return self._state
@@ -112,6 +113,7 @@ class ClusterInput:
             from ringfence.sources.manifests import render_chart
 
             cluster._load(render_chart(checked_path(chart), [checked_path(file) for file in values], namespace))
+        # After everything was read, so that one message has all errors.
         if strict and (errors := [one for one in cluster.problems if one.severity is Severity.ERROR]):
             raise ManifestError("\n".join(map(problem_text, errors)))
         return cluster
@@ -176,6 +178,7 @@ class ClusterInput:
                 return (rendered,)
             return rendered, known.stored_files(repository, of, paths, recursive=recursive, exclude=exclude).entries
 
+        # Hashes of git are compared, and no file is read.
         return content(revision) == content(other)
 
     @classmethod
@@ -231,6 +234,7 @@ class ClusterInput:
             meant = similar(kind, [one.key for one in KINDS])
             raise InputError(f"{kind!r} is not a known kind{meant or ': use one such as NetworkPolicy'}")
         key = kind, namespace or self.namespace if row.is_namespaced else "", name
+        # Policies of kinds that are not read are never kept: they enter the state at once, and are removed from there.
         if self._admission.kept and KINDS.keyed(kind):
             self._admission.kept.remove(key)
         else:
@@ -273,6 +277,7 @@ class ClusterInput:
         which the change may solve, for a custom resource that is kept as it is stored, for an object with annotations
         that suppress findings, and for the last object of a namespace that no Namespace defines.
         """
+        # All changes are checked first, so that none is applied in vain.
         if not self._can_follow(changed, removed):
             return False
         for key, namespace, name in removed:
@@ -320,6 +325,7 @@ class ClusterInput:
         """Report the problems of a source, those that were found with its objects, and what it left out."""
         self.problems.extend(loaded.problems)
         self.problems.extend(found)
+        # By place, whatever source they come from: a reader corrects a file from top to bottom.
         self.problems.sort(key=lambda problem: problem.place)
         self.has_objects |= bool(loaded.manifests or loaded.skipped or loaded.unread or loaded.operated or loaded.own)
         self.skipped.update(loaded.skipped)

@@ -94,7 +94,9 @@ class ClusterUnderTest(ClusterInput):
 
     def supposed_by(self, test: "ReachabilityTest") -> Self:
         """A copy of this cluster, with what a test supposes. Raises InputError for an error in that."""
+        # A copy, because a test may replace pods and namespaces, too, which cannot be supposed and taken back.
         copied = deepcopy(self)
+        # Only errors in what the test supposes are reported for it. Those of the input have been reported.
         copied.problems = []
         copied.namespace = test.namespace or self.namespace
         for policy in test.without:

@@ -71,6 +71,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "Reachabil
 
 def _has_tests(path: Path) -> bool:
     try:
+        # Test files are small. A large YAML file is a fixture or a chart, and reading it would slow every project down.
         if path.stat().st_size > _MOST_BYTES:
             return False
         with path.open("rb") as file:
@@ -98,6 +99,7 @@ class ReachabilityFile(pytest.File):
         for test in found.tests:
             # A node id is divided by `::`, and printed on one line.
             name = " ".join(test.name.replace("::", ": ").split())
+            # pytest selects tests by their ids, so two tests of one name need different ones.
             names[name] += 1
             unique = f"{name} #{names[name]}" if names[name] > 1 else name
             yield ReachabilityItem.from_parent(self, name=unique, test=test)
@@ -144,6 +146,7 @@ class ReachabilityItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the test is written."""
+        # pytest counts lines from 0.
         return self.path, max(self.test.place.line - 1, 0), self.name
 
 
@@ -172,6 +175,7 @@ def _in_kernel(session: pytest.Session) -> "dict[ReachabilityItem, JudgedTest]":
     from ringfence.lab.kernel_outcomes import beside_kernel
     from ringfence.testing.outcomes import JudgedTests
 
+    # Building a laboratory takes seconds, and one serves all tests.
     if _IN_KERNEL not in session.stash:
         items = [one for one in session.items if isinstance(one, ReachabilityItem)]
         cluster = _cluster(session.config)
@@ -198,9 +202,11 @@ def _cluster(config: pytest.Config) -> "Cluster":
     from ringfence.errors import ManifestError
     from ringfence.model.problems import errors_about_policies
 
+    # In the stash of the session, so that 100 tests do not read the manifests 100 times.
     if _CLUSTER not in config.stash:
         context = config.getoption("ringfence_context")
         cluster = Cluster.live(context) if context else Cluster.load(*_manifests(config))
+        # A test must not pass because a policy is missing from the input.
         if errors := errors_about_policies(cluster.problems):
             raise ManifestError("\n".join(map(str, errors)))
         config.stash[_CLUSTER] = cluster

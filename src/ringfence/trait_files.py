@@ -73,6 +73,7 @@ def traits_of_text(content: bytes, path: str) -> PluginTraits:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8: {error}") from error
     tree, origin = read_settings(text, path)
+    # 1.20 without quotes is the number 1.2, which is another version. What was written cannot be restored.
     if isinstance(tree, dict) and isinstance(number := tree.get("version"), float):
         line = origin.at("version").line
         raise InputError(f"{path}:{line}: version: YAML takes this for the number {number}: put it in quotes")
@@ -144,6 +145,7 @@ def _chosen(document: _WrittenTraits, traits: Iterable[PluginTrait]) -> PluginTr
     unknown = {topic: PluginTrait(topic, UNKNOWN, Confidence.UNVERIFIED) for topic in TOPICS}
     chosen = dict(base.chosen) if document.plugin else {one: _of_file(title, trait) for one, trait in unknown.items()}
     chosen |= {topic: _of_file(title, trait) for topic, trait in written.items()}
+    # In the order of the table, whatever the order of the file, so that equal traits are printed alike.
     ordered = {topic: chosen[topic] for topic in TOPICS if topic in chosen}
     return msgspec.structs.replace(base, title=title, version=document.version, chosen=ordered)
 

@@ -46,6 +46,7 @@ def explanation_of(state: State, question: "Question", with_edits: bool) -> "Exp
     from ringfence.testing.outcomes import Explanation
 
     verdict = Verdict(state, question.source, question.destination, question.ports)
+    # Edits take most of the time, and of a test that fails for another reason they would be wrong.
     if not with_edits:
         return Explanation(explanation(verdict))
     edits = "\n".join(proposal_text(verdict.proposal, verdict))

@@ -17,7 +17,9 @@ def write_whole(file: Path, content: str | bytes) -> None:
     if is_special or file.is_relative_to("/dev"):
         file.write_bytes(data)
         return
+    # The link is followed first: `replace` would otherwise put a file in the place of the link.
     target = file.resolve()
+    # In the same folder, because a file can be renamed within one file system only.
     with NamedTemporaryFile("wb", dir=target.parent, delete=False) as made:
         written = Path(made.name)
         try:
@@ -25,6 +27,7 @@ def write_whole(file: Path, content: str | bytes) -> None:
             made.close()
             written.chmod(target.stat().st_mode if target.exists() else _rights_of_new_files())
             written.replace(target)
+        # Ctrl-C, too, must not leave the temporary file behind.
         except BaseException:
             written.unlink(missing_ok=True)
             raise

@@ -124,6 +124,7 @@ def _escaped_usage_errors() -> Iterator[None]:
         from ringfence.render.formats import escape_controls
 
         message = error.format_message()
+        # Nearly every message: click's own error knows more than a text, such as which option was meant.
         if escape_controls(message) == message:
             raise
         raise click.UsageError(escape_controls(message), error.ctx) from error
@@ -140,6 +141,7 @@ def _ended_by_closed_pipes() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == EPIPE and any(map(_is_unread, (sys.stdout, sys.stderr))):
+            # Ended by the signal itself, so that shells and `pipefail` see the same as with any other program.
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.raise_signal(signal.SIGPIPE)
         raise
@@ -251,8 +253,10 @@ def _exit_code(program: str) -> int:
 
 def _defect_text(defect: Exception) -> str:
     """The line that asks for a report, with what a report needs."""
+    # The last frame is where the defect showed. A whole traceback would frighten users, and this line is often enough.
     *_, (frame, line) = walk_tb(defect.__traceback__)
     place = f"{frame.f_globals.get('__name__')}:{line}"
+    # On one line, so that it can be copied as a whole.
     what = " ".join(f"{type(defect).__name__}: {defect}".split())
     return (
         f"error: a defect of ringfence {__version__} ({what}, at {place}): "

@@ -187,6 +187,7 @@ def run_agent(  # noqa: PLR0913  (the options of the command)
         raise AgentError(f"the agent needs {error.name}: {remedy}") from None
     from ringfence.sources.cluster import ApiServer
 
+    # Before anything else is checked: the rules must be removable even if a setting is wrong or no API server answers.
     if cleanup:
         removed = running.clean_up(state_file)
         print_message("removed all ringfence rules" if removed else "there are no ringfence rules to remove")

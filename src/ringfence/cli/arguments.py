@@ -43,6 +43,7 @@ def move_options_after_command(words: Sequence[str]) -> list[str]:
     """The words with the options that stand before the name of a command moved after it."""
     moved: list[str] = []
     rest = list(words)
+    # The first two characters are those of a shorthand whose value may be in the same word: `-nprod`.
     while rest and (rest[0].partition("=")[0] in BEFORE_COMMANDS or rest[0][:2] in BEFORE_COMMANDS):
         taken = 2 if _value_is_next_word(rest[0]) else 1
         moved, rest = moved + rest[:taken], rest[taken:]
@@ -54,6 +55,7 @@ def _value_is_next_word(word: str) -> bool:
     if word.startswith("--"):
         return "=" not in word and BEFORE_COMMANDS[word]
     for place, letter in enumerate(word[1:], 2):
+        # An unknown letter is taken as an option with a value: then nothing behind it is read as an option by mistake.
         if BEFORE_COMMANDS.get(f"-{letter}", True):
             return place == len(word)
     return False
@@ -71,6 +73,7 @@ class _ArgumentReader:
         """The words as click takes them."""
         left = iter(words)
         for word in left:
+            # Everything behind it is positional, even if it begins with a dash.
             if word == "--":
                 rest = list(left)
                 self.positional += rest
@@ -88,6 +91,7 @@ class _ArgumentReader:
     def _long(self, word: str, left: Iterator[str]) -> Iterator[str]:
         name, equals, value = word.partition("=")
         option = self._options.get(name)
+        # click reads `--name=value` itself, and reports unknown options.
         if option is None or (equals and not option.is_flag):
             yield word
         elif option.is_flag:

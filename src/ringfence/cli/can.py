@@ -39,6 +39,7 @@ class QuestionOptions(msgspec.Struct, frozen=True):
             for assumption in verdict.assumptions:
                 print_message(f"assumption: {assumption}")
             return EXIT_UNDECIDED
+        # "Not allowed" is not enough for a denial: a partly allowed connection is neither.
         holds = verdict.none if self.expect == "deny" else verdict.all
         return EXIT_YES if holds else EXIT_NO
 

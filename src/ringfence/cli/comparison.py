@@ -51,6 +51,7 @@ class TwoInputs(msgspec.Struct, frozen=True):
         first, second = self._sides()
         one, other, problems = read_both(first, second)
         found = relation(one, other, names=(first.name, second.name))
+        # Without a counterexample there is no single connection that a kernel could judge.
         if self.lab and found.counterexample:
             found = _in_laboratory(found, found.counterexample)
         if self.output == "json":
@@ -125,6 +126,7 @@ def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
             cluster.state.upsert(policy.policy, policy.origin)
         for obj in objects_of(connection):
             cluster.state.upsert(obj)
+        # A defect of ringfence, and not an answer: no exit code of a comparison would be true.
         if kernel_allows(cluster, source, destination, port) is not is_allowed:
             raise AssertionError(f"the kernel contradicts the engine about {connection} with {policies.name}")
     return msgspec.structs.replace(found, is_proven=True)

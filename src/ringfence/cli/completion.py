@@ -93,6 +93,7 @@ def complete_policy(context: click.Context, parameter: click.Parameter, incomple
     named = context.params.get("policies")
     if named is None:
         resources = [word for kind in KINDS.policies() for word in (kind.short_name, kind.plural, kind.name.lower())]
+        # Resources may be a list, as in `netpol,cnp`: only the last word of it is being typed.
         before, comma, _ = incomplete.rpartition(",")
         return _beginning([before + comma + word for word in dict.fromkeys(resources)], incomplete)
     cluster = _cluster(context)
@@ -124,6 +125,7 @@ def complete_plugin(context: click.Context, parameter: click.Parameter, incomple
     from ringfence.plugins import plugins
 
     found = [CompletionItem(name) for name in _beginning(plugins(), incomplete)]
+    # Files only if no name fits: a folder full of files would hide the few names.
     return found or [CompletionItem(incomplete, type="file")]
 
 

@@ -159,6 +159,7 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     remark = plugin_remark_on(cluster, lambda: frozenset(list_connections(cluster.state, listed, by)))
     assumptions = (*connection_assumptions(cluster.state, wanted=listed), *remark.assumptions)
     if output == "json":
+        # The list is made again for output, and streamed: it may be too large to keep beside the other one.
         rows = list_connections(cluster.state, listed, by)
         print_document(connections_json(rows, assumptions, cluster.problems, remark.document))
     elif output == "svg":
@@ -219,6 +220,7 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str, order: str) -> None
         print_exactly(_page(cluster, inputs, listed, wanted))
     else:
         made = _text_matrix(cluster, listed, by, arranged)
+        # Only if no option says otherwise: who asks for workloads gets them, however wide the table is.
         if output == "table" and wanted.grouping is None and (width := matrix_width(made)) > _width():
             _say_by_namespace(f"the matrix is {width} characters wide")
             made = _text_matrix(cluster, listed, BY_NAMESPACE, arranged)
@@ -298,6 +300,7 @@ def _matrix_picture(
 
 def _check_page(wanted: ListOptions) -> None:
     """Raise InputError for an option that a page cannot follow, and for standard output that is a terminal."""
+    # The page has its own search, and a cell of it always has all ports. An option without effect would mislead.
     if wanted.ports != AskedPorts():
         raise InputError("the page shows all ports of a cell: leave out -p, and search the page for the port")
     if wanted.grouping not in (None, BY_WORKLOAD):

@@ -30,6 +30,7 @@ class _Format(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The name of the format."""
+        # Users of other programs write `-o FOLDER`. The message says how it is done here.
         if isinstance(value, str) and (os.sep in value or Path(value).is_dir()):
             self.fail(
                 f"{value!r} is not one of 'yaml', 'json': to write files into a folder, use --to {value}", param, ctx
@@ -83,6 +84,7 @@ def convert(inputs: Inputs, output: str, folder: str | None) -> None:
 def _write(conversion: Conversion, folder: Path, output: str) -> None:
     """Write a file for each converted policy. Raises InputError if one of them exists."""
     files = {folder / f"{one.policies[0].metadata.name}.{output}": one for one in conversion.converted}
+    # All are checked before any is written, so that an error leaves the folder as it was.
     for file in files:
         if file.exists():
             raise InputError(

@@ -113,6 +113,7 @@ def diff(  # noqa: PLR0913  (the options of the command)
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
     if output == "html":
         check_not_a_terminal("write it to a file, as in -o html > change.html")
+    # The file is read first: a mistake in it should not be reported only after a long comparison.
     reviewed = _reviewed_by(allow) if allow else None
     first, second = inputs.sides()
     compared = _compared(first, second)
@@ -150,6 +151,7 @@ class _ReadDifference(msgspec.Struct, frozen=True):
 
 
 def _compared(first: ComparedInput, second: ComparedInput) -> _ReadDifference:
+    # Most commits change no manifest. Comparing hashes in git is then all that is done.
     if first.has_same_files(second):
         return _ReadDifference(SAME_FILES)
     before, after, problems = read_both(first, second)
@@ -162,6 +164,7 @@ def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, se
     from ringfence.analysis.differences import changed_arrows
     from ringfence.render.pictures import MOST_BOXES, changes_picture
 
+    # If the files are the same nothing was read, and a picture of no change needs no objects.
     before, after = compared.clusters or (Cluster(), Cluster())
     drawn = changed_arrows(found, before.state, after.state, MOST_BOXES)
     picture = changes_picture(found, drawn, summary_text(found, first, second), closing_sentence(found))
@@ -203,6 +206,7 @@ def _reviewed_by(allow: str) -> Callable[[ClusterDifference], ClusterDifference]
 def _comment_key(inputs: DiffInputs) -> str:
     """The key by which a review comment is found again: the same for all revisions of the same files."""
     paths = _paths(inputs) or inputs.compared
+    # A hash, because a path could end the HTML comment that contains the key.
     return hashlib.sha256("\0".join([inputs.namespace or "", *paths]).encode(errors="surrogateescape")).hexdigest()[:12]
 
 
@@ -221,6 +225,7 @@ def _exit_code(found: ClusterDifference, fail_on: Collection[str], *, no_assumpt
         "unknown": bool(found.unknown or found.unread or found.is_undecided),
         "none": False,
     }
+    # What certainly fails comes before what is undecided: no assumption could make it pass.
     if any(fails[one] for one in fail_on):
         return EXIT_NO
     if no_assumptions and (found.assumptions or found.unread or found.is_undecided):

@@ -70,6 +70,7 @@ class DiffInputs(msgspec.Struct, frozen=True):
             return self._with_live(sides)
         if self.kubeconfig:
             raise click.UsageError("--kubeconfig names live clusters: use it with --live, --context or --to-context")
+        # The order matters: the first case that fits is taken, and the more general ones come later.
         match self.compared, self.staged:
             case ("-", "-"), False:
                 raise InputError("only one of the two can be read from standard input: write the other to a file")
@@ -95,6 +96,7 @@ class DiffInputs(msgspec.Struct, frozen=True):
             case (), False if self.chosen and self._is_what_if:
                 name = self.chosen.name
                 return sides.of_files(name, self.chosen), sides.after.of_files(self._supposed(name), self.chosen)
+            # Only in a pipeline, and last: outside of one, a revision must be named.
             case (), False if self.chosen and (base := _base_of_change()):
                 return sides.of_range(f"{base}...HEAD")
         raise click.UsageError(_USAGE)
@@ -179,6 +181,7 @@ class _ComparedInputs:
     def of_range(self, text: str) -> tuple[ComparedInput, ComparedInput]:
         """`A..B`, `A...B` (from their merge base to B), or `A` (to the working tree), as git reads them."""
         if "..." in text:
+            # Three dots are looked for first, because they contain two.
             first, _, second = text.partition("...")
             base = merge_base(first or "HEAD", second or "HEAD")
             return self.of_revision(base), self.after.of_revision(second or "HEAD")

@@ -79,8 +79,10 @@ class SideInputs(Inputs, frozen=True):
     def _listed(self) -> Cluster:
         """The live cluster. It is listed once: what happens in between would look like a part of what is supposed."""
         if self.context in self.listed:
+            # A copy, because what is supposed on one side must not change the other.
             return deepcopy(self.listed[self.context])
         cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
+        # A plugin changes the cluster itself, and the other side may have another plugin, or none.
         self.listed[self.context] = deepcopy(cluster) if self.plugin else cluster
         return cluster
 
@@ -178,6 +180,7 @@ def read_both(first: ComparedInput, second: ComparedInput) -> ComparedClusters:
     first.inputs.check_strictness()
     clusters = first.inputs.read(), second.inputs.read()
     remarks = [list(one.inputs.remarks(cluster)) for one, cluster in zip((first, second), clusters, strict=True)]
+    # Equal remarks are printed once, without the name of a side.
     if remarks[0] != remarks[1]:
         remarks = [
             [f"{one.name}: {text}" for text in texts] for one, texts in zip((first, second), remarks, strict=True)

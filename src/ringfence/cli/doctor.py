@@ -141,6 +141,7 @@ def doctor(  # noqa: PLR0913  (the options of the command)
       ringfence doctor --probe=full --save traits.yaml
       ringfence doctor --explain-traits cilium@1.19
     """
+    # All options are checked before the cluster is asked: an experiment creates objects.
     _check_modes({"--node": on_this_node, "--explain-traits": explain_traits, "--clean": clean, "--probe": probe}, save)
     if on_this_node and (context or kubeconfig):
         raise InputError("--node asks no API server: leave out --context and --kubeconfig")
@@ -174,12 +175,14 @@ def doctor(  # noqa: PLR0913  (the options of the command)
                 f"{left} of {len(observed.nodes)} nodes are not ready, or do not run Linux pods: they are left out"
             )
         asked = Experiment(nodes, image, probe == "full", timeout)
+        # Only now, because the objects depend on the nodes that the cluster has.
         if dry_run:
             print_document("---\n".join(f"{yaml_text(one)}\n" for one in planned_objects(asked)))
             return
         _confirm(f"create pods and a policy in a new namespace of {api_server.server}", yes=yes)
         results = run_experiment(api_server, asked, print_message)
     found = report(observed, diagnosis, policies=_policies(context, kubeconfig, diagnosis, results), results=results)
+    # Before the report, which ends with the exit code: the file is written even if the answer is "no".
     if save:
         _save(save, diagnosis, results)
     if output == "json":
@@ -227,6 +230,7 @@ def _policies(context: str | None, kubeconfig: str | None, diagnosis: Diagnosis,
     """What the plugins change for the policies of the cluster, if these can be read; else why they cannot."""
     try:
         cluster = Cluster.live(context, kubeconfig)
+    # Permission to list policies may be missing, and the rest of the diagnosis does not need it.
     except LiveClusterError as error:
         return PolicyFindings(unseen=(Unseen("policies", str(error)),))
     return policy_findings(cluster, diagnosis, results.measured)
@@ -245,6 +249,7 @@ def _confirm(action: str, *, yes: bool) -> None:
     """Ask before something is changed. Raises InputError where nobody can answer, click.Abort for a no."""
     if yes:
         return
+    # A pipeline would wait forever for an answer that nobody can give.
     if not sys.stdin.isatty():
         raise InputError(f"this would {action}: use --yes to allow it, or --dry-run to see it")
     click.confirm(f"This will {action}. Continue?", abort=True, err=True)

@@ -50,6 +50,7 @@ def exposure(inputs: Inputs, endpoint: str | None, output: str, no_assumptions: 
         print_text(EXPOSURE_FORMATS[output](found))
     if not any(cluster.state.members()):
         print_no_pods(cluster)
+    # JSON has the assumptions itself; with --no-assumptions they are the reason of the exit code, so they are printed.
     if output != "json" or no_assumptions:
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")

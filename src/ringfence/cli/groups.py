@@ -44,10 +44,13 @@ class Group(click.Group):
             if ctx.resilient_parsing:
                 return None, None, words
             raise click.UsageError(f"there is no command {name!r}{self._meant_by(name, ctx)}", ctx)
+        # The arguments of a group are read when its own command is known.
         if isinstance(command, click.Group):
             return name, command, words
+        # A context only for reading: click makes another one when it invokes the command.
         with click.Context(command, info_name=name, parent=ctx, **command.context_settings) as inner:
             read = read_arguments(command, inner, words)
+            # Shell completion parses words that are not finished, and must not fail because of them.
             if not ctx.resilient_parsing:
                 ctx.meta[_WORDS] = read.positional
                 with _own_messages(command, inner):
@@ -68,6 +71,7 @@ class Group(click.Group):
             with _own_messages(self, ctx):
                 return super().invoke(ctx)
         except EndpointError as error:
+            # Messages about endpoints begin with the endpoint, so this is the word that was not understood.
             named = [word for word in ctx.meta.get(_WORDS, ()) if str(error).startswith(word)]
             if hint := _file_hint(named):
                 raise EndpointError(f"{error}\n{hint}") from error
@@ -89,6 +93,7 @@ class DefaultingGroup(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the name of a command, or add that of the default one."""
+        # Help is that of the group, which also lists its other commands.
         asks_for_help = args[:1] in (["help"], ["--help"], ["-h"])
         return super().parse_args(ctx, args if asks_for_help else self._with_name(args))
 

@@ -80,6 +80,7 @@ class Inputs(msgspec.Struct, frozen=True):
         input with `--strict`, if `report` is true, and for `--strict` together with `--ignore-errors`.
         """
         self.check_strictness()
+        # Subclasses replace `read`, which takes no arguments. Only commands without subclasses need the others.
         is_plain = server_version is None and contents is None and not service_users
         cluster = self.read() if is_plain else self._read(server_version, contents, service_users=service_users)
         for remark in self.remarks(cluster):
@@ -103,6 +104,7 @@ class Inputs(msgspec.Struct, frozen=True):
         if cluster.unrelated:
             documents = "1 document" if cluster.unrelated == 1 else f"{cluster.unrelated} documents"
             yield f"skipped {documents} without a Kubernetes object"
+        # An empty live cluster is possible. An empty folder nearly always is a wrong path.
         if not (cluster.has_objects or cluster.problems or self.is_live):
             yield self._nothing_read()
 
@@ -158,6 +160,7 @@ def refuse_errors(problems: Iterable[Problem], *, strict: bool) -> None:
 def leave(problems: Iterable[Problem], exit_code: int, *, ignore_errors: bool) -> NoReturn:
     """Exit with `exit_code`, or with 2 if an error may concern a policy, after a message that names what is missing."""
     codes = [exit_code]
+    # An error that cannot concern a policy leaves the answer as it is, so it does not change the exit code.
     if not ignore_errors and (errors := errors_about_policies(problems)):
         print_message(_missing_text(errors))
         codes.append(EXIT_UNUSABLE)

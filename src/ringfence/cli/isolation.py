@@ -54,6 +54,7 @@ def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str
     else:
         print_text(ISOLATION_FORMATS[output](rows))
         summary = [*([] if endpoint else [totals_text(found.rows)]), *map(idle_text, found.idle)]
+        # CSV and Markdown are read by programs, for which a line of totals would be a broken row.
         if output in ("table", "wide"):
             print_text("\n".join(["", *summary] if rows else summary) if summary else "")
         else:

@@ -113,6 +113,7 @@ def _choose_laboratory(context: click.Context, parameter: click.Parameter, name:
     if name is None:
         return
     outer = context.parent
+    # Also from the environment the group may have a name. That one may be overridden, as with every option.
     if outer and outer.get_parameter_source("name") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--name is given 2 times, but takes one value", context)
     context.obj = name
@@ -284,6 +285,7 @@ def execute(name: str, namespace: str, pod: str, command: tuple[str, ...]) -> No
       ringfence lab exec prod/web -- curl -s http://api:8080
       ringfence lab exec -n prod db -- bash
     """
+    # click leaves the dashes in, because options of the program must not be read here.
     words = list(command[command[0] == "--" :])
     if not words:
         raise InputError("no command: write it after the pod: ringfence lab exec POD -- COMMAND")
@@ -350,6 +352,7 @@ def _lab_ports(ports: Iterable[tuple[str, int]]) -> tuple[LabPort, ...]:
 def _finish(report: ProbeReport, output: str, problems: Iterable[Problem] = (), *, no_assumptions: bool = False) -> int:
     """Print a report; the exit code for what it says."""
     print_report(report, output, problems)
+    # A report without probes would otherwise count as a proof: no probe contradicts the engine.
     if not report.results:
         print_message("error: there is nothing to probe: no two pods, or no ports; -p PORT probes a port everywhere")
         return EXIT_UNUSABLE

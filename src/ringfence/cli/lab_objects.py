@@ -46,6 +46,7 @@ def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
     problems: list[Problem] = []
     for reading in readings:
         for manifest in reading.manifests:
+            # The laboratory compares objects by namespace and name, so each needs its namespace here already.
             placed = in_namespace(manifest.object, inputs.namespace or DEFAULT_NAMESPACE)
             manifests.append(msgspec.structs.replace(manifest, object=placed))
         problems += reading.problems

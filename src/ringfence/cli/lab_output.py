@@ -63,6 +63,7 @@ def progress_bar() -> Iterator[RunProgress]:
 
         def show(step: str, done: int, total: int) -> None:
             nonlocal last_drawn
+            # The end is always drawn, so that no bar stays at 97 %.
             if time.monotonic() - last_drawn > _REDRAW_INTERVAL or done >= total:
                 last_drawn = time.monotonic()
                 bar.update(task, description=step, completed=done, total=total, refresh=True)

@@ -185,6 +185,7 @@ def lint(  # noqa: PLR0913  (the options of the command)
       ringfence lint -f manifests/ -R --plugin cilium@1.19
       ringfence lint --explain RF103
     """
+    # Neither this nor the list reads any input, so no cluster needs to be reachable for the documentation.
     if explain is not None:
         print_text(rule_text(_rule(explain)))
         return
@@ -209,6 +210,7 @@ def lint(  # noqa: PLR0913  (the options of the command)
         settings=replace(wanted.settings, complete=complete or wanted.settings.complete, plugin=named),
     )
     rules = wanted.rules()
+    # Contradictions between options are reported before the input is read.
     fixes.check(is_live=inputs.is_live)
     earlier = _earlier(inputs, since) if since is not None else None
 
@@ -224,6 +226,7 @@ def lint(  # noqa: PLR0913  (the options of the command)
     if fixes.wanted and "-" in inputs.filenames:  # the corrected text is on standard output
         print_message(findings_text(findings, _source_lines(contents)))
         inputs.leave(cluster.problems, EXIT_NO if findings.at_least(wanted.fail_on) else EXIT_YES)
+    # The exit code is 0, whatever was found: these findings are what the baseline declares known.
     if write_baseline is not None:
         _write_baseline(write_baseline, findings)
         inputs.leave(cluster.problems, EXIT_YES)
@@ -294,6 +297,7 @@ def _sarif(findings: LintFindings, rules: Sequence[LintRule]) -> str:
 
 
 def _rule(word: str) -> LintRule:
+    # Only a whole identifier or name: a page is of one rule, and `RF1` is many.
     found = [rule for rule in RULES if word.lower() in (rule.identifier.lower(), rule.name)]
     if not found:
         named_rules([word])  # raises the error for a word that names no rule

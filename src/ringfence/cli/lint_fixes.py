@@ -82,11 +82,13 @@ def fixed(
     after = found.after
     assert isinstance(after, LintedCluster)
     _report(found, "would fix" if options.diff else "fixed")
+    # Safe fixes are proved to change nothing. Of unsafe ones, the user must see the effect before it is merged.
     if any(not one.is_safe for one in found.applied):
         change = before.cluster.diff(after.cluster, names=("before", "after"))
         print_message(f"what the unsafe fixes change:\n{difference_text(change, 'before', 'after', terminal_width())}")
     if options.diff:
         print_exactly("".join(text_diff(contents, found.contents)))
+        # As `diff`: 1 if there is a difference, so that a pipeline can require that nothing is left to fix.
         sys.exit(1 if found.applied else 0)
     _write(contents, found.contents)
     return after, found.contents
@@ -116,6 +118,7 @@ def _write(before: FileContents, after: FileContents) -> None:
             print_exactly(new)
         elif new is not None and new != old:
             try:
+                # Proofs take time, in which an editor may have saved the file.
                 if Path(file).read_bytes() != old:
                     raise InputError(f"{file}: another program has changed it, and it was not written: try again")
                 write_whole(Path(file), new)

@@ -16,6 +16,8 @@ def as_one(
 
     def decorate(command: Command) -> Command:
         def with_options(*arguments: Any, **values: Any) -> Any:
+            # The fields have the names of the options, so none can be forgotten: a missing one is a KeyError at the
+            # first call.
             taken = {field: values.pop(field) for field in options_type.__struct_fields__}
             return command(*arguments, **{name: options_type(**taken)}, **values)
 

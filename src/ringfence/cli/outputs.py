@@ -38,6 +38,7 @@ class Outputs(msgspec.Struct, frozen=True):
 
     def write(self, writers: Mapping[str, Callable[[], str]]) -> None:
         """Write every output. Raises InputError for files that cannot be written, after all others are written."""
+        # A file that cannot be written must not cost the outputs after it, after minutes of work.
         errors = []
         for output in self.all:
             text = writers[output.format]()

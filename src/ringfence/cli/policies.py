@@ -97,6 +97,7 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
     """
     cluster = inputs.cluster()
     chosen = _choose_all(wanted, cluster)
+    # As kubectl: an empty list is a document, but for a name that does not exist there is only an error.
     is_document = any(one.found for one in chosen) or not wanted.names
     match options.output:
         case "json" | "yaml" as output:
@@ -161,6 +162,7 @@ def _choose_all(wanted: WantedPolicies, cluster: Cluster, *, prefixes: bool = Fa
     If several kinds are wanted, `prefixes` has no effect and names must match exactly, as in kubectl.
     """
     named = [(_kind(one, cluster), one.names) for one in wanted.policies]
+    # `netpol,networkpolicies` is one kind. With names, the same policy may be asked for twice, as in kubectl.
     named = named if wanted.names else list(dict.fromkeys(named))
     prefixes &= len({kind for kind, _ in named}) == 1
     chosen = [_choose(wanted, kind, names, cluster, prefixes=prefixes) for kind, names in named]
@@ -182,6 +184,7 @@ def _choose(wanted: WantedPolicies, kind: Kind, names: Sequence[str], cluster: C
     missing = []
     for name in names:
         named = [policy for policy in policies if policy.metadata.name == name]
+        # An exact name comes first: `db` must not describe `db-backup`, too.
         if not named and prefixes:
             named = [policy for policy in policies if policy.metadata.name.startswith(name)]
         found += named

@@ -55,6 +55,7 @@ def _words(kind: Kind) -> set[str]:
 
 def _parse(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[NamedPolicies, ...]:
     """What `netpol NAME NAME`, `netpol,cnp` or `netpol/NAME cnp/NAME` names: kubectl accepts all of them."""
+    # The first word decides about the form of all others.
     if any("/" in word for word in words[:1]):
         pairs = [word.partition("/")[::2] for word in words]
     else:
@@ -68,6 +69,7 @@ def _parse(context: click.Context, parameter: click.Parameter, words: tuple[str,
         short = kinds_of_resource(pairs[0][0].lower())[0].short_name
         message = f"use {short} NAME NAME or {short}/NAME {short}/NAME"
         raise click.BadParameter(message, context, parameter)
+    # Only neighbours are joined: the order of the output is that of the arguments.
     grouped = groupby(pairs, key=lambda pair: pair[0].lower())
     return tuple(NamedPolicies(resource, tuple(name for _, name in some if name)) for resource, some in grouped)
 

@@ -17,6 +17,7 @@ def reading() -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     with ExitStack() as shown:
+        # Empty until a large input is read. Importing rich takes longer than reading a small one.
         show: list[Callable[[int], None]] = []
 
         def progress(done: int, total: int) -> None:

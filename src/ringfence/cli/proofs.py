@@ -104,6 +104,7 @@ class ProofOptions(msgspec.Struct, frozen=True):
         except ManifestError:
             if not self.update:
                 raise
+            # A snapshot that is missing or damaged is what --update is for.
             return _write(path, "".join(snapshot_lines(cluster.snapshot())))
         if not self.update:
             _check_same_plugin(path, before.plugin, cluster)
@@ -113,6 +114,7 @@ class ProofOptions(msgspec.Struct, frozen=True):
             return EXIT_YES
         show(snapshot_difference_text(found, str(path), "now"))
         if self.update:
+            # With possible pods only if the old one had them, so that an update changes no more than what has changed.
             return _write(path, "".join(snapshot_lines(cluster.snapshot(possible=before.possible is not None))))
         print_message(f"if this is meant, write the snapshot again with --snapshot {path} --update")
         return EXIT_NO
@@ -122,6 +124,7 @@ class ProofOptions(msgspec.Struct, frozen=True):
         show(coverage_text(found))
         if self.coverage_json is not None:
             _write(Path(self.coverage_json), coverage_document(found))
+        # Without rounding: 89.6 % is less than 90, although it is shown as such.
         if self.min_coverage is None or found.reaches(self.min_coverage):
             return EXIT_YES
         print_message(f"the coverage is less than {self.min_coverage:g} %")
@@ -132,6 +135,7 @@ def _check_same_plugin(path: Path, plugin: str, cluster: Cluster) -> None:
     """Raise InputError unless a cluster is asked about with the network plugin that its snapshot was taken with."""
     enforced_by = cluster.state.enforced_by
     now = enforced_by.argument if enforced_by else ""
+    # Every row could differ because of the plugin, and none of them would be a change of the cluster.
     if now != plugin:
         taken = f"was taken with --plugin {plugin}" if plugin else "was taken without --plugin"
         remedy = f"--plugin {plugin}" if plugin else "no --plugin"

@@ -110,6 +110,7 @@ def _list(
     if options.output == "json":
         print_document(reach_json(found, cluster.problems, possible, remark.document, own))
     else:
+        # An empty table has no line at all, and would look like a failure.
         if not found.rows and not (possible and any(one.pods for one in possible.rows)):
             print_message("Nothing is allowed.")
         print_text(REACH_FORMATS[options.output](found, possible))
@@ -138,6 +139,7 @@ def _assumed_service_ports(cluster: Cluster, found: Reach) -> Iterator[str]:
 def _possible(cluster: Cluster, options: ReachOptions, endpoint: str, found: Reach) -> ExposureList:
     """The pods that do not exist yet, with the traffic that is asked about; with all traffic if a port has a name."""
     question, ports = found.question, options.ports
+    # Names of ports that do not exist yet are not known, and a Service translates its ports.
     is_by_number = not ports.is_everything and not ports.names and question.endpoint.service is None
     asked = ports.numbers if is_by_number else ALL_TRAFFIC
     exposed = cluster.exposure(endpoint, examples=options.output == "json")

@@ -46,6 +46,7 @@ def report(inputs: Inputs, output: str, title: str) -> None:
     file = None if output == _STDOUT else Path(output)
     if file is not None and file.suffix.lower() not in (*_HTML, _JSON):
         raise InputError(f"{output}: a report is an HTML file, or its data as JSON: end the name with .html or .json")
+    # Checked before the cluster is read, which may take minutes.
     if file is not None and not file.parent.is_dir():
         raise InputError(f"{output}: there is no folder {file.parent}")
     if file is None:

@@ -33,6 +33,7 @@ def snapshot(inputs: Inputs, no_possible: bool, no_assumptions: bool) -> None:
     """
     cluster = inputs.cluster()
     found = cluster.snapshot(possible=not no_possible)
+    # Possible pods are left out of the comparison: how a plugin treats them is not known.
     remark = plugin_remark_on(cluster, lambda: frozenset(cluster.snapshot(possible=False).connections.items()))
     print_pieces(snapshot_lines(found))
     remark.print()

@@ -68,6 +68,7 @@ def print_answer(text: str) -> None:
 def print_painted(text: str) -> None:
     """Print text as `print_text` does, but keep the colours that its writer put in (SGR sequences, and no others)."""
     parts = _STYLE.split(text)
+    # `split` with a group returns texts and sequences in turn; only the texts come from elsewhere.
     parts[::2] = map(escape_controls, parts[::2])
     _print("".join(parts), colour=wants_colour())
 
@@ -127,5 +128,6 @@ def _blocks(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _print(text: str, *, colour: bool | None = None) -> None:
+    # An empty text would be printed as an empty line.
     if text:
         click.echo(text, nl=not text.endswith("\n"), color=colour)

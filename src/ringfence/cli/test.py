@@ -55,12 +55,14 @@ class SelectionOptions(msgspec.Struct, frozen=True):
         tests = found.tests
         if self.expression is not None:
             tests = tuple(filter(parse_selection(self.expression), tests))
+            # -k is a kustomization in other commands, so the message says how it is named here.
             if not tests and found.tests:
                 meant = "; --kustomize reads a kustomization" if Path(self.expression).is_dir() else ""
                 raise InputError(f"-k {self.expression!r} matches none of {len(found.tests)} tests{meant}")
         if self.last_failed:
             bad = tuple(last_failed.of(tests))
             print_message(f"running {len(bad)} of {len(tests)} tests, which failed last time" if bad else _NONE_FAILED)
+            # If none failed last time, all are run: an empty run would look like success.
             tests = bad or tests
         return tests
 
@@ -135,6 +137,7 @@ def test(  # noqa: PLR0913  (the options of the command)
         cluster = inputs.cluster()
         inputs.leave(cluster.problems, worst_exit_code(proofs.checked(cluster, (), print_text)))
     _check_standard_input(paths, inputs)
+    # Tests are read before the cluster: a mistake in them is found in less time.
     found = find_tests(paths or (".",), exclude=inputs.exclude)
     last_failed = LastFailed(Path.cwd())
     tests = selection.of(found, last_failed)
@@ -145,6 +148,7 @@ def test(  # noqa: PLR0913  (the options of the command)
     outcomes = tuple(_until(cluster.judged(tests), selection.most_bad))
     remark = plugin_remark_on(cluster, lambda: tuple(one.status for one in cluster.judged(tests)))
     judged = proofs.beside_kernel(cluster, JudgedTests(outcomes, found.problems))
+    # All tests of the files, not only those that were run: what was not run stays as it was noted.
     last_failed.note(found.tests, judged.outcomes)
     with_places = (junit_flavour or ("gitlab" if os.environ.get("GITLAB_CI") else "jenkins")) == "gitlab"
     writers = _writers(judged, cluster.problems, started, quiet=quiet, with_places=with_places)
@@ -153,6 +157,7 @@ def test(  # noqa: PLR0913  (the options of the command)
     if len(outcomes) < len(tests):
         print_message(f"stopped after {selection.most_bad}: {len(tests) - len(outcomes)} tests were not run")
     prints_text = any(one == Output(TEXT) for one in outputs.all)
+    # If a document is printed, the text of these checks must not get into it.
     codes = proofs.checked(cluster, tests, print_text if prints_text else print_message)
     if proofs.lab and outcomes and not judged.is_tested_in_kernel:
         print_message("error: the laboratory could not run any of these tests; -o text says why, for each test")
@@ -182,6 +187,7 @@ def _until(outcomes: Iterator[JudgedTest], most_bad: int | None) -> Iterator[Jud
     for outcome in outcomes:
         yield outcome
         bad += outcome.is_bad
+        # The generator ends here, so the tests behind it are never judged.
         if bad == most_bad:
             return
 

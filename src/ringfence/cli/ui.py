@@ -96,6 +96,7 @@ async def _show(inputs: SupposedInputs, port: int, tests: tuple[Path, ...], *, o
     from ringfence.web import FileChanges, LocalPage, Simulation, page_app
 
     folders = tests or [path for path in map(Path, inputs.filenames) if path.is_dir()]
+    # Before the cluster is read, so that no change in between is missed.
     files = FileChanges([*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])])
     simulation = Simulation(_reading(inputs), inputs.title)
     page = LocalPage(simulation, folders)

@@ -64,6 +64,7 @@ def _summary(cluster: Cluster, errors: Sequence[Problem]) -> str:
     for kind in KINDS.policies():
         names = [object_name(policy) for policy in cluster.policies_of(kind.key)]
         is_there = names or any(name.startswith(f"{kind.key} ") for name in invalid)
+        # NetworkPolicies are named even if there are none: "valid NetworkPolicies: 0" shows that a path was wrong.
         if is_there or kind.model is NetworkPolicy:
             plural = re.sub(r"y(?=\.|$)", "ies", kind.key if len(KINDS.called(kind.name)) > 1 else kind.name, count=1)
             counts.append(f"{plural}: {sum(name not in invalid for name in names)}")

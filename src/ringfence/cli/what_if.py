@@ -39,6 +39,7 @@ def enforced(cluster: Cluster, plugin: str | None) -> Cluster:
 
 def supposed(cluster: Cluster, suppose: Sequence[str], without: Iterable[str]) -> Cluster:
     """The cluster itself, after some policies have been left out and the objects of some files applied."""
+    # Policies are left out first: a supposed file may bring one of the same name back.
     for policy in without:
         cluster.leave_out(policy)
     if suppose:

@@ -42,16 +42,19 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
     documents: dict[int, dict[str, Any]] = {}
     skipped = _Skipped()
     for rule in rules:
+        # Said and not silent: a rule that could not be applied must not look like one that found nothing.
         if reason := _missing(linted, rule):
             skipped.add(rule, reason)
             continue
         for hit in rule.check(linted):
             if isinstance(hit, Unknown):
                 skipped.add(rule, hit.reason, is_partial=True)
+            # A finding that may be wrong costs more trust than a missing one, which is counted as withheld.
             elif doubt := doubtful(linted, hit.premises):
                 skipped.withheld.add(rule.identifier, hit.about, doubt)
             else:
                 found.append(_finding(rule, hit, documents, linted))
+    # Sorted before fingerprints are made: equal ones are numbered in this order.
     found.sort(key=lambda one: order_of(one[0]))
     return LintFindings(
         tuple(with_fingerprints(found)),
@@ -90,6 +93,7 @@ def _finding(
     """A finding, and the text of its fingerprint. `documents` caches policies as documents, some of which are large."""
     level = hit.level or rule.level
     message, remedy = bounded(hit.message), bounded(hit.remedy)
+    # Only policies are kept as documents, so of other objects the message is hashed.
     if isinstance(hit, ObjectHit):
         of = LintFinding(rule.identifier, rule.name, level, hit.place, hit.object, "", message, remedy)
         return of, content(of, None)
@@ -127,6 +131,7 @@ def _places_of_objects(hit: Hit, linted: Linted) -> Iterator[RelatedPlace]:
 
 def _problems(problems: Iterable[Problem], rules: Sequence[LintRule]) -> Iterator[tuple[LintFinding, str]]:
     for problem in problems:
+        # All rules, not only the chosen ones: a warning of a rule that is not chosen must not appear under its code.
         claims = ((rule, level) for rule in RULES if (level := rule.claims(problem)))
         rule, level = next(claims, (None, None))
         if rule and level and rule in rules:
@@ -164,6 +169,7 @@ def chosen_rules(
     wanted = named_rules(selected) if selected else [one for one in RULES if one.group is RuleGroup.DEFAULT]
     wanted += named_rules(extend_select)
     unwanted = named_rules(ignore)
+    # In the order of the table, whatever the order of the words.
     chosen = [one for one in RULES if one in wanted and one not in unwanted]
     if not chosen:
         raise InputError("every rule that is selected is ignored: nothing would be found")

@@ -62,6 +62,7 @@ def _behind(
     for pod in sorted(pods, key=lambda pod: _is_doubtful(linted, pod)):
         for port in service.spec.ports or ():
             number = target_port(pod, port) if target.port in (None, port.port, port.name) else None
+            # No policy selects a pod in the host network, so none can cut it off.
             if number is None or pod.host_network:
                 continue
             key = (linted.state.identity(pod).bit, port.protocol, number)

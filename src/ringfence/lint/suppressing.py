@@ -58,6 +58,7 @@ def directives_of(
                 continue
     for file in contents.files():
         data = contents.data(file)
+        # In UTF-16 every other byte is zero. Without these, the word is found without decoding each file.
         if data is not None and b"ringfence" in data.replace(b"\0", b"") and (text := contents.text(file)):
             found += comment_directives(file, text.text)
     for one in policies:
@@ -82,6 +83,7 @@ def without_suppressed(
     suppressed: list[SuppressedFinding] = []
     used: set[tuple[Directive, str]] = set()
     for one in findings.found:
+        # Looked up and not searched: an input may have thousands of findings and of suppressions.
         lines = by_line.get((one.place.file, one.place.line), ())
         objects = (one.object, *(at.object for at in one.related), *one.pods)
         candidates = [*lines, *(directive for name in objects for directive in by_object.get(name, ()))]
@@ -89,8 +91,10 @@ def without_suppressed(
         if directive is None or one.is_input_error:
             found.append(one)
         else:
+            # By rule: of a suppression of two rules, one may have become useless.
             used.add((directive, one.rule))
             suppressed.append(SuppressedFinding(one, SuppressionKind.IN_SOURCE, directive.reason))
+    # A rule that was not applied or not decided may find something tomorrow: its suppression is not called unused.
     decided = {rule.identifier for rule in rules}.difference(*(one.rules for one in findings.skipped)) | _CODES
     about = _about_directives(known, in_force, used, decided, today)
     applied = {rule.identifier for rule in rules}

@@ -113,6 +113,7 @@ def peers_in_force(linted: Linted) -> Iterator[WrittenPeer]:
 
 def selects_all_of(policy: PolicyInForce, other: PolicyInForce) -> bool:
     """Whether a policy selects all pods that another one selects, in any cluster."""
+    # Fewer terms select more pods. This misses some cases, such as `in (a, b)` beside `in (a)`, but is never wrong.
     return policy.namespace == other.namespace and set(policy.subject.pods.terms) <= set(other.subject.pods.terms)
 
 
@@ -152,4 +153,5 @@ def isolating_policy(linted: Linted, pod: Member, direction: Direction) -> Polic
     """
     profiles = linted.state.tiers.profiles(linted.state.identity(pod), direction)
     found = [policy for one in profiles for policy in one.policies if isinstance(policy.policy, NetworkPolicy)]
+    # The policy with the fewest pods is the one that was written for these, and best to be corrected.
     return min(found, key=lambda policy: linted.state.selected(policy.subject).bit_count(), default=None)

@@ -26,6 +26,7 @@ def judge_connection(
 
     Raises InputError if the test cannot be judged in the cluster: an end matches nothing, or nobody serves a port.
     """
+    # Resolved first: a misspelt policy is an error of the test, even if the connection is as expected.
     because = {one for text in test.because for one in _named(asking, test, text)}
     assumptions: dict[str, None] = {}
     for source, destination in product(expectation.sources, expectation.destinations):
@@ -37,6 +38,7 @@ def judge_connection(
         else:
             finding = _decided(answer, expectation)
             if not finding.holds:
+                # Counted only for a test that fails, because it asks about every pair.
                 others = _others(asking, test, expectation, (source, destination))
                 finding = replace(finding, message=f"{finding.message}{others}")
         if finding.holds and because:
@@ -52,6 +54,7 @@ def _decided(answer: Answer, expectation: Connects) -> Finding:
     is_allowed = expectation.expected is Expected.ALLOW
     holds = answer.all if is_allowed else answer.none
     if not holds and expectation.any_pair:
+        # One pair on which all ports are as expected is enough.
         holds = any(not (part.refused if is_allowed else part.passing) for part in answer.parts)
     if holds:
         return Finding(True)
@@ -144,9 +147,11 @@ def _denying(reason: PairReason) -> frozenset[Reference]:
         if side.allowed:
             continue
         for tier in reasons_by_tier(side, reason.asked):
+            # A tier after the one that has decided is not the reason, even if it would have denied as well.
             if not tier.is_asked:
                 continue
             if tier.name == NETWORK_POLICY_TIER:
+                # NetworkPolicies deny together, by isolating: none of them has a rule that does it alone.
                 policies = list(tier.policies) if tier.decision is not Action.ALLOW else []
             else:
                 policies = [tier.by.policy] if tier.by and tier.by.rule.action is Action.DENY else []

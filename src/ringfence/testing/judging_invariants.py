@@ -25,6 +25,7 @@ def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *
             check_served(answer, expectation.ports)
         if with_assumptions:
             assumptions |= dict.fromkeys(asking.assumptions(answer))
+        # A direct connection comes first: it is a shorter proof than any chain.
         if not answer.none:
             question = narrowed(answer, passing=True)
             assert question is not None

@@ -24,6 +24,7 @@ def judge_default_deny(asking: Asking, expectation: DefaultDeny, *, with_assumpt
     for namespace in expectation.excepted:
         check_namespace(asking.state, namespace)
     for namespace in sorted(set(asking.state.namespaces.names()) - set(expectation.excepted)):
+        # All possible pods, not the existing ones: a default must hold for the pod that is created tomorrow.
         endpoints = list(asking.alternatives(f"any-pod:{namespace}/*", None))
         found = _isolated(asking, endpoints, expectation.directions, with_assumptions=with_assumptions)
         if not found.holds or found.assumptions:

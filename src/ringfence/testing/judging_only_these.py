@@ -80,6 +80,7 @@ class _Only:
             if self._can_be_asked(group):
                 yield self._answer(group), False
         addresses = self._asking.outside - reduce(or_, map(_addresses, listed), LOOPBACK)
+        # Addresses have no port names, so with names nothing can be asked about them.
         if addresses and not self._is_about_names:
             own = Addresses.union_of(
                 node_addresses(self._state, end) for end in self.own.ends if isinstance(end, Member)
@@ -96,6 +97,7 @@ class _Only:
 
         If assumptions count (`with_assumptions`), only if that depends on none.
         """
+        # The identities that were reached say nothing about translated ports, addresses, and pods that do not exist.
         if self._all_reached is None or listed.possible is not None or listed.service is not None or listed.addresses:
             return False
         is_served = self._expectation.direction is Direction.INGRESS or Acceptance.UNSERVED_PORTS in self._test.accepted
@@ -165,6 +167,7 @@ class _Only:
     def _allowed(self, answer: Answer) -> Finding:
         """Whether the listed endpoint is allowed all of the asked traffic or, without ports, any traffic."""
         everything = self._expectation.ports.is_everything
+        # Without ports, "may connect" is meant, not "may do everything": one port that passes is enough.
         lacking = [part for part in answer.parts if (not part.passing if everything else part.refused)]
         if not lacking:
             return Finding(True)
@@ -190,6 +193,7 @@ class _Only:
     def _can_be_asked(self, others: Endpoint) -> bool:
         """Whether the other endpoint has a port with one of the asked names, and is not just the pod itself."""
         own = set(self.own.ends)
+        # Traffic of a pod to itself is always allowed, and would fail every such test.
         if len(own) == 1 and set(others.ends) <= own and not any(_is_several(end) for end in own):
             return False
         if not self._is_about_names:
@@ -228,11 +232,14 @@ class _Only:
             return others.by_identity
         asked = reached & others.all
         if with_assumptions:
+            # What is not reached is denied, unless that is only an assumption. Most identities are certain, and
+            # skipped.
             doubtful = others.all & ~asked & ~(others.known if self._is_known else 0)
             asked |= bitsets.of(bit for bit in bitsets.members(doubtful) if self._may_assume(bit))
         return bitsets.members(asked)
 
     def _representatives(self, pods: Sequence[Member]) -> tuple[Member, ...]:
+        # The first may be the end itself, about which there is no question. Then the second one answers for it.
         return tuple(pods[:2] if pods[0] in self.own.ends else pods[:1])
 
     def _other_hosts(self, listed: set[Member]) -> Iterator[Endpoint]:
@@ -268,6 +275,7 @@ class _Only:
     def _reached_by_each(self) -> list[Bitset] | None:
         """For each identity of the end, the identities that may connect with it on the port; None as for `_reached`."""
         single = self._expectation.ports.single
+        # The fast way gives the peers for one port at once. In the other cases, each answer depends on more than that.
         if single is None or self._counts_nodes or self.own.service is not None or self.own.addresses is not None:
             return None
         direction = self._expectation.direction

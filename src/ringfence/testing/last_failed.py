@@ -28,6 +28,7 @@ class LastFailed:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+        # A hash, because a path may be longer than the name of a file, and contains slashes.
         name = sha256(os.fsencode(folder)).hexdigest()[:32]
         self._file = Path(home) / "ringfence" / "last-failed" / f"{name}.json"
 
@@ -41,12 +42,14 @@ class LastFailed:
 
         If the cache cannot be written, nothing is noted.
         """
+        # By identity: two equal tests in one file are two tests.
         ended = {id(one.test): one.is_bad for one in outcomes}
         before = self._read()
         now = set(before)
         for key, test in self._keyed(tests):
             if id(test) in ended:
                 (now.add if ended[id(test)] else now.discard)(key)
+        # Most runs change nothing, and leave the file alone.
         if now != before:
             self._write(now)
 

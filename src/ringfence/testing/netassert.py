@@ -101,6 +101,8 @@ def _targets(written: object, place: str) -> Iterator[tuple[str, str, str]]:
         entries = [(str(target), ports) for target, ports in written.items()]
     elif isinstance(written, list):
         for one in written:
+            # The dash of version 1 may be before the whole entry. It is moved to the port, where the expression expects
+            # it.
             target, _, port = str(one).lstrip("-").rpartition(":")
             entries.append((target, f"-{port}" if str(one).startswith("-") else port))
     else:

@@ -40,6 +40,7 @@ def other_pods(state: State, certainty: Certainty) -> OtherPods:
             continue
         bit = state.identity(pod).bit
         found[bit].append(pod)
+        # One pod without information makes the whole identity doubtful, as no pod of it is asked about alone.
         if not (pod.addresses and certainty.is_known(pod)):
             unknown |= 1 << bit
     listed = {bit: tuple(pods) for bit, pods in found.items()}

@@ -29,6 +29,7 @@ def record_tests(
     if len(pairs) > MOST_PAIRS:
         raise InputError(f"{source} and {destination} are {len(pairs):,} pairs: record at most {MOST_PAIRS:,} at once")
     for one, other in pairs:
+        # A workload with itself is recorded only if that alone was asked for.
         if one == other and len(pairs) > 1:
             continue
         answer = asking.answer(one, other, ports, None)
@@ -61,6 +62,7 @@ def _result(answer: Answer, ports: AskedPorts, expect: str | None) -> dict[str, 
     except InputError:
         accepted.append(str(Acceptance.UNSERVED_PORTS))
     return {
+        # A skipped test needs some expectation to be valid. It says nothing until somebody divides it.
         "expect": expect or "allow",
         **({"accept": accepted} if accepted else {}),
         **({} if expect else {"skip": "only a part of it is allowed: write a test for each part"}),

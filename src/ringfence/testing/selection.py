@@ -46,6 +46,7 @@ class _ExpressionReader:
         return found
 
     def _any(self) -> _Matches:
+        # `or` binds weaker than `and`, as in Python and pytest, so it is read outside of it.
         terms = [self._all()]
         while self._take("or"):
             terms.append(self._all())
@@ -59,6 +60,7 @@ class _ExpressionReader:
 
     def _term(self) -> _Matches:
         self._depth += 1
+        # Python would otherwise end with RecursionError, which says nothing about the expression.
         if self._depth > _DEEPEST:
             raise InputError(f"-k {self._text[:40]!r}...: more than {_DEEPEST} levels deep")
         found = self._negated() if self._take("not") else self._group() if self._take("(") else self._phrase()

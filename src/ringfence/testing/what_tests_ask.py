@@ -55,6 +55,7 @@ def pods_asked_about(state: State, namespace: str, test: ReachabilityTest) -> Te
     asking = Asking(state, namespace)
     match test.expectation:
         case Connects(sources, destinations) | NoPath(sources, destinations):
+            # A chain may lead through any pod.
             if isinstance(test.expectation, NoPath) and test.expectation.through_pods:
                 return _ANY
             ends = _Ends(asking, test, sources), _Ends(asking, test, destinations)
@@ -65,6 +66,7 @@ def pods_asked_about(state: State, namespace: str, test: ReachabilityTest) -> Te
             own = _Ends(asking, test, only.ends)
             if own.is_possible:
                 return _ANY
+            # The others are all other pods, so one side is everybody.
             if only.direction is Direction.INGRESS:
                 return TestedPods(None, own.pods, has_addresses=True)
             return TestedPods(own.pods, None, has_addresses=True)

@@ -116,6 +116,7 @@ def connection_filter(
     asked = [
         (target.end, target.asked or ALL_TRAFFIC) for one in reached for target in targets(state, one, ports).found
     ]
+    # Without a destination every pod is one. This is asked only for its error: a name that no pod has is a slip.
     if not reached and ports.names:
         targets(state, Endpoint("the list", tuple(state.members())), ports)
     return ConnectionFilter(
@@ -133,6 +134,7 @@ def _existing(endpoint: Endpoint) -> Endpoint:
 
 def _side(ends: Sequence[tuple[End, Traffic]]) -> ListedSide:
     pods: dict[Member, Traffic] = {}
+    # Endpoints may overlap, such as 10.0.0.0/8 and 10.1.0.0/16. In a partition each address is listed once.
     addresses: Partition[Addresses, Traffic] = [(ALL_ADDRESSES, NO_TRAFFIC)]
     for end, asked in ends:
         if isinstance(end, Addresses):
@@ -140,5 +142,6 @@ def _side(ends: Sequence[tuple[End, Traffic]]) -> ListedSide:
         elif end.is_possible:
             raise EndpointError(f"{end} does not exist, and lists contain existing pods only: use `ringfence can`")
         else:
+            # A pod that two endpoints name is asked about with the ports of both.
             pods[end] = pods.get(end, NO_TRAFFIC) | asked
     return ListedSide(AskedPorts(), pods, tuple((within, asked) for within, asked in merged(addresses) if asked))

@@ -87,6 +87,7 @@ def connection_rows(
     sources = pod_groups(state, wanted.sources, wanted.part, pods=pods)
     destinations = pod_groups(state, wanted.destinations, wanted.part, pods=pods)
     reached = _Reached(state, destinations)
+    # A generator: the rows of all sources together would not fit into memory for a large cluster.
     rows = connectivity_rows(state, (source.identity for source in sources))
     for source, (_, row) in zip(sources, rows, strict=True):
         yield ConnectionRow(source.reference, reached.references, reached.by(source, row))
@@ -111,6 +112,7 @@ def _with_own_node(
     node = exempt_addresses(state, group.pod, direction) if group.pod else NO_ADDRESSES
     if not node:
         return allowed
+    # The node's addresses are taken out of the partition first, because in it no address may be twice.
     without_node = [(addresses - node, traffic) for addresses, traffic in allowed]
     others = [(addresses, traffic) for addresses, traffic in without_node if addresses]
     return merged([*others, (node, ALL_TRAFFIC)])
@@ -131,6 +133,7 @@ class _Reached:
         for place, one in enumerate(destinations):
             if (known := first.setdefault(one.identity.bit, place)) != place:
                 self._copies.append((place, known))
+        # A place behind the last one, for identities that the list has no destination of. It is dropped at the end.
         self._nowhere = len(destinations)
         self._places = [first.get(bit, self._nowhere) for bit in range(max(first, default=-1) + 1)]
 
@@ -146,12 +149,14 @@ class _Reached:
             passing[place] = passing[known]
         for place in self._exempt(source):
             passing[place] = ALL_TRAFFIC
+        # Most lists have none of these, so the loop over all destinations stays free of tests.
         for place in self._special:
             destination = self._destinations[place]
             allowed = passing[place]
             if allowed is not None:
                 is_listed = source.in_part or destination.in_part
                 passing[place] = (allowed & destination.asked or None) if is_listed else None
+        # A pod reaches itself whatever policies say, so it would be a row that says nothing.
         if source.pod in self._pods:
             passing[self._pods[source.pod]] = None
         return passing

@@ -155,6 +155,7 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
 def _listed(
     state: State, members: Sequence[Member], universe: Universe, budget: Budget, *, examples: bool
 ) -> ExposureList:
+    # Equal exposure is one row: in most clusters, hundreds of workloads share a few.
     together: defaultdict[Exposure, list[tuple[Reference, Member]]] = defaultdict(list)
     with budget.deciding():
         exposed = _Exposed(state, universe, budget)
@@ -236,6 +237,7 @@ class _Exposed:
 
     def _undefined_orders(self, members: Sequence[Member]) -> Iterator[UndefinedOrder]:
         tiers, families = self._state.tiers, self._state.population.decisive_families()
+        # NetworkPolicies have no priority, so there is no order that could be undefined.
         if all(isinstance(policy.policy, NetworkPolicy) for policy in tiers.policies()):
             return
         identities = {self._state.identity(member): None for member in members}
@@ -286,6 +288,7 @@ class _Exposed:
             to_come = self._of_labels(found.to_come)
             by_pods = united(self._universe, existing, to_come)
             rows = [ExposedTo(pods, traffic) for region, traffic in by_pods for pods in self._smallest.describe(region)]
+            # Regions have no order of their own, and a list must be the same in every run.
             rows.sort(key=lambda row: row.pods.order)
             # Nearly always some pods of namespaces that do not exist yet have no traffic. Then the rest need not be
             # compared.

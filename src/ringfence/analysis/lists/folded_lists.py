@@ -59,6 +59,7 @@ class FoldedList:
     def in_order(self, places: Sequence[int]) -> "FoldedList":
         """The same list with its sources and destinations in the order of `places`, which are all classes."""
         made = copy(self)
+        # `copy` takes over this cached property, which is about the old order.
         made.__dict__.pop("_cells_of_destinations", None)
         made.sources = [place for place in places if self._table.is_source[self._ends[place][0]]]
         made.destinations = [place for place in places if self._table.is_destination[self._ends[place][0]]]
@@ -84,6 +85,7 @@ class FoldedList:
 
         It is a function of the class because the positions of the others in a row are looked up only once.
         """
+        # The first place is there twice, because an itemgetter of one place gives no tuple.
         cells = itemgetter(*(self._ends[place][1] for place in destinations), self._ends[destinations[0]][1])
 
         def passing(source: int) -> set[Connection | None]:
@@ -160,6 +162,7 @@ class _Table:
         size = len(self.references)
         self.is_source = [reference in sources for reference in self.references]
         self.is_destination = [reference in destinations for reference in self.references]
+        # An array of numbers takes 4 bytes for a pair; lists of references would take twice that, and the objects.
         self.cells = array(_ITEM, bytes(array(_ITEM).itemsize * size * size))
         self.outgoing: list[list[Connection]] = [[] for _ in self.references]
         self.incoming: list[list[Connection]] = [[] for _ in self.references]
@@ -202,6 +205,7 @@ class _Table:
 
     def _number(self, one: Connection) -> int:
         """The number for the traffic of a connection; 0 stands for none."""
+        # The new number is used only if the traffic was not known. So a single look-up serves both cases.
         number = self._numbers.setdefault((one.traffic, one.is_partial), len(self._passing))
         if number == len(self._passing):
             self._passing.append(one)
@@ -249,6 +253,7 @@ def _classes(table: _Table, several: Collection[Reference], *, within_namespaces
             alike[key].append(place)
     classes: dict[Hashable, list[int]] = {}
     for place, keys in enumerate(keys_of):
+        # A single pod may fit several classes. The largest makes the list shortest.
         key = max(keys, key=lambda key: len(alike[key]))
         classes[key if len(alike[key]) > 1 else place] = alike[key] if len(alike[key]) > 1 else [place]
     return sorted(classes.values(), key=table.members_of) if table.has_alike else sorted(classes.values())
@@ -262,5 +267,6 @@ def _keys(table: _Table, place: int, *, is_one_pod: bool) -> Iterator[Hashable]:
     """
     row, column = table.row(place), table.column(place)
     for number in sorted({*row, *column}) if is_one_pod else [row[place]]:
+        # The cell of the pair itself is set to what it would be in the class, so that members get equal rows.
         row[place] = column[place] = number
         yield number, blake2b(row.tobytes() + column.tobytes(), digest_size=16).digest()

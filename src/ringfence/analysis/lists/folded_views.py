@@ -82,6 +82,7 @@ def _view(state: State, listed: ConnectionFilter, by: str, sides: list[list[PodG
         alike = alike_groups(sides)
         if alike:  # the list is shorter by these, and is folded whatever its length
             folding = Folding(0, folding.within_namespaces, alike)
+    # They are known to be equal before anything is listed, so their rows need not be computed at all.
     others = {other for some in folding.alike.values() for other in some}
     found = folded(
         sources - others,

@@ -65,6 +65,7 @@ def limited(view: FoldedView, most: int) -> LimitedList:
     if len(found.classes) <= most:
         return LimitedList(found)
     times = found.connected()
+    # The place decides between equal ones, so that the same cluster always gives the same picture.
     ranked = sorted(range(len(times)), key=lambda place: (-times[place], place))
     parts = _parts(found, ranked, most)
     groups = [_ClassGroup(min(found.classes[place][0] for place in part), part) for part in parts]
@@ -88,6 +89,7 @@ def limited(view: FoldedView, most: int) -> LimitedList:
 def _parts(found: FoldedList, ranked: Sequence[int], most: int) -> list[list[int]]:
     """The first classes each alone, as many as fit, and the others grouped."""
     rests: defaultdict[str, list[int]] = defaultdict(list)
+    # As many as possible stay alone. Each further class that is joined may need one more rest for its namespace.
     for kept in range(len(ranked) - 1, most // 2 - 1, -1):
         rests[found.classes[ranked[kept]][0].namespace].append(ranked[kept])
         if kept + len(rests) <= most:

@@ -52,10 +52,12 @@ def pod_groups(
         alike, first = found[0]
         if len(found) == 1:
             groups.append(PodGroup(reference, alike[0], first, *alike[1:]))
+        # One common entry is only true if no policy and no option of the list tells the pods apart.
         elif len({one for one, _ in found}) == 1:
             groups.append(PodGroup(reference, alike[0], None, *alike[1:]))
         else:
             groups += [PodGroup(member.reference, one[0], member, *one[1:]) for one, member in found]
+    # A group about which nothing is asked has no connection that the list could be about.
     return sorted((group for group in groups if group.asked), key=lambda group: group.reference)
 
 

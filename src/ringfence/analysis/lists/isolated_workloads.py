@@ -114,6 +114,7 @@ def _rows(state: State, members: Iterable[Member]) -> tuple[Isolated, ...]:
         of_workloads[state.workload(member)].append(_isolated(selecting, member))
     rows: list[Isolated] = []
     for reference, pods in of_workloads.items():
+        # With the name of the workload in place of their own, equal pods are equal values.
         together = {msgspec.structs.replace(pod, reference=reference) for pod in pods}
         rows += together if len(together) == 1 else pods
     return tuple(sorted(rows, key=lambda row: str(row.reference)))
@@ -139,6 +140,7 @@ class _Selecting:
         isolating: tuple[NamedPolicy, ...] = ()
         in_tiers: tuple[TierPolicy, ...] = ()
         for profile in self._state.tiers.profiles(self._state.identity(member), direction):
+            # What isolates a pod is that everything else is denied. Only the tier of NetworkPolicies has that.
             if profile.otherwise is Action.DENY:
                 isolating += self._isolating.get(profile) or self._isolating.setdefault(profile, _isolating(profile))
             else:
@@ -179,6 +181,7 @@ def label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
         terms = [term for policy in state.tiers.policies_in(member.namespace) for term in policy.subject.pods.terms]
         for label in member.unknown_labels:
             named = {value for term in terms if term.key == label.key for value in term.values}
+            # A label that no selector asks about cannot change which policies select the pod.
             if values := sorted(filter(label.may_be, named)):
                 yield str(AssumedLabel(member, label, tuple(values)))
 

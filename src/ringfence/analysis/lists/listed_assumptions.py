@@ -122,6 +122,7 @@ def _limits(state: State) -> Iterator[str]:
 
 def _unknown_labels(state: State, pods: Iterable[Member]) -> Iterator[AssumedLabel]:
     """The assumptions about labels of pods whose values are not known and that policies name."""
+    # Pods of one workload have the same unknown labels, so a few look-ups serve thousands of pods.
     named = cache(partial(values_named, state))
     for pod in pods:
         for label in pod.unknown_labels:
@@ -137,6 +138,7 @@ def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
     if wanted.part.is_whole:
         yield sources, destinations
         return
+    # Two overlapping products instead of their union: pairs that are in both give the same assumptions.
     yield [pod for pod in sources if wanted.part.contains(pod)], destinations
     yield sources, [pod for pod in destinations if wanted.part.contains(pod)]
 

@@ -38,6 +38,7 @@ def namespace_connections(state: State, wanted: ConnectionFilter = ALL_CONNECTIO
         elif isinstance(one.source, Addresses):
             incoming[one.destination].append((one.source, one.traffic))
         else:
+            # Pairs are counted by traffic: only if all pairs have the same, the namespaces have it without "partly".
             among[one.source.namespace, one.destination.namespace][one.traffic] += 1
     pairs = _pairs(sources, destinations)
     outside = _by_namespace(sources, outgoing)
@@ -63,6 +64,7 @@ def _pairs(sources: Iterable[PodGroup], destinations: Iterable[PodGroup]) -> Cou
         for (destination, destination_in_part), others in reached.items():
             if source_in_part or destination_in_part:
                 pairs[source, destination] += several * others
+    # A single pod is no pair with itself. It was counted above as one, in the product.
     alone = {group.reference for group in sources if not group.is_several and group.in_part}
     for group in destinations:
         if not group.is_several and group.reference in alone:

@@ -44,6 +44,7 @@ def _by_exposure(found: FoldedList, namespaces: Sequence[Sequence[int]]) -> list
         return any(_is_wide(one.source) for one in incoming), openers + len(incoming), -place
 
     ranked = [sorted(places, key=exposure, reverse=True) for places in namespaces]
+    # The first of each namespace is its most exposed one.
     ranked.sort(key=lambda places: exposure(places[0]), reverse=True)
     return [place for places in ranked for place in places]
 
@@ -84,6 +85,7 @@ def _chain(places: Sequence[int], likeness: Callable[[int, int], float]) -> list
     made = [places[0]]
     left = list(places[1:])
     while left:
+        # Of equally like ones the first by name, so that the order is the same each time.
         following = max(left, key=lambda place: (likeness(made[-1], place), -place))
         left.remove(following)
         made.append(following)

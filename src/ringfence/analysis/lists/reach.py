@@ -48,6 +48,7 @@ class PodCollection(Collection[Member]):
     def _read(self) -> None:
         self._identities, more, less = self._find()
         self._version = self._state.population.version
+        # Without what is covered anyway, so that the number of pods is a sum and no pod is listed twice.
         self._more = {pod for pod in more if not self._covers(pod)}
         self._less = {pod for pod in less if self._covers(pod)}
 
@@ -164,6 +165,7 @@ def _allowed_on_port(question: ReachQuestion) -> Pods | None:
         return None
     ends = _numbered_ends(question, *single)
     own = [end for end, _ in ends if isinstance(end, Member)]
+    # Addresses have no identity, so bitsets cannot answer for them.
     if len(own) < len(ends):
         return None
     bits = [
@@ -180,6 +182,7 @@ def _is_of_one_family(question: ReachQuestion) -> bool:
     over = question.endpoint.families
     if question.endpoint.service is not None and question.direction is Direction.INGRESS and over is FAMILIES:
         over = families_of(question.endpoint.service)
+    # `is`, not `==`: "both families" is always this one constant.
     return over is not FAMILIES and len(question.state.population.decisive_families()) > 1
 
 

@@ -256,6 +256,7 @@ def _pod_rows(question: ReachQuestion, own: _OwnPods, groups: list[_ListedPods])
     answer = question.answer(Endpoint(str(first.reference), asked, first.reference), endpoint)
     if answer is None or all(pair.is_one_pod for pair in answer.pairs):
         return None
+    # What passes to some of the endpoint's pods, in contrast to `answer.traffic`, which passes to all of them.
     passing = reduce(or_, (part.passing for part in answer.parts), NO_TRAFFIC)
     traffic = answer.traffic
     rows: tuple[ReachRow, ...] = ()
@@ -291,6 +292,7 @@ def _cells_of_pod(question: ReachQuestion, pod: Member, pair: Pair) -> _Cells:
     state, direction = question.state, question.direction
     node = exempt_addresses(state, pod, direction)
     allowed = state.tiers.allowed_addresses(state.identity(pod), direction)
+    # The pod's own node is exempt, whatever its policies allow with this address.
     cells = changed_within(allowed, node, lambda _: ALL_TRAFFIC)
     found = []
     for addresses, traffic in cells:
@@ -333,6 +335,7 @@ def _permission(sides: list[tuple[SideReason, Traffic]]) -> Permission:
     for side, passing in sides:
         found, undecided = allowing_rules(side, passing)
         rules |= {_allowing_rule(side.direction, one) for one in found}
+        # If a policy isolates the side, what no rule decides is denied. Otherwise it is allowed without any rule.
         is_open = is_open or (bool(undecided) and not side.isolated)
     exempt = next((side.exempt for side, _ in sides if side.exempt), "")
     ordered = sorted(rules, key=lambda rule: (rule.namespace, rule.policy, rule.index))

@@ -53,6 +53,7 @@ class ChangedSides(msgspec.Struct, frozen=True):
 def changed_sides(state: State, mutant: Mutant) -> Iterator[ChangedSides]:
     """Put a mutant in force in place of its policy until the context ends; yields what this changes."""
     policy = mutant.policy.policy
+    # Before and after are compared by identity, so both must have the same identities.
     with state.policies.telling_apart([policy if mutant.after is None else mutant.after]) as subjects:
         before = Moment(state, stacks_of(state, subjects))
         with state.policies.supposing() as suppose:
@@ -67,6 +68,7 @@ def _found(state: State, subjects: frozenset[Identity], before: Moment, after: M
     others = set()
     sides = []
     for direction in Direction:
+        # Subjects that change towards the same peers are joined: a policy often selects many alike.
         alike: dict[tuple[int, bool], set[Identity]] = {}
         for subject in subjects:
             if before.policies(subject, direction) == after.policies(subject, direction):

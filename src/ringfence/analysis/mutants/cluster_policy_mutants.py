@@ -46,6 +46,7 @@ def _of_rule(policy: CompiledPolicy[ClusterPolicy], direction: Direction, number
     path = f"spec.{direction.field}[{number}]"
     rules = cluster_rules_of(policy.policy, direction)
     rule: Any = rules[number]
+    # The newer kind has another name for the field.
     ports_field = "protocols" if hasattr(rule, "protocols") else "ports"
     ports = getattr(rule, ports_field)
 
@@ -85,6 +86,7 @@ def _opposite(policy: ClusterPolicy, rule: Any) -> RuleAction | None:
     if rule.action != RuleAction.DENY:
         has_names = any(getattr(peer, "domain_names", ()) for peer in rule.peers)
         return None if has_names else RuleAction.DENY
+    # The word for allowing differs between the versions of the API.
     is_older = isinstance(policy, AdminNetworkPolicy | BaselineAdminNetworkPolicy)
     return RuleAction.ALLOW if is_older else RuleAction.ACCEPT
 

@@ -41,6 +41,8 @@ class EqualMeanings:
         try:
             with budget.deciding():
                 return not any(self._differs(direction, before, after, budget) for direction in Direction)
+        # It then counts as a mistake that tests could notice: a share that is too low is better than one that is too
+        # high.
         except Undecided:
             return False
 
@@ -52,12 +54,14 @@ class EqualMeanings:
         budget: Budget,
     ) -> bool:
         """Whether some connection is allowed in one of the two cases only, because of one direction."""
+        # Most mutants change one direction only, so this halves the work.
         if _side(before, direction) == _side(after, direction):
             return False
         other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
         own = self._near_before(before.namespace, direction), self._near_after(before, after, direction)
         for place, (mine, theirs) in enumerate((own, own[::-1])):
             for box in side_allowed_only_by(mine, theirs, budget, EVERYTHING):
+                # What one side opens has no effect where the other side denies it in every case.
                 seen = self._other_side(other, place, before, after).allowed(box, budget)
                 if any(connection_in(one) is not None for one in seen):
                     return True

@@ -70,6 +70,7 @@ class Mutant(msgspec.Struct, frozen=True, eq=False):
         """Where the field is written, if that is known."""
         if not self.policy.origin:
             return None
+        # Without the range: a mistake is shown by its line.
         place = self.policy.origin.at(self.path)
         return Place(place.file, place.line)
 

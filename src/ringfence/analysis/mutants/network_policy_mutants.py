@@ -25,6 +25,7 @@ def mutants_of_network_policy(policy: CompiledPolicy[NetworkPolicy]) -> Iterator
     written = policy.policy
     yield Mutant(Mutation.NO_POLICY, policy, MutatedPart.POLICY, "", "", None, "without the policy")
     types = written.spec.policy_types
+    # Without its only type, the API server would set the type again, so nothing would change.
     for number, name in enumerate(types) if len(types) > 1 else ():
         spec = _replace(written.spec, policy_types=without(types, number))
         yield Mutant(
@@ -93,6 +94,7 @@ def _of_peer(peers: tuple[NetworkPolicyPeer, ...], number: int, peer: NetworkPol
         for below, text, left in wider_selectors(getattr(peer, field)):
             after = instead(_replace(peer, **{field: left}))
             yield Mutation.WIDER_SELECTOR, f".{shown}{below}", f"without {text} in its {shown}", after
+    # The best-known mistake in policies, and its opposite below: one dash more or less.
     if peer.pod_selector is not None and peer.namespace_selector is not None:
         divided = instead(_replace(peer, pod_selector=None), _replace(peer, namespace_selector=None))
         yield Mutation.DIVIDED_PEER, "", "as two peers, one for each selector", divided
@@ -115,6 +117,7 @@ def _joined(first: NetworkPolicyPeer, second: NetworkPolicyPeer) -> NetworkPolic
 
 def _of_block(block: IPBlock) -> Iterator[tuple[Mutation, str, str, IPBlock]]:
     network = parse_cidr(block.cidr)
+    # 0.0.0.0/0 cannot be made wider.
     if network.prefixlen:
         whole = _WHOLE[network.version]
         yield Mutation.WIDER_BLOCK, ".cidr", f"with {whole} in place of {block.cidr}", _replace(block, cidr=whole)

@@ -99,6 +99,7 @@ def compare(
     A counterexample has as few labels as possible. `meanings` are those of the two sets, if they are known: they can
     share what is the same in both.
     """
+    # Steps with many port ranges take longer, so fewer of them fit into the same time.
     budget = budget or Budget(STEPS // max(first.weight, second.weight))
     unknown = [f"{one} in {these.name} is not read" for these in (first, second) for one in these.unread]
     mine, theirs = meanings or (first.meaning, second.meaning)
@@ -114,6 +115,7 @@ def compare(
     if not shown:
         unknown += [f"the addresses that {name} resolves to are not known" for name in sorted(resolved)]
         return Comparison(relation, first, second, None, tuple(unknown))
+    # A reader understands a connection with few labels at once.
     connection = min(shown, key=size_of)
     return Comparison(relation, first, second, _confirmed(first, second, connection), tuple(unknown))
 
@@ -127,6 +129,7 @@ def _counterexamples(
     names are added to `resolved`. Raises Undecided if the budget ends before any connection is found.
     """
     axes = allowing.axes | denying.axes
+    # A budget of its own: making an example smaller must not fail because finding it took long.
     of_one = Budget()
 
     def shows(connection: PossibleConnection) -> bool:

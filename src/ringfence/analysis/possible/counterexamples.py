@@ -118,6 +118,7 @@ def smallest(connection: PossibleConnection, shows: Callable[[PossibleConnection
     """The connection without the labels and names that are not needed for `shows` to be true."""
     left = connection
     while True:
+        # Label by label, and again from the start: after one is gone, another that was needed before may not be.
         smaller = next((one for one in _without_one(left) if shows(one)), None)
         if smaller is None:
             return left
@@ -134,6 +135,7 @@ def _without_one(connection: PossibleConnection) -> Iterator[PossibleConnection]
             for other in end.other_addresses:
                 left = tuple(one for one in end.other_addresses if one != other)
                 yield _with_end(connection, role, _replace(end, other_addresses=left))
+            # Only a node has further addresses, so these must go first.
             if end.node_labels is not None and not end.other_addresses:
                 yield _with_end(connection, role, _replace(end, node_labels=None))
             continue

@@ -89,6 +89,7 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False, dict=True):
 def ask_about_parts(policies: Iterable[CompiledPolicy[Any]], is_redundant: Callable[[RemovablePart], bool]) -> None:
     """Ask about each policy, then about the rules of those that are not redundant, then about their entries."""
     for policy in policies:
+        # The parts of a policy that can go as a whole would say the same once more.
         if is_redundant(whole_policy(policy)):
             continue
         for rule in rule_parts(policy):
@@ -200,6 +201,7 @@ def without_parts(policy: CompiledPolicy[Any], parts: Iterable[RemovablePart]) -
         if None in left:
             return None
         spec = _replace(spec, **{direction.field: tuple(left)})
+        # Written out, so that the changed policy means what the removal means: without egress rules, no egress.
         if not left and _direction_is_implied(policy, direction):
             spec = _replace(spec, policy_types=(Direction.INGRESS.value,))
     changed: Policy = _replace(policy.policy, spec=spec)
@@ -280,6 +282,7 @@ def _direction_is_implied(policy: CompiledPolicy[Any], direction: Direction) -> 
         direction is Direction.INGRESS
         or not isinstance(policy.policy, NetworkPolicy)
         or policy.origin is None
+        # Without its fields it is not known whether the types were written. The API server stores them, so they were.
         or not policy.origin.fields
     ):
         return False

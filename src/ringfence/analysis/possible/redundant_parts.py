@@ -129,11 +129,14 @@ class _Search:
 
     def _is_redundant(self, part: RemovablePart) -> bool:
         """Whether nothing changes without a part; if so, it is added to the result."""
+        # Two bounds: one hard part must not use up the steps of all others.
         budget = Budget(min(self._budget.left, self._steps_of_one))
         before = budget.left
         try:
             budget.step(part.work)
             changed = self._removals.without(part.removal)
+            # Compared with the whole first, and not with what is left: otherwise the order of the policies would
+            # decide.
             if _differ(self._meaning, changed, part, budget):
                 return False
             goes = self._may_go(part, budget)
@@ -209,6 +212,7 @@ def _covers_of(
         yield needed(box, _rules_over(left, box, part), budget)
         return
     if isinstance(part.policy.policy, NetworkPolicy):
+        # A NetworkPolicy does two things: it isolates, and its rules allow. Both must be covered by others.
         yield needed(box, left.isolation.subjects.near(box), budget)
     for rule in part.policy.rules.get(direction, ()):
         for matched in rule_boxes(part.policy, direction, rule):
@@ -250,6 +254,7 @@ def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None
     try:
         for other, what in candidates:
             budget.step(work)
+            # Nearly always a single box covers it, and then nothing else need be looked at.
             if contains(other, box):
                 return [what]
             if overlaps(other, box):
@@ -257,6 +262,8 @@ def needed(box: Box, candidates: Iterable[tuple[Box, Any]], whole: Budget | None
         some = some[:_MOST_COVERS]
         if not is_covered(box, [other for other, _ in some], budget.step):
             return []
+        # Greedy: one after the other is left out if the rest still covers. This gives a minimal cover, if not the
+        # smallest.
         for entry in list(some):
             fewer = [one for one in some if one is not entry]
             if is_covered(box, [other for other, _ in fewer], budget.step):

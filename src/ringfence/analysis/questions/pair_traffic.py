@@ -113,6 +113,7 @@ def explained_pairs(
         ExplainedPair(msgspec.structs.replace(pair, asked=part), judged, partial(explain_part, reason, part))
         for part, judged in zip(parts, judge_parts(state, reason, parts), strict=True)
     ]
+    # Denied parts first: they are what most questions are asked for.
     return sorted(found, key=lambda explained: explained.allowed)
 
 

@@ -136,6 +136,7 @@ def asked_targets(state: State, source: Endpoint, destination: Endpoint, ports: 
 
 
 def _in_both(some: Families, others: Families) -> Families:
+    # Nearly every question is about both families. Identity is the fastest way to see that.
     if some is FAMILIES or others is FAMILIES:
         return others if some is FAMILIES else some
     return tuple(family for family in some if family in others)

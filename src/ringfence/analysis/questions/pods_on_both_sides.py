@@ -26,6 +26,7 @@ def note_on_one_pod(state: State, source: Endpoint, destination: Endpoint, pod: 
 
     `x/ReplicaSet/r has one pod (spec.replicas is 1), and a pod always reaches itself; between two, nothing would pass`
     """
+    # A template stands in place of a pod, so the "pod" may have the name of its workload.
     workload = pod.reference if pod.reference.kind in WORKLOAD_KINDS else _workload(source, destination)
     if workload is None:
         return f"{pod} is one pod, and a pod always reaches itself"

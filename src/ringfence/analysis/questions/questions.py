@@ -118,6 +118,7 @@ class Answer:
             self.all = self.any = on_one_port
             return
         self.all = all(passes(self._state, pair) for pair in self.pairs)
+        # If everything passes, the second and slower question need not be asked.
         self.any = self.all or any(passes_partly(self._state, pair) for pair in self.pairs)
 
     @cached_property
@@ -202,6 +203,7 @@ class Answer:
         it. Different ports are independent.
         """
         self._check_unchanged()
+        # Refusals are collected, not allowances: what one pair refuses does not pass between every pair.
         asked, refused = NO_TRAFFIC, NO_TRAFFIC
         for pair in self.pairs:
             asked |= pair.as_asked(pair.asked_traffic)

@@ -43,8 +43,10 @@ def reason_groups(state: State, explanations: Sequence[ExplainedPair]) -> Iterat
         about_same[_about(one)].append(one)
     groups: dict[int, list[ExplainedPair]] = {}
     for one in explanations:
+        # The reasons of these pairs are found only now. If the caller stops before, they never are.
         for group in _alike(about_same.pop(_about(one), ())):
             groups[id(group[0])] = group
+        # A group is given where its first pair comes, so that the order is that of the pairs.
         if group := groups.pop(id(one), []):
             yield ReasonGroup(
                 one.reason,

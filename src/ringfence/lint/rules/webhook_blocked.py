@@ -215,6 +215,7 @@ _CONTROL_PLANE: Final = ("node-role.kubernetes.io/control-plane", "node-role.kub
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
     yield from unlisted_users(linted, CONTROL_PLANE_KINDS)
     control_plane = _control_plane(linted)
+    # If it is not known from where the API server connects, one address that may is enough for silence.
     sources = control_plane or ALL_ADDRESSES
     for target in named_targets(linted, CONTROL_PLANE_KINDS):
         policy = isolating_policy(linted, target.pod, Direction.INGRESS)
