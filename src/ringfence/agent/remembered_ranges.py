@@ -94,7 +94,6 @@ def read_ranges(file: Path, node: str) -> Addresses:
         content = msgspec.json.decode(_read(file), type=_Content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AgentError(f"{file}: not written by an agent: {error}") from None
-    # The file may be from an image of another machine's disk.
     if content.node != node:
         raise AgentError(f"{file}: it is about the Node {content.node!r}, not {node}")
     try:
