@@ -96,13 +96,11 @@ class LocalPolicies:
         """
         if kind == "Pod":
             return {(namespace, name) for namespace, pods in self._labels.items() for name in pods}
-        return {
-            (namespace, name)
-            for noted in (self._idle, self._excessive, self._sizes)
-            for namespace, policies in noted.items()
-            for of_kind, name in policies
-            if of_kind == kind
-        }
+        found: set[tuple[str, str]] = set()
+        for noted in (self._idle, self._excessive, self._sizes):
+            for namespace, policies in noted.items():
+                found.update((namespace, name) for of_kind, name in policies if of_kind == kind)
+        return found
 
     def place(self, policy: Undecoded) -> PolicyUse:
         """Decide how a policy is treated, and keep its text unless it is active.

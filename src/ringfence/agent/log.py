@@ -57,6 +57,7 @@ def logging_to(stream: LineStream, *, as_json: bool) -> Iterator[None]:
     """Write the agent's events to a stream only, while the context lasts."""
     handler = _StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    # Otherwise handlers of the root logger would write each event once more.
     propagated, log.propagate = log.propagate, False
     level = log.level
     log.setLevel(logging.INFO)

@@ -98,6 +98,7 @@ class SecondLook:
             return
         self._listed_at = arrived
         if self._stage is _Stage.CERTAIN:
+            # Taken at the first page: later programs may contain parts of the list.
             self._stage, self._before = _Stage.LISTED, self._present.program()
         if self._stage is _Stage.LISTED and isinstance(event, Listed) and event.kind in CLUSTER_POLICY_KINDS:
             self._compare_policies(event)

@@ -165,6 +165,7 @@ def _enforced_address(placement: PodPlacement, in_force: _InForce) -> EnforcedAd
         address=address_text(*address),
         isolated=chain is not None,
         closed=is_closed,
+        # Closed in the kernel is right for a closed pod, whatever chain its policies ask for.
         pending=chain != placement.chain and not (is_closed and chain == CLOSED[direction]),
         since=_time_text(since) if since else None,
         denied_packets=in_force.counts.get((direction, address), 0),

@@ -1,6 +1,7 @@
 """The client of the agent's status. If no agent answers, the status is read from the kernel."""
 
 import http.client
+from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
@@ -10,7 +11,7 @@ import msgspec
 
 from ringfence.agent.singleton import is_running
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import CLOSED, HELD, ISOLATED, RangeSet, VerdictMap
+from ringfence.dataplane.program import CLOSED, HELD, ISOLATED, Program, RangeSet, VerdictMap
 from ringfence.errors import AgentError, InputError, KernelError
 from ringfence.model.policies import Direction
 from ringfence.render.agent_status import AgentStatus, KernelAddress, KernelStatus
@@ -77,12 +78,7 @@ def ask_kernel() -> KernelStatus:
                     state = "closed" if chain == CLOSED[direction] else "isolated"
                     for key in keys:
                         isolated.setdefault((family, key), {})[direction] = state
-        held = Addresses.of_ranges(
-            (family, (int.from_bytes(low, "big"), int.from_bytes(high, "big")))
-            for family in FAMILIES
-            if isinstance(ranges := program.collections.get(HELD[family]), RangeSet)
-            for low, high in ranges.elements
-        )
+        held = Addresses.of_ranges(_held_ranges(program))
         addresses = [
             KernelAddress(
                 address_text(family, int.from_bytes(key, "big")),
@@ -94,6 +90,14 @@ def ask_kernel() -> KernelStatus:
         return KernelStatus(kernel.has_table, kernel.is_dormant, tuple(addresses), tuple(held.cidrs()))
     finally:
         kernel.close()
+
+
+def _held_ranges(program: Program) -> Iterator[tuple[Family, tuple[int, int]]]:
+    for family in FAMILIES:
+        held = program.collections.get(HELD[family])
+        if isinstance(held, RangeSet):
+            for low, high in held.elements:
+                yield family, (int.from_bytes(low, "big"), int.from_bytes(high, "big"))
 
 
 def _about(pod: str, kernel: KernelStatus) -> KernelStatus:

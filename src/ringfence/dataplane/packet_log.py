@@ -31,6 +31,7 @@ class DenialCause(Enum):
 
 
 _SIDES: Final = {
+    # A wrong source address is the doing of the pod that sends.
     SPOOFED_PREFIX: (Direction.EGRESS, DenialCause.SOURCE),
     **{prefix: (direction, DenialCause.POLICY) for direction, prefix in DENIED_PREFIX.items()},
     **{prefix: (direction, DenialCause.CLOSED) for direction, prefix in CLOSED_PREFIX.items()},

@@ -212,6 +212,7 @@ def _has(netlink: NetlinkSocket, feature: Feature) -> bool:
                 # table is an error.
                 AddTable(of_bridges=of_bridges),
                 DeleteTable(of_bridges),
+                # The kernel registers no hooks for a dormant table, so no packet can meet it even for a moment.
                 AddTable(is_dormant=True, of_bridges=of_bridges),
                 *commands_between(Program(), feature.program),
                 DeleteTable(of_bridges),
@@ -219,6 +220,7 @@ def _has(netlink: NetlinkSocket, feature: Feature) -> bool:
             SCRATCH_TABLE,
         )
     except KernelError as error:
+        # These errors refuse every program, so they say nothing about this feature.
         if error.code in (errno.EPERM, errno.EPROTONOSUPPORT):
             raise
         return False

@@ -137,6 +137,7 @@ class Laboratory:
         for reference in references:
             if not self.cluster.state.has(reference):
                 missing.append(reference)
+            # Without its autoscaler, a workload may have another number of pods.
             self._placement.remove_stand_ins(self.cluster.state.workloads.scaled_by(reference) or reference)
             self.cluster.remove(reference.kind, reference.namespace, reference.name)
         self._rebuild()
@@ -183,6 +184,7 @@ class Laboratory:
         expectations = Expectations(self.cluster.state)
         expected = [expectations.allows(probe) for probe in probes]
         observed = self._observe(probes, expected, progress)
+        # A result names its family only if there are two of them.
         has_both_families = len({probe.destination_address.version for probe in probes}) > 1
         results = []
         for i, probe in enumerate(probes):

@@ -96,6 +96,7 @@ class LogGroup:
         messages = self._netlink.notifications()
         copies = [_decode(one.body[NFGENMSG_SIZE:]) for one in messages if one.type == NFULNL_MSG_PACKET]
         for copy in copies:
+            # The kernel's numbers have 32 bits, and begin again at 0.
             self.lost += (copy.number - self._next_number) % _NUMBERS
             self._next_number = (copy.number + 1) % _NUMBERS
         return copies

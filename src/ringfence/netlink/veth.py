@@ -143,6 +143,7 @@ class VethReader:
 def _decoded(body: bytes) -> Veth:
     settings = attributes(body[IFINFOMSG.size :])
     namespace = settings.get(IFLA_LINK_NETNSID)
+    # Without the identifier, both ends are in this namespace (rtnl_fill_link_netnsid()).
     far_end = RemoteInterface(_number(namespace), _number(settings.get(IFLA_LINK, b""))) if namespace else None
     number, name = IFINFOMSG.unpack_from(body)[2], read_string(settings.get(IFLA_IFNAME, b""))
     return Veth(number, name, _number(settings.get(IFLA_MASTER, b"")), far_end)
@@ -166,4 +167,5 @@ def _underlay(body: bytes) -> Iterator[int]:
 
 
 def _number(value: bytes) -> int:
+    # Signed, because the kernel's identifiers are: -1 is that of a namespace without one (NETNSA_NSID_NOT_ASSIGNED).
     return int.from_bytes(value, sys.byteorder, signed=True)

@@ -103,6 +103,8 @@ class MapsInUse:
             self.maps[name] = TrackedMap(one, rules, self._state, self._numbers, common)
             in_common = frozenset(one.common.profiles if one.common else ())
             for profile in one.all_profiles:
+                # About rules that are also in its common map, a map only has exceptions, so few of their changes
+                # concern it.
                 index = self._excepting if profile in in_common else self._made_of
                 index[profile].add(name)
         for family in FAMILIES:

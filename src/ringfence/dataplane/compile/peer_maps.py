@@ -95,7 +95,9 @@ class RulesOfProfiles:
     """The `PeerRules` of profiles, and common maps. Returns the same object each time while it is in use."""
 
     def __init__(self) -> None:
+        # An entry goes with its profile, which is replaced when one of its policies changes.
         self._known: WeakKeyDictionary[Profile, dict[tuple[Family, OwnPorts], PeerRules]] = WeakKeyDictionary()
+        # A common map stays as long as the map of some subject refers to it.
         self._common: WeakValueDictionary[str, PeerMap] = WeakValueDictionary()
 
     def of(self, profile: Profile, family: Family, own: OwnPorts) -> PeerRules:

@@ -155,6 +155,7 @@ class TrackedMap:
         """The classes in the map, by the names of their chains."""
         self.collections: dict[str, Collection] = {what.name: self.map, what.chains_name: self.chains}
         """The two maps by their names in the kernel."""
+        # A new map decides about everyone once, and from then on only about changed identities.
         self._decide(state.population.everyone)
 
     def refresh(self) -> Bitset:
@@ -264,6 +265,8 @@ class TrackedMap:
                 moves.append(Move(group_key(group), None, found))
         if moves:
             before, self.map = self.map, self.map.moved(moves)
+            # Only if a class appears or disappears: for each element that leads to a chain, the kernel validates all
+            # paths.
             if before.elements.keys() != self.map.elements.keys():
                 self._lead_classes(before, chains)
             self.collections = {self._what.name: self.map, self._what.chains_name: self.chains}
@@ -372,6 +375,7 @@ class SharedClasses:
     def update(self, maps: Mapping[str, TrackedMap]) -> None:
         """Collect the classes of these maps. A set that does not change remains the same object."""
         seen = self._seen
+        # A map from classes to chains that has not changed is the same object.
         changed = [name for name, one in maps.items() if name not in seen or seen[name][0] is not one.chains]
         for name in seen.keys() - (maps.keys() - set(changed)):
             self._drop(seen.pop(name)[1])

@@ -85,6 +85,7 @@ def _decode_condition(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
     for expressions, condition in _constant_conditions():
         if left[: len(expressions)] == expressions:
             return condition, len(expressions)
+    # There are too many rates to list them among the constant conditions.
     if left[0].name == "limit":
         within = RateLimit(int.from_bytes(left[0].get(nf.NFTA_LIMIT_RATE), "big"))
         return (within, 1) if left[:1] == parse(b"".join(encode_condition(within))) else None

@@ -68,6 +68,7 @@ class Transaction(NamedTuple):
 
 def transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> Iterator[Transaction]:
     """Yield the transactions for `commands`, in order. There are as few as the size limit permits."""
+    # The socket of an unprivileged process may accept less than `MOST_BYTES`.
     limit = min(netlink.limit, MOST_BYTES) - _FRAME_SIZE
     units: list[_EncodedUnit] = []
     size = 0

@@ -72,6 +72,7 @@ def open_network_namespace() -> int:
 def mount(source: str, target: str, filesystem: str | None, flags: MountFlag) -> None:
     """Mount a filesystem, or a file or folder over another one, in the calling process's mount namespace."""
     kind = filesystem.encode() if filesystem else None
+    # The flags are an unsigned long. ctypes would pass a Python number as an int.
     _check(_libc.mount(os.fsencode(source), os.fsencode(target), kind, ctypes.c_ulong(int(flags)), None))
 
 

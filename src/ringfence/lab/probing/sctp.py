@@ -16,6 +16,7 @@ import msgspec
 PROTOCOL: Final = 132
 
 _COMMON: Final = struct.Struct("!HHI")
+# The only field in little-endian byte order (RFC 9260, appendix A).
 _CHECKSUM: Final = struct.Struct("<I")
 _CHUNK: Final = struct.Struct("!BBH")
 _OPENING: Final = struct.Struct("!IIHHI")
@@ -91,6 +92,7 @@ def _crc_table() -> list[int]:
     for byte in range(256):
         remainder = byte
         for _ in range(8):
+            # The polynomial 0x1EDC6F41 with its bits in reverse order.
             remainder = (remainder >> 1) ^ (0x82F63B78 if remainder & 1 else 0)
         table.append(remainder)
     return table
