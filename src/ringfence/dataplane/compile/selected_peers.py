@@ -6,14 +6,14 @@ change remains the same object, and rules whose peers have not changed are skipp
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ringfence.engine.policies import IdentitySelections, Peers
-from ringfence.engine.population import Identity
+from ringfence.engine.policies import IdentitySelections, Peers, PodSelection
+from ringfence.engine.population import Identity, PortName
 from ringfence.engine.state import State
 from ringfence.model.metadata import Labels
+from ringfence.model.selectors import EVERYTHING, Selector
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
@@ -25,6 +25,9 @@ For so few identities, this takes less time than evaluating all selectors again.
 """
 
 _FEWEST_USED: Final = 50
+
+_MOST_NAMESPACES: Final = 100
+"""The maximum number of namespaces for which the matching selectors are kept."""
 
 _NEVER: Final = (-1, -1)
 
@@ -45,6 +48,9 @@ class SelectedPeers:
         """The peers that the last refresh changed, and the identities that each selects now or did before, not both."""
         self.selecting: dict[Family, Mapping[int, set[Peers]]] = {family: {} for family in FAMILIES}
         """All peers that select each of the identities that the last refresh looked up one by one, by its bit."""
+        self._port_names: dict[PortName, bool] = {}
+        """Whether any pod has a port of this name, for names that were asked for at one version of the population."""
+        self._port_names_version = -1
         self.have_pods_changed = False
         """Whether the last refresh may have found added, removed or changed identities."""
 
@@ -68,6 +74,15 @@ class SelectedPeers:
             self._known[family] = _Known(self._state, family, {one: known[one] for one in known.keys() & kept})
             self.selecting[family] = self._known[family].selecting
 
+    def is_port_name(self, name: PortName) -> bool:
+        """Whether any pod has a port of this name."""
+        population = self._state.population
+        if population.version != self._port_names_version:
+            self._port_names, self._port_names_version = {}, population.version
+        if name not in self._port_names:
+            self._port_names[name] = any(True for _ in population.ports_named(name))
+        return self._port_names[name]
+
     def refresh(self) -> None:
         """Update the identities from the state."""
         self.changed = {family: {} for family in FAMILIES}
@@ -88,12 +103,8 @@ class SelectedPeers:
         if not was_seen or len(bits) > _FEW:
             self.changed = {family: known.refresh_all() for family, known in self._known.items()}
             return
-        found = [one[bit][0] for one in (before, self._seen) for bit in bits if bit in one]
-        spaces = frozenset(one.namespace for one in found)
-        one_by_one = self._one_by_one(bits)
-        self.changed = {
-            family: known.refresh(bitsets.of(bits), spaces, one_by_one) for family, known in self._known.items()
-        }
+        present = {bit: self._seen[bit][0] for bit in bits if bit in self._seen}
+        self.changed = {family: known.refresh(bitsets.of(bits), present) for family, known in self._known.items()}
         self.selecting = {family: known.selecting for family, known in self._known.items()}
 
     def _see(self) -> dict[int, _Seen]:
@@ -105,10 +116,9 @@ class SelectedPeers:
             seen[one.bit] = (one, one.mark, one.blocks, labels[one.namespace])
         return seen
 
-    def _one_by_one(self, bits: Iterable[int]) -> list[tuple[int, IdentitySelections]]:
-        """Return the identities with these bits that exist, with their selections."""
-        found = [(bit, self._seen[bit][0]) for bit in bits if bit in self._seen]
-        return [(bit, IdentitySelections(one, self._state.namespaces)) for bit, one in found]
+
+_Group = defaultdict[PodSelection, list[Peers]]
+"""Selections of the same namespaces, and the peers that have each of them."""
 
 
 class _Known(dict[Peers, Bitset]):
@@ -118,10 +128,14 @@ class _Known(dict[Peers, Bitset]):
         super().__init__(known or {})
         self._state = state
         self._family = family
-        self._everywhere: list[Peers] = []
-        """The peers that can select identities of any namespace."""
-        self._in_namespace: defaultdict[str, list[Peers]] = defaultdict(list)
-        """The peers that can only select identities of certain namespaces, by each of these namespaces."""
+        self._others: list[Peers] = []
+        """The peers that do not only consist of selections."""
+        self._in_namespace: defaultdict[str, _Group] = defaultdict(lambda: _Group(list))
+        self._by_selector: defaultdict[Selector, _Group] = defaultdict(lambda: _Group(list))
+        """The selections by the selectors of their namespaces."""
+        self._around: dict[str, list[_Group]] = {}
+        """The groups in `_by_selector` whose selectors match each namespace, as long as its labels stay."""
+        self._namespaces_version = -1
         self.selecting: dict[int, set[Peers]] = {}
         """All peers that select each of a few identities, by its bit."""
         for peers in self:
@@ -136,37 +150,59 @@ class _Known(dict[Peers, Bitset]):
         return bits
 
     def _index(self, peers: Peers) -> None:
-        namespaces = {selection.namespace for selection in peers.selections}
-        if peers.everyone or peers.block is not None or None in namespaces:
-            self._everywhere.append(peers)
+        if peers.everyone or peers.block is not None:
+            self._others.append(peers)
             return
-        for namespace in namespaces:
-            self._in_namespace[namespace or ""].append(peers)
+        for selection in peers.selections:
+            if selection.namespace is not None:
+                group = self._in_namespace[selection.namespace]
+            else:
+                selector = selection.namespaces or EVERYTHING
+                if selector not in self._by_selector:
+                    self._around = {}
+                group = self._by_selector[selector]
+            group[selection].append(peers)
 
     def refresh_all(self) -> dict[Peers, Bitset]:
         """Compute all peers again; returns the peers whose identities have changed, and which of them have."""
         return self._update({peers: self._state.tiers.peers(peers, self._family) for peers in self})
 
-    def refresh(
-        self, changed: Bitset, namespaces: Iterable[str], one_by_one: Sequence[tuple[int, IdentitySelections]]
-    ) -> dict[Peers, Bitset]:
+    def refresh(self, changed: Bitset, present: Mapping[int, Identity]) -> dict[Peers, Bitset]:
         """Update all peers for the `changed` identities; returns the peers whose identities have changed, and which.
 
-        `namespaces` are those in which these identities are or were. `one_by_one` contains the selections of those that
-        still exist.
+        `present` are those of them that exist, by their bits.
         """
-        found: dict[Peers, Bitset] = {}
+        self.selecting = {bit: self._selecting(identity) for bit, identity in present.items()}
         unchanged = ~changed
-        self.selecting = {bit: set() for bit, _ in one_by_one}
-        concerned = [self._everywhere, *(self._in_namespace.get(one, ()) for one in namespaces)]
-        for peers in chain.from_iterable(concerned):
-            bits = self[peers] & unchanged
-            for bit, identity in one_by_one:
-                if peers.select(identity, self._family):
-                    bits |= 1 << bit
-                    self.selecting[bit].add(peers)
-            found[peers] = bits
+        concerned = {peers for peers, bits in self.items() if bits & changed}.union(*self.selecting.values())
+        found: dict[Peers, Bitset] = {}
+        for peers in concerned:
+            selected = bitsets.of(bit for bit, selecting in self.selecting.items() if peers in selecting)
+            found[peers] = self[peers] & unchanged | selected
         return self._update(found)
+
+    def _selecting(self, identity: Identity) -> set[Peers]:
+        """Return all peers that select an identity."""
+        selections = IdentitySelections(identity, self._state.namespaces)
+        found = {peers for peers in self._others if peers.select(selections, self._family)}
+        for group in (
+            self._in_namespace.get(identity.namespace, _Group(list)),
+            *self._groups_around(identity.namespace),
+        ):
+            for selection, having in group.items():
+                if selections.matches(selection):
+                    found.update(having)
+        return found
+
+    def _groups_around(self, namespace: str) -> list[_Group]:
+        """Return the groups of selections whose selectors of namespaces match a namespace."""
+        version = self._state.namespaces.version
+        if version != self._namespaces_version or len(self._around) > _MOST_NAMESPACES:
+            self._around, self._namespaces_version = {}, version
+        if namespace not in self._around:
+            labels = self._state.namespaces.labels(namespace)
+            self._around[namespace] = [group for one, group in self._by_selector.items() if one.matches(labels)]
+        return self._around[namespace]
 
     def _update(self, found: Mapping[Peers, Bitset]) -> dict[Peers, Bitset]:
         changed = {peers: different for peers, bits in found.items() if (different := bits ^ self[peers])}

@@ -169,9 +169,7 @@ class IdentitySelections:
 
     def in_any(self, selections: Iterable[PodSelection]) -> bool:
         """Whether any of some selections selects the identity."""
-        if self._identity.host_network:
-            return False
-        for selection in selections:  # thousands are asked about, so this is one function
+        for selection in selections:
             if selection.namespace is None:
                 selector = selection.namespaces or EVERYTHING
                 is_within = self._containing.get(selector)
@@ -179,10 +177,14 @@ class IdentitySelections:
                     is_within = self._containing[selector] = selector.matches(self._labels_of_namespace)
             else:
                 is_within = selection.namespace == self._identity.namespace
-            left_out = selection.owned and self._identity.template.standalone
-            if is_within and not left_out and self._is_matched_by(selection.pods):
+            if is_within and self.matches(selection):
                 return True
         return False
+
+    def matches(self, selection: PodSelection) -> bool:
+        """Whether a selection selects the identity, which is in one of its namespaces."""
+        left_out = self._identity.host_network or (selection.owned and self._identity.template.standalone)
+        return not left_out and self._is_matched_by(selection.pods)
 
     def in_block(self, block: Block, family: Family) -> bool:
         """Whether the addresses of the identity of one family lie in a block, as `Selections.in_block` says."""
