@@ -33,6 +33,8 @@ def test_peers_are_what_the_engine_says_after_each_change(first: list[Object], l
         for family in FAMILIES:
             known = selected.over(family)
             assert all(known[one] == cluster.state.tiers.peers(one, family) for one in used)
+            for bit, selecting in selected.selecting[family].items():
+                assert selecting & used == {one for one in used if known[one] >> bit & 1}
     for obj in first:
         if key_of(obj)[0] == "Pod":
             cluster.remove(*key_of(obj))

@@ -156,10 +156,8 @@ class Compiler:
             chains = self._subjects.chains(chains)
             # A chain in another form uses other sets, so these are tracked once more.
             self._track(chains, changes)
-        known_chains = self._classes.chains
         self._classes.update(self._maps.maps)
-        if self._classes.chains is not known_chains:
-            self._class_numbers.forget_unused(self._classes.chains)
+        self._class_numbers.forget_unused(self._classes.chains)
         used = self._used
         collections: dict[str, Collection] = {**dict(self._isolation.collections()), **used.collections}
         compiled = {**used.compiled, **self._classes.chains, **loading.chains}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ringfence.engine.policies import IdentitySelections, Peers, PodSelection
-from ringfence.engine.population import Identity, PortName
+from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.model.metadata import Labels
 from ringfence.model.selectors import EVERYTHING, Selector
@@ -48,9 +48,6 @@ class SelectedPeers:
         """The peers that the last refresh changed, and the identities that each selects now or did before, not both."""
         self.selecting: dict[Family, Mapping[int, set[Peers]]] = {family: {} for family in FAMILIES}
         """All peers that select each of the identities that the last refresh looked up one by one, by its bit."""
-        self._port_names: dict[PortName, bool] = {}
-        """Whether any pod has a port of this name, for names that were asked for at one version of the population."""
-        self._port_names_version = -1
         self.have_pods_changed = False
         """Whether the last refresh may have found added, removed or changed identities."""
 
@@ -73,15 +70,6 @@ class SelectedPeers:
         for family, known in self._known.items():
             self._known[family] = _Known(self._state, family, {one: known[one] for one in known.keys() & kept})
             self.selecting[family] = self._known[family].selecting
-
-    def is_port_name(self, name: PortName) -> bool:
-        """Whether any pod has a port of this name."""
-        population = self._state.population
-        if population.version != self._port_names_version:
-            self._port_names, self._port_names_version = {}, population.version
-        if name not in self._port_names:
-            self._port_names[name] = any(True for _ in population.ports_named(name))
-        return self._port_names[name]
 
     def refresh(self) -> None:
         """Update the identities from the state."""

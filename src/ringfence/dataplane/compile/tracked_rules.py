@@ -154,7 +154,8 @@ class TrackedRules:
     def _find_named(self) -> None:
         """Find the parts of rules that depend on the port names of destinations, and the identities that they match."""
         self._named_parts = {}
-        present = {name for name in self._names if self._peers.is_port_name(name)}
+        population = self._state.population
+        present = {name for name in self._names if any(True for _ in population.ports_named(name))}
         for place in self._named if present else ():
             rule = self.what.rules[place]
             if not present.isdisjoint(rule.port_names):

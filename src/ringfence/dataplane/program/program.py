@@ -134,6 +134,11 @@ class ChainIndex:
         return {one: names for one, names in {**known, **found}.items() if names}
 
     @cached_property
+    def targets(self) -> frozenset[str]:
+        """The chains to which rules go or jump, without those of maps."""
+        return frozenset().union(*(chain.targets for chain in self._chains.values()))
+
+    @cached_property
     def group_dispatches(self) -> frozenset[DispatchGroup]:
         """All that chains do by groups of addresses."""
         return frozenset(one for chain in self._chains.values() for one in chain.group_dispatches)

@@ -7,7 +7,7 @@ one transaction, which is safe for both directions at once. To move the pods tak
 them the kernel validates all paths of packets (nf_tables_validate()).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from ringfence.dataplane.program import ISOLATED, Program, RangeMap, VerdictMap, moves_between
 
@@ -20,7 +20,8 @@ def renamed_chains(old: Program, new: Program) -> Mapping[str, str]:
         if before is not after and isinstance(before, VerdictMap) and isinstance(after, VerdictMap):
             pairs = {(was, will) for _, was, will in moves_between(before, after) if was and will}
             found |= {was: will for was, will in pairs if _is_one_for_the_other(was, will, old, new)}
-    return {was: will for was, will in found.items() if not _is_led_to_otherwise(was, old)}
+    led_to = _led_to_otherwise(found.keys(), old) if found else frozenset()
+    return {was: will for was, will in found.items() if was not in led_to}
 
 
 def with_renamed_chains(program: Program, names: Mapping[str, str]) -> Program:
@@ -50,9 +51,16 @@ def _subjects(chain: str, name: str, program: Program) -> frozenset[bytes]:
     return one.elements.get(chain, frozenset()) if isinstance(one, VerdictMap) else frozenset()
 
 
-def _is_led_to_otherwise(chain: str, program: Program) -> bool:
-    """Whether a rule leads to a chain, or a map that is not one of subjects."""
-    others = (one for name, one in program.collections.items() if name not in _MAPS_OF_SUBJECTS)
+def _led_to_otherwise(chains: Set[str], program: Program) -> frozenset[str]:
+    """Return those of the chains to which a rule leads, or a map that is not one of subjects."""
+    found = chains & program.index.targets
+    for name, one in program.collections.items():
+        if isinstance(one, VerdictMap | RangeMap) and name not in _MAPS_OF_SUBJECTS:
+            found |= chains & one.elements.keys()
+    return frozenset(found)
+
+
+_MAPS_OF_SUBJECTS)
     return any(isinstance(one, VerdictMap | RangeMap) and chain in one.elements for one in others) or any(
         chain in one.targets for one in program.chains.values()
     )
