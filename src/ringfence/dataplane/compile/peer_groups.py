@@ -102,7 +102,7 @@ class PeerGroups:
         left: Bitset = 0
         claimed: list[tuple[Family, int]] = []
         for members in list(self._groups):
-            bits = reduce(or_, (1 << identity.bit for identity in members.identities))
+            bits = _bits_of(members)
             if bits & changed or not bits & self._selected:
                 # The number stays in `_members` until no address has it any more.
                 del self._groups[members]
@@ -161,3 +161,8 @@ class PeerGroups:
             if isinstance(present, GroupMap) and present.group_of(group_key(group)) != one.class_for(*members):
                 return False
         return True
+
+
+def _bits_of(members: GroupMembers) -> Bitset:
+    [first, *others] = members.identities
+    return reduce(or_, (1 << identity.bit for identity in others), 1 << first.bit) if others else 1 << first.bit

@@ -189,6 +189,10 @@ class Move(NamedTuple):
 
 def moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap | None) -> list[Move]:
     """The keys that are added, removed or moved. The work is proportional to the number of chains and differences."""
+    return list(_moves_between_last(old, new))
+
+
+def _moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap | None) -> list[Move]:
     before = old.elements if old else {}
     after = new.elements if new else {}
     gone: dict[bytes, str] = {}
@@ -199,6 +203,12 @@ def moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap 
         gone |= dict.fromkeys(was - will if was else (), chain)
         come |= dict.fromkeys(will - was if was else will, chain)
     return [Move(key, gone.get(key), come.get(key)) for key in gone.keys() | come.keys()]
+
+
+_COMPARED_MAPS: Final = 256
+"""The number of pairs of maps whose moves are kept. An update asks up to five times about each map that changes."""
+
+_moves_between_last: Final = LastResults[VerdictMap | GroupMap | None, list[Move]](_moves_between, _COMPARED_MAPS)
 
 
 Collection = HashSet | RangeSet | VerdictMap | RangeMap | GroupMap
@@ -266,5 +276,6 @@ _element_changes_of_large: Final = LastResults[frozenset[Any], ElementChanges](_
 
 def forget_differences() -> None:
     """Drop the differences between programs that are kept for the next comparison."""
+    _moves_between_last.forget()
     _different_names_of_large.forget()
     _element_changes_of_large.forget()

@@ -20,19 +20,25 @@ class LastResults(Generic[T, R]):
     Several threads may use it. A result that two of them compute at the same time may be kept twice or not at all.
     """
 
-    def __init__(self, function: Callable[[T, T], R]) -> None:
+    def __init__(self, function: Callable[[T, T], R], most: int = _MOST) -> None:
+        """Create it without results. It keeps at most `most` results: if there are more, it drops those before."""
         self._function = function
-        self._known: tuple[tuple[T, T, R], ...] = ()
+        self._most = most
+        self._known: dict[tuple[int, int], tuple[T, T, R]] = {}
+        """By the identities of the values. As long as the values are kept, no other values have these identities."""
 
     def __call__(self, old: T, new: T) -> R:
         """Return the result for these two values."""
-        for before, after, result in self._known:
-            if before is old and after is new:
-                return result
+        key = id(old), id(new)
+        known = self._known.get(key)
+        if known is not None:
+            return known[2]
         found = self._function(old, new)
-        self._known = (*self._known[1 - _MOST :], (old, new, found))
+        if len(self._known) >= self._most:
+            self._known = {}
+        self._known[key] = old, new, found
         return found
 
     def forget(self) -> None:
         """Drop the results, and with them the values, which can be large."""
-        self._known = ()
+        self._known = {}

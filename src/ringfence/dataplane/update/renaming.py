@@ -60,10 +60,4 @@ def _led_to_otherwise(chains: Set[str], program: Program) -> frozenset[str]:
     return frozenset(found)
 
 
-_MAPS_OF_SUBJECTS)
-    return any(isinstance(one, VerdictMap | RangeMap) and chain in one.elements for one in others) or any(
-        chain in one.targets for one in program.chains.values()
-    )
-
-
 _MAPS_OF_SUBJECTS = frozenset(ISOLATED.values())
