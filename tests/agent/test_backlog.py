@@ -91,6 +91,15 @@ def test_a_policy_that_is_woken_does_not_replace_a_newer_version() -> None:
     assert drained(backlog) == [version("x/p", 2), version("x/q", 1)]
 
 
+def test_a_policy_is_woken_in_the_turn_of_its_namespace() -> None:
+    backlog = Backlog(Shares())
+    backlog.add(version("x/p", 2), arrived=2)
+    for change in (version("x/p", 1), version("x/q", 1)):
+        backlog.add_older(change, arrived=1)
+    assert [turn.namespace for turn in backlog.turns()] == ["x"]
+    assert drained(backlog) == [version("x/p", 2), version("x/q", 1)]
+
+
 def test_a_turn_counts_from_its_oldest_change() -> None:
     backlog = Backlog(Shares())
     backlog.add(version("x/p", 1), arrived=5)

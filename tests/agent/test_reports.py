@@ -12,7 +12,7 @@ from ringfence.agent.reports import CLOSING_INTERVAL, Reports
 from ringfence.agent.view import View
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.errors import KernelError
-from ringfence.sources.cluster.events import Alive, Listed, WatchFailed, WatchInterrupted
+from ringfence.sources.cluster.events import Alive, Listed, Served, WatchFailed, WatchInterrupted
 
 
 @pytest.fixture
@@ -94,6 +94,29 @@ class TestInterruptions:
 def test_a_list_is_logged_with_its_size(one: Reporting, stream: io.StringIO) -> None:
     one.reports.watch(Listed("Pod", frozenset({("x", "a"), ("x", "b")})), 0.0)
     assert "listed kind=Pod objects=2" in stream.getvalue()
+
+
+class TestServedKinds:
+    KIND = "AdminNetworkPolicy.policy.networking.k8s.io"
+
+    @pytest.mark.parametrize(
+        ("version", "text"),
+        [
+            pytest.param("", "the API server does not have this kind", id="a kind that the server lacks"),
+            pytest.param("policy.networking.k8s.io/v9", "does not know: it is read as", id="an unknown version"),
+        ],
+    )
+    def test_what_the_server_has_is_logged_when_it_changes(
+        self, one: Reporting, stream: io.StringIO, version: str, text: str
+    ) -> None:
+        for _ in range(3):
+            one.reports.watch(Served(self.KIND, version), 0.0)
+        assert stream.getvalue().count(text) == 1
+        for served in ("policy.networking.k8s.io/v1alpha1", version):
+            one.reports.watch(Served(self.KIND, served), 0.0)
+        again = text if version else "the API server no longer has this kind"
+        assert stream.getvalue().count(again) == (2 if version else 1)
+        assert one.count(f'ringfence_kind_served{{kind="{self.KIND}"}}') == bool(version)
 
 
 class TestFailures:

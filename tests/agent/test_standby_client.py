@@ -13,9 +13,12 @@ from tests.agent.running import eventually
 from tests.dataplane.network import in_own_network, nft
 from tests.dataplane.programs import varied
 
-from ringfence.agent import standby_client
+from ringfence.agent import standby_client, standby_process
 from ringfence.agent.standby_client import StandbyEnded, StandbyProcess
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.nftables.constants import NFNLGRP_NFTABLES
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
 
 
 @contextmanager
@@ -103,6 +106,18 @@ def test_the_standby_process_listens_again_once_the_kernel_reports_changes() -> 
                 pass
             nft("flush ruleset")
             eventually(is_back)
+
+
+@in_own_network
+def test_the_standby_process_goes_on_after_reports_that_the_kernel_could_not_deliver() -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as listener:
+        listener.join(NFNLGRP_NFTABLES)
+        with socket.socket(fileno=os.dup(listener.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        guarded()
+        assert not standby_process._reported(listener, ()).tables
+        nft("add table inet other")
+        assert listener.waiting(), "nothing else was left to read"
 
 
 @in_own_network

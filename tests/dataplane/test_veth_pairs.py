@@ -118,6 +118,23 @@ def test_a_pod_that_changes_its_addresses_later_changes_nothing() -> None:
 
 
 @in_own_network
+def test_a_pod_has_as_long_as_any_other_to_take_its_addresses_if_the_first_comes_late() -> None:
+    network, clock = BridgedNetwork(1), Clock()
+    reader = VethPairReader(clock=clock)
+    reader.read()
+    pod = add_pod(network)
+    reader.read()
+    clock.now += SETTLING
+    with network.inside(pod):
+        ip(f"address add {address(pod)}/16 dev eth0")
+    reader.read()
+    clock.now += SETTLING / 2
+    with network.inside(pod):
+        ip(f"address add {MORE}/16 dev eth0")
+    assert read(reader, pod).addresses == {parse_address(address(pod)), parse_address(MORE)}
+
+
+@in_own_network
 def test_a_veth_pair_without_an_address_is_read_less_often_after_a_while() -> None:
     network, clock = BridgedNetwork(1), Clock()
     reader = VethPairReader(clock=clock)

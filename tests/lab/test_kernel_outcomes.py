@@ -173,6 +173,14 @@ def test_an_accepted_assumption_that_does_not_hold_in_the_laboratory_is_a_disagr
     )
 
 
+def test_a_connection_that_is_as_expected_for_another_reason_is_no_disagreement() -> None:
+    """The kernel does not say which policy decided."""
+    result = run("{from: prod/web, to: prod/api, expect: allow, because: prod/db-policy}", outputs=("-o", "json"))
+    (found,) = json.loads(result.stdout)["tests"]
+    assert (found["static"], found["kernel"]["status"], found["status"]) == ("failed", "passed", "failed")
+    assert found["message"] == "no policy allows prod/web -> prod/api, not prod/db-policy"
+
+
 def test_families_addresses_namespaces_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned_tests, "MOST_PROBES", 20)
     Path("pods.yaml").write_text(TWO_NAMESPACES)

@@ -10,10 +10,10 @@ from tests.dataplane.network import in_own_network, use_all_cpus
 
 from ringfence.dataplane.nftables import commit
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, FoundTable, read_counts, read_table
+from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, FoundTable, read_counts, read_parts, read_table
 from ringfence.dataplane.nftables.requests import HEADER, message_type
 from ringfence.dataplane.nftables.set_descriptions import describe
-from ringfence.dataplane.program import ADDRESS, PORT, TABLE, HashSet, Program, address_key, port_key
+from ringfence.dataplane.program import ADDRESS, PORT, TABLE, Chain, HashSet, Program, address_key, port_key
 from ringfence.dataplane.update import AddCollection, AddElements, AddTable
 from ringfence.netlink.codec import attribute, nested, string, uint32
 from ringfence.netlink.constants import NETLINK_NETFILTER
@@ -92,6 +92,15 @@ def test_a_table_that_lost_an_object_while_it_was_read_is_read_again(kernel: Fak
     kernel.refusals = {GETSET: errno.ENOENT}
     kernel.lists[GETSET] = [a_set("s")]
     assert read_table(kernel) == FoundTable(Program({"s": SET}), 7)
+
+
+@pytest.mark.parametrize(("sets", "chains"), [({"old"}, {"new"}), ({"new"}, {"old"})], ids=["chain", "set"])
+def test_parts_that_the_last_program_lacks_are_not_read_alone(
+    kernel: FakeKernel, sets: set[str], chains: set[str]
+) -> None:
+    program = Program({"old": SET}, {"old": Chain()})
+    assert read_parts(kernel, program, sets, chains) is None
+    assert read_parts(kernel, program, {"old"}, {"old"}) == program
 
 
 def test_a_table_that_changes_all_the_time_is_an_error(kernel: FakeKernel) -> None:

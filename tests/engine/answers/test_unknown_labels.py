@@ -92,6 +92,15 @@ def test_two_labels_that_decide_together_are_both_named() -> None:
     assert [key for key in (REPLICA, INDEX) if any(key in one for one in found)] == [REPLICA, INDEX]
 
 
+def test_two_pods_of_a_workload_do_not_have_the_same_value_of_a_label_in_which_all_differ() -> None:
+    """Only if both pods were db-0 would the policy deny the connection."""
+    only_from_others = [admits(pods(term(REPLICA, "NotIn", "db-0")))]
+    written = policy("x/p", labelled(**{REPLICA: "db-0"}), ingress=only_from_others)
+    assert assumed(written, source="db", destination="db") == ()
+    (assumption,) = assumed(policy("x/p", labelled(**{REPLICA: "db-0"}), ingress=[]), source="db", destination="db")
+    assert REPLICA in assumption
+
+
 def test_an_address_outside_is_answered_for_each_value_too() -> None:
     state = state_of(world(policy("x/p", labelled(**{REPLICA: "db-0"}), ingress=[])))
     address = Addresses.of(ip_network("203.0.113.7/32"))

@@ -1,12 +1,17 @@
 """The administrators' policies in force: in the tier that they name, and with the nodes that there are."""
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from tests.engine.members import member_in
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, node, pod
 
-from ringfence.plugins.traits import Traits
+from ringfence.engine.answers.explanations import explain
+from ringfence.plugins.traits import Excepts, Traits
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC
 
 KIND = "ClusterNetworkPolicy.policy.networking.k8s.io"
 WEB = pod("x/web")
@@ -65,6 +70,31 @@ def test_where_blocks_do_not_match_nodes_those_are_excepted_that_there_are_now()
         cluster.upsert(node("n", "192.168.0.2"))
         assert not cluster.can("x/web", "192.168.0.1")
         assert cluster.can("x/web", "192.168.0.2")
+
+
+@pytest.mark.parametrize("excepts", [Excepts.IGNORED, Excepts.EVERY_BLOCK], ids=str)
+def test_how_exceptions_of_blocks_are_enforced_does_not_concern_networks(excepts: Excepts) -> None:
+    cluster = cluster_of([WEB, guard("Admin", "Deny", {"networks": ["192.168.0.0/24"]})])
+    with cluster.state.policies.enforcing(Traits(excepts=excepts)):
+        assert not cluster.can("x/web", "192.168.0.1")
+        assert cluster.can("x/web", "192.168.1.1")
+
+
+def test_where_blocks_do_not_match_nodes_a_reason_says_that_a_network_does_not_contain_them() -> None:
+    networks: Object = {"networks": ["192.168.0.0/24"]}
+    state = cluster_of([WEB, node("n", "192.168.0.1"), guard("Admin", "Deny", networks)]).state
+
+    def reason(address: str) -> str:
+        asked = Addresses.of(ip_network(address))
+        side = explain(state, member_in(state, "x/web"), asked, ALL_TRAFFIC).egress
+        assert side is not None
+        ((of_peer,),) = [rule.peers for one in side.policies for rule in one.rules]
+        return of_peer.reason
+
+    assert reason("192.168.0.1") == "networks 192.168.0.0/24 contains 192.168.0.1"
+    with state.policies.enforcing(Traits(blocks_match_nodes=False)):
+        assert reason("192.168.0.1") == "networks 192.168.0.0/24 does not contain 192.168.0.1"
+        assert reason("192.168.0.2") == "networks 192.168.0.0/24 contains 192.168.0.2"
 
 
 def test_without_nodes_an_answer_about_an_address_assumes_that_it_is_of_none() -> None:

@@ -100,6 +100,24 @@ def test_a_block_means_all_addresses_of_a_node_or_none(written: Object, nodes: l
     assert meant & others == literally & others
 
 
+@pytest.mark.parametrize(
+    ("block", "divided"),
+    [
+        pytest.param(IPBlock("172.18.0.11/32"), 1, id="one of its addresses"),
+        pytest.param(IPBlock("10.244.1.0/32"), 1, id="the other"),
+        pytest.param(IPBlock("0.0.0.0/0"), 0, id="both"),
+        pytest.param(IPBlock("0.0.0.0/0", ("172.18.0.11/32",)), 1, id="both, and one is excepted"),
+        pytest.param(IPBlock("192.0.2.0/24"), 0, id="none"),
+    ],
+)
+def test_a_node_is_divided_by_a_block_that_has_some_of_its_addresses_only(block: IPBlock, divided: int) -> None:
+    assert peers(ONE).divided_by(block) == divided
+
+
+def test_a_node_whose_addresses_are_the_ends_of_a_block_is_not_divided() -> None:
+    assert peers(("10.0.0.0", "10.0.0.3")).divided_by(IPBlock("10.0.0.0/30")) == 0
+
+
 def test_nodes_that_are_wholly_in_a_block_and_in_none_of_its_exceptions_cost_nothing() -> None:
     """A policy can have 20,000 blocks that contain all nodes."""
     block = IPBlock("10.0.0.0/8", ("10.255.0.1/32", "10.254.0.0/16"))

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from tests.lab.processes import User, user
@@ -42,6 +43,15 @@ def test_a_program_sees_the_interfaces_of_the_pod(shop: User) -> None:
     interfaces = shop.run("lab", "exec", "shop/web", "--", "cat", "/proc/self/net/dev").stdout
     names = [line.split(":")[0].strip() for line in interfaces.splitlines()[2:]]
     assert sorted(names) == ["eth0", "lo"]
+
+
+def test_a_program_sees_the_temporary_files_of_the_machine(shop: User) -> None:
+    """A file system of the program's own was mounted over them for its resolver configuration."""
+    with NamedTemporaryFile("w", dir="/tmp") as file:
+        file.write("said")
+        file.flush()
+        Path(file.name).chmod(0o644)
+        assert shop.run("lab", "exec", "shop/web", "--", "cat", file.name).stdout == "said"
 
 
 def test_the_machines_resolver_configuration_stays(shop: User) -> None:

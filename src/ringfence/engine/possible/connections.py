@@ -253,8 +253,8 @@ def _domain_names_in(box: Box, role: Role) -> list[str]:
 
 def _has_wider_names(box: Box, role: Role) -> bool:
     """Whether the box allows, for each domain name of an end, the wildcards that match it."""
-    wider = (one for name in _domain_names_in(box, role) for one in resolved_names(name)[1:])
-    return all(box.get(domain_name_axis(role, one), YES) & YES for one in wider)
+    names = (one for name in _domain_names_in(box, role) for one in resolved_names(name))
+    return all(box.get(domain_name_axis(role, one), YES) & YES for one in names)
 
 
 def _labels_in(box: Box, role: Role, labelled: Labelled) -> dict[str, str]:
