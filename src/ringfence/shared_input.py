@@ -60,6 +60,7 @@ class SharedInput:
         named = None if revision is None else checked_text("revision", revision, "main")
         texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
         key = named, *texts, recursive, *patterns
+        # A comparison first asks whether the files are the same, and then reads them: git lists them once for both.
         if key not in self._listed:
             self._listed[key] = stored_files(repository, named, texts, recursive=recursive, exclude=patterns)
         return self._listed[key]
@@ -180,6 +181,7 @@ class KeptObjects:
         theirs = after._objects
         for key, kept in self._objects.items():
             other = theirs.get(key)
+            # Shared documents give the same object, and then nothing is compared field by field.
             if other is None or (other.object is not kept.object and other.object != kept.object):
                 yield ObjectChange(key, kept, other)
         for key, other in theirs.items():

@@ -44,6 +44,7 @@ def running_workloads(linted: Linted) -> Workloads:
 def _by_workload(linted: Linted) -> Workloads:
     found: defaultdict[Reference, list[Member]] = defaultdict(list)
     for pod in linted.state.members():
+        # Pods of the system need more access than others, and their policies are not those of the user.
         if not pod.host_network and not is_of_the_system(linted, pod.namespace):
             found[linted.state.workload(pod)].append(pod)
     return {workload: found[workload] for workload in sorted(found)}
@@ -90,9 +91,11 @@ def open_workloads(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
 def open_namespaces(linted: Linted, direction: Direction) -> Iterator[ObjectHit]:
     """Findings for namespaces in which a new pod without labels would not be isolated."""
     known = linted.state.namespaces
+    # Without the whole cluster, a namespace that is only mentioned may have policies elsewhere.
     named = known.names() if linted.is_complete else filter(known.is_defined, known.names())
     names = sorted({*named, *linted.namespaces_with_objects} - set(linted.settings.system_namespaces))
     pods = [possible_pod(name, NO_LABELS) for name in names]
+    # One pod in each namespace at once: supposing them one by one would divide identities each time.
     with linted.state.supposing_pods(pods):
         opened = [pod for pod in pods if not is_isolated(linted, pod, direction)]
     for pod in opened:
@@ -166,6 +169,7 @@ def openings(
                 known[stack, own] = passing(stack, own)
             if traffic := known[stack, own]:
                 cause = _cause(stack, is_meant)
+                # Certain and doubtful workloads are kept apart, because one doubt would withhold the whole finding.
                 key = (*cause, doubtful(linted, [Premise((pod,), direction)]) is None)
                 before = found.get(key) or OpenWorkloads(*cause, {}, NO_TRAFFIC)
                 before.workloads.setdefault(workload, []).append(pod)
@@ -179,6 +183,7 @@ def _cause(stack: Stack, is_meant: Callable[[CompiledRule], bool]) -> tuple[Comp
             for rule in policy.rules[profile.direction]:
                 if rule.action is Action.ALLOW and is_meant(rule):
                     return policy, f"spec.{profile.direction.field}[{rule.index}]"
+    # Several rules together open it, so none of them can be named.
     return stack[-1].policies[0], "spec"
 
 

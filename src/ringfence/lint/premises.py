@@ -53,6 +53,7 @@ class Doubtful(msgspec.Struct, frozen=True):
 
 def doubtful(linted: Linted, premises: Iterable[Premise]) -> Doubtful | None:
     """The first pod for which a premise is not known to hold; None if all premises hold."""
+    # Most inputs have no such policy, and then every premise holds.
     if not linted.state.doubts:
         return None
     for premise in premises:
@@ -97,6 +98,7 @@ def subjects(linted: Linted, policy: PolicyInForce) -> list[Member]:
     if pods := linted.pods_of(policy.subject):
         return pods
     try:
+        # A policy without pods is judged by the pod that it is waiting for.
         return [possible_pod(policy.namespace, simplest_labels(policy.subject.pods))]
     except ValueError:
         return []

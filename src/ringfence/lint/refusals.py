@@ -94,6 +94,7 @@ def refusals(linted: Linted) -> list[RefusedPeer]:
 def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
     for peer in peers_in_force(linted):
         selection = peer.selection
+        # A peer of all pods is not meant for one in particular, so a refusal by some of them is no mistake.
         if selection is None or not selection.pods.terms or _may_have_others(linted, selection):
             continue
         if found := _refused(linted, peer):
@@ -122,6 +123,7 @@ def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic
     if family is not None and is_each_alike:
         if _passes(linted, peer, bitsets.of(one.bit for one in owns), others, family):
             return None
+        # No pair passes, so any pair is an example, and the loops below end after the first.
         owns, others = owns[:1], others[:1]
     for own in map(_example, owns):
         for other in map(_example, others):

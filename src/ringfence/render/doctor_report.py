@@ -113,6 +113,7 @@ class DoctorReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 def doctor_json(report: DoctorReport) -> str:
     """The report as a JSON document."""
+    # Deviations have values of the engine in them, so they are written by hand below.
     plain = msgspec.to_builtins(msgspec.structs.replace(report, deviations=()))
     deviations = [{"plugin": one.plugin.name, "traits": affecting_json(one.traits)} for one in report.deviations]
     return document_json({**plain, "deviations": deviations}) + "\n"
@@ -180,6 +181,7 @@ def _answers(report: DoctorReport) -> Iterator[str]:
     """The answer, and the nodes by answer and reason, the answer that most have first."""
     yield {"enforced": "yes", "not enforced": "no"}.get(report.answer, report.answer)
     counted = Counter((one.answer, one.reason) for one in report.nodes)
+    # A cluster of 1,000 nodes usually has one answer, and one line for it.
     for (answer, reason), count in counted.most_common():
         names = [one.node for one in report.nodes if (one.answer, one.reason) == (answer, reason)]
         named = ", ".join(names[:_NODES_NAMED]) + (f" and {count - _NODES_NAMED} more" if count > _NODES_NAMED else "")

@@ -63,6 +63,7 @@ def _where(trait: PluginTrait) -> str:
 def differs(trait: PluginTrait) -> bool:
     """Whether a trait changes answers, because its value differs from upstream."""
     topic = trait.subject
+    # Two values may mean the same to the engine, so the words alone are not compared.
     if not topic.field or topic.values[topic.upstream].engine == topic.engine_value(trait.value):
         return False
     return topic.upstream != LEFT_OPEN

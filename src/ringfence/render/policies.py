@@ -29,6 +29,7 @@ P = TypeVar("P", bound=Policy)
 
 def in_list_order(policies: Iterable[P]) -> list[P]:
     """The policies in the order in which the API server lists them: by their keys in etcd."""
+    # The slash counts in the order, as it does in etcd: `a-b/x` comes before `a/x`.
     return sorted(policies, key=lambda policy: f"{namespace_of(policy)}/{policy.metadata.name}")
 
 
@@ -60,6 +61,7 @@ def selector_text(selector: LabelSelector) -> str:
     """A selector on one line: `app=web,!canary,tier in (api,web)`; `<none>` if empty, `<error>` if it is invalid."""
     if any(selector_errors(selector, "")):
         return "<error>"
+    # kubectl sorts requirements by key, and those with the same key stay in the order of the selector.
     terms = [(key, f"{key}={value}") for key, value in selector.match_labels.items()]
     terms += [(requirement.key, _requirement_text(requirement)) for requirement in selector.match_expressions]
     return ",".join(text for _, text in sorted(terms, key=lambda term: term[0])) or "<none>"
@@ -163,6 +165,7 @@ def _peer_lines(peer: NetworkPolicyPeer) -> list[str]:
 
 
 def _time_text(moment: datetime | None, zone: tzinfo | None) -> str:
+    # The zero value of Go's `time.Time`, which kubectl prints for a policy that no server has stored.
     if moment is None:
         return "0001-01-01 00:00:00 +0000 UTC"
     # The first and the last day of the calendar have no local time in some zones.

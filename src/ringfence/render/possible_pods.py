@@ -106,6 +106,7 @@ def _namespaces_text(selector: Selector, existing: Collection[str]) -> str:
     labels = [term for term in selector.terms if term.key != NAME_LABEL]
     named = next((sorted(term.values) for term in names if term.operator is Operator.IN), None)
     others = sorted({value for term in names if term.operator is Operator.NOT_IN for value in term.values})
+    # A selector that excludes all existing namespaces would be a long list of names. These words say the same.
     is_to_come = bool(existing) and set(existing) <= set(others)
     if named and not labels:
         return f"of namespace {named[0]}" if len(named) == 1 else f"of namespaces {_listed(named, 'and')}"

@@ -83,6 +83,7 @@ def lines_by_destination(results: Iterable[ProbeResult], marks: ProbeMarks) -> I
         by_port[result.destination, _port_text(result)].append(result)
     headings: defaultdict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = defaultdict(list)
     shown: dict[tuple[str, tuple[tuple[str, str], ...]], list[ProbeResult]] = {}
+    # Ports with the same sources and marks are joined: most pods have several ports with equal results.
     for (destination, port), group in by_port.items():
         marked_sources = tuple((result.source, marks.mark(result)) for result in group)
         headings[destination, marked_sources].append(port)

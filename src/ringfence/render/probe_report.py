@@ -30,6 +30,7 @@ def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
     marks = ProbeMarks(report.results, colour=colour)
     matrix = ProbeMatrix(report.results, marks)
     sections = (
+        # A broken matrix cannot be read. The list has the same results in lines of any width.
         matrix.lines() if matrix.width <= width else list(lines_by_destination(report.results, marks)),
         [f"{letter:<2} {one_line(str(side))}" for side, letter in marks.letters.items()],
         _places(marks.letters),

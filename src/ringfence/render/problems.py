@@ -16,6 +16,7 @@ def problem_text(problem: Problem) -> str:
     lines = [str(problem), *([f"rendered from: {source}"] if source else [])]
     if problem.remedy:
         lines.append(f"remedy: {problem.remedy}")
+    # A message of several lines is indented, too, so that each problem begins at the margin.
     return "\n".join(lines).replace("\n", "\n  ")
 
 

@@ -36,6 +36,7 @@ def proposal_text(proposal: Proposal, answer: Answer) -> Iterator[str]:
         yield f"  {edit.action}{place_text(edit.place)}"
         yield from (f"      {line}" for line in edit.lines)
     effects = proposal.side_effects
+    # Said explicitly: that nothing else changes is what makes an edit safe to apply.
     if not effects:
         yield "  nothing else changes"
     yield from (f"  also opens {line}" for line in folded_lines(effects.opens))

@@ -19,7 +19,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 def side_text(side: SideReason, asked: Traffic | None) -> Iterator[str]:
-    """The decision of a side, and its policies and rules with their reasons; `asked` None stands for all traffic."""
+    """The decision of a side, and its policies and rules with their reasons; `asked` None means all traffic."""
     end = end_text(side.subject)
     verdict = "allowed" if side.allowed else "denied"
     if side.denied_over:
@@ -79,6 +79,7 @@ def _policy(reason: PolicyReason, side: SideReason) -> Iterator[str]:
 def _rule(rule: RuleReason, side: SideReason) -> Iterator[str]:
     yield f"    {mark(rule.allows)} {side.direction.field}[{rule.index}]: {rule.reason}{place_text(rule.place)}"
     for peer in rule.peers:
+        # If a peer selects the other end, the reasons of the others do not matter.
         if not rule.selects:
             yield f"        {side.direction.peers_field}[{peer.index}]: {peer.reason}{place_text(peer.place)}"
     for hint in rule.hints:

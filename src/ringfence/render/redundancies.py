@@ -52,6 +52,7 @@ def redundancy_text(found: Redundancy, here: RedundancyHere) -> str:
 
 def _undecided_text(parts: Iterable[tuple[RemovablePart, str]]) -> Iterator[str]:
     """The parts that could not be decided: for each reason, which names a place, their number and the first of them."""
+    # One hard place may leave thousands of parts undecided, for the same reason.
     by_reason: dict[str, list[RemovablePart]] = {}
     for part, reason in parts:
         by_reason.setdefault(reason, []).append(part)

@@ -25,7 +25,7 @@ _WORDS: Final = {Action.ALLOW: "allows", Action.DENY: "denies", Action.PASS: "pa
 
 
 def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
-    """The decision of each tier, with its policies and rules; `asked` None stands for all traffic."""
+    """The decision of each tier, with its policies and rules; `asked` None means all traffic."""
     tiers = list(reasons_by_tier(side, asked))
     if all(tier.name != NETWORK_POLICY_TIER for tier in tiers):
         after_admin = sum(tier.name == "Admin" for tier in tiers)

@@ -171,7 +171,7 @@ class Simulation:
         return RestOfReport(basis, *found)
 
     def take_rest(self, rest: RestOfReport) -> None:
-        """Complete the data of the page, unless other data were taken meanwhile."""
+        """Complete the data of the page, unless other data were taken in between."""
         # Identity, not equality: these must be the very data from which the rest was left out.
         if self.report is rest.basis:
             report = with_findings(self.report, rest.exposed, rest.mistakes)

@@ -56,7 +56,7 @@ _MOST_COMBINATIONS: Final = 16
 _NO_POLICIES: Final = frozenset[PolicyKey]()
 
 Names = frozenset[str | None]
-"""Names of existing namespaces; None stands for all namespaces that do not exist yet."""
+"""Names of existing namespaces; None means all namespaces that do not exist yet."""
 
 
 class ChangedExposure(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from ringfence.sets.traffic import Traffic
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One pod or address of a destination, and the traffic asked about it; None stands for all traffic.
+    """One pod or address of a destination, and the traffic asked about it; None means all traffic.
 
     If a Service or a node translates the port, `service_port` is the port that the client connects to, and `via` the
     translation. `over` are the address families over which a pod is reached.
@@ -97,7 +97,7 @@ def _unnamed(text: str, ends: Sequence[End], names: Sequence[PortName]) -> Itera
 
 
 def _service_ports(service: Service, ports: AskedPorts) -> Iterator[tuple[str, int | None]]:
-    """The protocol and number of each port of a Service that is asked about; the number None stands for all ports."""
+    """The protocol and number of each port of a Service that is asked about; the number None means all ports."""
     if ports.is_everything:
         yield "TCP", None
         return
@@ -132,5 +132,5 @@ def _listed(names: set[str]) -> str:
 
 
 def one_port(protocol: str, port: int | None) -> Traffic | None:
-    """One port of a protocol; None, which stands for all traffic, without a port."""
+    """One port of a protocol; None, which means all traffic, without a port."""
     return None if port is None else Traffic.of(protocol, ((port, port),))

@@ -114,7 +114,7 @@ class AskedPorts(msgspec.Struct, frozen=True, dict=True):
 
 
 PortArgument = int | str | range | Iterable[int | str | range] | AskedPorts | None
-"""Ports in the Python API (`asked_ports`); None stands for all traffic."""
+"""Ports in the Python API (`asked_ports`); None means all traffic."""
 
 
 def parse_port(text: str, protocol: str | None = None) -> PortEntry:

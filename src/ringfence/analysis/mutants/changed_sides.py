@@ -34,7 +34,7 @@ class ChangedSides(msgspec.Struct, frozen=True):
     def may_concern(self, sources: _Pods | None, destinations: _Pods | None, *, addresses: bool = True) -> bool:
         """Whether the answer about a connection from any of `sources` to any of `destinations` may have changed.
 
-        None stands for all pods. `addresses` says whether addresses are among the sources or destinations.
+        None means all pods. `addresses` says whether addresses are among the sources or destinations.
         """
         for direction, subjects, peers, with_addresses in self.sides:
             own, others = (sources, destinations) if direction is Direction.EGRESS else (destinations, sources)
@@ -45,7 +45,7 @@ class ChangedSides(msgspec.Struct, frozen=True):
         return False
 
     def may_give_reasons(self, pods: _Pods | None) -> bool:
-        """Whether the policies that decide about any of some pods may have changed; None stands for all pods."""
+        """Whether the policies that decide about any of some pods may have changed; None means all pods."""
         return bool(self.subjects) if pods is None else not pods.isdisjoint(self.subjects)
 
 

@@ -68,7 +68,7 @@ class RefusedProgram(msgspec.Struct, frozen=True):
 
 
 class ProbeReport(msgspec.Struct, frozen=True, dict=True):
-    """All probes of one run, the programs that the kernel refused meanwhile, and the assumptions of the engine."""
+    """All probes of one run, the programs that the kernel refused during it, and the assumptions of the engine."""
 
     results: tuple[ProbeResult, ...]
     refused: tuple[RefusedProgram, ...] = ()

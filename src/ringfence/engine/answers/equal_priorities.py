@@ -59,7 +59,7 @@ class EqualPriorityAssumptions:
         self._sentences: dict[_SamePriority, str] = {}
 
     def about(self, asked: Traffic | None, concerned: Iterable[int]) -> Iterator[str]:
-        """The assumptions about some traffic; None stands for all.
+        """The assumptions about some traffic; None means all.
 
         `concerned` are the places of the policies that have a rule about the peer and some of this traffic, in order.
         """

@@ -36,7 +36,7 @@ _replace = msgspec.structs.replace
 def explain(
     state: State, source: End, destination: End, asked: Traffic | None, over: Families = FAMILIES
 ) -> PairReason:
-    """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic.
+    """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None means all traffic.
 
     Two pods are to meet over the families `over`.
     """

@@ -92,7 +92,7 @@ def subject_matches(
 
 
 _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
-"""Sides, each with the side of the other ends; None stands for one that allows everything."""
+"""Sides, each with the side of the other ends; None means one that allows everything."""
 
 
 def _both_sides(state: State, pairs: Iterable[ListedPairs], asked: Traffic) -> _Sides:

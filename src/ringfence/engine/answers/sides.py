@@ -16,7 +16,7 @@ from ringfence.sets.traffic import Traffic
 class Side(msgspec.Struct, frozen=True):
     """A question about the policies of `subject` in one direction and a `peer`.
 
-    `asked` None stands for all traffic; `over` are the address families of a connection between two pods.
+    `asked` None means all traffic; `over` are the address families of a connection between two pods.
     """
 
     state: State

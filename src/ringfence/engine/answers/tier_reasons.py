@@ -33,7 +33,7 @@ class TierReason(msgspec.Struct, frozen=True):
 
 
 def reasons_by_tier(side: SideReason, asked: Traffic | None) -> tuple[TierReason, ...]:
-    """The tiers that have policies for a side, in order. `asked` None stands for all traffic."""
+    """The tiers that have policies for a side, in order. `asked` None means all traffic."""
     found: list[TierReason] = []
     is_open = True
     for name, policies in groupby(side.policies, key=lambda policy: policy.tier):

@@ -145,7 +145,7 @@ class Profile:
     def rulings(self, version: object) -> dict[object, PackedRuling | None]:
         """The rulings on single ports, cached as long as `version`, that of all selections, stays the same.
 
-        None stands for a ruling that was asked for about one peer only.
+        None means a ruling that was asked for about one peer only.
         """
         # Old entries are dropped together: an order of use would have to be written with each of millions of look-ups.
         if self._version != version or len(self._remembered) > PORTS_REMEMBERED:

@@ -42,7 +42,7 @@ from ringfence.sets.regions import Region
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _Names = frozenset[str | None]
-"""Names of existing namespaces; None stands for all namespaces that do not exist yet."""
+"""Names of existing namespaces; None means all namespaces that do not exist yet."""
 
 _NAMESPACES_OF_A_STEP: Final = 4
 """The number of namespaces that are looked at in the time of a step."""

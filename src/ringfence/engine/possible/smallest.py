@@ -55,7 +55,7 @@ class PossiblePods(msgspec.Struct, frozen=True):
 
 
 class _DividedPods(msgspec.Struct, frozen=True):
-    """A part of a region: limits on the labels of pods, in the selected namespaces; None stands for all."""
+    """A part of a region: limits on the labels of pods, in the selected namespaces; None means all."""
 
     namespaces: Selector | None
     limits: Limits

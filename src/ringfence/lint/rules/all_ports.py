@@ -69,6 +69,7 @@ from ringfence.lint.written import rules_in_force
 
 def _check(linted: Linted) -> Iterator[Hit]:
     for rule in rules_in_force(linted):
+        # Without peers, too, it would be a rule that allows everything, which RF107 and RF211 are about.
         if rule.written.peers and not rule.written.ports and not is_of_the_system(linted, rule.policy.namespace):
             message = "the rule allows every port and every protocol: it lists no ports"
             yield Hit(rule.policy, rule.path, message, "list the ports that are needed")

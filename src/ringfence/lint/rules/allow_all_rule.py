@@ -123,6 +123,7 @@ def _hit(rule: WrittenRule, others: list[WrittenRule]) -> Hit:
         for other in others[:MOST_RELATED]
         if other.policy.origin
     ]
+    # Only one other rule of the same policy: of several, it is not known which were meant.
     edit = remove_item(first.policy.origin, first.path) if count == 1 and first.policy is rule.policy else None
     remedy = "remove this rule if the others are meant, and the others if all is to be allowed"
     return Hit(rule.policy, rule.path, message, remedy, edit=edit, is_safe=edit is not None, related=tuple(related))

@@ -216,6 +216,7 @@ _TUNNEL: Final = 15008
 
 
 def _check(linted: Linted) -> Iterator[Hit | Unknown]:
+    # Namespaces may have the label of the mesh. Without them, only a hint of a mesh makes this worth saying.
     if not linted.has_namespaces and not linted.is_complete and _names_the_tunnel(linted):
         yield Unknown(NO_NAMESPACES)
     for identity in linted.state.population.identities(linted.selected):

@@ -185,6 +185,7 @@ _PORTS: Final = (53, 5353)
 
 def _check(linted: Linted) -> Iterator[Hit]:
     for policy in linted.policies:
+        # A policy that allows only addresses, or nothing, needs no names.
         if any(rule.peers.everyone or rule.peers.selections for rule in policy.rules.get(Direction.EGRESS, ())):
             blocked = [one for one in linted.identities_of(policy.subject) if not _may_ask(linted, one)]
             pods = [pod for identity in blocked for pod in identity.pods() if not linted.has_its_own_resolver(pod)]

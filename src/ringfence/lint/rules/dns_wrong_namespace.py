@@ -98,6 +98,7 @@ from ringfence.model.structure_edits import add_field
 def _check(linted: Linted) -> Iterator[Hit]:
     for peer in peers_in_force(linted):
         selection, namespace, server = peer.selection, peer.policy.namespace, meant_dns_server(linted, peer)
+        # If the namespace has such pods, it may have a DNS server of its own.
         if server is None or selection is None or linted.may_select(selection):
             continue
         if namespace not in linted.namespaces_with_pods:

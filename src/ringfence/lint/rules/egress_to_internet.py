@@ -116,6 +116,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 
     def beyond_dns(stack: Stack, own: OwnPorts) -> Traffic:
         traffic = passing(stack, own)
+        # Names are often resolved by servers anywhere, and DNS alone is a narrow way out.
         return traffic if traffic - _DNS else NO_TRAFFIC
 
     found = openings(linted, direction, beyond_dns, lambda rule: meant(rule) and bool(rule.traffic - _DNS))

@@ -110,6 +110,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 
 def _check(linted: Linted) -> Iterator[Hit]:
     peers = [peer for peer in peers_in_force(linted) if peer.peer.ip_block and peer.peer.ip_block.excepts]
+    # Few policies have exceptions, and then the rules need not be compared with each other.
     if not peers:
         return
     rules = list(rules_in_force(linted))

@@ -124,6 +124,7 @@ from ringfence.lint.written import peers_in_force
 def _check(linted: Linted) -> Iterator[Hit]:
     for peer in peers_in_force(linted) if linted.host_network_pods else ():
         selection = peer.selection
+        # One pod with an address of its own is enough for the peer to have a meaning.
         if selection is None or linted.state.selects_pods(selection) or linted.may_come(selection):
             continue
         if pods := _host_network_pods(linted, selection):

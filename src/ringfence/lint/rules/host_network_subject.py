@@ -102,6 +102,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if pods:
             more = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
             message = f"{pods[0]}{more} with hostNetwork may not be isolated: few network plugins isolate nodes"
+            # A policy for all pods is not meant for these in particular.
             level = None if policy.subject.pods.terms else FindingLevel.NOTE
             remedy, alone = "run the pods without hostNetwork, or protect the node", tuple(pods) if not more else ()
             yield Hit(

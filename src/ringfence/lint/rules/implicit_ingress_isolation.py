@@ -76,6 +76,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
             )
             remedy = "write policyTypes: [Ingress, Egress] if that is meant, and policyTypes: [Egress] if not"
             edit = add_field(policy.origin, "spec", "policyTypes", "[Ingress, Egress]", SPEC_FIELDS)
+            # The edit writes down what holds already, so it changes nothing, and makes it visible.
             yield Hit(policy, "spec.egress", message, remedy, edit=edit, is_safe=True)
 
 

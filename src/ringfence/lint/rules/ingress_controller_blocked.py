@@ -211,6 +211,7 @@ def _shut_out(linted: Linted, target: NamedTarget) -> str:
     state = linted.state
     identity = state.identity(target.pod)
     cells = state.tiers.allowed_addresses(identity, Direction.INGRESS)
+    # A controller may be outside the cluster, or on the network of a node, so one address is enough.
     if any(addresses and allowed.contains(target.protocol, target.port) for addresses, allowed in cells):
         return ""
     profiles = state.tiers.profiles(identity, Direction.INGRESS)

@@ -131,6 +131,7 @@ from ringfence.sets.intervals import Interval
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
+    # A block of everything is meant for everything, and contains pods only because they are part of that.
     blocks = [
         peer for peer in peers_in_force(linted) if (block := peer.peer.ip_block) and not _is_everything(block.cidr)
     ]
@@ -138,6 +139,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
     of_services = _of_services(linted) if blocks else {}
     ranges = Addresses.of(*map(parse_cidr, linted.settings.service_cidrs))
     services = ranges | Addresses.union_of([NO_ADDRESSES, *of_services.values()])
+    # Cilium never matches pods by address, so there it certainly has no effect.
     level = FindingLevel.ERROR if linted.plugin == "cilium" else None
     for peer in blocks:
         if common := peer.addresses & services:

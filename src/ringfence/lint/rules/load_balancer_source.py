@@ -205,6 +205,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
     nodes = Addresses.union_of(map(addresses_of, linted.state.nodes.values())) if behind else Addresses()
     for rule in rules_in_force(linted) if behind else ():
         block = rule.compiled.peers.block
+        # A block that has addresses of nodes matches what arrives from them.
         if rule.direction is Direction.EGRESS or block is None or block.covers_family or nodes & block.addresses:
             continue
         if found := _first(linted, rule, behind):

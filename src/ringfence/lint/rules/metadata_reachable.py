@@ -145,6 +145,7 @@ def _has_port(cells: Partition[Addresses, Traffic]) -> bool:
 def _wider_blocks(rule: WrittenRule) -> Iterator[WrittenPeer]:
     for peer in rule.peers():
         block = peer.peer.ip_block
+        # A block of the server alone is there on purpose.
         if block is not None and (meant := peer.addresses).contains(_FAMILY, _NUMBER) and meant != _SERVER:
             yield peer
 

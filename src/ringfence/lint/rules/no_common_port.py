@@ -193,6 +193,7 @@ def _one_of_two(linted: Linted, refused: Sequence[RefusedPeer]) -> Iterator[Refu
         own, other = _ends(one)
         mine, theirs = certain.get((own, other)), certain.get((other, own))
         is_egress = one.peer.rule.direction is Direction.EGRESS
+        # One finding for both: at the rule with a port that the pod does not declare, else at the egress rule.
         if theirs is None or (mine is not None and (mine, is_egress) > (theirs, not is_egress)):
             yield one
 

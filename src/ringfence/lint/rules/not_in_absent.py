@@ -121,6 +121,7 @@ def _hits(
     pods = linted.pods_of(selection) if keys else []
     for key in keys:
         without = [pod for pod in pods if key not in pod.labels]
+        # If no pod has the label, the term has no effect at all, and it is not this mistake.
         if not without or len(without) == len(pods):
             continue
         index = next(n for n, one in enumerate(selector.match_expressions) if (one.key, one.operator) == (key, "NotIn"))

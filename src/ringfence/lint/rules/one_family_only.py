@@ -118,6 +118,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if block is None or not block.covers_family:
             continue
         whole = {family: peer for peer in rule.peers() if (family := _family(peer))}
+        # In a cluster of one family, the other one cannot be missing.
         pods = [pod for pod in linted.pods_of(rule.policy.subject) if len(pod.addresses) > 1]
         if len(whole) != 1 or not pods:
             continue

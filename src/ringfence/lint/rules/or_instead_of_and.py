@@ -210,6 +210,7 @@ def _hit(linted: Linted, first: WrittenPeer, second: WrittenPeer, joined: PodSel
         message = f"{message}; as one peer they would be fewer"
         remedy = f"{remedy}; if two peers are meant, put the podSelector first"
         return Hit(first.policy, second.path, message, remedy, FindingLevel.NOTE, objects=objects)
+    # The pods of the second peer may be in files that the input lacks.
     if namespace not in linted.namespaces_with_pods:
         return None
     edit = join_items(first.policy.origin, second.path)

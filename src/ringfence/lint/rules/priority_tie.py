@@ -208,6 +208,7 @@ _Deciding = dict[UndefinedOrder, dict[Direction, list[Identity]]]
 
 def _check(linted: Linted) -> Iterator[Hit]:
     tiers = [linted.state.policies.cluster_policies(tier) for tier in PolicyTier]
+    # The list is sorted by priority, so only neighbours need be compared. Usually all differ.
     if not any(_equal(policies) for policies in tiers):
         return
     places = {policy: place for place, policy in enumerate(policy for policies in tiers for policy in policies)}
@@ -215,6 +216,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
     about_many: set[tuple[str, int]] = set()
     for order in sorted(deciding, key=lambda one: (places[one.first], places[one.second])):
         if order.many:
+            # Many policies of one priority give many pairs: one finding for all of them is enough.
             if (order.tier, order.first.priority) in about_many:
                 continue
             about_many.add((order.tier, order.first.priority))

@@ -184,6 +184,7 @@ def _is_of_nodes(rule: WrittenRule, nodes: Addresses) -> bool:
 
 def _probed(linted: Linted, policy: PolicyInForce) -> Traffic:
     """The probe ports that all workloads of a policy have in common."""
+    # A rule is for probes of all its workloads or of none: a port that only some probe is needed by the others.
     found = [
         Traffic.union_of([NO_TRAFFIC, *map(_of_probes, _containers(workload))])
         for _, workload in linted.workloads_in(policy.namespace)

@@ -257,6 +257,7 @@ def _replicated(linted: Linted) -> Iterator[tuple[Reference, list[Member]]]:
     for workload, pods in sorted(found.items()):
         if len(pods) == 1 and not pods[0].is_several:
             continue
+        # Replicas of other workloads rarely talk to each other, unless names of Services and ports say so.
         if workload.kind != "StatefulSet":
             headless = _behind_headless_services(linted) if headless is None else headless
             if pods[0] not in headless or not _named(pods[0]):
@@ -292,6 +293,7 @@ def _hit(linted: Linted, workload: Reference, pods: list[Member], source: Member
     ingress = side_traffic(linted.state, destination, Direction.INGRESS, source)
     if _passes(egress & ingress, ports):
         return None
+    # If the destination would accept it, the egress of the source is the cause.
     direction = Direction.EGRESS if _passes(ingress, ports) else Direction.INGRESS
     refusing = source if direction is Direction.EGRESS else destination
     policy = isolating_policy(linted, refusing, direction)

@@ -110,6 +110,7 @@ from ringfence.model.kinds import object_name
 def _check(linted: Linted) -> Iterator[Hit]:
     first: dict[Hashable, PolicyInForce] = {}
     for policy in linted.policies:
+        # Compared by key, because comparing each policy with each would be quadratic.
         other = first.setdefault(_meaning(policy), policy)
         if other is not policy:
             place = other.origin.at() if other.origin else None

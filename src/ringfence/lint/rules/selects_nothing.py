@@ -138,6 +138,7 @@ PATH = "spec.podSelector"
 def _check(linted: Linted) -> Iterator[Hit]:
     for policy in linted.policies:
         namespace = policy.namespace
+        # The workloads of the namespace may be in another repository.
         if namespace not in linted.namespaces_with_pods or linted.may_select(policy.subject):
             continue
         if workloads_with_labels(linted, namespace, policy.subject.pods):

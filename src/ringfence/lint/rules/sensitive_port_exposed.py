@@ -187,6 +187,7 @@ def _found(linted: Linted) -> Iterator[ObjectHit]:
             everybody = None
             for port in _sensitive_ports(pod):
                 everybody = passing(stack, own_ports(stack, identity)) if everybody is None else everybody
+                # Pods that no policy distinguishes get the same answer.
                 if (identity.bit, port) not in known:
                     known[identity.bit, port] = _who(linted, pod, port, everybody)
                 if known[identity.bit, port].text:
@@ -217,6 +218,7 @@ def _who(linted: Linted, pod: Member, port: int, everybody: Traffic) -> _Who:
         for name, pods in _sources(linted, pod, port).items()
     }
     certain = [name for name, premise in sources.items() if doubtful(linted, [premise]) is None]
+    # If enough namespaces are certain, the finding does not depend on the doubtful ones.
     named = certain if len(certain) > _MOST else list(sources)
     if len(named) <= _MOST:
         return _Who()

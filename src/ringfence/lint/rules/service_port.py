@@ -233,11 +233,13 @@ def _hits(linted: Linted, rule: WrittenRule, path: str, port: SinglePort, fronts
         return
     protocol, number = port
     destinations = rule.destinations(linted)
+    # If some pod listens on the number, the rule may mean that pod.
     if _may_have_others(linted, rule) or any(_declares(pod, protocol, number) for pod in destinations):
         return
     behind = set(destinations)
     for front in fronts:
         meant = {pod: target for pod, target in front.targets.items() if pod in behind}
+        # If another rule allows the real port, nothing is broken, and the entry is only superfluous.
         refused = [own for pod, target in meant.items() for own in _refused(linted, rule, pod, protocol, target)]
         if not refused:
             continue

@@ -189,6 +189,7 @@ def _hit(rule: WrittenRule, path: str, name: str, protocol: str, destinations: l
     pods = f"{destinations[0]} has no" if count == 1 else f"none of {count} workloads and pods has a"
     message = f"{pods} {protocol} port with the name {name}, so the entry matches nothing"
     ports = sorted({(port.name, port.protocol, port.port) for pod in destinations for port in pod.named_ports})
+    # The same name with another protocol is the most likely slip, so it is looked for first.
     others = [(other, number) for known, other, number in ports if known == name]
     if others:
         other, number = others[0]

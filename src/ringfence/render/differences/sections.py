@@ -88,6 +88,7 @@ def difference_sections(found: ClusterDifference, first: str, second: str) -> It
         Section("allowed", f"{len(found.reviewed)} allowed", tuple(map(_reviewed, found.reviewed))),
         Section("workloads", _workloads_heading(found), tuple(_workloads(found))),
     )
+    # All are made in one list, so that their order can be read in one place.
     return (section for section in everything if section.rows)
 
 
@@ -138,6 +139,7 @@ def cause_phrase(cause: Cause) -> Phrase:
     effect = _EFFECTS[cause.effect, cause.when]
     field = cause.direction.field
     place: Phrase = (" (", Name(str(cause.place)), ")") if cause.place else ()
+    # A rule that decides otherwise although nobody touched it would look like a mistake of this program.
     unchanged = "" if cause.what else ", which is unchanged,"
     name = Name(str(cause.policy))
     if cause.rule is None:
@@ -172,6 +174,7 @@ def _reasons(causes: Iterable[Cause]) -> tuple[Phrase, ...]:
 
 
 def _place(causes: Iterable[Cause]) -> Place | None:
+    # Only a place after the change is in the files that a reviewer has before them.
     return next((one.place for one in causes if one.place and one.when is When.AFTER), None)
 
 
@@ -196,6 +199,7 @@ def _services_heading(found: ClusterDifference) -> str:
 
 
 def _service(one: ChangedService) -> Row:
+    # A Service that opens and closes is marked as opening, which is what a reviewer must not overlook.
     mark = "+" if one.opened else "-" if one.closed else "~"
     name = Name(f"{one.service} {one.protocol} {one.port}")
     written = phrase(" (", Name(str(one.place)), ")") if one.place else ()

@@ -38,6 +38,7 @@ def difference_text(found: ClusterDifference, first: str, second: str, width: in
                 lines.append(f"      and {len(row.reasons) - _MOST_REASONS} more")
     if closing := closing_sentence(found):
         lines += ["", closing]
+    # Names in a sentence must not break it into what looks like another row.
     written = map(one_line, lines)
     return "\n".join(written if width is None else (part for line in written for part in _broken(line, width)))
 

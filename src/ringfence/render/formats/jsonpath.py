@@ -109,6 +109,7 @@ def _tokens(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def _literal(text: str) -> Iterator[tuple[bool, str]]:
+    # What the expression for actions left over has a brace without its partner.
     if "{" in text or "}" in text:
         raise JSONPathError(f"unclosed action in {text!r}: a path stands in braces, such as {{.metadata.name}}")
     if text:
@@ -145,6 +146,7 @@ def _path(text: str) -> _TemplatePath:
     descended = False
     while place < len(text.rstrip()):
         found = _STEP.match(text, place)
+        # A name without a dot before it is valid only behind two dots, as in `..name`.
         if not found or (found["after_descent"] and not descended):
             raise JSONPathError(
                 f"{{{text}}} is not a path at {text[place:].strip()!r}: use one such as {{.metadata.name}}"
@@ -201,6 +203,7 @@ def _descend(values: Values) -> Values:
 
 def _children(value: Value) -> Values:
     if isinstance(value, dict):
+        # Sorted: Go's maps have no order, and the output must be the same each time.
         return [value[key] for key in sorted(value)]
     return value if isinstance(value, list) else []
 
@@ -262,6 +265,7 @@ def _holds(left: Values, operator: str, right: Values) -> bool:
     if len(left) != 1 or len(right) != 1:
         return False  # a field that is missing equals nothing
     one, other = left[0], right[0]
+    # Python raises TypeError for what cannot be ordered. kubectl takes such a comparison as false.
     is_ordered = isinstance(one, str) is isinstance(other, str) and not {type(one), type(other)} & {dict, list}
     match operator:
         case "==":

@@ -102,6 +102,7 @@ def _add_case(suite: ElementTree.Element, case: JUnitCase) -> None:
     if problem := case.problem:
         types = {"type": problem.type} if problem.type else {}
         inner = _element(element, problem.kind, {"message": problem.message, **types})
+        # Without a text ElementTree writes a short element, and with an empty one a pair of tags.
         inner.text = xml_text(problem.text) or None
     if case.output:
         _element(element, "system-out", {}).text = xml_text(case.output)
@@ -117,6 +118,7 @@ def unique_names(names: Iterable[tuple[str, str]]) -> list[str]:
     found = []
     for name, longer in names:
         choice, number = name, 1
+        # The longer form says how two tests differ; a number only says that they do.
         if choice in taken and longer != name:
             choice = f"{name} [{longer}]"
         base = choice

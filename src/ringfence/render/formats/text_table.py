@@ -42,6 +42,7 @@ def streamed_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Ite
         return
     first.insert(0, list(headers))
     yield "".join(f"{line}\n" for line in aligned(first, padding=3, least=6))
+    # The same widths as `aligned` has used for the first rows, since all rows have all columns.
     widths = [max(6, 3 + max(map(len, column))) for column in zip(*first, strict=True)]
     for *cells, last in lines:
         padded = (cell.ljust(max(width, len(cell) + 3)) for cell, width in zip(cells, widths, strict=False))
@@ -52,6 +53,7 @@ def aligned(lines: Iterable[Sequence[str]], *, padding: int, least: int = 0) -> 
     """The lines as text. A column is `padding` spaces wider than its widest cell, and at least `least` wide."""
     padded = [list(line) for line in lines]
     for column in range(max(map(len, padded), default=0)):
+        # A line without this column ends the block: columns above and below it have widths of their own, as in Go.
         for belongs, group in groupby(padded, key=lambda line: column < len(line) - 1):
             if belongs:
                 block = list(group)

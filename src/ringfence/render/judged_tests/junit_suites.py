@@ -61,6 +61,7 @@ def results_junit(
             cases[problem.place.file].append(_problem_case(problem))
     timestamp = started.isoformat(timespec="seconds")
     suites = [JUnitSuite(SUITE, _finished(some, with_places=with_places), timestamp) for some in cases.values()]
+    # A report always has a suite: one without any would look broken.
     return junit_text(suites or [JUnitSuite(SUITE, (), timestamp)])
 
 

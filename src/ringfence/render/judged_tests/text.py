@@ -123,6 +123,7 @@ def _first(lines: list[str], most: int) -> Iterator[str]:
     if len(lines) <= most:
         yield from lines
     else:
+        # One fewer, because the last line says how many are missing.
         yield from lines[: most - 1]
         yield f"... and {len(lines) - most + 1} more lines, which ringfence explain prints"
 

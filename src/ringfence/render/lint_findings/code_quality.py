@@ -23,6 +23,7 @@ def _entry(one: LintFinding, paths: RepositoryPaths) -> Json:
     file, has_lines = paths.of_place(one.place)
     subject = f"{one.object}: " if one.object else ""
     remedy = f"; remedy: {one.remedy}" if one.remedy else ""
+    # GitLab demands a line, also for a finding about a whole file.
     lines = {"begin": one.place.line if has_lines and one.place.line else 1}
     if has_lines and one.place.end_line:
         lines["end"] = one.place.end_line

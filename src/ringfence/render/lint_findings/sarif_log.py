@@ -47,6 +47,7 @@ def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: s
     )
     kept = results[:MOST_RESULTS]
     known = {rule.identifier: rule for rule in rules}
+    # Problems of the input have codes and no rules, and SARIF wants each result to have a rule.
     used = sorted(set(known) | {one.rule for one in kept})
     names = {one.rule: one for one in (*findings.found, *(one.finding for one in findings.suppressed))}
     described = [_rule(known[one]) if one in known else _problem_rule(names[one]) for one in used]
@@ -59,6 +60,7 @@ def findings_sarif(findings: LintFindings, rules: Iterable[LintRule], version: s
 def _too_large(text: str) -> str:
     """A message for a log that is too large for GitHub after compression; empty if GitHub takes it."""
     data = text.encode()
+    # Compressing takes seconds for a large log, and is never needed for one that is small as it is.
     size = len(zlib.compress(data)) if len(data) > MOST_BYTES else 0
     if size <= MOST_BYTES:
         return ""
@@ -128,4 +130,5 @@ def _location(place: Place, name: str, paths: RepositoryPaths, text: str = "") -
     file, has_lines = paths.of_place(place)
     if not file:
         return SarifLocation(object=name, text=text)
+    # A result without a line is easily lost, so one about a whole file is at its first.
     return SarifLocation(file, place.range if has_lines else None, place.line if has_lines else 1, name, text)

@@ -55,9 +55,11 @@ def _excerpt(place: Place, source_line: SourceLine) -> Iterator[str]:
     line = source_line(place.file, place.line) if place.column else None
     if line is None:
         return
+    # A tab would have another width in the line than in the marks below it.
     line = line.rstrip("\r").replace("\t", " ")
     end = place.end_column - 1 if place.end_line == place.line else len(line)
     start = place.column - 1
+    # Some text before the part shows what it belongs to.
     cut = max(0, start - _BEFORE) if len(line) > _WIDEST else 0
     shown = one_line(line[cut : cut + _WIDEST])
     width = max(1, min(end - cut, len(shown)) - (start - cut))

@@ -72,6 +72,7 @@ def arrowhead(name: str, style: str, line: float = 1.3) -> Element:
             viewBox="0 0 10 10",
             refX=9.0,
             refY=5.0,
+            # SVG scales markers with the width of the line, which is undone here.
             markerWidth=_HEAD / line,
             markerHeight=_HEAD / line,
             orient="auto-start-reverse",
@@ -102,6 +103,7 @@ def edge_labels(drawn: Iterable[tuple[LaneEdge, Route, str]]) -> Iterator[Elemen
     """The labels of edges, beside their arrowheads, in a style each. Edges that share an arrowhead share the label."""
     written = set()
     for edge, route, style in drawn:
+        # Text over the same text looks bold, and makes the document larger.
         if (place := (route.label_x, route.label_y)) not in written:
             written.add(place)
             yield label(*place, edge.label, style=f"small halo{style}{' end' if route.label_ends else ''}")

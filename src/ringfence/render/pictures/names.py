@@ -36,6 +36,7 @@ class ShortNames:
             return f"{len(members):,} {_noun(members)}"
         if place in self._rests:
             return f"{len(members):,} more {_noun(members)}"
+        # The number is never cut: without it, the name would be that of one pod.
         more = f" +{len(members) - 1}" if len(members) > 1 else ""
         return shortened(self.member(members[0]), self._width - text_width(more)) + more
 

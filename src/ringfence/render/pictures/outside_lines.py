@@ -31,6 +31,7 @@ def without_addresses(arrows: Iterable[Arrow]) -> tuple[list[Arrow], list[Arrow]
     drawn = list(arrows)
     if len(outside_ends(drawn)) <= MOST_OUTSIDE_BOXES:
         return drawn, []
+    # All or none: a reader who finds some addresses as boxes would take these for all.
     inside = [one for one in drawn if not outside_ends([one])]
     return inside, [one for one in drawn if outside_ends([one])]
 

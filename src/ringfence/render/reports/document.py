@@ -60,6 +60,7 @@ def report_json(report: Report) -> dict[str, Any]:
     view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
     subjects = ReportSubjects(state)
     policies = all_policies(state)
+    # The page refers to policies and workloads by number: names would make the file several times as large.
     numbers = {id(policy): number for number, policy in enumerate(policies)}
     namespaces = sorted({group.reference.namespace for group in subjects.groups})
     written = policies_json(state, policies, subjects, report.document_of)
@@ -91,6 +92,7 @@ def with_findings(document: Json, exposed: ExposureList | None, mistakes: LintFi
     Of the `mistakes`, the problems of the input are left out: they are in `problems`.
     """
     names = document["namespaces"]
+    # Read from the document itself, because the cluster may have changed since it was made.
     references = (Reference(names[one["namespace"]], one["kind"], one["name"]) for one in document["workloads"])
     return {
         **document,
