@@ -55,6 +55,7 @@ def ui(inputs: EnforcedInputs, port: int, no_browser: bool, tests: tuple[Path, .
       ringfence ui --learn
       ringfence ui --context prod --no-browser --port 8080
     """
+    # Before the cluster is read: this may take long, and would be in vain.
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
@@ -95,6 +96,7 @@ async def _show(inputs: SupposedInputs, port: int, tests: tuple[Path, ...], *, o
     """The page of a cluster, which follows its files, or its objects."""
     from ringfence.web import FileChanges, LocalPage, Simulation, page_app
 
+    # Only folders: a file of -f is a manifest, into which no test is written.
     folders = tests or [path for path in map(Path, inputs.filenames) if path.is_dir()]
     # Before the cluster is read, so that no change in between is missed.
     files = FileChanges([*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])])
@@ -148,6 +150,7 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
         signals = _end_on_signals(server)
         await server.serve(sockets=[listening])
         if signals:
+            # The exit code that a shell reports for a process that was ended by this signal.
             raise SystemExit(128 + signals[0])
 
 

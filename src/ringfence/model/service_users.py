@@ -202,6 +202,7 @@ def _called(service: ServiceReference) -> ServiceTarget:
 
 def ingress(kind: str, written: IngressFields) -> ServiceUser:
     """An Ingress, with the Services behind it."""
+    # Several paths often lead to one Service: it is named once, in the order of the Ingress.
     return ServiceUser(kind, written.metadata, tuple(dict.fromkeys(_behind(written.spec))))
 
 
@@ -210,6 +211,7 @@ def _behind(spec: IngressSpec) -> Iterator[ServiceTarget]:
     for backend in (spec.default_backend, *(path.backend for path in paths)):
         if backend and backend.service:
             port = backend.service.port
+            # The API server takes either a name or a number: the other one is empty or 0.
             yield ServiceTarget("", backend.service.name, port.name or port.number or None)
 
 
@@ -223,5 +225,6 @@ def http_route(kind: str, written: HTTPRouteFields) -> ServiceUser:
 def route(kind: str, written: RouteFields) -> ServiceUser:
     """A Route, with the Service behind it."""
     to, port = written.spec.to, written.spec.port
+    # A number is a port of the pods, and does not say which port of the Service it is: then it may be any of them.
     name = port.target_port if port and isinstance(port.target_port, str) else None
     return ServiceUser(kind, written.metadata, (ServiceTarget("", to.name, name),) if to.kind == "Service" else ())

@@ -48,6 +48,7 @@ def matrix(view: FoldedView) -> Matrix:
     found = view.found
     short = _short_names(found.classes)
     members = [tuple(map(str, one)) for one in found.classes]
+    # None means the outside of the cluster. It is not a class: its addresses differ from connection to connection.
     rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
     columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
     cells: list[tuple[str, ...]] = []
@@ -76,6 +77,7 @@ def cell(traffic: Traffic) -> str:
         if ports == ((1, 65535),):
             parts.append(protocol)
         elif ports:
+            # Most ports are of TCP. Only another protocol is named, so that the columns stay narrow.
             parts.append(port_list(ports) + ("" if protocol == "TCP" else f"/{protocol}"))
     return " ".join(parts) or _NOTHING
 
@@ -132,8 +134,11 @@ def _cell(view: FoldedView, row: int | None, column: int | None) -> str:
         if one := view.found.between(row, column):
             return _passing(one)
         members = view.found.classes[row]
+        # A single pod has no connection to itself that a policy decides. Several pods in one class could have connected
+        # to one another: there, an empty cell means that this is denied.
         is_one_pod = row == column and len(members) == 1 and members[0] not in view.several
         return _ITSELF if is_one_pod else _NOTHING
+    # What is outside of the cluster on both sides is nothing that a policy of this cluster decides.
     if row is None and column is None:
         return _ITSELF
     outside = _with_outside(view.found, row, column)
