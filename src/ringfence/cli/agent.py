@@ -40,6 +40,7 @@ def parse_listen_address(text: str) -> tuple[str, int] | None:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise click.BadParameter(f"{text!r} is not ADDRESS:PORT, such as 127.0.0.1:9810 or [::1]:9810")
+    # Without a host, `:9810` means all addresses of the node, as in most programs.
     return host.strip("[]") or "0.0.0.0", int(port)
 
 

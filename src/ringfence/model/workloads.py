@@ -141,6 +141,7 @@ def rollout(kind: str, written: Rollout) -> Workload:
 def job(kind: str, written: Job) -> Workload:
     """The workload that a Job is."""
     spec = written.spec
+    # A Job that has ended stays in the cluster, often for long, and never makes another pod.
     limit = _ended(written.status) or _job_limit(spec.parallelism, spec.completions, "spec")
     return _running(kind, written.metadata, spec, limit)
 
@@ -204,6 +205,7 @@ def _cron_job_limit(spec: CronJobSpec) -> PodLimit:
     """
     jobs = spec.job_template.spec
     limit = _job_limit(jobs.parallelism, jobs.completions, "spec.jobTemplate.spec")
+    # Any number of Jobs without pods still has no pods.
     if limit.is_zero or spec.concurrency_policy in ("Forbid", "Replace"):
         return limit
     return PodLimit(None, "its concurrencyPolicy lets Jobs run at the same time")

@@ -22,6 +22,7 @@ def shown_path(file: str) -> str:
     if path.is_absolute():
         here = Path.cwd()
         path = path.relative_to(here) if path.is_relative_to(here) else PurePath(path.name)
+    # How many folders up a file lies says something about the machine, too.
     return str(PurePath(*(part for part in path.parts if part != "..")))
 
 
@@ -31,6 +32,7 @@ class RepositoryPaths(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def _root(self) -> Path:
         here = Path.cwd()
+        # In a worktree or a submodule of git, `.git` is a file and not a folder.
         return next((one for one in (here, *here.parents) if (one / ".git").exists()), here)
 
     def of(self, file: str) -> str:
@@ -39,6 +41,7 @@ class RepositoryPaths(msgspec.Struct, frozen=True, dict=True):
         Without one, it is relative to the working directory. Of a file elsewhere it is the name alone, which reveals
         nothing about the machine.
         """
+        # Not `resolve`: a link in the repository is shown under the name that it has there.
         path = Path(normpath(Path.cwd() / file))
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else shown_path(file)
 

@@ -103,12 +103,14 @@ def read_snapshot(text: str, file: str) -> ClusterSnapshot:
 
     The lines may be in another order, as after a merge by git, but none may occur twice.
     """
+    # An editor of Windows may have written a byte order mark, and git may have changed the ends of the lines.
     first, *lines = text.removeprefix("\ufeff").splitlines() or [""]
     is_without, plugin = _read_header(first, file)
     found = _Rows({}, {}, set(), set(), set())
     for number, line in enumerate(lines, start=2):
         if line.strip():
             _read_row(line, found, f"{file}:{number}")
+    # A merge by git may keep a row and lose that of its workload.
     missing = sorted(end for end in _named(found) if end not in found.workloads)
     if missing:
         raise ManifestError(f"{file}: {_end(missing[0])} is named, and has no line `workload`: {_REMEDY}")
@@ -144,6 +146,7 @@ class _Rows(msgspec.Struct):
 
 def _read_row(line: str, found: _Rows, place: str) -> None:
     word, _, rest = line.rstrip("\r").partition(" ")
+    # The most frequent reason for a line that is no row has a message of its own.
     if line.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
         raise ManifestError(f"{place}: a merge conflict: {_REMEDY}")
     reader = _READERS.get(word)
@@ -158,9 +161,11 @@ def _read_row(line: str, found: _Rows, place: str) -> None:
 
 
 def _read_connection(text: str, found: _Rows) -> bool:
+    # From the right: an IPv6 address has colons, too.
     ends, _, traffic = text.rpartition(": ")
     source, _, destination = ends.partition(" -> ")
     pair = _read_end(source), _read_end(destination)
+    # No policy of a cluster decides about connections that are outside of it on both sides.
     if all(isinstance(end, Addresses) for end in pair):
         raise ValueError
     return _put(found.connections, pair, _read_traffic(traffic))
@@ -238,6 +243,8 @@ def _read_name(text: str) -> Reference:
     names = text.split("/")
     if len(names) == 2:
         names.insert(1, "Pod")
+    # Only the form that is written is read: otherwise two rows that look different could name the same pod, and be
+    # taken for two.
     if len(names) != 3 or any(quote(unquote(name), safe=":") != name for name in names):
         raise ValueError
     namespace, kind, name = map(unquote, names)

@@ -27,6 +27,8 @@ _WORDS: Final = {Action.ALLOW: "allows", Action.DENY: "denies", Action.PASS: "pa
 def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     """The decision of each tier, with its policies and rules; `asked` None means all traffic."""
     tiers = list(reasons_by_tier(side, asked))
+    # Without a NetworkPolicy for the pod, the reasons do not have this tier. A reader who knows the tiers would look
+    # for it, and ask whether it was forgotten.
     if all(tier.name != NETWORK_POLICY_TIER for tier in tiers):
         after_admin = sum(tier.name == "Admin" for tier in tiers)
         is_asked = all(tier.decision in (Action.PASS, None) for tier in tiers[:after_admin])
@@ -80,6 +82,7 @@ def _title(reason: PolicyReason) -> str:
     policy, place = reason.policy, place_text(reason.place)
     if reason.tier == NETWORK_POLICY_TIER:
         return f"{policy}{place}"
+    # There is only one in a cluster, so it has no priority.
     if isinstance(policy.policy, BaselineAdminNetworkPolicy):
         return f"{policy.kind_name} {policy}{place}"
     return f"{policy.kind_name} {policy}, priority {policy.priority}{place}"
@@ -93,6 +96,7 @@ def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_as
     mark = _MARKS[rule.action] if rule.matches and is_asked else "-"
     late = "; not asked" if rule.matches and not is_asked else ""
     yield f"{mark} {title}: {rule.reason}{late}{place_text(rule.place)}"
+    # Why each peer does not select the other side is only of interest if none of them does.
     if not rule.selects:
         yield from (
             f"    {direction.peers_field}[{peer.index}]: {peer.reason}{place_text(peer.place)}" for peer in rule.peers

@@ -92,6 +92,7 @@ def _summary_json(found: ClusterDifference) -> Json:
     return {
         "opened": len(found.of(ConnectionChange.OPENED)),
         "closed": len(found.of(ConnectionChange.CLOSED)),
+        # Without a list of what changed, an example may still show that something did: then this is not 0.
         "exposure": len(found.exposure) or int(found.exposure_changed),
         "services": len(found.services),
         "routes": len(found.routes),

@@ -75,6 +75,7 @@ def _row(
     alone = [
         number
         for number in sources.keys() & destinations.keys()
+        # The page would otherwise show a connection of a pod with itself, which no policy decides.
         if not _has_two(sources[number], destinations[number], several)
     ]
     addresses = next((str(side) for side in (row.sources, row.destinations) if isinstance(side, Addresses)), None)

@@ -19,6 +19,7 @@ def findings_json(found: LintFindings, policies: Sequence[Mapping[str, Any]]) ->
     order = list(FindingLevel)
     worst = sorted(range(len(mistakes)), key=lambda number: (order.index(mistakes[number].level), number))[:_MOST]
     return {
+        # Chosen by severity, but shown in the order of `ringfence lint`, which is that of the files.
         "found": [_with_policy(mistakes[number], numbers) for number in sorted(worst)],
         "more": max(0, len(mistakes) - _MOST),
         "skipped": [{"rules": list(one.rules), "reason": one.reason} for one in found.skipped],

@@ -59,6 +59,7 @@ def _picture_json(
     lanes: Iterable[str], boxes: Collection[Box], edges: Iterable[LaneEdge], layout: LaneLayout, ends: Iterable[Json]
 ) -> Json:
     return {
+        # A tenth of a pixel cannot be seen. More digits would only make the document larger.
         "width": round(layout.width, 1),
         "height": round(layout.height, 1),
         "lanes": [{"name": name, **_rectangle(place)} for name, place in zip(lanes, layout.lanes, strict=True)],

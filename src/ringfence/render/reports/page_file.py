@@ -69,6 +69,7 @@ def report_html(document: Mapping[str, Any]) -> str:
         "data": data,
         "script": script,
     }
+    # In one pass: a name in the data may itself look like the place of a part.
     return re.sub(r"\{\{(\w+)\}\}", lambda part: parts[part[1]], page_text("page.html"))
 
 

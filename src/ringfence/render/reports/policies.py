@@ -58,6 +58,7 @@ def _rule_json(
     state: State, policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule, subjects: ReportSubjects
 ) -> Json:
     peers = 0
+    # A pod with addresses of both families is a peer if it is one by either of them.
     for family in FAMILIES:
         peers |= state.tiers.peers(rule.peers, family)
     place = policy.origin.at(f"spec.{direction.field}[{rule.index}]") if policy.origin else None
@@ -116,6 +117,7 @@ class _Texts:
         file = {"file": place.file} if place is not None else {}
         if place is not None and place.range is not None:
             lines = self._lines_of(place.file)[place.line - 1 : place.end_line][:_MOST_LINES]
+            # The range of a document ends where the next one begins, and has the line between them.
             while lines and lines[-1].strip() in ("", "---"):
                 lines.pop()
             if lines:

@@ -48,6 +48,7 @@ class ReportSubjects:
 
     def selected_by(self, policy: CompiledPolicy[object]) -> list[int]:
         """The subjects that a policy selects, as ranges."""
+        # A policy selects pods by labels only, so either family gives the same ones.
         peers = Peers(everyone=False, selections=(policy.subject,))
         return self.ranges(self._state.tiers.peers(peers, Family.IPV4))
 
@@ -98,6 +99,7 @@ def _common_labels(state: State, workloads: Set[Reference]) -> dict[Reference, L
         reference = state.workload(member)
         if reference in workloads:
             known = common.setdefault(reference, member.labels)
+            # Of the first pod of a workload, both are the same object, which need not be compared with itself.
             if known is not member.labels and known != member.labels:
                 common[reference] = dict(known.items() & member.labels.items())
     return common
