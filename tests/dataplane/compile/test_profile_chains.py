@@ -146,6 +146,27 @@ def test_rules_that_deny_are_settled_in_one_map_of_peers() -> None:
     assert not chain.pods
 
 
+def test_pods_with_the_same_cluster_policies_share_a_chain_behind_their_own_exceptions() -> None:
+    guard = tier_policy(FRONT, "a", ingress=[acting("deny", pods(labelled(app="foe"))), acting("pass")])
+    of_each = [
+        policy("x/old", labelled(app="server"), ingress=[admits(FRIENDS)]),
+        policy("x/friend", labelled(app="friend"), ingress=[admits(pods(labelled(app="server")))]),
+    ]
+    state = tiered_cluster_of([*WORLD, guard, *of_each]).state
+    shared = nothing_built(state)
+    server, friend = (
+        finish(build_chain(state, *stack_of(state, path), (Family.IPV4,), shared)) for path in ("x/old", "x/friend")
+    )
+    assert server is not None
+    assert friend is not None
+    assert server.chain != friend.chain
+    assert server.chain.end == friend.chain.end
+    assert server.parts == friend.parts == {server.chain.end: server.parts[server.chain.end or ""]}
+    assert [len(one.chain.group_dispatches) for one in (server, friend)] == [1, 1]
+    assert len(server.parts[server.chain.end or ""].group_dispatches) == 1
+    assert len(server.maps.keys() & friend.maps.keys()) == 1
+
+
 # --- what would keep others waiting -----------------------------------------------------------------------------------
 
 

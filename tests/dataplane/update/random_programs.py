@@ -66,12 +66,27 @@ def rules(direction: Direction) -> st.SearchStrategy[Rule]:
 
 
 def by_peer(direction: Direction) -> st.SearchStrategy[Chain]:
-    """Chains that look up the peer map first. For packets that it does not contain, ranges of addresses decide."""
+    """Chains that look up the peer map first.
+
+    For packets that it does not contain, ranges of addresses decide, or a chain that several profiles have in common.
+    """
     peer = PEER[direction][V4]
     looking = Rule((), Dispatch((peer,), peer_map_name(direction)))
     by_class = Rule((), Dispatch((peer,), range_map_name(direction)))
     others = st.sampled_from([(), (Rule((Lookup((peer,), "range"),), RuleVerdict.RETURN),), (by_class,)])
-    return others.map(lambda more: profile_chain(direction, (looking, *more)))
+    in_common = st.sampled_from([*chains_in_common(direction)])
+    return st.one_of(
+        others.map(lambda more: profile_chain(direction, (looking, *more))),
+        in_common.map(lambda name: Chain((looking, Rule((), Goto(name))))),
+    )
+
+
+def chains_in_common(direction: Direction) -> dict[str, Chain]:
+    """Chains to which those of profiles go at their ends. Neither their rules nor their sets ever change."""
+    in_range = Rule((Lookup((PEER[direction][V4],), "range"),), RuleVerdict.RETURN)
+    on_port = Rule((ProtocolIs(TCP), Lookup((Field.PORT,), "one_port")), RuleVerdict.RETURN)
+    rules = {"range": (in_range,), "both": (in_range, on_port)}
+    return {f"{direction.field}_common_{name}": profile_chain(direction, some) for name, some in rules.items()}
 
 
 def peer_map_name(direction: Direction) -> str:
@@ -199,6 +214,7 @@ def programs() -> st.SearchStrategy[Program]:
                     **ingress,
                     **{name: one for direction in Direction for name, one in peer_chains(direction).items()},
                     **{name: one for direction in Direction for name, one in class_chains(direction).items()},
+                    **{name: one for direction in Direction for name, one in chains_in_common(direction).items()},
                 },
             ),
             more,

@@ -209,3 +209,15 @@ def test_the_last_rule_of_a_profile_says_its_direction() -> None:
     """A chain that is rewritten from one direction to the other concerns the direction of the new profile."""
     new = BASE.changed(chains={"ingress_0": Chain((Rule((), Goto(DENIED[OUT])),))})
     assert compare(BASE, new).directions == {OUT}
+
+
+def test_a_chain_that_profiles_have_in_common_says_the_direction_of_what_goes_there() -> None:
+    shared = BASE.changed(chains={"common": profile_chain(IN, ())})
+    new = shared.changed(chains={"ingress_0": Chain((Rule((), Goto("common")),))})
+    assert compare(shared, new).directions == {IN}
+
+
+def test_chains_that_go_round_in_circles_belong_to_both_directions() -> None:
+    """Only another program can have written them, and the kernel refuses them, but a program must not wait for ever."""
+    new = BASE.changed(chains={"ingress_0": Chain((Rule((), Goto("ingress_0")),))})
+    assert compare(BASE, new).directions == BOTH

@@ -72,6 +72,13 @@ def test_new_ranges_come_before_the_rules_because_they_are_ready_later_than_thes
     assert words(CLOSED, new) == [{"AddCollection", "AddElements"}, {"SetRules"}]
 
 
+def test_ranges_that_go_are_gone_before_rules_look_them_up() -> None:
+    """Nothing looked up the ports before, so they change in the step that creates what is new."""
+    old = CLOSED.changed({"ports_0": PORTS})
+    new = isolated("ingress_0", {"ports_0": RangeSet(PORT)}, among(Field.PORT, "ports_0"))
+    assert words(old, new) == [{"Flush"}, {"SetRules"}]
+
+
 def test_a_new_chain_comes_before_the_address_that_gets_it_because_it_is_empty_for_packets_under_way() -> None:
     new = isolated("ingress_1", {"pods_0": PODS}, among(Field.SOURCE_4, "pods_0"))
     new = new.changed(chains={"ingress_0": CLOSED.chains["ingress_0"]})

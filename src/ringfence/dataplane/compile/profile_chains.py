@@ -15,7 +15,9 @@ a profile looks up
 
 The addresses of a large policy are in sets of its own (`large_policies`).
 
-Where some rules deny or pass, there is this map in place of all sets of pods.
+Where some rules deny or pass, there is this map in place of all sets of pods. Pods that have the same cluster policies
+share most of it: the chain of each looks up the map of its exceptions only, and then goes to a chain that they have in
+common, with all other rules.
 
 Sets and maps of ranges are named after what they hold and never change; sets of pods are named after the selectors, and
 change as pods come and go.
@@ -23,6 +25,7 @@ change as pods come and go.
 
 import errno
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
@@ -32,12 +35,20 @@ from ringfence.dataplane.compile.peer_maps import PeerMap, RulesOfProfiles
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import check_selectors, for_pods, selectors_in
 from ringfence.dataplane.compile.shared_addresses import SharedAddresses
-from ringfence.dataplane.program import Chain, Collection, Dispatch, digest, profile_chain
+from ringfence.dataplane.program import Chain, Collection, Dispatch, Goto, Rule, digest, profile_chain
 from ringfence.engine.policies import NETWORK_POLICY_TIER, Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 from ringfence.steps import Steps
+
+_FORM: Final = 2
+"""The form of chains of several tiers. Earlier versions gave them other rules, under names without this number.
+
+Pods that move to a chain of another name need no copies of rules while both directions change. Rules that replace
+others in place do, and the kernel takes as long for a copy as for all addresses that have groups.
+"""
 
 _NAMED: Final = 3
 """The maximum number of policies that a message names."""
@@ -51,7 +62,7 @@ class ProfileChain(NamedTuple):
     pods: dict[str, PodSet]
     maps: dict[str, PeerMap]
     parts: dict[str, Chain]
-    """The chains of its classes, which never change."""
+    """The chains of its classes, and the chain that it has in common with others. They never change."""
 
 
 def denies_everything(stack: Stack) -> bool:
@@ -66,7 +77,7 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
         policies = frozenset((policy.namespace, policy.name) for policy in profile.policies)
         return f"{profile.direction.field}_{digest((policies, ports))}"
     tiers = tuple((one.tier, tuple((policy.namespace, policy.name) for policy in one.policies)) for one in stack)
-    return f"{profile.direction.field}_{digest((tiers, ports))}"
+    return f"{profile.direction.field}_{digest((_FORM, tiers, ports))}"
 
 
 class SharedParts(NamedTuple):
@@ -87,20 +98,41 @@ def build_chain(
     if _allows_everything(state, stack):
         return None
     check_selectors([rule for one in stack if one.tier == NETWORK_POLICY_TIER for rule in one.rules])
-    found: list[Allowance] = []
+    exceptions: list[Allowance] = []
+    others: list[Allowance] = []
     for family in families:
         if is_union(stack):
-            found += yield from _of_union(state, stack, ports, family, shared.large)
+            others += yield from _of_union(state, stack, ports, family, shared.large)
         else:
-            found += yield from _settled(state, stack, ports, family, shared)
-    direction = stack[0].direction
+            found = yield from _settled(state, stack, ports, family, shared)
+            exceptions += found.exceptions
+            others += found.others
+    chain, in_common = _written(stack[0].direction, exceptions, others)
+    used = [*exceptions, *others]
     return ProfileChain(
-        profile_chain(direction, tuple(one.rule for one in found)),
-        _joined(one.fixed for one in found),
-        _joined(one.pods for one in found),
-        _joined(one.maps for one in found),
-        _joined(one.chains for one in found),
+        chain,
+        _joined(one.fixed for one in used),
+        _joined(one.pods for one in used),
+        _joined(one.maps for one in used),
+        in_common | _joined(one.chains for one in used),
     )
+
+
+def _written(
+    direction: Direction, exceptions: list[Allowance], others: list[Allowance]
+) -> tuple[Chain, dict[str, Chain]]:
+    """Return the chain with these rules, and the chain of the rules behind the exceptions, if there are exceptions."""
+    rules = tuple(one.rule for one in others)
+    if not exceptions:
+        return profile_chain(direction, rules), {}
+    name, chain = _chain_in_common(direction, rules)
+    return Chain((*(one.rule for one in exceptions), Rule((), Goto(name)))), {name: chain}
+
+
+@lru_cache(maxsize=1 << 10)  # many subjects have the same one
+def _chain_in_common(direction: Direction, rules: tuple[Rule, ...]) -> tuple[str, Chain]:
+    """Return the chain of the rules that subjects have in common, and its name, which says what the rules are."""
+    return f"{direction.field}_common_{digest(rules)}", profile_chain(direction, rules)
 
 
 _SELECTOR: Final = 50
@@ -134,9 +166,14 @@ def _of_union(
     return [*others, *by_pod, *dispatching]
 
 
-def _settled(
-    state: State, stack: Stack, ports: OwnPorts, family: Family, shared: SharedParts
-) -> Steps[list[Allowance]]:
+class _Settled(NamedTuple):
+    """The rules for a stack where the first match decides: those about `exceptions` come before all `others`."""
+
+    exceptions: list[Allowance]
+    others: list[Allowance]
+
+
+def _settled(state: State, stack: Stack, ports: OwnPorts, family: Family, shared: SharedParts) -> Steps[_Settled]:
     """Return the rules for a stack where the first match decides. Rules about addresses apply to peers in no map."""
     direction = stack[0].direction
     about_addresses = yield from shared.addresses.rules_of(state, stack, ports, family)
@@ -145,11 +182,11 @@ def _settled(
     rules = tuple(known.of(profile, family, ports) for profile in stack)
     own = [profile.tier == NETWORK_POLICY_TIER for profile in stack]
     if not any(own) or not any(one.names_pods for one, is_own in zip(rules, own, strict=True) if not is_own):
-        return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
+        return _Settled([], [by_peer(PeerMap(rules, is_last=not by_address)), *by_address])
     # Many subjects differ only in the peers that their NetworkPolicies single out. Everything else is in a common map.
     in_common = tuple([one.about_everyone if is_own else one for one, is_own in zip(rules, own, strict=True)])
     common = known.common(PeerMap(in_common, is_last=not by_address))
-    return [by_peer(PeerMap(rules, common=common)), by_peer(common), *by_address]
+    return _Settled([by_peer(PeerMap(rules, common=common))], [by_peer(common), *by_address])
 
 
 V = TypeVar("V")

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -29,6 +29,9 @@ from ringfence.dataplane.program.rules import (
 )
 
 V = TypeVar("V")
+
+_IN_A_ROW: Final = "_in_a_row"
+"""The name under which a chain keeps `Chain.dispatches_in_a_row`."""
 
 
 class Hook(StrEnum):
@@ -52,7 +55,7 @@ filters: after destination NAT (-100), before source NAT (100)."""
 
 
 class TwoDispatches(NamedTuple):
-    """Two maps of groups that a chain asks one after the other; what neither knows is denied if they are `last`."""
+    """Two maps of groups that packets ask one after the other; what neither knows is denied if they are `last`."""
 
     first: DispatchGroup
     second: DispatchGroup
@@ -87,17 +90,43 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         return tuple(action for action in actions if isinstance(action, DispatchGroup))
 
     @cached_property
-    def dispatches_in_a_row(self) -> tuple[TwoDispatches, ...]:
-        """Each two of its `group_dispatches` that look for the same groups."""
-        behind = [one for one in self.rules if isinstance(one, Rule)]
-        found: list[TwoDispatches] = []
-        for first, second in combinations(self.group_dispatches, 2):
-            if first.groups == second.groups:
-                rest = behind[[one.action for one in behind].index(second) + 1 :]
-                # What comes behind is for the other family, or denies.
-                last = not rest or isinstance(rest[0].action, DispatchGroup) or len(rest) == 1
-                found.append(TwoDispatches(first, second, last))
+    def last_dispatches(self) -> tuple[DispatchGroup, ...]:
+        """Those of its `group_dispatches` behind which come only rules for the other family, or only its end."""
+        rules = [one for one in self.rules if isinstance(one, Rule)]
+        found: list[DispatchGroup] = []
+        for place, rule in enumerate(rules):
+            rest = rules[place + 1 :]
+            is_last = not rest or isinstance(rest[0].action, DispatchGroup) or len(rest) == 1
+            if is_last and isinstance(rule.action, DispatchGroup):
+                found.append(rule.action)
         return tuple(found)
+
+    def dispatches_in_a_row(self, behind: "Chain | None" = None) -> tuple[TwoDispatches, ...]:
+        """Each two dispatches that look for the same groups: two of its own, or one of its own and one of `behind`.
+
+        `behind` is the chain to which packets go from its end. The result is kept for the next call.
+        """
+        known = vars(self).get(_IN_A_ROW)
+        if known is None or known[0] is not behind:
+            known = vars(self)[_IN_A_ROW] = (behind, tuple(self._find_in_a_row(behind)))
+        return known[1]
+
+    def _find_in_a_row(self, behind: "Chain | None") -> Iterator[TwoDispatches]:
+        own = self.group_dispatches
+        # The chain that denies has no end and no such rules.
+        is_denied_behind = behind is None or not (behind.group_dispatches or behind.end)
+        for first, second in combinations(own, 2):
+            if first.groups == second.groups:
+                yield TwoDispatches(first, second, is_denied_behind and second in self.last_dispatches)
+        for first, second in product(own, behind.group_dispatches if behind else ()):
+            if behind and first.groups == second.groups:
+                yield TwoDispatches(first, second, second in behind.last_dispatches)
+
+    @cached_property
+    def end(self) -> str | None:
+        """The chain to which packets go that reach its end, if its last rule says so."""
+        last = self.rules[-1] if self.rules else None
+        return last.action.chain if isinstance(last, Rule) and isinstance(last.action, Goto) else None
 
     @cached_property
     def targets(self) -> frozenset[str]:
@@ -156,8 +185,9 @@ class ChainIndex:
         """Each two maps that any chain asks one after the other, by the map of addresses that gives the groups."""
         found: defaultdict[str, set[TwoDispatches]] = defaultdict(set)
         for chain in self._chains.values():
-            for two in chain.dispatches_in_a_row:
-                found[two.first.groups].add(two)
+            if chain.group_dispatches:
+                for two in chain.dispatches_in_a_row(self._chains.get(chain.end or "")):
+                    found[two.first.groups].add(two)
         return {groups: frozenset(some) for groups, some in found.items()}
 
 

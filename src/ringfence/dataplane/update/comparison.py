@@ -29,13 +29,11 @@ from ringfence.dataplane.program import (
     UNTRACKED,
     Chain,
     Collection,
-    Goto,
     GroupMap,
     HashSet,
     KeyPart,
     Move,
     Program,
-    Rule,
     VerdictMap,
     differing,
     has_classes,
@@ -157,7 +155,7 @@ def compare(old: Program, new: Program) -> Difference:
     for name in rewritten | readers:
         if directions == _BOTH:
             break
-        directions |= _directions(new.chains.get(name) or old.chains[name])
+        directions |= _directions(new.chains.get(name) or old.chains[name], new, old)
     return Difference(moves, rewritten, edited, readers, filtering, frozenset(directions), regrouped)
 
 
@@ -230,12 +228,20 @@ def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator
         yield from (name for name, chain in chains.items() if not sets.isdisjoint(chain.sets))
 
 
-def _directions(chain: Chain) -> frozenset[Direction]:
-    """Return the direction that a profile's chain decides; both directions for any other chain."""
-    last = chain.rules[-1] if chain.rules else None
-    if isinstance(last, Rule) and isinstance(last.action, Goto) and last.action.chain in _DIRECTION_OF_DENIAL:
-        return frozenset({_DIRECTION_OF_DENIAL[last.action.chain]})
-    return _BOTH
+def _directions(chain: Chain, *programs: Program) -> frozenset[Direction]:
+    """Return the direction that a profile's chain decides; both directions for any other chain.
+
+    Packets that a profile does not allow go from the end of its chain to the chain that denies them, or first to a
+    chain that several profiles have in common. Such a chain never changes, and what it looks up does not, either, apart
+    from groups of addresses, which the chains of its profiles look up as well.
+    """
+    seen: set[str] = set()
+    end = chain.end
+    while end is not None and end not in _DIRECTION_OF_DENIAL and end not in seen:
+        seen.add(end)
+        following = next((one.chains[end] for one in programs if end in one.chains), None)
+        end = following.end if following else None
+    return frozenset({_DIRECTION_OF_DENIAL[end]}) if end in _DIRECTION_OF_DENIAL else _BOTH
 
 
 def _edited_addresses(old: Program, new: Program, difference: Difference) -> dict[KeyPart, set[bytes]] | None:

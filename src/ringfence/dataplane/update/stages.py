@@ -6,16 +6,24 @@ chains. So what a step only creates comes in the same transaction as the rules o
 This is safe only if the next step changes nothing but rules. A packet meets the rules of the generation in which it
 entered, and each of its lookups finds the elements of the present generation. In the old generation, the chains that
 the transaction creates are empty. So no element that leads to them may come with them (nft_do_chain(),
-nf_tables_commit_chain()). New ranges do not come together with rules, either, because the kernel makes ranges ready
-only after the rules (nft_rbtree). Both steps must fit into one transaction: the rules of several chains may have to
-change at the same time (`comparison.needs_closing`).
+nf_tables_commit_chain()). Changes of ranges do not come together with rules, either, because the kernel makes ranges
+ready only after the rules (nft_rbtree). Both steps must fit into one transaction: the rules of several chains may have
+to change at the same time (`comparison.needs_closing`).
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.program import Program, RangeMap, RangeSet
-from ringfence.dataplane.update.commands import AddElements, Command, RenameChain, SetRules, commands_between
+from ringfence.dataplane.update.commands import (
+    AddElements,
+    Command,
+    Flush,
+    RemoveElements,
+    RenameChain,
+    SetRules,
+    commands_between,
+)
 from ringfence.dataplane.update.comparison import FitsAtOnce, fits_always
 from ringfence.dataplane.update.plan import plan_update
 from ringfence.dataplane.update.steps import StepKind, UpdateStep
@@ -67,7 +75,9 @@ def may_be_together(created: Sequence[Command], others: Sequence[Command], fits_
 
 
 def _is_small(command: Command) -> bool:
-    """Whether a command adds few elements, and no ranges."""
-    if not isinstance(command, AddElements):
+    """Whether a command adds few elements, and neither adds nor removes ranges."""
+    if isinstance(command, Flush):
+        return False
+    if not isinstance(command, AddElements | RemoveElements):
         return True
     return not isinstance(command.collection, RangeSet | RangeMap) and command.collection.size <= _MOST_ELEMENTS
