@@ -101,6 +101,7 @@ class ConnectionReviews:
 
     def _begin(self) -> None:
         self._worked = 0.0
+        # A change from here on requests another review.
         self._answers_to, self._requested_at = self._requested_at, None
         self._is_late = self._late_at is not None and self._clock() >= self._late_at
         self._review = self._kernel.review(again=self._is_late)

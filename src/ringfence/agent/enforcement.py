@@ -197,6 +197,7 @@ class Enforcement:
         if failures:
             self._note(failures)
         else:
+            # The adoption ends with another round, also if nothing changes until then.
             self.failures, self.retry_at, self._retry_after = (), self.adopts_until, FIRST_RETRY
         self._has_ended = True
         return True

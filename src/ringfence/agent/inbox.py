@@ -83,6 +83,7 @@ InboxItem = (
     | VethPairsChanged
     | VethPairsUnread
 )
+# Its `put` is reentrant, so a signal handler may call it (Python documentation, `queue.SimpleQueue`).
 Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put items in, and the loop takes them out; None ends the loop."""
 

@@ -326,6 +326,7 @@ class AgentLoop:
         seconds = self._account.work() - work - building.seconds
         self._account.charge_round(seconds, self._enforcement.loaded_for)
         self._metrics.enforcing.observe(ended - began)
+        # A round that failed has not put the changes in force.
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
         self._reports.failures("kernel", self._enforcement.failures)

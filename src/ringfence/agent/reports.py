@@ -91,6 +91,7 @@ class Reports:
                 self.failed_watches -= {kind}
             case Served(kind=kind, api_version=version):
                 self._served_kind(kind, version)
+            # The empty list of a kind that the server does not have is not reported.
             case Listed(kind=kind, names=names) if self._served.get(kind) != "":
                 log.info("listed", extra=values(kind=kind, objects=len(names)))
             case Unchecked(kind=kind, reason=reason):

@@ -80,6 +80,7 @@ def _stand_by(
         # Read before the check of the table: if it is not set then, the kernel reports changes after the check.
         is_asking = bool(asked.poll(0))
         reported = _reported(listening, restorations)
+        # Once more after the last request to check: what happened just before reports began again is not reported.
         restore(sending, restorations, reported, announcing, reads_signs=is_asking or was_asking)
         was_asking = is_asking
         ready = reports.poll(LOOK_INTERVAL) if is_asking else anything.poll()

@@ -268,6 +268,7 @@ class View:
         if isinstance(obj, ClusterPolicy):
             problem = problem_of_cluster_policy(problem, remaining)
             remaining = enforceable(remaining) if remaining else None
+        # Only Events about a problem need it, and reading it takes time.
         uid = source.uid() if problem and source else ""
         if remaining is None:
             # Not even its subject can be used, so it is not known which pods to close.

@@ -58,6 +58,7 @@ class SeenContainer(msgspec.Struct, frozen=True, rename="camel"):
             if option in (f"--{name}", f"-{name}"):
                 if equals:
                     return value
+                # A flag without a value is a boolean one that is set.
                 following = words[number + 1] if number + 1 < len(words) else ""
                 return following if following and not following.startswith("-") else "true"
         return None

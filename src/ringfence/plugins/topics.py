@@ -75,6 +75,7 @@ _ALL: Final = (
     ),
     Topic(
         "hostNetwork",
+        # kubernetes.io, "Network Policies": undefined, but it should be one of these two.
         "what hostNetwork pods are as subject and as peer",
         "node",
         {
@@ -88,6 +89,7 @@ _ALL: Final = (
     ),
     Topic(
         "node-to-own-pod",
+        # kubernetes.io, "Network Policies": traffic to and from the node on which a pod runs is always allowed.
         "whether a node always reaches its pods",
         "always",
         {
@@ -127,6 +129,7 @@ _ALL: Final = (
     ),
     Topic(
         "established",
+        # kubernetes.io, "Network Policies": whether a change affects existing connections is implementation-defined.
         "what happens to open connections when a policy is tightened",
         "open",
         {

@@ -63,5 +63,6 @@ class ClassNumbers:
 
     def forget_unused(self, used: Container[str]) -> None:
         """Forget the numbers of chains that are not used any more. These get other numbers if they come back."""
+        # Maps also lead to fixed chains that deny, which are not among the chains of classes.
         if len(self._known) > REMEMBERED:
             self._known = {chain: number for chain, number in self._known.items() if chain in used or chain in DENYING}

@@ -109,6 +109,7 @@ class Loading:
         if self._present is None or size <= LARGE_CHAIN:
             return True
         load = self._loads.get(name)
+        # A chain that has been built in another form is loaded from the beginning.
         if load is None or load.chain is not chain:
             load = self._loads[name] = _Load(chain)
         if slowly and not self._may_load(namespace):

@@ -142,6 +142,7 @@ def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Steps[list[tu
 
 
 def _group(state: State, family: Family, peers: Peers, traffic: Traffic) -> _Group:
+    # Only a rule without ports allows other protocols. It allows everything, so a pod needs one key.
     ports = 1 if traffic.other else sum(intervals.size(traffic.ports(protocol)) for protocol in PROTOCOLS)
     return _Group(peers, state.tiers.peers(peers, family), traffic, ports)
 
@@ -167,6 +168,7 @@ def _number_of_pods(state: State, bits: Bitset) -> int:
 
 
 def _grant(group: _Group) -> Grant:
+    # Every port of a range is a key of its own. `_divided` has limited the number of keys.
     ports = (
         (protocol, port)
         for protocol in PROTOCOLS

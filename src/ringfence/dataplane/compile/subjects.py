@@ -296,6 +296,7 @@ class Subjects:
                 # The chain of a touched identity can change although its profiles do not: its named ports may differ.
                 if before is None or before.stack != stack or identity in touched:
                     is_own = before is None or identity in touched or _isolating(before.stack) != _isolating(stack)
+                    # A tenant has caused the work only if the pod is new or its facts or its own policies have changed.
                     cause = identity.namespace if is_own else OF_THE_CLUSTER
                     if not self._is_ready(stack, identity, cause, may_build):
                         self.closed |= {identity.namespace}
@@ -342,6 +343,7 @@ class Subjects:
         if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, cause, may_build):
             return False
         name = self._chain_name(stack, subject)
+        # Nothing is to be loaded for a fixed chain, such as that of refused profiles, or if everything is allowed.
         if name not in self._chains:
             return True
         return self.loading.is_loaded(

@@ -132,6 +132,7 @@ class TrackedRules:
         """Yield the parts that match each of these identities, by its bit."""
         named = [self._named_parts[part] for part in self._parts[len(self._own_parts) :]]
         found = self._peers.selecting[self.family]
+        # All peers of these are known from the last refresh, so not every peer has to be asked about them.
         looked_up = [bit for bit in found if of >> bit & 1]
         for bit in looked_up:
             own = chain.from_iterable(self._own_places[one] for one in self._own_places.keys() & found[bit])

@@ -284,6 +284,7 @@ _WITHIN_POD: Final = tuple(
     Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES
 )
 
+# The kind of the link comes first: this comparison spares all other packets the lookup of a route.
 _CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Jump(_OFF_ROUTE_CHAIN))
 
 # What the node itself answers stays exempt: NodeLocal DNSCache relies on it, so that Services are not translated.
@@ -343,6 +344,7 @@ def _stopping(reaction: Reaction, prefix: str, counter: str) -> Iterator[Rule]:
     """Log a packet, count it by its family, and give it the verdict of the reaction."""
     yield from _logging(reaction, prefix)
     yield Rule((Lookup((Field.FAMILY,), counter),), reaction.verdict)  # which counts it
+    # If another program has emptied the set, nothing is counted, and the verdict stays the same.
     yield Rule((), reaction.verdict)
 
 

@@ -153,6 +153,7 @@ def commands_between(old: Program | None, new: Program) -> list[Command]:
     tables: list[Command] = [AddTable()] if old is None else []
     if old is None:
         old = Program()
+    # The reverse is not a command here: `KernelTable` deletes a table for bridges that is not needed any more.
     if guards_bridges(new) and not guards_bridges(old):
         tables.append(AddTable(of_bridges=True))
     collections, chains = _changes(old.collections, new.collections), _changes(old.chains, new.chains)

@@ -46,6 +46,7 @@ def _with_copies(old: Program, new: Program, difference: Difference) -> Program:
     copies: dict[str, str] = {}
     collections: dict[str, Collection] = dict(new.collections)
     for name in difference.edited_sets:
+        # Not a name of the old program: an update that failed can have left a copy there.
         copies[name] = unused_name("copy", old.collections, collections)
         collections[copies[name]] = new.collections[name]
         collections[name] = old.collections[name]

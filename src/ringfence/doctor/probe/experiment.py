@@ -229,6 +229,7 @@ def prove(site: ProbeSite) -> ProofReport:
         _await_open(site, (CONTROL, SUBJECT), "after the policy was deleted")
     except Inconclusive as error:
         return ProofReport(site.node, IsEnforced.UNKNOWN, str(error))
+    # `steady` returns so much later than the connection opened.
     allowed_after = site.now() - started - _STEADY_SECONDS
     reason = "a policy denied a connection, and let another pass"
     return ProofReport(site.node, IsEnforced.YES, reason, denied_after, max(0.0, allowed_after))

@@ -70,6 +70,7 @@ def _become_daemon(listening: socket.socket, report: socket.socket, build: Calla
     except Exception:
         _report_failure(f"a defect of ringfence:\n{traceback.format_exc()}", listening, report)
     finally:
+        # Not `sys.exit`: the exit handlers and buffers are those of the command that was forked.
         os._exit(0)
 
 
