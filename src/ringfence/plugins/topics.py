@@ -75,7 +75,7 @@ _ALL: Final = (
     ),
     Topic(
         "hostNetwork",
-        # kubernetes.io, "Network Policies": undefined, but it should be one of these two.
+        # kubernetes.io, "Network Policies": undefined. Most plugins treat them as traffic of their node.
         "what hostNetwork pods are as subject and as peer",
         "node",
         {

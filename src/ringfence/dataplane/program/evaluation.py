@@ -70,7 +70,7 @@ def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet
                 return rule.action
             case Log() | Track():
                 continue
-            # The recursion ends, because the kernel refuses chains that lead back to themselves (ELOOP).
+            # The recursion ends, because the kernel refuses chains that lead back to themselves.
             case Goto(chain):
                 return _walk(chain, chains, read, packet)
             case Jump(chain):
