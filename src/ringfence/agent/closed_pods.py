@@ -48,6 +48,7 @@ class ClosedReasons:
         if placement.refusal:
             return ClosedReason("rules", str(placement.refusal))
         in_force = self._enforcement.chain_in_force(direction, placement.address)
+        # If both are the same, the compiler has closed the address, for a reason above.
         if in_force == CLOSED[direction] and placement.chain != in_force:
             failures = "; ".join(map(str, self._enforcement.failures))
             return ClosedReason(

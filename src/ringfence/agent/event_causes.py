@@ -65,6 +65,7 @@ def find_event_causes(
         reason = closed.of(placement) if drops else None
         if reason:
             found.add(pod, POD_CLOSED, f"nothing is allowed by {placement.direction.field} for now: ", reason.message)
+            # Only these two are about the policies of the pod. The others are about the pod or its namespace.
             if reason.reason in ("rules", "kernel"):
                 for policy in islice(_policies(placement.stack), MOST_IN_NAMESPACE):
                     found.add(_name(policy), NOT_ENFORCED, "", reason.message)

@@ -239,7 +239,7 @@ class Metrics:
             before = self._drops_seen.get(key, 0)
             has_restarted = one.packets < before
             self._dropped.labels(one.direction.field).inc(one.packets if has_restarted else one.packets - before)
-        self._drops_seen = present
+        self._drops_seen = present  # this forgets addresses that are no longer isolated
         for direction, count in isolated.items():
             self._isolated.labels(direction.field).set(count)
 

@@ -36,6 +36,7 @@ class NodeChecks:
 
     def identify(self) -> bool:
         """Check whether the Node of this machine is known. Returns whether the result has changed."""
+        # The machine is read again each time, because its addresses can change.
         before = self.wrong_node
         self.wrong_node = wrong_node_error(self._settings.node, self._view.state.nodes, this_machine())
         return self.wrong_node != before

@@ -87,6 +87,7 @@ def clean_nodes(
         selector = {"labelSelector": f"{CLEANED_BY}={template['metadata']['uid']}"}
         while (left := nodes.keys() - _succeeded(api_server, own, selector)) and clock() < deadline:
             sleep(_POLL)
+        # Also those that have not succeeded: their containers would be restarted again and again.
         _delete_pods(api_server, own, nodes)
     except ApiStatusError as error:
         raise AgentError(f"the nodes cannot be cleaned: {error}") from None

@@ -84,6 +84,7 @@ def _adopting(parts: AgentParts) -> str:
 
 
 def _rules_missing(parts: AgentParts) -> str:
+    # While nothing may be enforced, another condition says why.
     if parts.enforcement.in_order or not parts.may_enforce:
         return ""
     failures = "; ".join(map(str, parts.enforcement.failures))
@@ -106,6 +107,7 @@ def _pod_ranges_unknown(parts: AgentParts) -> str:
 
 
 def _stuck(parts: AgentParts) -> str:
+    # The loop waits up to `LONGEST_WAIT` although nothing is wrong.
     silence, limit = parts.heartbeat.silence, parts.settings.max_lag
     return f"the loop has not run for {silence:.0f} s" if silence > LONGEST_WAIT + limit else ""
 

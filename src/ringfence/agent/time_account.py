@@ -134,6 +134,7 @@ class Building:
     def _has_to_wait(self, namespace: str) -> bool:
         if self._for_used_up > LONGEST_BUILDING_ALONE:
             return True
+        # Many short chains of one round together take long.
         is_short = self._account.is_expected_to_be_short(namespace) and self._for_used_up <= LONGEST_BUILDING
         return not is_short and self._comes_after_others(namespace)
 

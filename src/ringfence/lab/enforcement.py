@@ -49,6 +49,7 @@ class NodeEnforcement:
         except KernelError as error:
             self._refused = (RefusedProgram(self._node, str(error)),)
             raise
+        # After the rules: connections that open from here on are judged by them.
         self._kernel.revoke_forbidden()
 
     def remove_rules(self) -> None:

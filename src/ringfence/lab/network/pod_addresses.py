@@ -10,6 +10,7 @@ _LOCALLY_ADMINISTERED: Final = b"\x02"
 
 def hardware_address(*owner: str) -> bytes:
     """The hardware address of an interface: always the same for the same owner, and of no other one."""
+    # `repr` keeps ("a", "bc") and ("ab", "c") apart.
     return _LOCALLY_ADMINISTERED + blake2b(repr(owner).encode(), digest_size=5).digest()
 
 

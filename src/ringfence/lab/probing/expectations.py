@@ -77,6 +77,7 @@ class Expectations:
             self._with_addresses[subject, direction] = self._state.tiers.allowed_addresses(subject, direction)
         family, number = Family(address.version), int(address)
         cells = self._with_addresses[subject, direction]
+        # The cells contain all addresses, so one of them is found.
         return next(traffic for addresses, traffic in cells if addresses.contains(family, number))
 
     def _denying_side(self, subject: Identity, direction: Direction) -> DenyingSide:

@@ -61,6 +61,7 @@ class ServerSet:
 
     def open_missing(self, topology: Topology) -> None:
         """Answer on all ports of a topology and for all its DNS names, after the network has changed."""
+        # DNS servers read this at each query, so those that stay open answer with the new names.
         self._names = build_zone(topology)
         for at, wanted in self._wanted(topology).items():
             if at not in self._servers:

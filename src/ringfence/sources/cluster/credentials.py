@@ -73,6 +73,7 @@ def obtain(user: KubeconfigUser, cluster: KubeconfigCluster, timeout: float | No
 
 def _run(plugin: ExecPlugin, cluster: KubeconfigCluster, timeout: float | None) -> _Status:
     interactive = _is_interactive(plugin)
+    # The variables of the kubeconfig win, as in client-go.
     environment = os.environ | {variable.name: variable.value for variable in plugin.env}
     environment["KUBERNETES_EXEC_INFO"] = _request(plugin, cluster, interactive)
     name = f"the credential plugin {plugin.command}"

@@ -192,6 +192,7 @@ def _service_account() -> SelectedContext | None:
         context=IN_CLUSTER,
         namespace=namespace.read_text().strip() if namespace.is_file() else DEFAULT_NAMESPACE,
         cluster=KubeconfigCluster(
+            # An IPv6 address in a URL is in brackets (RFC 3986, 3.2.2).
             server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
             certificate_authority=str(folder / "ca.crt"),
         ),

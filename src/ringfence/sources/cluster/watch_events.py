@@ -37,6 +37,7 @@ class ObjectKey(NamedTuple):
 
 
 class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    # Any: a field of a wrong type must not hide the others.
     name: Any = None
     namespace: Any = None
     resource_version: Any = None
