@@ -103,6 +103,7 @@ class PeerGroups:
         claimed: list[tuple[Family, int]] = []
         for members in list(self._groups):
             bits = _bits_of(members)
+            # The entry of a number never changes in a map, so addresses whose entry changes leave for another number.
             if bits & changed or not bits & self._selected:
                 # The number stays in `_members` until no address has it any more.
                 del self._groups[members]

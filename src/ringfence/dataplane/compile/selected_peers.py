@@ -81,6 +81,7 @@ class SelectedPeers:
         version = self._state.population.version, self._state.namespaces.version
         if version == self._version:
             return
+        # Without peers nothing is kept account of, so the next refresh has nothing to compare with.
         if not any(self._known.values()):
             self._version = _NEVER
             return
@@ -88,6 +89,7 @@ class SelectedPeers:
         before, self._seen = self._seen if was_seen else {}, self._see()
         bits = [bit for bit in before.keys() | self._seen.keys() if before.get(bit) != self._seen.get(bit)]
         self.have_pods_changed = bool(bits) or not was_seen
+        # Many identities are evaluated together: a selector takes a few bit operations for all of them.
         if not was_seen or len(bits) > _FEW:
             self.changed = {family: known.refresh_all() for family, known in self._known.items()}
             return
@@ -146,6 +148,7 @@ class _Known(dict[Peers, Bitset]):
                 group = self._in_namespace[selection.namespace]
             else:
                 selector = selection.namespaces or EVERYTHING
+                # A new selector may match namespaces whose groups were found before.
                 if selector not in self._by_selector:
                     self._around = {}
                 group = self._by_selector[selector]
@@ -162,6 +165,7 @@ class _Known(dict[Peers, Bitset]):
         """
         self.selecting = {bit: self._selecting(identity) for bit, identity in present.items()}
         unchanged = ~changed
+        # Peers that selected one of these identities before, or select one now. No other peers change.
         concerned = {peers for peers, bits in self.items() if bits & changed}.union(*self.selecting.values())
         found: dict[Peers, Bitset] = {}
         for peers in concerned:

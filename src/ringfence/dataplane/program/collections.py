@@ -145,6 +145,7 @@ def _moved(elements: Mapping[str, frozenset[bytes]], moves: Iterable["Move"]) ->
             come[new].add(key)
     found = dict(elements)
     for target in gone.keys() | come.keys():
+        # Only chains and groups that keys leave or join get new sets. All others stay the same objects.
         keys = found.pop(target, frozenset()) - gone[target] | come[target]
         if keys:
             found[target] = keys
@@ -197,6 +198,7 @@ def _moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap
     after = new.elements if new else {}
     gone: dict[bytes, str] = {}
     come: dict[bytes, str] = {}
+    # Chains that stay the same object have the same keys, so only the others are looked into.
     for chain in before.keys() - after.keys():
         gone |= dict.fromkeys(before[chain], chain)
     for chain, was, will in differing(before, after):
@@ -247,6 +249,7 @@ _LARGE: Final = 100
 
 
 def _different_names(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    # In C, because programs have thousands of objects and are compared by identity a dozen times for each update.
     return list(compress(new, map(is_not, new.values(), map(old.get, new))))
 
 

@@ -20,6 +20,7 @@ def renamed_chains(old: Program, new: Program) -> Mapping[str, str]:
         if before is not after and isinstance(before, VerdictMap) and isinstance(after, VerdictMap):
             pairs = {(was, will) for _, was, will in moves_between(before, after) if was and will}
             found |= {was: will for was, will in pairs if _is_one_for_the_other(was, will, old, new)}
+    # What else leads to the chain would lead to the new rules, too.
     led_to = _led_to_otherwise(found.keys(), old) if found else frozenset()
     return {was: will for was, will in found.items() if was not in led_to}
 
@@ -41,6 +42,7 @@ def _is_one_for_the_other(was: str, will: str, old: Program, new: Program) -> bo
     """Whether a chain exists in `old` only, the other one in `new` only, and both have the same subjects."""
     if was in new.chains or will in old.chains or was not in old.chains or will not in new.chains:
         return False
+    # A base chain is attached to a hook, and no map leads to it.
     if old.chains[was].hook or new.chains[will].hook:
         return False
     return all(_subjects(was, name, old) == _subjects(will, name, new) for name in ISOLATED.values())
