@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 from tests.agent.running import TIMEOUT, eventually
+from tests.dataplane.bridges import guarding
 from tests.dataplane.network import BridgedNetwork, address, in_own_network, ip
-from tests.dataplane.test_bridges import guarding
 from tests.dataplane.test_veth_pairs import MORE, add_pod, own, replace_pod
 
 from ringfence.agent import link_thread

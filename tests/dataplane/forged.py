@@ -107,6 +107,10 @@ class OnLink:
         """Send a frame."""
         self._socket.send(frame)
 
+    def send_packet(self, packet: bytes, destination: bytes, tag: bytes = b"", kind: int = 0) -> None:
+        """Send a packet to a hardware address, in a `frame` from the pod's own one."""
+        self.send(frame(packet, self.hardware_address, destination, tag, kind))
+
     def gets(self, content: bytes) -> bool:
         """Whether a frame with this content has arrived among all that were sent before. Forgets all arrived frames."""
         self._network.settle()

@@ -6,6 +6,7 @@ Destinations are rewritten before the rules of ringfence, sources after them.
 from collections.abc import Callable
 
 import pytest
+from tests.dataplane.bridges import guarding
 from tests.dataplane.network import (
     PATIENCE,
     BridgedNetwork,
@@ -17,7 +18,6 @@ from tests.dataplane.network import (
     nft,
 )
 from tests.dataplane.programs import UDP, key, program
-from tests.dataplane.test_bridges import guarding
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import ADDRESS_PAIR, OWN, HashSet, Program
