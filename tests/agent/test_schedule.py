@@ -42,6 +42,16 @@ class TestNamespacesThatHaveUsedTheirShare:
             assert agent.metric("ringfence_closed_pods", reason="share") == 0
 
     @in_own_network
+    def test_the_first_round_waits_for_their_changes_for_a_while_and_closes_no_pod(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
+            patch.setattr(schedule, "START_PATIENCE", 3600.0)
+            patch.setattr(intake, "SHORT_TURN", 0.0)
+            agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
+            assert agent.passes()
+            assert agent.metric("ringfence_closings_total") == 0
+
+    @in_own_network
     def test_building_for_namespaces_that_used_their_share_waits_while_others_wait(self) -> None:
         with pytest.MonkeyPatch.context() as patch, running() as agent:
             agent.enforce(*listing(*BOTH, HERE))
