@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from hypothesis import strategies as st
 
 from tests.possible_pods import EXISTING, KEYS, TO_COME, label_sets, namespace_selectors, policies, selectors
-from tests.semantics import naive, naive_cluster_policies
+from tests.semantics import naive, naive_cluster_policies, naive_world
 from tests.semantics.objects import Object, block, container_port, key_of, labelled, namespace, node, pod, term
 from tests.strategies import Strategy, several
 
@@ -127,11 +127,11 @@ def _is_subject(policy: Object, end: End) -> bool:
 def _peers(written: str, space: str, addresses: tuple[str, ...], direction: str) -> Bits:
     """The ends that a peer matches if they have these addresses. `space` is the namespace of its policy, if any."""
     peer, own = json.loads(written), {"metadata": {"namespace": space}}
-    used = naive.ip_address(addresses[0])
-    other = naive.Party(None, set())
+    used = naive_world.ip_address(addresses[0])
+    other = naive_world.Party(None, set())
     found = 0
     for number, end in enumerate(ENDS):
-        party = naive.Party(end.pod, {used})
+        party = naive_world.Party(end.pod, {used})
         ends = (party, other) if direction == naive.INGRESS else (other, party)
         connection = naive.Connection(list(end.world(*addresses)), *ends, "", 0, used.version)
         if space:
@@ -149,7 +149,7 @@ def _ports(written: str, is_namespaced: bool) -> Bits:
     found = 0
     for number, port in enumerate(PORTS):
         named = [container_port(port.name, port.number, port.protocol)] if port.name else []
-        party = naive.Party(pod("x/one", ports=named), set())
+        party = naive_world.Party(pod("x/one", ports=named), set())
         found |= matches(naive.Connection([], party, party, port.protocol, port.number, 4), entry) << number
     return found
 
@@ -218,7 +218,7 @@ def _is_about(policy: Object, direction: str) -> bool:
     return naive.isolates({**policy, "spec": {**policy["spec"], "podSelector": {}}}, policy, direction)
 
 
-def _policy(policy: naive.Object, direction: str) -> _Policy:
+def _policy(policy: naive_world.Object, direction: str) -> _Policy:
     space = policy["metadata"].get("namespace", "")
     rules = policy["spec"].get(direction.lower()) or ()
     subject = {**policy, "spec": {**policy["spec"], "ingress": [], "egress": [], "policyTypes": ["Ingress"]}}

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.semantics import naive
+from tests.semantics import naive, naive_world
 from tests.semantics.objects import NAME_LABEL, Object, container_port, labelled, namespace, pod, policy, port, term
 from tests.strategies import Strategy, several
 
@@ -56,10 +56,10 @@ def possible_pods(
     The result contains every possible pod if the policies of the world name no other keys, and not all of the values.
     """
     values = list(values)
-    objects: list[naive.Object] = list(world)
+    objects: list[naive_world.Object] = list(world)
     existing = {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
-    existing |= {naive.namespace_of(one) for one in objects if one["kind"] not in ("Namespace", "Node")}
-    spaces = [(name, dict(naive.namespace_labels(objects, name))) for name in sorted(existing)]
+    existing |= {naive_world.namespace_of(one) for one in objects if one["kind"] not in ("Namespace", "Node")}
+    spaces = [(name, dict(naive_world.namespace_labels(objects, name))) for name in sorted(existing)]
     spaces += [(TO_COME, {**labels, NAME_LABEL: TO_COME}) for labels in label_sets(namespace_keys, values)]
     for (name, space), labels in product(spaces, list(label_sets(keys, values))):
         yield PossiblePod(name, space, labels)

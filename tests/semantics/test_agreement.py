@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.semantics import naive
+from tests.semantics import naive, naive_world
 from tests.semantics.claims import OTHER
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
@@ -77,7 +77,7 @@ def test_the_list_of_connections_by_pod(objects: list[Object]) -> None:
     listing = Listing.of(cluster_of(objects).connections(pods=True), lambda reference: [short(reference)])
     names = pod_names(objects)
     for one, other in product(names, names):
-        if one != other or naive.is_several(objects, one):
+        if one != other or naive_world.is_several(objects, one):
             assert_right(objects, one, other, listing.among_pods.get((one, other), NO_TRAFFIC))
         else:
             assert (one, other) not in listing.among_pods, "a pod's way to itself is not listed"
@@ -90,9 +90,9 @@ def test_the_list_of_connections_by_pod(objects: list[Object]) -> None:
 def test_the_list_of_connections_by_workload_agrees(objects: list[Object]) -> None:
     """... except that a node always reaches the pods on it: pods that are listed as one may be on several nodes."""
     owned = defaultdict(list)
-    for pod in naive.pods(objects):
+    for pod in naive_world.pods(objects):
         for owner in pod["metadata"].get("ownerReferences", ()):
-            owned[f"{naive.namespace_of(pod)}/{owner['name']}"].append(naive.name_of(pod))
+            owned[f"{naive_world.namespace_of(pod)}/{owner['name']}"].append(naive_world.name_of(pod))
     cluster = cluster_of(objects)
     by_pod = Listing.of(cluster.connections(pods=True), lambda reference: [short(reference)])
     by_workload = Listing.of(cluster.connections(), lambda reference: owned.get(short(reference)) or [short(reference)])
@@ -107,11 +107,11 @@ def test_the_list_of_connections_by_workload_agrees(objects: list[Object]) -> No
             assert passing(address, by_workload.inwards[name]) == passing(address, by_pod.inwards[name])
 
 
-def is_on_node(objects: Sequence[naive.Object], source: str, destination: str) -> bool:
+def is_on_node(objects: Sequence[naive_world.Object], source: str, destination: str) -> bool:
     """Whether the source is the node of the destination, which is a pod."""
     world = list(objects)
-    pod = naive.party(world, destination).pod
-    return pod is not None and naive.is_on_node(world, pod, naive.party(world, source))
+    pod = naive_world.party(world, destination).pod
+    return pod is not None and naive.is_on_node(world, pod, naive_world.party(world, source))
 
 
 Outside = defaultdict[str, set[tuple[Addresses, Traffic]]]
@@ -164,7 +164,7 @@ def assert_reach(cluster: Cluster, objects: list[Object], asked: tuple[str, int]
     names = pod_names(objects)
     protocol, port = asked
     for one in names:
-        others = [name for name in names if name != one or naive.is_several(objects, one)]
+        others = [name for name in names if name != one or naive_world.is_several(objects, one)]
         assert {short(pod.reference) for pod in cluster.sources(one, port, protocol)} == {
             other for other in others if naive.allowed(objects, other, one, protocol, port)
         }
@@ -196,19 +196,23 @@ def short(reference: Reference) -> str:
 
 
 def pod_names(objects: Iterable[Object]) -> list[str]:
-    return [naive.name_of(pod) for pod in naive.pods(objects)]
+    return [naive_world.name_of(pod) for pod in naive_world.pods(objects)]
 
 
-def pods_at(objects: Iterable[Object], address: naive.Address) -> list[str]:
+def pods_at(objects: Iterable[Object], address: naive_world.Address) -> list[str]:
     """The pods that have an address of their own, as it is."""
-    pod = naive.party(list(objects), str(address)).pod
-    return [] if pod is None else [naive.name_of(pod)]
+    pod = naive_world.party(list(objects), str(address)).pod
+    return [] if pod is None else [naive_world.name_of(pod)]
 
 
 def pod_addresses(objects: Iterable[Object]) -> list[str]:
     """The addresses of the pods that have addresses of their own."""
-    world: list[naive.Object] = list(objects)
-    own = (naive.addresses_of(world, pod) for pod in naive.pods(world) if not naive.uses_host_network(pod))
+    world: list[naive_world.Object] = list(objects)
+    own = (
+        naive_world.addresses_of(world, pod)
+        for pod in naive_world.pods(world)
+        if not naive_world.uses_host_network(pod)
+    )
     return sorted(str(address) for addresses in own for address in addresses)
 
 

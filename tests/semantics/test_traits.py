@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.semantics import naive
+from tests.semantics import naive, naive_world
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 from tests.semantics.test_agreement import (
@@ -87,7 +87,7 @@ def assert_listed(cluster: Cluster, world: list[Object]) -> None:
     names = pod_names(world)
     for one in names:
         for other in names:
-            if one != other or naive.is_several(world, one):
+            if one != other or naive_world.is_several(world, one):
                 assert_right(world, one, other, listing.among_pods.get((one, other), NO_TRAFFIC))
         for address in ADDRESSES:
             assert_right(world, one, address, passing(address, listing.outwards[one]))

@@ -10,7 +10,7 @@ from tests.analysis.possible.edited_policies import all_parts, edited, name_of, 
 from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule, web
 from tests.cluster_policy_strategies import clusters
 from tests.example_counts import examples
-from tests.semantics import naive
+from tests.semantics import naive, naive_world
 from tests.semantics.judges import by_the_letter, cluster_of
 from tests.semantics.objects import Object, block, container_port, labelled, namespace, pod, policy, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
@@ -315,7 +315,9 @@ def test_covers_decide_all_that_a_part_decides(objects: list[Object]) -> None:
         names = pod_names(objects)
         pairs = [*product(names, names), *product(names, ADDRESSES), *product(ADDRESSES, names)]
         for source, destination in pairs if rules else ():
-            subject = naive.party(list(objects), source if part.direction is Direction.EGRESS else destination).pod
+            subject = naive_world.party(
+                list(objects), source if part.direction is Direction.EGRESS else destination
+            ).pod
             if subject is None or not naive.isolates(policy, subject, policy["spec"]["policyTypes"][0]):
                 continue
             for protocol, number in product(PROTOCOLS, PORTS):

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.cluster_policy_strategies import clusters
 from tests.example_counts import examples
-from tests.semantics import naive
+from tests.semantics import naive_world
 from tests.semantics.judges import by_the_letter, cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, owned, pod, pods, policy, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
@@ -247,9 +247,9 @@ def covers(end: Member | Addresses, name: str) -> bool:
 def by_pod(objects: list[Object], connections: Sequence[Connection]) -> list[tuple[object, object, Traffic]]:
     """The connections with the pods of each workload in place of it."""
     of_workload = defaultdict(set)
-    for one in naive.pods(objects):
+    for one in naive_world.pods(objects):
         for owner in one["metadata"].get("ownerReferences", ()):
-            of_workload[f"{naive.namespace_of(one)}/{owner['name']}"].add(naive.name_of(one))
+            of_workload[f"{naive_world.namespace_of(one)}/{owner['name']}"].add(naive_world.name_of(one))
 
     def expanded(end: Reference | Addresses) -> object:
         if isinstance(end, Addresses):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from tests.engine.members import member_in, state_of
-from tests.semantics import naive
+from tests.semantics import naive, naive_world
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, policy, port, sends, workload
 from tests.strategies import clusters
@@ -111,7 +111,7 @@ class TestUnknownNodes:
 def test_where_the_unknown_node_of_a_pod_matters_the_answer_names_an_assumption(objects: list[Object]) -> None:
     """If pods would get another answer if they were on one node, the answer assumes that they are not."""
     cluster = cluster_of(objects)
-    for source, destination in product(map(naive.name_of, naive.pods(objects)), repeat=2):
+    for source, destination in product(map(naive_world.name_of, naive_world.pods(objects)), repeat=2):
         together = list(on_one_node(objects, source, destination))
         if source == destination or together == objects:
             continue
@@ -123,6 +123,6 @@ def test_where_the_unknown_node_of_a_pod_matters_the_answer_names_an_assumption(
 def on_one_node(objects: list[Object], *names: str) -> Iterator[Object]:
     """The objects, with the named pods on the node `one` if they have no node."""
     for obj in objects:
-        is_one = obj["kind"] == "Pod" and naive.name_of(obj) in names
+        is_one = obj["kind"] == "Pod" and naive_world.name_of(obj) in names
         known: dict[str, Any] = obj.get("spec", {})
         yield obj | {"spec": {"nodeName": "one", **known}} if is_one and "nodeName" not in known else obj

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.members import decoded_pod, state_of
-from tests.semantics import naive
+from tests.semantics import naive_world
 from tests.semantics.objects import Object, node, pod
 
 from ringfence.engine.population.claims import claim_of, is_over
@@ -80,7 +80,7 @@ class TestAPodThatIsOver:
     )
     def test_has_no_address_whoever_else_claims_it(self, written: Object, over: bool) -> None:
         assert is_over(decoded_pod(written)) is over
-        assert naive.has_ended(written) is over
+        assert naive_world.has_ended(written) is over
         assert owners(written) == ([] if over else ["a"])
 
 
@@ -136,7 +136,7 @@ class TestOfTwoPods:
 
 
 def naive_owners(world: list[Object]) -> list[str]:
-    return [one["metadata"]["name"] for one in naive.owners_of([*world], ip_address(ADDRESS))]
+    return [one["metadata"]["name"] for one in naive_world.owners_of([*world], ip_address(ADDRESS))]
 
 
 times = st.sampled_from([EARLY, LATE, "2026-01-02T00:00:00Z"])
