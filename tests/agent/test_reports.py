@@ -10,9 +10,18 @@ from ringfence.agent.log import logging_to
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.reports import CLOSING_INTERVAL, Reports
 from ringfence.agent.view import View
+from ringfence.dataplane.adoption import Adopted
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.errors import KernelError
-from ringfence.sources.cluster.events import Alive, Listed, Served, WatchFailed, WatchInterrupted
+from ringfence.sources.cluster.events import (
+    Alive,
+    CaughtUp,
+    Listed,
+    Served,
+    Unchecked,
+    WatchFailed,
+    WatchInterrupted,
+)
 
 
 @pytest.fixture
@@ -96,6 +105,18 @@ def test_a_list_is_logged_with_its_size(one: Reporting, stream: io.StringIO) -> 
     assert "listed kind=Pod objects=2" in stream.getvalue()
 
 
+def test_a_check_of_a_watch_that_fails_is_logged_once_until_one_succeeds(one: Reporting, stream: io.StringIO) -> None:
+    text = "the check whether all objects are known has failed"
+    for _ in range(2):
+        for kind in ("Pod", "Node", "Pod"):
+            one.reports.watch(Unchecked(kind, "the server is busy", 0.1), 0.0)
+        one.reports.watch(CaughtUp("Pod", "", 0.0), 0.0)
+    assert stream.getvalue().count(f"{text}: the server is busy kind=Pod") == 2
+    assert stream.getvalue().count(f"{text}: the server is busy kind=Node") == 1
+    one.reports.watch(Unchecked("Node", "forbidden", 0.1), 0.0)
+    assert stream.getvalue().count(f"{text}: forbidden kind=Node") == 1
+
+
 class TestServedKinds:
     KIND = "AdminNetworkPolicy.policy.networking.k8s.io"
 
@@ -117,6 +138,12 @@ class TestServedKinds:
         again = text if version else "the API server no longer has this kind"
         assert stream.getvalue().count(again) == (2 if version else 1)
         assert one.count(f'ringfence_kind_served{{kind="{self.KIND}"}}') == bool(version)
+
+    def test_a_list_of_a_kind_that_the_server_lacks_is_not_logged(self, one: Reporting, stream: io.StringIO) -> None:
+        for version in ("", "policy.networking.k8s.io/v1alpha1"):
+            one.reports.watch(Served(self.KIND, version), 0.0)
+            one.reports.watch(Listed(self.KIND, frozenset()), 0.0)
+        assert stream.getvalue().count("listed") == 1
 
 
 class TestFailures:
@@ -193,6 +220,30 @@ def test_a_review_that_fails_is_logged_once_while_it_lasts_and_counted(one: Repo
     assert stream.getvalue().count("may be open until they can be judged: no memory") == 2
     assert stream.getvalue().count("tracked connections are judged again") == 2
     assert one.count('ringfence_failures_total{stage="review"}') == 4
+
+
+def test_links_that_cannot_be_read_are_logged_once_while_this_lasts_and_counted(
+    one: Reporting, stream: io.StringIO
+) -> None:
+    for _ in range(2):
+        for _ in range(2):
+            one.reports.veth_pairs(OSError(1, "Operation not permitted"))
+        for _ in range(2):
+            one.reports.veth_pairs(None)
+    text = "the links of pods cannot be read, so new pods stay closed: Operation not permitted"
+    assert stream.getvalue().count(text) == 2
+    assert stream.getvalue().count("the links of pods are read again") == 2
+    assert one.count('ringfence_failures_total{stage="links"}') == 4
+    one.reports.veth_pairs(KeyError("ours"))
+    assert "a defect of ringfence (links): KeyError: 'ours' trace=" in stream.getvalue()
+
+
+def test_connections_that_were_adopted_are_logged_once(one: Reporting, stream: io.StringIO) -> None:
+    for adopted in (None, Adopted(7, 2, 1), Adopted(8, 2, 1)):
+        one.reports.adopted(adopted)
+    text = "adopted connections that the kernel had not tracked before"
+    assert stream.getvalue().count(text) == 1
+    assert f"{text} connections=7 reversed=2 ambiguous=1" in stream.getvalue()
 
 
 def test_a_defect_of_a_review_has_its_traceback(one: Reporting, stream: io.StringIO) -> None:
