@@ -40,16 +40,22 @@ NEAR = LinkEnd("near", 100, bytes.fromhex("020000000001"))
 FAR = LinkEnd("far", 2, bytes.fromhex("020000000002"))
 
 
+def two_networks() -> tuple[int, int]:
+    """The network of this process, which stays there, and a new one."""
+    home = own_network()
+    leave_for_new_network()
+    there = own_network()
+    return_to(home)
+    return home, there
+
+
 def names() -> set[str]:
     return {name for _, name in socket.if_nameindex()}
 
 
 @in_own_network
 def test_a_link_has_an_end_in_each_of_two_namespaces() -> None:
-    home = own_network()
-    leave_for_new_network()
-    there = own_network()
-    return_to(home)
+    home, there = two_networks()
     send_requests([add_link(NEAR, FAR, there)])
     assert names() == {"lo", "near"}
     assert socket.if_nametoindex("near") == NEAR.index
@@ -65,10 +71,7 @@ def test_a_link_has_an_end_in_each_of_two_namespaces() -> None:
 
 @in_own_network
 def test_a_link_is_operational_when_both_ends_are_up() -> None:
-    home = own_network()
-    leave_for_new_network()
-    there = own_network()
-    return_to(home)
+    home, there = two_networks()
     send_requests([add_link(NEAR, FAR, there)])
     assert NEAR.index not in operational_links()
     return_to(there)
@@ -80,10 +83,7 @@ def test_a_link_is_operational_when_both_ends_are_up() -> None:
 
 @in_own_network
 def test_a_bridge_is_listed_with_its_ports_and_settings() -> None:
-    home = own_network()
-    leave_for_new_network()
-    there = own_network()
-    return_to(home)
+    _, there = two_networks()
     send_requests([add_bridge(LinkEnd("br0", 50, bytes.fromhex("020000000050")))])
     send_requests([add_link(msgspec.structs.replace(NEAR, bridge=50, mtu=1400), FAR, there), set_hairpin(NEAR.index)])
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
@@ -98,10 +98,7 @@ def test_a_bridge_is_listed_with_its_ports_and_settings() -> None:
 @pytest.mark.parametrize("local", ["10.0.0.1", "fd00::1"])
 @in_own_network
 def test_a_tunnel_sends_frames_only_where_it_is_told_to(local: str) -> None:
-    home = own_network()
-    leave_for_new_network()
-    there = own_network()
-    return_to(home)
+    _, there = two_networks()
     send_requests([add_link(NEAR, FAR, there)])
     end = LinkEnd("flannel.1", 60, bytes.fromhex("020000000060"), mtu=1430)
     remote = ip_address("10.0.0.2" if local == "10.0.0.1" else "fd00::2")
