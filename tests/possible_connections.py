@@ -60,6 +60,7 @@ PORTS: Final = (
     *(Port("TCP", number, "http") for number in (80, 81, 443)),
     *(Port("UDP", number, name) for name in ("", "http") for number in (80, 443)),
     Port("SCTP", 80),
+    Port("SCTP", 80, "http"),
     Port("", 0),
 )
 """A port of each kind that the policies can tell apart."""

@@ -115,3 +115,24 @@ def test_those_that_select_only_pods_to_come_are_named_too() -> None:
 
     (named,) = exposure(cluster_of([pod("x/a"), decides("a", "Accept"), decides("b", "Deny")]).state).assumptions
     assert named.startswith("ClusterNetworkPolicy a and ClusterNetworkPolicy b have the same priority 1 in the Admin")
+
+
+def test_those_that_disagree_only_about_the_name_of_a_port_of_pods_to_come_are_named_too() -> None:
+    """The existing pod has no port of this name."""
+
+    def decides(name: str, action: str, **ports: list[Object]) -> Object:
+        rules = [{"action": action, "from": [{"namespaces": {}}], **ports}]
+        spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": rules}
+        kind = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
+        return {**kind, "metadata": {"name": name}, "spec": spec}
+
+    accept = decides("a", "Accept", protocols=[{"tcp": {"destinationPort": {"number": 80}}}])
+    deny = decides("b", "Deny", protocols=[{"destinationNamedPort": "http"}])
+    (named,) = exposure(cluster_of([pod("x/a"), accept, deny]).state).assumptions
+    assert named.startswith("ClusterNetworkPolicy a and ClusterNetworkPolicy b have the same priority 1 in the Admin")
+    passed_on = decides("b", "Pass", protocols=[{"destinationNamedPort": "http"}])
+    denied = decides("c", "Deny", protocols=[{"tcp": {"destinationPort": {"number": 80}}}])
+    found = exposure(cluster_of([pod("x/a"), passed_on, denied]).state).assumptions
+    assert any("Policy b and ClusterNetworkPolicy c" in text for text in found)
+    with_another = decides("c", "Accept", protocols=[{"destinationNamedPort": "metrics"}])
+    assert exposure(cluster_of([pod("x/a"), with_another, accept]).state).assumptions == ()

@@ -6,9 +6,9 @@ of a possible pod is not known; what an ipBlock allows is listed separately, by 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial, reduce
-from itertools import product
+from itertools import combinations, product
 from operator import and_, or_
 from typing import Final
 
@@ -33,6 +33,7 @@ from ringfence.engine.possible import (
     Smallest,
     Universe,
     by_labels,
+    side_of_stack,
     subjects_everywhere,
     united,
 )
@@ -52,6 +53,9 @@ MOST_STEPS: Final = 1_000_000
 """Up to ten seconds and 0.4 GB. 10,000 policies as people write them take four fifths of that."""
 _POLICIES: Final = 8_000
 """With more policies, the bound grows as their number does."""
+
+_MOST_COMBINED: Final = 5
+"""With more port names than these in the rules for one pod, no combinations of them at one port are tried."""
 
 _STEPS_OF_AN_EXAMPLE: Final = 10
 """An example is a question to the engine for existing pods. Examples have a bound of their own, which is as large."""
@@ -249,11 +253,15 @@ class _Exposed:
                 yield from priorities_of_stack(stack, partial(counterparts.of_stack, own=own), ALL_TRAFFIC)
             parts = subjects_everywhere(tiers, self._universe, _opposite(direction), self._budget)
             for stack, family in product(dict.fromkeys(stack for _, stack in parts), families):
+                for names in _names_of_a_port(stack):
+                    self._budget.step()
+                    toward = partial(self._toward, bits=bits, family=family, names=names)
+                    yield from priorities_of_stack(stack, toward, ALL_TRAFFIC)
 
-                def toward(some: Stack, family: Family = family) -> Partition[Bitset, Traffic]:
-                    return [(pods & bits, traffic) for pods, traffic in tiers.peers_of(some, family=family)]
-
-                yield from priorities_of_stack(stack, toward, ALL_TRAFFIC)
+    def _toward(self, stack: Stack, bits: Bitset, family: Family, names: Set[str]) -> Partition[Bitset, Traffic]:
+        """What a stack of possible pods allows with some existing pods, at ports of the possible pods with `names`."""
+        sides = side_of_stack(self._state.tiers, self._state.population, stack, family, names)
+        return [(pods & bits, traffic) for pods, traffic in sides]
 
     def _find(self, member: Member, identity: Identity, direction: Direction) -> Exposure:
         stack = self._state.tiers.stack(identity, direction)
@@ -310,6 +318,17 @@ class _Exposed:
 
     def _united(self, cells: Partition[Region, PossibleTraffic]) -> Region:
         return reduce(or_, (region for region, _ in cells), self._universe.regions.nothing)
+
+
+def _names_of_a_port(stack: Stack) -> Iterator[Set[str]]:
+    """The names that a port of a possible pod may have, as far as the ingress rules of a stack distinguish them.
+
+    A pod may give several names to one port. If rules name many ports, only single names are tried.
+    """
+    profiles = (profile for profile in stack if profile.direction is Direction.INGRESS)
+    names = sorted({name for profile in profiles for name, _ in profile.port_names})
+    for size in range(len(names) + 1 if len(names) <= _MOST_COMBINED else 2):
+        yield from map(frozenset, combinations(names, size))
 
 
 def _in_all(some: Sequence[PossibleTraffic]) -> PossibleTraffic:

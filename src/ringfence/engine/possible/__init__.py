@@ -44,6 +44,7 @@ from ringfence.engine.possible.examples import ExamplePod, example, simplest_lab
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning, direction_meaning
 from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPorts, PossibleTraffic, by_labels
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
+from ringfence.engine.possible.possible_sides import side_of_stack
 from ringfence.engine.possible.removals import Removal, Removals
 from ringfence.engine.possible.smallest import PossiblePods, Smallest
 from ringfence.engine.possible.subjects import subjects_everywhere
@@ -100,6 +101,7 @@ __all__ = [
     "rule_boxes",
     "selection_box",
     "side_allowed_only_by",
+    "side_of_stack",
     "simplest_labels",
     "subject_box",
     "subject_role",

@@ -5,7 +5,7 @@ rules first. For each part, the possible pods are then divided by the policies t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
@@ -127,6 +127,27 @@ class PossibleSides:
             if key:
                 self._united[key] = found
         return found
+
+
+def side_of_stack(
+    tiers: Tiers, population: Population, stack: Stack, family: Family, names: Set[str]
+) -> Partition[Bitset, Traffic]:
+    """The traffic that a stack of possible pods allows with the existing pods, regardless of the other side.
+
+    Towards a possible pod, it is the traffic to those of its ports that have exactly these `names`. They may have any
+    number.
+    """
+    if not stack:
+        return [(population.everyone, ALL_TRAFFIC)]
+    direction = stack[0].direction
+
+    def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
+        peers = tiers.peers(rule.peers, family)
+        yield from tiers.rule_traffic(rule, direction, peers, NO_OWN_PORTS)
+        if direction is Direction.INGRESS:
+            yield from ((peers, Traffic.of(protocol)) for name, protocol in rule.port_names if name in names)
+
+    return settled(population.everyone, stack, matched, overlay_of_members)
 
 
 def _and_also(some: Sequence[_Meant], meant: tuple[_Meant, ...]) -> tuple[_Meant, ...]:
