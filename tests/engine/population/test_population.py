@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from ipaddress import ip_address, ip_network
 from itertools import product
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -371,6 +372,38 @@ def test_an_added_pod_has_an_identity_a_new_version_and_families_of_its_own_at_o
     third = member("z/c")
     population.add(third)
     assert list(population.identity_of(third).pods()) == [third]
+
+
+def test_a_copy_of_a_pod_is_another_pod() -> None:
+    """Answers about labels that are not known yet are found with copies that have other labels."""
+    population, pod = Population(), member("shop/web", {"app": "web"})
+    population.add(pod)
+    identity = population.identity_of(pod)
+    copy = msgspec.structs.replace(pod, labels={"app": "db"})
+    with pytest.raises(KeyError):
+        population.identity_of(copy)
+    population.discard(copy)
+    assert population.identity_of(pod) is identity
+    population.start_reading([label_is("app", "db")])
+    population.add(copy)
+    assert population.identity_of(copy) is not population.identity_of(pod)
+    population.discard(copy)
+    assert list(population.members()) == [pod]
+
+
+def test_a_pod_may_be_in_two_populations() -> None:
+    """One question about a pod that does not exist yet may be asked of two clusters."""
+    here, there, pod = Population(), Population(), member("shop/web", {"app": "web"})
+    for population in (here, there):
+        population.add(pod)
+        population.add(member("shop/db", {"app": "db"}))
+    here.start_reading([label_is("app", "web")])
+    assert list(here.identity_of(pod).pods()) == [pod]
+    assert len(there.identity_of(pod)) == 2
+    here.discard(pod)
+    with pytest.raises(KeyError):
+        here.identity_of(pod)
+    assert len(there.identity_of(pod)) == 2
 
 
 def test_nothing_that_was_derived_from_an_identity_outlives_a_change_of_its_facts() -> None:

@@ -179,9 +179,16 @@ def test_facts_that_are_no_longer_read_leave_nothing_behind() -> None:
     kept = {
         name: value
         for name, value in vars(world.read_facts).items()
-        if value and name not in ("_templates", "_present")
+        if value and name not in ("_templates", "_outlines", "_present", "_version")
     }
     assert kept == {}
+
+
+def test_removed_templates_leave_nothing_behind() -> None:
+    world = World(WEB, DB, BARE)
+    for key in [template_key(one) for one in (WEB, DB, BARE)]:
+        world.read_facts.remove(world.templates.pop(key))
+    assert not any(value for name, value in vars(world.read_facts).items() if name != "_version")
 
 
 FACTS: list[ReadableFact] = [APP_WEB, APP_DB, EITHER, HAS_APP, HasLabel("tier"), LabelIn("tier", frozenset({"data"}))]

@@ -25,7 +25,7 @@ def ended(pod: Pod, member: Member) -> AbsentPod | None:
     """The pod, if it has ended: it has no network any more."""
     if is_finished(pod):
         return AbsentPod(member, f"has finished ({pod.status.phase}) and takes no part")
-    if is_over(pod):
+    if pod.metadata.deletion_timestamp is not None and is_over(pod):
         return AbsentPod(member, "is being deleted, has no container that runs and takes no part")
     return None
 

@@ -18,8 +18,10 @@ class Directory:
         # By namespace and kind first, then by name: a question gives two texts, and a look-up with them needs no
         # `Reference` to be built. `can` does this twice.
         self._named: defaultdict[tuple[str, str], dict[str, Member]] = defaultdict(dict)
-        self._at: dict[tuple[Family, int], tuple[Member, ...]] = {}
-        self._contested: set[tuple[Family, int]] = set()
+        self._at: dict[tuple[Family, int], Member] = {}
+        """The first of the members that claim an address, by address."""
+        self._contested: dict[tuple[Family, int], tuple[Member, ...]] = {}
+        """All members that claim an address, if there are several."""
 
     def add(self, member: Member) -> None:
         """Add a member. No other may have its name."""
@@ -27,10 +29,10 @@ class Directory:
         self._named[reference.namespace, reference.kind][reference.name] = member
         if not member.host_network:
             for address in member.addresses:
-                # A tuple, because nearly all addresses have one claimant, and a list takes more memory.
-                claimants = self._at[address] = (*self._at.get(address, ()), member)
-                if len(claimants) > 1:
-                    self._contested.add(address)
+                # Nearly all addresses have one claimant: it is kept without a collection, which takes more memory.
+                first = self._at.setdefault(address, member)
+                if first is not member:
+                    self._contested[address] = (*self._contested.get(address, (first,)), member)
 
     def discard(self, member: Member) -> None:
         """Remove a member, which must be in the directory."""
@@ -41,10 +43,12 @@ class Directory:
             del self._named[space]
         if not member.host_network:
             for address in member.addresses:
-                claimants = self._at[address] = tuple(one for one in self._at[address] if one is not member)
-                if len(claimants) < 2:
-                    self._contested.discard(address)
-                if not claimants:
+                left = tuple(one for one in self._contested.pop(address, ()) if one is not member)
+                if len(left) > 1:
+                    self._contested[address] = left
+                if left:
+                    self._at[address] = left[0]
+                else:
                     del self._at[address]
 
     def find(self, namespace: str, kind: str, name: str) -> Member | None:
@@ -69,15 +73,18 @@ class Directory:
 
         There may be several: an address may be given to a new pod before the end of the old one is seen.
         """
-        return list(self._at.get((family, number), ()))
+        address = family, number
+        if address in self._contested:
+            return list(self._contested[address])
+        return [self._at[address]] if address in self._at else []
 
     def is_contested(self, member: Member) -> bool:
         """Whether another member claims an address of this one."""
-        return not self._contested.isdisjoint(member.addresses)
+        return any(address in self._contested for address in member.addresses)
 
     def contested(self) -> Iterator[Member]:
         """The members that claim addresses which others claim as well."""
-        return chain.from_iterable(self._at[address] for address in self._contested)
+        return chain.from_iterable(self._contested.values())
 
     def inside(self, addresses: Addresses) -> Iterator[tuple[Family, int]]:
         """The addresses among `addresses` that some member claims."""

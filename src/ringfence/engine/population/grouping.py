@@ -15,9 +15,9 @@ from ringfence.engine.population.identities import (
     Identity,
     IdentityKey,
     Template,
+    TemplatePods,
     bounds_of,
     identity_key,
-    template_key,
 )
 from ringfence.engine.population.indexes import Indexes
 from ringfence.engine.population.marks import Mark
@@ -38,8 +38,8 @@ class Grouping:
         # Bits of removed identities are used again. Otherwise a cluster whose pods come and go would make every bitset
         # longer, and each operation on it slower.
         self._free_bits: list[int] = []
-        self.placed: dict[Member, tuple[Template, Identity]] = {}
-        """The template and the identity of each pod."""
+        self.group_of: dict[Member, TemplatePods] = {}
+        """The group of each pod, whether it is placed or waits."""
         self._templates: dict[Hashable, Template] = {}
         self.read_facts = ReadFacts(self._templates)
         self.indexes = Indexes(self.read_facts)
@@ -50,29 +50,32 @@ class Grouping:
 
     # --- pods in and out --------------------------------------------------------------------------------------------
 
-    def place(self, members: Iterable[Member]) -> None:
-        """Place pods that are not placed yet."""
-        with_template: defaultdict[Hashable, list[Member]] = defaultdict(list)
-        for member in members:
-            with_template[template_key(member)].append(member)
-        for key, group in with_template.items():
-            self._place_with_template(self._template(key, group[0]), group)
+    def group_for(self, member: Member, key: Hashable) -> TemplatePods:
+        """An empty group for pods like this one, which has this key, until they are placed."""
+        return TemplatePods(self._templates.get(key) or Template(key, member))
+
+    def place(self, groups: Iterable[TemplatePods]) -> None:
+        """Place the pods of groups that are not placed yet, each of another template."""
+        for group in groups:
+            template = group.template
+            if template.key not in self._templates:
+                self._templates[template.key] = template
+                self.read_facts.add(template)
+            for family in template.families:
+                self.pods_with[family] += len(group.pods)
+            self._place(group)
 
     def discard(self, member: Member) -> None:
-        """Remove a pod, if it is placed."""
-        placed = self.placed.pop(member, None)
-        if placed is None:
-            return
+        """Remove a pod that is placed."""
+        group = self.group_of.pop(member)
         self._changes.note(pods=(member,))
-        template, identity = placed
-        group = identity.groups[template]
-        del group[member]
+        del group.pods[member]
         for family, _ in member.addresses:
             self.pods_with[family] -= 1
-        if not group:
-            self._drop_group(template, identity)
-            if not template.identities:
-                self._forget(template)
+        if not group.pods:
+            self._drop_group(group)
+            if not group.template.identities:
+                self._forget(group.template)
 
     # --- changes of the facts that are read -------------------------------------------------------------------------
 
@@ -102,25 +105,16 @@ class Grouping:
 
     # --- placing: from a pod to its template to its identity --------------------------------------------------------
 
-    def _place_with_template(self, template: Template, members: list[Member]) -> None:
-        for family in template.families:
-            self.pods_with[family] += len(members)
-        bounds = bounds_of(members)
+    def _place(self, group: TemplatePods) -> None:
+        bounds = bounds_of(group.pods)
         # Pods of one template usually have addresses of one node's range, which no block divides. Two searches then
         # place all of them; otherwise each pod needs a search of its own.
         blocks = self._blocks.within(bounds)
         if blocks is not None:
-            self._place(members, template, blocks, bounds)
+            self._join(group, blocks, bounds)
             return
-        for blocks, group in self._by_blocks(members).items():
-            self._place(group, template, blocks, bounds_of(group))
-
-    def _template(self, key: Hashable, member: Member) -> Template:
-        template = self._templates.get(key)
-        if template is None:
-            template = self._templates[key] = Template(key, member)
-            self.read_facts.add(template)
-        return template
+        for blocks, members in self._by_blocks(group.pods).items():
+            self._join_alone(members, group.template, blocks)
 
     def _identity(self, template: Template, blocks: Mark, bounds: Bounds) -> Identity:
         key = identity_key(template, template.mark, blocks)
@@ -133,19 +127,34 @@ class Grouping:
             self.version += 1
         return identity
 
-    def _place(self, members: Collection[Member], template: Template, blocks: Mark, bounds: Bounds) -> None:
+    def _join(self, group: TemplatePods, blocks: Mark, bounds: Bounds) -> None:
+        """Put a group into the identity where it belongs, if its pods are in `blocks`."""
+        template = group.template
         identity = template.identities.get(blocks)
         if identity is None:
             identity = template.identities[blocks] = self._identity(template, blocks, bounds)
-        if template in identity.groups:
-            identity.groups[template].update(dict.fromkeys(members))
+        present = identity.groups.get(template)
+        if present is None:
+            identity.groups[template] = group
+            group.identity = identity
         else:
-            identity.groups[template] = dict.fromkeys(members)
-        self.placed.update(dict.fromkeys(members, (template, identity)))
+            self._fill(present, group.pods)
         identity.widen(bounds)
-        self._changes.note(pods=members)
+        self._changes.note(pods=group.pods)
 
-    def _drop_group(self, template: Template, identity: Identity) -> None:
+    def _join_alone(self, members: Collection[Member], template: Template, blocks: Mark) -> None:
+        """Put some pods of a template into the identity where they belong, as a group of their own."""
+        group = TemplatePods(template)
+        self._fill(group, members)
+        self._join(group, blocks, bounds_of(members))
+
+    def _fill(self, group: TemplatePods, members: Iterable[Member]) -> None:
+        members = dict.fromkeys(members)
+        group.pods.update(members)
+        self.group_of.update(dict.fromkeys(members, group))
+
+    def _drop_group(self, group: TemplatePods) -> None:
+        template, identity = group.template, group.identity
         del identity.groups[template]
         del template.identities[identity.blocks]
         if not identity.groups:
@@ -193,8 +202,8 @@ class Grouping:
             if blocks != old_blocks:
                 for template in identity.groups:
                     template.identities[blocks] = template.identities.pop(old_blocks)
-        for template, group in moved.items():
-            self._place(group, template, blocks, bounds_of(group))
+        for group in moved.values():
+            self._join(group, blocks, bounds_of(group.pods))
 
     def _divide(self, identity: Identity, change: BlockMarks) -> None:
         """Move the pods of an identity, which may differ in which of the changed blocks they are in.
@@ -204,15 +213,16 @@ class Grouping:
         blocks = identity.blocks
         parts: defaultdict[Mark, defaultdict[Template, list[Member]]] = defaultdict(lambda: defaultdict(list))
         for template, group in identity.groups.items():
-            for member in group:
+            for member in group.pods:
                 parts[change.at(member.addresses)][template].append(member)
         staying = max(parts, key=lambda mark: sum(map(len, parts[mark].values())))
         del parts[staying]
         for template, members in (moving for part in parts.values() for moving in part.items()):
+            group = identity.groups[template]
             for member in members:
-                del identity.groups[template][member]
-            if not identity.groups[template]:
-                self._drop_group(template, identity)
+                del group.pods[member]
+            if not group.pods:
+                self._drop_group(group)
         # The bounds may be addresses of pods that have moved or gone, and must be in the blocks of those that stay.
         self.indexes.by_address.remove(identity)
         identity.bounds = bounds_of(list(identity.pods()))
@@ -221,7 +231,7 @@ class Grouping:
             self._move_groups(identity, blocks ^ staying)
         for mark, part in parts.items():
             for template, members in part.items():
-                self._place(members, template, blocks ^ mark, bounds_of(members))
+                self._join_alone(members, template, blocks ^ mark)
 
     def _by_blocks(self, members: Iterable[Member]) -> dict[Mark, list[Member]]:
         """Pods by the blocks that their addresses lie in."""

@@ -58,11 +58,11 @@ class Members:
             # Most updates of a pod (conditions, restarts, annotations) change nothing that policies can read.
             self._renew_claim(present, member)
             return
-        # A hostNetwork pod without an address is on its node and in no directory.
-        if present or reference in self._on_nodes:
+        # A live hostNetwork pod without an address is on its node and in no directory, but absent. Every pod passes
+        # here, and the hash of its name takes longer than a look at whether any pod is absent.
+        if present or (self.absent and reference in self.absent):
             self.remove_pod(reference)
         self._namespaces.mention(reference.namespace)
-        self.absent.pop(reference, None)
         if absent:
             self.absent[reference] = absent
             return

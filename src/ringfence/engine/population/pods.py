@@ -27,6 +27,7 @@ from ringfence.model.selectors import Selector
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
 
 _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+_OWNING_KINDS: Final = frozenset(WORKLOAD_KINDS)
 
 
 POSSIBLE_POD: Final = "PossiblePod"
@@ -243,7 +244,7 @@ def owner_of(metadata: ObjectMeta) -> Reference | None:
     """The workload that made an object: its controller, if that is of a workload kind."""
     for owner in metadata.owner_references or ():
         # Manifests often lack `controller`; only an explicit false says that the owner does not manage the pod.
-        if owner.kind in WORKLOAD_KINDS and owner.controller is not False:
+        if owner.kind in _OWNING_KINDS and owner.controller is not False:
             return _owner(metadata.namespace or DEFAULT_NAMESPACE, owner.kind, owner.name)
     return None
 

@@ -11,13 +11,13 @@ together, so a split costs as much as the number of templates that it affects, n
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from ringfence.engine.population.blocks import BlockFacts, new_block_facts
 from ringfence.engine.population.changes import ChangeRecord, ChangeRecords
 from ringfence.engine.population.facts import Block, ReadableFact, StaticFact
 from ringfence.engine.population.grouping import Grouping
-from ringfence.engine.population.identities import Identity
+from ringfence.engine.population.identities import Identity, TemplatePods, template_key
 from ringfence.engine.population.pods import Member, NamedPort, PortName
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Family
@@ -34,7 +34,8 @@ class Population:
     """
 
     def __init__(self) -> None:
-        self._added: dict[Member, None] = {}
+        self._added: dict[Hashable, TemplatePods] = {}
+        """The pods that wait, by the key of their template."""
         self._changes = ChangeRecords()
         self._grouping = Grouping(self._changes)
         self._read_facts = self._grouping.read_facts
@@ -46,21 +47,32 @@ class Population:
 
     def add(self, member: Member) -> None:
         """Add a pod, which must not be in the population."""
-        self._added[member] = None
+        key = template_key(member)
+        group = self._added.get(key)
+        if group is None:
+            group = self._added[key] = self._grouping.group_for(member, key)
+        group.pods[member] = None
+        self._grouping.group_of[member] = group
 
     def _place_added(self) -> None:
         """Place the pods that were added since the population was last read."""
         if self._added:
             added, self._added = self._added, {}
-            self._grouping.place(added)
+            self._grouping.place(added.values())
 
     def discard(self, member: Member) -> None:
         """Remove a pod, if it is in the population."""
-        # A pod that is added and removed between two questions is never placed.
-        if member in self._added:
-            del self._added[member]
+        group = self._grouping.group_of.get(member)
+        if group is None:
             return
-        self._grouping.discard(member)
+        key = group.template.key
+        if self._added.get(key) is not group:
+            self._grouping.discard(member)
+            return
+        # A pod that is added and removed between two questions is never placed.
+        del self._grouping.group_of[member], group.pods[member]
+        if not group.pods:
+            del self._added[key]
 
     def touch(self, members: Iterable[Member]) -> None:
         """Record pods as changed although no fact about them has: another pod may now have one of their addresses."""
@@ -71,17 +83,17 @@ class Population:
         """The identity of a pod that is in the population."""
         if self._added:
             self._place_added()
-        return self._grouping.placed[member][1]
+        return self._grouping.group_of[member].identity
 
     def members(self) -> Iterable[Member]:
         """All pods in the population."""
         self._place_added()
-        return self._grouping.placed.keys()
+        return self._grouping.group_of
 
     def record_changes(self) -> ChangeRecord:
         """A record of the changes from now on. It starts with the pods that are in the population now."""
         self._place_added()
-        return self._changes.start(self._grouping.placed.keys())
+        return self._changes.start(self._grouping.group_of)
 
     def take_changes(self, record: ChangeRecord) -> tuple[set[Member], set[Identity]]:
         """Empty a record: the pods and the identities that have changed since it was last emptied."""

@@ -44,6 +44,21 @@ class ReadingChange(NamedTuple):
     names: Collection[PortName]
 
 
+class _Outline:
+    """What templates with the same label keys and named ports share: a cluster has few of them, and many templates."""
+
+    __slots__ = ("keys_read", "mark_of_ports", "templates", "version")
+
+    def __init__(self) -> None:
+        self.templates = 0
+        """How many templates there are."""
+        self.version = -1
+        """The version of the read facts for which the others hold."""
+        self.keys_read: list[str] = []
+        """The label keys about which some fact is read."""
+        self.mark_of_ports: Mark = NO_FACTS
+
+
 class ReadFacts:
     """The facts that are read, and for each template the mark of those of them that hold (`Template.mark`)."""
 
@@ -51,8 +66,12 @@ class ReadFacts:
         """Mark `templates`. The owner of the mapping reports additions (`add`) and removals (`remove`)."""
         self._templates = templates
         self._readers: Counter[ReadableFact] = Counter()
+        self._version = 0
+        """Grows when facts begin or cease to be read."""
+        self._outlines: dict[Hashable, _Outline] = {}
+        """By the label keys and the named ports of templates."""
         self._present: Counter[FactKey] = Counter()
-        """How many templates have each label key and port name."""
+        """How many outlines have each label key and port name."""
         self._unused = UnusedFacts()
         self._mark_of: dict[LabelFact, Mark] = {}
         self._labels: dict[str, dict[str | None, Mark]] = {}
@@ -97,6 +116,7 @@ class ReadFacts:
             else:
                 self._readers[fact] = readers - 1
         labels, names = _divided([fact for fact in stopped if not self._unused.discard(fact)])
+        self._version += 1
         change = self._change(labels, names)
         for fact in labels:
             del self._mark_of[fact]
@@ -115,33 +135,41 @@ class ReadFacts:
 
     def add(self, template: Template) -> None:
         """Mark a new template."""
-        keys: list[FactKey] = [*template.labels, *template.ports]
-        new: list[FactKey] = []
-        for key in keys:
-            having = self._present[key]
-            self._present[key] = having + 1
-            if not having:
-                new.append(key)
-        if new:
-            self._use(new)
-        template.mark = self._mark(template)
+        key = _outline_key(template)
+        outline = self._outlines.get(key)
+        if outline is None:
+            outline = self._outlines[key] = _Outline()
+            keys: list[FactKey] = [*template.labels, *template.ports]
+            new = [one for one in keys if one not in self._present]
+            self._present.update(keys)
+            if new:
+                self._use(new)
+        outline.templates += 1
+        template.mark = self._mark(template, outline)
         if self._having:
-            for key, value in _keys(template):
-                if key in self._having:
-                    self._having[key][value].add(template)
+            for having, value in _keys(template):
+                if having in self._having:
+                    self._having[having][value].add(template)
 
     def remove(self, template: Template) -> None:
         """Remove a template from the indexes."""
-        for key, value in _keys(template):
-            self._present[key] -= 1
-            if not self._present[key]:
-                del self._present[key]
+        for key, value in _keys(template) if self._having else ():
             if key in self._having:
                 self._having[key][value].discard(template)
                 if not self._having[key][value]:
                     del self._having[key][value]
+        outline_key = _outline_key(template)
+        outline = self._outlines[outline_key]
+        outline.templates -= 1
+        if not outline.templates:
+            del self._outlines[outline_key]
+            for key, _ in _keys(template):
+                self._present[key] -= 1
+                if not self._present[key]:
+                    del self._present[key]
 
     def _start(self, labels: Iterable[LabelFact], names: Iterable[PortName]) -> None:
+        self._version += 1
         self._mark_of.update((fact, new_mark()) for fact in labels)
         self._ports.update((name, defaultdict(new_mark)) for name in names)
 
@@ -173,18 +201,18 @@ class ReadFacts:
         """The port names of a template that are read."""
         return template.ports.keys() & self._ports.keys()
 
-    def _mark(self, template: Template) -> Mark:
-        # A large cluster has hundreds of thousands of templates: this takes half the time of `labels_read`.
-        mark = NO_FACTS
-        for key, value in template.labels.items():
-            values = self._labels.get(key)
-            if values is not None:
-                mark ^= values.get(value, NO_FACTS) ^ values.get(ANY_VALUE, NO_FACTS)
+    def _mark(self, template: Template, outline: _Outline) -> Mark:
+        if outline.version != self._version:
+            outline.version = self._version
+            outline.keys_read = [key for key in template.labels if key in self._labels or key in self._of_many]
+            ports = (self._mark_of_ports(template, name) for name in self.names_read(template))
+            outline.mark_of_ports = reduce(xor, ports, NO_FACTS)
+        mark = outline.mark_of_ports
+        for key in outline.keys_read:
+            value, values = template.labels[key], self._labels.get(key, _NO_VALUES)
+            mark ^= values.get(value, NO_FACTS) ^ values.get(ANY_VALUE, NO_FACTS)
             if key in self._of_many:
                 mark ^= reduce(xor, (own for fact, own in self._of_many[key].items() if value in fact.values), NO_FACTS)
-        for name in template.ports:
-            if name in self._ports:
-                mark ^= self._mark_of_ports(template, name)
         return mark
 
     def _mark_of_ports(self, template: Template, name: PortName) -> Mark:
@@ -345,6 +373,10 @@ def _by_number_of_values(facts: Iterable[LabelFact]) -> tuple[list[LabelFact], l
 def _values(fact: LabelFact) -> Collection[str | None]:
     """The label values for which a fact holds."""
     return fact.values if isinstance(fact, LabelIn) else (ANY_VALUE,)
+
+
+def _outline_key(template: Template) -> Hashable:
+    return (*template.labels, template.named_ports)
 
 
 def _keys(template: Template) -> Iterator[tuple[FactKey, str]]:

@@ -8,7 +8,6 @@ input is guessed from its name: the Deployment controller names a ReplicaSet aft
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,8 +29,8 @@ class Workloads:
 
     def __init__(self) -> None:
         self._objects: dict[Reference, Workload] = {}
-        self._pods: Counter[Reference] = Counter()
-        self._guesses: defaultdict[Reference, Counter[Reference]] = defaultdict(Counter)
+        self._pods: defaultdict[Reference, Counter[str]] = defaultdict(Counter)
+        """How many pods each workload owns directly, by the hash of their template; empty for pods without one."""
         self._owners: dict[Reference, Reference] = {}
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
         self._scaled: dict[Reference, Reference] = {}
@@ -115,15 +114,12 @@ class Workloads:
         Then no chain of owners changes, so the caller need not look at the templates above it. Most pods of a large
         cluster take this path.
         """
-        owner = member.owner
-        if owner is not None:
-            if not self._pods.get(owner):
-                return False
-            if guess := _guessed_owner(owner, member):
-                if not self._guesses[owner].get(guess):
-                    return False
-                self._guesses[owner][guess] += 1
-            self._pods[owner] += 1
+        if member.owner is None:
+            return True
+        counts, template_hash = self._pods.get(member.owner), member.labels.get(TEMPLATE_HASH, "")
+        if not counts or template_hash not in counts:
+            return False
+        counts[template_hash] += 1
         return True
 
     def add_pod(self, member: Member) -> None:
@@ -159,31 +155,40 @@ class Workloads:
             current = self._owners.get(current)
 
     def _has_pods(self, reference: Reference) -> bool:
-        return self._pods[reference] > 0 or any(map(self._has_pods, self._owned.get(reference, ())))
+        return reference in self._pods or any(map(self._has_pods, self._owned.get(reference, ())))
 
     def _count_pod(self, member: Member, change: int) -> None:
-        if member.owner is None:
+        owner, template_hash = member.owner, member.labels.get(TEMPLATE_HASH, "")
+        if owner is None:
             return
-        self._pods[member.owner] += change
-        self._names.add((member.owner.namespace, member.owner.name))
-        if guess := _guessed_owner(member.owner, member):
-            guesses = self._guesses[member.owner]
-            guesses[guess] += change
-            # Only the first and the last pod of a guess can change the link.
-            if guesses[guess] <= 1:
-                self._relink(member.owner)
+        counts = self._pods[owner]
+        counts[template_hash] += change
+        if not counts[template_hash]:
+            del counts[template_hash]
+        if not counts:
+            del self._pods[owner]
+        self._names.add((owner.namespace, owner.name))
+        # Only the first and the last pod with a hash can change the link.
+        if owner.kind == "ReplicaSet" and counts[template_hash] <= 1:
+            self._relink(owner)
 
     def _relink(self, reference: Reference) -> None:
         """Link a workload to the owner that its object names; without an object, to the one guessed from its pods."""
         workload = self._objects.get(reference)
-        # Unary `+` of a Counter drops the counts that are zero; `min` makes the guess independent of the order of pods.
-        owner = owner_of(workload.metadata) if workload else min(+self._guesses[reference], default=None)
+        owner = owner_of(workload.metadata) if workload else self._guessed_owner(reference)
         if former := self._owners.pop(reference, None):
             self._owned[former].discard(reference)
         if owner and owner.kind in _OWNING_KINDS.get(reference.kind, ()):
             self._owners[reference] = owner
             self._names.add((owner.namespace, owner.name))
             self._owned[owner].add(reference)
+
+    def _guessed_owner(self, reference: Reference) -> Reference | None:
+        if reference.kind != "ReplicaSet":
+            return None
+        guesses = (_deployment(reference, template_hash) for template_hash in self._pods.get(reference, ()))
+        # `min` makes the guess independent of the order of pods.
+        return min((guess for guess in guesses if guess), default=None)
 
 
 def _template_owner(reference: Reference, workload: Workload) -> Reference | None:
@@ -192,16 +197,9 @@ def _template_owner(reference: Reference, workload: Workload) -> Reference | Non
     return Reference(reference.namespace, named.kind, named.name) if named else None
 
 
-def _guessed_owner(reference: Reference, member: Member) -> Reference | None:
-    if reference.kind != "ReplicaSet":
-        return None
-    return _deployment(reference, member.labels.get(TEMPLATE_HASH, "-"))
-
-
-@lru_cache(maxsize=1 << 14)
 def _deployment(replica_set: Reference, template_hash: str) -> Reference | None:
     """The Deployment that made a ReplicaSet, if the name of the ReplicaSet ends in the hash."""
     suffix = f"-{template_hash}"
-    if not replica_set.name.endswith(suffix):
+    if not template_hash or not replica_set.name.endswith(suffix):
         return None
     return Reference(replica_set.namespace, "Deployment", replica_set.name.removesuffix(suffix))
