@@ -12,7 +12,8 @@ from tests.semantics.objects import pod
 
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
-from ringfence.dataplane.compile.division import MOST_LAYERS
+from ringfence.dataplane.compile.class_chains import by_classes
+from ringfence.dataplane.compile.division import FIRST, MOST_LAYERS, Class, Layer
 from ringfence.dataplane.program import (
     ADDRESS,
     DENIED,
@@ -158,3 +159,16 @@ def test_the_chain_of_a_class_repeats_no_more_rules_than_there_are_layers(count:
     repeating = [chain for name, chain in chains.items() if name.startswith("ingress_class_")]
     assert len(repeating) > 10
     assert max(len(chain.rules) for chain in repeating) <= MOST_LAYERS + 1
+
+
+def test_a_class_has_a_chain_for_each_map_that_decides_after_its_own() -> None:
+    """Subjects of one policy must not get a chain that goes on to the map of another one."""
+    web, other, another = (
+        Layer(FIRST, [Class(((port, port),), ((6 << 16 | port, 6 << 16 | port),))]) for port in (80, 81, 82)
+    )
+    found = [
+        {name: chain for one in finish(by_classes(IN, Family.IPV4, layers)) for name, chain in one.chains.items()}
+        for layers in ([web], [web, other], [web, another])
+    ]
+    assert [len(chains) for chains in found] == [1, 2, 2]
+    assert len(set().union(*found)) == 5
