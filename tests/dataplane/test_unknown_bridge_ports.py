@@ -18,10 +18,12 @@ from tests.dataplane.bridges import (
 )
 from tests.dataplane.forged import (
     EVERYBODY,
+    NEIGHBOUR_SOLICITATION,
     OnLink,
     datagram,
     frame,
     group_hardware_address,
+    icmpv6,
     neighbour_advertisement,
 )
 from tests.dataplane.network import (
@@ -64,6 +66,18 @@ def test_a_held_pod_sends_nothing_whatever_address_it_says_it_has(family: Family
         packet = datagram(source, address(OPEN, family), 80, b"held")
         links[0].send_packet(packet, links[1].hardware_address)
         assert not links[1].gets(b"held"), source
+
+
+@in_own_network
+def test_a_held_pod_may_ask_for_its_neighbours() -> None:
+    """Without it, the pod could not answer its node over IPv6. The questions go to many, from link-local addresses."""
+    network = BridgedNetwork(3)
+    enforce(guarding(BOTH_WAYS, (OPEN, ISOLATED_POD), holds=True))
+    new, neighbour = OnLink(network, NEW), OnLink(network, OPEN)
+    group = "ff02::1:ff00:1"
+    for source in (link_local_of(network, NEW), "::"):
+        new.send_packet(icmpv6(source, group, NEIGHBOUR_SOLICITATION, b"who is there?"), group_hardware_address(group))
+        assert neighbour.gets(b"who is there?"), source
 
 
 @both_families
