@@ -1,6 +1,7 @@
 """YAML documents: ringfence reads scalars, as values and as keys, and structures as the real kubectl does."""
 
 import json
+import math
 from textwrap import dedent, indent
 from typing import Final
 
@@ -70,10 +71,9 @@ def test_any_scalar_is_read_as_kubectl_reads_it(api_server: ControlPlane, texts:
 
 
 def makes_a_key(text: str) -> bool:
-    """Whether kubectl accepts a scalar as a key. It refuses null and numbers beyond 64 bits.
+    """Whether kubectl accepts a scalar as a key. It refuses null and integers beyond 64 bits.
 
-    Floats become keys in the short form that they have in 32 bits. Floats of a million and more, zeros, and floats next
-    to zero are left out here.
+    Negative zeros are left out: in Go, they are the same key as other zeros before they become texts.
     """
     match resolve(text):
         case None:
@@ -81,7 +81,7 @@ def makes_a_key(text: str) -> bool:
         case bool() | str():
             return True
         case float(number):
-            return 1e-44 < abs(number) < 1e6
+            return number != 0 or math.copysign(1, number) > 0
         case number:
             return -(2**63) <= number < 2**63
 

@@ -36,6 +36,7 @@ def test_words_that_are_null(text: str) -> None:
         pytest.param("+5", 5, id="a sign"),
         pytest.param("-0", 0, id="a negative zero"),
         pytest.param("1_000", 1000, id="underscores"),
+        pytest.param("0x1_F", 31, id="underscores in hexadecimal"),
         pytest.param("1_0.5", 10.5, id="underscores in a fraction"),
         pytest.param("1e3", 1000, id="an exponent without a dot"),
         pytest.param("12e03", 12000, id="an exponent with a leading zero"),
@@ -47,8 +48,6 @@ def test_words_that_are_null(text: str) -> None:
         pytest.param("-.5", -0.5, id="a sign before the dot"),
         pytest.param("+.5", 0.5, id="a plus before the dot"),
         pytest.param("1.10", 1.1, id="a version that is a number"),
-        pytest.param("18446744073709551615", 2**64 - 1, id="the largest of 64 bits"),
-        pytest.param("12345678901234567890123", 12345678901234567890123.0, id="beyond 64 bits"),
         pytest.param("0" * 100 + "8", 8.0, id="many zeros"),
     ],
 )
@@ -57,6 +56,24 @@ def test_numbers(text: str, value: float) -> None:
     assert isinstance(number, int | float)
     assert not isinstance(number, bool)
     assert number == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param(str(2**64 - 1), 2**64 - 1, id="the largest integer has 64 bits"),
+        pytest.param(str(2**64), 2.0**64, id="a larger one is rounded"),
+        pytest.param("12345678901234567890123", 12345678901234567890123.0, id="a much larger one, too"),
+        pytest.param(str(-(2**63)), -(2**63), id="the smallest integer has a sign and 63 bits"),
+        pytest.param(str(-(2**63) - 1), -(2.0**63), id="a smaller one is rounded"),
+        pytest.param(f"0b{'1' * 64}", 2**64 - 1, id="the largest one in binary"),
+        pytest.param(f"-0b1{'0' * 63}", -(2**63), id="the smallest one in binary"),
+        pytest.param(f"0b1{'0' * 64}", f"0b1{'0' * 64}", id="larger ones in binary are texts"),
+        pytest.param("-0x8000000000000001", "-0x8000000000000001", id="smaller ones in hexadecimal are texts"),
+    ],
+)
+def test_integers_have_64_bits(text: str, value: Scalar) -> None:
+    assert (resolve(text), type(resolve(text))) == (value, type(value))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +114,7 @@ def test_numbers_that_json_does_not_have(text: str, value: str) -> None:
         ("aGVsbG8=", f"{TAG}binary", "hello"),
         ("5", "!", "5"),
         ("5", "!own", "5"),
+        pytest.param("5", "int", "5", id="a tag of one's own that has the name of one of YAML"),
     ],
 )
 def test_tags(text: str, tag: str, value: Scalar) -> None:
@@ -111,6 +129,8 @@ def test_tags(text: str, tag: str, value: Scalar) -> None:
         ("5.0", "int", "yaml: cannot decode !!float `5.0` as a !!int"),
         ("x", "null", "yaml: cannot decode !!str `x` as a !!null"),
         ("x", "bool", "yaml: cannot decode !!str `x` as a !!bool"),
+        ("x", "float", "yaml: cannot decode !!str `x` as a !!float"),
+        ("5", "bool", "yaml: cannot decode !!int `5` as a !!bool"),
         ("!", "binary", "yaml: !!binary value contains invalid base64 data"),
     ],
 )
@@ -124,9 +144,14 @@ def test_a_tag_that_does_not_fit_the_text(text: str, tag: str, error: str) -> No
     ("text", "key"),
     [
         *(("1", "1"), ("010", "8"), ("1.5", "1.5"), ("1e3", "1000"), ("1e21", "1e+21"), ("-0.5", "-0.5")),
+        *(("123456.7", "123456.7"), ("1e5", "100000"), ("1234567.5", "1.2345675e+06"), ("1e6", "1e+06")),
+        *(("1e-4", "0.0001"), ("1e-5", "1e-05"), ("0.0", "0"), ("-0.0", "-0"), ("1e-46", "0")),
         *(("true", "true"), ("yes", "true"), ("y", "true"), ("on", "true"), ("off", "false")),
         *(("app", "app"), ("2020-01-01", "2020-01-01"), ("<<", "<<"), ("=", "=")),
         pytest.param("1.23456789", "1.2345679", id="Go writes keys with the digits of a 32-bit float"),
+        pytest.param("1003.02936", "1003.02936", id="a 32-bit float may need nine digits"),
+        pytest.param("1.5e39", ".inf", id="a number beyond 32 bits"),
+        pytest.param("-1.5e39", "-.inf", id="a negative one"),
     ],
 )
 def test_keys_are_texts(text: str, key: str) -> None:

@@ -8,6 +8,7 @@ from yaml import ScalarEvent
 
 from ringfence.model.metadata import LabelSelector
 from ringfence.model.objects import Pod
+from ringfence.model.origin import Range
 from ringfence.sources.manifests.yaml_values import Builder
 
 POLICY = """\
@@ -187,6 +188,10 @@ def test_the_same_key_twice_is_a_warning_and_the_last_one_counts() -> None:
     ]
     (manifest,) = reading.manifests
     assert manifest.origin.at("spec.podSelector").line == 30
+    ranges = [problem.place.range for problem in reading.problems]
+    assert ranges == [Range(15, 7, 15, 11), Range(30, 3, 30, 14)], "they are those of the second keys"
+    after_another = read(f"{pod('a')}---\n{policy}")
+    assert [problem.place.range for problem in after_another.problems] == [Range(19, 7, 19, 11)]
 
 
 def test_a_merged_key_is_not_a_duplicate() -> None:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 import struct
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -26,11 +27,14 @@ _NOT_IN_JSON: Final = {
 }
 _INTEGER: Final = re.compile(r"[-+]?(?:0[bB]([01]+)|0[xX]([0-9a-fA-F]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _BASES: Final = (2, 16, 8, 10)
+"""Those of the groups of `_INTEGER`."""
 _DIGITS: Final = "[0-9](?:_?[0-9])*"
 _FLOAT: Final = re.compile(rf"[-+]?(?:\.{_DIGITS}|{_DIGITS}(?:\.(?:{_DIGITS})?)?)(?:[eE][-+]?{_DIGITS})?")
 _NUMERIC_STARTS: Final = frozenset("+-.0123456789")
-_LONGEST_INTEGER: Final = 2 + 64
-"""Digits: 64 bits, written in binary."""
+_LONGEST_INTEGER: Final = 3 + 64
+"""Characters: a sign, `0b`, and 64 bits."""
+_INFINITE: Final = {struct.pack("f", float("inf")): ".inf", struct.pack("f", float("-inf")): "-.inf"}
+"""What numbers beyond 32 bits become as keys."""
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -90,8 +94,7 @@ def _number(digits: str) -> int | float | None:
     match = _INTEGER.fullmatch(digits)
     # A longer text cannot be a 64-bit integer, and Python refuses to convert more than 4,300 digits (CVE-2020-10735).
     if match and len(digits) <= _LONGEST_INTEGER:
-        group = match.lastindex or 1
-        magnitude = int(match[group], _BASES[group - 1])
+        magnitude = next(int(found, base) for found, base in zip(match.groups(), _BASES, strict=True) if found)
         value = -magnitude if digits[0] == "-" else magnitude
         if -(2**63) <= value < 2**64:
             return value
@@ -102,15 +105,18 @@ def _number(digits: str) -> int | float | None:
 
 
 def _shortest(value: float) -> str:
-    """The fewest digits that identify a float of 32 bits; with an exponent only beyond 21 digits."""
-    try:
-        narrow = struct.pack("f", value)
-    except OverflowError:
-        return repr(value)
-    candidates = (f"{value:.{length}g}" for length in range(1, 10))
+    """The key for a float: the fewest digits that identify it in 32 bits, as Go's `FormatFloat(value, 'g', -1, 32)`.
+
+    There is an exponent for numbers below 0.0001 and from a million on.
+    """
+    narrow = struct.pack("f", value)
+    if narrow in _INFINITE:
+        return _INFINITE[narrow]
+    (rounded,) = struct.unpack("f", narrow)
+    candidates = (f"{rounded:.{more}e}" for more in range(9))
     digits = next(digits for digits in candidates if struct.pack("f", float(digits)) == narrow)
-    number = float(digits)
-    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e21 else digits
+    exponent = int(digits.partition("e")[2])
+    return f"{Decimal(digits):f}" if -4 <= exponent < 6 else digits
 
 
 def _decoded(text: str) -> str:
