@@ -20,7 +20,6 @@ from ringfence.engine.possible import (
     Undecided,
     allowed_only_by,
     connection_box,
-    connection_in,
 )
 
 _MOST_COMPARED: Final = 1_000
@@ -136,7 +135,7 @@ def _counterexamples(
         point = connection_box(connection, axes)
         return any(True for _ in allowing.allowed(point, of_one)) and any(True for _ in denying.denied(point, of_one))
 
-    found = _real(map(connection_in, allowed_only_by(allowing, denying, budget)), resolved)
+    found = _with_known_addresses(allowed_only_by(allowing, denying, budget), resolved)
     some: list[PossibleConnection] = []
     try:
         for connection in islice(found, _MOST_COMPARED):
@@ -148,10 +147,9 @@ def _counterexamples(
         yield smallest(min(some, key=size_of), shows)
 
 
-def _real(found: Iterator[PossibleConnection | None], resolved: set[str]) -> Iterator[PossibleConnection]:
+def _with_known_addresses(found: Iterator[PossibleConnection], resolved: set[str]) -> Iterator[PossibleConnection]:
+    """The connections whose ends have no domain names; the names of the others are added to `resolved`."""
     for connection in found:
-        if connection is None:
-            continue
         ends = [connection.end(role) for role in Role]
         names = [name for end in ends if isinstance(end, ExactAddress) for name in end.domain_names]
         resolved.update(names)

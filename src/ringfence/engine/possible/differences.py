@@ -10,7 +10,7 @@ from typing import Any
 
 from ringfence.engine.policies import Action
 from ringfence.engine.possible.budget import Budget
-from ringfence.engine.possible.connections import connection_in
+from ringfence.engine.possible.connections import PossibleConnection, connection_in
 from ringfence.engine.possible.meaning import (
     Constraint,
     DirectionMeaning,
@@ -32,19 +32,19 @@ _Wanted = Action | None
 
 def allowed_only_by(
     mine: Meaning, theirs: Meaning, budget: Budget | None = None, within: Box = EVERYTHING
-) -> Iterator[Box]:
-    """The boxes of connections that `mine` allows and `theirs` denies.
+) -> Iterator[PossibleConnection]:
+    """Connections that `mine` allows and `theirs` denies: one of each box, of boxes that together contain all of them.
 
-    Together they contain all such connections, and they may overlap. Boxes without a possible connection are mostly
-    left out. Raises Undecided if this takes more steps than the budget has.
+    Boxes may overlap. Raises Undecided if this takes more steps than the budget has.
     """
     budget = budget or Budget()
     for direction in Direction:
         other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
         for box in side_allowed_only_by(mine.of(direction), theirs.of(direction), budget, within):
             for seen in mine.of(other).allowed(box, budget):
-                if connection_in(seen) is not None:
-                    yield seen
+                connection = connection_in(seen)
+                if connection is not None:
+                    yield connection
                 # No part of an impossible box is possible, so its other parts are not looked at.
                 elif connection_in(box) is None:
                     break
