@@ -83,6 +83,20 @@ def test_an_example_is_in_the_set_and_needs_each_of_its_addresses(pair: tuple[Ho
                 assert (family, tuple(sorted(set(example) - {number}))) not in written
 
 
+def test_an_address_is_needed_if_only_one_that_was_left_out_could_stand_for_it() -> None:
+    """Blocks choose 20, 40 and 60 beside 10 and 80. Then 10 is not needed, but without it 20 alone leaves a block."""
+
+    def of(*numbers: int) -> Addresses:
+        return Addresses(v4=tuple((number, number) for number in numbers))
+
+    hosts = HostAddresses.in_block(of(80), of()) & HostAddresses.in_block(of(10, 40), of())
+    for excepted in ((10, 20), (20, 40), (20, 60), (40,), (60,)):
+        hosts -= HostAddresses.in_block(of(80), of(*excepted))
+    example = hosts.example(Family.IPV4)
+    assert sorted(example) == [20, 40, 60, 80]
+    assert hosts.contains(Family.IPV4, example)
+
+
 @given(sets)
 def test_the_addresses_of_hosts_that_have_one(pair: tuple[HostAddresses, Written]) -> None:
     hosts, written = pair

@@ -5,10 +5,24 @@ from pathlib import Path
 
 import pytest
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import admits, block, labelled, namespace, node, pod, pods, policy
+from tests.semantics.objects import (
+    Object,
+    admits,
+    block,
+    container_port,
+    labelled,
+    namespace,
+    node,
+    pod,
+    pods,
+    policy,
+    port,
+    sends,
+)
 from tests.testing.worlds import THREE_TIER, TODAY, decoded, judged, message, status, three_tier
 
 from ringfence.cluster import Cluster
+from ringfence.testing.judging import Judge
 from ringfence.testing.outcomes import Status
 
 API_TO_DB = "from: prod/api, to: prod/db, port: 3306"
@@ -101,6 +115,71 @@ def test_a_port_that_nobody_serves_can_be_accepted(cluster: Cluster) -> None:
 )
 def test_only_these_may_connect(cluster: Cluster, test: str, expected: str) -> None:
     assert status(cluster, f"{test}, accept: assumptions") == expected
+
+
+def client_of_named_ports(*more: Object) -> Cluster:
+    """`x/client` may open TCP 8080 and TCP 9090 of `x/named`, which calls 8080 http, and TCP 9090 of `x/numbered`."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "x"},
+        "spec": {"selector": {"app": "named"}, "ports": [{"name": "web", "port": 80, "targetPort": "http"}]},
+    }
+    egress = [
+        sends(pods(labelled(app="named")), ports=[port(8080), port(9090)]),
+        sends(pods(labelled(app="numbered")), ports=[port(9090)]),
+    ]
+    world = [
+        pod("x/client", {"app": "client"}),
+        pod("x/named", {"app": "named"}, ports=[container_port("http", 8080), container_port("metrics", 9090)]),
+        pod("x/numbered", {"app": "numbered"}, ports=[container_port("metrics", 9090)]),
+        pod("x/other", {"app": "other"}, ports=[container_port("ssh", 22)]),
+        policy("x/out", labelled(app="client"), egress=egress),
+    ]
+    return cluster_of([*world, service, *more])
+
+
+@pytest.mark.parametrize(
+    ("listed", "ports", "expected"),
+    [
+        pytest.param("x/named, x/numbered", "http, 9090", "passed", id="each by the ports that it has"),
+        pytest.param("x/named", "http, 9090", "failed", id="one that is not listed is reached by the number"),
+        pytest.param("x/numbered", "http", "error", id="a listed one has no port of the name"),
+        pytest.param("x/named", "http", "passed", id="the others have no port of the name"),
+        pytest.param("", "http", "failed", id="one that is not listed is reached by the name"),
+        pytest.param("x/svc/web", "web", "passed", id="a Service by the name of its own port"),
+        pytest.param("x/svc/web", "http", "error", id="a Service is not asked for names at its pods"),
+    ],
+)
+def test_each_destination_is_asked_about_the_names_that_it_has(listed: str, ports: str, expected: str) -> None:
+    test = f"from: x/client, ports: [{ports}], expect: {{only-to: [{listed}]}}, accept: assumptions"
+    assert status(client_of_named_ports(), test) == expected
+
+
+def test_a_listed_destination_must_be_reached_by_name_and_by_number() -> None:
+    """Its TCP 9090 is allowed, and its port with the name is not: of the pod, and of its Service."""
+    half = pod("x/half", {"app": "half"}, ports=[container_port("http", 8081), container_port("metrics", 9090)])
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "half", "namespace": "x"},
+        "spec": {"selector": {"app": "half"}, "ports": [{"name": "web", "port": 8081}, {"name": "m", "port": 9090}]},
+    }
+    more = policy("x/more", labelled(app="client"), egress=[sends(pods(labelled(app="half")), ports=[port(9090)])])
+    cluster = client_of_named_ports(half, service, more)
+    for listed, name in (("x/half", "http"), ("x/svc/half", "web")):
+        test = f"from: x/client, ports: [{name}, 9090], expect: {{only-to: [{listed}]}}, accept: assumptions"
+        assert message(cluster, test) == f"{listed} is listed, and x/client may not reach it on TCP 8081"
+
+
+def test_addresses_are_asked_about_the_ports_that_are_given_by_number() -> None:
+    """A name means nothing outside the cluster, but the number beside it does."""
+    cluster = client_of_named_ports(policy("x/far", labelled(app="client"), egress=[sends(block("10.9.0.0/16"))]))
+    listed = "from: x/client, expect: {only-to: [x/named, x/numbered]}, accept: [assumptions, unserved-ports]"
+    assert message(cluster, f"{listed}, ports: [http, 9090]") == (
+        "x/client may reach 10.9.0.0/16 on TCP 9090, which is not listed"
+    )
+    assert status(cluster, f"{listed.replace(', x/numbered', '')}, port: http") == "passed"
 
 
 def test_only_these_says_who_is_not_listed_or_not_allowed(cluster: Cluster) -> None:
@@ -274,6 +353,28 @@ def test_an_answer_that_depends_on_an_assumption_is_an_error(expect: str) -> Non
     assert status(cluster, f"{test}, accept: assumptions") == ("failed" if expect == "deny" else "passed")
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("tests: [{pods: prod/db, isolated: ingress}]", "passed", id="pods that are isolated"),
+        pytest.param("tests: [{pods: prod/web, isolated: ingress}]", "failed", id="pods that are not"),
+        pytest.param("invariants: [every-namespace-default-deny]", "failed", id="default deny"),
+        pytest.param("invariants: [{no-path: {from: internet, to: prod/db}}]", "passed", id="no path"),
+        pytest.param("invariants: [no-cross-namespace]", "failed", id="no connection across namespaces"),
+    ],
+)
+def test_whatever_depends_on_an_assumption_is_an_error_unless_assumptions_are_accepted(
+    written: str, expected: str
+) -> None:
+    cluster = with_an_unread_policy()
+    tests = decoded(written).tests
+    (found,) = cluster.judged(tests)
+    assert (found.status, found.is_undecided) == (Status.ERROR, True)
+    assert any("CiliumNetworkPolicy" in assumption for assumption in found.assumptions)
+    as_if_accepted = Judge(cluster.state, "default", today=TODAY, with_assumptions=False).outcome(tests[0])
+    assert (as_if_accepted.status.value, as_if_accepted.assumptions) == (expected, ())
+
+
 def test_that_an_answer_is_unknown_can_be_expected() -> None:
     unknown = f"{API_TO_DB}, expect: unknown"
     assert status(with_an_unread_policy(), unknown) == "passed"
@@ -328,6 +429,33 @@ def test_every_namespace_denies_by_default() -> None:
     cluster.upsert({**policy, "spec": {"podSelector": {"matchLabels": {"app": "x"}}, "policyTypes": ["Ingress"]}})
     assert invariant(cluster, "every-namespace-default-deny: {direction: ingress}") == "failed"
     assert invariant(cluster, "every-namespace-default-deny: {except: [a]}") == "passed"
+
+
+def test_default_deny_is_judged_in_every_namespace_until_one_decides() -> None:
+    closed = [policy(f"{name}/deny", {}, ingress=[]) for name in ("a", "c")]
+    asked = "every-namespace-default-deny: {direction: ingress}"
+    assert invariant(cluster_of(closed), asked) == "passed"
+    with_an_open_one = cluster_of([*closed, namespace("b")])
+    (found,) = judged(with_an_open_one, f"invariants: [{asked}]")
+    assert found.message == "any-pod:b/* is not isolated for ingress: no policy selects it"
+    assert invariant(with_an_open_one, f"{asked[:-1]}, except: [b]}}") == "passed"
+    (found,) = judged(with_an_open_one, f"invariants: [{asked[:-1]}, except: [d]}}]")
+    assert (found.status, "namespace d" in found.message) == (Status.ERROR, True)
+    unread = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {"name": "guard", "namespace": "a"},
+        "spec": {"endpointSelector": {}, "ingress": [{}]},
+    }
+    (found,) = judged(cluster_of([*closed, unread]), f"invariants: [{asked}]")
+    assert found.is_undecided, "the answer about the first namespace depends on a policy that is not read"
+
+
+def test_a_pod_that_no_policy_can_isolate_is_named_with_the_reason() -> None:
+    host = pod("x/host", {"app": "host"}, hostNetwork=True)
+    (found,) = judged(cluster_of([host, policy("x/deny", ingress=[])]), "tests: [{pods: x/host, isolated: ingress}]")
+    assert found.message.startswith("x/host is not isolated for ingress: ")
+    assert "network" in found.message
 
 
 def test_names_without_a_namespace_are_those_of_the_document(cluster: Cluster) -> None:

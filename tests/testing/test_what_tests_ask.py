@@ -33,6 +33,26 @@ def test_the_pods_of_both_sides(test: str, sources: list[str] | None, destinatio
 
 
 @pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        pytest.param("from: prod/web, to: prod/db, expect: deny", False, id="two pods"),
+        pytest.param("from: 'prod/*', to: 192.0.2.1, expect: deny", True, id="an address as the destination"),
+        pytest.param("from: 192.0.2.1, to: prod/db, expect: deny", True, id="an address as the source"),
+        pytest.param("from: [192.0.2.1, prod/web], to: prod/db, expect: deny", True, id="one of several sources"),
+        pytest.param(
+            "from: prod/web, to: prod/svc/db, port: 3306, expect: deny", True, id="a Service may lead to an address"
+        ),
+        pytest.param("from: prod/svc/db, to: prod/web, port: 80, expect: deny", True, id="also as the source"),
+        pytest.param("to: prod/db, port: 3306, expect: {only-from: [prod/api]}", True, id="all other sources"),
+        pytest.param("from: prod/db, port: 80, expect: {only-to: [prod/api]}", True, id="all other destinations"),
+        pytest.param("pods: prod/db, isolated: both", False, id="isolation"),
+    ],
+)
+def test_whether_a_test_is_about_addresses(test: str, expected: bool) -> None:
+    assert asked(test).has_addresses is expected
+
+
+@pytest.mark.parametrize(
     "test",
     [
         "from: 'pod:prod/app=x', to: prod/db, expect: deny",

@@ -80,8 +80,8 @@ class _Only:
             if self._can_be_asked(group):
                 yield self._answer(group), False
         addresses = self._asking.outside - reduce(or_, map(_addresses, listed), LOOPBACK)
-        # Addresses have no port names, so with names nothing can be asked about them.
-        if addresses and not self._is_about_names:
+        # Addresses have no port names, so only ports that are given by number can be asked about them.
+        if addresses and not self._is_about_names_only:
             own = Addresses.union_of(
                 node_addresses(self._state, end) for end in self.own.ends if isinstance(end, Member)
             )
@@ -174,11 +174,11 @@ class _Only:
         question = narrowed(answer, passing=False)
         assert question is not None
         what = "anything" if everything else f"on {question.ports}"
-        return Finding(
-            False,
-            f"{question.source.text} is listed, and may not reach {question.destination.text} {what}",
-            question,
-        )
+        source, destination = question.source.text, question.destination.text
+        message = f"{source} is listed, and may not reach {destination} {what}"
+        if self._expectation.direction is Direction.EGRESS:
+            message = f"{destination} is listed, and {source} may not reach it {what}"
+        return Finding(False, message, question)
 
     def _is_forbidden(self, part: Part) -> bool:
         """Whether traffic passes that a policy could deny."""
@@ -186,9 +186,14 @@ class _Only:
 
     @property
     def _is_about_names(self) -> bool:
-        """Whether all ports are given by names, which mean nothing outside the cluster."""
+        """Whether some ports are given by names, which mean the ports of each destination."""
         ports = self._expectation.ports
-        return self._expectation.direction is Direction.EGRESS and bool(ports.names)
+        return self._expectation.direction is Direction.EGRESS and bool(ports.names) and not ports.is_everything
+
+    @property
+    def _is_about_names_only(self) -> bool:
+        """Whether all ports are given by names, which mean nothing outside the cluster."""
+        return self._is_about_names and not self._expectation.ports.numbers
 
     def _can_be_asked(self, others: Endpoint) -> bool:
         """Whether the other endpoint has a port with one of the asked names, and is not just the pod itself."""

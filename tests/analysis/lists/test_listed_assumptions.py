@@ -2,8 +2,9 @@
 
 from tests.engine.population.test_workloads import made
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import admits, block, labelled, pod, policy
+from tests.semantics.objects import Object, admits, block, labelled, pod, policy, port
 
+from ringfence.analysis.endpoints import asked_ports
 from ringfence.analysis.lists import connection_assumptions, connection_filter, list_assumptions
 from ringfence.engine.population import Reference
 
@@ -39,6 +40,41 @@ class TestAssumptionsAboutPeers:
         from_one = connection_filter(state, "x", sources=["y/b"])
         assert connection_assumptions(state, wanted=to_others) == ()
         assert connection_assumptions(state, wanted=from_one) == (self.ONE,)
+
+    def test_ports_limit_them_at_any_destination(self) -> None:
+        """The policy says nothing about addresses on TCP 443, so no answer about it depends on them."""
+        only_80 = policy("x/p", ingress=[admits(block("10.0.0.0/8"), ports=[port(80)])])
+        state = cluster_of([*self.OBJECTS[:3], only_80]).state
+        found = {
+            number: connection_assumptions(state, wanted=connection_filter(state, "x", ports=asked_ports(number)))
+            for number in (80, 443)
+        }
+        assert found == {80: (self.TWO,), 443: ()}
+
+
+def test_the_order_of_cluster_policies_is_an_assumption_about_the_ports_for_which_it_matters() -> None:
+    """About addresses, if the list is about all destinations."""
+
+    def egress(name: str, action: str) -> Object:
+        rule = {
+            "action": action,
+            "to": [{"networks": ["10.0.0.0/8"]}],
+            "ports": [{"portNumber": {"protocol": "TCP", "port": 80}}],
+        }
+        return {
+            "apiVersion": "policy.networking.k8s.io/v1alpha1",
+            "kind": "AdminNetworkPolicy",
+            "metadata": {"name": name},
+            "spec": {"priority": 1, "subject": {"namespaces": {}}, "egress": [rule]},
+        }
+
+    state = cluster_of([pod("x/a"), egress("allows", "Allow"), egress("denies", "Deny")]).state
+    by_port = {
+        number: connection_assumptions(state, wanted=connection_filter(state, "x", ports=asked_ports(number)))
+        for number in (80, 443)
+    }
+    assert [len(by_port[number]) for number in (80, 443)] == [1, 0]
+    assert "priority" in by_port[80][0]
 
 
 def test_in_general_neither_pods_nor_files_are_named() -> None:
