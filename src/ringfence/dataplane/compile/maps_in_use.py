@@ -25,8 +25,8 @@ class MapsInUse:
         self._numbers = numbers
         self._peers = SelectedPeers(state)
         self._rules: dict[PeerRules, TrackedRules] = {}
-        self._about: defaultdict[tuple[Family, Peers], set[PeerRules]] = defaultdict(set)
-        """The rules about each peers."""
+        self._about: dict[Family, defaultdict[Peers, set[PeerRules]]] = {one: defaultdict(set) for one in FAMILIES}
+        """The rules about each peers, by family."""
         self._by_names: set[PeerRules] = set()
         """The rules that read port names of destinations."""
         self._made_of: defaultdict[PeerRules, set[str]] = defaultdict(set)
@@ -59,7 +59,8 @@ class MapsInUse:
             one.changed = 0
         concerned: set[PeerRules] = set()
         for family, peers in self._peers.changed.items():
-            concerned.update(*(self._about.get((family, one), ()) for one in peers))
+            about_these = self._about[family]
+            concerned.update(*map(about_these.__getitem__, peers.keys() & about_these.keys()))
         if self._peers.have_pods_changed:
             concerned |= self._by_names
         self._changed_rules = [self._rules[rules] for rules in concerned]
@@ -130,7 +131,7 @@ class MapsInUse:
         for rules in wanted - self._rules.keys():
             self._rules[rules] = one = TrackedRules(rules, self._state, self._peers)
             for peers in one.peers:
-                self._about[rules.family, peers].add(rules)
+                self._about[rules.family][peers].add(rules)
             if one.reads_port_names:
                 self._by_names.add(rules)
         self._peers.keep(peers for one in self._rules.values() for peers in one.peers)
@@ -138,7 +139,7 @@ class MapsInUse:
     def _forget(self, rules: PeerRules, tracked: TrackedRules) -> None:
         self._by_names.discard(rules)
         for peers in tracked.peers:
-            users = self._about[rules.family, peers]
+            users = self._about[rules.family][peers]
             users.discard(rules)
             if not users:
-                del self._about[rules.family, peers]
+                del self._about[rules.family][peers]

@@ -87,7 +87,8 @@ class SelectedPeers:
             return
         was_seen, self._version = self._version != _NEVER, version
         before, self._seen = self._seen if was_seen else {}, self._see()
-        bits = [bit for bit in before.keys() | self._seen.keys() if before.get(bit) != self._seen.get(bit)]
+        bits = [bit for bit, one in self._seen.items() if before.get(bit) != one]
+        bits += before.keys() - self._seen.keys()
         self.have_pods_changed = bool(bits) or not was_seen
         # Many identities are evaluated together: a selector takes a few bit operations for all of them.
         if not was_seen or len(bits) > _FEW:
@@ -98,13 +99,9 @@ class SelectedPeers:
         self.selecting = {family: known.selecting for family, known in self._known.items()}
 
     def _see(self) -> dict[int, _Seen]:
-        labels: dict[str, Labels] = {}
-        seen: dict[int, _Seen] = {}
-        for one in self._state.population.identities():
-            if one.namespace not in labels:
-                labels[one.namespace] = self._state.namespaces.labels(one.namespace)
-            seen[one.bit] = (one, one.mark, one.blocks, labels[one.namespace])
-        return seen
+        identities = list(self._state.population.identities())
+        labels = {name: self._state.namespaces.labels(name) for name in {one.template.namespace for one in identities}}
+        return {one.bit: (one, one.mark, one.blocks, labels[one.template.namespace]) for one in identities}
 
 
 _Group = defaultdict[PodSelection, list[Peers]]

@@ -5,7 +5,7 @@ other rules match now. All peer maps of subjects with a profile share its decisi
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import reduce
 from itertools import chain
 from operator import or_
@@ -97,8 +97,8 @@ class TrackedRules:
         changed = differing.keys() & self.peers
         if changed:
             self.changed = reduce(or_, map(differing.__getitem__, changed))
-            self._by_labels = _union_after(self._by_labels, self._selecting, differing, self._known)
-            self._by_peers = _union_after(self._by_peers, self._singling_out, differing, self._known)
+            self._by_labels = _union_after(self._by_labels, self._selecting, changed, differing, self._known)
+            self._by_peers = _union_after(self._by_peers, self._singling_out, changed, differing, self._known)
         if self._named and (changed or self._peers.have_pods_changed):
             before = self._named_parts
             self._find_named()
@@ -192,10 +192,17 @@ def _places(peers: Sequence[Peers]) -> Mapping[Peers, list[int]]:
 
 
 def _union_after(
-    before: Bitset, peers: frozenset[Peers], differing: Mapping[Peers, Bitset], known: Mapping[Peers, Bitset]
+    before: Bitset,
+    peers: frozenset[Peers],
+    those_changed: Set[Peers],
+    differing: Mapping[Peers, Bitset],
+    known: Mapping[Peers, Bitset],
 ) -> Bitset:
-    """Return the union of the identities that `peers` select, which was `before` until the `differing` changed."""
-    changed = differing.keys() & peers
+    """Return the union of the identities that `peers` select, which was `before` until those that differ changed.
+
+    `those_changed` must contain all of `peers` that differ.
+    """
+    changed = peers & those_changed
     selected = reduce(or_, map(known.__getitem__, changed), 0)
     if reduce(or_, map(differing.__getitem__, changed), 0) & ~selected:
         # One of the peers no longer selects an identity. Others may still select it.
