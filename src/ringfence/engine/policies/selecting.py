@@ -1,7 +1,8 @@
 """The policies of one namespace, or those of the whole cluster, by the pods that they select.
 
-For questions about few pods, as after a change, it is cheapest to test each policy. For many pods, the policies of all
-of them are found in one pass.
+For questions about few pods, as after a change, it is cheapest to test each policy: for very few by the labels of the
+pod, for some by the set of all pods that the policy selects. For many pods, the policies of all of them are found in
+one pass.
 """
 
 from collections import defaultdict
@@ -9,8 +10,13 @@ from collections.abc import Iterable
 from typing import Final, Generic
 
 from ringfence.engine.policies.rules import CompiledPolicy, P
+from ringfence.engine.policies.selection import Selections
+from ringfence.engine.population import Identity
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
+
+_VERY_FEW: Final = 8
+"""The number of questions that are answered without computing which pods a policy selects."""
 
 _FEW: Final = 64
 """The number of questions that are answered one by one before all are answered at once."""
@@ -22,24 +28,33 @@ _MOST: Final = 2_000_000
 class SelectingPolicies(Generic[P]):
     """Policies, and the identities that each selects, as of one moment."""
 
-    def __init__(self, policies: Iterable[tuple[CompiledPolicy[P], Bitset]]) -> None:
+    def __init__(self, policies: Iterable[CompiledPolicy[P]], selections: Selections) -> None:
         self._policies = list(policies)
+        self._selections = selections
         self._asked = 0
+        self._subjects: list[Bitset] = []
+        """The identities that each policy selects, once more than very few questions were asked."""
         self._by_identity: dict[int, list[CompiledPolicy[P]]] | None = None
 
-    def selecting(self, bit: int) -> list[CompiledPolicy[P]]:
-        """The policies that select the identity with this bit."""
+    def selecting(self, identity: Identity) -> list[CompiledPolicy[P]]:
+        """The policies that select an identity."""
         if self._by_identity is not None:
-            return self._by_identity.get(bit, [])
+            return self._by_identity.get(identity.bit, [])
         self._asked += 1
+        if self._asked <= _VERY_FEW:
+            alone = self._selections.of(identity)
+            return [policy for policy in self._policies if alone.in_any((policy.subject,))]
+        if not self._subjects:
+            self._subjects = [self._selections.pods(policy.subject) for policy in self._policies]
         # `==`, not `>=`: the sum over all policies is computed once, also if the limit forbids the list.
-        if self._asked == _FEW and sum(subjects.bit_count() for _, subjects in self._policies) <= _MOST:
+        if self._asked == _FEW and sum(subjects.bit_count() for subjects in self._subjects) <= _MOST:
             self._by_identity = self._transposed()
-        return [policy for policy, subjects in self._policies if subjects >> bit & 1]
+        bit = identity.bit
+        return [policy for policy, subjects in zip(self._policies, self._subjects, strict=True) if subjects >> bit & 1]
 
     def _transposed(self) -> dict[int, list[CompiledPolicy[P]]]:
         found: defaultdict[int, list[CompiledPolicy[P]]] = defaultdict(list)
-        for policy, subjects in self._policies:
+        for policy, subjects in zip(self._policies, self._subjects, strict=True):
             for bit in bitsets.members(subjects):
                 found[bit].append(policy)
         return found

@@ -45,6 +45,15 @@ class Selections:
         self._spaces: dict[Selector, Bitset] = {}
         """The namespaces that selectors match: pods that come and go do not change them."""
         self._version = (-1, -1)
+        self._last: IdentitySelections | None = None
+        """What selects the identity that was last asked about: questions about both directions follow each other."""
+
+    def of(self, identity: Identity) -> "IdentitySelections":
+        """Which selections select one identity, without evaluating them for all others."""
+        self._current()
+        if self._last is None or self._last.identity is not identity:
+            self._last = IdentitySelections(identity, self._namespaces)
+        return self._last
 
     def pods(self, selection: PodSelection) -> Bitset:
         """The identities that a selection selects. HostNetwork pods are never among them."""
@@ -100,6 +109,7 @@ class Selections:
         if version != self._version:
             self._remembered = {}
             self._matched = {}
+            self._last = None
             if version[1] != self._version[1]:
                 self._spaces = {}
             self._version = version
@@ -160,7 +170,7 @@ class IdentitySelections:
     """
 
     def __init__(self, identity: Identity, namespaces: Namespaces) -> None:
-        self._identity = identity
+        self.identity = identity
         self._labels = identity.template.labels
         self._labels_of_namespace = namespaces.labels(identity.namespace)
         self._matching: dict[Selector, bool] = {}
@@ -176,21 +186,21 @@ class IdentitySelections:
                 if is_within is None:
                     is_within = self._containing[selector] = selector.matches(self._labels_of_namespace)
             else:
-                is_within = selection.namespace == self._identity.namespace
+                is_within = selection.namespace == self.identity.namespace
             if is_within and self.matches(selection):
                 return True
         return False
 
     def matches(self, selection: PodSelection) -> bool:
         """Whether a selection selects the identity, which is in one of its namespaces."""
-        left_out = self._identity.host_network or (selection.owned and self._identity.template.standalone)
+        left_out = self.identity.host_network or (selection.owned and self.identity.template.standalone)
         return not left_out and self._is_matched_by(selection.pods)
 
     def in_block(self, block: Block, family: Family) -> bool:
         """Whether the addresses of the identity of one family lie in a block, as `Selections.in_block` says."""
-        if not (block.nodes if self._identity.host_network else block.pods):
+        if not (block.nodes if self.identity.host_network else block.pods):
             return False
-        bounds = self._identity.bounds
+        bounds = self.identity.bounds
         if not bounds:
             return block.covers_family
         # All its pods lie in the same of the blocks that policies read, so one address represents all.

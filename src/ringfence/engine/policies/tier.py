@@ -167,7 +167,7 @@ class Tier(Generic[P]):
         selecting = [
             policy
             for scope in scopes
-            for policy in self._selecting_in(scope).selecting(subject.bit)
+            for policy in self._selecting_in(scope).selecting(subject)
             if direction in policy.rules
         ]
         return self.profile_of(selecting, direction)
@@ -190,7 +190,7 @@ class Tier(Generic[P]):
         remembered = self._selecting.get(namespace)
         if remembered is None or remembered[0] != version:
             policies = self._policies[namespace].values()
-            found = SelectingPolicies((policy, self._selections.pods(policy.subject)) for policy in policies)
+            found = SelectingPolicies(policies, self._selections)
             remembered = self._selecting[namespace] = version, found
         return remembered[1]
 
