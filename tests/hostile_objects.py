@@ -16,7 +16,6 @@ from ringfence.model.decoding import decode_json
 from ringfence.model.kinds import KINDS
 from ringfence.model.policies import Direction
 from ringfence.sources.cluster import Undecoded
-from tests.agent.cluster_policies import EVERYWHERE, cluster_policy, in_namespaces, pods_of, rule
 from tests.semantics.objects import (
     Object,
     annotated,
@@ -112,7 +111,8 @@ def _range(number: int) -> Object:
     return _of_protocol(number // 21_800, {"port": first, "endPort": first + 1})
 
 
-def _each(part: Callable[[int], Any], count: int) -> list[Any]:
+def each(part: Callable[[int], Any], count: int) -> list[Any]:
+    """As many parts as `count`, each from its number."""
     return [part(number) for number in range(count)]
 
 
@@ -121,11 +121,11 @@ def _policy(*rules: Object, **spec: Any) -> Object:
 
 
 def _peers(peer: Callable[[int], Object]) -> Shape:
-    return lambda count: _policy(admits(*_each(peer, count), ports=[port(80)]))
+    return lambda count: _policy(admits(*each(peer, count), ports=[port(80)]))
 
 
 def _rules(rule: Callable[[int], Object]) -> Shape:
-    return lambda count: _policy(*_each(rule, count))
+    return lambda count: _policy(*each(rule, count))
 
 
 def _selector(selector: Callable[[int], Object]) -> Shape:
@@ -136,13 +136,16 @@ def _subject(selector: Callable[[int], Object]) -> Shape:
     return lambda count: policy("tenant/hostile", selector(count), ingress=[])
 
 
-def _labels(count: int) -> Object:
+def labels_of(count: int) -> Object:
+    """Labels with different keys."""
     return {f"label-{number}": "x" for number in range(count)}
 
 
-def _expressions(
+def expressions_of(
     key: Callable[[int], str], operator: str, values: Callable[[int], list[str]]
 ) -> Callable[[int], Object]:
+    """Selectors of as many expressions as asked for."""
+
     def selector(count: int) -> Object:
         numbers = range(count)
         return {"matchExpressions": [{"key": key(one), "operator": operator, "values": values(one)} for one in numbers]}
@@ -150,7 +153,8 @@ def _expressions(
     return selector
 
 
-def _values(operator: str, key: str = "app") -> Callable[[int], Object]:
+def values_of(operator: str, key: str = "app") -> Callable[[int], Object]:
+    """Selectors with one expression, which has as many values as asked for."""
     return lambda count: {
         "matchExpressions": [{"key": key, "operator": operator, "values": [f"v{one}" for one in range(count)]}]
     }
@@ -207,14 +211,14 @@ POLICIES: Final[dict[str, Shape]] = {
     "the same block": _peers(lambda _: block("10.0.0.0/8")),
     "exceptions of one block": lambda count: _policy(admits(_block_of_holes(count))),
     "blocks with an exception": _peers(lambda n: block("0.0.0.0/0", f"{address(n)}/32")),
-    "ports": lambda count: _policy(admits(ports=_each(_port, count))),
-    "port ranges": lambda count: _policy(admits(ports=_each(_range, count))),
+    "ports": lambda count: _policy(admits(ports=each(_port, count))),
+    "port ranges": lambda count: _policy(admits(ports=each(_range, count))),
     "port names": lambda count: _policy(admits(ports=[port(f"p{number}") for number in range(count)])),
     "port names, egress": lambda count: policy(
         "tenant/hostile", egress=[sends(ports=[port(f"p{number}") for number in range(count)])]
     ),
     "blocks and ports of one rule": lambda count: _policy(
-        admits(*(block(f"{address(n)}/32") for n in range(count // 2)), ports=_each(_range, count // 2))
+        admits(*(block(f"{address(n)}/32") for n in range(count // 2)), ports=each(_range, count // 2))
     ),
     "rules with a block": _rules(lambda n: admits(block(f"{address(n)}/32"))),
     "rules with a block and a port": _rules(lambda n: admits(block(f"{address(n)}/32"), ports=[_port(n)])),
@@ -226,7 +230,7 @@ POLICIES: Final[dict[str, Shape]] = {
     "rules with a port name": _rules(lambda n: admits(ports=[port(f"p{n}")])),
     "rules with a block and a port name, egress": lambda count: policy(
         "tenant/hostile",
-        egress=_each(lambda n: sends(block("0.0.0.0/0", f"{address(n)}/32"), ports=[port(f"p{n}")]), count),
+        egress=each(lambda n: sends(block("0.0.0.0/0", f"{address(n)}/32"), ports=[port(f"p{n}")]), count),
     ),
     "empty rules": _rules(lambda _: {}),
     "rules with a selector and a port": _rules(lambda n: admits(pods(labelled(app=f"v{n}")), ports=[_port(n)])),
@@ -249,18 +253,18 @@ POLICIES: Final[dict[str, Shape]] = {
         lambda n: namespaces({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": [f"v{n}"]}]})
     ),
     "both selectors": _peers(lambda n: namespaces(labelled(team=f"v{n}"), labelled(app=f"v{n}"))),
-    "matchLabels": _selector(lambda count: {"matchLabels": _labels(count)}),
-    "matchLabels of the subject": _subject(lambda count: {"matchLabels": _labels(count)}),
-    "matchExpressions of one key": _selector(_expressions(lambda n: "app", "NotIn", lambda n: [f"v{n}"])),
-    "matchExpressions, the same": _selector(_expressions(lambda n: "app", "In", lambda n: ["web"])),
-    "matchExpressions of other keys": _selector(_expressions(lambda n: f"key-{n}", "DoesNotExist", lambda n: [])),
-    "values": _selector(_values("In")),
-    "values to exclude": _selector(_values("NotIn")),
-    "values of the subject": _subject(_values("NotIn")),
-    "values of namespaces": lambda count: _policy(admits(namespaces(_values("In", "team")(count)))),
+    "matchLabels": _selector(lambda count: {"matchLabels": labels_of(count)}),
+    "matchLabels of the subject": _subject(lambda count: {"matchLabels": labels_of(count)}),
+    "matchExpressions of one key": _selector(expressions_of(lambda n: "app", "NotIn", lambda n: [f"v{n}"])),
+    "matchExpressions, the same": _selector(expressions_of(lambda n: "app", "In", lambda n: ["web"])),
+    "matchExpressions of other keys": _selector(expressions_of(lambda n: f"key-{n}", "DoesNotExist", lambda n: [])),
+    "values": _selector(values_of("In")),
+    "values to exclude": _selector(values_of("NotIn")),
+    "values of the subject": _subject(values_of("NotIn")),
+    "values of namespaces": lambda count: _policy(admits(namespaces(values_of("In", "team")(count)))),
     "policyTypes": lambda count: _policy(policyTypes=["Ingress"] * count),
-    "annotations": lambda count: _metadata(annotations=_labels(count)),
-    "labels": lambda count: _metadata(labels=_labels(count)),
+    "annotations": lambda count: _metadata(annotations=labels_of(count)),
+    "labels": lambda count: _metadata(labels=labels_of(count)),
     "managed fields": lambda count: _metadata(
         managedFields=[{"manager": f"m{n}", "fieldsV1": {"f": {}}} for n in range(count)]
     ),
@@ -292,27 +296,27 @@ INVALID_POLICIES: Final[dict[str, Shape]] = {
     "wrong protocols": lambda count: _policy(admits(ports=[{"port": n, "protocol": f"x{n}"} for n in range(count)])),
     "empty peers": _peers(lambda n: {}),
     "peers of both kinds": _peers(lambda n: block("10.0.0.0/8") | pods({})),
-    "wrong operators": _selector(_expressions(lambda n: "app", "In!", lambda n: ["x"])),
-    "wrong values": _selector(_expressions(lambda n: f"k{n}", "In", lambda n: ["-"])),
+    "wrong operators": _selector(expressions_of(lambda n: "app", "In!", lambda n: ["x"])),
+    "wrong values": _selector(expressions_of(lambda n: f"k{n}", "In", lambda n: ["-"])),
     "wrong annotations": lambda count: _metadata(annotations={f"-{number}": "" for number in range(count)}),
     "wrong policyTypes": lambda count: _policy(policyTypes=[f"x{number}" for number in range(count)]),
     "null among the rules": lambda count: _policy(*[{}] * count, None),  # type: ignore[arg-type]
-    "null among the labels": lambda count: _selector(lambda n: {"matchLabels": _labels(n) | {"x": None}})(count),
+    "null among the labels": lambda count: _selector(lambda n: {"matchLabels": labels_of(n) | {"x": None}})(count),
     "a value of the wrong type": lambda count: _policy(
-        *_each(lambda n: admits(ports=[_port(n)]), count), admits(ports=[{"port": []}])
+        *each(lambda n: admits(ports=[_port(n)]), count), admits(ports=[{"port": []}])
     ),
 }
 
 OTHERS: Final[dict[str, Shape]] = {
-    "labels of a pod": lambda count: _pod(labels=_labels(count)),
-    "annotations of a pod": lambda count: _pod(annotations=_labels(count)),
+    "labels of a pod": lambda count: _pod(labels=labels_of(count)),
+    "annotations of a pod": lambda count: _pod(annotations=labels_of(count)),
     "owners of a pod": lambda count: _pod(ownerReferences=[{"kind": "Other", "name": f"o{n}"} for n in range(count)]),
     "containers": lambda count: _pod({"containers": [_container([])] * count}),
     "init containers": lambda count: _pod({"initContainers": [_container([]) | {"restartPolicy": "Always"}] * count}),
     "container ports": lambda count: _pod(
-        {"containers": [_container(_each(lambda n: {"containerPort": 1 + n % 65535}, count))]}
+        {"containers": [_container(each(lambda n: {"containerPort": 1 + n % 65535}, count))]}
     ),
-    "named container ports": lambda count: _pod({"containers": [_container(_each(_named_port, count))]}),
+    "named container ports": lambda count: _pod({"containers": [_container(each(_named_port, count))]}),
     "one name of many container ports": lambda count: _pod(
         {"containers": [_container([{"name": "http", "containerPort": 1 + n % 65535}]) for n in range(count)]}
     ),
@@ -325,11 +329,11 @@ OTHERS: Final[dict[str, Shape]] = {
     "labels of a namespace": lambda count: {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": "hostile", "labels": _labels(count)},
+        "metadata": {"name": "hostile", "labels": labels_of(count)},
     },
-    "annotations of a namespace": lambda count: annotated(namespace("hostile"), _labels(count)),
+    "annotations of a namespace": lambda count: annotated(namespace("hostile"), labels_of(count)),
     "an annotation of a namespace": lambda count: annotated(namespace("hostile"), {"text": "x" * count}),
-    "annotations of a node": lambda count: annotated(node("hostile"), _labels(count)),
+    "annotations of a node": lambda count: annotated(node("hostile"), labels_of(count)),
     "managed fields of a pod": lambda count: _pod(
         managedFields=[{"manager": f"m{n}", "fieldsV1": {"f": {}}} for n in range(count)]
     ),
@@ -338,42 +342,7 @@ OTHERS: Final[dict[str, Shape]] = {
 }
 
 
-def _cluster(ingress: Iterable[Object] = (), *, subject: Object = EVERYWHERE, **more: Any) -> Object:
-    return cluster_policy("hostile", subject, *ingress, **more)
-
-
-def _annotated_cluster_policy(count: int) -> Object:
-    written = _cluster([rule("Deny")])
-    return written | {"metadata": written["metadata"] | {"annotations": _labels(count)}}
-
-
-CLUSTER_POLICIES: Final[dict[str, Shape]] = {
-    "rules of a cluster policy": lambda count: _cluster(
-        _each(lambda n: rule(("Accept", "Deny", "Pass")[n % 3], pods_of(app=f"v{n}")), count)
-    ),
-    "peers of a cluster policy": lambda count: _cluster(
-        [rule("Deny", *_each(lambda n: in_namespaces(team=f"v{n}"), count))]
-    ),
-    "networks of a cluster policy": lambda count: _cluster(
-        egress=[{"action": "Deny", "to": [{"networks": [f"{address(number)}/32" for number in range(count)]}]}]
-    ),
-    "protocols of a cluster policy": lambda count: _cluster(
-        [rule("Deny", protocols=_each(lambda n: {"tcp": {"destinationPort": {"number": 1 + n % 65_535}}}, count))]
-    ),
-    "matchLabels of a cluster policy": lambda count: _cluster(
-        [rule("Deny", {"pods": {"podSelector": {"matchLabels": _labels(count)}}})]
-    ),
-    "values of a cluster policy": lambda count: _cluster(
-        [rule("Deny", {"namespaces": _values("NotIn", "team")(count)})]
-    ),
-    "matchLabels of the subject of a cluster policy": lambda count: _cluster(
-        [rule("Deny")], subject={"namespaces": {"matchLabels": _labels(count)}}
-    ),
-    "annotations of a cluster policy": _annotated_cluster_policy,
-}
-"""Policies of administrators. A server refuses more than 25 rules, peers, networks and protocols."""
-
-SHAPES: Final = POLICIES | LONG_TEXTS | INVALID_POLICIES | OTHERS | CLUSTER_POLICIES
+SHAPES: Final = POLICIES | LONG_TEXTS | INVALID_POLICIES | OTHERS
 
 
 # --- mixtures ---------------------------------------------------------------------------------------------------------
@@ -385,9 +354,9 @@ _PEERS: Final[dict[str, Callable[[int], list[Object]]]] = {
     "all but one": lambda n: [block("0.0.0.0/0", f"{address(n)}/32")],
     "nested": lambda n: [_nested(n)],
     "labels": lambda n: [pods(labelled(app=f"v{n}")), block("10.0.0.0/8")],
-    "other labels": lambda n: [pods(_values("NotIn")(n % 7 + 1))],
+    "other labels": lambda n: [pods(values_of("NotIn")(n % 7 + 1))],
     "both selectors": lambda n: [namespaces(labelled(team=f"v{n}"), labelled(app="v1"))],
-    "other namespaces": lambda n: [namespaces(_values("NotIn", "team")(n % 7 + 1))],
+    "other namespaces": lambda n: [namespaces(values_of("NotIn", "team")(n % 7 + 1))],
 }
 _PORTS: Final[dict[str, Callable[[int], list[Object]]]] = {
     "all": lambda n: [],

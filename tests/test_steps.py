@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringfence.steps import Steps, finish
+from ringfence.steps import Pace, Steps, finish
 
 
 def counted(done: list[int], *, fails: bool = False) -> Steps[str]:
@@ -31,3 +31,11 @@ def test_all_steps_are_done_at_once_and_give_the_result() -> None:
 def test_what_a_step_raises_is_raised() -> None:
     with pytest.raises(KeyError):
         finish(counted([], fails=True))
+
+
+def test_a_pause_is_due_after_as_many_pieces_as_a_step_has_at_most() -> None:
+    pace = Pace(3)
+    assert [pace.is_pause_due() for _ in range(7)] == [False, False, True, False, False, True, False]
+    assert pace.is_pause_due(2)
+    assert pace.is_pause_due(100), "one piece that is longer than a step"
+    assert not pace.is_pause_due(2)

@@ -26,8 +26,10 @@ from ringfence.agent.time_account import TimeAccount
 from ringfence.agent.view import View
 from ringfence.engine.answers import allows
 from ringfence.engine.answers.verdicts import side_traffic
+from ringfence.engine.policies import PoliciesInForce
 from ringfence.engine.population import Reference
 from ringfence.model.policies import Direction
+from ringfence.sets.addresses import parse_address
 from ringfence.sources.cluster import Event, Removed, Unreadable
 
 HERE = node("here", "192.168.0.1")
@@ -305,3 +307,26 @@ def test_the_pods_of_the_node_are_treated_as_if_all_policies_were_taken_in(story
             for direction in Direction:
                 expected = side_traffic(whole.state, subject, direction, peer)
                 assert side_traffic(here.view.state, own, direction, other) == expected
+
+
+class TestWhenTheyAreCompiled:
+    """A policy of 1.5 MB takes long to compile, so that is a step of its own, before the one that applies it."""
+
+    def test_a_policy_is_compiled_before_it_is_applied(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        here = Node(DB, WEB)
+        apply = here.view.prepare(upserted(cluster_policy("p", pods_of(app="db"), DENIED)))
+        monkeypatch.setattr(PoliciesInForce, "upsert", lambda *_: pytest.fail("it is compiled again"))
+        apply()
+        assert not here.reaches()
+        assert not here.view.defects
+        assert "" not in here.view.state.namespaces.names()
+
+    def test_a_policy_that_reads_nodes_means_the_nodes_at_the_time_when_it_is_applied(self) -> None:
+        denied = [{"action": "Deny", "to": [{"nodes": {}}]}]
+        here = Node(DB, WEB)
+        apply = here.view.prepare(upserted(cluster_policy("p", pods_of(app="db"), egress=denied)))
+        here.take(upserted(node("new", "192.168.0.9")))
+        apply()
+        [policy] = here.view.state.tiers.policies()
+        [rule] = policy.rules[Direction.EGRESS]
+        assert rule.peers.addresses.contains(*parse_address("192.168.0.9"))

@@ -4,10 +4,18 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+from weakref import ref
 
 import pytest
 
-from ringfence.agent.garbage import COLLECTION_INTERVAL, MIDDLE, YOUNG, Collections, shorten_collections
+from ringfence.agent.garbage import (
+    COLLECTION_INTERVAL,
+    MIDDLE,
+    WHOLE_INTERVAL,
+    YOUNG,
+    Collections,
+    shorten_collections,
+)
 
 
 class Collection(NamedTuple):
@@ -78,7 +86,21 @@ def test_objects_that_a_tenant_makes_are_traversed_a_few_at_a_time() -> None:
     assert max(one.objects for one in after) < 2 * YOUNG * (MIDDLE + 1)
 
 
-def test_all_objects_that_came_after_the_first_view_are_traversed_from_time_to_time() -> None:
+class _Knot:
+    """An object that refers to itself."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+@pytest.fixture
+def _unfrozen() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("_unfrozen")
+def test_objects_are_traversed_from_time_to_time() -> None:
     collections = Collections()
     collections.freeze(100.0)
     with collected() as found:
@@ -88,3 +110,21 @@ def test_all_objects_that_came_after_the_first_view_are_traversed_from_time_to_t
         assert [one.generation for one in found].count(2) == 1
         collections.collect_if_due(100.0 + COLLECTION_INTERVAL + 1)
         assert [one.generation for one in found].count(2) == 1
+
+
+@pytest.mark.usefixtures("_unfrozen")
+def test_objects_that_are_left_of_a_collection_are_traversed_once_a_day() -> None:
+    collections = Collections()
+    collections.freeze(0.0)
+    kept = [[number] for number in range(50_000)]
+    knots = [_Knot()]
+    with collected() as found:
+        for number in range(1, 3):
+            collections.collect_if_due(number * COLLECTION_INTERVAL)
+    first, second = (one.objects for one in found if one.generation == 2)
+    assert second < 1_000 < len(kept) < first
+    gone = ref(knots.pop())
+    collections.collect_if_due(3 * COLLECTION_INTERVAL)
+    assert gone() is not None
+    collections.collect_if_due(WHOLE_INTERVAL)
+    assert gone() is None

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from tests.agent.work import work_of
 from tests.example_counts import examples
+from tests.hostile_cluster_policies import CLUSTER_POLICIES, LONG_CLUSTER_TEXTS
 from tests.hostile_objects import LONG_TEXTS, POLICIES, SHAPES, Mixture, Shape, crowd, delivered, mixtures
-from tests.semantics.objects import Object, key_of
+from tests.semantics.objects import Object, key_of, policy
 
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Compiler
@@ -26,6 +27,7 @@ from ringfence.dataplane.update import commands_between, plan_update
 from ringfence.engine.population import Member
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import Removed, Upserted
+from ringfence.steps import STEP
 
 pytestmark = pytest.mark.repeats_lines
 
@@ -53,6 +55,9 @@ def view_of(obj: Object) -> View:
     view.apply(Upserted(delivered(obj)))
     return view
 
+
+MOST_IN_STEP: Final = 100 * STEP
+"""Lines, and calls, that prepare a cluster policy between two pauses: 20 to 40 ms."""
 
 Costs = dict[str, int]
 """The work of each stage, or its bytes."""
@@ -122,6 +127,28 @@ def test_work_to_take_an_object_in_grows_no_faster_than_n_log_n(name: str) -> No
 @pytest.mark.parametrize("name", POLICIES)
 def test_work_to_enforce_a_policy_grows_no_faster_than_n_log_n(name: str) -> None:
     assert_grows_slowly(costs_of_programs, SHAPES[name], ENTRIES)
+
+
+@pytest.mark.parametrize("name", [*CLUSTER_POLICIES, *LONG_CLUSTER_TEXTS])
+def test_work_to_take_a_cluster_policy_in_grows_no_faster_than_n_log_n(name: str) -> None:
+    shapes = CLUSTER_POLICIES | LONG_CLUSTER_TEXTS
+    assert_grows_slowly(costs_of_intake, shapes[name], LETTERS if name in LONG_CLUSTER_TEXTS else ENTRIES)
+
+
+@pytest.mark.parametrize("name", [name for name in CLUSTER_POLICIES if "v1alpha2" in name])
+def test_a_cluster_policy_is_prepared_in_short_steps_however_many_entries_it_has(name: str) -> None:
+    view = view_of(policy("tenant/other", ingress=[]))
+    steps = view.prepare_in_steps(Upserted(delivered(CLUSTER_POLICIES[name](3 * STEP))))
+    prepared: list[Callable[[], None]] = []
+
+    def take_step() -> None:
+        try:
+            next(steps)
+        except StopIteration as end:
+            prepared.append(end.value)
+
+    while not prepared:
+        assert work_of(take_step) < MOST_IN_STEP
 
 
 @given(mixtures())

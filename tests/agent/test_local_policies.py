@@ -14,6 +14,7 @@ from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import NetworkPolicy, Pod
 from ringfence.model.selectors import compile_selector
 from ringfence.sources.cluster.undecoded import Undecoded
+from ringfence.steps import finish
 
 CLOSED = policy("x/closed", labelled(app="db"), ingress=[])
 
@@ -28,13 +29,17 @@ def woken(local: LocalPolicies, one: Pod) -> list[str]:
     return [policy.name for policy in local.upsert_pod(one)]
 
 
+def placed(local: LocalPolicies, one: Undecoded) -> PolicyUse:
+    return finish(local.place(one))
+
+
 def is_idle(local: LocalPolicies, one: Undecoded) -> bool:
-    return local.place(one) is PolicyUse.IDLE
+    return placed(local, one) is PolicyUse.IDLE
 
 
 def test_a_policy_is_idle_as_long_as_it_selects_no_pod_of_the_node() -> None:
     local = LocalPolicies("here")
-    assert local.place(undecoded(CLOSED))
+    assert is_idle(local, undecoded(CLOSED))
     assert woken(local, on_node("x/web", app="web")) == []
     assert woken(local, on_node("x/db", app="db")) == ["closed"]
     assert woken(local, on_node("x/db2", app="db")) == [], "it is not kept any more"
@@ -43,7 +48,7 @@ def test_a_policy_is_idle_as_long_as_it_selects_no_pod_of_the_node() -> None:
 
 def test_an_idle_policy_is_given_back_as_it_was() -> None:
     local = LocalPolicies("here")
-    local.place(undecoded(CLOSED))
+    placed(local, undecoded(CLOSED))
     assert local.upsert_pod(on_node("x/db", app="db")) == [undecoded(CLOSED)]
 
 
@@ -54,13 +59,13 @@ def test_pods_of_other_nodes_and_namespaces_and_of_the_nodes_network_are_not_sel
     host = read(pod("x/host", {"app": "db"}, nodeName="here", hostNetwork=True))
     assert isinstance(host, Pod)
     local.upsert_pod(host)
-    assert local.place(undecoded(CLOSED))
+    assert is_idle(local, undecoded(CLOSED))
 
 
 def test_a_pod_that_gets_other_labels_wakes_policies() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/web", app="web"))
-    local.place(undecoded(CLOSED))
+    placed(local, undecoded(CLOSED))
     assert woken(local, on_node("x/web", app="db")) == ["closed"]
 
 
@@ -68,12 +73,12 @@ def test_a_policy_is_idle_again_when_its_last_pod_is_gone() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/db", app="db"))
     local.discard_pod("x", "db")
-    assert local.place(undecoded(CLOSED))
+    assert is_idle(local, undecoded(CLOSED))
 
 
 def test_a_policy_that_is_deleted_is_not_woken() -> None:
     local = LocalPolicies("here")
-    local.place(undecoded(CLOSED))
+    placed(local, undecoded(CLOSED))
     local.discard_policy("NetworkPolicy", "x", "closed")
     assert woken(local, on_node("x/db", app="db")) == []
 
@@ -81,7 +86,7 @@ def test_a_policy_that_is_deleted_is_not_woken() -> None:
 def test_a_policy_that_gets_another_subject_is_placed_anew() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/db", app="db"))
-    local.place(undecoded(policy("x/closed", labelled(app="web"), ingress=[])))
+    placed(local, undecoded(policy("x/closed", labelled(app="web"), ingress=[])))
     assert not is_idle(local, undecoded(CLOSED))
     assert woken(local, on_node("x/web", app="web")) == [], "its older version is forgotten"
 
@@ -99,10 +104,10 @@ def test_only_the_beginning_of_a_long_selector_is_kept() -> None:
     local = LocalPolicies("here")
     written = policy("x/long", {"matchExpressions": many}, ingress=[])
     local.upsert_pod(on_node("x/one", k49="v"))
-    assert local.place(undecoded(written))
+    assert is_idle(local, undecoded(written))
     assert woken(local, on_node("x/two", k00="v")) == []
     assert woken(local, on_node("x/three", k49="v")) == ["long"], "it may select the pod"
-    assert local.place(undecoded(written)), "it does not"
+    assert is_idle(local, undecoded(written)), "it does not"
 
 
 def sized(path: str, size: int, app: str = "db") -> Undecoded:
@@ -124,40 +129,40 @@ class TestMuchOfOneNamespace:
         return local
 
     def test_a_policy_beyond_the_limit_of_its_namespace_is_not_in_use(self, local: LocalPolicies) -> None:
-        assert local.place(sized("x/p", 6_000)) is PolicyUse.ACTIVE
+        assert placed(local, sized("x/p", 6_000)) is PolicyUse.ACTIVE
         assert local.excessive == set()
-        assert local.place(sized("x/q", 6_000)) is PolicyUse.EXCESSIVE
-        assert local.place(sized("x/small", 100)) is PolicyUse.ACTIVE
-        assert local.place(sized("y/p", 6_000)) is PolicyUse.ACTIVE
+        assert placed(local, sized("x/q", 6_000)) is PolicyUse.EXCESSIVE
+        assert placed(local, sized("x/small", 100)) is PolicyUse.ACTIVE
+        assert placed(local, sized("y/p", 6_000)) is PolicyUse.ACTIVE
         assert local.excessive == {"x"}
 
     def test_a_policy_that_selects_no_pod_of_the_node_does_not_count_towards_the_limit(
         self, local: LocalPolicies
     ) -> None:
-        assert local.place(sized("x/p", 6_000, app="web")) is PolicyUse.IDLE
-        assert local.place(sized("x/q", 6_000)) is PolicyUse.ACTIVE
+        assert placed(local, sized("x/p", 6_000, app="web")) is PolicyUse.IDLE
+        assert placed(local, sized("x/q", 6_000)) is PolicyUse.ACTIVE
 
     def test_one_policy_alone_is_never_too_large(self, local: LocalPolicies) -> None:
         """etcd refuses objects of more than 1.5 MB. A lower limit here would only be a second one."""
-        assert local.place(sized("x/p", 60_000)) is PolicyUse.ACTIVE
+        assert placed(local, sized("x/p", 60_000)) is PolicyUse.ACTIVE
 
     def test_a_policy_is_used_when_there_is_room_for_it_again(self, local: LocalPolicies) -> None:
-        local.place(sized("x/p", 6_000))
-        local.place(sized("x/q", 6_000))
+        placed(local, sized("x/p", 6_000))
+        placed(local, sized("x/q", 6_000))
         assert local.fitting("x") == []
         local.discard_policy("NetworkPolicy", "x", "p")
         assert local.fitting("x") == [sized("x/q", 6_000)]
         assert local.excessive == set()
 
     def test_a_smaller_version_of_a_policy_is_used(self, local: LocalPolicies) -> None:
-        local.place(sized("x/p", 6_000))
-        local.place(sized("x/q", 6_000))
-        assert local.place(sized("x/q", 100)) is PolicyUse.ACTIVE
+        placed(local, sized("x/p", 6_000))
+        placed(local, sized("x/q", 6_000))
+        assert placed(local, sized("x/q", 100)) is PolicyUse.ACTIVE
         assert local.excessive == set()
 
     def test_a_deleted_policy_is_no_longer_beyond_the_limit(self, local: LocalPolicies) -> None:
-        local.place(sized("x/p", 6_000))
-        local.place(sized("x/q", 6_000))
+        placed(local, sized("x/p", 6_000))
+        placed(local, sized("x/q", 6_000))
         local.discard_policy("NetworkPolicy", "x", "q")
         assert local.excessive == set()
 
@@ -176,19 +181,19 @@ class TestMuchOfAllNamespaces:
 
     def test_a_policy_beyond_the_limit_of_all_namespaces_is_not_taken_in(self, local: LocalPolicies) -> None:
         for name in "xy":
-            assert local.place(sized(f"{name}/p", 6_000)) is PolicyUse.ACTIVE
-        assert local.place(sized("z/p", 6_000)) is PolicyUse.EXCESSIVE
+            assert placed(local, sized(f"{name}/p", 6_000)) is PolicyUse.ACTIVE
+        assert placed(local, sized("z/p", 6_000)) is PolicyUse.EXCESSIVE
         assert local.excessive == {"z"}
 
     def test_small_policies_are_always_taken_in(self, local: LocalPolicies) -> None:
         for name in "xy":
-            local.place(sized(f"{name}/p", 7_000))
-        assert local.place(sized("z/p", 900)) is PolicyUse.ACTIVE
-        assert local.place(sized("z/q", 900)) is PolicyUse.EXCESSIVE
+            placed(local, sized(f"{name}/p", 7_000))
+        assert placed(local, sized("z/p", 900)) is PolicyUse.ACTIVE
+        assert placed(local, sized("z/q", 900)) is PolicyUse.EXCESSIVE
 
     def test_a_policy_is_used_when_another_namespace_has_less(self, local: LocalPolicies) -> None:
         for name in "xyz":
-            local.place(sized(f"{name}/p", 6_000))
+            placed(local, sized(f"{name}/p", 6_000))
         assert local.fitting("x") == local.fitting("z") == []
         local.discard_policy("NetworkPolicy", "y", "p")
         assert local.fitting("y") == [sized("z/p", 6_000)]
@@ -254,6 +259,6 @@ def _selector(written: Any) -> Any:
 def test_policies_are_noted_each_under_its_kind() -> None:
     local = LocalPolicies("here")
     one = undecoded(CLOSED)
-    local.place(one)
+    placed(local, one)
     assert local.noted(one.kind.key) == {("x", "closed")}
     assert local.noted("AdminNetworkPolicy.policy.networking.k8s.io") == set()

@@ -285,6 +285,31 @@ def test_a_mistake_is_shown_with_its_correction_and_at_its_line(page: OpenedPage
     assert violations(shown) == []
 
 
+@pytest.mark.parametrize("is_found", [True, False], ids=["a mistake", "not a mistake"])
+def test_a_policy_that_is_not_read_is_listed_once(page: OpenedPage, tmp_path: Path, is_found: bool) -> None:
+    """It is an assumption of the answers, too, and usually a mistake, which says most about it."""
+    cluster = cluster_of([pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"})])
+    cluster.upsert(
+        {
+            "apiVersion": "projectcalico.org/v3",
+            "kind": "NetworkPolicy",
+            "metadata": {"namespace": "x", "name": "guard"},
+            "spec": {"selector": "app == 'a'", "ingress": [{"action": "Allow"}]},
+        }
+    )
+    data = cluster.report_data("unread")
+    if not is_found:
+        data["findings"]["found"] = []
+    (tmp_path / "unread.html").write_text(report_html(data))
+    main = page.open(tmp_path / "unread.html", "findings").locator("main")
+    listed = main.locator("li", has_text="x/guard")
+    expect(listed).to_have_count(1)
+    expect(listed).to_contain_text("it may change the ingress of the pods that it selects")
+    heading = "warning RF137" if is_found else "Policies that are not read 1 item"
+    expect(main.locator("h2, summary").filter(has_text=heading)).to_have_count(1)
+    expect(main.locator("h2", has_text="What the answers assume")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -1,6 +1,7 @@
 """Tests in a laboratory: what the kernel does, beside what the engine says, and what cannot be tested there."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,13 +201,24 @@ def test_tests_beyond_the_most_connections_of_a_run_are_not_tested(monkeypatch: 
     named = (f"{{name: {name}, {allowed}}}" for name in ("first", "second", "third"))
     what_if = f"{{name: what if, {allowed}, without: prod/db-policy}}"
     printed = json.loads(run(*named, what_if, outputs=("-o", "json")).stdout)
-    reason = "the tests before it have used all 2 probes of a run"
+    reason = "the tests before it leave 0 of the 2 probes of a run, and it needs 1"
     assert [(one["kernel"]["status"], one["kernel"]["message"]) for one in printed["tests"]] == [
         ("passed", ""),
         ("passed", ""),
         ("untested", reason),
         ("untested", reason),
     ]
+
+
+def test_a_test_with_too_many_connections_uses_up_none_of_those_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_outcomes, "MOST_PROBES_OF_ALL", 1)
+    large = "{name: large, from: prod/api, to: prod/db, port: 3300-3310, expect: deny}"
+    small = "{name: small, from: prod/api, to: prod/db, port: 3306, expect: allow}"
+    printed = json.loads(run(large, small, outputs=("-o", "json")).stdout)
+    first, second = (one["kernel"] for one in printed["tests"])
+    assert first["status"] == "untested"
+    assert re.fullmatch("the tests before it leave 1 of the 1 probes of a run, and it needs [2-9]", first["message"])
+    assert second["status"] == "passed"
 
 
 def test_a_run_of_which_nothing_can_be_tested_is_an_error() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
-from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term, compile_selector
+from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term, compile_selector, compile_selector_in_steps
+from ringfence.steps import STEP, Pace, Steps
 
 LABELS = {"app": "web", "tier": "", "env": "ci"}
 
@@ -89,6 +90,24 @@ class TestCompiling:
         one = compile_selector(LabelSelector({"x": "1", "b": "2"}, expressions))
         assert one == compile_selector(LabelSelector({"b": "2", "x": "1"}, other))
         assert hash(one) == hash(compile_selector(LabelSelector({"b": "2", "x": "1"}, other)))
+
+    @pytest.mark.parametrize("has_expressions", [False, True])
+    def test_one_with_very_many_requirements_is_compiled_in_steps_to_the_same(self, has_expressions: bool) -> None:
+        numbers = range(2 * STEP)
+        labels = {f"key-{number}": "v" for number in reversed(numbers)}
+        expressions = (LabelSelectorRequirement("key-5", "NotIn", ("w",)),) * (STEP if has_expressions else 0)
+        written, pauses, found = LabelSelector(labels, expressions), 0, list[Selector]()
+
+        def compile_and_count() -> Steps[None]:
+            found.append((yield from compile_selector_in_steps(written, Pace())))
+
+        for _ in compile_and_count():
+            pauses += 1
+        terms = [term(key, Operator.IN, "v") for key in labels]
+        terms += [term("key-5", Operator.NOT_IN, "w")] * len(expressions)
+        assert found == [compile_selector(written)]
+        assert found[0].terms == tuple(sorted(terms, key=lambda one: (one.key, one.operator)))
+        assert pauses >= len(terms) // STEP
 
     @pytest.mark.parametrize("operator", ["", "in", "Equals", "Gt", "Lt"])
     def test_an_operator_that_does_not_exist_is_refused(self, operator: str) -> None:

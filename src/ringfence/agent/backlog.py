@@ -156,6 +156,21 @@ class Backlog:
                 return self._turns[namespace]
         return None
 
+    def after(self, turn: Turn) -> Turn | None:
+        """The turn that would be the next one without `turn`, which is the next one."""
+        self.suspend(turn)
+        other = self.next()
+        self._suspended.remove(turn.namespace)
+        self._put_in_order(turn.namespace)
+        return other
+
+    def drop_prepared(self, key: ObjectName) -> None:
+        """Drop the prepared change of an object, if there is one."""
+        turn = self._turns.get(key[1])
+        if turn is not None:
+            turn.prepared.pop(key, None)
+            self.end(turn)
+
     def suspend(self, turn: Turn) -> None:
         """Postpone the next turn until `resume` is called."""
         # `next` has just returned this turn, so it is the first in the heap.

@@ -9,7 +9,10 @@ import gc
 from typing import Final
 
 COLLECTION_INTERVAL: Final = 600.0
-"""Seconds between two full collections."""
+"""Seconds between two collections of the objects that have been made since the one before."""
+
+WHOLE_INTERVAL: Final = 24 * 3600.0
+"""Seconds between two collections of all objects."""
 
 YOUNG: Final = 2_000
 """The number of new objects after which they are traversed."""
@@ -21,7 +24,7 @@ _NEVER: Final = 1 << 30
 
 
 def shorten_collections() -> None:
-    """Let Python collect only new objects, a few at a time; full collections are left to `Collections`.
+    """Let Python collect only new objects, a few at a time; all others are left to `Collections`.
 
     By default Python runs a full collection whenever the number of objects has grown by a quarter. A tenant could cause
     that every second. The command line collects 200,000 objects at a time, because nobody waits for it:
@@ -31,22 +34,34 @@ def shorten_collections() -> None:
 
 
 class Collections:
-    """Runs full collections every `COLLECTION_INTERVAL`. All times are monotonic seconds."""
+    """Runs collections every `COLLECTION_INTERVAL`. All times are monotonic seconds.
+
+    Each one exempts the objects that are left from the next ones, so its duration does not depend on the size of the
+    cluster, but on how much has changed. Otherwise, once all pods have been replaced, each would traverse all of them.
+    Cycles of exempt objects are found once a day.
+    """
 
     def __init__(self) -> None:
         self._next = 0.0
+        self._next_whole = 0.0
 
     def freeze(self, now: float) -> None:
-        """Exempt the present objects from collections.
+        """Collect all objects, and exempt those that are left from collections.
 
         Called after the first view: most of its objects live as long as the process, and 100,000 pods have millions.
         """
+        gc.unfreeze()
+        self._next_whole = now + WHOLE_INTERVAL
+        self._collect(now)
+
+    def collect_if_due(self, now: float) -> None:
+        """Collect the objects that are not exempt, or all objects, if a collection is due."""
+        if now >= self._next_whole:
+            self.freeze(now)
+        elif now >= self._next:
+            self._collect(now)
+
+    def _collect(self, now: float) -> None:
         gc.collect()
         gc.freeze()
         self._next = now + COLLECTION_INTERVAL
-
-    def collect_if_due(self, now: float) -> None:
-        """Collect the objects that are not exempt, if a collection is due."""
-        if now >= self._next:
-            self._next = now + COLLECTION_INTERVAL
-            gc.collect()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Set
 from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
+from ringfence.agent.shares import CLUSTER
 from ringfence.agent.time_account import TimeAccount
 from ringfence.agent.view import POLICY_KINDS, Change, View, name_of, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Undecoded, Unreadable, Upserted
@@ -40,6 +41,8 @@ class Intake:
         self._account = account
         self._clock = account.clock
         self._backlog = Backlog(account.shares)
+        self._was_interrupted = False
+        """Whether the last turn was one for objects without a namespace, and ended before all was prepared."""
 
     def __bool__(self) -> bool:
         """Whether changes wait."""
@@ -120,7 +123,7 @@ class Intake:
             # A version that still waits would bring the object back.
             self._backlog.discard(name_of_change(change))
             for policy in self._view.activated_by(change):
-                self._view.prepare(Upserted(policy))()
+                self._apply_activated(policy)
             self._view.prepare(change)()
             return True
         self._backlog.add(change, arrived)
@@ -145,11 +148,24 @@ class Intake:
             self._backlog.suspend(turn)
         if turn is None:
             return None
+        turn = self._giving_way(turn, waiting)
         began = self._clock()
         if not self._prepare(turn, began) or not self._apply_prepared(turn, began):
             return None
         self._backlog.end(turn)
         return turn.since
+
+    def _giving_way(self, turn: Turn, waiting: Set[str]) -> Turn:
+        """The turn to be served: after a turn for objects without a namespace that was interrupted, another one.
+
+        Such objects come before all others. But while a large cluster policy is prepared, which takes longer than a
+        turn, each of its turns is followed by one of a namespace that has not used its share.
+        """
+        is_given_way, self._was_interrupted = self._was_interrupted, False
+        other = self._backlog.after(turn) if is_given_way and turn.namespace == CLUSTER else None
+        if other is None or other.namespace in waiting or self._account.is_used_up(other.namespace):
+            return turn
+        return other
 
     def resume(self) -> None:
         """Let all namespaces have turns again."""
@@ -164,6 +180,7 @@ class Intake:
             self._continue_preparing(turn, began)
             self._account.charge(turn.namespace, work)
             if self._is_over(turn, began):
+                self._was_interrupted = turn.namespace == CLUSTER
                 return False
         return True
 
@@ -191,12 +208,19 @@ class Intake:
         """Have a policy applied before the change that has activated it.
 
         A cluster policy that a pod has activated is applied immediately, because it belongs to no turn of a namespace.
-        No change of it waits: changes of objects without a namespace come before all others.
         """
         if policy.namespace == turn.namespace:
             turn.add_older(Upserted(policy), began)
         else:
-            self._view.prepare(Upserted(policy))()
+            self._apply_activated(policy)
+
+    def _apply_activated(self, policy: Undecoded) -> None:
+        """Apply an activated policy immediately. A newer version that waits is applied after it.
+
+        A prepared change of it is dropped: it would keep this version of the policy as text.
+        """
+        self._backlog.drop_prepared(name_of(policy))
+        self._view.prepare(Upserted(policy))()
 
     def _apply_prepared(self, turn: Turn, began: float) -> bool:
         """Apply the prepared changes, policies before the pods that they select. Returns whether all are applied."""
@@ -214,5 +238,7 @@ class Intake:
         return True
 
     def _is_over(self, turn: Turn, began: float) -> bool:
-        """Whether the turn of a namespace that has used its share has to end."""
-        return self._clock() - began >= SHORT_TURN and self._account.is_used_up(turn.namespace)
+        """Whether a turn has to end: of a namespace that has used its share, or amid a cluster policy."""
+        if self._clock() - began < SHORT_TURN:
+            return False
+        return bool(turn.preparing) if turn.namespace == CLUSTER else self._account.is_used_up(turn.namespace)

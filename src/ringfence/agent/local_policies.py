@@ -20,6 +20,7 @@ from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import NO_LABELS, Labels
 from ringfence.model.objects import Pod
 from ringfence.sources.cluster import Undecoded
+from ringfence.steps import Steps
 
 Key = TypeVar("Key")
 Kept = TypeVar("Kept")
@@ -102,14 +103,15 @@ class LocalPolicies:
                 found.update((namespace, name) for of_kind, name in policies if of_kind == kind)
         return found
 
-    def place(self, policy: Undecoded) -> PolicyUse:
-        """Decide how a policy is treated, and keep its text unless it is active.
+    def place(self, policy: Undecoded) -> Steps[PolicyUse]:
+        """Read the subject of a policy in steps, and decide how it is treated. Its text is kept unless it is active.
 
-        A policy whose subject cannot be read is active, so that decoding it reports what is wrong.
+        A policy whose subject cannot be read is active, so that decoding it reports what is wrong. The last step
+        decides, and forgets earlier versions of the policy: until then they are activated by pods.
         """
+        subject = yield from subject_of(policy)
         kind, namespace, name = policy.kind.key, policy.namespace, policy.name
         self.discard_policy(kind, namespace, name)
-        subject = subject_of(policy)
         if subject is not None and not self._selects_any(subject, self._reach_of(policy)):
             # The shortened subject may select more pods. Then the policy is placed again, by its whole subject.
             self._idle[namespace][kind, name] = _Idle(shortened(subject), policy)

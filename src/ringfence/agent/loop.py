@@ -6,6 +6,7 @@ unknown, because then the agent knows none of its own pods. Between rounds, the 
 made to the table, and checks the node. All times are monotonic: wall clocks may jump.
 """
 
+import math
 import queue
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,6 +49,7 @@ from ringfence.agent.rounds import Rounds
 from ringfence.agent.schedule import Schedule
 from ringfence.agent.second_look import PresentState, SecondLook
 from ringfence.agent.settings import Settings
+from ringfence.agent.shares import CLUSTER
 from ringfence.agent.time_account import Building, TimeAccount
 from ringfence.agent.view import View, kind_of_event
 from ringfence.errors import KernelError
@@ -286,7 +288,8 @@ class AgentLoop:
         arrived = self._intake.serve(waiting)
         if arrived is not None:
             self._rounds.add_change(arrived, self._clock())
-        if self._nodes_changed:
+        # A turn for objects without a namespace may be interrupted before the Node is applied.
+        if self._nodes_changed and self._intake.has_applied(CLUSTER, math.inf):
             self._nodes_changed = False
             self._identify_node()
 

@@ -6,27 +6,30 @@
 from itertools import islice
 from typing import Final
 
-from ringfence.engine.policies import PodSelection, compile_cluster_policy, compile_policy
+from ringfence.engine.policies import PodSelection, compile_subject
 from ringfence.errors import DecodingError
 from ringfence.model.cluster_policies import ClusterPolicy
+from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import Labels
 from ringfence.model.objects import NetworkPolicy
-from ringfence.model.selectors import EVERYTHING, Selector
-from ringfence.sets.addresses import NO_ADDRESSES
+from ringfence.model.selectors import EVERYTHING, Selector, compile_selector_in_steps
 from ringfence.sources.cluster import Undecoded
+from ringfence.steps import Pace, Steps
 
 _TERMS: Final = 16
 """Terms of a selector, and values of a term, that are kept at most: 25,000 of them would take 12 MB."""
 
 
-def subject_of(policy: Undecoded) -> PodSelection | None:
-    """The pods that a policy selects; None if its subject cannot be read. Decoding the policy then says why."""
+def subject_of(policy: Undecoded) -> Steps[PodSelection | None]:
+    """The pods that a policy selects, read in steps; None if its subject cannot be read. Decoding it then says why."""
     try:
         read = policy.decode_subject()
+        yield
         if isinstance(read, NetworkPolicy):
-            return compile_policy(read).subject
+            pods = yield from compile_selector_in_steps(read.spec.pod_selector, Pace())
+            return PodSelection(pods, namespace=namespace_of(read))
         if isinstance(read, ClusterPolicy) and (read.spec.subject.namespaces or read.spec.subject.pods):
-            return compile_cluster_policy(read, lambda nodes: NO_ADDRESSES).subject
+            return (yield from compile_subject(read, Pace()))
     except (DecodingError, ValueError):
         # The caller treats the policy as active. Decoding it then reports the error.
         pass

@@ -6,23 +6,25 @@ problem of the view until it is corrected or deleted. It does not affect other o
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
 from itertools import islice
 from typing import Any, Final
 
 from ringfence.agent.local_policies import MOST_BYTES, MOST_BYTES_OF_ALL, LocalPolicies, PolicyUse
 from ringfence.agent.unenforceable import enforceable, problem_of_cluster_policy
-from ringfence.engine.policies import MOST_DIVIDED, CompiledPolicy, compile_policy
+from ringfence.engine.policies import MOST_DIVIDED, CompiledPolicy, compile_policy, compile_without_nodes
 from ringfence.engine.population import Reference, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
 from ringfence.model.cidrs import cidr_ranges_in_steps, parse_cidr
 from ringfence.model.cluster_policies import ClusterPolicy
-from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
+from ringfence.model.field_errors import FieldError
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
 from ringfence.model.metadata import NO_LABELS
 from ringfence.model.objects import Namespace, NetworkPolicy, Object, Pod
 from ringfence.model.policies import cidrs_of
+from ringfence.model.validation import evaluable_cluster_policy
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sources.cluster import (
     RESOURCES,
@@ -35,7 +37,7 @@ from ringfence.sources.cluster import (
     Unreadable,
     Upserted,
 )
-from ringfence.steps import Steps, finish
+from ringfence.steps import Pace, Steps, finish
 
 _CONTEXT: Final = ("Namespace", "Pod", "Node")
 """The kinds that enforcement needs besides the policies."""
@@ -231,13 +233,13 @@ class View:
     def _prepare(self, key: ObjectName, obj: Object | Undecoded) -> Steps[ApplyStep]:
         if not isinstance(obj, Undecoded):
             return (yield from self._prepare_decoded(key, obj))
-        match self._local.place(obj) if self._local else PolicyUse.ACTIVE:
+        match (yield from self._local.place(obj)) if self._local else PolicyUse.ACTIVE:
             case PolicyUse.IDLE:
                 return partial(self._set_aside, key)
             case PolicyUse.EXCESSIVE:
                 return partial(self._leave_out, key, obj.uid())
             case PolicyUse.ACTIVE:
-                pass
+                yield
         try:
             decoded = obj.decode()
         except DecodingError as error:
@@ -262,9 +264,15 @@ class View:
         if isinstance(obj, NetworkPolicy):
             yield from cidr_ranges_in_steps(cidrs_of(obj))  # cached for validating and compiling
             yield
-        problem = _problem_of(kind, obj)
-        yield
-        remaining: Any = kind.remaining(obj) if problem else obj
+        remaining: Any
+        if isinstance(obj, ClusterPolicy):
+            remaining, errors = yield from evaluable_cluster_policy(obj, _MOST_ERRORS + 1)
+            problem = _problem_text(errors)
+            yield
+        else:
+            problem = _problem_text(kind.validate_stored(obj))
+            yield
+            remaining = kind.remaining(obj) if problem else obj
         if isinstance(obj, ClusterPolicy):
             problem = problem_of_cluster_policy(problem, remaining)
             remaining = enforceable(remaining) if remaining else None
@@ -273,14 +281,26 @@ class View:
         if remaining is None:
             # Not even its subject can be used, so it is not known which pods to close.
             return partial(self._note_problem, key, problem, uid)
-        compiled = remaining
         if isinstance(remaining, NetworkPolicy):
-            compiled = compile_policy(remaining)
+            remaining = compile_policy(remaining)
+        elif isinstance(remaining, ClusterPolicy):
+            remaining = yield from compile_without_nodes(remaining)
+            yield from self._match_nodes(remaining)
+        if isinstance(remaining, CompiledPolicy):
             yield
-            _ = compiled.read_facts  # computes the cached property in a step of its own
-        return partial(self._upsert, key, compiled, problem, uid)
+            yield from remaining.find_facts()
+        return partial(self._upsert, key, remaining, problem, uid)
 
-    def _upsert(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str, uid: str) -> None:
+    def _match_nodes(self, policy: CompiledPolicy[ClusterPolicy]) -> Steps[None]:
+        """Find the nodes that a policy selects, so that they are known when it is applied."""
+        pace, nodes = Pace(), self.state.nodes
+        for rule in policy.all_rules():
+            for selector in rule.nodes:
+                if pace.is_pause_due(1 + len(nodes) // 10):
+                    yield
+                nodes.addresses_matching(selector)
+
+    def _upsert(self, key: ObjectName, obj: Object | CompiledPolicy[Any], problem: str, uid: str) -> None:
         self._forget_problem(key)
         if problem:
             self._note_problem(key, problem, uid)
@@ -356,10 +376,10 @@ def _digest_in(change: Change) -> bytes | None:
     return change.object.digest if isinstance(change, Upserted) and isinstance(change.object, Undecoded) else None
 
 
-def _problem_of(kind: Kind, obj: Object) -> str:
+def _problem_text(errors: Iterable[FieldError]) -> str:
     """The first errors of an object, which may have 100,000; empty if it has none."""
-    errors = list(islice(kind.validate_stored(obj), _MOST_ERRORS + 1))
-    return "; ".join([*map(str, errors[:_MOST_ERRORS]), *["and more"] * (len(errors) > _MOST_ERRORS)])
+    first = list(islice(errors, _MOST_ERRORS + 1))
+    return "; ".join([*map(str, first[:_MOST_ERRORS]), *["and more"] * (len(first) > _MOST_ERRORS)])
 
 
 def name_of(obj: Object | Undecoded) -> ObjectName:

@@ -7,7 +7,7 @@ after that version has changed.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import CompiledPolicy, PodSelection, PoliciesInForce, Selections, Tiers
@@ -92,10 +92,11 @@ class State:
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
-    def upsert(self, obj: Object | UnreadPolicy | CompiledPolicy[NetworkPolicy], origin: Origin | None = None) -> None:
+    def upsert(self, obj: Object | UnreadPolicy | CompiledPolicy[Any], origin: Origin | None = None) -> None:
         """Add an object, or replace the one with its kind and name.
 
-        A policy must be valid and have its defaults, or be compiled already (`policies.compile_policy`); `origin` is
+        A policy must be valid and have its defaults, or be compiled already: a NetworkPolicy by
+        `policies.compile_policy`, a cluster policy that does not read nodes by `PoliciesInForce.compiled`. `origin` is
         where it was read. An `UnreadPolicy` has its place itself.
         """
         self.revision += 1
@@ -106,7 +107,8 @@ class State:
                 self.namespaces.mention(namespace_of(obj))
                 self.policies.upsert(obj, origin)
             case CompiledPolicy():
-                self.namespaces.mention(obj.namespace)
+                if obj.namespace:
+                    self.namespaces.mention(obj.namespace)
                 self.policies.put(obj)
             case Namespace():
                 self.namespaces.define(obj.metadata.name, obj.metadata.labels)

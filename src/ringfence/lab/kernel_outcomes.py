@@ -107,13 +107,15 @@ def _found(cluster: Cluster, outcomes: Sequence[JudgedTest], most: int) -> tuple
     planner = Planner(laboratory)
     plans: dict[int, PlannedTest] = {}
     found: dict[int, KernelOutcome] = {}
-    number = 0
+    left = most
     for i, outcome in enumerate(outcomes):
         try:
             plan = planner.plan(outcome.test)
-            number += sum(len(demand.probes) for demand in plan.demands)
-            if number > most:
-                raise LaboratoryError(f"the tests before it have used all {MOST_PROBES_OF_ALL:,} probes of a run")
+            number = sum(len(demand.probes) for demand in plan.demands)
+            if number > left:
+                rest = f"{left:,} of the {MOST_PROBES_OF_ALL:,} probes of a run"
+                raise LaboratoryError(f"the tests before it leave {rest}, and it needs {number:,}")
+            left -= number
             plans[i] = plan
         except RingfenceError as error:
             found[i] = KernelOutcome(ColumnStatus.UNTESTED, str(error))

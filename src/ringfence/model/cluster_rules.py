@@ -1,5 +1,7 @@
 """What the kinds of cluster policies have in common, whatever their fields are called."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from ringfence.model.cluster_policies import (
@@ -79,16 +81,11 @@ def is_known_peer(peer: WorkloadPeer) -> bool:
     return selects or bool(networks_of(peer) or domain_names_of(peer))
 
 
-def reads_nodes(policy: ClusterPolicy) -> bool:
-    """Whether some rule has a peer for nodes."""
-    return any(nodes_of(peer) is not None for rule in policy.spec.egress for peer in rule.peers)
-
-
-def ports_of(rule: ClusterPolicyRule) -> tuple[RulePorts, ...]:
+def ports_of(rule: ClusterPolicyRule) -> Iterator[RulePorts]:
     """The entries of a rule's `protocols` or `ports`; a rule without any matches all traffic."""
     if isinstance(rule, ClusterIngressRule | ClusterEgressRule):
-        return tuple(map(_of_protocol, rule.protocols))
-    return tuple(map(_of_port, rule.ports))
+        return map(_of_protocol, rule.protocols)
+    return map(_of_port, rule.ports)
 
 
 def protocol_entry(protocol: str, first: int, last: int) -> RuleProtocol:

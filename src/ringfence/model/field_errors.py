@@ -4,7 +4,7 @@ Source: `apimachinery/pkg/util/validation/field/errors.go`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -68,6 +68,15 @@ class FieldError(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.path, self.type, self.value, self.detail) if part)
+
+
+ErrorsInSteps = Iterator[FieldError | None]
+"""Errors that are found one by one, in steps (`ringfence.steps`): None is a pause."""
+
+
+def without_pauses(errors: ErrorsInSteps) -> Iterator[FieldError]:
+    """The errors alone."""
+    return (error for error in errors if error is not None)
 
 
 def each_once(errors: Iterable[FieldError]) -> list[FieldError]:

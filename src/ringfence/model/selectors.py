@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.metadata import LabelSelector
+from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
+from ringfence.steps import STEP, Pace, Steps, finish
 
 
 class Operator(StrEnum):
@@ -88,14 +89,48 @@ def compile_selector(selector: LabelSelector) -> Selector:
     Terms are ordered by key, so that selectors that say the same in another order are equal.
     Raises ValueError for an operator that does not exist (validation reports it before).
     """
-    labels = selector.match_labels
-    terms = [Term(key, Operator.IN, frozenset((labels[key],))) for key in sorted(labels)]
-    if not selector.match_expressions:
+    labels, expressions = selector.match_labels, selector.match_expressions
+    if len(labels) + len(expressions) > STEP:
+        return finish(compile_selector_in_steps(selector, Pace()))
+    terms = [_term_of_label(key, labels[key]) for key in sorted(labels)]
+    if not expressions:
         return Selector(tuple(terms)) if terms else EVERYTHING
-    terms += [
-        Term(expression.key, Operator(expression.operator), frozenset(expression.values))
-        for expression in selector.match_expressions
-    ]
+    return _ordered([*terms, *map(_term_of, expressions)])
+
+
+def compile_selector_in_steps(selector: LabelSelector, pace: Pace) -> Steps[Selector]:
+    """`compile_selector` in steps: a selector can have 84,000 labels, or 30,000 expressions.
+
+    The hash values of the terms, which every use of a selector needs, are computed, too.
+    """
+    if pace.is_pause_due():
+        yield
+    labels, expressions = selector.match_labels, selector.match_expressions
+    if len(labels) + len(expressions) <= STEP:
+        return compile_selector(selector)
+    terms: list[Term] = []
+    for key in sorted(labels):
+        terms.append(_term_of_label(key, labels[key]))
+        hash(terms[-1])
+        if pace.is_pause_due():
+            yield
+    for expression in expressions:
+        terms.append(_term_of(expression))
+        hash(terms[-1])
+        if pace.is_pause_due():
+            yield
+    return _ordered(terms) if expressions else Selector(tuple(terms))
+
+
+def _term_of_label(key: str, value: str) -> Term:
+    return Term(key, Operator.IN, frozenset((value,)))
+
+
+def _term_of(expression: LabelSelectorRequirement) -> Term:
+    return Term(expression.key, Operator(expression.operator), frozenset(expression.values))
+
+
+def _ordered(terms: list[Term]) -> Selector:
     return Selector(tuple(sorted(terms, key=_order)))
 
 

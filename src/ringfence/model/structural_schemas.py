@@ -14,7 +14,17 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ringfence.model.field_errors import FieldError, FieldErrorType, go_quoted, json_text, too_many, unsupported
+from ringfence.model.field_errors import (
+    ErrorsInSteps,
+    FieldError,
+    FieldErrorType,
+    go_quoted,
+    json_text,
+    too_many,
+    unsupported,
+    without_pauses,
+)
+from ringfence.steps import Pace
 
 Type = str
 """As JSON schemas call it: `object`, `array`, `string`, `integer` or `boolean`."""
@@ -132,6 +142,13 @@ def unknown_names(value: object, schema: Schema | None, path: str = "") -> Itera
 
 def schema_errors(value: object, schema: Schema, path: str = "") -> Iterator[FieldError]:
     """Why a server refuses the value, which is as it stores it (`as_stored`), apart from the rules of the schema."""
+    return without_pauses(schema_errors_in_steps(value, schema, path, Pace()))
+
+
+def schema_errors_in_steps(value: object, schema: Schema, path: str, pace: Pace) -> ErrorsInSteps:
+    """The same, with pauses: a policy of 1.5 MB can have 75,000 values."""
+    if pace.is_pause_due():
+        yield None
     yield from _type_errors(value, schema, path)
     if schema.enum and value not in schema.enum:
         if isinstance(value, str):
@@ -148,9 +165,9 @@ def schema_errors(value: object, schema: Schema, path: str = "") -> Iterator[Fie
         case int() | float():
             yield from _number_errors(value, schema, path)
         case list() | tuple():
-            yield from _list_errors(value, schema, path)
+            yield from _list_errors(value, schema, path, pace)
         case dict():
-            yield from _object_errors(value, schema, path)
+            yield from _object_errors(value, schema, path, pace)
 
 
 def rule_errors(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
@@ -228,10 +245,10 @@ def _number_errors(value: float, schema: Schema, path: str) -> Iterator[FieldErr
         yield _error(path, FieldErrorType.INVALID, value, detail)
 
 
-def _list_errors(value: Sequence[object], schema: Schema, path: str) -> Iterator[FieldError]:
+def _list_errors(value: Sequence[object], schema: Schema, path: str, pace: Pace) -> ErrorsInSteps:
     if schema.items is not None and not _are_any_texts(value, schema.items):
         for index, item in enumerate(value):
-            yield from schema_errors(item, schema.items, f"{path}[{index}]")
+            yield from schema_errors_in_steps(item, schema.items, f"{path}[{index}]", pace)
     if schema.min_items is not None and len(value) < schema.min_items:
         detail = f"{path} in body should have at least {schema.min_items} items"
         yield _error(path, FieldErrorType.INVALID, len(value), detail)
@@ -251,7 +268,7 @@ def _duplicate_errors(value: Sequence[object], path: str) -> Iterator[FieldError
             yield _error(f"{path}[{index}]", FieldErrorType.DUPLICATE, item)
 
 
-def _object_errors(value: Mapping[str, object], schema: Schema, path: str) -> Iterator[FieldError]:
+def _object_errors(value: Mapping[str, object], schema: Schema, path: str, pace: Pace) -> ErrorsInSteps:
     if schema.min_properties is not None and len(value) < schema.min_properties:
         detail = f"{path} in body should have at least {schema.min_properties} properties"
         yield _error(path, FieldErrorType.INVALID, len(value), detail)
@@ -259,7 +276,7 @@ def _object_errors(value: Mapping[str, object], schema: Schema, path: str) -> It
         yield too_many(path, len(value), schema.max_properties)
     if schema.properties or schema.values is None or not _are_any_texts(value.values(), schema.values):
         for name, child, known in _known_fields(value, schema):
-            yield from schema_errors(child, known, f"{path}.{name}" if path else name)
+            yield from schema_errors_in_steps(child, known, f"{path}.{name}" if path else name, pace)
     for name in schema.required:
         if name not in value:
             yield FieldError(f"{path}.{name}" if path else name, FieldErrorType.REQUIRED)

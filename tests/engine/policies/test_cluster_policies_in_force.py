@@ -4,6 +4,9 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.agent.work import work_of
 from tests.engine.members import member_in
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, node, pod
@@ -59,6 +62,70 @@ def test_nodes_count_by_the_labels_and_addresses_that_they_have_now() -> None:
     cluster.upsert(labelled_node("n", "192.168.0.2", role="edge"))
     cluster.remove("Node", "", "n")
     assert cluster.can("x/web", "192.168.0.2")
+
+
+def test_a_change_of_a_node_that_no_peer_selects_leaves_the_policies_as_they_are() -> None:
+    """Otherwise everything that follows from them would be computed again."""
+    cluster = cluster_of([WEB, guard("Admin", "Deny", EDGE), labelled_node("n", "192.168.0.1", role="edge")])
+    policies = cluster.state.policies
+    before = policies.find(KIND, "", "guard")
+    cluster.upsert(labelled_node("m", "192.168.0.2", role="inner"))
+    cluster.upsert(labelled_node("n", "192.168.0.1", role="edge", zone="a"))
+    assert policies.find(KIND, "", "guard") is before
+    cluster.upsert(labelled_node("m", "192.168.0.2", role="edge"))
+    assert policies.find(KIND, "", "guard") is not before
+
+
+def test_nodes_that_are_listed_after_a_policy_are_matched_together() -> None:
+    def work_for(count: int) -> int:
+        cluster = cluster_of([WEB, guard("Admin", "Deny", EDGE)])
+        nodes = [labelled_node(f"n{number}", f"192.168.0.{number}", role="edge") for number in range(count)]
+
+        def list_nodes() -> None:
+            for one in nodes:
+                cluster.upsert(one)
+            assert not cluster.can("x/web", "192.168.0.1")
+
+        return work_of(list_nodes)
+
+    work_for(5)
+    once, twice, four_times = map(work_for, (20, 40, 80))
+    assert four_times - twice < 2.5 * (twice - once)
+
+
+_nodes = st.builds(
+    lambda name, address, role: labelled_node(name, address, role=role),
+    st.sampled_from(["n1", "n2"]),
+    st.sampled_from(["192.168.0.1", "192.168.0.2"]),
+    st.sampled_from(["edge", "inner"]),
+)
+_policies = st.builds(
+    guard,
+    st.sampled_from(["Admin", "Baseline"]),
+    st.sampled_from(["Accept", "Deny"]),
+    st.sampled_from([EDGE, {"nodes": {}}, {"networks": ["192.168.0.2/32"]}, {"networks": ["0.0.0.0/0"]}]),
+    st.sampled_from([EDGE, {"networks": ["192.168.0.1/32"]}]),
+)
+
+
+@given(st.lists(_nodes | _policies | st.sampled_from([("Node", "n1"), ("Node", "n2"), (KIND, "guard")]), max_size=8))
+def test_the_order_in_which_nodes_and_policies_come_does_not_matter(changes: list[Object | tuple[str, str]]) -> None:
+    """Nodes come, change and go before and after the policies; answers in between change nothing."""
+    cluster, present = cluster_of([WEB]), dict[tuple[str, str], Object]()
+    for change in changes:
+        if isinstance(change, tuple):
+            cluster.remove(change[0], "", change[1])
+            present.pop(change, None)
+        else:
+            cluster.upsert(change)
+            present[KIND if "tier" in change.get("spec", {}) else "Node", change["metadata"]["name"]] = change
+        assert blocks_in(cluster) == blocks_in(cluster_of([WEB, *present.values()]))
+    policies_last = sorted(present.values(), key=lambda obj: obj["kind"])
+    assert blocks_in(cluster) == blocks_in(cluster_of([WEB, *reversed(policies_last)]))
+
+
+def blocks_in(cluster: Any) -> list[Any]:
+    return [rule.peers for policy in cluster.state.tiers.policies() for rule in policy.all_rules()]
 
 
 def test_where_blocks_do_not_match_nodes_those_are_excepted_that_there_are_now() -> None:

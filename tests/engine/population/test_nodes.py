@@ -2,9 +2,11 @@
 
 from ipaddress import ip_network
 
+import pytest
 from tests.agent.work import work_of
 from tests.semantics.objects import Object, node
 
+from ringfence.engine import population
 from ringfence.engine.population import Nodes, addresses_of
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Node
@@ -61,6 +63,29 @@ def test_nodes_are_matched_once_while_none_changes() -> None:
 
     first = work_of(match)
     assert work_of(match) < first // 20
+
+
+def test_a_change_of_a_node_costs_nothing_for_the_selectors_that_do_not_match_it() -> None:
+    nodes = Nodes()
+    for number in range(50):
+        nodes.replace(f"n{number}", decoded(node(f"n{number}", f"192.168.0.{number}"), role="edge"))
+    role = parse_selector("role=edge")
+    first = work_of(lambda: nodes.addresses_matching(role))
+    nodes.replace("other", decoded(node("other", "192.168.1.1"), role="inner"))
+    nodes.replace("n0", decoded(node("n0", "192.168.0.0"), role="edge"))
+    assert work_of(lambda: nodes.addresses_matching(role)) < first // 20
+
+
+def test_selectors_that_are_no_longer_used_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(population.nodes, "_MOST_REMEMBERED", 10)
+    nodes = Nodes()
+    selectors = [parse_selector(f"role=r{number}") for number in range(11)]
+    for selector in selectors:
+        nodes.addresses_matching(selector)
+    nodes.replace("n", decoded(node("n", "192.168.0.1"), role="other"))
+    assert work_of(lambda: nodes.addresses_matching(selectors[0])) > work_of(
+        lambda: nodes.addresses_matching(selectors[0])
+    )
 
 
 def test_the_addresses_of_a_node_are_those_that_it_reports_now() -> None:

@@ -1,6 +1,6 @@
 """Policies compiled and indexed: rules, selections, profiles, the tiers that evaluate them, and those in force."""
 
-from ringfence.engine.policies.cluster_policies import compile_cluster_policy
+from ringfence.engine.policies.cluster_policies import compile_cluster_policy, compile_subject, compile_without_nodes
 from ringfence.engine.policies.matching import (
     Assumption,
     End,
@@ -68,6 +68,8 @@ __all__ = [
     "compile_cluster_policy",
     "compile_peer",
     "compile_policy",
+    "compile_subject",
+    "compile_without_nodes",
     "end_text",
     "host_network_assumption",
     "is_union",

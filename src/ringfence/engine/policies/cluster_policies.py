@@ -11,13 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import msgspec
+
 from ringfence.engine.policies.cluster_matching import match_cluster_peer
 from ringfence.engine.policies.matching import End, over_families
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import AddressesOfNodes, MatchedPeer, RuleContext, Tier, TierKind
 from ringfence.engine.population import Block, Population, PortName
-from ringfence.model.cidrs import cidr_range
+from ringfence.model.cidrs import AddressRange, cidr_range
 from ringfence.model.cluster_policies import (
     ClusterPolicy,
     ClusterPolicyPeer,
@@ -31,10 +33,11 @@ from ringfence.model.kinds import kind_of
 from ringfence.model.metadata import LabelSelector
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
-from ringfence.model.selectors import EVERYTHING, compile_selector
+from ringfence.model.selectors import EVERYTHING, Selector, compile_selector_in_steps
 from ringfence.sets.addresses import WHOLE, Addresses, Family
 from ringfence.sets.intervals import Interval
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
+from ringfence.steps import Pace, Steps, finish
 
 ClusterPolicyTier = Tier[ClusterPolicy]
 
@@ -61,68 +64,117 @@ def compile_cluster_policy(
     policy: ClusterPolicy, addresses_of_nodes: AddressesOfNodes, origin: Origin | None = None
 ) -> CompiledPolicy[ClusterPolicy]:
     """Compile a valid policy. Its `nodes` are compiled to the addresses that they have now."""
-    rules = {direction: cluster_rules_of(policy, direction) for direction in Direction}
+    return with_nodes(finish(compile_without_nodes(policy, origin)), addresses_of_nodes)
+
+
+def compile_without_nodes(policy: ClusterPolicy, origin: Origin | None = None) -> Steps[CompiledPolicy[ClusterPolicy]]:
+    """Compile a valid policy in steps, as if there were no nodes (`with_nodes`)."""
+    pace = Pace()
+    subject = yield from compile_subject(policy, pace)
+    compiled: dict[Direction, tuple[CompiledRule, ...]] = {}
+    for direction in Direction:
+        rules = []
+        for index, rule in enumerate(cluster_rules_of(policy, direction)):
+            rules.append((yield from _compile_rule(index, rule, pace)))
+        if rules:  # a policy has no effect on a direction without rules
+            compiled[direction] = tuple(rules)
     return CompiledPolicy(
-        policy,
-        origin,
-        kind_of(policy),
-        "",
-        policy.metadata.name,
-        _selection(policy.spec.subject.namespaces, policy.spec.subject.pods),
-        # A policy has no effect on a direction without rules.
-        {
-            direction: tuple([_compile_rule(index, rule, addresses_of_nodes) for index, rule in enumerate(some)])
-            for direction, some in rules.items()
-            if some
-        },
-        priority_of(policy),
+        policy, origin, kind_of(policy), "", policy.metadata.name, subject, compiled, priority_of(policy)
     )
 
 
-def _selection(namespaces: LabelSelector | None, pods: NamespacedPods | None) -> PodSelection:
+def compile_subject(policy: ClusterPolicy, pace: Pace) -> Steps[PodSelection]:
+    """The pods that a policy selects, compiled in steps."""
+    return (yield from _selection(policy.spec.subject.namespaces, policy.spec.subject.pods, pace))
+
+
+def with_nodes(
+    policy: CompiledPolicy[ClusterPolicy], addresses_of_nodes: AddressesOfNodes
+) -> CompiledPolicy[ClusterPolicy]:
+    """A policy that was compiled without nodes, with those that there are; the same object if it reads none."""
+    if not any(rule.nodes for rule in policy.all_rules()):
+        return policy
+    rules = {
+        direction: tuple([_rule_with_nodes(rule, addresses_of_nodes) if rule.nodes else rule for rule in some])
+        for direction, some in policy.rules.items()
+    }
+    return msgspec.structs.replace(policy, rules=rules)
+
+
+def _rule_with_nodes(rule: CompiledRule, addresses_of_nodes: AddressesOfNodes) -> CompiledRule:
+    networks = rule.peers.block
+    addresses = Addresses.union_of([rule.peers.addresses, *map(addresses_of_nodes, rule.nodes)])
+    block = Block(addresses, covers_family=networks is not None and networks.covers_family)
+    return msgspec.structs.replace(rule, peers=msgspec.structs.replace(rule.peers, block=block))
+
+
+def _selection(namespaces: LabelSelector | None, pods: NamespacedPods | None, pace: Pace) -> Steps[PodSelection]:
     if pods is None:
-        return PodSelection(EVERYTHING, namespaces=compile_selector(namespaces or LabelSelector()))
-    return PodSelection(
-        compile_selector(pods.pod_selector or LabelSelector()), namespaces=compile_selector(pods.namespace_selector)
-    )
+        selector = yield from compile_selector_in_steps(namespaces or LabelSelector(), pace)
+        return PodSelection(EVERYTHING, namespaces=selector)
+    selector = yield from compile_selector_in_steps(pods.pod_selector or LabelSelector(), pace)
+    within = yield from compile_selector_in_steps(pods.namespace_selector, pace)
+    return PodSelection(selector, namespaces=within)
 
 
-def _compile_rule(index: int, rule: ClusterPolicyRule, addresses_of_nodes: AddressesOfNodes) -> CompiledRule:
+def _compile_rule(index: int, rule: ClusterPolicyRule, pace: Pace) -> Steps[CompiledRule]:
     action = _ACTIONS[RuleAction(rule.action)]
-    peers = _compile_peers(rule.peers, addresses_of_nodes)
-    traffic, names = _traffic(rule)
-    if action is not Action.ALLOW and not all(map(is_known_peer, rule.peers)):
+    traffic, names = yield from _traffic(rule, pace)
+    if action is not Action.ALLOW and (yield from _has_unknown_peer(rule.peers, pace)):
         # A peer of a later version of the API, of which no field is known here. As the API demands, a rule that may
         # have been written to deny it, or to have it judged by the next tier, denies everything instead.
-        action, peers = Action.DENY, EVERYONE
-    return CompiledRule(index, peers, traffic, names, action, rule.name)
+        return CompiledRule(index, EVERYONE, traffic, names, Action.DENY, rule.name)
+    peers = yield from _compile_peers(rule.peers, pace)
+    nodes: list[Selector] = []
+    for peer in rule.peers:
+        if pace.is_pause_due():
+            yield
+        if (selector := nodes_of(peer)) is not None:
+            nodes.append((yield from compile_selector_in_steps(selector, pace)))
+    return CompiledRule(index, peers, traffic, names, action, rule.name, tuple(nodes))
 
 
-def _compile_peers(written: Iterable[ClusterPolicyPeer], addresses_of_nodes: AddressesOfNodes) -> Peers:
+def _has_unknown_peer(peers: Iterable[ClusterPolicyPeer], pace: Pace) -> Steps[bool]:
+    for peer in peers:
+        if pace.is_pause_due():
+            yield
+        if not is_known_peer(peer):
+            return True
+    return False
+
+
+def _compile_peers(written: Iterable[ClusterPolicyPeer], pace: Pace) -> Steps[Peers]:
     selections: list[PodSelection] = []
-    addresses: list[Addresses] = []
+    ranges: list[AddressRange] = []
     covers_family = False
     for peer in written:
+        if pace.is_pause_due():
+            yield
         if peer.namespaces is not None or peer.pods is not None:
-            selections.append(_selection(peer.namespaces, peer.pods))
-        for family, interval in map(cidr_range, networks_of(peer)):
-            addresses.append(Addresses.of_ranges([(family, interval)]))
+            selections.append((yield from _selection(peer.namespaces, peer.pods, pace)))
+        for network in networks_of(peer):
+            family, interval = cidr_range(network)
+            ranges.append((family, interval))
             covers_family |= interval == WHOLE[family]
-        if (nodes := nodes_of(peer)) is not None:
-            addresses.append(addresses_of_nodes(compile_selector(nodes)))
+            if pace.is_pause_due():
+                yield
         # The addresses of domain names are not known here, so a peer with domain names matches none.
-    block = Block(Addresses.union_of(addresses), covers_family) if addresses else None
-    return Peers(False, tuple(selections), block)
+    if not ranges:
+        return Peers(False, tuple(selections))
+    if pace.is_pause_due(len(ranges)):
+        yield
+    return Peers(False, tuple(selections), Block(Addresses.of_ranges(ranges), covers_family))
 
 
-def _traffic(rule: ClusterPolicyRule) -> tuple[Traffic, tuple[PortName, ...]]:
+def _traffic(rule: ClusterPolicyRule, pace: Pace) -> Steps[tuple[Traffic, tuple[PortName, ...]]]:
     """The traffic that a rule gives by number, and the port names that it gives."""
-    entries = ports_of(rule)
-    if not entries:
-        return ALL_TRAFFIC, ()
     ranges: defaultdict[str, list[Interval]] = defaultdict(list)
     names: dict[PortName, None] = {}
-    for entry in entries:
+    has_entries = False
+    for entry in ports_of(rule):
+        has_entries = True
+        if pace.is_pause_due():
+            yield
         if entry.name:
             # `namedPort` has no protocol field: the port of the container that has the name gives it.
             names |= dict.fromkeys((entry.name, protocol) for protocol in PROTOCOLS)
@@ -130,6 +182,8 @@ def _traffic(rule: ClusterPolicyRule) -> tuple[Traffic, tuple[PortName, ...]]:
             ranges[entry.protocol].append((entry.start, entry.end))
         elif rule.action not in _ACCEPTING:
             return ALL_TRAFFIC, ()  # an entry that is not known here, as for peers
+    if not has_entries:
+        return ALL_TRAFFIC, ()
     return Traffic.union_of(Traffic.of(protocol, some) for protocol, some in ranges.items()), tuple(names)
 
 

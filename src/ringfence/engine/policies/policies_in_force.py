@@ -55,7 +55,7 @@ class PoliciesInForce:
             self._cluster_policies.upsert(policy, origin)
 
     def put(self, compiled: CompiledPolicy[Any]) -> None:
-        """Put a compiled policy in force. A NetworkPolicy must have been compiled without nodes (`compile_policy`)."""
+        """Put a policy in force that was compiled without nodes (`compile_policy`, `compile_without_nodes`)."""
         if isinstance(compiled.policy, NetworkPolicy):
             self._in_force.upsert(compiled)
         else:
@@ -76,8 +76,9 @@ class PoliciesInForce:
             self._cluster_policies.nodes_changed()
 
     def settle(self) -> None:
-        """Apply the changes of nodes to NetworkPolicies. What reads the population or the tiers must do so first."""
+        """Apply the changes of nodes to the policies. What reads the population or the tiers must do so first."""
         self._in_force.settle()
+        self._cluster_policies.settle()
 
     # --- which there are --------------------------------------------------------------------------------------------
 
@@ -95,13 +96,14 @@ class PoliciesInForce:
 
     def cluster_policies(self, tier: PolicyTier) -> list[CompiledPolicy[ClusterPolicy]]:
         """The administrators' policies of a tier, in the order in which they are evaluated."""
+        self._cluster_policies.settle()
         return sorted(self._cluster_policies.tier(tier).policies(""), key=lambda policy: policy.order)
 
     def find(self, kind: str, namespace: str, name: str) -> CompiledPolicy[Any] | None:
         """The policy in force with this key of a kind and this name, as it is enforced."""
         if kind == "NetworkPolicy":
             return self._network_policies.policy(kind, namespace, name)
-        return self._cluster_policies.compiled(kind, name)
+        return self._cluster_policies.in_force(kind, name)
 
     def present(self, policy: Policy) -> CompiledPolicy[Any] | None:
         """The policy in force that has the kind and the name of this one."""
@@ -121,7 +123,7 @@ class PoliciesInForce:
     @property
     def admitting_no_blocks(self) -> frozenset[tuple[str, str]]:
         """The NetworkPolicies, by namespace and name, that are beyond the limit: their ipBlocks admit nobody."""
-        self.settle()
+        self._in_force.settle()
         return frozenset(self._in_force.admitting_no_blocks)
 
     # --- as a network plugin enforces them --------------------------------------------------------------------------

@@ -17,9 +17,11 @@ from ringfence.engine.policies.selection import IdentitySelections, PodSelection
 from ringfence.engine.population import Block, PortName, ReadableFact, facts_read_by
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
+from ringfence.model.selectors import Selector
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
+from ringfence.steps import Pace, Steps, finish
 
 P = TypeVar("P")
 """The model's struct of one kind of policy, such as `NetworkPolicy`."""
@@ -73,6 +75,7 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     """A rule: peers AND traffic. `port_names` add the ports that the destination pod gives these names.
 
     `index` is its place among the rules that the policy has for its direction, `name` the one that its author gave it.
+    `nodes` select the nodes whose addresses belong to the block of `peers`.
     """
 
     index: int
@@ -81,6 +84,7 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     port_names: tuple[PortName, ...] = ()
     action: Action = Action.ALLOW
     name: str = ""
+    nodes: tuple[Selector, ...] = ()
 
     def names_of(self, protocol: str) -> list[str]:
         """The port names that it writes for one protocol."""
@@ -96,6 +100,7 @@ class Step(NamedTuple):
 
 _Steps = Mapping[Direction, tuple[Step, ...]]
 _PortNames = Mapping[Direction, frozenset[PortName]]
+_ReadByPolicy = tuple[Sequence[ReadableFact], Sequence[Block]]
 
 
 # Compared by identity, too. `weakref` lets caches of rulings go with the policy; `dict` is what `cached_property`
@@ -144,19 +149,31 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
         return self._read[1]
 
     @cached_property
-    def _read(self) -> tuple[list[ReadableFact], list[Block]]:
+    def _read(self) -> _ReadByPolicy:
+        return finish(self._facts_in_steps())
+
+    def find_facts(self) -> Steps[None]:
+        """Find `read_facts` and `blocks` in steps. Without this, they are found when they are first needed."""
+        if "_read" not in self.__dict__:
+            self.__dict__["_read"] = yield from self._facts_in_steps()
+
+    def _facts_in_steps(self) -> Steps[_ReadByPolicy]:
         """Facts and blocks, found in one pass: a policy can have 500,000 rules that read nothing."""
-        facts: list[ReadableFact] = list(facts_read_by(self.subject.pods))
+        pace = Pace()
+        facts: dict[ReadableFact, None] = {}
+        yield from _note_facts(self.subject.pods, facts, pace)
         blocks: list[Block] = []
         for rule in self.all_rules():
+            if pace.is_pause_due():
+                yield
             peers = rule.peers
             if rule.port_names:
-                facts += rule.port_names
+                facts.update(dict.fromkeys(rule.port_names))
             if peers.block is not None:
                 blocks.append(peers.block)
             for selection in peers.selections:
-                facts += facts_read_by(selection.pods)
-        return list(dict.fromkeys(facts)), blocks
+                yield from _note_facts(selection.pods, facts, pace)
+        return list(facts), blocks
 
     @cached_property
     def steps(self) -> _Steps:
@@ -178,3 +195,10 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
         """The rules in force, of both directions."""
         for rules in self.rules.values():
             yield from rules
+
+
+def _note_facts(selector: Selector, facts: dict[ReadableFact, None], pace: Pace) -> Steps[None]:
+    for fact in facts_read_by(selector):
+        facts[fact] = None
+        if pace.is_pause_due():
+            yield

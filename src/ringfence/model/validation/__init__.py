@@ -21,6 +21,7 @@ from ringfence.model.validation.nodes import node_errors
 from ringfence.model.validation.pods import pod_errors
 from ringfence.model.validation.services import service_errors
 from ringfence.model.validation.stored_policies import (
+    evaluable_cluster_policy,
     remaining_cluster_policy,
     remaining_network_policy,
     stored_cluster_policy_errors,
@@ -35,6 +36,7 @@ __all__ = [
     "cluster_policy_warnings",
     "custom_resource_errors",
     "endpoint_slice_errors",
+    "evaluable_cluster_policy",
     "name_errors",
     "namespace_errors",
     "network_policy_errors",

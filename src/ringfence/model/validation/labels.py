@@ -5,12 +5,23 @@ Source: `apimachinery/pkg/apis/meta/v1/validation/validation.go`.
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
-from ringfence.model.field_errors import FieldError, forbidden, in_other_case, invalid, invalid_enum, required
+from ringfence.model.field_errors import (
+    ErrorsInSteps,
+    FieldError,
+    forbidden,
+    in_other_case,
+    invalid,
+    invalid_enum,
+    required,
+    without_pauses,
+)
 from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
 from ringfence.model.names import are_label_values, label_key_errors, label_value_errors
 from ringfence.model.selectors import Operator
+from ringfence.steps import STEP, Pace
 
 
 def label_errors(labels: Mapping[str, str], path: str) -> Iterator[FieldError]:
@@ -24,8 +35,22 @@ def label_errors(labels: Mapping[str, str], path: str) -> Iterator[FieldError]:
 
 def selector_errors(selector: LabelSelector, path: str) -> Iterator[FieldError]:
     """What is wrong with a label selector; a selector without errors can be compiled."""
-    yield from label_errors(selector.match_labels, f"{path}.matchLabels")
+    return without_pauses(selector_errors_in_steps(selector, path, Pace()))
+
+
+def selector_errors_in_steps(selector: LabelSelector, path: str, pace: Pace) -> ErrorsInSteps:
+    """The same, with pauses: a selector can have 84,000 labels, or 30,000 expressions."""
+    if len(selector.match_labels) <= STEP:
+        yield from label_errors(selector.match_labels, f"{path}.matchLabels")
+    else:
+        labels = iter(selector.match_labels.items())
+        while part := dict(islice(labels, STEP)):
+            yield from label_errors(part, f"{path}.matchLabels")
+            if pace.is_pause_due(STEP):
+                yield None
     for i, requirement in enumerate(selector.match_expressions):
+        if pace.is_pause_due():
+            yield None
         if not _is_plain_requirement(requirement):
             yield from _requirement_errors(requirement, f"{path}.matchExpressions[{i}]")
 

@@ -13,10 +13,17 @@ const MOST_OPEN = 10;
 /** How a reason begins that says so itself. */
 const NOT_DECIDED = "not decided";
 
+/** The rule that finds policies which are not read. */
+const UNREAD_POLICY = "RF137";
+
 /** @param {Report} report */
 export function findingsView(report) {
   const { problems, assumptions, unread, workloads, findings, plugin, pending } = report.data;
   const found = report.findings();
+  // A policy that is not read is also an assumption, and usually a mistake: it is listed once.
+  const explained = found.flatMap(([{ rule, object }]) => rule === UNREAD_POLICY && object ? [`${object} (`] : []);
+  const notRead = unread.filter((text) => !explained.some((beginning) => text.startsWith(beginning)));
+  const beginnings = unread.map((text) => `${text} is not read`);
   const open = workloads.flatMap((_, number) =>
     report.acting(number, "ingress").some((policy) => !policy.tier) ? [] : [number],
   );
@@ -31,7 +38,7 @@ export function findingsView(report) {
     { class: "findings" },
     h("h1", {}, "Findings"),
     list("Problems of the input", problems.map(problem), "mistakes"),
-    list("Policies that are not read", unread.map((text) => h("li", {}, text))),
+    list("Policies that are not read", notRead.map((text) => h("li", {}, assumptions.find((one) => one.startsWith(`${text} is not read`)) ?? text))),
     found.length ? titled("Mistakes in policies", found.length + findings.more) : h("h2", {}, "Mistakes in policies"),
     pending ? h("p", { class: "quiet" }, "The cluster has changed. These are as they were before, and are being looked for again.") : null,
     found.length
@@ -41,7 +48,7 @@ export function findingsView(report) {
     findings.skipped.map(({ rules, reason }) => h("p", { class: "quiet" }, `${rules.join(", ")}: ${reason.startsWith(NOT_DECIDED) ? "" : `${NOT_DECIDED}: `}${reason}.`)),
     found.length ? h("p", { class: "quiet" }, "Why each matters: ", h("code", {}, `ringfence lint --explain ${found[0][0].rule}`)) : null,
     plugin ? h("section", {}, h("h2", {}, `What ${pluginName(plugin)} changes`), traitsOf(plugin, "what passes here"), h("p", { class: "quiet" }, "The mistakes above are those of the policies as upstream means them. What pods to come could reach is not in this report.")) : null,
-    list("What the answers assume", assumptions.map((text) => h("li", {}, text))),
+    list("What the answers assume", assumptions.filter((text) => !beginnings.some((one) => text.startsWith(one))).map((text) => h("li", {}, text))),
     open.length ? h("section", {}, titled("Workloads that no NetworkPolicy isolates for ingress", open.length), workloadList(report, open)) : null,
     nothing.length ? h("p", { class: "quiet" }, nothing.join(" ")) : null,
   );
