@@ -102,6 +102,14 @@ def test_a_named_namespace_without_an_object_is_matched_by_its_name_only() -> No
     assert cluster.can("any-pod:another/*", "prod/db", port=80).none
 
 
+def test_the_labels_of_a_named_namespace_without_an_object_are_assumed() -> None:
+    """As for one possible pod. Parts in namespaces to come have the labels that they are named by."""
+    world = cluster_of(WORLD)
+    (assumed,) = world.can("any-pod:data/app=web", "prod/db", port=5432).assumptions
+    assert assumed.startswith("no Namespace object for data is in the input")
+    assert world.can("any-pod:team!=data/app=web", "prod/db", port=5432).assumptions == ()
+
+
 def test_as_a_destination_their_own_policies_count() -> None:
     verdict = cluster_of([*WORLD, pod("prod/web", {"app": "web"})]).can("prod/web", "any-pod:prod/*", port=80)
     assert verdict.result == "some"

@@ -210,10 +210,12 @@ class _PossiblePodsDivision:
         described.sort(key=lambda pods: pods.order)
         self.budget.step(_STEPS_OF_A_PART * len(described))
         found = [self._member(pods) for pods in described]
+        # The labels of a namespace that the endpoint names and no object defines are not known: they are assumed.
+        named = endpoint.possible.namespace if endpoint.possible else ""
         return msgspec.structs.replace(
             endpoint,
             ends=tuple(member for member, _ in found),
-            spaces={one.namespace: one.namespace_labels for _, one in found},
+            spaces={one.namespace: one.namespace_labels for _, one in found if one.namespace != named},
             parts=tuple((pods, one) for pods, (_, one) in zip(described, found, strict=True)),
         )
 
