@@ -56,8 +56,7 @@ coverage: $(READY) system  ## Measure which lines and branches the tests run.
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
 	# In two processes, each with API servers of its own that the tests of a file share: they wait half of the time, and a
-	# third process makes changes of the agents too slow. In CI, `make test-more` runs beside them: each has its own list
-	# of tests that failed.
+	# third process makes changes of the agents too slow.
 	scripts/as-root scripts/run-tests $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
 	    -o cache_dir=.pytest_cache/e2e tests/e2e
 
