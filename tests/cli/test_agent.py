@@ -14,11 +14,14 @@ from tests.dataplane.network import in_own_network, lose_privileges
 from tests.render.json_shapes import AGENT_STATUS, fits
 
 from ringfence.agent import running
+from ringfence.agent.health import HealthSources, serving
 from ringfence.agent.log_writer import LogWriter
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.agent.singleton import only_agent
 from ringfence.cli import cli
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import base_program
+from ringfence.errors import InputError
 
 agent_command = importlib.import_module("ringfence.cli.agent")
 
@@ -120,18 +123,31 @@ class TestStatus:
         )
         assert self.status("10.0.0.1").stderr == ""
 
+    @in_own_network
     @pytest.mark.parametrize(
-        ("written", "asked"),
+        ("words", "asked"),
         [
-            ("", ""),
-            ("prod/web", "prod/web"),
-            ("web", "shop/web"),
-            ("10.0.0.1", "10.0.0.1"),
-            ("FD00:0::1", "fd00::1"),
+            ([], ""),
+            (["prod/web"], "prod/web"),
+            (["web"], "default/web"),
+            (["web", "-n", "shop"], "shop/web"),
+            (["prod/web", "-n", "shop"], "prod/web"),
+            (["10.0.0.1", "-n", "shop"], "10.0.0.1"),
+            (["FD00:0::1"], "fd00::1"),
         ],
     )
-    def test_a_pod_is_named_with_or_without_its_namespace_or_by_its_address(self, written: str, asked: str) -> None:
-        assert agent_command._asked(written, "shop") == asked
+    def test_the_agent_is_asked_for_a_pod_in_its_namespace_or_for_an_address(
+        self, words: list[str], asked: str
+    ) -> None:
+        seen: list[str] = []
+
+        def status(pod: str) -> bytes:
+            seen.append(pod)
+            raise InputError("the agent knows no such pod")
+
+        with only_agent(), serving(("127.0.0.1", 0), HealthSources(bytes, str, str, status)) as (host, port):
+            result = run("status", "--listen", f"{host}:{port}", *words)
+        assert (seen, result.exit_code, result.stderr) == ([asked], 2, "error: the agent knows no such pod\n")
 
 
 class TestMissingModules:

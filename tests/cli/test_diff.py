@@ -62,6 +62,17 @@ def test_a_picture_and_a_page_are_whole_documents(tmp_path: Path) -> None:
     assert (picture.stdout, page.stdout) == (run(a, b, "-o", "svg").stdout, run(a, b, "-o", "html").stdout)
 
 
+def test_a_picture_says_on_standard_error_how_many_boxes_it_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = two(tmp_path, DB, OPENED)
+    assert run(a, b, "-o", "svg").stderr == ""
+    monkeypatch.setattr("ringfence.render.pictures.MOST_BOXES", 1)
+    assert run(a, b, "-o", "svg").stderr == (
+        "1 of 2 boxes are not drawn, those with the fewest changes: -o text lists all changes\n"
+    )
+
+
 def test_text_says_what_was_opened_and_by_which_rule(tmp_path: Path) -> None:
     a, b = two(tmp_path, DB, OPENED)
     lines = run(a, b).stdout.replace(f"{tmp_path}/", "").splitlines()

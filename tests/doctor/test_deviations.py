@@ -51,7 +51,9 @@ def test_a_trait_that_concerns_no_policy_is_not_listed() -> None:
 
 def test_a_plugin_that_changes_nothing_says_so() -> None:
     assert not found(_CALICO).deviates
-    assert "enforces every policy here as upstream means it" in doctor_text(found(_CALICO))
+    sentence = "enforces every policy here as upstream means it"
+    assert f"Calico 3.30.1 {sentence}" in doctor_text(found(_CALICO))
+    assert sentence not in doctor_text(found())
 
 
 def test_what_was_measured_counts_before_what_is_known_of_the_plugin() -> None:

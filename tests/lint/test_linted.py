@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import strategies
 from tests.semantics.judges import cluster_of
+from tests.semantics.objects import NAME_LABEL, admits, labelled, namespace, pod, pods, policy, sends, term
 
 from ringfence import Cluster
 from ringfence.errors import RingfenceError
@@ -48,15 +49,9 @@ def test_a_selection_may_select_what_one_of_all_pods_and_workloads_may_match(wri
     ],
 )
 def test_a_label_that_an_operator_gives_to_pods_may_be_there(known: tuple[str, ...], label: str, found: int) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}
-    policy = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "db", "namespace": "shop"},
-        "spec": {"podSelector": {"matchLabels": {label: "db"}}},
-    }
+    db = policy("shop/db", {"matchLabels": {label: "db"}}, ingress=[])
     settings = LintSettings(known_labels=known)
-    assert len(cluster_of([pod, policy]).lint(select=["RF101"], settings=settings)) == found
+    assert len(cluster_of([pod("shop/web"), db]).lint(select=["RF101"], settings=settings)) == found
 
 
 @pytest.mark.parametrize(
@@ -72,13 +67,46 @@ def test_a_label_that_an_operator_gives_to_pods_may_be_there(known: tuple[str, .
 def test_the_dns_server_is_where_the_settings_say(
     servers: tuple[str, ...], labels: dict[str, str], found: list[str]
 ) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}
-    peers = [{"podSelector": {"matchLabels": labels}}]
-    policy = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "web", "namespace": "shop"},
-        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": peers}]},
-    }
-    of_both = cluster_of([pod, policy]).lint(select=["RF102", "RF116"], settings=LintSettings(dns=servers))
+    web = policy("shop/web", {}, egress=[sends(pods({"matchLabels": labels}))])
+    of_both = cluster_of([pod("shop/web"), web]).lint(select=["RF102", "RF116"], settings=LintSettings(dns=servers))
     assert [one.rule for one in of_both.found] == found
+
+
+@pytest.mark.parametrize(
+    ("peer", "may_be"),
+    [
+        pytest.param({"podSelector": labelled(app="x")}, False, id="the policy's own namespace, which has pods"),
+        pytest.param({"namespaceSelector": {}}, True, id="any namespace"),
+        pytest.param({"namespaceSelector": term("team", "Exists")}, True, id="no value is required"),
+        pytest.param({"namespaceSelector": labelled(**{NAME_LABEL: "shop"})}, False, id="a namespace with pods"),
+        pytest.param({"namespaceSelector": labelled(**{NAME_LABEL: "empty"})}, True, id="a namespace without pods"),
+        pytest.param({"namespaceSelector": labelled(**{NAME_LABEL: "other"})}, True, id="a namespace not in the input"),
+        pytest.param({"namespaceSelector": labelled(team="shop")}, False, id="a label of a namespace with pods"),
+        pytest.param({"namespaceSelector": labelled(team="none")}, True, id="a label of a namespace without pods"),
+        pytest.param({"namespaceSelector": labelled(team="other")}, True, id="a label of no namespace here"),
+    ],
+)
+def test_peers_may_be_pods_of_namespaces_that_are_not_in_the_input_unless_it_is_complete(
+    peer: dict[str, Any], may_be: bool
+) -> None:
+    world = [
+        namespace("shop", team="shop"),
+        namespace("empty", team="none"),
+        pod("shop/web"),
+        policy("shop/p", {}, ingress=[admits(peer)]),
+    ]
+    cluster = cluster_of(world)
+    for is_complete in (False, True):
+        linted = Linted(cluster.state, cluster.redundant, LintSettings(complete=is_complete))
+        (found,) = peers_in_force(linted)
+        assert found.selection is not None
+        assert linted.may_be_elsewhere(found.selection) is (may_be and not is_complete)
+
+
+def test_the_own_namespace_of_a_policy_may_lack_its_pods_in_the_input() -> None:
+    cluster = cluster_of([pod("shop/web"), policy("other/p", {}, ingress=[admits({"podSelector": {}})])])
+    for is_complete in (False, True):
+        linted = Linted(cluster.state, cluster.redundant, LintSettings(complete=is_complete))
+        (found,) = peers_in_force(linted)
+        assert found.selection is not None
+        assert linted.may_be_elsewhere(found.selection) is not is_complete

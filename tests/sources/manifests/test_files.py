@@ -184,6 +184,15 @@ def test_progress_goes_from_nothing_to_everything(folder: Path) -> None:
     assert told[-1] == (size, size)
 
 
+def test_a_link_that_leads_nowhere_is_a_problem_and_counts_nothing_in_the_progress(folder: Path) -> None:
+    (folder / "dangling.yaml").symlink_to("nowhere")
+    told: list[int] = []
+    reading = read_files([str(folder)], progress=lambda done, total: told.append(total))
+    assert names(reading) == ["a", "b", "c"]
+    assert problems(reading) == ["manifests/dangling.yaml: error: cannot be read: No such file or directory"]
+    assert set(told) == {sum((folder / name).stat().st_size for name in ("a.yaml", "b.json", "c.yml"))}
+
+
 def test_reading_files_imports_no_client_and_json_no_yaml() -> None:
     check = """
 import sys
