@@ -66,6 +66,6 @@ def _follow(stopped: int, changes: LinkChanges, reader: VethPairReader, ports: P
             continue
         wait = reader.next_reading
         if pairs != ports.veth_pairs:
-            # Before the loop is told, which reads it then.
+            # This comes before the notification: the loop reads it when it is notified.
             ports.veth_pairs = pairs
             inbox.put(VethPairsChanged())
