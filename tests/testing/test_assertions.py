@@ -1,7 +1,6 @@
 """Assertions in Python: they fail with the reasons, and also if they prove nothing about the cluster."""
 
 import pytest
-from tests.testing.worlds import three_tier
 
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
@@ -12,11 +11,6 @@ from ringfence.testing import (
     assert_only_from,
     assert_only_to,
 )
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Cluster:
-    return three_tier()
 
 
 def test_an_assertion_that_holds_returns(cluster: Cluster) -> None:

@@ -4,7 +4,11 @@ from collections.abc import Iterable
 
 import pytest
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, pod, policy
+from tests.semantics.objects import (
+    Object,
+    pod,
+    policy,
+)
 from tests.testing.worlds import TODAY, decoded, judged
 
 from ringfence.testing.judging import Judge
@@ -51,3 +55,10 @@ def test_a_judge_without_assumptions_names_none(document: str, policies: Iterabl
     (test,) = decoded(document % "").tests
     outcome = judge.outcome(test)
     assert (outcome.status, outcome.assumptions) == (accepted, ())
+
+
+def test_a_pod_that_no_policy_can_isolate_is_named_with_the_reason() -> None:
+    host = pod("x/host", {"app": "host"}, hostNetwork=True)
+    (found,) = judged(cluster_of([host, policy("x/deny", ingress=[])]), "tests: [{pods: x/host, isolated: ingress}]")
+    assert found.message.startswith("x/host is not isolated for ingress: ")
+    assert "network" in found.message

@@ -14,6 +14,8 @@ from ringfence.testing.outcomes import JudgedTest
 THREE_TIER: Final = Path(__file__).parents[2] / "examples" / "three-tier"
 TODAY: Final = date(2026, 11, 30)
 HEAD: Final = "apiVersion: ringfence/v1\nkind: ReachabilityTest\n"
+API_TO_DB: Final = "from: prod/api, to: prod/db, port: 3306"
+WEB_TO_DB: Final = "from: prod/web, to: prod/db, port: 3306"
 
 
 def decoded(text: str) -> DecodedTests:
@@ -33,6 +35,12 @@ def judged(cluster: Cluster, text: str) -> list[JudgedTest]:
 def status(cluster: Cluster, test: str) -> str:
     """The status of one test, which is written as a flow mapping without its braces."""
     (one,) = judged(cluster, f"tests: [{{{test}}}]")
+    return one.status.value
+
+
+def invariant(cluster: Cluster, text: str) -> str:
+    """The status of one invariant, which is written as one entry of their list."""
+    (one,) = judged(cluster, f"invariants: [{text}]")
     return one.status.value
 
 
