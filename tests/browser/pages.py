@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_MILLISECONDS: Final = 30_000
@@ -21,6 +21,10 @@ expect.set_options(timeout=30_000)
 
 _OPTIONS: Final = {"rules": {"target-size": {"enabled": True}}}
 """A rule of WCAG 2.2 that axe-core applies only if asked: what one clicks is at least 24 CSS pixels large, or apart."""
+
+
+BOXES: Final = "all => all.map(one => { const b = one.getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom] })"
+"""Of elements: left, top, right and bottom in CSS pixels, by JavaScript."""
 
 
 @contextmanager
@@ -78,3 +82,14 @@ def violations(page: Page) -> list[str]:
     """What breaks a rule of axe-core (WCAG 2.2 and its best practices), each with the first element that does."""
     found = Axe().run(page, options=_OPTIONS).response["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
+
+
+def focused(page: Page) -> str:
+    """The name of what has the focus; an editor has its text inside as well."""
+    return str(page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent"))
+
+
+def scrolled(grid: Locator) -> list[float]:
+    """How far a matrix is scrolled down and across."""
+    found: list[float] = grid.evaluate("grid => [grid.scrollTop, grid.scrollLeft]")
+    return found

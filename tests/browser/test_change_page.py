@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -13,8 +12,8 @@ from playwright.sync_api import Browser, expect
 from ringfence.cluster import Cluster
 from ringfence.render.reports import report_html
 from tests.analysis.differences.test_difference_by_lists import changes
-from tests.browser.pages import OpenedPage, opened, violations
-from tests.browser.test_report_page import assert_is_laid_out, focused
+from tests.browser.map_layout import assert_is_laid_out
+from tests.browser.pages import OpenedPage, focused, opened, violations
 from tests.example_counts import examples
 from tests.render.reports.test_compared import pairs_of
 from tests.semantics.judges import cluster_of
@@ -37,13 +36,6 @@ def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before, after = (Cluster.load(EXAMPLES / f"shop-{name}.yaml") for name in ("before", "after"))
     file.write_text(after.report("the change", since=before, names=("A", "B")))
     return file
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[OpenedPage]:
-    with opened(browser) as found:
-        yield found
-        assert found.errors == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 375)])

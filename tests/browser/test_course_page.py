@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from ringfence.web.lesson_files import lesson_names, read_lesson
-from tests.browser.pages import violations
+from tests.browser.pages import focused, violations
 from tests.web.local_pages import ServedPage, served_course
 
 
@@ -108,11 +108,6 @@ def test_each_lesson_is_played_to_its_goal_one_after_another(page: Page) -> None
     expect(lesson).to_contain_text("That was the last lesson.")
     lesson.get_by_text("All lessons").click()
     expect(lesson.get_by_text("✓ finished")).to_have_count(len(names))
-
-
-def focused(page: Page) -> str:
-    """The name of what has the focus; an editor has its text inside as well."""
-    return str(page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent"))
 
 
 def tab_to(page: Page, name: str) -> None:

@@ -15,8 +15,8 @@ from ringfence.cluster import Cluster
 from ringfence.model.origin import Range
 from ringfence.model.text_edits import TextEdit, apply_edits
 from ringfence.web import simulation
+from tests.browser.matrix_cells import expected_cells
 from tests.browser.pages import violations
-from tests.browser.test_report_page import expected_cells
 from tests.example_counts import examples
 from tests.lab.sandboxes import in_sandbox
 from tests.web.local_pages import ServedPage, served
