@@ -1,4 +1,4 @@
-"""Common mistakes in NetworkPolicies: the expected effect, and the real one (`mistakes.py`)."""
+"""Common mistakes in NetworkPolicies: the expected effect, and the real one (`mistakes.py`, `refusals.py`)."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 import yaml
 from tests.semantics.claims import untrue
 from tests.semantics.judges import Judge, both_judges
-from tests.semantics.mistakes import MISTAKES, REFUSALS, WORLD, Mistake, Refusal
+from tests.semantics.mistakes import MISTAKES, WORLD, Mistake
+from tests.semantics.refusals import REFUSALS, Refusal
 
 from ringfence import Cluster
 

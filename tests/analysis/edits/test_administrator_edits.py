@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analysis.edits.test_edits import ends, questions, text
+from tests.analysis.edits.proposed import text
+from tests.analysis.edits.questions import ends, questions
 from tests.cluster_policy_strategies import GROUP, clusters
 from tests.example_counts import examples
 from tests.render.json_shapes import EXPLANATION, fits

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies
 from tests.example_counts import examples
-from tests.possible_connections import cluster_policies
 from tests.possible_pods import KEYS, PossiblePod, may_receive, may_send, policies, possible_pods, worlds
+from tests.possible_policies import cluster_policies
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, labelled, pod
 

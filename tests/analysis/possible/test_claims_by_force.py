@@ -10,7 +10,8 @@ from tests.analysis.possible.edited_policies import all_parts, edited, name_of
 from tests.analysis.possible.policies import as_set, compared
 from tests.engine.possible.worlds import naive_verdict
 from tests.example_counts import examples
-from tests.possible_connections import PORTS, Universe, allows, sets_of_policies
+from tests.possible_connections import PORTS, Universe, allows
+from tests.possible_policies import sets_of_policies
 from tests.semantics import naive
 from tests.semantics.objects import Object, key_of
 
