@@ -83,7 +83,8 @@ def test_the_course_is_served_from_a_folder_that_is_removed_at_the_end(tmp_path:
         ["--exclude", "x"],
         ["--strict"],
         ["--ignore-errors"],
-        ["--verbose"],
+        ["-v"],
+        ["--plugin", "x"],
         ["--tests", "."],
     ],
 )

@@ -134,6 +134,20 @@ def test_no_address_is_left_out_of_the_text() -> None:
     assert str(many) == ", ".join(f"10.0.{number}.1/32" for number in range(256))
 
 
+@pytest.mark.parametrize(
+    ("addresses", "has_most"),
+    [
+        pytest.param(NO_ADDRESSES, False, id="no address"),
+        pytest.param(of("0.0.0.0/0") - of("10.0.0.0/8"), True, id="all of IPv4 but a block"),
+        pytest.param(of("::/0") - of("fd00::/8"), True, id="all of IPv6 but a block"),
+        pytest.param(of("0.0.0.0/1", "8000::/1"), False, id="half of each family"),
+        pytest.param(of("0.0.0.0/1", "128.0.0.0"), True, id="one more than half"),
+    ],
+)
+def test_most_addresses_of_a_family(addresses: Addresses, has_most: bool) -> None:
+    assert addresses.has_most_of_a_family() is has_most
+
+
 def test_families_never_meet() -> None:
     four = Addresses.of(ip_network("0.0.0.0/0"))
     assert four & ALL_ADDRESSES == four

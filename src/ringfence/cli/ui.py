@@ -9,9 +9,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_message, print_text
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from ringfence.cluster import Cluster
     from ringfence.web import FileChanges, LocalPage
+
+_OPTIONS_OF_THE_COURSE: Final = ("learn", "port", "no_browser")
 
 
 @click.command()
@@ -63,33 +66,18 @@ def ui(inputs: EnforcedInputs, port: int, no_browser: bool, tests: tuple[Path, .
         remedy = "install ringfence with the extra ui, in its checkout: pip install '.[ui]'"
         raise InputError(f"the local page needs {error.name}: {remedy}") from error
     if learn:
-        _check_no_input(inputs, tests)
+        _check_no_input(click.get_current_context())
         asyncio.run(_teach(port, open_browser=not no_browser))
     else:
         asyncio.run(_show(inputs, port, tests, open_browser=not no_browser))
 
 
-def _check_no_input(inputs: EnforcedInputs, tests: tuple[Path, ...]) -> None:
+def _check_no_input(context: click.Context) -> None:
     """Raise InputError for an option about the input, which --learn would ignore."""
-    given = {
-        "-f": inputs.filenames,
-        "-R": inputs.recursive,
-        "--exclude": inputs.exclude,
-        "-k": inputs.kustomize,
-        "-n": inputs.namespace,
-        "--context": inputs.context,
-        "--kubeconfig": inputs.kubeconfig,
-        "--suppose": inputs.suppose,
-        "--without": inputs.without,
-        "--plugin": inputs.plugin,
-        "--strict": inputs.strict,
-        "--ignore-errors": inputs.ignore_errors,
-        "--verbose": inputs.verbose,
-        "--tests": tests,
-    }
-    for option, value in given.items():
-        if value:
-            raise InputError(f"the lessons of --learn have their own clusters: leave out {option}")
+    for option in context.command.params:
+        name = option.name or ""
+        if name not in _OPTIONS_OF_THE_COURSE and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"the lessons of --learn have their own clusters: leave out {option.opts[0]}")
 
 
 async def _show(inputs: SupposedInputs, port: int, tests: tuple[Path, ...], *, open_browser: bool) -> None:

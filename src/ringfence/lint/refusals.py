@@ -73,7 +73,7 @@ class RefusedPeer(msgspec.Struct, frozen=True):
     @property
     def direction(self) -> Direction:
         """The direction of the rules of the other end."""
-        return _other(self.peer.rule.direction)
+        return self.peer.rule.direction.opposite
 
     @property
     def source(self) -> Member:
@@ -99,7 +99,7 @@ def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
             continue
         if found := _refused(linted, peer):
             own, other, named, allowed = found
-            direction = _other(peer.rule.direction)
+            direction = peer.rule.direction.opposite
             policies = _policies(linted, other, direction)
             naming = _naming(linted, policies, direction, own)
             yield RefusedPeer(peer, own, other, named, allowed, tuple(policies), naming)
@@ -129,7 +129,7 @@ def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic
         for other in map(_example, others):
             source, destination = (other, own) if direction is Direction.INGRESS else (own, other)
             named = peer.rule.traffic_to(destination)
-            allowed = side_traffic(linted.state, other, _other(direction), own)
+            allowed = side_traffic(linted.state, other, direction.opposite, own)
             if not named or is_exempt(linted.state, source, destination) or named & allowed:
                 return None
             first = first or (own, other, named, allowed)
@@ -154,17 +154,13 @@ def _passes(linted: Linted, peer: WrittenPeer, owns: Bitset, others: list[Identi
 
     Most pods of a peer have the same policies, so what these allow is computed once and cached for all peers.
     """
-    tiers, direction, named = linted.state.tiers, _other(peer.rule.direction), peer.rule.compiled.traffic
+    tiers, direction, named = linted.state.tiers, peer.rule.direction.opposite, peer.rule.compiled.traffic
     stacks = {(stack := tiers.stack(one, direction), own_ports(stack, one)) for one in others}
     for stack, ports in stacks:
         cells = linted.remembered((stack, ports, family), partial(tiers.peers_of, stack, ports, family))
         if any(bits & owns and traffic & named for bits, traffic in cells):
             return True
     return False
-
-
-def _other(direction: Direction) -> Direction:
-    return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
 
 
 def _policies(linted: Linted, pod: Member, direction: Direction) -> list[CompiledPolicy[object]]:

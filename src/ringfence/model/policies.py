@@ -23,6 +23,11 @@ class Direction(StrEnum):
     EGRESS = "Egress"
 
     @property
+    def opposite(self) -> "Direction":
+        """The direction of which the subject is at the other end of a connection."""
+        return Direction.EGRESS if self is Direction.INGRESS else Direction.INGRESS
+
+    @property
     def field(self) -> str:
         """The field of `spec` that holds this direction's rules."""
         return self.value.lower()

@@ -15,7 +15,7 @@ import msgspec
 from ringfence.analysis.lists import Connection, FoldedList, FoldedView
 from ringfence.engine.population import Reference
 from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
-from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list
 
 OUTSIDE: Final = "outside the cluster"
@@ -83,8 +83,8 @@ def cell(traffic: Traffic) -> str:
 
 
 def is_wide(end: object) -> bool:
-    """Whether an end has most addresses of a family: a block with a few exceptions is nearly as open as any address."""
-    return isinstance(end, Addresses) and any(2 * end.size(family) > ALL_ADDRESSES.size(family) for family in FAMILIES)
+    """Whether an end is most addresses of a family."""
+    return isinstance(end, Addresses) and end.has_most_of_a_family()
 
 
 def matrix_text(made: Matrix) -> str:

@@ -95,6 +95,10 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
             return FAMILIES
         return (Family.IPV4,) if self.v4 else (Family.IPV6,) if self.v6 else ()
 
+    def has_most_of_a_family(self) -> bool:
+        """Whether the set has most addresses of a family: a block with a few exceptions is nearly as open as all."""
+        return any(2 * self.size(family) > ALL_ADDRESSES.size(family) for family in FAMILIES)
+
     def contains(self, family: Family, number: int) -> bool:
         """Whether the address with this number is in the set."""
         return intervals.contains(self.ranges(family), number)

@@ -19,7 +19,6 @@ from ringfence.engine.answers import AssumedLabel, AssumedMatches, subject_match
 from ringfence.engine.policies import Assumption
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
-from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import Addresses, Family
 
@@ -227,7 +226,7 @@ def counterpart_assumptions(view: ClusterView, changed: ChangedSides) -> _Counte
     added: list[str] = []
     gone: list[str] = []
     for direction, classes in changed.items():
-        other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+        other = direction.opposite
         for one in classes:
             peers = [pod for place in bitsets.members(one.members) for pod in view.identity(place).pods()]
             for found, matters in ((added, (False, True)), (gone, (True, False))):

@@ -75,7 +75,7 @@ def _with_counterparts(
     Workloads with the same policies are one class, whether or not a changed policy selects some of them: the division
     of the result into rows must not depend on that.
     """
-    other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+    other = direction.opposite
     here = changed[direction]
     members = reduce(or_, (one.members for one in here), 0)
     everyone = reduce(or_, (one.changed_peers for one in changed[other]), members)

@@ -140,7 +140,7 @@ class _PossiblePodsDivision:
         for direction in directions:
             stacks: Partition[Region, Stack] = subjects_everywhere(tiers, universe, direction, self.budget)
             parts = self._divided(parts, list(stacks))
-            opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+            opposite = direction.opposite
             # Rules share selections, so each is applied only once; its place is any of theirs, for the message if it is
             # too much.
             selections = {
@@ -179,7 +179,7 @@ class _PossiblePodsDivision:
 
     def _with_addresses(self, addresses: Addresses, direction: Direction) -> _Parts:
         """The possible pods, divided by the traffic that their own policies allow with outside addresses."""
-        own = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+        own = direction.opposite
         tiers = self._state.tiers
         stacks = subjects_everywhere(tiers, self._universe, own, self.budget)
         return [(region, tuple(tiers.addresses_of(stack, within=addresses))) for region, stack in stacks]

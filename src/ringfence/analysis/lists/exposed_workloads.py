@@ -61,10 +61,6 @@ _STEPS_OF_AN_EXAMPLE: Final = 10
 """An example is a question to the engine for existing pods. Examples have a bound of their own, which is as large."""
 
 
-def _opposite(direction: Direction) -> Direction:
-    return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
-
-
 class ExposedTo(msgspec.Struct, frozen=True):
     """Possible pods, and the traffic allowed between each of them and a workload.
 
@@ -251,7 +247,7 @@ class _Exposed:
             stacks = {identity: tiers.stack(identity, direction) for identity in identities}
             for stack, own in {(stack, own_ports(stack, one)): None for one, stack in stacks.items()}:
                 yield from priorities_of_stack(stack, partial(counterparts.of_stack, own=own), ALL_TRAFFIC)
-            parts = subjects_everywhere(tiers, self._universe, _opposite(direction), self._budget)
+            parts = subjects_everywhere(tiers, self._universe, direction.opposite, self._budget)
             for stack, family in product(dict.fromkeys(stack for _, stack in parts), families):
                 for names in _names_of_a_port(stack):
                     self._budget.step()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from ringfence.analysis.lists.folded_lists import FoldedList
-from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses
+from ringfence.sets.addresses import Addresses
 
 
 class MatrixOrder(StrEnum):
@@ -41,17 +41,14 @@ def _by_exposure(found: FoldedList, namespaces: Sequence[Sequence[int]]) -> list
             return False, 0, -place
         incoming = found.incoming(place)
         openers = sum(size for source, size in sizes.items() if source != place and found.between(source, place))
-        return any(_is_wide(one.source) for one in incoming), openers + len(incoming), -place
+        sources = (one.source for one in incoming)
+        is_open = any(isinstance(one, Addresses) and one.has_most_of_a_family() for one in sources)
+        return is_open, openers + len(incoming), -place
 
     ranked = [sorted(places, key=exposure, reverse=True) for places in namespaces]
     # The first of each namespace is its most exposed one.
     ranked.sort(key=lambda places: exposure(places[0]), reverse=True)
     return [place for places in ranked for place in places]
-
-
-def _is_wide(end: object) -> bool:
-    """Whether an end has most addresses of a family."""
-    return isinstance(end, Addresses) and any(2 * end.size(one) > ALL_ADDRESSES.size(one) for one in FAMILIES)
 
 
 def _by_likeness(found: FoldedList, namespaces: Sequence[Sequence[int]]) -> list[int]:

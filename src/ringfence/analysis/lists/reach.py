@@ -244,6 +244,6 @@ def peers_allowed(state: State, pod: Member, direction: Direction, protocol: str
 
 
 def _peers_allowed_over(state: State, identity: Identity, direction: Direction, question: PortQuestion) -> Bitset:
-    opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+    opposite = direction.opposite
     own = state.tiers.peers_allowed(identity, direction, question)
     return own & state.tiers.subjects_allowing(identity, opposite, question)

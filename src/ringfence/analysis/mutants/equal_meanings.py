@@ -57,7 +57,7 @@ class EqualMeanings:
         # Most mutants change one direction only, so this halves the work.
         if _side(before, direction) == _side(after, direction):
             return False
-        other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+        other = direction.opposite
         own = self._near_before(before.namespace, direction), self._near_after(before, after, direction)
         for place, (mine, theirs) in enumerate((own, own[::-1])):
             for box in side_allowed_only_by(mine, theirs, budget, EVERYTHING):

@@ -258,7 +258,7 @@ def _boxes_of(policy: CompiledPolicy[Any], direction: Direction, written: Any) -
 
 def _alone(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> Policy:
     """A policy as if it had only one rule."""
-    other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+    other = direction.opposite
     spec = _replace(policy.policy.spec, **{direction.field: (written,), other.field: ()})
     alone: Policy = _replace(policy.policy, spec=spec)
     return alone

@@ -76,7 +76,7 @@ class Counterparts:
         self._found: dict[tuple[ByTraffic, _Names, frozenset[tuple[str | None, ByTraffic]]], ByNamespace] = {}
         self._united: dict[ByNamespace, ByTraffic] = {}
         self._all: _Names = frozenset((*universe.existing, None))
-        self._possible_sides = PossibleSides(tiers, population, universe, _opposite(direction), budget)
+        self._possible_sides = PossibleSides(tiers, population, universe, direction.opposite, budget)
         self._divided: set[_Names] = set()
         self._usual: dict[str | None, ByTraffic] = {}
         self._unusual: defaultdict[int, dict[str | None, ByTraffic]] = defaultdict(dict)
@@ -282,7 +282,3 @@ class Counterparts:
 def _policies_of_rules(stack: Stack) -> dict[CompiledRule, CompiledPolicy[Any]]:
     """The rules of some profiles, each with its policy."""
     return {rule: policy for one in stack for policy in one.policies for rule in policy.rules[one.direction]}
-
-
-def _opposite(direction: Direction) -> Direction:
-    return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS

@@ -39,7 +39,7 @@ def allowed_only_by(
     """
     budget = budget or Budget()
     for direction in Direction:
-        other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+        other = direction.opposite
         for box in side_allowed_only_by(mine.of(direction), theirs.of(direction), budget, within):
             for seen in mine.of(other).allowed(box, budget):
                 connection = connection_in(seen)
