@@ -6,9 +6,8 @@ both exist, a packet has to pass both, so the rules apply at all times.
 """
 
 import errno
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
-from functools import partial
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -16,6 +15,7 @@ import msgspec
 
 from ringfence.dataplane.isolating_parts import missing_isolating_parts
 from ringfence.dataplane.nftables import (
+    MOST_BYTES,
     ChangedBy,
     TableChanges,
     Touched,
@@ -54,6 +54,7 @@ from ringfence.dataplane.update import (
     WakeTable,
     affected_addresses,
     commands_between,
+    fits_always,
     is_compatible,
     stages_between,
     with_all_profiles_closed,
@@ -319,15 +320,20 @@ class KernelTable:
         return bool(self.unknown_parts) or (self.program is not None and not is_compatible(self.program, program))
 
     def _update(self, program: Program) -> None:
-        fits = partial(fits_at_once, self._netlink)
         try:
-            for commands, after in stages_between(self.program or Program(), program, fits):
+            for commands, after in stages_between(self.program or Program(), program, self._fits_at_once):
                 self._stop_if_disturbed()
                 self._commit(map(self._with_handle, commands))
                 self.program = after
                 self._tables |= tables_of(after)
         finally:
             forget_differences()
+
+    def _fits_at_once(self, commands: Sequence[Command]) -> bool:
+        """Whether the kernel executes all `commands` in one transaction."""
+        # Most changes are so small that they need not be encoded to tell.
+        is_small = self._netlink.limit >= MOST_BYTES and fits_always(commands)
+        return is_small or fits_at_once(self._netlink, commands)
 
     def _with_handle(self, command: Command) -> Command:
         """Return a command with what only the kernel knows: the handle of a chain that is renamed."""

@@ -12,7 +12,19 @@ from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, ti
 from tests.semantics.objects import Object, labelled, namespaces, pod, port
 
 from ringfence.dataplane.compile.compiler import Compiler
-from ringfence.dataplane.program import GROUPS, PEER_CLASS, GroupMap, Program, VerdictMap, admits, has_groups
+from ringfence.dataplane.program import (
+    GROUPS,
+    PEER_CLASS,
+    GroupMap,
+    Move,
+    Program,
+    VerdictMap,
+    admits,
+    differing,
+    forget_differences,
+    has_groups,
+    moves_between,
+)
 from ringfence.dataplane.update import StepKind, plan_update
 from ringfence.sets.addresses import Family
 
@@ -45,6 +57,26 @@ def test_maps_do_not_grow_with_the_pods_of_a_group() -> None:
     )
     assert groups_of(many).size == groups_of(few).size + 49
     assert entries(many) == entries(few)
+
+
+def test_what_a_map_notes_about_its_moves_is_what_a_comparison_finds() -> None:
+    cluster = tiered_cluster_of([SERVER, *friends(3), guard("a", 80)])
+    compiler = Compiler(cluster.state, everywhere)
+    old = compiler.program()
+    cluster.upsert(pod("y/friend", {"app": "friend"}, addresses=["10.0.2.0"]))
+    new = compiler.program()
+    noted = moves_of_groups(old, new)
+    forget_differences()
+    assert noted == moves_of_groups(old, new)
+    assert any(noted[name] for name in noted.keys() - GROUPS.values()), "a map from groups has changed"
+
+
+def moves_of_groups(old: Program, new: Program) -> dict[str, set[Move]]:
+    return {
+        name: set(moves_between(before, after))
+        for name, before, after in differing(old.collections, new.collections)
+        if isinstance(before, GroupMap) and isinstance(after, GroupMap)
+    }
 
 
 def test_pods_that_a_map_treats_differently_get_a_number_that_no_group_has_had() -> None:

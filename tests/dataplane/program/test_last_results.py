@@ -60,3 +60,12 @@ def test_forgotten_results_are_computed_again(
     difference.forget()
     assert difference(one, other) == other
     assert len(calls) == 2
+
+
+def test_a_noted_result_is_not_computed(
+    difference: LastResults[frozenset[int], frozenset[int]], calls: list[object]
+) -> None:
+    one, other = values(2)
+    difference.note(one, other, other)
+    assert difference(one, other) == other
+    assert not calls

@@ -1,5 +1,6 @@
 """The way from one program to another loses no allowed packet and passes no forbidden one, even if interrupted."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 from tests.dataplane.update.random_programs import PACKETS, neighbours, programs
 from tests.dataplane.update.ways import check_way, states_between
 
-from ringfence.dataplane.program import Program, Reaction, admits, base_program
+from ringfence.dataplane.program import (
+    Program,
+    Reaction,
+    admits,
+    base_program,
+    collections,
+    differing,
+    forget_differences,
+)
 from ringfence.dataplane.update import comparison
 from ringfence.dataplane.update.commands import commands_between
 from ringfence.dataplane.update.plan import plan_update
@@ -48,6 +57,25 @@ def test_no_step_to_a_new_table_forbids_what_the_finished_one_allows(program: Pr
     for state in states_between(None, program, rules_together=True):
         for packet in PACKETS:
             assert admits(state, packet) or not admits(program, packet)
+
+
+@given(st.one_of(neighbours(), st.tuples(programs(), programs())))
+def test_what_a_step_notes_about_its_differences_is_what_a_comparison_finds(ends: tuple[Program, Program]) -> None:
+    """Programs of real nodes are so large that differences are noted. The programs here are small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collections, "_LARGE", 0)
+        forget_differences()
+        states = [ends[0], *plan_update(*ends).programs]
+        noted = [names_of_differences(*pair) for pair in pairwise(states)]
+        forget_differences()
+        assert noted == [names_of_differences(*pair) for pair in pairwise(states)]
+        forget_differences()
+
+
+def names_of_differences(before: Program, after: Program) -> list[list[str]]:
+    mappings: list[tuple[Mapping[str, object], Mapping[str, object]]]
+    mappings = [(before.collections, after.collections), (before.chains, after.chains)]
+    return [sorted(name for name, _, _ in differing(*pair)) for pair in mappings]
 
 
 @given(programs())

@@ -227,11 +227,16 @@ class _UsedByChains:
         """Their sets and maps that do not depend on pods."""
         self.pods: dict[str, PodSet] = {}
         self.maps: dict[str, PeerMap] = {}
-        for chain in chains.values():
-            self.compiled |= chain.parts
-            self.collections |= chain.fixed
-            self.pods |= chain.pods
-            self.maps |= chain.maps
+        for _, fixed, pods, maps, parts in chains.values():
+            # Most are empty, and a node has thousands.
+            if parts:
+                self.compiled |= parts
+            if fixed:
+                self.collections |= fixed
+            if pods:
+                self.pods |= pods
+            if maps:
+                self.maps |= maps
 
 
 def _has_tunnels(collections: Mapping[str, Collection]) -> bool:

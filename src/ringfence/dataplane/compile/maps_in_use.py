@@ -72,18 +72,14 @@ class MapsInUse:
         for one in self._changed_rules:
             about[one.family] |= one.changed
         changed = dict.fromkeys(FAMILIES, 0)
-        concerned_maps = self._users(self._made_of)
-        for name in concerned_maps:
-            tracked = self.maps[name]
-            changed[tracked.family] |= tracked.refresh()
-        for name in self._users(self._excepting) - concerned_maps:
-            tracked = self.maps[name]
-            changed[tracked.family] |= tracked.refresh_exceptions(about[tracked.family])
+        concerned_maps = set[str]().union(
+            *(self._made_of.get(one.what, ()) for one in self._changed_rules if one.changed)
+        )
+        for name, tracked in self.maps.items():
+            # Rules of a common map that have changed are those of most maps, of which few have exceptions about them.
+            if name in concerned_maps or tracked.may_except(about[tracked.family]):
+                changed[tracked.family] |= tracked.refresh()
         return changed
-
-    def _users(self, index: Mapping[PeerRules, set[str]]) -> set[str]:
-        """Return the names of the maps that an index has for changed rules."""
-        return set().union(*(index.get(one.what, ()) for one in self._changed_rules if one.changed))
 
     def add(self, wanted: Mapping[str, PeerMap]) -> None:
         """Add the maps that are not in use yet, and stop asking rules that no map is made of any more.

@@ -16,7 +16,7 @@ from itertools import count
 from operator import or_
 
 from ringfence.dataplane.compile.peers import Owners, owners_of, owners_of_pods
-from ringfence.dataplane.compile.tracked_maps import GroupMembers, NewGroups, TrackedMap
+from ringfence.dataplane.compile.tracked_maps import GroupMembers, Groups, TrackedMap
 from ringfence.dataplane.program import (
     ADDRESS,
     FIRST_INTERIM_GROUP,
@@ -32,6 +32,7 @@ from ringfence.dataplane.program import (
 )
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
+from ringfence.sets import bitsets
 from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
 
@@ -44,8 +45,9 @@ class PeerGroups:
         self._state = state
         self._maps: Mapping[str, TrackedMap] = {}
         self._selected: Bitset = 0
-        self._groups: dict[GroupMembers, str] = {}
-        self._members: dict[str, GroupMembers] = {}
+        self._groups = _GroupsInUse()
+        self._known = Groups()
+        """All groups that some address has, or that maps know until the end of an update."""
         self._sizes: defaultdict[str, int] = defaultdict(int)
         self._of_addresses: dict[bytes, str] = {}
         self._numbers = count(1)
@@ -57,7 +59,7 @@ class PeerGroups:
 
         Does nothing if there are groups already.
         """
-        if self._members:
+        if self._known.members:
             return
         groups = present.collections.get(GROUPS[self._family])
         if isinstance(groups, GroupMap):
@@ -79,46 +81,42 @@ class PeerGroups:
         known, self._maps = self._maps, maps
         new = {one for name, one in maps.items() if known.get(name) is not one} if maps is not known else set()
         before, self._selected = self._selected, selected
-        leaving = self._leaving(changed) if changed or before != selected else {}
+        leaving = self._leaving(changed, before) if changed or before != selected else {}
         moves, made = self._regroup({**owners, **leaving})
         if moves:
             self.map = self.map.moved(moves)
         gone = {move.old for move in moves if move.old is not None and not self._sizes[move.old]}
         for group in gone:
             del self._sizes[group]
-            members = self._members.pop(group)
-            if self._groups.get(members) == group:
-                del self._groups[members]
+            members = self._known.remove(group)
+            if self._groups.of(members) == group:
+                self._groups.remove(members)
         self._present = Program()
-        everything, added = NewGroups(self._members if new else {}), NewGroups(made)
-        for one in maps.values() if gone or made else new:
-            come = everything if one in new else added
+        for one in maps.values() if gone or made.members else new:
+            come = self._known if one in new else made
             if gone or come.may_concern(one.contained):
                 one.lead(gone, come)
 
-    def _leaving(self, changed: Bitset) -> Owners:
+    def _leaving(self, changed: Bitset, selected_before: Bitset) -> Owners:
         """Return the addresses that must leave their group, or that need one for the first time."""
-        grouped: Bitset = 0
         left: Bitset = 0
         claimed: list[tuple[Family, int]] = []
-        for members in list(self._groups):
+        for members in self._groups.with_any(changed | selected_before & ~self._selected):
             bits = _bits_of(members)
             # The entry of a number never changes in a map, so addresses whose entry changes leave for another number.
             if bits & changed or not bits & self._selected:
-                # The number stays in `_members` until no address has it any more.
-                del self._groups[members]
+                # The number stays in `_known` until no address has it any more.
+                self._groups.remove(members)
                 left |= bits
                 if len(members.identities) > 1:
                     claimed.append((self._family, members.address))
-            elif len(members.identities) == 1:
-                grouped |= bits
-        moving = (left | self._selected & ~grouped) & self._state.population.everyone
+        moving = (left | self._selected & ~self._groups.of_one) & self._state.population.everyone
         return {**owners_of_pods(self._state, moving), **owners_of(self._state, claimed)} if moving or claimed else {}
 
-    def _regroup(self, owners: Owners) -> tuple[list[Move], dict[str, GroupMembers]]:
+    def _regroup(self, owners: Owners) -> tuple[list[Move], Groups]:
         """Return the moves of these addresses between groups, and the new groups."""
         moves: list[Move] = []
-        made: dict[str, GroupMembers] = {}
+        made = Groups()
         for (family, number), identities in owners.items():
             if family is not self._family:
                 continue
@@ -136,22 +134,22 @@ class PeerGroups:
                 self._sizes[new] += 1
         return moves, made
 
-    def _group_of(
-        self, key: bytes, number: int, identities: tuple[Identity, ...], made: dict[str, GroupMembers]
-    ) -> str | None:
+    def _group_of(self, key: bytes, number: int, identities: tuple[Identity, ...], made: Groups) -> str | None:
         if not any(self._selected >> identity.bit & 1 for identity in identities):
             return None
         members = GroupMembers(identities, number if len(identities) > 1 else 0)
-        group = self._groups.get(members)
+        group = self._groups.of(members)
         if group is None:
-            group = self._groups[members] = self._number_for(key, members)
-            self._members[group] = made[group] = members
+            group = self._number_for(key, members)
+            self._groups.add(members, group)
+            self._known.add(group, members)
+            made.add(group, members)
         return group
 
     def _number_for(self, key: bytes, members: GroupMembers) -> str:
         groups = self._present.collections.get(GROUPS[self._family])
         known = groups.group_of(key) if isinstance(groups, GroupMap) else None
-        if known is not None and known not in self._members and self._is_said_of(known, members):
+        if known is not None and known not in self._known.members and self._is_said_of(known, members):
             return known
         return group_name(next(self._numbers))
 
@@ -162,6 +160,45 @@ class PeerGroups:
             if isinstance(present, GroupMap) and present.group_of(group_key(group)) != one.class_for(*members):
                 return False
         return True
+
+
+class _GroupsInUse:
+    """The group of each members, found by the members and by their identities."""
+
+    def __init__(self) -> None:
+        self._groups: dict[GroupMembers, str] = {}
+        self._by_bit: defaultdict[int, dict[GroupMembers, None]] = defaultdict(dict)
+        self.of_one: Bitset = 0
+        """The identities whose pods are a group."""
+
+    def of(self, members: GroupMembers) -> str | None:
+        """Return the group of these members; None if there is none."""
+        return self._groups.get(members)
+
+    def add(self, members: GroupMembers, group: str) -> None:
+        """Note the group of these members."""
+        self._groups[members] = group
+        for identity in members.identities:
+            self._by_bit[identity.bit][members] = None
+        if len(members.identities) == 1:
+            self.of_one |= _bits_of(members)
+
+    def remove(self, members: GroupMembers) -> None:
+        """Forget the group of these members."""
+        del self._groups[members]
+        for identity in members.identities:
+            # Two pods of one identity can claim the same address.
+            self._by_bit[identity.bit].pop(members, None)
+        # Another identity may have got the bit of one that is gone.
+        if len(members.identities) == 1 and not any(
+            len(others.identities) == 1 for others in self._by_bit[members.identities[0].bit]
+        ):
+            self.of_one &= ~_bits_of(members)
+
+    def with_any(self, identities: Bitset) -> list[GroupMembers]:
+        """Return the members with any of these identities."""
+        found = (self._by_bit.get(bit, ()) for bit in bitsets.members(identities))
+        return list(dict.fromkeys(members for some in found for members in some))
 
 
 def _bits_of(members: GroupMembers) -> Bitset:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ringfence.engine.policies import IdentitySelections, Peers, PodSelection
-from ringfence.engine.population import Identity
+from ringfence.engine.population import Identity, PortName
 from ringfence.engine.state import State
 from ringfence.model.metadata import Labels
 from ringfence.model.selectors import EVERYTHING, Selector
@@ -50,6 +50,19 @@ class SelectedPeers:
         """All peers that select each of the identities that the last refresh looked up one by one, by its bit."""
         self.have_pods_changed = False
         """Whether the last refresh may have found added, removed or changed identities."""
+        self._given_names: dict[PortName, bool] = {}
+        self._given_names_version = -1
+
+    def has_pods_naming(self, name: PortName) -> bool:
+        """Whether some pod gives a number to a port name. It is found once for all rules, until pods change."""
+        population = self._state.population
+        # If policies begin or cease to read a name, the facts of the pods that have it change, and so does the version.
+        if population.version != self._given_names_version:
+            self._given_names, self._given_names_version = {}, population.version
+        found = self._given_names.get(name)
+        if found is None:
+            found = self._given_names[name] = any(True for _ in population.ports_named(name))
+        return found
 
     def over(self, family: Family) -> Mapping[Peers, Bitset]:
         """Return the identities by peers, for one address family."""

@@ -46,6 +46,7 @@ from ringfence.dataplane.program import (
     digest,
     digest_of_ranges,
     group_key,
+    note_moves,
     peer_class_key,
 )
 from ringfence.engine.population import Identity
@@ -73,21 +74,39 @@ class GroupMembers(NamedTuple):
     address: int = 0
 
 
-class NewGroups:
-    """Groups that maps do not have yet, by their names."""
+class Groups:
+    """Groups by their names, and by the identities of their pods."""
 
-    def __init__(self, members: Mapping[str, GroupMembers]) -> None:
-        self.members = members
-        self.of_one: defaultdict[int, list[str]] = defaultdict(list)
+    def __init__(self) -> None:
+        self.members: dict[str, GroupMembers] = {}
+        self.of_one: dict[int, dict[str, None]] = {}
         """The groups of the pods of one identity, by its bit."""
-        self.claimed: list[str] = []
+        self.claimed: dict[str, None] = {}
         """The groups of addresses that pods of several identities claim."""
-        for group, (identities, _) in members.items():
-            if len(identities) == 1:
-                self.of_one[identities[0].bit].append(group)
-            else:
-                self.claimed.append(group)
-        self._bits = bitsets.of(list(self.of_one))
+        self._bits: Bitset = 0
+
+    def add(self, group: str, members: GroupMembers) -> None:
+        """Add a group."""
+        self.members[group] = members
+        if len(members.identities) > 1:
+            self.claimed[group] = None
+            return
+        bit = members.identities[0].bit
+        self.of_one.setdefault(bit, {})[group] = None
+        self._bits |= 1 << bit
+
+    def remove(self, group: str) -> GroupMembers:
+        """Remove a group; returns its members."""
+        members = self.members.pop(group)
+        if len(members.identities) > 1:
+            del self.claimed[group]
+            return members
+        bit = members.identities[0].bit
+        del self.of_one[bit][group]
+        if not self.of_one[bit]:
+            del self.of_one[bit]
+            self._bits &= ~(1 << bit)
+        return members
 
     def may_concern(self, identities: Bitset) -> bool:
         """Whether some group may be that of pods with one of these identities."""
@@ -168,12 +187,9 @@ class TrackedMap:
             changed |= one.changed
         return self._decide(changed) if changed and self._may_concern(changed) else 0
 
-    def refresh_exceptions(self, changed: Bitset) -> Bitset:
-        """Like `refresh`, if only rules of the common map may have changed, and only about the `changed` identities.
-
-        With a common map, this concerns few maps.
-        """
-        return self.refresh() if changed & self._own else 0
+    def may_except(self, changed: Bitset) -> bool:
+        """Whether it may have exceptions about the `changed` identities to its common map. Few maps do."""
+        return bool(self._common and changed & self._own)
 
     def _may_concern(self, changed: Bitset) -> bool:
         """Whether changed identities can be in the map, or were in it."""
@@ -254,7 +270,7 @@ class TrackedMap:
 
     # --- elements ---------------------------------------------------------------------------------------------------
 
-    def lead(self, gone: Iterable[str], come: NewGroups) -> None:
+    def lead(self, gone: Iterable[str], come: Groups) -> None:
         """Remove the groups `gone`, and add the groups in `come`."""
         moves = [Move(group_key(one), self._classes.pop(one), None) for one in gone if one in self._classes]
         chains: dict[str, str] = {}
@@ -265,13 +281,14 @@ class TrackedMap:
                 moves.append(Move(group_key(group), None, found))
         if moves:
             before, self.map = self.map, self.map.moved(moves)
+            note_moves(before, self.map, moves)
             # Only if a class appears or disappears: for each element that leads to a chain, the kernel validates all
             # paths.
             if before.elements.keys() != self.map.elements.keys():
                 self._lead_classes(before, chains)
             self.collections = {self._what.name: self.map, self._what.chains_name: self.chains}
 
-    def _concerned(self, groups: NewGroups) -> Iterator[tuple[str, GroupMembers]]:
+    def _concerned(self, groups: Groups) -> Iterator[tuple[str, GroupMembers]]:
         """Yield the groups that may be in the map. There can be hundreds of groups and of maps, and most are not."""
         for bit in self._allowed.keys() & groups.of_one.keys():
             for group in groups.of_one[bit]:
@@ -377,14 +394,21 @@ class SharedClasses:
         seen = self._seen
         # A map from classes to chains that has not changed is the same object.
         changed = [name for name, one in maps.items() if name not in seen or seen[name][0] is not one.chains]
-        for name in seen.keys() - (maps.keys() - set(changed)):
-            self._drop(seen.pop(name)[1])
+        if not changed and len(seen) == len(maps):
+            return
+        before = dict(self._classes)
+        for name in (*changed, *(seen.keys() - maps.keys())):
+            if name in seen:
+                self._drop(seen.pop(name)[1])
         for name in changed:
             one = maps[name]
             seen[name] = one.chains, one.classes
             self._users.update(one.classes.keys())
             self._classes |= one.classes
-        if self._classes.keys() != self.chains.keys():
+        different = [(before.get(name) or self._classes[name]) for name in before.keys() ^ self._classes.keys()]
+        if different:
+            self.chains = {name: one.chain for name, one in self._classes.items()}
+        if any(one.contents or one.fixed for one in different):
             self._collect()
 
     def _drop(self, classes: Iterable[str]) -> None:
@@ -394,7 +418,6 @@ class SharedClasses:
                 del self._users[name], self._classes[name]
 
     def _collect(self) -> None:
-        self.chains = {name: one.chain for name, one in self._classes.items()}
         contents: defaultdict[Direction, set[KeyRange]] = defaultdict(set)
         fixed: dict[str, Collection] = {}
         for peers in self._classes.values():

@@ -155,8 +155,7 @@ class TrackedRules:
     def _find_named(self) -> None:
         """Find the parts of rules that depend on the port names of destinations, and the identities that they match."""
         self._named_parts = {}
-        population = self._state.population
-        present = {name for name in self._names if any(True for _ in population.ports_named(name))}
+        present = {name for name in self._names if self._peers.has_pods_naming(name)}
         for place in self._named if present else ():
             rule = self.what.rules[place]
             if not present.isdisjoint(rule.port_names):

@@ -22,6 +22,7 @@ from ringfence.dataplane.nftables.read_back import (
     table_question,
 )
 from ringfence.dataplane.nftables.transaction import (
+    MOST_BYTES,
     Transaction,
     commit,
     commit_transaction,
@@ -32,6 +33,7 @@ from ringfence.dataplane.nftables.transaction import (
 )
 
 __all__ = [
+    "MOST_BYTES",
     "NFNLGRP_NFTABLES",
     "ChangedBy",
     "FoundTable",

@@ -40,6 +40,8 @@ from ringfence.dataplane.program.collections import (
     has_classes,
     has_groups,
     moves_between,
+    note_differences,
+    note_moves,
 )
 from ringfence.dataplane.program.evaluation import Packet, admits
 from ringfence.dataplane.program.keys import (
@@ -301,6 +303,8 @@ __all__ = [
     "link_sender_key",
     "member_value",
     "moves_between",
+    "note_differences",
+    "note_moves",
     "observes",
     "observing",
     "peer_class_key",

@@ -207,6 +207,15 @@ def _moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap
     return [Move(key, gone.get(key), come.get(key)) for key in gone.keys() | come.keys()]
 
 
+def note_moves(old: VerdictMap | GroupMap, new: VerdictMap | GroupMap, moves: list[Move]) -> None:
+    """Note for the next comparison of two maps that `moves` lead from one to the other, each for another key."""
+    if len(moves) < _FEW_MOVES:
+        _moves_between_last.note(old, new, moves)
+
+
+_FEW_MOVES: Final = 100
+"""So few are noted, because they are kept until the next update ends: a new map has thousands."""
+
 _COMPARED_MAPS: Final = 256
 """The number of pairs of maps whose moves are kept. An update asks up to five times about each map that changes."""
 
@@ -242,6 +251,13 @@ def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str,
     names = _different_names(old, new) if len(new) < _LARGE else _different_names_of_large(old, new)
     for name in names:
         yield name, old.get(name), new[name]
+
+
+def note_differences(old: Mapping[str, V], new: Mapping[str, V], changes: Mapping[str, V]) -> None:
+    """Note for the next comparison that `new` is `old` with these changes: entries that are added or replaced."""
+    if old is not new and len(new) >= _LARGE:
+        names = [name for name, one in changes.items() if old.get(name) is not one]
+        _different_names_of_large.note(old, new, names)
 
 
 _LARGE: Final = 100

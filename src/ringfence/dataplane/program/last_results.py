@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST: Final = 16
+_MOST: Final = 32
 """The number of results that are kept. An update has some ten steps, and each has other sets, maps and chains."""
 
 
@@ -34,10 +34,14 @@ class LastResults(Generic[T, R]):
         if known is not None:
             return known[2]
         found = self._function(old, new)
+        self.note(old, new, found)
+        return found
+
+    def note(self, old: T, new: T, result: R) -> None:
+        """Keep a result that is known otherwise, so that the function is not called for these two values."""
         if len(self._known) >= self._most:
             self._known = {}
-        self._known[key] = old, new, found
-        return found
+        self._known[id(old), id(new)] = old, new, result
 
     def forget(self) -> None:
         """Drop the results, and with them the values, which can be large."""

@@ -8,7 +8,7 @@ Source: nft(8).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from functools import cached_property
 from itertools import combinations, product
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ringfence.dataplane.program.collections import Collection
+from ringfence.dataplane.program.collections import Collection, differing
 from ringfence.dataplane.program.rules import (
     ClassLookup,
     Dispatch,
@@ -135,6 +135,13 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         return frozenset(action.chain for action in actions if isinstance(action, Goto | Jump))
 
 
+class _References(NamedTuple):
+    """The names of the chains that look into each set or map, and of those that go or jump to each chain."""
+
+    sets: Mapping[str, frozenset[str]] = {}
+    chains: Mapping[str, frozenset[str]] = {}
+
+
 class ChainIndex:
     """What chains look into, found when it is first asked for. Programs with the same chains share it."""
 
@@ -144,28 +151,30 @@ class ChainIndex:
 
     def follow(self, before: "ChainIndex") -> None:
         """Take over what was found about an earlier program's chains, as far as these are the same."""
-        if before is not self and "readers" not in vars(self):
-            _ = before.readers  # found now, so that the earlier index needs no index before it any more
+        if before is not self and "_references" not in vars(self):
+            _ = before._references  # found now, so that the earlier index needs no index before it any more
             self._before = before
 
-    @cached_property
+    @property
     def readers(self) -> Mapping[str, frozenset[str]]:
         """The names of the chains that look into each set or map."""
-        before, self._before = self._before or ChainIndex({}), None
-        known = before.readers if before._chains else {}
-        gone, come = dict(_missing(before._chains, self._chains)), dict(_missing(self._chains, before._chains))
-        changes: dict[str, tuple[set[str], set[str]]] = {}
-        for place, chains in enumerate((gone, come)):
-            for name, chain in chains.items():
-                for one in chain.sets:
-                    changes.setdefault(one, (set(), set()))[place].add(name)
-        found = {one: known.get(one, frozenset()) - less | more for one, (less, more) in changes.items()}
-        return {one: names for one, names in {**known, **found}.items() if names}
+        return self._references.sets
+
+    @property
+    def targets(self) -> Set[str]:
+        """The chains to which rules go or jump, without those of maps."""
+        return self._references.chains.keys()
 
     @cached_property
-    def targets(self) -> frozenset[str]:
-        """The chains to which rules go or jump, without those of maps."""
-        return frozenset().union(*(chain.targets for chain in self._chains.values()))
+    def _references(self) -> _References:
+        before, self._before = self._before or ChainIndex({}), None
+        known = before._references if before._chains else _References()
+        gone = [(name, chain) for name, _, chain in differing(self._chains, before._chains)]
+        come = [(name, chain) for name, _, chain in differing(before._chains, self._chains)]
+        return _References(
+            _updated(known.sets, *([(name, chain.sets) for name, chain in some] for some in (gone, come))),
+            _updated(known.chains, *([(name, chain.targets) for name, chain in some] for some in (gone, come))),
+        )
 
     @cached_property
     def group_dispatches(self) -> frozenset[DispatchGroup]:
@@ -231,9 +240,25 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return found
 
 
-def _missing(chains: Mapping[str, Chain], others: Mapping[str, Chain]) -> Iterator[tuple[str, Chain]]:
-    """The chains that are not among others: neither there nor the very same object under this name."""
-    return ((name, chain) for name, chain in chains.items() if others.get(name) is not chain)
+_Referring = Iterable[tuple[str, frozenset[str]]]
+"""The names of chains, and what each of them refers to."""
+
+
+def _updated(known: Mapping[str, frozenset[str]], gone: _Referring, come: _Referring) -> Mapping[str, frozenset[str]]:
+    """The names of the chains that refer to each object, as `known` before some chains have gone and some have come."""
+    changes: dict[str, tuple[set[str], set[str]]] = {}
+    for place, chains in enumerate((gone, come)):
+        for name, objects in chains:
+            for one in objects:
+                changes.setdefault(one, (set(), set()))[place].add(name)
+    updated = dict(known)
+    for one, (less, more) in changes.items():
+        names = known.get(one, frozenset()) - less | more
+        if names:
+            updated[one] = names
+        else:
+            updated.pop(one, None)
+    return updated
 
 
 def _changed(old: Mapping[str, V], changes: Mapping[str, V] | None, without: frozenset[str]) -> Mapping[str, V]:

@@ -19,6 +19,7 @@ from ringfence.dataplane.update.commands import (
     commands_between,
     is_compatible,
 )
+from ringfence.dataplane.update.comparison import fits_always
 from ringfence.dataplane.update.exclusion import (
     is_needed,
     profiles_using,
@@ -53,6 +54,7 @@ __all__ = [
     "WakeTable",
     "affected_addresses",
     "commands_between",
+    "fits_always",
     "is_compatible",
     "is_needed",
     "plan_update",

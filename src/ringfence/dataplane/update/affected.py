@@ -200,15 +200,19 @@ def _addresses_with(chains: Iterable[str], program: Program) -> Iterator[bytes]:
 def _groups_in(classes: Iterable[bytes], collections: Mapping[str, Collection]) -> Iterator[bytes]:
     """Yield the groups of these classes."""
     names = set(map(read_peer_class, classes))
+    if not names:
+        return
     for one in collections.values():
-        if names and isinstance(one, GroupMap) and has_groups(one):
+        if isinstance(one, GroupMap) and has_groups(one):
             for name in names & one.elements.keys():
                 yield from one.elements[name]
 
 
 def _addresses_in(groups: Iterable[bytes], collections: Mapping[str, Collection]) -> Iterator[bytes]:
     names = set(map(read_group, groups))
+    if not names:
+        return
     for one in collections.values():
-        if names and isinstance(one, GroupMap) and not has_groups(one):
+        if isinstance(one, GroupMap) and not has_groups(one):
             for name in names & one.elements.keys():
                 yield from one.elements[name]

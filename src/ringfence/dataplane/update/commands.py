@@ -6,6 +6,7 @@ programs for which it is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -187,7 +188,7 @@ def _changes(old: Mapping[str, V], new: Mapping[str, V]) -> _Changes[V]:
     # Programs have thousands of objects, and few of them differ. So iterate over all of them only if some are gone.
     different = list(differing(old, new))
     added = sum(1 for _, before, _ in different if before is None)
-    gone = [name for name in old if name not in new] if len(old) + added > len(new) else []
+    gone = list(filterfalse(new.__contains__, old)) if len(old) + added > len(new) else []
     return _Changes(different, gone)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from ringfence.dataplane.program import (
+    Chain,
     Collection,
     HashSet,
     Move,
@@ -16,6 +17,7 @@ from ringfence.dataplane.program import (
     differing,
     element_changes,
     has_classes,
+    note_differences,
 )
 from ringfence.dataplane.update.comparison import FILTERING_SETS, UNCRITICAL_SETS, Difference
 from ringfence.dataplane.update.intersection import Intersections
@@ -73,16 +75,16 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
         both = Intersections(old, new, difference.rewritten_chains)
         maps = {name: _closed_map(created.collections[name], some, both) for name, some in difference.moves.items()}
         chains = {name: both.in_place_of(name) for name in difference.rewritten_chains}
-        created = created.changed(chains=both.chains)
-    regrouped = created.changed(difference.regrouping.groups)
+        created = _changed(created, chains=both.chains)
+    regrouped = _changed(created, difference.regrouping.groups)
     filtering = {name: _shut(old.collections[name], new.collections[name]) for name in difference.filtering}
-    closed = regrouped.changed({**filtering, **maps})
-    narrowed = closed.changed(chains=chains)
-    passing = narrowed.changed(difference.regrouping.interim)
-    filled = passing.changed(_unions(old, new, difference.edited_sets))
-    thinned = filled.changed({name: new.collections[name] for name in difference.edited_sets})
-    widened = thinned.changed(chains={name: new.chains[name] for name in difference.rewritten_chains})
-    opened = widened.changed({name: new.collections[name] for name in (*difference.moves, *difference.filtering)})
+    closed = _changed(regrouped, {**filtering, **maps})
+    narrowed = _changed(closed, chains=chains)
+    passing = _changed(narrowed, difference.regrouping.interim)
+    filled = _changed(passing, _unions(old, new, difference.edited_sets))
+    thinned = _changed(filled, {name: new.collections[name] for name in difference.edited_sets})
+    widened = _changed(thinned, chains={name: new.chains[name] for name in difference.rewritten_chains})
+    opened = _changed(widened, {name: new.collections[name] for name in (*difference.moves, *difference.filtering)})
     return [
         UpdateStep(StepKind.CREATE, created),
         UpdateStep(StepKind.REGROUP, regrouped),
@@ -95,6 +97,16 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
         UpdateStep(StepKind.OPEN, opened),
         UpdateStep(StepKind.CLEAN, new),
     ]
+
+
+def _changed(
+    program: Program, collections: Mapping[str, Collection] | None = None, chains: Mapping[str, Chain] | None = None
+) -> Program:
+    """Return the program with some objects added or replaced. The next comparison of the two knows which."""
+    changed = program.changed(collections, chains)
+    note_differences(program.collections, changed.collections, collections or {})
+    note_differences(program.chains, changed.chains, chains or {})
+    return changed
 
 
 def _created(old: Program, new: Program, difference: Difference) -> Program:
@@ -113,7 +125,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
             # Empty: its elements lead packets to chains, and these are complete only when *open* begins.
             collections[name] = VerdictMap(new.collections[name].key)
     chains = {name: chain for name, chain in new.chains.items() if name not in old.chains}
-    return old.changed({**collections, **difference.regrouping.maps}, chains)
+    return _changed(old, {**collections, **difference.regrouping.maps}, chains)
 
 
 def _shut(before: Collection, after: Collection) -> Collection:

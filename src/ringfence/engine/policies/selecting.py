@@ -32,6 +32,8 @@ class SelectingPolicies(Generic[P]):
         self._policies = list(policies)
         self._selections = selections
         self._asked = 0
+        self._answers: dict[int, list[CompiledPolicy[P]]] = {}
+        """By identity. Each is asked about twice: once for each direction."""
         self._subjects: list[Bitset] = []
         """The identities that each policy selects, once more than very few questions were asked."""
         self._by_identity: dict[int, list[CompiledPolicy[P]]] | None = None
@@ -40,17 +42,30 @@ class SelectingPolicies(Generic[P]):
         """The policies that select an identity."""
         if self._by_identity is not None:
             return self._by_identity.get(identity.bit, [])
+        if identity.bit not in self._answers:
+            self._answers[identity.bit] = self._find(identity)
+        return self._answers[identity.bit]
+
+    def _find(self, identity: Identity) -> list[CompiledPolicy[P]]:
         self._asked += 1
         if self._asked <= _VERY_FEW:
-            alone = self._selections.of(identity)
-            return [policy for policy in self._policies if alone.in_any((policy.subject,))]
+            return self._find_alone(identity)
         if not self._subjects:
             self._subjects = [self._selections.pods(policy.subject) for policy in self._policies]
         # `==`, not `>=`: the sum over all policies is computed once, also if the limit forbids the list.
         if self._asked == _FEW and sum(subjects.bit_count() for subjects in self._subjects) <= _MOST:
-            self._by_identity = self._transposed()
+            self._by_identity, self._answers = self._transposed(), {}
         bit = identity.bit
         return [policy for policy, subjects in zip(self._policies, self._subjects, strict=True) if subjects >> bit & 1]
+
+    def _find_alone(self, identity: Identity) -> list[CompiledPolicy[P]]:
+        alone, computed, bit = self._selections.of(identity), self._selections.computed, identity.bit
+        found: list[CompiledPolicy[P]] = []
+        for policy in self._policies:
+            subjects = computed.get(policy.subject)
+            if alone.in_any((policy.subject,)) if subjects is None else subjects >> bit & 1:
+                found.append(policy)
+        return found
 
     def _transposed(self) -> dict[int, list[CompiledPolicy[P]]]:
         found: defaultdict[int, list[CompiledPolicy[P]]] = defaultdict(list)

@@ -4,7 +4,7 @@ A selection is cached until the population or the namespaces change. It is then 
 which costs a few bit operations for each of its terms.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
 
@@ -65,6 +65,11 @@ class Selections:
                 bits &= ~self._population.standalone
             remembered[selection] = bits
         return bits
+
+    @property
+    def computed(self) -> Mapping[_Selected, Bitset]:
+        """The identities that selections select, as `pods`, as far as they are computed already."""
+        return self._current()
 
     def in_block(self, block: Block, family: Family) -> Bitset:
         """The identities whose addresses of a family lie in a block."""
