@@ -55,7 +55,20 @@ def test_what_the_loop_takes_is_no_longer_among_them() -> None:
     assert arrived.first() is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["arrive", "take", "charge"]), st.sampled_from("abcd")), max_size=40))
+def test_when_used_time_is_forgotten_those_that_wait_have_used_none() -> None:
+    shares = Shares()
+    arrived = ArrivedNamespaces(shares)
+    shares.charge("a", 1.0, 1.0)
+    for namespace in "ab":
+        arrived.add(change(namespace))
+    shares.forget()
+    shares.charge("b", 0.1, 1.0)
+    assert arrived.first() == "a"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["arrive", "take", "charge", "forget"]), st.sampled_from("abcd")), max_size=40)
+)
 def test_the_first_is_that_of_a_search_through_all(steps: list[tuple[str, str]]) -> None:
     shares, times = Shares(), count(1)
     arrived, waiting = ArrivedNamespaces(shares), list[InboxItem | None]()
@@ -66,7 +79,9 @@ def test_the_first_is_that_of_a_search_through_all(steps: list[tuple[str, str]])
         elif what == "take" and waiting:
             arrived.discard(waiting.pop(0))
         elif what == "charge":
-            shares.charge(namespace, 0.1, float(next(times)))
+            shares.charge(namespace, 0.1, next(times) / 100)
+        elif what == "forget":
+            shares.forget()
         first = arrived.first()
         namespaces = [one.event.namespace for one in waiting if isinstance(one, Arrival)]  # type: ignore[union-attr]
         assert (first in namespaces) if namespaces else (first is None)

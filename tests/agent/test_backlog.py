@@ -130,6 +130,16 @@ def test_a_namespace_that_is_charged_while_it_waits_falls_behind() -> None:
     assert [name_of_change(change)[1] for change in drained(backlog)] == ["b", "a"]
 
 
+def test_when_used_time_is_forgotten_those_that_wait_have_used_none() -> None:
+    shares = Shares()
+    backlog = Backlog(shares)
+    shares.charge("a", 1.0, now=1)
+    for owner in ("a", "b"):
+        backlog.add(version(f"{owner}/p", 1), arrived=1)
+    shares.forget()
+    assert [name_of_change(change)[1] for change in drained(backlog)] == ["a", "b"]
+
+
 def test_an_object_that_a_complete_list_lacks_no_longer_waits() -> None:
     backlog = Backlog(Shares())
     for path in ("x/p", "x/q", "y/p"):
@@ -176,6 +186,10 @@ class Waits(RuleBasedStateMachine):
             self.backlog.end(turn)
             self.now += seconds
             self.shares.charge(turn.namespace, seconds, self.now)
+
+    @rule()
+    def forget(self) -> None:
+        self.shares.forget()
 
     @rule(seconds=st.floats(0, 3))
     def wait(self, seconds: float) -> None:

@@ -22,6 +22,7 @@ class ArrivedNamespaces:
         """How many changes of each namespace have arrived and are not taken."""
         self._order: list[tuple[float, str]] = []
         """A heap of (rank, namespace). An outdated rank is lower than the present one, never higher."""
+        self._times_forgotten = shares.times_forgotten
         self._ordered: set[str] = set()
         """The namespaces in the heap, including those whose changes are all taken."""
 
@@ -44,6 +45,10 @@ class ArrivedNamespaces:
 
     def first(self) -> str | None:
         """The namespace that has used the least time; None if no change has arrived."""
+        if self._times_forgotten != self._shares.times_forgotten:
+            self._times_forgotten = self._shares.times_forgotten
+            self._order = [(self._shares.rank(namespace), namespace) for _, namespace in self._order]
+            heapq.heapify(self._order)
         while self._order:
             rank, namespace = self._order[0]
             present = self._shares.rank(namespace)

@@ -99,6 +99,7 @@ class Backlog:
         """By namespace, in the order in which their oldest changes arrived."""
         self._order: list[tuple[float, int, str]] = []
         """A heap of (rank, number, namespace). An outdated rank is lower than the present one, never higher."""
+        self._times_forgotten = shares.times_forgotten
         self._ordered: set[str] = set()
         """The namespaces in the heap, including those whose changes are all applied."""
         self._suspended: set[str] = set()
@@ -142,6 +143,10 @@ class Backlog:
 
         None if there is no turn, or if all turns are suspended.
         """
+        if self._times_forgotten != self._shares.times_forgotten:
+            self._times_forgotten = self._shares.times_forgotten
+            self._order = [(self._shares.rank(one), number, one) for _, number, one in self._order]
+            heapq.heapify(self._order)
         while self._order:
             rank, number, namespace = self._order[0]
             present = self._shares.rank(namespace)

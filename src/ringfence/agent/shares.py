@@ -33,6 +33,8 @@ class Shares:
         # By namespace: log(used time) + now / WINDOW. All used times decay by the same factor, so these values stay the
         # same as time passes, and a heap can keep the order of the namespaces.
         self._ranks: dict[str, float] = {}
+        self.times_forgotten = 0
+        """How often all ranks were lowered. An order by rank that is older must be computed again."""
 
     def charge(self, namespace: str, seconds: float, now: float) -> None:
         """Note that `seconds` were used for a namespace."""
@@ -40,12 +42,15 @@ class Shares:
             return
         self._ranks[namespace] = math.log(self.used(namespace, now) + seconds) + now / WINDOW
         if len(self._ranks) > _REMEMBERED:
+            # This lowers ranks, too, by which the heaps of namespaces are not corrected: until its next turn, such a
+            # namespace is behind those that have used even less.
             least = math.log(_NEGLIGIBLE) + now / WINDOW
             self._ranks = {name: rank for name, rank in self._ranks.items() if rank >= least}
 
     def forget(self) -> None:
         """Set the used time of all namespaces to zero."""
         self._ranks.clear()
+        self.times_forgotten += 1
 
     def used(self, namespace: str, now: float) -> float:
         """The decayed time that a namespace has used, in seconds."""

@@ -35,6 +35,8 @@ FORMAT: Final = 1
 _HEADER: Final = "# ringfence snapshot"
 _WITHOUT: Final = ", without pods that do not exist yet"
 _WITH_PLUGIN: Final = ", as enforced by "
+_SEVERAL: Final = "several pods"
+_ONE: Final = "one pod"
 _REMEDY: Final = "write it again with `ringfence snapshot`"
 T = TypeVar("T")
 U = TypeVar("U")
@@ -61,9 +63,6 @@ def _rows(snapshot: ClusterSnapshot) -> Iterator[str]:
         yield f"possible {possible_text(one)}"
     for workload, is_several in snapshot.workloads.items():
         yield f"workload {_end(workload)}: {_SEVERAL if is_several else _ONE}"
-
-
-_SEVERAL, _ONE = "several pods", "one pod"
 
 
 def possible_text(one: PossibleConnections) -> str:

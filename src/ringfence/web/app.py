@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -306,12 +307,12 @@ def _json(document: Json, status: int = 200) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The body of a request. One that is larger than any text of a policy is cut, and then is not valid JSON."""
+    """The body of a request. One that is larger than any text of a policy is refused before it is read to its end."""
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > _MOST_BYTES:
-            break
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_MOST_BYTES // 1_000_000} MB of text")
     return body
 
 

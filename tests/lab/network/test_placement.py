@@ -148,6 +148,15 @@ def test_a_workload_whose_name_a_pod_has_gets_a_pod_of_another_name() -> None:
     assert {"x/web", "x/web-deployment"} <= topology.pod_by_name.keys()
 
 
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_workload_takes_the_name_of_no_pod(replicas: int) -> None:
+    taken = [pod("x/web", {"app": "a"}), pod("x/web-deployment", {"app": "b"}), pod("x/web-deployment-2", {"app": "c"})]
+    cluster, _ = placed(*taken, deployment("x/web", app="web", replicas=replicas))
+    apps = {member.name: member.labels["app"] for member in cluster.state.members() if member.namespace == "x"}
+    standing = ["web-deployment-3"] if replicas == 1 else ["web-deployment-3-0", "web-deployment-3-1"]
+    assert apps == {"web": "a", "web-deployment": "b", "web-deployment-2": "c"} | dict.fromkeys(standing, "web")
+
+
 def test_a_changed_workload_changes_the_pod_that_stands_for_it() -> None:
     cluster, placement = placed(deployment("x/web", app="web"))
     before = addresses(plan_topology(cluster.state), "x/web")

@@ -7,7 +7,7 @@ built.
 """
 
 from collections import Counter
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 import msgspec
@@ -217,16 +217,21 @@ class Placement:
         return self._stand_ins[reference].pods
 
     def _free_stand_ins(self, workload: Reference, number: int) -> StandIns:
-        """Pods named after a workload; where something has one of the names already, the kind is added to it."""
-        taken = {ins.name for other, ins in self._stand_ins.items() if other.namespace == workload.namespace}
-        for name in (workload.name, f"{workload.name}-{workload.kind.lower()}"):
+        """Pods named after a workload.
+
+        Where something has one of the names already, the kind is added to it, and a number if that is taken, too.
+        """
+        with_kind = f"{workload.name}-{workload.kind.lower()}"
+        for name in chain((workload.name, with_kind), (f"{with_kind}-{ordinal}" for ordinal in count(2))):
             names = [f"{name}-{ordinal}" for ordinal in range(number)] if number > 1 else [name]
-            pods = tuple(Reference(workload.namespace, "Pod", one) for one in names)
-            if not taken & {name, *names} and not any(
-                self._state.pod(workload.namespace, one) for one in (name, *names)
-            ):
+            if not any(self._is_taken(workload.namespace, one) for one in (name, *names)):
                 break
-        return StandIns(name, pods)
+        return StandIns(name, tuple(Reference(workload.namespace, "Pod", one) for one in names))
+
+    def _is_taken(self, namespace: str, name: str) -> bool:
+        """Whether a pod has a name, or pods that stand for a workload are named after it."""
+        of_others = (ins.name for other, ins in self._stand_ins.items() if other.namespace == namespace)
+        return self._state.pod(namespace, name) is not None or name in of_others
 
     def _give_addresses(self, reference: Reference, use: str) -> tuple[IPAddress, ...]:
         """Addresses of every family for an object: the same ones each time."""
