@@ -166,6 +166,45 @@ def test_connections_are_revoked_although_the_table_has_just_been_flushed() -> N
     assert (after.present, after.revoked) == (varied(), frozenset({1, 2}))
 
 
+@in_own_network
+def test_updates_that_are_disturbed_one_after_another_leave_no_more_than_one_of_them() -> None:
+    """Each creates chains and sets for the time being, and is disturbed before packets reach them."""
+    kernel, left = Kernel(), list[set[str]]()
+    kernel.apply(varied())
+    permanent = {*varied().collections, *varied().chains, *OTHER.collections, *OTHER.chains}
+
+    def disturb_if_anything_is_temporary(count: int) -> None:
+        present = Kernel().present
+        assert present
+        temporary = {*present.collections, *present.chains} - permanent
+        if temporary and len(left) < 5:
+            left.append(temporary)
+            nft("flush set inet ringfence revoked; add element inet ringfence revoked { 5 }")
+
+    with disturbed(disturb_if_anything_is_temporary):
+        kernel.apply(OTHER)
+    assert len(left) == 5
+    assert max(map(len, left)) == len(left[0])
+    assert Kernel().present == OTHER
+
+
+@in_own_network
+def test_what_a_process_left_that_ended_during_an_update_is_deleted_first() -> None:
+    kernel, states = Kernel(), list[Program | None]()
+    kernel.apply(varied())
+    nft("add chain inet ringfence both_0; add set inet ringfence copy_0 { type ipv4_addr; }")
+    after = Kernel()
+    with disturbed(lambda count: states.append(Kernel().present)):
+        after.apply(OTHER)
+    found, cleaned = states[:2]
+    assert found
+    assert cleaned
+    assert found.chains.keys() - cleaned.chains.keys() >= {"both_0"}
+    assert found.collections.keys() - cleaned.collections.keys() >= {"copy_0"}
+    assert fixed_chains(cleaned) == fixed_chains(varied()), "everything is in force as before"
+    assert Kernel().present == OTHER
+
+
 @pytest.mark.parametrize("removal", ["delete chain inet ringfence ingress_1", "delete table inet ringfence"])
 @in_own_network
 def test_a_chain_that_another_program_removes_before_it_gets_its_new_name_is_created_again(removal: str) -> None:

@@ -115,6 +115,8 @@ class KernelTable:
         """Other objects in the table, which only other programs create."""
         self.transactions = 0
         """How many transactions of this object the kernel has accepted."""
+        self._was_interrupted = True
+        """Whether the last update may have ended early. So may that of an earlier process, which has ended since."""
         self.read()
 
     def read(self) -> None:
@@ -320,12 +322,16 @@ class KernelTable:
         return bool(self.unknown_parts) or (self.program is not None and not is_compatible(self.program, program))
 
     def _update(self, program: Program) -> None:
+        present = self.program or Program()
+        stages = stages_between(present, program, self._fits_at_once, after_interruption=self._was_interrupted)
+        self._was_interrupted = True
         try:
-            for commands, after in stages_between(self.program or Program(), program, self._fits_at_once):
+            for commands, after in stages:
                 self._stop_if_disturbed()
                 self._commit(map(self._with_handle, commands))
                 self.program = after
                 self._tables |= tables_of(after)
+            self._was_interrupted = False
         finally:
             forget_differences()
 

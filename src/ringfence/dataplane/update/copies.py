@@ -4,7 +4,7 @@ The update moves all chains to copies of the sets with the new elements. When th
 too, it moves the chains back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -17,12 +17,11 @@ from ringfence.dataplane.program import (
     DispatchGroup,
     Lookup,
     Program,
-    RangeMap,
     Rule,
-    VerdictMap,
 )
 from ringfence.dataplane.update.comparison import Difference, FitsAtOnce, compare, fits_always, needs_closing
 from ringfence.dataplane.update.intersection import unused_name
+from ringfence.dataplane.update.reached import reached_from
 from ringfence.dataplane.update.steps import UpdateStep, steps_in_place
 
 
@@ -54,26 +53,8 @@ def _with_copies(old: Program, new: Program, difference: Difference) -> Program:
         name: _looking_into_copies(chain, copies) if name in difference.readers else chain
         for name, chain in new.chains.items()
     }
-    kept_collections, kept_chains = _led_to(old, difference.edited_sets)
-    return Program({**kept_collections, **collections}, {**kept_chains, **chains})
-
-
-def _led_to(old: Program, maps: Iterable[str]) -> tuple[dict[str, Collection], dict[str, Chain]]:
-    """Return these maps of `old`, and all chains, sets and maps that packets reach through them."""
-    collections = {name: old.collections[name] for name in maps}
-    chains: dict[str, Chain] = {}
-    new = list(collections.values())
-    while new:
-        targets = {
-            one for collection in new if isinstance(collection, VerdictMap | RangeMap) for one in collection.elements
-        }
-        # A verdict that another program has put into a map is read back as an element for a chain that does not exist.
-        found = {name: old.chains[name] for name in targets & old.chains.keys() - chains.keys()}
-        chains |= found
-        names = {name for chain in found.values() for name in chain.sets} - collections.keys()
-        new = [old.collections[name] for name in names]
-        collections |= {name: old.collections[name] for name in names}
-    return collections, chains
+    kept = reached_from(old, collections=difference.edited_sets)
+    return Program({**kept.collections, **collections}, {**kept.chains, **chains})
 
 
 def _looking_into_copies(chain: Chain, copies: Mapping[str, str]) -> Chain:

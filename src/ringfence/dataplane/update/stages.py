@@ -26,6 +26,7 @@ from ringfence.dataplane.update.commands import (
 )
 from ringfence.dataplane.update.comparison import FitsAtOnce, fits_always
 from ringfence.dataplane.update.plan import plan_update
+from ringfence.dataplane.update.reached import without_leftovers
 from ringfence.dataplane.update.steps import StepKind, UpdateStep
 
 _MOST_ELEMENTS: Final = 400
@@ -39,8 +40,16 @@ class Stage(NamedTuple):
     program: Program
 
 
-def stages_between(old: Program, new: Program, fits_at_once: FitsAtOnce = fits_always) -> Iterator[Stage]:
-    """Yield the stages from `old` to `new`, in order. The last one leads to `new`, even if it has no commands."""
+def stages_between(
+    old: Program, new: Program, fits_at_once: FitsAtOnce = fits_always, *, after_interruption: bool = False
+) -> Iterator[Stage]:
+    """Yield the stages from `old` to `new`, in order. The last one leads to `new`, even if it has no commands.
+
+    With `after_interruption`, an earlier update may have ended early, and the first stage deletes what it left.
+    """
+    if after_interruption and (cleaned := without_leftovers(old, new)) is not old:
+        yield Stage(commands_between(old, cleaned), cleaned)
+        old = cleaned
     created: list[Command] = []
     """The commands of a step *create* that wait for the next step."""
     before = old
