@@ -10,6 +10,7 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.veth_pairs import NodeVethPairs, VethPair
+from ringfence.sets.addresses import Family
 
 
 def errors(ports: PodPorts) -> list[str]:
@@ -37,6 +38,14 @@ def test_of_several_pods_that_may_be_at_several_ports_one_is_named() -> None:
     assert re.match(
         f"2 pods, such as the one with {one}, may be at several ports of bridges and are closed there", error
     )
+
+
+def test_the_addresses_of_a_pod_are_named_in_order() -> None:
+    ports = PodPorts()
+    ports.contested = [frozenset({WEB6, *((Family.IPV4, WEB[1] + number) for number in range(4))})]
+    (error,) = errors(ports)
+    named = "10.244.0.5 and 10.244.0.6 and 10.244.0.7 and 10.244.0.8 and fd00:10:244::5"
+    assert error.startswith(f"the pod with {named} may be at several ports")
 
 
 @pytest.mark.parametrize(

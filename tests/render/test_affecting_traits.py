@@ -7,7 +7,7 @@ from tests.semantics.objects import block, labelled, pod, policy, port, sends
 from ringfence.analysis.differences import affecting_traits
 from ringfence.engine.state import State
 from ringfence.plugins import named_traits
-from ringfence.render.affecting_traits import affected_text, affecting_text
+from ringfence.render.affecting_traits import affected_text, affecting_json, affecting_text
 
 CILIUM = named_traits("cilium")
 
@@ -62,6 +62,33 @@ def test_the_traits_stand_under_the_name_of_the_plugin() -> None:
     assert heading == f"with {CILIUM.name}:"
     assert lines == [f"  {line}" for line in affecting_text(found).splitlines()]
     assert lines[-1] == "    no connection changes", "no block has an address of a node"
+
+
+def test_the_json_of_a_trait_has_its_rules_and_its_connections() -> None:
+    found = affecting_traits(to_addresses(2), CILIUM)
+    (one,) = (one for one in affecting_json(found) if one["trait"]["topic"] == "ipBlock-pods")
+    assert one["rules"] == [
+        {"namespace": "x", "name": f"p{number}", "direction": "egress", "index": 0} for number in range(2)
+    ]
+    assert one["connections"] == [
+        {
+            "change": "closed",
+            "sources": [{"namespace": "x", "kind": "Pod", "name": "web"}],
+            "destinations": [{"namespace": "x", "kind": "Pod", "name": f"s{number}"}],
+            "traffic": [{"protocol": "TCP", "ports": str(8000 + number)}],
+        }
+        for number in range(2)
+    ]
+    assert one["changesAnswers"]
+
+
+def test_the_json_of_addresses_has_their_cidrs() -> None:
+    """Of an entry with endPort, this version applies the first port only."""
+    wide = policy("x/p", labelled(app="web"), egress=[sends(block("192.0.2.0/24"), ports=[port(80, to=90)])])
+    found = affecting_traits(cluster_of([pod("x/web", {"app": "web"}), wide]).state, named_traits("cilium@1.15"))
+    (row,) = (row for one in affecting_json(found) for row in one["connections"])
+    assert row["destinations"] == [{"addresses": ["192.0.2.0/24"]}]
+    assert row["traffic"] == [{"protocol": "TCP", "ports": "81-90"}]
 
 
 def test_a_plugin_that_changes_nothing_says_so() -> None:

@@ -80,6 +80,13 @@ def test_only_the_files_of_the_page_are_served(page: ServedPage, name: str) -> N
     assert page.ask(f"/page/{name}")[0] == 404
 
 
+@pytest.mark.parametrize(("name", "media_type"), [("page.css", "text/css"), ("main.js", "text/javascript")])
+def test_each_file_of_the_page_has_its_type(page: ServedPage, name: str, media_type: str) -> None:
+    """Browsers run no script of another type."""
+    status, headers, _ = page.ask(f"/page/{name}")
+    assert (status, headers["content-type"]) == (200, f"{media_type}; charset=utf-8")
+
+
 def test_the_methods_are_those_of_the_routes(page: ServedPage) -> None:
     assert page.ask("/edit")[0] == 405
     assert page.ask("/report.json", EDIT)[0] == 405

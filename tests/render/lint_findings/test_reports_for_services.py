@@ -45,6 +45,13 @@ def test_gitlab_shows_the_remedy_and_the_lines(tmp_path: Path) -> None:
     assert entry["location"]["lines"] == {"begin": 3, "end": 4}
 
 
+def test_gitlab_shows_what_is_about_a_whole_file_at_its_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.touch()
+    (entry,) = json.loads(findings_code_quality(LintFindings((finding(place=Place(str(file))),))))
+    assert entry["location"]["lines"] == {"begin": 1}
+
+
 def test_gitlab_shows_the_file_of_a_rendered_object_without_lines(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.touch()
