@@ -130,6 +130,7 @@ def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic
             source, destination = (other, own) if direction is Direction.INGRESS else (own, other)
             named = peer.rule.traffic_to(destination)
             allowed = side_traffic(linted.state, other, direction.opposite, own)
+            # One pair that can connect is enough: the peer then has an effect, whatever other pods refuse.
             if not named or is_exempt(linted.state, source, destination) or named & allowed:
                 return None
             first = first or (own, other, named, allowed)
@@ -145,6 +146,7 @@ def _only_family(linted: Linted, identities: list[Identity]) -> Family | None:
     families = identities[0].families
     if any(one.families != families for one in identities):
         return None
+    # Unless a policy reads addresses, both families get the same answers, and one of them decides.
     deciding = families if len(families) == 1 else linted.state.population.decisive_families()
     return deciding[0] if len(deciding) == 1 else None
 

@@ -108,6 +108,7 @@ def _is_less(other: WrittenRule, rule: WrittenRule) -> bool:
     """Whether a rule has no effect beside one that allows everything; of two of these, the first one stays."""
     if not allows_everything(other.compiled):
         return True
+    # Otherwise each of two rules that allow everything would make the other one a finding.
     return (other.policy.name, other.compiled.index) > (rule.policy.name, rule.compiled.index)
 
 

@@ -233,6 +233,7 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
                 "arrive: no pod of the mesh can connect to it"
             )
             remedy = f"admit the same peers to TCP {_TUNNEL}"
+            # Of several rules, those with the peers of the mesh are not known.
             edit = _edit(policy, rules[0]) if len(rules) == 1 else None
             yield Hit(policy, "spec.ingress", message, remedy, edit=edit, pods=(pod,), premises=(premise,))
         elif other := _more(linted, pods[0]):

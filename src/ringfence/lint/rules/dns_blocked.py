@@ -201,6 +201,8 @@ def _may_ask(linted: Linted, pod: Identity) -> bool:
 
 def _is_for_dns(rule: CompiledRule) -> bool:
     """Whether a rule allows UDP 53, or may do so because it names a UDP port."""
+    # The number of a name is known only at its pods. A DNS server need not be in the input, so any name may be its
+    # port.
     return bool(rule.names_of("UDP")) or any(rule.traffic.contains("UDP", port) for port in _PORTS)
 
 
@@ -213,6 +215,7 @@ def _hit(linted: Linted, policy: PolicyInForce, pods: list[Member]) -> Hit:
     )
     server = next(iter(linted.dns_servers), None)
     remedy = f"allow UDP and TCP 53 to the pods with {server}" if server else "allow UDP and TCP 53 to the DNS server"
+    # An annotation of a pod suppresses what is about this pod alone, and not what is about others as well.
     alone = tuple(pods) if len(pods) == 1 else ()
     return Hit(policy, "spec.egress", message, remedy, pods=alone, premises=(premise,))
 

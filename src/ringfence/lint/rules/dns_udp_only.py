@@ -166,6 +166,7 @@ def _is_allowed(rule: WrittenRule, others: list[CompiledRule]) -> bool:
     if any(other.peers.everyone for other in others):
         return True
     peers = rule.compiled.peers
+    # Only a rule for everyone covers a rule for everyone, and there is none.
     if peers.everyone:
         return False
     wider = [selection for other in others for selection in other.peers.selections]

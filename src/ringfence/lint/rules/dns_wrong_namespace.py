@@ -101,6 +101,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         # If the namespace has such pods, it may have a DNS server of its own.
         if server is None or selection is None or linted.may_select(selection):
             continue
+        # A DNS server of this namespace may be in other files.
         if namespace not in linted.namespaces_with_pods:
             continue
         own = f"a podSelector alone means pods of namespace {namespace}, which has no DNS server"

@@ -139,6 +139,7 @@ from ringfence.lint.texts import listed
 
 
 def _check(linted: Linted) -> Iterator[Hit]:
+    # If a rule of the other end names this pod, too, RF142 compares the ports of both rules.
     return (_hit(linted, one) for one in refusals(linted) if one.naming is None)
 
 

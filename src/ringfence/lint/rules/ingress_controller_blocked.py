@@ -194,6 +194,7 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
 def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget) -> TextEdit | None:
     """The edit that adds a rule for the namespaces of ingress controllers, if the configuration names them."""
     named = linted.settings.ingress_namespaces
+    # In a policy for other pods as well, the rule would open their port, too.
     if not named or not is_only_for(linted, policy, target.behind(linted)):
         return None
     peers = [{"namespaceSelector": {"matchLabels": {NAME_LABEL: namespace}}} for namespace in named]
@@ -235,6 +236,7 @@ def _is_about_others(selection: PodSelection, own: str) -> bool:
     names = [
         term.values for term in selection.namespaces.terms if (term.key, term.operator) == (NAME_LABEL, Operator.IN)
     ]
+    # A namespaceSelector without a name may match the namespace of the controller, which the input may lack.
     return not any(values <= {own} for values in names)
 
 

@@ -142,6 +142,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
     # Cilium never matches pods by address, so there it certainly has no effect.
     level = FindingLevel.ERROR if linted.plugin == "cilium" else None
     for peer in blocks:
+        # Services come first: their addresses never match, those of pods do in some clusters.
         if common := peer.addresses & services:
             named = next((one for one, addresses in of_services.items() if addresses & common), None)
             what = f"of Service {named.namespace}/{named.name}" if named else "of a Service"

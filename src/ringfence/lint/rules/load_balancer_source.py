@@ -227,6 +227,7 @@ def _behind(linted: Linted) -> _Behind:
     for service in linted.services:
         spec = service.spec
         passes_nodes = spec.type in _TYPES and not _leads_to_pods(service)
+        # With Local, only nodes with a pod of the Service get connections, and they keep the address of the client.
         if passes_nodes and spec.external_traffic_policy != "Local" and spec.selector:
             for pod in selected_members(linted.state, service):
                 found[pod] += [(service, port) for port in spec.ports or ()]

@@ -187,6 +187,7 @@ def _one_of_two(linted: Linted, refused: Sequence[RefusedPeer]) -> Iterator[Refu
     naming = [one for one in refused if one.naming]
     certain: dict[_Ends, bool] = {}
     for one in naming:
+        # A finding with a premise in doubt is not shown, so it cannot be the one that stays.
         if doubtful(linted, one.premises(linted)) is None:
             certain[_ends(one)] = certain.get(_ends(one), False) or _names_no_declared_port(one)
     for one in naming:

@@ -124,6 +124,7 @@ def _hits(
         # If no pod has the label, the term has no effect at all, and it is not this mistake.
         if not without or len(without) == len(pods):
             continue
+        # The compiled selection has no places. Of two equal terms, the first one is as good as the other.
         index = next(n for n, one in enumerate(selector.match_expressions) if (one.key, one.operator) == (key, "NotIn"))
         more = f" and {len(without) - 1} more" if len(without) > 1 else ""
         message = f"NotIn matches pods without the label {key} as well: {without[0]}{more}"

@@ -125,6 +125,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         ((family, peer),) = whole.items()
         other = next(one for one in FAMILIES if one is not family)
         traffic = rule.compiled.traffic
+        # Another rule of the same pods may be for the other family.
         if not any(
             one.compiled.traffic & traffic == traffic
             and (one.compiled.peers.everyone or other in _families(one.peers()))

@@ -216,6 +216,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
             within = linted.namespaces_of(selection)
             if not within:
                 yield from _no_namespace(linted, peer, selection)
+            # If the input has no pods of these namespaces at all, their workloads are probably in other files.
             elif within & linted.namespaces_with_pods and not _is_dns_elsewhere(linted, selection):
                 yield _no_pod(linted, peer, selection, within, _namespaces_before(rule, peer))
 
@@ -265,12 +266,14 @@ def _no_pod(
     if meant:
         edit = meant.edit(peer.policy.origin, path)
         return Hit(peer.policy, peer.path, message, f"write {meant}, which pods of {named} have", level, edit)
+    # If pods of the input had been meant, RF103 would report the two peers.
     if joined and linted.may_be_elsewhere(joined):
         remedy = (
             f"remove the dash before podSelector if pods with {joined.pods} in namespaces with {joined.namespaces} are "
             "meant: with it, these are two peers"
         )
         return Hit(peer.policy, peer.path, message, remedy, level, join_items(peer.policy.origin, peer.path))
+    # A peer with a namespaceSelector names its namespaces, so the author did not overlook that there are others.
     elsewhere = _elsewhere(linted, selection) if selection.namespace else ""
     if elsewhere:
         remedy = (
@@ -303,6 +306,8 @@ def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) ->
     elif meant := correction(selector, [known.labels(one) for one in known.names()]):
         edit = meant.edit(peer.policy.origin, path)
         yield Hit(peer.policy, peer.path, message, f"write {meant}, which a namespace has", edit=edit)
+    # A namespace that is selected by its name may exist although the input has no object of it. Labels of namespaces
+    # are written in these objects only.
     elif linted.is_complete or not _names(selection):
         remedy = "write labels that the namespaces have, or add their Namespace objects to the input"
         yield Hit(peer.policy, peer.path, message, remedy, None if linted.is_complete else FindingLevel.NOTE)

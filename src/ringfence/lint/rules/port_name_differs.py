@@ -115,6 +115,8 @@ def _check(linted: Linted) -> Iterator[Hit]:
         for path, entry in rule.ports():
             if isinstance(entry.port, str):
                 first = _first_with_each(destinations, entry.port, entry.protocol or DEFAULT_PROTOCOL)
+                # One name for several numbers is allowed, and sometimes wanted: hence a number in the remedy, and no
+                # edit.
                 if len(first) > 1:
                     numbers = listed(f"{number} at {pod}" for number, pod in sorted(first.items()))
                     message = f"{entry.port} means different ports: {numbers}"

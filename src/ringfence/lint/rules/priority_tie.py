@@ -221,6 +221,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
                 continue
             about_many.add((order.tier, order.first.priority))
         premises = [witness(linted, _pods(some), direction) for direction, some in deciding[order].items()]
+        # One direction in which it is certain is enough for the finding.
         holding = next((one for one in premises if not doubtful(linted, [one])), premises[0])
         yield _hit(order, holding)
 
@@ -247,6 +248,7 @@ def _deciding(linted: Linted) -> _Deciding:
 
 def _undefined(tiers: Tiers, stack: Stack, own: OwnPorts) -> set[UndefinedOrder]:
     found = set(priorities_of_stack(stack, partial(tiers.addresses_of, own=own), ALL_TRAFFIC))
+    # Peers may be allowed over one family only, so each family has its own cells.
     for family in FAMILIES:
         found.update(priorities_of_stack(stack, partial(tiers.peers_of, own=own, family=family), ALL_TRAFFIC))
     return found

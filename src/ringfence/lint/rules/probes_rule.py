@@ -169,6 +169,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
         if rule.direction is Direction.INGRESS and _is_of_nodes(rule, nodes):
             probed = _probed(linted, rule.policy)
             traffic = rule.compiled.traffic
+            # A rule with more ports than probes use, or with names, has another purpose as well.
             if traffic and not traffic - probed and not rule.compiled.port_names and not _is_opened(linted, rule):
                 message = f"probes of {traffic} need no rule: a node always reaches the pods on it"
                 yield Hit(rule.policy, rule.path, message, "remove the rule, if probes are its only purpose")

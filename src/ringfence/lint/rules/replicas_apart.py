@@ -280,6 +280,7 @@ def _pairs(linted: Linted, pods: list[Member]) -> Iterator[tuple[Member, Member]
     alike: defaultdict[int, list[Member]] = defaultdict(list)
     for pod in pods:
         alike[linted.state.identity(pod).bit].append(pod)
+    # Two of each group: pods that policies do not distinguish may also be unable to reach each other.
     some = [pod for group in alike.values() for pod in group[:2]][:_MOST_PODS]
     yield from ((pod, pod) for pod in some if pod.is_several)
     yield from permutations(some, 2)
@@ -300,6 +301,7 @@ def _hit(linted: Linted, workload: Reference, pods: list[Member], source: Member
     if policy is None:
         return None
     premises = [Premise((refusing,), direction, is_refusal=True, is_between_pods=True)]
+    # Each side allows some port, and there is none that both allow: without either, the pods could connect.
     if _passes(egress, ports) and _passes(ingress, ports):
         premises.append(Premise((destination,), Direction.INGRESS, is_refusal=True, is_between_pods=True))
     which = "any port that they have for each other" if named else "any port that they declare"

@@ -124,6 +124,7 @@ def _check(linted: Linted) -> Iterator[Hit]:
 def _meaning(policy: PolicyInForce) -> Hashable:
     """A key for the meaning of a policy, without order and notation: equal keys mean the same in every cluster."""
     rules = frozenset((direction, frozenset(map(_meaning_of_rule, of))) for direction, of in policy.rules.items())
+    # Sets, because neither the order of rules, peers and ports nor their repetition has a meaning.
     return policy.namespace, frozenset(policy.subject.pods.terms), rules
 
 

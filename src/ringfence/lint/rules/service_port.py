@@ -216,6 +216,8 @@ def _fronts(linted: Linted) -> dict[SinglePort, list[_Front]]:
     """The ports of Services behind which pods listen on another port, by protocol and number."""
     found: dict[SinglePort, list[_Front]] = {}
     for service in linted.services:
+        # Clients of a headless Service connect to the port of a pod. Without a selector, the pods behind it are not
+        # known.
         if is_headless(service) or not service.spec.selector:
             continue
         pods = [pod for pod in selected_members(linted.state, service) if not pod.host_network]
@@ -253,6 +255,7 @@ def _hits(linted: Linted, rule: WrittenRule, path: str, port: SinglePort, fronts
         edit = None
         if len(targets) == 1 and rule.policy.origin:
             edit = replace_value(rule.policy.origin, f"{path}.port", Replacement(str(number), targets[0]))
+        # A container may listen on a port that it does not declare, also on that of the Service.
         sure = all(_declares(pod, protocol, target) for pod, target in meant.items())
         yield Hit(
             rule.policy,

@@ -224,6 +224,7 @@ def _hit(one: RedundantPart) -> Hit:
         remedy = "remove it, or what covers it if that is wider than it was meant to be"
     else:
         remedy = "keep it if the other parts are removed that cover it and that it covers"
+    # A whole policy is a document, which may be all of its file: no edit removes it.
     may_go = one.goes and one.part.rule and not is_for_others
     edit = remove_item(one.part.policy.origin, one.part.path) if may_go else None
     return Hit(

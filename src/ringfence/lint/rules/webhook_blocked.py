@@ -241,6 +241,7 @@ def _check(linted: Linted) -> Iterator[Hit | Unknown]:
 
 def _edit(linted: Linted, policy: PolicyInForce, target: NamedTarget, control_plane: Addresses) -> TextEdit | None:
     """The edit that adds a rule for the control plane; without peers if its addresses are not known."""
+    # In a policy for other pods as well, the rule would open their port, too.
     if not is_only_for(linted, policy, target.behind(linted)):
         return None
     peers = [{"ipBlock": {"cidr": cidr}} for cidr in control_plane.cidrs()]
