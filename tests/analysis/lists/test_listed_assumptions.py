@@ -5,7 +5,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, pod, policy, port
 
 from ringfence.analysis.endpoints import asked_ports
-from ringfence.analysis.lists import connection_assumptions, connection_filter, list_assumptions
+from ringfence.analysis.lists import connection_assumptions, connection_filter, exposure, list_assumptions
 from ringfence.engine.population import Reference
 
 SET = Reference("x", "StatefulSet", "db")
@@ -69,12 +69,40 @@ def test_the_order_of_cluster_policies_is_an_assumption_about_the_ports_for_whic
         }
 
     state = cluster_of([pod("x/a"), egress("allows", "Allow"), egress("denies", "Deny")]).state
-    by_port = {
-        number: connection_assumptions(state, wanted=connection_filter(state, "x", ports=asked_ports(number)))
-        for number in (80, 443)
+
+    def at(number: int, *destinations: str) -> tuple[str, ...]:
+        wanted = connection_filter(state, "x", destinations=destinations, ports=asked_ports(number))
+        return connection_assumptions(state, wanted=wanted)
+
+    for destinations in ((), ("10.1.2.3",)):
+        (order,) = at(80, *destinations)
+        assert "priority" in order
+        assert at(443, *destinations) == ()
+    assert at(80, "192.0.2.1") == (), "neither policy is about it"
+
+
+def test_addresses_that_are_not_known_are_an_assumption_of_lists_that_contain_addresses() -> None:
+    accepted = {"action": "Allow", "to": [{"domainNames": ["example.com"]}]}
+    denied = {"action": "Deny", "to": [{"nodes": {}}, {"networks": ["0.0.0.0/0"]}]}
+    policies = {
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "kind": "AdminNetworkPolicy",
+        "metadata": {"name": "names"},
+        "spec": {"priority": 1, "subject": {"namespaces": {}}, "egress": [accepted, denied]},
     }
-    assert [len(by_port[number]) for number in (80, 443)] == [1, 0]
-    assert "priority" in by_port[80][0]
+    objects = [pod("x/a", addresses=["10.0.0.1"]), pod("y/b", addresses=["10.0.0.2"]), policies]
+    state = cluster_of(objects).state
+    names = "the addresses that example.com resolve to are not known: they are assumed not to contain"
+    nodes = "no Node object is in the input:"
+    everywhere = (f"{names} any address", f"{nodes} any address is assumed not to be an address of a node")
+    assert connection_assumptions(state) == everywhere
+    assert exposure(state).assumptions == everywhere
+    to_one = connection_filter(state, "x", destinations=["192.0.2.1"])
+    assert connection_assumptions(state, wanted=to_one) == (
+        f"{names} 192.0.2.1",
+        f"{nodes} 192.0.2.1 is assumed not to be an address of a node",
+    )
+    assert connection_assumptions(state, wanted=connection_filter(state, "x", destinations=["y/b"])) == ()
 
 
 def test_in_general_neither_pods_nor_files_are_named() -> None:

@@ -17,7 +17,13 @@ import msgspec
 from ringfence.analysis.endpoints import Endpoint, internet_addresses, represented_alone
 from ringfence.analysis.lists.checked_examples import SaidOfPods, checked_examples
 from ringfence.analysis.lists.isolated_workloads import label_assumptions
-from ringfence.engine.answers import UndefinedOrder, assumed_orders, priorities_of_stack, priorities_outside
+from ringfence.engine.answers import (
+    UndefinedOrder,
+    assumed_orders,
+    outside_assumptions,
+    priorities_of_stack,
+    priorities_outside,
+)
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity, Member, Reference
@@ -339,4 +345,6 @@ def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> 
     and values of labels may be unknown.
     """
     doubts = (doubt_text(policy, direction) for policy in state.doubts for direction in policy.directions())
-    return tuple(dict.fromkeys((*doubts, *exposed.priorities(members), *label_assumptions(state, list(members)))))
+    outside = outside_assumptions(state, members, ALL_ADDRESSES, ALL_TRAFFIC)
+    labels = label_assumptions(state, list(members))
+    return tuple(dict.fromkeys((*doubts, *outside, *exposed.priorities(members), *labels)))

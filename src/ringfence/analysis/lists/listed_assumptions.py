@@ -16,6 +16,7 @@ from ringfence.engine.answers import (
     assumed_orders,
     list_matches,
     listed_node_assumptions,
+    outside_assumptions,
     priorities_outside,
     subject_matches,
     values_named,
@@ -83,7 +84,13 @@ def list_assumptions(
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
     matches = list_matches(state, _pairs(state, listed), _asked(state, listed))
     return ListAssumptions(
-        (*_limits(state), *listed_node_assumptions(state, pods, listed.destinations.reach)),
+        (
+            *_limits(state),
+            *listed_node_assumptions(state, pods, listed.destinations.reach),
+            *outside_assumptions(
+                state, _subjects(state, listed, Direction.EGRESS), listed.destinations.reach, _asked_outside(listed)
+            ),
+        ),
         tuple(state.doubts.selecting_any(pods)),
         tuple(_unknown_labels(state, pods)),
         matches.and_of(assumed_of_hosts(state, pods)),
@@ -106,7 +113,11 @@ def subject_assumptions(state: State, subjects: Sequence[Member]) -> ListAssumpt
     found = subject_matches(state, Direction, subjects, everyone)
     hosts = assumed_of_hosts(state, subjects)
     return ListAssumptions(
-        (*_limits(state), *listed_node_assumptions(state, subjects)),
+        (
+            *_limits(state),
+            *listed_node_assumptions(state, subjects),
+            *outside_assumptions(state, subjects, ALL_ADDRESSES, ALL_TRAFFIC),
+        ),
         tuple(state.doubts.selecting_any(subjects)),
         tuple(_unknown_labels(state, everyone)),
         found.matches.and_of(hosts),
@@ -145,19 +156,28 @@ def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
 
 def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[UndefinedOrder]:
     """Policies with the same priority whose order decides about outside addresses of a list."""
-    asked = _asked(state, wanted)
-    for direction, side, other in (
-        (Direction.EGRESS, wanted.sources, wanted.destinations),
-        (Direction.INGRESS, wanted.destinations, wanted.sources),
+    for direction, other, asked in (
+        (Direction.EGRESS, wanted.destinations, _asked_outside(wanted)),
+        (Direction.INGRESS, wanted.sources, _asked(state, wanted)),
     ):
-        pods = state.members() if side.pods is None else side.pods
-        subjects = [pod for pod in pods if wanted.part.contains(pod)]
-        yield from priorities_outside(state, subjects, direction, other.reach, asked)
+        yield from priorities_outside(state, _subjects(state, wanted, direction), direction, other.reach, asked)
+
+
+def _subjects(state: State, wanted: ConnectionFilter, direction: Direction) -> list[Member]:
+    """The pods of a list whose policies for this direction decide about addresses."""
+    side = wanted.sources if direction is Direction.EGRESS else wanted.destinations
+    pods = state.members() if side.pods is None else side.pods
+    return [pod for pod in pods if wanted.part.contains(pod)]
 
 
 def _asked(state: State, wanted: ConnectionFilter) -> Traffic:
-    """The traffic that a list is about at any of its destinations."""
+    """The traffic that a list is about at any pod that is one of its destinations."""
     if wanted.destinations.pods is None and wanted.destinations.ports.is_everything:
         return ALL_TRAFFIC
     pods = state.members() if wanted.destinations.pods is None else wanted.destinations.pods
     return reduce(or_, {wanted.destinations.asked(pod) for pod in pods}, NO_TRAFFIC)
+
+
+def _asked_outside(wanted: ConnectionFilter) -> Traffic:
+    """The traffic that a list is about at any address that is one of its destinations."""
+    return Traffic.union_of(traffic for _, traffic in wanted.destinations.parts([(ALL_ADDRESSES, ALL_TRAFFIC)]))

@@ -14,6 +14,7 @@ from ringfence.engine.answers.explanations import (
 )
 from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
 from ringfence.engine.answers.listed_nodes import assumed_of_hosts, listed_node_assumptions
+from ringfence.engine.answers.listed_outside import outside_assumptions
 from ringfence.engine.answers.listed_priorities import assumed_orders, priorities_of_stack, priorities_outside
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import assumed_about_own_node
@@ -76,6 +77,7 @@ __all__ = [
     "list_matches",
     "listed_node_assumptions",
     "node_addresses",
+    "outside_assumptions",
     "priorities_of_stack",
     "priorities_outside",
     "reasons_by_tier",

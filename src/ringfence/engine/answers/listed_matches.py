@@ -20,6 +20,7 @@ from ringfence.engine.answers.host_selections import unapplied_policies, would_s
 from ringfence.engine.answers.listed_peers import ListedPeers, bits_of, has_unknown_labels
 from ringfence.engine.answers.listed_priorities import EqualPriorities
 from ringfence.engine.answers.listed_subjects import ListedSubjects, subjects_by_policies
+from ringfence.engine.answers.rule_reasons import context_of
 from ringfence.engine.policies import (
     Action,
     Assumption,
@@ -28,7 +29,6 @@ from ringfence.engine.policies import (
     Peers,
     PodSelection,
     Profile,
-    RuleContext,
     host_network_assumption,
     namespace_assumption,
 )
@@ -307,15 +307,7 @@ class _ListedSide:
         if not self.peers.without_address or not placed.rule.peers.block:
             return
         # Whether a block is assumed to contain a pod is the same for all pods without an address.
-        context = RuleContext(
-            placed.policy,
-            self.direction,
-            placed.rule,
-            self._state.namespaces,
-            self._state.policies.node_peers,
-            self._state.nodes.addresses_matching,
-            self._state.traits,
-        )
+        context = context_of(self._state, placed.policy, self.direction, placed.rule)
         example = next(iter(self.peers.without_address.values()))
         for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):
             if one.match.field in _FIELDS_OF_ADDRESSES and one.match.assumption:

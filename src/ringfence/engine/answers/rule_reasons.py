@@ -11,8 +11,9 @@ from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReaso
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.policies import CompiledPolicy, CompiledRule, End, Profile, RuleContext, end_text
 from ringfence.engine.population import Member
+from ringfence.engine.state import State
 from ringfence.model.objects import NetworkPolicy
-from ringfence.model.policies import rules_of
+from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 KnownRules = Mapping[CompiledPolicy[Any], Sequence[RuleReason]]
@@ -24,24 +25,26 @@ def explain_profile(side: Side, profile: Profile, known: KnownRules = MappingPro
     state = side.state
     for policy in profile.policies:
         place = policy.origin.at() if policy.origin else None
-        contexts = (
-            RuleContext(
-                policy,
-                side.direction,
-                rule,
-                state.namespaces,
-                state.policies.node_peers,
-                state.nodes.addresses_matching,
-                state.traits,
-            )
-            for rule in policy.rules[side.direction]
-        )
+        contexts = (context_of(state, policy, side.direction, rule) for rule in policy.rules[side.direction])
         before = known.get(policy)
         rules = (
             _explain_rule(side, profile, context, before[number] if before else None)
             for number, context in enumerate(contexts)
         )
         yield PolicyReason(policy, place, profile.tier, tuple(rules))
+
+
+def context_of(state: State, policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> RuleContext:
+    """A rule of a policy, with what the state knows that decides whether its peers match."""
+    return RuleContext(
+        policy,
+        direction,
+        rule,
+        state.namespaces,
+        state.policies.node_peers,
+        state.nodes.addresses_matching,
+        state.traits,
+    )
 
 
 def _explain_rule(side: Side, profile: Profile, context: RuleContext, known: RuleReason | None) -> RuleReason:
