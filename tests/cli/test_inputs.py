@@ -158,7 +158,7 @@ class TestWhatIsWrong:
         assert (ignored.exit_code, result.exit_code) == (0, 2)
         assert result.stdout == ignored.stdout
         assert result.stderr == ignored.stderr + (
-            "error: objects with errors are left out of the answer: NetworkPolicy x/p (p.yaml:7); "
+            "error: objects with errors are left out of the answer, whole or in part: NetworkPolicy x/p (p.yaml:7); "
             "correct them, or use --ignore-errors\n"
         )
 
@@ -241,7 +241,7 @@ def test_a_misspelt_kind_is_an_error_that_makes_the_input_unusable(folder: Path)
     assert result.stderr.splitlines() == [
         'deny.yaml:2: error: Networkpolicy x/deny: no matches for kind "Networkpolicy" in version '
         '"networking.k8s.io/v1": did you mean NetworkPolicy?',
-        "error: objects with errors are left out of the answer: Networkpolicy x/deny (deny.yaml:2); "
+        "error: objects with errors are left out of the answer, whole or in part: Networkpolicy x/deny (deny.yaml:2); "
         "correct them, or use --ignore-errors",
     ]
 

@@ -176,8 +176,8 @@ def _missing_text(errors: Sequence[Problem]) -> str:
     names = list(first.values())
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return (
-        f"error: objects with errors are left out of the answer: {', '.join(names[:_MOST_NAMED])}{more}; "
-        "correct them, or use --ignore-errors"
+        "error: objects with errors are left out of the answer, whole or in part: "
+        f"{', '.join(names[:_MOST_NAMED])}{more}; correct them, or use --ignore-errors"
     )
 
 

@@ -1,19 +1,24 @@
 """The tier that decides: the first one that does not pass, with the same decision as the engine's answer."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from tests.cluster_policy_strategies import clusters
 from tests.engine.members import member_in
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, pod, policy
+from tests.semantics.objects import Object, admits, container_port, pod, policy
 from tests.semantics.test_agreement import pairs, ports
 
+from ringfence import Cluster
 from ringfence.engine.answers import TierReason, allowing_rules, explain, reasons_by_tier
 from ringfence.engine.policies import Action
 from ringfence.sets.traffic import Traffic
 
 PODS = [pod("x/a"), pod("x/b")]
 HTTP = Traffic.of("TCP", ((80, 80),))
+HTTPS = Traffic.of("TCP", ((443, 443),))
 
 
 def guard(name: str, tier: str, priority: int, *actions: str, ports: tuple[int, ...] = ()) -> Object:
@@ -106,3 +111,37 @@ def test_the_rules_that_let_something_pass(policies: list[Object], rules: list[s
     found, undecided = allowing_rules(side, HTTP)
     assert [f"{one.policy.policy} {one.rule.index}" for one in found] == rules
     assert bool(undecided) is is_open
+
+
+class TestPortNames:
+    """Cluster policies write a port name without a protocol, so no reason may name one that nobody wrote."""
+
+    def reason(self, destination: Object) -> tuple[str, tuple[str, ...]]:
+        named = guard("g", "Admin", 1, "Accept")
+        named["spec"]["ingress"][0]["protocols"] = [{"destinationNamedPort": "http"}]
+        state = cluster_of([pod("x/a"), destination, named]).state
+        found = explain(state, member_in(state, "x/a"), member_in(state, "x/b"), HTTPS)
+        ((rule,),) = (policy.rules for policy in found.ingress.policies)
+        return rule.reason, rule.hints
+
+    def test_a_port_with_the_name_under_one_protocol_is_enough(self) -> None:
+        assert self.reason(pod("x/b", ports=[container_port("http", 80)])) == (
+            "TCP 443 is not among its ports (TCP 80)",
+            (),
+        )
+
+    def test_a_name_that_no_port_has_is_written_as_in_the_policy(self) -> None:
+        missing = "TCP 443 is not among its ports: it names http, and the destination has no port with that name"
+        assert self.reason(pod("x/b")) == (missing, ())
+
+
+def test_a_rule_of_a_later_version_that_cannot_be_evaluated_says_why_it_accepts_nothing(tmp_path: Path) -> None:
+    later = {**guard("later", "Admin", 1, "Accept"), "apiVersion": "policy.networking.k8s.io/v1beta1"}
+    later["spec"]["ingress"][0]["from"] = [{"serviceAccounts": {}}]
+    file = tmp_path / "objects.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*PODS, later]}))
+    state = Cluster.load(file).state
+    found = explain(state, member_in(state, "x/a"), member_in(state, "x/b"), HTTP)
+    ((rule,),) = (policy.rules for policy in found.ingress.policies)
+    assert not rule.matches
+    assert rule.reason == "it has an error or a field of a later version of the API, so it accepts nothing"

@@ -5,17 +5,17 @@ and to name the Service's address, which is replaced by a pod's before policies 
 one protocol of a container, and a rule that does not give a protocol means TCP.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.policies import End, end_text
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, PortName
 from ringfence.engine.state import State
 from ringfence.model.kinds import namespace_of
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
 from ringfence.model.services import Service, ServicePort
 from ringfence.sets.addresses import Addresses, parse_address
-from ringfence.sets.traffic import Traffic
+from ringfence.sets.traffic import PROTOCOLS, Traffic
 
 
 def hints(side: Side, named: Addresses, traffic: Traffic, *, selects: bool, carries: bool) -> Iterator[str]:
@@ -27,11 +27,17 @@ def hints(side: Side, named: Addresses, traffic: Traffic, *, selects: bool, carr
         yield from _cluster_address_hints(side, named)
 
 
-def protocol_hints(side: Side, names: Iterable[tuple[str, str]]) -> Iterator[str]:
+def names_of_any_protocol(names: Collection[PortName]) -> frozenset[str]:
+    """The port names that are meant under every protocol, as cluster policies write them: without one."""
+    return frozenset(name for name, _ in names if all((name, protocol) in names for protocol in PROTOCOLS))
+
+
+def protocol_hints(side: Side, names: Collection[PortName]) -> Iterator[str]:
     """Whether the destination has a port that a rule names, given as name and protocol, under another protocol only."""
     known = {(port.name, port.protocol) for port in named_ports(side.destination)}
+    of_any_protocol = names_of_any_protocol(names)
     for name, protocol in names:
-        if (name, protocol) in known:
+        if (name, protocol) in known or name in of_any_protocol:
             continue
         for port in sorted(named_ports(side.destination), key=lambda port: (port.protocol, port.port)):
             if port.name == name:

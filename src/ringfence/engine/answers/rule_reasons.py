@@ -6,11 +6,11 @@ from operator import or_
 from types import MappingProxyType
 from typing import Any
 
-from ringfence.engine.answers.hints import hints, protocol_hints
+from ringfence.engine.answers.hints import hints, names_of_any_protocol, protocol_hints
 from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReason, passes
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.policies import CompiledPolicy, CompiledRule, End, Profile, RuleContext, end_text
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, PortName
 from ringfence.engine.state import State
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction, rules_of
@@ -55,6 +55,9 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext, known: Rul
     carries = passes(traffic, side.asked)
     if selects and carries:
         reason = _why_matching(side, rule, peers, traffic)
+    elif not (selects or peers):
+        # A stored rule that accepts and cannot be evaluated fails closed (`model.validation.stored_policies`).
+        reason = "it has an error or a field of a later version of the API, so it accepts nothing"
     else:
         reason = _why_not_matching(side, rule, traffic, selects=selects, carries=carries)
     policy = context.policy.policy
@@ -124,11 +127,19 @@ def _unknown_ports(rule: CompiledRule, destination: End) -> tuple[str, ...]:
     """The rule's port names, if the ports of the destination are not known because it does not exist yet."""
     if not isinstance(destination, Member) or not destination.is_possible:
         return ()
-    return tuple(f"{name}/{protocol}" for name, protocol in rule.port_names)
+    return tuple(_as_written(rule.port_names))
 
 
 def _unresolved(rule: CompiledRule, destination: End) -> str:
     """The end of a reason with the rule's port names that no port of the destination has."""
     known = {(port.name, port.protocol) for port in named_ports(destination)}
-    names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names if (name, protocol) not in known)
+    of_any_protocol = names_of_any_protocol(rule.port_names) & {name for name, _ in known}
+    unknown = [one for one in rule.port_names if one not in known and one[0] not in of_any_protocol]
+    names = " and ".join(_as_written(unknown))
     return f": it names {names}, and the destination has no port with that name" if names else ""
+
+
+def _as_written(names: Sequence[PortName]) -> Iterator[str]:
+    """Port names with their protocols, each once; without a protocol, a name of any protocol."""
+    of_any_protocol = names_of_any_protocol(names)
+    yield from dict.fromkeys(name if name in of_any_protocol else f"{name}/{protocol}" for name, protocol in names)
