@@ -48,6 +48,11 @@ class SelectedPeers:
         """The peers that the last refresh changed, and the identities that each selects now or did before, not both."""
         self.selecting: dict[Family, Mapping[int, set[Peers]]] = {family: {} for family in FAMILIES}
         """All peers that select each of the identities that the last refresh looked up one by one, by its bit."""
+        self.looked_up: Bitset = 0
+        """The identities that the last refresh looked up one by one, also those that are gone. No others changed then.
+
+        Empty if it has evaluated all peers, or if no identities have changed.
+        """
         self.have_pods_changed = False
         """Whether the last refresh may have found added, removed or changed identities."""
         self._given_names: dict[PortName, bool] = {}
@@ -90,6 +95,7 @@ class SelectedPeers:
         for known in self._known.values():
             known.selecting = {}
         self.selecting = {family: {} for family in FAMILIES}
+        self.looked_up = 0
         self.have_pods_changed = False
         version = self._state.population.version, self._state.namespaces.version
         if version == self._version:
@@ -108,7 +114,8 @@ class SelectedPeers:
             self.changed = {family: known.refresh_all() for family, known in self._known.items()}
             return
         present = {bit: self._seen[bit][0] for bit in bits if bit in self._seen}
-        self.changed = {family: known.refresh(bitsets.of(bits), present) for family, known in self._known.items()}
+        self.looked_up = bitsets.of(bits)
+        self.changed = {family: known.refresh(self.looked_up, present) for family, known in self._known.items()}
         self.selecting = {family: known.selecting for family, known in self._known.items()}
 
     def _see(self) -> dict[int, _Seen]:
@@ -179,8 +186,10 @@ class _Known(dict[Peers, Bitset]):
         concerned = {peers for peers, bits in self.items() if bits & changed}.union(*self.selecting.values())
         found: dict[Peers, Bitset] = {}
         for peers in concerned:
-            selected = bitsets.of(bit for bit, selecting in self.selecting.items() if peers in selecting)
-            found[peers] = self[peers] & unchanged | selected
+            found[peers] = self[peers] & unchanged
+        for bit, selecting in self.selecting.items():
+            for peers in selecting:
+                found[peers] |= 1 << bit
         return self._update(found)
 
     def _selecting(self, identity: Identity) -> set[Peers]:

@@ -26,6 +26,8 @@ from ringfence.sets.intervals import Intervals
 _REMEMBERED: Final = 4096
 """The maximum number of signatures with cached decisions. There is a limit because new pods can bring new ones."""
 
+_NO_PEERS: Final = frozenset[Peers]()
+
 _Part = tuple[int, Intervals]
 """A part of a rule: the index of the rule, and the part of its traffic that applies to some of its peers."""
 
@@ -94,12 +96,15 @@ class TrackedRules:
         """Update the identities that the rules match, if the last refresh of the peers has changed them."""
         self.changed = 0
         differing = self._peers.changed[self.what.family]
-        changed = differing.keys() & self.peers
-        if changed:
+        has_changed = not differing.keys().isdisjoint(self.peers)
+        if has_changed and self._peers.looked_up:
+            self._refresh_few(differing)
+        elif has_changed:
+            changed = differing.keys() & self.peers
             self.changed = reduce(or_, map(differing.__getitem__, changed))
             self._by_labels = _union_after(self._by_labels, self._selecting, changed, differing, self._known)
             self._by_peers = _union_after(self._by_peers, self._singling_out, changed, differing, self._known)
-        if self._named and (changed or self._peers.have_pods_changed):
+        if self._named and (has_changed or self._peers.have_pods_changed):
             before = self._named_parts
             self._find_named()
             if before.keys() == self._named_parts.keys():
@@ -110,6 +115,20 @@ class TrackedRules:
                 self.changed = self._state.population.everyone | self._decided
         self._sum_up()
         self._decided &= ~self.changed
+
+    def _refresh_few(self, differing: Mapping[Peers, Bitset]) -> None:
+        """Update the identities that the rules match after the peers were asked about few identities."""
+        looked_up, found = self._peers.looked_up, self._peers.selecting[self.family]
+        if looked_up.bit_count() == 1:
+            self.changed = looked_up  # what differs for any peers is about this identity
+        else:
+            self.changed = reduce(or_, map(differing.__getitem__, differing.keys() & self.peers))
+        for bit in bitsets.members(self.changed):
+            selecting = found.get(bit, _NO_PEERS)  # none, if the identity is gone
+            by_labels, by_peers = (not peers.isdisjoint(selecting) for peers in (self._selecting, self._singling_out))
+            unchanged = ~(1 << bit)
+            self._by_labels = self._by_labels & unchanged | by_labels << bit
+            self._by_peers = self._by_peers & unchanged | by_peers << bit
 
     def _divide(self) -> None:
         """Divide the traffic by the parts of the rules. Parts that always exist come first."""

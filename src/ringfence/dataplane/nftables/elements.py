@@ -5,7 +5,7 @@ Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
@@ -65,7 +65,7 @@ def portions(collection: Collection) -> Iterator[bytes]:
         case GroupMap(_, elements):
             values = {group: member_value(group) for group in elements}
             members = ((key, values[group]) for group, some in elements.items() for key in some)
-            return _lists(members, _member_encoder(collection))
+            return _lists(members, _member_encoder(collection.key, data_length(collection)))
 
 
 def key_portions(collection: HashSet | RangeSet | VerdictMap | GroupMap) -> Iterator[bytes]:
@@ -95,6 +95,7 @@ def _lists(items: Iterable[T], encode: Callable[[T], bytes], portion: int = _POR
         yield nested(nf.NFTA_SET_ELEM_LIST_ELEMENTS, *encoded[at : at + portion])
 
 
+@cache  # there are as many as kinds of sets, and an update of a node with cluster policies changes 30 maps
 def _template(key: Key, *settings: bytes) -> Callable[[bytes], bytes]:
     """An encoder for elements that differ only in their keys. It joins a fixed prefix, the key and a fixed suffix.
 
@@ -113,14 +114,15 @@ def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
     return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), nested(nf.NFTA_SET_ELEM_DATA, verdict))
 
 
-def _member_encoder(collection: GroupMap) -> Callable[[tuple[bytes, bytes]], bytes]:
-    """An encoder for elements that differ only in their keys and data. It works as `_template` does."""
-    length_of_key, length = key_length(collection.key), data_length(collection)
-    key, data = (
+@cache
+def _member_encoder(key: Key, length: int) -> Callable[[tuple[bytes, bytes]], bytes]:
+    """An encoder for elements that differ only in their keys and their data, of this length, as `_template`."""
+    length_of_key = key_length(key)
+    empty, data = (
         _value(nf.NFTA_SET_ELEM_KEY, bytes(length_of_key)),
         _value(nf.NFTA_SET_ELEM_DATA, bytes(length)),
     )
-    encoded, at = _encode_element(key, data), 12
+    encoded, at = _encode_element(empty, data), 12
     beginning, between = encoded[:at], encoded[at + length_of_key : -length]
 
     def encode(entry: tuple[bytes, bytes]) -> bytes:

@@ -65,8 +65,9 @@ def interim_groups(
     interim: dict[_Pair, str] = {}
     maps = _asked(name, program, known) if twos else {}
     unused = _unused_groups(maps)
+    firsts = {first: maps[first] for first in {two.first.classes for two in twos} & maps.keys()}
     for old, new in by_pair:
-        excepted = _knowing(new, maps)
+        excepted = _knowing(new, firsts)
         mixing = [two for two in twos if two.first.classes in excepted and _mixes(old, new, two, maps)]
         if mixing and (old is None or any(class_of(maps[two.second.classes], old) is None for two in mixing)):
             interim[old, new] = next(unused)
