@@ -5,6 +5,7 @@ another object refers to it. It does not check whether the change is safe for pa
 programs for which it is.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -252,17 +253,28 @@ def _set_changes(name: str, after: S, before: frozenset[Any]) -> Iterator[Comman
         yield RemoveElements(name, msgspec.structs.replace(after, elements=removed))
 
 
-def _map_changes(name: str, after: VerdictMap | GroupMap, moves: list[Move]) -> Iterator[Command]:
-    empty = msgspec.structs.replace(after, elements={})
-    added = [move for move in moves if move.old is None]
-    replaced = [Move(move.key, None, move.new) for move in moves if move.old and move.new]
-    removed = [Move(move.key, None, move.old) for move in moves if move.new is None]
+M = TypeVar("M", VerdictMap, GroupMap)
+
+
+def _map_changes(name: str, after: M, moves: list[Move]) -> Iterator[Command]:
+    added, replaced, removed = (defaultdict[str, list[bytes]](list) for _ in range(3))
+    for key, old, new in moves:
+        if old is not None and new is not None:
+            replaced[new].append(key)
+        elif new is not None:
+            added[new].append(key)
+        elif old is not None:
+            removed[old].append(key)
     if added:
-        yield AddElements(name, empty.moved(added))
+        yield AddElements(name, _with_elements(after, added))
     if replaced:
-        yield ReplaceElements(name, empty.moved(replaced))
+        yield ReplaceElements(name, _with_elements(after, replaced))
     if removed:
-        yield RemoveElements(name, empty.moved(removed))
+        yield RemoveElements(name, _with_elements(after, removed))
+
+
+def _with_elements(one: M, keys: Mapping[str, Iterable[bytes]]) -> M:
+    return msgspec.structs.replace(one, elements={target: frozenset(some) for target, some in keys.items()})
 
 
 def _is_new_map_of_addresses(different: tuple[str, Collection | None, Collection]) -> bool:

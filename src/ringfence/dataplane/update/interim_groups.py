@@ -74,7 +74,7 @@ def interim_groups(
         elif old is not None:
             for two in mixing:
                 _say_the_same(old, two, known, added)
-    for one, some in _of_interim(interim, twos, maps):
+    for one, some in _of_interim(interim, twos, maps) if interim else ():
         added[one] += some
     passing = [Move(key, old, group) for pair, group in interim.items() for key, old, _ in by_pair[pair]]
     return InterimGroups({one: _with(known[one], some) for one, some in added.items()}, passing)
