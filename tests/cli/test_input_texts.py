@@ -175,7 +175,10 @@ def test_a_namespace_that_no_api_server_takes_may_concern_policies() -> None:
     )
     result = ask("-f", "f.yaml")
     assert result.exit_code == 2
-    assert "error: objects with errors are left out of the answer, whole or in part: Namespace mon (f.yaml:3)" in result.stderr
+    assert (
+        "error: objects with errors are left out of the answer, whole or in part: Namespace mon (f.yaml:3)"
+        in result.stderr
+    )
 
 
 def test_an_invisible_character_is_shown_and_named() -> None:

@@ -66,7 +66,9 @@ def test_a_run_without_a_policy_of_the_input_exits_with_2_and_names_it(manifests
     assert ended.code == 2
     assert json.loads(ended.out)["summary"] == {"probes": 2, "agree": 2, "disagree": 0}
     assert [problem["object"] for problem in json.loads(ended.out)["problems"]] == ["NetworkPolicy x/broken"]
-    assert "error: objects with errors are left out of the answer, whole or in part: NetworkPolicy x/broken (" in ended.err
+    assert (
+        "error: objects with errors are left out of the answer, whole or in part: NetworkPolicy x/broken (" in ended.err
+    )
     assert in_sandbox(lambda: ran("run", "-f", manifests, "-p", "80", "--ignore-errors")).code == 0
 
 

@@ -105,7 +105,10 @@ def test_an_error_in_a_supposed_policy_makes_the_answer_unusable(supposed: Path)
     supposed.write_text(CLOSED.replace("policyTypes", "policyType"))
     result = run("can", "prod/web", "prod/api", "--suppose", str(supposed))
     assert result.exit_code == 2
-    assert "error: objects with errors are left out of the answer, whole or in part: NetworkPolicy prod/closed" in result.stderr
+    assert (
+        "error: objects with errors are left out of the answer, whole or in part: NetworkPolicy prod/closed"
+        in result.stderr
+    )
 
 
 def test_a_supposed_policy_of_a_live_cluster_must_be_one_that_its_server_accepts(supposed: Path) -> None:
