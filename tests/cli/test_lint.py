@@ -220,6 +220,14 @@ def test_a_baseline_is_written_and_then_only_new_findings_count() -> None:
     assert corrected.startswith("corrected, and still in the baseline: RF101 NetworkPolicy shop/db: ")
 
 
+def test_a_baseline_has_no_errors_in_the_input() -> None:
+    wrong = SECOND.replace("kind: NetworkPolicy", "kind: NetworkPolicy\nspek: {}")
+    written = lint(f"{MISSPELT}---\n{wrong}", "--write-baseline", "b.json")
+    assert written.stderr.startswith(
+        "wrote 1 finding to b.json; correct the errors in the input, which a baseline does not contain: 1\n"
+    )
+
+
 def test_the_configuration_and_the_baseline_may_stand_among_the_manifests(folder: Path) -> None:
     GitRepository(folder)
     Path("k8s").mkdir()

@@ -90,6 +90,15 @@ def test_an_administrator_denies_what_a_network_policy_allows(tmp_path: Path) ->
     ]
 
 
+def test_policies_that_seem_meant_for_a_pod_are_named_in_their_tier(tmp_path: Path) -> None:
+    assert told(tmp_path, "bank/vault", "shop/web", 443)[:4] == [
+        "egress of bank/vault: allowed",
+        "  NetworkPolicy: no policy isolates it, so Baseline decides",
+        "    bank/open selects bank/vault, but its policyTypes are [Ingress]; replies are always allowed  (c.yaml:32)",
+        "  Baseline: BaselineAdminNetworkPolicy default allows it by egress[0]",
+    ]
+
+
 @pytest.mark.parametrize("kind", sorted(CLUSTER_POLICY_KINDS))
 def test_an_action_is_written_as_its_kind_writes_it(kind: str) -> None:
     name = kind.partition(".")[0]

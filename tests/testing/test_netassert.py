@@ -43,6 +43,16 @@ def test_a_check_is_a_test_and_its_exit_code_what_is_expected() -> None:
     assert [one["port"] for one in udp] == ["5432/UDP"]
 
 
+@pytest.mark.parametrize(("port", "is_valid"), [(0, False), (1, True), (65535, True), (65536, False)])
+def test_the_port_of_a_check_is_one_of_tcp(port: int, is_valid: bool) -> None:
+    text = CHECK.replace("targetPort: 5432", f"targetPort: {port}")
+    if is_valid:
+        assert [one["port"] for one in imported(text)] == [f"{port}/TCP"]
+    else:
+        with pytest.raises(ManifestError, match=f"must be a port from 1 to 65535, not {port}"):
+            imported(text)
+
+
 def test_a_host_with_an_address_is_asked_and_one_with_a_name_is_skipped() -> None:
     resource = "{k8sResource: {kind: statefulset, name: db, namespace: data}}"
     (address,) = imported(CHECK.replace(resource, "{host: {name: 192.0.2.1}}"))

@@ -128,6 +128,14 @@ def test_the_proposed_edit_reverses_the_answer_and_keeps_the_comments_of_the_tex
     assert "# Both directions are listed" in again
 
 
+def test_an_edit_that_adds_a_policy_has_its_whole_text(simulation: Simulation) -> None:
+    with simulation.asked("prod/web", "prod/api") as verdict:
+        ((key, text),) = map(simulation.text_after, verdict.proposal.edits)
+    assert key == PolicyKey("NetworkPolicy", "prod", "deny-egress-web")
+    assert text.startswith("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n")
+    assert text.count("policyTypes:\n  - Egress\n") == 1
+
+
 def test_saving_changes_the_lines_of_the_policy_only(simulation: Simulation, folder: Path) -> None:
     file = folder / "db-policy.yaml"
     old = file.read_text()

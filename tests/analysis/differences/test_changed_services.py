@@ -104,6 +104,14 @@ def test_a_service_of_one_cluster_alone_opens_and_closes_nothing() -> None:
     assert told(with_service.diff(without))[0] == "  ~ removed: x/Service/db TCP 5432, which led to x/old:5432"
 
 
+def test_the_heading_counts_only_what_there_is() -> None:
+    second = {**service({"version": "1"}), "metadata": {"name": "more", "namespace": "x"}}
+    added = cluster().diff(cluster(service({"version": "1"}), second))
+    assert difference_text(added, "a", "b").startswith("a -> b: 2 Services added; the same")
+    both = cluster(service({"version": "1"})).diff(cluster(service({"version": "2"}), second))
+    assert ": 1 Service leads elsewhere, 1 Service added;" in difference_text(both, "a", "b")
+
+
 def test_a_service_whose_pods_have_changed_is_written_as_before() -> None:
     """The Service selects version 1: a pod of it is there now that was of version 2."""
     before = cluster(service({"version": "1"}))
