@@ -11,6 +11,8 @@ from ringfence.model.remedies.rules import cidr, closest
 _OTHER_WORDS: Final = {"allow": "Accept", "accept": "Allow", "drop": "Deny", "reject": "Deny"}
 """The names of the actions in other kinds of policies."""
 
+_NO_PEERS: Final = "name the peers of the rule, each after a dash; `- namespaces: {}` are all pods"
+
 _ONE_FIELD: Final = {
     "subject": "write `namespaces` or `pods` in it; `namespaces: {}` selects all pods",
     "from": "each peer has exactly one field; `namespaces: {}` selects all pods",
@@ -50,7 +52,40 @@ def one_field(mistake: Mistake) -> str:
 def no_peers(mistake: Mistake) -> str:
     """For a rule without peers."""
     is_whole_list = mistake.field in [direction.peers_field for direction in Direction] and mistake.path[-1] != "]"
-    return "name the peers of the rule, each after a dash; `- namespaces: {}` are all pods" if is_whole_list else ""
+    return _NO_PEERS if is_whole_list else ""
+
+
+_EMPTY: Final = {
+    **dict.fromkeys(("from", "to"), _NO_PEERS),
+    "protocols": "add an entry; for all traffic, leave out `protocols`",
+    "ports": "add an entry; for all traffic, leave out `ports`",
+    "networks": "add a CIDR, or remove this peer",
+    "domainNames": "add a name, or remove this peer",
+}
+"""The remedies for lists that must not be empty."""
+
+
+def empty_list(mistake: Mistake) -> str:
+    """For a list without items. Unlike in a NetworkPolicy, an empty list of peers does not mean everybody."""
+    return _EMPTY.get(mistake.field, "") if "at least 1 items" in mistake.detail else ""
+
+
+_TOO_MANY: Final = {
+    **dict.fromkeys(
+        ("ingress", "egress"), "move the last rules to another policy, whose `priority` is the next number"
+    ),
+    **dict.fromkeys(("from", "to"), "move some peers to another rule right behind, with the same action and ports"),
+    **dict.fromkeys(
+        ("protocols", "ports"), "move some ports to another rule right behind, with the same action and peers"
+    ),
+    **dict.fromkeys(("networks", "domainNames"), "move some to another peer of this rule"),
+}
+"""The remedies for lists that have too many items."""
+
+
+def too_many(mistake: Mistake) -> str:
+    """For a list with more items than the API server accepts."""
+    return _TOO_MANY.get(mistake.field, "")
 
 
 def network(mistake: Mistake) -> str:

@@ -45,6 +45,8 @@ _ROWS: Final = (
     _Row(_OF_A_TEXT, _NO_FIELD, shapes.template),
     _Row(_OF_A_TEXT, _NO_FIELD, shapes.odd_character),
     _Row((*_MALFORMED, ProblemCode.TOO_MANY_VALUES), _NO_FIELD, cluster_policies.one_field),
+    _Row(_MALFORMED, _NO_FIELD, cluster_policies.empty_list, in_rules=True),
+    _Row((ProblemCode.TOO_MANY_VALUES,), _NO_FIELD, cluster_policies.too_many),
     _Row((ProblemCode.UNSUPPORTED_VALUE,), ("action", "tier"), cluster_policies.choice),
     _Row(_MALFORMED, ("priority",), cluster_policies.priority),
     _Row(_REQUIRED, ("from", "to"), cluster_policies.no_peers, in_rules=True),
