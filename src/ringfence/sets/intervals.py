@@ -49,15 +49,21 @@ def union_of(sets: Iterable[Intervals]) -> Intervals:
 
 def intersection(a: Intervals, b: Intervals) -> Intervals:
     """The intersection of `a` and `b`."""
+    # Equal tuples are returned as they are: callers compare results by identity before they compare them by value.
+    if a == b:
+        return a
     if len(a) > len(b):
         a, b = b, a
+    if not a:
+        return NOTHING
+    # Most sets of ports are a single interval.
+    if len(b) == 1:
+        low, high = max(a[0][0], b[0][0]), min(a[0][1], b[0][1])
+        return ((low, high),) if low <= high else NOTHING
     # A pod's few addresses meet sets of thousands of ranges: the search takes len(a) * log(len(b)) instead of len(a) +
     # len(b).
     if len(a) * _MUCH_SHORTER < len(b):
         return tuple([common for low, high in a for common in _within(b, low, high)])
-    # Equal tuples are returned as they are: callers compare results by identity before they compare them by value.
-    if a == b:
-        return a
     common: list[Interval] = []
     i = j = 0
     while i < len(a) and j < len(b):

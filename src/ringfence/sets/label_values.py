@@ -21,7 +21,7 @@ LabelValue = str | None
 
 ABSENT: Final = None
 
-_VALUES_OF_A_STEP: Final = 64
+VALUES_OF_A_STEP: Final = 64
 """The number of listed values that are looked up in the time of a step."""
 
 
@@ -39,7 +39,7 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
     @property
     def work(self) -> int:
         """The steps that it takes to compare the set with another one, beyond those of a set of a few values."""
-        return len(self.listed) // _VALUES_OF_A_STEP
+        return len(self.listed) // VALUES_OF_A_STEP
 
     def contains(self, value: LabelValue) -> bool:
         """Whether a value, or `ABSENT`, is in the set."""
@@ -49,7 +49,8 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
         return self.is_complement or bool(self.listed)
 
     def __and__(self, other: "LabelValues") -> "LabelValues":
-        # A set that is inside the other one stays the same object: to compare an object with itself takes no time.
+        # A set that is inside the other one stays the same object, whichever it is: to compare an object with itself
+        # takes no time, and its hash is known.
         if self is other:
             return self
         if self.is_complement:
@@ -63,6 +64,8 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
             return NO_VALUE
         else:
             listed = self.listed & other.listed
+            if len(listed) == len(other.listed):
+                return other
         return self if len(listed) == len(self.listed) else LabelValues(listed)
 
     def __invert__(self) -> "LabelValues":

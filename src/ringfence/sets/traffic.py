@@ -75,6 +75,9 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
         )
 
     def __and__(self, mask: "Traffic") -> "Traffic":
+        # Equal sets are common, because many rules name the same port; see `intervals.intersection`.
+        if self == mask:
+            return self
         return Traffic(
             intervals.intersection(self.tcp, mask.tcp),
             intervals.intersection(self.udp, mask.udp),

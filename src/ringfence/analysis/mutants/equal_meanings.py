@@ -14,8 +14,8 @@ from ringfence.engine.possible import (
     DirectionMeaning,
     Undecided,
     compile_in_any_cluster,
-    connection_in,
     direction_meaning,
+    has_connection,
     side_allowed_only_by,
 )
 from ringfence.model.policies import Direction
@@ -63,7 +63,7 @@ class EqualMeanings:
             for box in side_allowed_only_by(mine, theirs, budget, EVERYTHING):
                 # What one side opens has no effect where the other side denies it in every case.
                 seen = self._other_side(other, place, before, after).allowed(box, budget)
-                if any(connection_in(one) is not None for one in seen):
+                if any(map(has_connection, seen)):
                     return True
         return False
 

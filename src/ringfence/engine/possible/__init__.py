@@ -21,6 +21,8 @@ from ringfence.engine.possible.axes import (
     PropertyAxis,
     Role,
     domain_name_axis,
+    is_about_end,
+    is_about_port,
     label_axis,
     name_axis,
     port_name_axis,
@@ -37,9 +39,10 @@ from ringfence.engine.possible.connections import (
     connection_box,
     connection_in,
     end_box,
+    has_connection,
 )
 from ringfence.engine.possible.counterparts import Counterparts
-from ringfence.engine.possible.differences import allowed_only_by, side_allowed_only_by
+from ringfence.engine.possible.differences import allowed_only_by, boxes_allowed_only_by, side_allowed_only_by
 from ringfence.engine.possible.examples import ExamplePod, example, simplest_labels
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning, direction_meaning
 from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPorts, PossibleTraffic, by_labels
@@ -87,6 +90,7 @@ __all__ = [
     "Undecided",
     "Universe",
     "allowed_only_by",
+    "boxes_allowed_only_by",
     "by_labels",
     "compile_in_any_cluster",
     "connection_box",
@@ -95,6 +99,9 @@ __all__ = [
     "domain_name_axis",
     "end_box",
     "example",
+    "has_connection",
+    "is_about_end",
+    "is_about_port",
     "label_axis",
     "name_axis",
     "port_name_axis",

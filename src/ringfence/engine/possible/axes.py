@@ -184,6 +184,16 @@ def domain_name_axis(role: Role, name: str) -> PropertyAxis:
     return PropertyAxis(role, EndProperty.DOMAIN_NAME, name)
 
 
+def is_about_end(axis: Axis, role: Role) -> bool:
+    """Whether an axis is about the end in a role."""
+    return isinstance(axis, LabelAxis | PropertyAxis | KindAxis | AddressAxis) and axis.role is role
+
+
+def is_about_port(axis: Axis) -> bool:
+    """Whether an axis is about the port of a connection: its number or its name."""
+    return axis is TRAFFIC or (isinstance(axis, PropertyAxis) and axis.about is EndProperty.PORT_NAME)
+
+
 @lru_cache(maxsize=1 << 16)
 def resolved_names(name: str) -> tuple[str, ...]:
     """A domain name and the wildcards that match it, whose addresses include its own: `*.example.com`.
@@ -199,6 +209,12 @@ def resolved_names(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1 << 16)
+def _single(value: str) -> LabelValues:
+    """The set of one value: the same object for the same value, which intersects faster with itself."""
+    return one_of(value)
+
+
+@lru_cache(maxsize=1 << 16)
 def values_of(term: Term, *, of_name: bool = False) -> LabelValues:
     """The values that meet one requirement of a selector, without invalid values of labels.
 
@@ -209,19 +225,14 @@ def values_of(term: Term, *, of_name: bool = False) -> LabelValues:
         case Operator.IN:
             # Stored policies may name values that no label can have: the API server keeps them
             # (`AllowInvalidLabelValueInSelector` of apimachinery).
-            return one_of(*(value for value in term.values if not errors(value)))
+            values = [value for value in term.values if not errors(value)]
+            return _single(values[0]) if len(values) == 1 else one_of(*values)
         case Operator.NOT_IN:
             return none_of(*(value for value in term.values if not errors(value)))
         case Operator.EXISTS:
             return PRESENT
         case Operator.DOES_NOT_EXIST:
             return ONLY_ABSENT
-
-
-@lru_cache(maxsize=1 << 16)
-def _single(value: str) -> LabelValues:
-    """The set of one value: the same object for the same value, which intersects faster with itself."""
-    return one_of(value)
 
 
 def selector_limits(selector: Selector, role: Role, labelled: Labelled) -> list[tuple[Axis, AxisSet]]:

@@ -7,7 +7,7 @@ no two ends have the same address, and addresses of a domain name are also addre
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, islice, product
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -160,14 +160,18 @@ _KINDS: Final = ((A_POD, A_POD), (AN_ADDRESS, A_POD), (A_POD, AN_ADDRESS))
 
 def connection_in(box: Box) -> PossibleConnection | None:
     """A connection in a box, with as few labels as possible; None if none could exist."""
+    meeting = next(_meetings_in(box), None)
+    if meeting is None:
+        return None
     protocol, port = _port_in(box.get(TRAFFIC, ALL_TRAFFIC))
-    names = tuple(_port_names_in(box, protocol))
-    for kinds in _KINDS:
-        if all(box.get(KIND[role], kind) & kind for role, kind in zip(Role, kinds, strict=True)):
-            ends = _ends_in(box, kinds[0] is A_POD, kinds[1] is A_POD)
-            if ends is not None:
-                return PossibleConnection(*ends, protocol, port, names if kinds[1] is A_POD else ())
-    return None
+    source, destination = _ends_of(box, meeting)
+    names = tuple(_port_names_in(box, protocol)) if isinstance(destination, ExactPod) else ()
+    return PossibleConnection(source, destination, protocol, port, names)
+
+
+def has_connection(box: Box) -> bool:
+    """Whether a connection in a box could exist: `connection_in`, without its labels and its port."""
+    return next(_meetings_in(box), None) is not None
 
 
 def _port_in(traffic: Traffic) -> tuple[str, int]:
@@ -190,43 +194,64 @@ def _port_names_in(box: Box, protocol: str) -> Iterator[PortName]:
                 yield name, protocol
 
 
-def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[ExactEnd, ExactEnd] | None:
-    """The two ends; pods are in different namespaces if possible, because their labels are then independent."""
+class _Meeting(NamedTuple):
+    """Where two ends meet: all addresses of the source, of which it uses the first, and that of the destination.
+
+    `names` are those of their namespaces; None for an address outside the cluster.
+    """
+
+    sources: tuple[Address, ...]
+    destination: Address
+    names: tuple[str | None, str | None]
+
+
+def _meetings_in(box: Box) -> Iterator[_Meeting]:
+    """Where ends of each kind could meet, pods in different namespaces if possible: their labels are then independent.
+
+    One for each pair of kinds that is possible.
+    """
+    for kinds in _KINDS:
+        if all(box.get(KIND[role], kind) & kind for role, kind in zip(Role, kinds, strict=True)):
+            meeting = _meeting_in(box, kinds[0] is A_POD, kinds[1] is A_POD)
+            if meeting is not None:
+                yield meeting
+
+
+def _meeting_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> _Meeting | None:
     hosts, limits = (box.get(ADDRESS[role], ADDRESS[role].universe) for role in Role)
     addresses = _addresses_in(hosts, limits, source_is_pod, destination_is_pod)
     if addresses is None and not source_is_pod and box.get(IS_NODE[Role.SOURCE], YES) & YES:
         addresses = _addresses_of_node_in(hosts, limits, destination_is_pod)
-    if addresses is None:
+    if addresses is None or not all(_has_wider_names(box, role) for role in Role):
         return None
-    source_addresses, destination_address = addresses
-    source_address = source_addresses[0]
-    if not all(_has_wider_names(box, role) for role in Role):
-        return None
-    if not destination_is_pod:
-        return _pod_in(box, Role.SOURCE, source_address), _address_in(box, Role.DESTINATION, destination_address)
-    if not source_is_pod:
-        source = _address_in(box, Role.SOURCE, *source_addresses)
-        return source, _pod_in(box, Role.DESTINATION, destination_address)
-    names = [_names_in(box, role) for role in Role]
+    source, destination = (
+        _names_in(box, role) if is_pod else (None,)
+        for role, is_pod in zip(Role, (source_is_pod, destination_is_pod), strict=True)
+    )
     # Stable sort by "is one namespace": pairs of two namespaces come first, because their labels need not agree.
-    for source_name, destination_name in sorted(product(*names), key=lambda pair: pair[0] == pair[1]):
-        if source_name != destination_name:
-            return (
-                _pod_in(box, Role.SOURCE, source_address, source_name),
-                _pod_in(box, Role.DESTINATION, destination_address, destination_name),
-            )
-        shared = _shared_labels_in(box, source_name)
-        if shared is not None:
-            return (
-                ExactPod(shared, _labels_in(box, Role.SOURCE, Labelled.POD), source_address),
-                ExactPod(shared, _labels_in(box, Role.DESTINATION, Labelled.POD), destination_address),
-            )
+    for names in sorted(product(source, destination), key=lambda pair: pair[0] == pair[1]):
+        if names[0] != names[1] or _shared_labels_in(box, str(names[0])) is not None:
+            return _Meeting(*addresses, names)
     return None
 
 
-def _pod_in(box: Box, role: Role, address: Address, name: str | None = None) -> ExactPod:
-    name = name or _names_in(box, role)[0]
-    labels = {**_labels_in(box, role, Labelled.NAMESPACE), NAME_LABEL: name}
+def _ends_of(box: Box, meeting: _Meeting) -> tuple[ExactEnd, ExactEnd]:
+    """The two ends in a box that meet there."""
+    source, destination = meeting.names
+    shared = _shared_labels_in(box, source) if source is not None and source == destination else None
+    return (
+        _address_in(box, Role.SOURCE, *meeting.sources)
+        if source is None
+        else _pod_in(box, Role.SOURCE, meeting.sources[0], source, shared),
+        _address_in(box, Role.DESTINATION, meeting.destination)
+        if destination is None
+        else _pod_in(box, Role.DESTINATION, meeting.destination, destination, shared),
+    )
+
+
+def _pod_in(box: Box, role: Role, address: Address, name: str, shared: dict[str, str] | None) -> ExactPod:
+    """The pod at one end, in a namespace with this name; `shared` are its labels if both ends are in it."""
+    labels = shared or {**_labels_in(box, role, Labelled.NAMESPACE), NAME_LABEL: name}
     return ExactPod(labels, _labels_in(box, role, Labelled.POD), address)
 
 
@@ -266,18 +291,22 @@ def _labels_in(box: Box, role: Role, labelled: Labelled) -> dict[str, str]:
     return {key: value for key, value in found.items() if value is not ABSENT}
 
 
-def _names_in(box: Box, role: Role) -> list[str]:
+def _names_in(box: Box, role: Role) -> tuple[str, ...]:
     """One or two possible names of the namespace of an end."""
-    left: LabelValues = box.get(name_axis(role), PRESENT)
     usual = "somewhere" if role is Role.SOURCE else "elsewhere"
+    return _two_of(box.get(name_axis(role), PRESENT), usual)
+
+
+@lru_cache(maxsize=1 << 12)
+def _two_of(values: LabelValues, usual: str) -> tuple[str, ...]:
     names: list[str] = []
     # Two names for each end suffice, because at most one of them equals that of the other end.
-    while left and len(names) < 2:
-        name = left.example(usual)
+    while values and len(names) < 2:
+        name = values.example(usual)
         assert name is not ABSENT
         names.append(name)
-        left -= one_of(name)
-    return names
+        values -= one_of(name)
+    return tuple(names)
 
 
 def _shared_labels_in(box: Box, name: str) -> dict[str, str] | None:

@@ -5,12 +5,13 @@ A connection is allowed if both directions allow it. So `mine` allows and `their
 which two versions of the same policies have few, and then checks the other direction of `mine`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from ringfence.engine.policies import Action
 from ringfence.engine.possible.budget import Budget
-from ringfence.engine.possible.connections import PossibleConnection, connection_in
+from ringfence.engine.possible.connections import PossibleConnection, connection_in, has_connection
 from ringfence.engine.possible.meaning import (
     Constraint,
     DirectionMeaning,
@@ -35,25 +36,55 @@ def allowed_only_by(
 ) -> Iterator[PossibleConnection]:
     """Connections that `mine` allows and `theirs` denies: one of each box, of boxes that together contain all of them.
 
-    Boxes may overlap. Raises Undecided if this takes more steps than the budget has.
+    Raises Undecided if this takes more steps than the budget has.
     """
-    budget = budget or Budget()
+    for box in boxes_allowed_only_by(mine, theirs, budget or Budget(), within):
+        connection = connection_in(box)
+        assert connection is not None
+        yield connection
+
+
+def boxes_allowed_only_by(mine: Meaning, theirs: Meaning, budget: Budget, within: Box = EVERYTHING) -> Iterator[Box]:
+    """The boxes of all possible connections that `mine` allows and `theirs` denies: at least one in each box.
+
+    Boxes may overlap.
+    """
     for direction in Direction:
-        other = direction.opposite
-        for box in side_allowed_only_by(mine.of(direction), theirs.of(direction), budget, within):
-            for seen in mine.of(other).allowed(box, budget):
-                connection = connection_in(seen)
-                if connection is not None:
-                    yield connection
-                # No part of an impossible box is possible, so its other parts are not looked at.
-                elif connection_in(box) is None:
-                    break
+        other = mine.of(direction.opposite)
+        for whole, boxes in _side_differences(mine.of(direction), theirs.of(direction), budget, within):
+            yield from _also_allowed(other, whole, boxes, budget)
+
+
+def _also_allowed(other: DirectionMeaning, whole: Box, boxes: Iterable[Box], budget: Budget) -> Iterator[Box]:
+    """The boxes inside others, which are parts of a whole one, that another direction allows, too."""
+    is_checked = False
+    for box in boxes:
+        seen = None
+        for seen in other.allowed(box, budget):
+            if has_connection(seen):
+                yield seen
+            # No part of an impossible box is possible, so its other parts are not looked at.
+            elif not has_connection(box):
+                break
+        # The other end may deny all that a rule matches: then the hundred parts that other rules leave of it need not
+        # be found.
+        if seen is None and not is_checked:
+            is_checked = True
+            if next(other.allowed(whole, budget), None) is None:
+                return
 
 
 def side_allowed_only_by(
     mine: DirectionMeaning, theirs: DirectionMeaning, budget: Budget, within: Box = EVERYTHING
 ) -> Iterator[Box]:
     """The boxes that one direction of `mine` allows and the same direction of `theirs` denies."""
+    return chain.from_iterable(boxes for _, boxes in _side_differences(mine, theirs, budget, within))
+
+
+def _side_differences(
+    mine: DirectionMeaning, theirs: DirectionMeaning, budget: Budget, within: Box
+) -> Iterator[tuple[Box, Iterator[Box]]]:
+    """Boxes, such as that of a changed rule, each with the boxes inside it that only one direction of `mine` allows."""
     # Unchanged directions share the object (`Meaning.with_changes`), so most comparisons end here.
     if mine is theirs:
         return
@@ -71,7 +102,8 @@ def side_allowed_only_by(
         for denying in range(len(pairs)):
             constraints = _constraints(pairs, allowing, denying)
             if constraints is not None:
-                yield from narrowed(within, constraints, budget)
+                first, *others = constraints
+                yield from ((box, narrowed(box, others, budget)) for box in first(within, budget))
 
 
 def _constraints(pairs: list[tuple[Tier, Tier, bool]], allowing: int, denying: int) -> list[Constraint] | None:
