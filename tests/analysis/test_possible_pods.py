@@ -32,6 +32,32 @@ def test_the_ports_of_a_pod_that_does_not_exist_yet_are_assumed() -> None:
     assert cluster.can("pod:prod/app=other", "pod:prod/app=db", port=80).assumptions == ()
 
 
+def test_what_is_assumed_of_several_parts_of_an_endpoint_is_said_once_of_the_endpoint() -> None:
+    """Of one part only, it is said of the part; a longer name is not that of a part which begins like it."""
+    blocks = admits(block("10.0.0.0/8"), ports=[port(9000)])
+    web = policy("prod/web", labelled(app="web"), ingress=[admits(ports=[port("metrics")])])
+    cluster = cluster_of([DB, policy("prod/db-2", labelled(app="db"), ingress=[blocks]), web])
+    outside = "is not known: it is assumed not to lie in ipBlock 10.0.0.0/8"
+    ports = "are not known: it is assumed to have no port"
+    assert cluster.can("any-pod:*/*", "pod:prod/app=db", port=9000).assumptions == (
+        f"the address of any-pod:*/* {outside}",
+        f"the ports of pod:prod/app=db {ports} http/TCP",
+    )
+    to_all = cluster.can("pod:prod/app=other", "any-pod:prod/*", port=9000).assumptions
+    assert f"the ports of any-pod:prod/app=web {ports} metrics/TCP" in to_all
+    sources = cluster.sources("any-pod:prod/*", 9000).assumptions
+    assert len(sources) == len(set(sources))
+
+
+def test_the_exposure_of_a_pod_that_does_not_exist_yet_assumes_its_ports() -> None:
+    cluster = cluster_of([DB])
+    assumption = "the ports of any-pod:prod/app=db are not known: it is assumed to have no port http/TCP"
+    assert cluster.exposure("any-pod:prod/*").assumptions == (assumption,)
+    assert cluster.exposure("pod:prod/app=web").assumptions == ()
+    everything = policy("prod/open", labelled(app="db"), ingress=[admits()])
+    assert cluster_of([DB, everything]).exposure("pod:prod/app=db").assumptions == ()
+
+
 def test_a_namespace_that_no_object_defines_has_its_name_as_a_label() -> None:
     by_name = admits(namespaces(labelled(**{NAME_LABEL: "dev"})))
     cluster = cluster_of([policy("prod/p", ingress=[by_name])])

@@ -49,7 +49,25 @@ def test_one_endpoint() -> None:
 def test_of_policies_alone_it_says_how_to_ask_about_possible_pods() -> None:
     result = run(path=EXAMPLE / "db-policy.yaml")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "With policies alone, ask about possible pods: ringfence can pod:" in result.stderr
+    assert result.stderr == (
+        "No pods or workloads found.\n"
+        "With policies alone, ask about possible pods: ringfence exposure pod:prod/app=web\n"
+    )
+
+
+@pytest.mark.parametrize("endpoint", ["pod:prod/role=db", "any-pod:prod/name=web,role=db"])
+def test_of_policies_alone_the_exposure_of_a_possible_pod_is_a_complete_answer(endpoint: str) -> None:
+    result = run(endpoint, path=EXAMPLE / "db-policy.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.search(rf"{endpoint} +egress +192.168.5.10/32 ", result.stdout)
+
+
+def test_a_namespace_without_workloads_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(ON_THE_NODE)
+    (tmp_path / "empty.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: empty}\n")
+    result = run("-n", "empty", path=tmp_path)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "No pods or workloads found in empty namespace.\n"
 
 
 def test_csv_has_each_workload_in_lines_of_its_own() -> None:

@@ -35,7 +35,12 @@ def lines_about_pods(count: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("count", "policies", "rest"),
-    [(1, "1 policy", []), (5, "5 policies", []), (7, "7 policies", ["  ... and 2 more rules"])],
+    [
+        (1, "1 policy", []),
+        (5, "5 policies", []),
+        (6, "6 policies", ["  ... and 1 more rule"]),
+        (7, "7 policies", ["  ... and 2 more rules"]),
+    ],
 )
 def test_five_rules_are_listed_and_the_others_counted(count: int, policies: str, rest: list[str]) -> None:
     trait, *others = lines_about_pods(count)
@@ -48,7 +53,9 @@ def test_five_rules_are_listed_and_the_others_counted(count: int, policies: str,
     ]
 
 
-@pytest.mark.parametrize(("count", "rest"), [(10, []), (12, ["  ... and 2 more connections"])])
+@pytest.mark.parametrize(
+    ("count", "rest"), [(10, []), (11, ["  ... and 1 more connection"]), (12, ["  ... and 2 more connections"])]
+)
 def test_ten_connections_are_listed_and_the_others_counted(count: int, rest: list[str]) -> None:
     lines = lines_about_pods(count)
     listed = [number for number, line in enumerate(lines) if line.startswith("  - x/web -> ")]

@@ -48,8 +48,9 @@ def exposure(inputs: Inputs, endpoint: str | None, output: str, no_assumptions: 
         print_document(exposure_json(found, cluster.problems))
     else:
         print_text(EXPOSURE_FORMATS[output](found))
-    if not any(cluster.state.members()):
-        print_no_pods(cluster)
+    # An endpoint that names no pod is an error, so only a list of all workloads can lack pods.
+    if not found.rows:
+        print_no_pods(cluster, inputs.namespace, "exposure pod:prod/app=web")
     # JSON has the assumptions itself; with --no-assumptions they are the reason of the exit code, so they are printed.
     if output != "json" or no_assumptions:
         for assumption in found.assumptions:

@@ -256,9 +256,11 @@ input_options = as_one(Inputs, "inputs", INPUT_OPTIONS)
 """Gives a command the input options; it receives them as `inputs`."""
 
 
-def print_no_pods(cluster: Cluster, namespace: str | None = None) -> None:
-    """Print that there are no pods, of a namespace or at all; with policies alone, how to ask about possible pods."""
+def print_no_pods(
+    cluster: Cluster, namespace: str | None = None, question: str = "can pod:prod/app=web pod:prod/app=db"
+) -> None:
+    """Print that there are no pods, of a namespace or at all; with policies alone, a `question` about possible pods."""
     where = f" in {namespace} namespace" if namespace else ""
     print_message(f"No pods or workloads found{where}.")
     if cluster.policies() and not any(cluster.state.members()):
-        print_message("With policies alone, ask about possible pods: ringfence can pod:prod/app=web pod:prod/app=db")
+        print_message(f"With policies alone, ask about possible pods: ringfence {question}")

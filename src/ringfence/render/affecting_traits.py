@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ringfence.analysis.differences import AffectingTrait, ChangedConnections, ConnectionChange
 from ringfence.engine.population import Reference
+from ringfence.model.more import more_of
 from ringfence.plugins import PluginTraits
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, one_line
@@ -34,12 +35,12 @@ def _lines(one: AffectingTrait) -> Iterator[str]:
     yield f"{trait_text(one.chosen.trait)}{about}"
     yield from (f"  {rule}" for rule in one.rules[:_MOST_RULES])
     if len(one.rules) > _MOST_RULES:
-        yield f"  ... and {len(one.rules) - _MOST_RULES} more rules"
+        yield f"  ... and {more_of(len(one.rules) - _MOST_RULES, 'rule')}"
     for row in one.connections[:_MOST_ROWS]:
         mark = "+" if row.kind is ConnectionChange.OPENED else "-"
         yield f"  {mark} {_ends(row.sources)} -> {_ends(row.destinations)}: {row.traffic}"
     if len(one.connections) > _MOST_ROWS:
-        yield f"  ... and {len(one.connections) - _MOST_ROWS} more connections"
+        yield f"  ... and {more_of(len(one.connections) - _MOST_ROWS, 'connection')}"
     # Said explicitly: a rule that a plugin treats differently looks like a danger, and often is none.
     if not one.changes_answers:
         yield "  no connection changes"

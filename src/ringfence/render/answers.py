@@ -18,6 +18,7 @@ from ringfence.analysis.edits import Proposal
 from ringfence.analysis.endpoints import possible_pods_endpoint
 from ringfence.analysis.questions import Answer, ExplainedPair, Part, PodsOf, ReasonGroup
 from ringfence.engine.answers import end_text
+from ringfence.model.more import more_of
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.formats import Json, document_json, one_line
@@ -252,7 +253,7 @@ def _unnamed(answer: Answer) -> Iterator[str]:
     """The pods that are left out because they have no port of a name that is asked for."""
     yield from (f"  {pod} has no port called {name}: it is left out" for pod, name in answer.unnamed[:_MOST_PAIRS])
     if len(answer.unnamed) > _MOST_PAIRS:
-        yield f"  ... and {len(answer.unnamed) - _MOST_PAIRS} more pods"
+        yield f"  ... and {more_of(len(answer.unnamed) - _MOST_PAIRS, 'pod')}"
 
 
 def _part_json(part: Part) -> Json:

@@ -9,6 +9,7 @@ from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
+from ringfence.model.more import more_of
 from ringfence.sets.traffic import ALL_TRAFFIC
 from ringfence.testing.asking import Asking, check_served, narrowed
 from ringfence.testing.chains_of_pods import chain_of_pods
@@ -73,7 +74,9 @@ def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, w
     if not crossing:
         return Finding(True, assumptions=assumptions)
     first = crossing[0]
-    more = f", and {len(crossing) - 1} more connections cross namespaces" if len(crossing) > 1 else ""
+    others = len(crossing) - 1
+    verb = "crosses" if others == 1 else "cross"
+    more = f", and {more_of(others, 'connection')} {verb} namespaces" if others else ""
     message = f"{first.source} may reach {first.destination}: {first.traffic}{more}"
     return Finding(False, message, None, assumptions)
 

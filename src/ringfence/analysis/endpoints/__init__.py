@@ -14,6 +14,7 @@ from ringfence.analysis.endpoints.representatives import (
     represented_alone,
     selection_of,
 )
+from ringfence.analysis.endpoints.sentences_about_parts import about_endpoints
 from ringfence.analysis.endpoints.services import (
     Backend,
     backends,
@@ -35,6 +36,7 @@ __all__ = [
     "PortName",
     "Targets",
     "Translation",
+    "about_endpoints",
     "address_targets",
     "agreed",
     "alternatives",

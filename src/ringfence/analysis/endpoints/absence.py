@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
+from ringfence.model.more import more_of
 
 _MOST_NAMED = 3
 """The most pods that a message names; of the others it gives the number."""
@@ -15,7 +16,8 @@ def absent_pods(state: State, matches: Callable[[Member], bool]) -> str:
     found = [absent for absent in state.absent.values() if matches(absent.pod)]
     named = "; ".join(map(str, found[:_MOST_NAMED]))
     more = len(found) - _MOST_NAMED
-    return f"{named}; and {more} more pods take no part" if more > 0 else named
+    verb = "takes" if more == 1 else "take"
+    return f"{named}; and {more_of(more, 'pod')} {verb} no part" if more > 0 else named
 
 
 def absent_pods_of(state: State, reference: Reference) -> str:

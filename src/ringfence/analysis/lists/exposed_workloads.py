@@ -14,12 +14,13 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.endpoints import Endpoint, internet_addresses, represented_alone
+from ringfence.analysis.endpoints import Endpoint, about_endpoints, internet_addresses, represented_alone
 from ringfence.analysis.lists.checked_examples import SaidOfPods, checked_examples
 from ringfence.analysis.lists.isolated_workloads import label_assumptions
 from ringfence.engine.answers import (
     UndefinedOrder,
     assumed_orders,
+    assumed_port,
     outside_assumptions,
     priorities_of_stack,
     priorities_outside,
@@ -142,7 +143,8 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
     """
     members: list[Member] = []
     spaces: dict[str, Labels] = {}
-    for endpoint in (represented_alone(state, one) for one in endpoints):
+    divided = [represented_alone(state, one) for one in endpoints]
+    for endpoint in divided:
         for end in endpoint.ends:
             if not isinstance(end, Member):
                 raise EndpointError(f"{endpoint.text} is outside the cluster: exposure is about pods")
@@ -155,7 +157,8 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
     supposed = {name: state.namespaces.labels(name) for name in asked}
     universe = Universe(state.namespaces, budget.step, supposed)
     with state.supposing_pods(members, spaces):
-        return _listed(state, members, universe, budget, examples=examples)
+        found = _listed(state, members, universe, budget, examples=examples)
+    return msgspec.structs.replace(found, assumptions=about_endpoints(found.assumptions, divided))
 
 
 def _listed(
@@ -342,9 +345,26 @@ def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> 
     """The assumptions of the list.
 
     Policies of unsupported kinds may select possible pods, the order of policies with the same priority is not defined,
-    and values of labels may be unknown.
+    values of labels may be unknown, and so are the ports of a listed pod that does not exist yet.
     """
     doubts = (doubt_text(policy, direction) for policy in state.doubts for direction in policy.directions())
     outside = outside_assumptions(state, members, ALL_ADDRESSES, ALL_TRAFFIC)
     labels = label_assumptions(state, list(members))
-    return tuple(dict.fromkeys((*doubts, *outside, *exposed.priorities(members), *labels)))
+    ports = _assumed_ports(state, members, exposed)
+    return tuple(dict.fromkeys((*doubts, *outside, *exposed.priorities(members), *labels, *ports)))
+
+
+def _assumed_ports(state: State, members: Iterable[Member], exposed: _Exposed) -> Iterator[str]:
+    """The port names that rules about the ingress of pods which do not exist yet read, where more could be allowed."""
+    for pod in members:
+        if not pod.is_possible or _is_open(exposed.of(pod, Direction.INGRESS)):
+            continue
+        stack = state.tiers.stack(state.identity(pod), Direction.INGRESS)
+        for name, protocol in sorted({name for profile in stack for name in profile.port_names}):
+            yield assumed_port(pod, f"{name}/{protocol}")
+
+
+def _is_open(one: Exposure) -> bool:
+    """Whether all traffic is allowed with every possible pod and every address."""
+    outside = (one.internet, *(traffic for _, traffic in one.addresses))
+    return all(traffic == ALL_TRAFFIC for traffic in (one.whole_cluster.by_number, *outside))

@@ -15,7 +15,14 @@ from itertools import islice
 from operator import or_
 from typing import Concatenate, ParamSpec, TypeVar
 
-from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortName, Targets, translation_assumptions
+from ringfence.analysis.endpoints import (
+    AskedPorts,
+    Endpoint,
+    PortName,
+    Targets,
+    about_endpoints,
+    translation_assumptions,
+)
 from ringfence.analysis.questions.pair_traffic import (
     ReasonedPair,
     allowed_between,
@@ -286,13 +293,13 @@ class Answer:
     def assumptions(self) -> tuple[str, ...]:
         """What the answer assumes because the input does not say it or upstream does not define it."""
         self._check_unchanged()
-        found: dict[str, None] = {}
+        found: list[str] = []
         for known in self._reasoned:
-            found |= dict.fromkeys(pair_assumptions(self._state, known))
+            found += pair_assumptions(self._state, known)
         for pair in self._hairpins:
             reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over)
-            found |= dict.fromkeys(translation_assumptions(self._state, pair.via, reason))
-        return (*found, *self._trait_effects.assumptions)
+            found += translation_assumptions(self._state, pair.via, reason)
+        return (*about_endpoints(found, (self.source, self.destination)), *self._trait_effects.assumptions)
 
     @property
     def plugin(self) -> PluginTraits | None:

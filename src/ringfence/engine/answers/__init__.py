@@ -1,6 +1,7 @@
 """Answers from the state of the engine: verdicts, connectivity, and explanations."""
 
 from ringfence.engine.answers.assumed_matches import AssumedMatches
+from ringfence.engine.answers.assumptions import assumed_port
 from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.deciding_traits import TraitEffects, trait_effects
@@ -64,6 +65,7 @@ __all__ = [
     "assumed_about_own_node",
     "assumed_of_hosts",
     "assumed_orders",
+    "assumed_port",
     "changed_addresses",
     "changed_peers",
     "connectivity_rows",

@@ -14,7 +14,7 @@ from ringfence.engine.answers.reasons import RuleReason, SideReason, passes
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.unknown_labels import unknown_label_assumptions
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.policies import Action, end_text
+from ringfence.engine.policies import Action
 from ringfence.engine.population import Member
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 from ringfence.sets.traffic_parts import meeting
@@ -110,7 +110,12 @@ def _assumed_ports(side: Side, reason: SideReason, rules: Iterable[RuleReason], 
         carries_all = side.asked is not None and passes(rule.traffic, side.asked)
         if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
             for name in rule.unknown_ports:
-                yield f"the ports of {end_text(side.destination)} are not known: it is assumed to have no port {name}"
+                yield assumed_port(side.destination, name)
+
+
+def assumed_port(pod: Member, name: str) -> str:
+    """The sentence that a pod which does not exist yet is assumed not to have a port of a name (`metrics/TCP`)."""
+    return f"the ports of {pod} are not known: it is assumed to have no port {name}"
 
 
 def _host_network_assumptions(side: Side) -> Iterator[str]:

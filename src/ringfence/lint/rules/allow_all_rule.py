@@ -93,6 +93,7 @@ from ringfence.lint.linted import Linted
 from ringfence.lint.rule import MOST_RELATED, Hit, LintRule, Needs
 from ringfence.lint.written import WrittenRule, allows_everything, rules_for_some_of_its_pods, rules_in_force
 from ringfence.model.kinds import object_name
+from ringfence.model.more import more_of
 from ringfence.model.structure_edits import remove_item
 
 
@@ -115,7 +116,7 @@ def _is_less(other: WrittenRule, rule: WrittenRule) -> bool:
 def _hit(rule: WrittenRule, others: list[WrittenRule]) -> Hit:
     first, count = others[0], len(others)
     named = first.path if first.policy is rule.policy else f"{first.path} of {first.policy}"
-    more = f" and {count - 1} more rules" if count > 1 else ""
+    more = f" and {more_of(count - 1, 'rule')}" if count > 1 else ""
     message = (
         f"this rule allows everything, so that {named}{more} for the same pods {'have' if more else 'has'} no effect"
     )

@@ -198,6 +198,7 @@ from ringfence.lint.premises import Basis, Premise, doubtful, witness
 from ringfence.lint.rule import Hit, LintRule
 from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.kinds import object_name
+from ringfence.model.more import more_of
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC
@@ -260,7 +261,8 @@ def _pods(identities: list[Identity]) -> Iterator[Member]:
 
 def _hit(order: UndefinedOrder, premise: Premise) -> Hit:
     first, second = order.first, order.second
-    others = f"{first.kind_name} {first}" + (f" and {len(order.many) - 2} more policies" if order.many else "")
+    more = f" and {more_of(len(order.many) - 2, 'policy', 'policies')}" if order.many else ""
+    others = f"{first.kind_name} {first}{more}"
     message = (
         f"{second.kind_name} {second} has the same priority {second.priority} as {others}, and they disagree about "
         "some pods: which one decides is not defined"
