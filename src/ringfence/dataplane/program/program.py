@@ -142,12 +142,22 @@ class _References(NamedTuple):
     chains: Mapping[str, frozenset[str]] = {}
 
 
+class _Dispatches(NamedTuple):
+    """What chains do by groups of addresses: the dispatches, the maps of classes, and each two dispatches in a row."""
+
+    all: frozenset[DispatchGroup]
+    classes: Mapping[str, frozenset[str]]
+    in_a_row: Mapping[str, frozenset[TwoDispatches]]
+
+
 class ChainIndex:
     """What chains look into, found when it is first asked for. Programs with the same chains share it."""
 
     def __init__(self, chains: Mapping[str, Chain]) -> None:
         self._chains = chains
         self._before: ChainIndex | None = None
+        self._same_dispatches: _Dispatches | None = None
+        """Those of an earlier program, if these chains have the same."""
 
     def follow(self, before: "ChainIndex") -> None:
         """Take over what was found about an earlier program's chains, as far as these are the same."""
@@ -171,33 +181,55 @@ class ChainIndex:
         known = before._references if before._chains else _References()
         gone = [(name, chain) for name, _, chain in differing(self._chains, before._chains)]
         come = [(name, chain) for name, _, chain in differing(before._chains, self._chains)]
-        return _References(
+        found = _References(
             _updated(known.sets, *([(name, chain.sets) for name, chain in some] for some in (gone, come))),
             _updated(known.chains, *([(name, chain.targets) for name, chain in some] for some in (gone, come))),
         )
+        if before._chains:
+            changed = {name for name, _ in (*gone, *come)}
+            # Dispatches in a row are those of a chain and of the one at its end.
+            leading = (some.chains.get(name, frozenset()) for some in (known, found) for name in changed)
+            if not any(self._dispatches_of(name) or before._dispatches_of(name) for name in changed.union(*leading)):
+                self._same_dispatches = before._dispatches
+        return found
 
-    @cached_property
+    def _dispatches_of(self, name: str) -> tuple[DispatchGroup, ...]:
+        chain = self._chains.get(name)
+        return chain.group_dispatches if chain else ()
+
+    @property
     def group_dispatches(self) -> frozenset[DispatchGroup]:
         """All that chains do by groups of addresses."""
-        return frozenset(one for chain in self._chains.values() for one in chain.group_dispatches)
+        return self._dispatches.all
 
-    @cached_property
+    @property
     def classes_of_groups(self) -> Mapping[str, frozenset[str]]:
         """The maps of classes in which chains look up the groups from each map of addresses."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
-        for one in self.group_dispatches:
-            found[one.groups].add(one.classes)
-        return {groups: frozenset(classes) for groups, classes in found.items()}
+        return self._dispatches.classes
 
-    @cached_property
+    @property
     def dispatches_in_a_row(self) -> Mapping[str, frozenset[TwoDispatches]]:
         """Each two maps that any chain asks one after the other, by the map of addresses that gives the groups."""
-        found: defaultdict[str, set[TwoDispatches]] = defaultdict(set)
-        for chain in self._chains.values():
-            if chain.group_dispatches:
-                for two in chain.dispatches_in_a_row(self._chains.get(chain.end or "")):
-                    found[two.first.groups].add(two)
-        return {groups: frozenset(some) for groups, some in found.items()}
+        return self._dispatches.in_a_row
+
+    @cached_property
+    def _dispatches(self) -> _Dispatches:
+        _ = self._references  # may find that they are those of an earlier program
+        if self._same_dispatches is not None:
+            return self._same_dispatches
+        dispatching = [chain for chain in self._chains.values() if chain.group_dispatches]
+        classes: defaultdict[str, set[str]] = defaultdict(set)
+        in_a_row: defaultdict[str, set[TwoDispatches]] = defaultdict(set)
+        for chain in dispatching:
+            for one in chain.group_dispatches:
+                classes[one.groups].add(one.classes)
+            for two in chain.dispatches_in_a_row(self._chains.get(chain.end or "")):
+                in_a_row[two.first.groups].add(two)
+        return _Dispatches(
+            frozenset(one for chain in dispatching for one in chain.group_dispatches),
+            {groups: frozenset(some) for groups, some in classes.items()},
+            {groups: frozenset(some) for groups, some in in_a_row.items()},
+        )
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
