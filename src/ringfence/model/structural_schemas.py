@@ -9,6 +9,7 @@ Sources: kubernetes.io, "Extend the Kubernetes API with CustomResourceDefinition
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +42,7 @@ class ValidationRule(msgspec.Struct, frozen=True):
     field: str = ""
 
 
-class Schema(msgspec.Struct, frozen=True, kw_only=True):
+class Schema(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The schema of a value. An object has either `properties` or, if it is a map, values of the schema `values`.
 
     An object that `is_open` may have any fields, which are not described. A list that `is_set` has no item twice. A
@@ -67,6 +68,17 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     is_set: bool = False
     is_open: bool = False
     rules: tuple[ValidationRule, ...] = ()
+
+    @cached_property
+    def defaults(self) -> Mapping[str, str]:
+        """The values of the fields that have a default."""
+        return {name: one.default for name, one in self.properties.items() if one.default}
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """Whether it, or the schema of anything inside, has rules."""
+        inside = (*self.properties.values(), self.values, self.items)
+        return bool(self.rules) or any(one.has_rules for one in inside if one is not None)
 
     def child(self, name: str) -> "Schema | None":
         """The schema of a field; None if objects of this schema do not have it."""
@@ -95,19 +107,31 @@ def as_stored(value: object, schema: Schema) -> Any:
 
     Values that do not have the type of their schema, for which the server refuses the object, stay as they are.
     """
-    match value:
-        case dict() if not schema.is_open:
-            fields = {name: as_stored(child, known) for name, child, known in _known_fields(value, schema)}
-            missing = {name for name, known in schema.properties.items() if known.default and name not in fields}
-            return fields | {name: schema.properties[name].default for name in missing}
-        case list() | tuple() if schema.items is not None:
-            return [as_stored(item, schema.items) for item in value]
-        case float() if schema.type == "integer" and _is_whole(value):
-            return int(value)
-        case int() if not -(2**63) <= value < 2**63:
-            # What is not a whole number of 64 bits to Go's decoder is a number with a fraction.
-            return float(value)
+    # Not by `match`: policies are pruned several times on their way, and most values are texts.
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return value if schema.is_open else _object_as_stored(value, schema)
+    if isinstance(value, list | tuple):
+        return value if schema.items is None else [as_stored(item, schema.items) for item in value]
+    if isinstance(value, float) and schema.type == "integer" and _is_whole(value):
+        return int(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        # What is not a whole number of 64 bits to Go's decoder is a number with a fraction.
+        return float(value)
     return value
+
+
+def _object_as_stored(value: Mapping[str, object], schema: Schema) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    properties, others = schema.properties, schema.values
+    for name, child in value.items():
+        known = properties.get(name, others)
+        if known is not None and child is not None:  # a null is an absent field
+            fields[name] = child if isinstance(child, str) else as_stored(child, known)
+    for name, default in schema.defaults.items():
+        fields.setdefault(name, default)
+    return fields
 
 
 def _known_fields(value: Mapping[str, object], schema: Schema) -> Iterator[tuple[str, object, Schema]]:
@@ -178,6 +202,8 @@ def rule_errors(value: Any, schema: Schema, path: str = "") -> Iterator[FieldErr
             printed = None if schema.type in ("object", "array") else _printed(value)
             given = value if isinstance(value, str | int) else None
             yield FieldError(path, FieldErrorType.INVALID, printed, rule.message, given=given, entry=rule.field)
+    if not schema.has_rules:
+        return
     match value:
         case dict():
             for name, child, known in _known_fields(value, schema):
