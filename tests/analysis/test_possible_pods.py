@@ -7,6 +7,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import NAME_LABEL, Object, admits, block, labelled, namespaces, pod, pods, policy, port
 
 from ringfence import Cluster
+from ringfence.model.policies import Direction
 from ringfence.sets.traffic import Traffic
 
 DB = policy(
@@ -56,6 +57,20 @@ def test_the_exposure_of_a_pod_that_does_not_exist_yet_assumes_its_ports() -> No
     assert cluster.exposure("pod:prod/app=web").assumptions == ()
     everything = policy("prod/open", labelled(app="db"), ingress=[admits()])
     assert cluster_of([DB, everything]).exposure("pod:prod/app=db").assumptions == ()
+
+
+def test_an_endpoint_is_named_in_place_of_its_parts_where_all_have_the_same_exposure() -> None:
+    cluster = cluster_of([DB])
+
+    def named(endpoint: str) -> list[list[str]]:
+        rows = cluster.exposure(endpoint).rows
+        return [list(map(str, row.workloads)) for row in rows if row.direction is Direction.INGRESS]
+
+    assert named("any-pod:prod/*") == [
+        ["any-pod:prod/app notin (db,web)", "any-pod:prod/app=web"],
+        ["any-pod:prod/app=db"],
+    ]
+    assert named("any-pod:other/*") == [["any-pod:other/*"]]
 
 
 def test_a_namespace_that_no_object_defines_has_its_name_as_a_label() -> None:

@@ -130,7 +130,17 @@ def test_policies_that_are_not_read_may_need_what_is_listed(tmp_path: Path) -> N
     (tmp_path / "all.yaml").write_text(f"{TWICE.read_text()}---\n{CALICO}")
     result = run("-f", str(tmp_path))
     assert result.exit_code == 3
-    assert "GlobalNetworkPolicy.projectcalico.org guard" in result.stdout
+    assert "? GlobalNetworkPolicy.projectcalico.org guard" in result.stdout
+    assert "is not read: it may need what is listed\n" in result.stdout
+
+
+def test_policies_that_are_not_read_may_cover_parts_where_nothing_is_listed() -> None:
+    result = CliRunner().invoke(cli, ["redundant", "-f", "-"], input=CALICO)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (
+        3,
+        "nothing is redundant in every cluster that could be",
+    )
+    assert "is not read: it may cover some parts\n" in result.stdout
 
 
 def test_a_policy_without_its_last_egress_rule_may_not_be_for_egress(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def redundancy_text(found: Redundancy, here: RedundancyHere) -> str:
     lines += _undecided_text(found.undecided)
     if lines:
         lines.append("")
-    lines += [_total(found), *(f"  ? {one} is not read: it may need what is listed" for one in found.unread)]
+    # Without a list, it can only be that parts are missing in it.
+    effect = "it may need what is listed" if found.parts else "it may cover some parts"
+    lines += [_total(found), *(f"  ? {one} is not read: {effect}" for one in found.unread)]
     lines += ["", _total_here(here)]
     for other in here:
         lines += [f"{_part(other.part)}{place_text(other.part.place)}", *(f"    {line}" for line in _why(other))]

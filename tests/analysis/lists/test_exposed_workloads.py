@@ -359,8 +359,9 @@ def test_pods_of_a_workload_that_are_exposed_differently_are_listed_one_by_one()
 
 
 def test_a_pod_on_its_nodes_network_says_why_no_policy_applies() -> None:
-    rows = cluster_of([pod("x/a", hostNetwork=True), CLOSED]).exposure().rows
-    assert {row.exempt for row in rows} == {"it uses its node's network, and policies do not apply to it"}
+    found = cluster_of([pod("x/a", hostNetwork=True), CLOSED]).exposure()
+    assert {row.exempt for row in found.rows} == {"it uses its node's network, and policies do not apply to it"}
+    assert found.assumptions == ("x/a uses its node's network: x/closed is assumed not to apply to it",)
 
 
 def test_a_namespace_that_a_policy_names_and_nobody_made_may_come() -> None:

@@ -24,10 +24,11 @@ from ringfence.engine.answers import (
     outside_assumptions,
     priorities_of_stack,
     priorities_outside,
+    unapplied_matches,
 )
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, OwnPorts, Stack, own_ports
-from ringfence.engine.population import Identity, Member, Reference
+from ringfence.engine.population import POSSIBLE_PODS, Identity, Member, Reference
 from ringfence.engine.possible import (
     NO_POSSIBLE_TRAFFIC,
     Budget,
@@ -158,7 +159,23 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
     universe = Universe(state.namespaces, budget.step, supposed)
     with state.supposing_pods(members, spaces):
         found = _listed(state, members, universe, budget, examples=examples)
-    return msgspec.structs.replace(found, assumptions=about_endpoints(found.assumptions, divided))
+    rows = sorted((_with_whole_endpoints(row, divided) for row in found.rows), key=_place_in_list)
+    return msgspec.structs.replace(found, rows=tuple(rows), assumptions=about_endpoints(found.assumptions, divided))
+
+
+def _with_whole_endpoints(row: Exposure, endpoints: Iterable[Endpoint]) -> Exposure:
+    """A row that names an endpoint in place of its parts, if all of them are in it."""
+    named = dict.fromkeys(row.workloads)
+    for endpoint in endpoints:
+        parts = {end.reference for end in endpoint.ends if isinstance(end, Member)}
+        if len(endpoint.parts) > 1 and parts <= named.keys():
+            named = dict.fromkeys(one for one in named if one not in parts)
+            named[Reference("", POSSIBLE_PODS, endpoint.text)] = None
+    return msgspec.structs.replace(row, workloads=tuple(sorted(named)))
+
+
+def _place_in_list(row: Exposure) -> tuple[tuple[Reference, ...], bool]:
+    return row.workloads, row.direction is Direction.EGRESS
 
 
 def _listed(
@@ -180,7 +197,7 @@ def _listed(
         msgspec.structs.replace(row, workloads=tuple(sorted(workload for workload, _ in pods)))
         for row, pods in zip(rows, together.values(), strict=True)
     ]
-    listed.sort(key=lambda row: (row.workloads, row.direction is Direction.EGRESS))
+    listed.sort(key=_place_in_list)
     return ExposureList(tuple(listed), tuple(universe.existing), assumptions)
 
 
@@ -345,13 +362,15 @@ def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> 
     """The assumptions of the list.
 
     Policies of unsupported kinds may select possible pods, the order of policies with the same priority is not defined,
-    values of labels may be unknown, and so are the ports of a listed pod that does not exist yet.
+    values of labels may be unknown, and so are the ports of a listed pod that does not exist yet. Plugins may apply
+    policies to hostNetwork pods.
     """
     doubts = (doubt_text(policy, direction) for policy in state.doubts for direction in policy.directions())
     outside = outside_assumptions(state, members, ALL_ADDRESSES, ALL_TRAFFIC)
     labels = label_assumptions(state, list(members))
     ports = _assumed_ports(state, members, exposed)
-    return tuple(dict.fromkeys((*doubts, *outside, *exposed.priorities(members), *labels, *ports)))
+    hosts = unapplied_matches(state, members).sentences()
+    return tuple(dict.fromkeys((*doubts, *outside, *exposed.priorities(members), *labels, *ports, *hosts)))
 
 
 def _assumed_ports(state: State, members: Iterable[Member], exposed: _Exposed) -> Iterator[str]:

@@ -13,7 +13,13 @@ from ringfence.engine.answers.explanations import (
     explain_through_service,
     judge_parts,
 )
-from ringfence.engine.answers.listed_matches import ListedPairs, SubjectMatches, list_matches, subject_matches
+from ringfence.engine.answers.listed_matches import (
+    ListedPairs,
+    SubjectMatches,
+    list_matches,
+    subject_matches,
+    unapplied_matches,
+)
 from ringfence.engine.answers.listed_nodes import assumed_of_hosts, listed_node_assumptions
 from ringfence.engine.answers.listed_outside import outside_assumptions
 from ringfence.engine.answers.listed_priorities import assumed_orders, priorities_of_stack, priorities_outside
@@ -92,5 +98,6 @@ __all__ = [
     "traffic_by_part",
     "traffic_through_service",
     "trait_effects",
+    "unapplied_matches",
     "values_named",
 ]

@@ -91,6 +91,16 @@ def subject_matches(
     return SubjectMatches(_assumed(state, ((side, None) for side in sides)), frozenset(facts))
 
 
+def unapplied_matches(state: State, pods: Iterable[Member]) -> AssumedMatches:
+    """The policies that would select the hostNetwork pods among some pods, and are assumed not to apply to them."""
+    unapplied: defaultdict[str, set[Member]] = defaultdict(set)
+    for host in (pod for pod in pods if pod.host_network):
+        for direction in Direction:
+            for policy in unapplied_policies(state, host, direction):
+                unapplied[str(policy)].add(host)
+    return AssumedMatches({}, {policy: frozenset(hosts) for policy, hosts in unapplied.items()})
+
+
 _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
 """Sides, each with the side of the other ends; None means one that allows everything."""
 
