@@ -124,6 +124,11 @@ class TestForKubectl:
         assert ended.stdout.endswith("\n:4\n")
 
 
+def test_plugins_and_files_only_if_no_plugin_fits() -> None:
+    assert completions("can", "--plugin", "cil") == ["plain,cilium"]
+    assert completions("can", "--plugin", "./tra") == ["file,./tra"]
+
+
 @pytest.mark.parametrize("option", ["-f", "--filename", "-k", "--kubeconfig"])
 def test_the_shell_completes_file_names(option: str) -> None:
     assert completions("can", option, "exam") == ["file,exam"]

@@ -17,7 +17,9 @@ from tests.semantics.objects import (
 )
 from tests.testing.worlds import message, status
 
+from ringfence.analysis.endpoints import AskedPorts, resolve
 from ringfence.cluster import Cluster
+from ringfence.testing.few_pods import few_of_both
 
 ACCEPT = "accept: [assumptions, unserved-ports]"
 DENY_ALL = policy("x/deny-all", ingress=[])
@@ -104,3 +106,12 @@ def test_who_is_listed_must_reach_every_pod_of_the_end() -> None:
     both = policy("x/b", labelled(version="b"), ingress=[web, api])
     cluster = cluster_of([namespace("x"), *clients, *servers, policies[0], both])
     assert status(cluster, test) == "passed"
+
+
+def test_of_pods_that_get_the_same_answer_one_is_asked_about_or_two_if_both_ends_have_them() -> None:
+    servers, clients = replicas(7), [owned(pod(f"x/c-{at}", {"app": "c"}), "StatefulSet", "c") for at in range(5)]
+    state = cluster_of([*servers, *clients, DENY_ALL]).state
+    db, web = (resolve(state, f"x/app={app}", "x") for app in ("db", "c"))
+    ports = AskedPorts()
+    assert [list(map(str, one.ends)) for one in few_of_both(state, web, db, ports)] == [["x/c-0"], ["x/db-0"]]
+    assert [list(map(str, one.ends)) for one in few_of_both(state, db, db, ports)] == [["x/db-0", "x/db-1"]] * 2

@@ -57,6 +57,15 @@ class TestToForbid:
             '  - "203.0.113.7/32"',
         ]
 
+    def test_of_several_rules_each_is_changed_in_its_own_way(self) -> None:
+        """One rule has nothing but the address, and the other one has more. The last one is first: indexes stay."""
+        rules = [admits(block("203.0.113.7/32"), ports=[port(80)]), admits(block("203.0.113.0/24"), ports=[port(80)])]
+        assert text(edits("203.0.113.7", "prod/db", 80, policy("prod/p", DB, ingress=rules))) == [
+            "in prod/p, add to spec.ingress[1].from[0].ipBlock.except",
+            '  - "203.0.113.7/32"',
+            "in prod/p, remove ingress[0]",
+        ]
+
     def test_a_port_of_one_peer_is_taken_out_of_a_rule_of_several(self) -> None:
         both = admits(pods(labelled(app="api")), pods(labelled(app="web")), ports=[port(22), port(80)])
         verdict = cluster_of([*WORLD, policy("prod/p", DB, ingress=[both])]).can("prod/api", "prod/db", port=22)

@@ -40,6 +40,24 @@ def test_a_view_by_namespace_is_the_same_from_the_classes_and_from_all_connectio
 
 
 @given(random_connections, st.integers(1, 8))
+def test_of_a_rest_only_the_destinations_that_are_asked_for_count(found: list[Connection], most: int) -> None:
+    """Every other end is asked for; the others are in the same namespaces and have no traffic in the list."""
+    asked, several = frozenset((PODS + SETS)[::2]), frozenset(SETS)
+    within = [one for one in found if one.destination in asked]
+    list_ = folded(PODS + SETS, asked, within, several, folding=Folding(within_namespaces=True))
+    made = limited(FoldedView(list_, several, frozenset(PODS + SETS), from_outside=False, to_outside=False), most).found
+    passing = {(one.source, one.destination): one.traffic for one in within}
+    for source in made.sources:
+        for destination in made.destinations:
+            some, others = made.classes[source], asked.intersection(made.classes[destination])
+            pairs = [(one, other) for one in some for other in others if one != other or one in SETS]
+            traffics = {passing.get(pair, NO_TRAFFIC) for pair in pairs}
+            one = made.between(source, destination)
+            assert (one.traffic if one else NO_TRAFFIC) == reduce(or_, traffics, NO_TRAFFIC)
+            assert (one is not None and one.is_partial) == (len(traffics) > 1)
+
+
+@given(random_connections, st.integers(1, 8))
 def test_what_passes_between_rests_is_what_passes_between_any_of_their_members(
     found: list[Connection], most: int
 ) -> None:

@@ -130,3 +130,10 @@ def test_a_cluster_keeps_what_remains_of_one_that_a_server_has_stored(tmp_path: 
     cluster = Cluster.load(tmp_path)
     assert [one.code for one in cluster.problems if one.severity is Severity.ERROR]
     assert not cluster.can("x/web", "x/db", port=80)
+
+
+def test_a_network_that_is_none_is_an_error_of_its_rule() -> None:
+    peers = [{"networks": ["10.0.0.0/8"]}, {"networks": ["10.0.0.0/8", "10.0.0.0/33"]}]
+    assert errors(egress=[{"action": "Accept", "to": peers}]) == [
+        'spec.egress[0].to[1].networks[1]: Invalid value: "10.0.0.0/33": Invalid CIDR format provided'
+    ]

@@ -9,7 +9,7 @@ from tests.analysis.differences.test_difference_by_lists import changes
 from tests.render.json_shapes import fits, schema, strict
 from tests.render.reports.test_document import members, names_of
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object
+from tests.semantics.objects import Object, pod, policy, workload
 
 from ringfence.analysis.differences import ClusterDifference, Ends
 from ringfence.analysis.lists import pod_groups
@@ -93,3 +93,14 @@ def test_a_cause_names_its_policy_if_the_report_has_it(tmp_path: Path) -> None:
 
 def test_without_another_cluster_there_is_no_difference() -> None:
     assert "difference" not in Cluster().report_data("alone")
+
+
+def test_a_single_pod_is_not_its_own_peer_and_two_of_a_workload_are() -> None:
+    """`closed` isolates both workloads, so that no pod of either reaches another one."""
+    web, db = pod("x/web", {"app": "web"}), workload("x/db", "Deployment", pod("x/any", {"app": "db"}), replicas=2)
+    before, after = cluster_of([web, db]), cluster_of([web, db, policy("x/closed", ingress=[])])
+    data = after.report_data("closed", since=before)
+    names = list(map(str, names_of(data)))
+    (row,) = (one for one in data["difference"]["rows"] if one["sources"] and one["destinations"])
+    assert {names[one] for one in members(row["alone"])} == {"x/web"}
+    assert {names[one] for one in members(row["sources"])} == {"x/web", "x/Deployment/db"}

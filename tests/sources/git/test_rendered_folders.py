@@ -214,3 +214,13 @@ def test_the_folder_is_removed_when_a_signal_ends_the_program(tmp_path: Path, nu
         child.send_signal(number)
         assert child.wait() in (-number, 130)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [("gone.yaml", '"gone.yaml" is not a file in HEAD'), ("k8s", '"k8s" is')]
+)
+def test_values_that_are_not_a_file_of_the_revision_are_an_error(
+    repository: GitRepository, values: str, message: str
+) -> None:
+    with pytest.raises(ManifestError, match=f"the path {message}"):
+        folder_of("HEAD", "chart", Renderer.HELM, values)
