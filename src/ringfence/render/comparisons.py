@@ -47,9 +47,8 @@ def _headline(comparison: Comparison) -> str:
     if comparison.outcome is Outcome.UNKNOWN:
         what = "is equivalent to" if comparison.relation is Relation.EQUIVALENT else "allows at most what"
         than = second if comparison.relation is Relation.EQUIVALENT else f"{second} allows"
-        # It is unknown even if a difference was found, because what is not known could remove that difference.
-        head = f"unknown: whether {first} {what} {than} depends on what is not known"
-        return f"{head}; without it, there is a difference" if found else head
+        # It is unknown even if a difference was found, because policies that are not read could remove that difference.
+        return f"unknown: whether {first} {what} {than}{'; the policies that are read differ' if found else ''}"
     assert found is not None
     allowing, denying = (first, second) if found.allowed_by_first else (second, first)
     head = "not equivalent" if comparison.relation is Relation.EQUIVALENT else "no"

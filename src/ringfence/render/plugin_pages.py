@@ -35,7 +35,7 @@ def plugins_page(plugins: Iterable[Plugin]) -> str:
     for plugin in known:
         names = ", ".join(f"`{alias}`" for alias in plugin.aliases)
         head = [f"## {plugin.title}\n", f"`--plugin {plugin.name}`{f', also called {names}' if names else ''}."]
-        about = f" It stands for {plugin.about}." if plugin.about else ""
+        about = f" It describes {plugin.about}." if plugin.about else ""
         parts += [f"{head[0]}\n{head[1]}{about}\n", markdown_table(_HEADER, [_row(one) for one in plugin.traits])]
     return "\n".join(parts)
 

@@ -127,7 +127,7 @@ def connection_filter(
 
 def _existing(endpoint: Endpoint) -> Endpoint:
     if endpoint.possible is not None:
-        about = f"{endpoint.text} stands for pods that need not exist"
+        about = f"{endpoint.text} names pods that need not exist"
         raise EndpointError(f"{about}, and lists contain existing pods only: use `ringfence can`")
     return endpoint
 
