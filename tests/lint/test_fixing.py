@@ -346,3 +346,10 @@ def test_no_rule_is_added_to_a_policy_for_other_pods(file: Path) -> None:
     settings = LintSettings(ingress_namespaces=("edge",))
     (found,) = Cluster.load(file).lint(select=["RF135"], settings=settings).found
     assert found.edit is None
+
+
+def test_a_rule_that_another_one_covers_is_removed(file: Path) -> None:
+    covered = POLICY + "  - ports: [{port: 5432, protocol: TCP}]\n    to: [{podSelector: {}}]\n"
+    found, after = fixed(file, POD + covered, "RF108")
+    assert [one.path for one in found.applied] == ["spec.egress[1]"]
+    assert after.decode() == POD + POLICY

@@ -53,3 +53,12 @@ def test_every_control_names_rules_that_exist_and_has_a_tag_of_its_own() -> None
     known = {rule.identifier for rule in RULES}
     assert all(one.rules and known.issuperset(one.rules) for one in controls())
     assert len({one.tag for one in controls()}) == len(controls())
+
+
+def test_a_rule_for_the_whole_internet_is_named_by_its_path() -> None:
+    addresses = {"ipBlock": {"cidr": "0.0.0.0/0"}}
+    admitting = {"from": [addresses], "ports": [{"port": 80}]}
+    sending = {"to": [addresses], "ports": [{"port": 443}]}
+    wide = policy({"podSelector": {}, "ingress": [admitting], "egress": [sending]})
+    found = cluster_of([WEB, wide]).lint(select=["RF206", "RF207"]).found
+    assert [(one.rule, one.path) for one in found] == [("RF206", "spec.ingress[0]"), ("RF207", "spec.egress[0]")]

@@ -11,6 +11,7 @@ from tests.semantics.judges import cluster_of
 from ringfence.lint import FindingLevel, LintFinding
 
 BLUE: Object = {"namespaces": {"matchLabels": {"team": "blue"}}}
+GREEN: Object = {"namespaces": {"matchLabels": {"team": "green"}}}
 RED: Object = {"namespaces": {"matchLabels": {"group": "red"}}}
 TEAMS: Object = {"namespaces": {"matchExpressions": [{"key": "team", "operator": "Exists"}]}}
 OF_BLUE: Object = {"namespaceSelector": {"matchLabels": {"team": "blue"}}}
@@ -45,6 +46,11 @@ ALLOWING = policy({"podSelector": {}, "ingress": [{"from": [OF_BLUE]}]})
         ),
         pytest.param(
             [administrators("a", 1, ("Deny", BLUE), ("Deny", TEAMS))], ["spec.ingress[0]"], id="the next does the same"
+        ),
+        pytest.param(
+            [administrators("a", 1, ("Deny", BLUE), ("Accept", GREEN), ("Deny", BLUE))],
+            ["spec.ingress[2]"],
+            id="of two that do the same with another one between them the second",
         ),
         pytest.param(
             [administrators("a", 1, ("Pass", TEAMS), ("Accept", BLUE), ("Deny", RED))],

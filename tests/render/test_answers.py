@@ -12,7 +12,19 @@ from tests.analysis.questions.test_questions import FROM_CLIENT, ONLY_NEW, WORLD
 from tests.example_counts import examples
 from tests.render.json_shapes import ANSWER, EXPLANATION, fits
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
+from tests.semantics.objects import (
+    Object,
+    admits,
+    block,
+    container_port,
+    labelled,
+    owned,
+    pod,
+    pods,
+    policy,
+    port,
+    sends,
+)
 
 from ringfence import Cluster, Verdict
 from ringfence.model.origin import Place
@@ -167,6 +179,14 @@ def test_three_pairs_are_named_and_equal_reasons_written_once() -> None:
         "✓ x/web -> x/db",
     ]
     assert sum(line.startswith("ingress of") for line in written) == 2
+
+
+def test_pods_of_a_workload_are_named_by_the_workload_and_counted() -> None:
+    web = [owned(pod(f"x/web-{number}", {"app": "web"}), "Deployment", "web") for number in range(3)]
+    closed = cluster_of([*web, pod("x/db", {"app": "db"}), policy("x/p", labelled(app="db"), ingress=[])])
+    assert "✗ 3 pairs, as for x/web-0 -> x/db: x/Deployment/web (3 pods) -> x/db" in lines_of(
+        closed, "x/app=web", "x/db", 80
+    )
 
 
 def test_of_many_different_reasons_the_first_are_written_and_the_other_pairs_counted() -> None:

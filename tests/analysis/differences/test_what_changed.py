@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.analysis.differences.clusters import WORKLOADS, compared
+from tests.analysis.differences.clusters import DB, WORKLOADS, compared
 
 DNS = """\
 apiVersion: apps/v1
@@ -59,3 +59,11 @@ def test_a_dns_server_that_no_longer_asks_another_has_not_lost_it(tmp_path: Path
     found = compared(tmp_path, (WORKLOADS, COREDNS), (WORKLOADS, COREDNS, of_servers))
     assert found.connections
     assert found.lost_dns == []
+
+
+def test_the_place_of_a_cause_is_a_line(tmp_path: Path) -> None:
+    """Columns would differ between two revisions that differ in notation only."""
+    found = compared(tmp_path, (WORKLOADS,), (WORKLOADS, DB))
+    places = [cause.place for row in found.connections for cause in row.causes]
+    assert places
+    assert all(place and place.line and place == place.without_columns for place in places)

@@ -263,3 +263,9 @@ def test_a_long_line_without_traffic_is_cut_and_one_with_traffic_is_divided() ->
         "  all",
         "↻ each other: all",
     ]
+
+
+def test_a_matrix_without_rows_is_drawn() -> None:
+    nothing = frozenset[Reference]()
+    picture = matrix_picture(FoldedView(folded([], [], []), nothing, nothing, from_outside=False, to_outside=False))
+    assert picture.svg.startswith("<svg")

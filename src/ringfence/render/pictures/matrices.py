@@ -113,7 +113,7 @@ def matrix_picture(view: FoldedView, order: MatrixOrder = MatrixOrder.NAME) -> P
     cells = {(row, column): _cell(found, row, column, view.several, names) for row in rows for column in columns}
     small = len(columns) > _FEW
     texts = [one.text for one in cells.values()]
-    width = _SMALL_CELL if small else max(_CELL, *(text_width(text, SMALL_FONT_SIZE) + 8 for text in texts or [""]))
+    width = _SMALL_CELL if small else max([_CELL, *(text_width(text, SMALL_FONT_SIZE) + 8 for text in texts)])
     height = _SMALL_CELL if small else _CELL
     down, across = (list(_lines(found, places, names, size)) for places, size in ((rows, height), (columns, width)))
     left = MARGIN + max((text_width(line.name) for line in down), default=0) + 12
@@ -133,7 +133,7 @@ def matrix_picture(view: FoldedView, order: MatrixOrder = MatrixOrder.NAME) -> P
                 at = Rectangle(left + column.start, top + row.start, width, height)
                 elements.append(_drawn(one, at, small=small))
     ends = [left + line.start + max(width, width / 2 + 0.65 * text_width(line.name)) for line in across]  # cos 50
-    whole = max(560, *ends) + MARGIN
+    whole = max([560, *ends]) + MARGIN
     bottom = top + (down[-1].start + height if down else 0) + 2 * LINE
     legend, used = _legend({one.kind for one in cells.values()}, bottom, whole, small=small)
     notes, noted = paragraphs(
