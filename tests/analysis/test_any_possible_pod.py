@@ -95,6 +95,18 @@ def test_namespaces_by_their_labels_exist_or_are_to_come() -> None:
     assert cluster.can("any-pod:later/*", "prod/db", port=5432).none, "without an object it has no label but its name"
 
 
+def test_parts_in_namespaces_to_come_are_told_apart_by_the_labels_of_these() -> None:
+    """Their examples are in namespaces of different names, as one namespace has only one value of a label."""
+    teams = [admits(namespaces(labelled(team=team)), ports=[port(number)]) for team, number in (("a", 80), ("b", 81))]
+    cluster = cluster_of([pod("x/db", {"app": "db"}), policy("x/p", labelled(app="db"), ingress=teams)])
+    verdict = cluster.can("any-pod:*/app=web", "x/db", port=80)
+    assert marks(verdict) == {
+        "any-pod:team=a/app=web": True,
+        "any-pod:team=b/app=web": False,
+        "any-pod:team notin (a,b)/app=web": False,
+    }
+
+
 def test_a_named_namespace_without_an_object_is_matched_by_its_name_only() -> None:
     by_name = policy("prod/named", ingress=[admits(namespaces(labelled(**{NAME_LABEL: "later"})))])
     cluster = cluster_of([pod("prod/db"), by_name])
