@@ -188,7 +188,7 @@ def test_families_are_named_as_people_name_them() -> None:
     assert [str(family) for family in FAMILIES] == ["IPv4", "IPv6"]
 
 
-near_addresses = st.text("0123456789abcdefF:.%/ x", max_size=24) | st.ip_addresses().map(str)
+near_addresses = st.text("0123456789abcdefF:.%/ x\x00１", max_size=24) | st.ip_addresses().map(str)
 
 
 @given(near_addresses)

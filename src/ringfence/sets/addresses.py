@@ -157,7 +157,8 @@ def parse_address(text: str) -> tuple[Family, int]:
     try:
         # `OCTETS` has no texts with leading zeros: Python refuses `010.0.0.1` since 3.9.5, because some programs read
         # it as octal.
-        a, b, c, d = map(OCTETS.__getitem__, text.split("."))
+        a, b, c, d = text.split(".")
+        return _IPV4, OCTETS[a] << 24 | OCTETS[b] << 16 | OCTETS[c] << 8 | OCTETS[d]
     except (KeyError, ValueError):  # not IPv4, or not an address
         if ":" not in text:  # the library takes eight times as long to refuse a text, and an object can have 75,000
             raise ValueError(f"{text!r} does not appear to be an IPv4 or IPv6 address") from None
@@ -165,11 +166,12 @@ def parse_address(text: str) -> tuple[Family, int]:
         written = ip_address(text)
         address = (written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written
         return Family(address.version), int(address)
-    return Family.IPV4, a << 24 | b << 16 | c << 8 | d
 
 
 OCTETS: Final = {str(number): number for number in range(256)}
-"""To look up four numbers takes a fifth of the time that the standard library needs to read them."""
+"""To look up four numbers takes a sixth of the time that the standard library needs to read them."""
+
+_IPV4: Final = Family.IPV4  # the attribute of the enumeration is looked up once, not for each address
 
 
 def address_text(family: Family, number: int) -> str:
