@@ -1,12 +1,13 @@
 """Templates and identities: the properties that pods share, and those that distinguish them."""
 
+import msgspec
 import pytest
-from tests.engine.members import member
-from tests.semantics.objects import container_port
+from tests.engine.members import decoded_pod, member, member_from
+from tests.semantics.objects import Object, container_port, owned, pod
 
 from ringfence.engine.population.identities import Identity, Template, bounds_of, template_key
 from ringfence.engine.population.marks import NO_FACTS
-from ringfence.engine.population.pods import Member
+from ringfence.engine.population.pods import Member, PodBefore, member_of_pod
 from ringfence.sets.addresses import Family
 
 HTTP = container_port("http", 80)
@@ -29,6 +30,43 @@ def test_pods_with_the_same_template(other: Member, same: bool) -> None:
     assert (template_key(one) == template_key(other)) is same
 
 
+WEB = pod("x/a", {"app": "web"}, addresses=["10.0.0.1"])
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(pod("x/b", {"app": "web"}, addresses=["10.0.0.9"]), True, id="name and address may differ"),
+        pytest.param(pod("y/a", {"app": "web"}, addresses=["10.0.0.1"]), False, id="the namespace"),
+        pytest.param(pod("x/b", {"app": "db"}, addresses=["10.0.0.1"]), False, id="a label"),
+        pytest.param(pod("x/b", {"app": "web"}, ports=[HTTP], addresses=["10.0.0.1"]), False, id="a named port"),
+        pytest.param(pod("x/b", {"app": "web"}, addresses=["fd00::1"]), False, id="the address family"),
+        pytest.param(pod("x/b", {"app": "web"}), False, id="an address that is not known"),
+        pytest.param(pod("x/b", {"app": "web"}, hostNetwork=True), False, id="the host network"),
+        pytest.param(owned(pod("x/b", {"app": "web"}, addresses=["10.0.0.1"]), "ReplicaSet", "web"), False, id="owner"),
+    ],
+)
+def test_the_template_of_the_pod_before_is_shared_by_pods_that_have_it(other: Object, same: bool) -> None:
+    one = member_from(WEB)
+    following = member_of_pod(decoded_pod(other), {}, PodBefore(decoded_pod(WEB), one))
+    template = Template(template_key(one), one)
+    assert template.is_shared_by(following) is (template_key(following) == template_key(one)) is same
+
+
+def test_pods_with_the_same_labels_share_no_template_if_only_one_has_an_owner() -> None:
+    one = member_from(WEB)
+    owned_one = msgspec.structs.replace(one, standalone=False)
+    assert owned_one.labels is one.labels
+    assert not Template(template_key(one), one).is_shared_by(owned_one)
+
+
+def test_the_template_of_host_network_pods_is_never_taken_for_that_of_another() -> None:
+    written = pod("x/a", hostNetwork=True)
+    one = member_from(written)
+    template = Template(template_key(one), one)
+    assert not template.is_shared_by(member_of_pod(decoded_pod(pod("x/b")), {}, PodBefore(decoded_pod(written), one)))
+
+
 def test_host_network_pods_share_a_template_whatever_their_labels_and_namespaces() -> None:
     one, other = member("x/a", {"app": "web"}, hostNetwork=True), member("y/b", ports=[HTTP], hostNetwork=True)
     assert template_key(one) == template_key(other)
@@ -47,8 +85,8 @@ def test_the_bounds_of_an_identity_contain_those_of_all_pods_that_ever_joined() 
     pods = [member(f"x/{n}", addresses=[f"10.0.0.{n}"]) for n in (3, 1, 2)]
     identity = Identity(0, Template(template_key(pods[0]), pods[0]), NO_FACTS)
     assert identity.bounds == {}
-    for pod in pods:
-        identity.widen(bounds_of([pod]))
+    for joining in pods:
+        identity.widen(bounds_of([joining]))
     assert identity.bounds == {Family.IPV4: ((10 << 24) + 1, (10 << 24) + 3)}
 
 

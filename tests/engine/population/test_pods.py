@@ -4,14 +4,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import strategies
 from tests.engine.members import decoded_pod, member, member_from
 from tests.semantics.objects import ANY_LABELS, NEED_A_SELECTOR, Object, container_port, node, pod
 
 from ringfence.engine.population.pods import (
     DeclaredPort,
     NamedPort,
+    PodBefore,
     Reference,
     is_finished,
+    member_of_pod,
     member_of_workload,
     owner_of,
     possible_pod,
@@ -37,6 +42,43 @@ def workload(kind: str, name: str, template: Object, **metadata: object) -> Work
     made = decode({"apiVersion": api, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec})
     assert isinstance(made, Workload)
     return made
+
+
+@st.composite
+def pods_that_follow_another(draw: st.DrawFn) -> tuple[Object, Object]:
+    """A written pod, and one each field of which is as in the first or as in any other."""
+    one, other = draw(strategies.pods()), draw(strategies.pods())
+    sections = ("metadata", "spec", "status")
+    fields = {name: {*one.get(name, {}), *other.get(name, {})} for name in sections}
+    taken = {
+        name: {key: draw(st.sampled_from((one, other))).get(name, {}) for key in fields[name]} for name in sections
+    }
+    mixed = {name: {key: of[key] for key, of in taken[name].items() if key in of} for name in sections}
+    mixed["metadata"].setdefault("name", "following")
+    return one, {**one, **mixed}
+
+
+@given(pods_that_follow_another())
+def test_a_pod_has_the_same_member_whatever_pod_was_read_before(pair: tuple[Object, Object]) -> None:
+    before, following = map(decoded_pod, pair)
+    found = member_of_pod(following, {}, PodBefore(before, member_of_pod(before, {})))
+    assert msgspec.structs.astuple(found) == msgspec.structs.astuple(member_of_pod(following, {}))
+
+
+def test_a_pod_has_the_ports_of_its_own_sidecars() -> None:
+    plain = decoded_pod(pod("x/a", ports=[HTTP]))
+    sidecar = {"name": "mesh", "restartPolicy": "Always", "ports": [DNS]}
+    meshed = decoded_pod(pod("x/b", ports=[HTTP], initContainers=[sidecar]))
+    found = member_of_pod(meshed, {}, PodBefore(plain, member_of_pod(plain, {})))
+    assert found.named_ports == {NamedPort("http", "TCP", 8080), NamedPort("dns", "UDP", 53)}
+
+
+def test_a_pod_shares_the_labels_of_the_pod_before_if_they_are_equal() -> None:
+    before = member("x/a", {"app": "web"})
+    one, other = (decoded_pod(pod("x/b", {"app": app})) for app in ("web", "db"))
+    known = PodBefore(decoded_pod(pod("x/a", {"app": "web"})), before)
+    assert member_of_pod(one, {}, known).labels is before.labels
+    assert member_of_pod(other, {}, known).labels == {"app": "db"}
 
 
 def test_references_are_printed_as_users_write_them() -> None:

@@ -57,7 +57,17 @@ BLOCKS = [
 
 readable_facts = st.lists(st.sampled_from(READABLE), min_size=1, max_size=3)
 blocks = st.sampled_from(BLOCKS)
-members = strategies.pods().map(member_from)
+
+_shared: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+
+def with_shared_labels(one: Member) -> Member:
+    """The pod, with the object that all pods with its labels share, as pods of a workload that are read in turn do."""
+    labels = _shared.setdefault(tuple(sorted(one.labels.items())), one.labels)
+    return msgspec.structs.replace(one, labels=labels)
+
+
+members = strategies.pods().map(member_from).map(with_shared_labels)
 
 
 InBlock = tuple[Block, Family]

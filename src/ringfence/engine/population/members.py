@@ -11,7 +11,7 @@ from ringfence.engine.population.absent import AbsentPod, ended, without_address
 from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.namespaces import Namespaces
 from ringfence.engine.population.nodes import Nodes
-from ringfence.engine.population.pods import Member, Reference, is_same, member_of_pod, member_of_workload
+from ringfence.engine.population.pods import Member, PodBefore, Reference, is_same, member_of_pod, member_of_workload
 from ringfence.engine.population.population import Population
 from ringfence.engine.population.workloads import Workloads
 from ringfence.model.kinds import namespace_of
@@ -39,6 +39,7 @@ class Members:
         """The hostNetwork pods, whose addresses are their node's."""
         self._on_node: dict[str, dict[Reference, None]] = {}
         """By node, the names of its hostNetwork pods, and of the templates for hostNetwork pods that stand there."""
+        self._before: PodBefore | None = None
 
     def on_host_network(self) -> Iterator[Member]:
         """The pods that use their node's network."""
@@ -50,9 +51,11 @@ class Members:
 
     def upsert_pod(self, pod: Pod) -> None:
         """Add a pod, or replace the one of its name."""
-        member = member_of_pod(pod, self._nodes)
+        member = member_of_pod(pod, self._nodes, self._before)
+        if self._before is None or member.labels is not self._before.member.labels:
+            self._before = PodBefore(pod, member)
         reference = member.reference
-        present = self.directory.get(reference)
+        present = self.directory.find(reference.namespace, "Pod", reference.name)
         absent = ended(pod, member)
         if present and is_same(present, member) and not absent:
             # Most updates of a pod (conditions, restarts, annotations) change nothing that policies can read.

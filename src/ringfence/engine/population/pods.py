@@ -26,7 +26,7 @@ from ringfence.model.objects import (
 from ringfence.model.selectors import Selector
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
 
-_FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+_FINISHED_PHASES = ("Succeeded", "Failed")  # two texts of other lengths are compared faster than one is hashed
 _OWNING_KINDS: Final = frozenset(WORKLOAD_KINDS)
 
 
@@ -174,22 +174,54 @@ class Member(msgspec.Struct, eq=False):
         return f"<{type(self).__name__}: {self}>"
 
 
-def member_of_pod(pod: Pod, nodes: Mapping[str, Node]) -> Member:
+class PodBefore:
+    """The pod that was read last, with its member: what the next pod has in common with it is taken from there.
+
+    Most pods come directly after another one of their workload. Comparing texts takes less time than hashing them, and
+    pods that share the object with their labels are known to have the same template.
+    """
+
+    __slots__ = ("containers", "init_containers", "member", "namespace", "owners")
+
+    def __init__(self, pod: Pod, member: Member) -> None:
+        self.member = member
+        self.namespace = member.reference.namespace
+        self.owners = pod.metadata.owner_references
+        self.containers = pod.spec.containers
+        self.init_containers = pod.spec.init_containers
+
+
+def member_of_pod(pod: Pod, nodes: Mapping[str, Node], before: PodBefore | None = None) -> Member:
     """The member made from a pod. The addresses of hostNetwork pods may come from `nodes`."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
+    namespace, labels = metadata.namespace or DEFAULT_NAMESPACE, metadata.labels or NO_LABELS
+    owners, containers, init_containers = metadata.owner_references, spec.containers, spec.init_containers
     host_network = bool(spec.host_network)
-    named, declared = _ports(spec.containers, spec.init_containers)
+    if (
+        before is not None
+        and owners == before.owners
+        and namespace == before.namespace
+        and containers == before.containers
+        and init_containers == before.init_containers
+    ):
+        like = before.member
+        namespace, owner, named, declared = before.namespace, like.owner, like.named_ports, like.container_ports
+        if labels == like.labels:
+            labels = like.labels
+    else:
+        owner = owner_of(metadata)
+        named, declared = _ports(containers, init_containers)
     return Member(
-        Reference(metadata.namespace or DEFAULT_NAMESPACE, "Pod", metadata.name),
-        owner_of(metadata),
-        metadata.labels or NO_LABELS,
+        Reference(namespace, "Pod", metadata.name),
+        owner,
+        labels,
         named,
         declared,
         host_network,
         spec.node_name or "",
         _host_addresses(pod, nodes) if host_network else _pod_addresses(status),
-        _reported_addresses(status.host_ip, status.host_ips),
-        standalone=not (host_network or metadata.owner_references),
+        _reported_addresses(status.host_ip, status.host_ips) if status.host_ip or status.host_ips else (),
+        standalone=not (host_network or owners),
         claim=claim_of(pod),
     )
 
@@ -294,9 +326,10 @@ def _serving(containers: _Containers, init_containers: _Containers) -> Iterator[
 
 def _pod_addresses(status: PodStatus) -> PodAddresses:
     # Nearly all pods have one address: this path takes no dict and no sort.
-    if status.pod_ips and len(status.pod_ips) > 1:
+    reported = status.pod_ips
+    if reported and len(reported) > 1:
         return _addresses(_pod_ips(status))
-    text = status.pod_ips[0].ip if status.pod_ips else status.pod_ip
+    text = reported[0].ip if reported else status.pod_ip
     try:
         return (parse_address(text),) if text else ()
     except ValueError:

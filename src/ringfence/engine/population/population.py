@@ -36,6 +36,8 @@ class Population:
     def __init__(self) -> None:
         self._added: dict[Hashable, TemplatePods] = {}
         """The pods that wait, by the key of their template."""
+        self._last: TemplatePods | None = None
+        """The one of these to which a pod was added last."""
         self._changes = ChangeRecords()
         self._grouping = Grouping(self._changes)
         self._read_facts = self._grouping.read_facts
@@ -47,17 +49,24 @@ class Population:
 
     def add(self, member: Member) -> None:
         """Add a pod, which must not be in the population."""
+        group = self._last
+        if group is None or not group.template.is_shared_by(member):
+            group = self._last = self._group(member)
+        group.pods[member] = None
+        self._grouping.group_of[member] = group
+
+    def _group(self, member: Member) -> TemplatePods:
+        """The pods that wait and have the template of a pod."""
         key = template_key(member)
         group = self._added.get(key)
         if group is None:
             group = self._added[key] = self._grouping.group_for(member, key)
-        group.pods[member] = None
-        self._grouping.group_of[member] = group
+        return group
 
     def _place_added(self) -> None:
         """Place the pods that were added since the population was last read."""
         if self._added:
-            added, self._added = self._added, {}
+            added, self._added, self._last = self._added, {}, None
             self._grouping.place(added.values())
 
     def discard(self, member: Member) -> None:
@@ -73,6 +82,7 @@ class Population:
         del self._grouping.group_of[member], group.pods[member]
         if not group.pods:
             del self._added[key]
+            self._last = None
 
     def touch(self, members: Iterable[Member]) -> None:
         """Record pods as changed although no fact about them has: another pod may now have one of their addresses."""
