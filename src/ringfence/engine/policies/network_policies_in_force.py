@@ -218,6 +218,9 @@ class NetworkPoliciesInForce:
 
     def with_nodes(self, policy: _Compiled) -> _Compiled:
         """A policy that was compiled without nodes, with the nodes that exist now, and as the plugin enforces it."""
+        naming_nodes = self._naming_nodes(policy)
+        if not naming_nodes:
+            return self._as_enforced(policy)
         meant: dict[IPBlock, Addresses] = {}
 
         def addresses(block: IPBlock) -> Addresses:
@@ -226,8 +229,7 @@ class NetworkPoliciesInForce:
             return meant[block]
 
         found = {
-            index: Addresses.union_of(map(addresses, written_blocks(policy.policy, index)))
-            for index in self._naming_nodes(policy)
+            index: Addresses.union_of(map(addresses, written_blocks(policy.policy, index))) for index in naming_nodes
         }
         as_meant = _with_blocks(
             policy,

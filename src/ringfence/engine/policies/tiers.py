@@ -15,7 +15,8 @@ pod isolation".
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from ringfence.engine.policies.matching import End
 from ringfence.engine.policies.port_rulings import PortRulings
@@ -48,6 +49,8 @@ class TiersVersion(NamedTuple):
     policies: tuple[int, ...]
     namespaces: int
 
+
+_VERSION: Final = attrgetter("version")  # of a tier: each question about a pod reads those of all
 
 BEFORE_EVERYTHING = TiersVersion((), -1)
 """The version before any policy was added."""
@@ -116,7 +119,7 @@ class Tiers:
         Pods that the same policies select have the same profile objects. A profile that passes nothing on is the last.
         """
         # The numbers only grow, so their sum differs after any change.
-        present = sum([tier.version for tier in self._tiers], self._selections.namespaces_version)
+        present = sum(map(_VERSION, self._tiers), self._selections.namespaces_version)
         known: Any = subject.cache.get(direction)
         if known is None or known[0] != present:
             known = subject.cache[direction] = (present, _to_last(self.profiles(subject, direction)))

@@ -44,19 +44,25 @@ class ReadingChange(NamedTuple):
     names: Collection[PortName]
 
 
+_NO_CHANGE: Final = ReadingChange((), (), ())
+
+
 class _Outline:
     """What templates with the same label keys and named ports share: a cluster has few of them, and many templates."""
 
-    __slots__ = ("keys_read", "mark_of_ports", "templates", "version")
+    __slots__ = ("keys_of_many", "marks_of_labels", "shared_mark", "templates", "version")
 
     def __init__(self) -> None:
         self.templates = 0
         """How many templates there are."""
         self.version = -1
         """The version of the read facts for which the others hold."""
-        self.keys_read: list[str] = []
-        """The label keys about which some fact is read."""
-        self.mark_of_ports: Mark = NO_FACTS
+        self.shared_mark: Mark = NO_FACTS
+        """The mark of the facts that hold for all of them: about named ports, and about labels with any value."""
+        self.marks_of_labels: list[tuple[str, Mapping[str | None, Mark]]] = []
+        """The label keys about which some other fact is read, with the marks by label value."""
+        self.keys_of_many: list[str] = []
+        """The label keys about which some fact about many values is read."""
 
 
 class ReadFacts:
@@ -101,6 +107,8 @@ class ReadFacts:
                 used.append(fact)
             else:
                 self._unused.add(fact)
+        if not used:  # as with most policies: others read the same facts, or no pod has such labels
+            return _NO_CHANGE
         labels, names = _divided(used)
         self._start(labels, names)
         return self._change(labels, names)
@@ -203,17 +211,23 @@ class ReadFacts:
 
     def _mark(self, template: Template, outline: _Outline) -> Mark:
         if outline.version != self._version:
-            outline.version = self._version
-            outline.keys_read = [key for key in template.labels if key in self._labels or key in self._of_many]
-            ports = (self._mark_of_ports(template, name) for name in self.names_read(template))
-            outline.mark_of_ports = reduce(xor, ports, NO_FACTS)
-        mark = outline.mark_of_ports
-        for key in outline.keys_read:
-            value, values = template.labels[key], self._labels.get(key, _NO_VALUES)
-            mark ^= values.get(value, NO_FACTS) ^ values.get(ANY_VALUE, NO_FACTS)
-            if key in self._of_many:
-                mark ^= reduce(xor, (own for fact, own in self._of_many[key].items() if value in fact.values), NO_FACTS)
+            self._update(outline, template)
+        mark, labels = outline.shared_mark, template.labels
+        for key, marks in outline.marks_of_labels:
+            mark ^= marks.get(labels[key], NO_FACTS)
+        for key in outline.keys_of_many:
+            value = labels[key]
+            mark ^= reduce(xor, (own for fact, own in self._of_many[key].items() if value in fact.values), NO_FACTS)
         return mark
+
+    def _update(self, outline: _Outline, template: Template) -> None:
+        """Find what templates with the label keys and the named ports of this one share."""
+        outline.version = self._version
+        outline.marks_of_labels = [(key, self._labels[key]) for key in template.labels if key in self._labels]
+        outline.keys_of_many = [key for key in template.labels if key in self._of_many]
+        ports = [self._mark_of_ports(template, name) for name in self.names_read(template)]
+        with_any_value = [marks.get(ANY_VALUE, NO_FACTS) for _, marks in outline.marks_of_labels]
+        outline.shared_mark = reduce(xor, (*ports, *with_any_value), NO_FACTS)
 
     def _mark_of_ports(self, template: Template, name: PortName) -> Mark:
         mark = NO_FACTS
