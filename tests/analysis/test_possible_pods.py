@@ -59,6 +59,19 @@ def test_the_exposure_of_a_pod_that_does_not_exist_yet_assumes_its_ports() -> No
     assert cluster_of([DB, everything]).exposure("pod:prod/app=db").assumptions == ()
 
 
+def test_a_port_name_of_any_protocol_is_assumed_without_one() -> None:
+    rule = {"action": "Deny", "from": [{"namespaces": {}}], "protocols": [{"destinationNamedPort": "metrics"}]}
+    guard = {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": "guard"},
+        "spec": {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [rule]},
+    }
+    assert cluster_of([guard]).exposure("pod:x/app=a").assumptions == (
+        "the ports of pod:x/app=a are not known: it is assumed to have no port metrics",
+    )
+
+
 def test_an_endpoint_is_named_in_place_of_its_parts_where_all_have_the_same_exposure() -> None:
     cluster = cluster_of([DB])
 

@@ -22,6 +22,7 @@ from ringfence.engine.answers import (
     assumed_orders,
     assumed_port,
     outside_assumptions,
+    port_names_as_written,
     priorities_of_stack,
     priorities_outside,
     unapplied_matches,
@@ -379,8 +380,8 @@ def _assumed_ports(state: State, members: Iterable[Member], exposed: _Exposed) -
         if not pod.is_possible or _is_open(exposed.of(pod, Direction.INGRESS)):
             continue
         stack = state.tiers.stack(state.identity(pod), Direction.INGRESS)
-        for name, protocol in sorted({name for profile in stack for name in profile.port_names}):
-            yield assumed_port(pod, f"{name}/{protocol}")
+        names = sorted({name for profile in stack for name in profile.port_names})
+        yield from (assumed_port(pod, name) for name in port_names_as_written(names))
 
 
 def _is_open(one: Exposure) -> bool:

@@ -26,6 +26,7 @@ from ringfence.engine.answers.listed_priorities import assumed_orders, prioritie
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import assumed_about_own_node
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
+from ringfence.engine.answers.rule_reasons import port_names_as_written
 from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, allowing_rules, reasons_by_tier
 from ringfence.engine.answers.unknown_labels import AssumedLabel, values_named
 from ringfence.engine.answers.verdicts import (
@@ -86,6 +87,7 @@ __all__ = [
     "listed_node_assumptions",
     "node_addresses",
     "outside_assumptions",
+    "port_names_as_written",
     "priorities_of_stack",
     "priorities_outside",
     "reasons_by_tier",

@@ -127,7 +127,7 @@ def _unknown_ports(rule: CompiledRule, destination: End) -> tuple[str, ...]:
     """The rule's port names, if the ports of the destination are not known because it does not exist yet."""
     if not isinstance(destination, Member) or not destination.is_possible:
         return ()
-    return tuple(_as_written(rule.port_names))
+    return tuple(port_names_as_written(rule.port_names))
 
 
 def _unresolved(rule: CompiledRule, destination: End) -> str:
@@ -135,11 +135,11 @@ def _unresolved(rule: CompiledRule, destination: End) -> str:
     known = {(port.name, port.protocol) for port in named_ports(destination)}
     of_any_protocol = names_of_any_protocol(rule.port_names) & {name for name, _ in known}
     unknown = [one for one in rule.port_names if one not in known and one[0] not in of_any_protocol]
-    names = " and ".join(_as_written(unknown))
+    names = " and ".join(port_names_as_written(unknown))
     return f": it names {names}, and the destination has no port with that name" if names else ""
 
 
-def _as_written(names: Sequence[PortName]) -> Iterator[str]:
+def port_names_as_written(names: Sequence[PortName]) -> Iterator[str]:
     """Port names with their protocols, each once; without a protocol, a name of any protocol."""
     of_any_protocol = names_of_any_protocol(names)
     yield from dict.fromkeys(name if name in of_any_protocol else f"{name}/{protocol}" for name, protocol in names)
