@@ -375,11 +375,12 @@ def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> 
 
 
 def _assumed_ports(state: State, members: Iterable[Member], exposed: _Exposed) -> Iterator[str]:
-    """The port names that rules about the ingress of pods which do not exist yet read, where more could be allowed."""
-    for pod in members:
-        if not pod.is_possible or _is_open(exposed.of(pod, Direction.INGRESS)):
-            continue
+    """The port names that rules about the ingress of pods which do not exist yet read, if they could change it."""
+    for pod in (member for member in members if member.is_possible):
         stack = state.tiers.stack(state.identity(pod), Direction.INGRESS)
+        # Where everything passes, a rule that allows can change nothing, but one that denies can.
+        if all(profile.allows_only for profile in stack) and _is_open(exposed.of(pod, Direction.INGRESS)):
+            continue
         names = sorted({name for profile in stack for name in profile.port_names})
         yield from (assumed_port(pod, name) for name in port_names_as_written(names))
 
