@@ -18,7 +18,7 @@ TIER_OF_KIND = {"AdminNetworkPolicy": "Admin", "BaselineAdminNetworkPolicy": "Ba
 def tier_decision(connection: naive.Connection, pod: naive_world.Object, tier: str, direction: str) -> bool | None:
     """The decision of the policies of one tier for the pod; None if they leave it to the next one."""
     selecting = [policy for policy in of_tier(connection.world, tier) if selects(connection.world, policy, pod)]
-    # The lowest number is the highest precedence. Upstream does not define the order of equal ones; ringfence # orders
+    # The lowest number is the highest precedence. Upstream does not define the order of equal ones; ringfence orders
     # them by name, and then by kind.
     for policy in sorted(selecting, key=place):
         # "The relative precedence of the rules within a single object will be determined by the order in which the rule
@@ -89,7 +89,7 @@ def peer_matches(connection: naive.Connection, peer: naive_world.Object, end: na
         return any(naive.block_matches(world, {"cidr": network}, end, family) for network in peer["networks"])
     if peer.get("nodes") is not None:
         return bool(end.addresses & addresses_of_nodes(connection, peer["nodes"]))
-    # Selectors match only pods, and none that uses its node's network. The addresses of domain names are not known #
+    # Selectors match only pods, and none that uses its node's network. The addresses of domain names are not known
     # here.
     if end.pod is None or naive_world.uses_host_network(end.pod) or not is_known(peer) or "domainNames" in peer:
         return False
