@@ -48,6 +48,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
     "packets": packets.measure,
     "program": dataplane.program,
     "program-tiers": dataplane.program_with_cluster_policies,
+    "program-tiers-1000": dataplane.program_of_fewer_policies_with_cluster_policies,
     "node": dataplane.node,
     "node-tiers": dataplane.node_with_cluster_policies,
     "large-policies": large_policies.measure,

@@ -109,9 +109,9 @@ def guards(count: int) -> list[Object]:
 # --- a full program, and changes of it --------------------------------------------------------------------------------
 
 
-def program(guarded_by: int = 0) -> Iterator[Figure]:
-    """10,000 pods of this node and 10,000 policies that make 500 profiles."""
-    state = cluster(apps=500, replicas=20, policies=20, namespaces=50)
+def program(guarded_by: int = 0, policies_of_app: int = 20) -> Iterator[Figure]:
+    """10,000 pods of this node and, if nothing else is said, 10,000 policies, which make 500 profiles."""
+    state = cluster(apps=500, replicas=20, policies=policies_of_app, namespaces=50)
     if guarded_by:
         put_cluster_policies(state, guarded_by, 50)
     with without_collection():
@@ -164,6 +164,11 @@ def node(guarded_by: int = 0) -> Iterator[Figure]:
 def program_with_cluster_policies() -> Iterator[Figure]:
     """`program`, with 100 cluster policies that name nearly all pods."""
     return program(guarded_by=100)
+
+
+def program_of_fewer_policies_with_cluster_policies() -> Iterator[Figure]:
+    """`program` with 1,000 NetworkPolicies, and with 100 cluster policies that name nearly all pods."""
+    return program(guarded_by=100, policies_of_app=2)
 
 
 def node_with_cluster_policies() -> Iterator[Figure]:
