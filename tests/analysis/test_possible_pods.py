@@ -59,7 +59,8 @@ def test_the_exposure_of_a_pod_that_does_not_exist_yet_assumes_its_ports() -> No
     assert cluster_of([DB, everything]).exposure("pod:prod/app=db").assumptions == ()
 
 
-def test_a_port_name_of_any_protocol_is_assumed_without_one() -> None:
+def test_a_rule_by_port_name_that_would_deny_is_assumed_not_to_apply() -> None:
+    """Without a protocol, because it is about the name for every protocol."""
     rule = {"action": "Deny", "from": [{"namespaces": {}}], "protocols": [{"destinationNamedPort": "metrics"}]}
     guard = {
         "apiVersion": "policy.networking.k8s.io/v1alpha2",
@@ -67,9 +68,14 @@ def test_a_port_name_of_any_protocol_is_assumed_without_one() -> None:
         "metadata": {"name": "guard"},
         "spec": {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [rule]},
     }
-    assert cluster_of([guard]).exposure("pod:x/app=a").assumptions == (
-        "the ports of pod:x/app=a are not known: it is assumed to have no port metrics",
-    )
+    cluster = cluster_of([guard])
+    assumption = "the ports of pod:x/app=a are not known: it is assumed to have no port metrics"
+    assert cluster.exposure("pod:x/app=a").assumptions == (assumption,)
+    verdict = cluster.can("pod:y/app=b", "pod:x/app=a", port=9000)
+    assert verdict.all
+    assert verdict.assumptions == (assumption,)
+    assert cluster.can("pod:y/app=b", "pod:x/app=a").assumptions == (assumption,)
+    assert cluster.can("203.0.113.7", "pod:x/app=a", port=9000).assumptions == ()
 
 
 def test_an_endpoint_is_named_in_place_of_its_parts_where_all_have_the_same_exposure() -> None:

@@ -19,7 +19,7 @@ from tests.analysis.possible.policies import (
     sets_of,
     web,
 )
-from tests.semantics.objects import Object, block, labelled, policy, port
+from tests.semantics.objects import Object, block, labelled, policy, port, term
 
 from ringfence.analysis.possible import Outcome, Redundancy, RemovablePart, policy_parts, redundancy
 from ringfence.analysis.possible.redundant_parts import needed
@@ -114,6 +114,22 @@ def listed(*policies: Object) -> dict[str, list[str]]:
 )
 def test_redundant_parts_and_what_covers_them(policies: list[Object], redundant: dict[str, list[str]]) -> None:
     assert listed(*policies) == redundant
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        pytest.param([term("tier", "In", "a")], id="those in the second part"),
+        pytest.param([term("tier", "NotIn", "a")], id="those in the first part"),
+        pytest.param([term("tier", "In", "a"), term("tier", "NotIn", "a")], id="all"),
+    ],
+)
+def test_a_rule_is_needed_if_any_part_that_others_leave_of_it_is_allowed_by_the_other_end(silent: list[Object]) -> None:
+    """The other rule leaves two parts: pods with another tier, and pods of the tier that are no web servers."""
+    every, less = rule(pods({})), rule(pods(labelled(tier="a", app="web")))
+    closed = [policy(f"prod/silent-{number}", subjects, egress=[]) for number, subjects in enumerate(silent)]
+    is_needed = len(silent) == 1
+    assert ("prod/p spec.ingress[0]" in listed(web(every, less), *closed)) is not is_needed
 
 
 def test_what_covers_a_policy_is_listed_in_the_order_of_its_directions() -> None:

@@ -1,6 +1,6 @@
 """Assumptions: facts that the input lacks or that upstream leaves open, and that could change an answer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import msgspec
@@ -74,8 +74,23 @@ class SideAssumptions:
         yield from unknown_label_assumptions(side)
         selecting = (place for place, rule in map(self._rules.__getitem__, concerned) if rule.selects)
         yield from self._priorities.about(side.asked, selecting)
-        yield from _assumed_ports(side, reason, (rule for _, rule in self._rules), allowed=allowed)
+        yield from self._assumed_ports(side, allowed=allowed)
         yield from self._of_peers(side, [self._rules[number][1] for number in concerned], allowed=allowed)
+
+    def _assumed_ports(self, side: Side, *, allowed: bool) -> Iterator[str]:
+        """The port names that a destination which does not exist yet is assumed not to have, where one might decide."""
+        if not isinstance(side.destination, Member) or not side.destination.is_possible:
+            return
+        # Among rules of several actions, one by name may also deny what passes.
+        passes_all = self._reason.traffic == ALL_TRAFFIC or (allowed and side.asked is not None)
+        if passes_all and self._allow_only:
+            return
+        for _, rule in self._rules:
+            # A rule whose numbers carry all the asked traffic does not need its names.
+            carries_all = side.asked is not None and passes(rule.traffic, side.asked)
+            if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
+                for name in rule.unknown_ports:
+                    yield assumed_port(side.destination, name)
 
     @cached_property
     def _about_hosts(self) -> list[tuple[Traffic, str]]:
@@ -97,20 +112,6 @@ class SideAssumptions:
 
 def _surely_selects(rule: RuleReason) -> bool:
     return not rule.peers or any(peer.matches and not peer.partial and not peer.assumption for peer in rule.peers)
-
-
-def _assumed_ports(side: Side, reason: SideReason, rules: Iterable[RuleReason], *, allowed: bool) -> Iterator[str]:
-    """The port names that a destination which does not exist yet is assumed not to have, where one might allow more."""
-    if not isinstance(side.destination, Member) or not side.destination.is_possible:
-        return
-    if reason.traffic == ALL_TRAFFIC or (allowed and side.asked is not None):
-        return
-    for rule in rules:
-        # A rule whose numbers carry all the asked traffic does not need its names.
-        carries_all = side.asked is not None and passes(rule.traffic, side.asked)
-        if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
-            for name in rule.unknown_ports:
-                yield assumed_port(side.destination, name)
 
 
 def assumed_port(pod: Member, name: str) -> str:
