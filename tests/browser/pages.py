@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from tests.web.local_pages import ServedPage
+
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_MILLISECONDS: Final = 30_000
 """How long a page may take to become what a test expects; Playwright's own 5 s are not enough on a busy machine."""
@@ -76,6 +78,21 @@ def opened(browser: Browser, *, scheme: str = "light", width: int = 1440) -> Ite
         yield OpenedPage(context.new_page())
     finally:
         context.close()
+
+
+@contextmanager
+def opened_from(browser: Browser, server: ServedPage) -> Iterator[Page]:
+    """A page of a server, opened by the address with the token; it must ask nobody else, and report no error."""
+    context = browser.new_context(reduced_motion="reduce", viewport={"width": 1600, "height": 1200})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: errors.extend([] if request.url.startswith(server.origin) else [request.url]))
+    page.goto(server.entrance)
+    yield page
+    context.close()
+    assert errors == []
 
 
 def violations(page: Page) -> list[str]:

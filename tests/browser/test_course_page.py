@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from ringfence.web.lesson_files import lesson_names, read_lesson
-from tests.browser.pages import focused, violations
+from tests.browser.pages import focused, opened_from, violations
 from tests.web.local_pages import ServedPage, served_course
 
 
@@ -19,18 +19,9 @@ def server(tmp_path: Path) -> Iterator[ServedPage]:
 
 @pytest.fixture
 def page(browser: Browser, server: ServedPage) -> Iterator[Page]:
-    """The course, opened by the address with the token; it must ask nobody but its server, and report no error."""
-    context = browser.new_context(reduced_motion="reduce", viewport={"width": 1600, "height": 1200})
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("request", lambda request: errors.extend([] if request.url.startswith(server.origin) else [request.url]))
-    opened.goto(server.entrance)
-    expect(opened.get_by_role("complementary", name="Lesson")).to_contain_text(f"Lesson 1 of {len(lesson_names())}")
-    yield opened
-    context.close()
-    assert errors == []
+    with opened_from(browser, server) as opened:
+        expect(opened.get_by_role("complementary", name="Lesson")).to_contain_text(f"Lesson 1 of {len(lesson_names())}")
+        yield opened
 
 
 def test_a_lesson_is_played_by_mouse(page: Page) -> None:

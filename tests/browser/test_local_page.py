@@ -16,7 +16,7 @@ from ringfence.model.origin import Range
 from ringfence.model.text_edits import TextEdit, apply_edits
 from ringfence.web import simulation
 from tests.browser.matrix_cells import expected_cells
-from tests.browser.pages import violations
+from tests.browser.pages import opened_from, violations
 from tests.example_counts import examples
 from tests.lab.sandboxes import in_sandbox
 from tests.web.local_pages import ServedPage, served
@@ -39,18 +39,9 @@ def server(folder: Path) -> Iterator[ServedPage]:
 
 @pytest.fixture
 def page(browser: Browser, server: ServedPage) -> Iterator[Page]:
-    """The page, opened by the address with the token; it must ask nobody but its server, and report no error."""
-    context = browser.new_context(reduced_motion="reduce", viewport={"width": 1600, "height": 1200})
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("request", lambda request: errors.extend([] if request.url.startswith(server.origin) else [request.url]))
-    opened.goto(server.entrance)
-    expect(opened.get_by_role("gridcell")).to_have_count(25)
-    yield opened
-    context.close()
-    assert errors == []
+    with opened_from(browser, server) as opened:
+        expect(opened.get_by_role("gridcell")).to_have_count(25)
+        yield opened
 
 
 def cell(page: Page, ends: str) -> str:
