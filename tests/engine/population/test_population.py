@@ -1,48 +1,22 @@
 """Pods share an identity exactly if no policy in force can tell them apart, whatever was read before."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from ipaddress import ip_address, ip_network
 from itertools import product
 
-import msgspec
-import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
 from tests import strategies
-from tests.engine.members import member, member_from
+from tests.engine.population.populations import READABLE, block, groups, members
 from tests.example_counts import examples
 
 from ringfence.engine.population.facts import Block, HasLabel, LabelIn, ReadableFact, StaticFact
-from ringfence.engine.population.marks import NO_FACTS
 from ringfence.engine.population.pods import Member, NamedPort
 from ringfence.engine.population.population import Population
 from ringfence.sets import bitsets
-from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
-
-
-def label_is(key: str, *values: str) -> LabelIn:
-    return LabelIn(key, frozenset(values))
-
-
-READABLE: list[ReadableFact] = [
-    HasLabel("app"),
-    HasLabel("tier"),
-    label_is("app", "1"),
-    label_is("app", "2"),
-    label_is("app", ""),
-    label_is("app", "1", "2", "3"),
-    label_is("tier", "1"),
-    *((name, protocol) for name in strategies.PORT_NAMES for protocol in ("TCP", "UDP")),
-]
-
-
-def block(*cidrs: str, less: tuple[str, ...] = ()) -> Block:
-    networks = [ip_network(cidr) for cidr in cidrs]
-    addresses = Addresses.of(*networks) - Addresses.of(*map(ip_network, less))
-    return Block(addresses, covers_family=any(network.prefixlen == 0 for network in networks))
-
+from ringfence.sets.addresses import FAMILIES, Family, address_text
 
 BLOCKS = [
     block("10.0.0.0/24"),
@@ -57,17 +31,6 @@ BLOCKS = [
 
 readable_facts = st.lists(st.sampled_from(READABLE), min_size=1, max_size=3)
 blocks = st.sampled_from(BLOCKS)
-
-_shared: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
-
-
-def with_shared_labels(one: Member) -> Member:
-    """The pod, with the object that all pods with its labels share, as pods of a workload that are read in turn do."""
-    labels = _shared.setdefault(tuple(sorted(one.labels.items())), one.labels)
-    return msgspec.structs.replace(one, labels=labels)
-
-
-members = strategies.pods().map(member_from).map(with_shared_labels)
 
 
 InBlock = tuple[Block, Family]
@@ -236,282 +199,9 @@ class Populations(RuleBasedStateMachine):
         assert self.population.decisive_families() == fresh.decisive_families()
 
 
-def groups(population: Population) -> set[frozenset[Member]]:
-    return {frozenset(identity.pods()) for identity in population.identities()}
-
-
 def key_of(port: NamedPort) -> tuple[str, str]:
     return port.name, port.protocol
 
 
 TestPopulations = Populations.TestCase
 TestPopulations.settings = settings(max_examples=examples(50), stateful_step_count=25)
-
-
-# --- examples ------------------------------------------------------------------------------------------
-
-
-def population_of(*pods: Member) -> Population:
-    population = Population()
-    for one in pods:
-        population.add(one)
-    return population
-
-
-def together(population: Population, a: Member, b: Member) -> bool:
-    return population.identity_of(a) is population.identity_of(b)
-
-
-def test_labels_that_no_policy_reads_do_not_split_an_identity() -> None:
-    a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2", "release": "7"})
-    population = population_of(a, b)
-    assert together(population, a, b)
-    population.start_reading([HasLabel("app")])
-    assert together(population, a, b), "both have the label"
-    population.start_reading([label_is("app", "1")])
-    assert not together(population, a, b)
-    population.stop_reading([label_is("app", "1")])
-    assert together(population, a, b)
-
-
-def test_a_fact_is_read_until_its_last_reader_stops() -> None:
-    a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
-    population = population_of(a, b)
-    population.start_reading([label_is("app", "1"), label_is("app", "1")])
-    population.stop_reading([label_is("app", "1")])
-    assert not together(population, a, b)
-
-
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        pytest.param(member("x/a"), member("y/a"), id="namespaces"),
-        pytest.param(member("x/a"), member("x/a", hostNetwork=True), id="host network"),
-        pytest.param(member("x/a", addresses=["10.0.0.1"]), member("x/b", addresses=["fd00::1"]), id="families"),
-        pytest.param(member("x/a", addresses=["10.0.0.1"]), member("x/b"), id="an address that is not known"),
-    ],
-)
-def test_what_splits_identities_although_no_policy_reads_anything(a: Member, b: Member) -> None:
-    assert not together(population_of(a, b), a, b)
-
-
-def test_host_network_pods_of_all_namespaces_share_an_identity() -> None:
-    a, b = member("x/a", {"app": "1"}, hostNetwork=True), member("y/b", {"app": "2"}, hostNetwork=True)
-    population = population_of(a, b)
-    population.start_reading([label_is("app", "1")])
-    assert together(population, a, b), "no selector sees their labels"
-    assert population.selectable == 0
-
-
-def test_a_block_of_a_whole_family_contains_pods_without_a_known_address() -> None:
-    unknown, known = member("x/a"), member("x/b", addresses=["10.0.0.1"])
-    population = population_of(unknown, known)
-    everything, some = block("::/0"), block("10.0.0.0/24")
-    population.start_reading_blocks([everything, some])
-    unknown_bit, known_bit = (1 << population.identity_of(one).bit for one in (unknown, known))
-    assert [population.in_block(everything, family) for family in FAMILIES] == [unknown_bit, unknown_bit]
-    assert [population.in_block(some, family) for family in FAMILIES] == [known_bit, 0]
-
-
-def test_whatever_changes_identities_changes_the_version() -> None:
-    a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
-    population = population_of(a)
-    versions = [population.version]
-    steps: list[Callable[[], None]] = [
-        lambda: population.add(b),
-        lambda: population.start_reading([label_is("app", "1")]),
-        lambda: population.discard(b),
-        lambda: population.start_reading_blocks([block("0.0.0.0/0", "::/0")]),
-        lambda: population.stop_reading([label_is("app", "1")]),
-    ]
-    population.start_reading([label_is("app", "2")])
-    for step in steps:
-        before = groups(population), {one.bit: one.key for one in population.identities()}
-        version = population.version
-        step()
-        after = groups(population), {one.bit: one.key for one in population.identities()}
-        assert before == after or population.version > version
-        versions.append(population.version)
-    assert versions == sorted(versions)
-
-
-@given(st.lists(members, min_size=1, max_size=6))
-def test_a_population_whose_pods_are_all_removed_is_empty(some: list[Member]) -> None:
-    population = population_of(*some)
-    population.start_reading(READABLE)
-    for one in some:
-        population.discard(one)
-    assert population.everyone == population.selectable == 0
-    assert not list(population.identities())
-    assert not list(population.members())
-
-
-READERS: dict[str, Callable[[Population], object]] = {
-    "identities": lambda population: len(list(population.identities())),
-    "everyone": lambda population: population.everyone.bit_count(),
-    "selectable": lambda population: population.selectable.bit_count(),
-    "members": lambda population: len(list(population.members())),
-    "in_namespace": lambda population: population.in_namespace("x").bit_count(),
-    "in_family": lambda population: population.in_family(Family.IPV6).bit_count(),
-    "holding": lambda population: population.holding(label_is("app", "2")).bit_count(),
-    "ports_named": lambda population: len(list(population.ports_named(("http", "TCP")))),
-    "record_changes": lambda population: len(population.record_changes().take()[0]),
-}
-
-
-@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
-def test_a_pod_that_is_added_is_seen_whatever_is_read_first(reader: Callable[[Population], object]) -> None:
-    port = {"name": "http", "containerPort": 80}
-    population = Population()
-    population.start_reading([label_is("app", "2"), ("http", "TCP")])
-    assert reader(population) == 0
-    population.add(member("x/a", {"app": "2"}, ports=[port], addresses=["fd00::1"]))
-    assert reader(population) == 1
-
-
-def test_an_added_pod_has_an_identity_a_new_version_and_families_of_its_own_at_once() -> None:
-    pod = member("x/a", addresses=["fd00::1"])
-    population = Population()
-    population.start_reading_blocks([block("fd00::/8")])
-    assert population.decisive_families() == (Family.IPV4,)
-    population.add(pod)
-    assert population.decisive_families() == (Family.IPV6,)
-    second, version = member("y/b"), population.version
-    population.add(second)
-    assert population.version > version
-    third = member("z/c")
-    population.add(third)
-    assert list(population.identity_of(third).pods()) == [third]
-
-
-def test_a_copy_of_a_pod_is_another_pod() -> None:
-    """Answers about labels that are not known yet are found with copies that have other labels."""
-    population, pod = Population(), member("shop/web", {"app": "web"})
-    population.add(pod)
-    identity = population.identity_of(pod)
-    copy = msgspec.structs.replace(pod, labels={"app": "db"})
-    with pytest.raises(KeyError):
-        population.identity_of(copy)
-    population.discard(copy)
-    assert population.identity_of(pod) is identity
-    population.start_reading([label_is("app", "db")])
-    population.add(copy)
-    assert population.identity_of(copy) is not population.identity_of(pod)
-    population.discard(copy)
-    assert list(population.members()) == [pod]
-
-
-def test_a_pod_may_be_in_two_populations() -> None:
-    """One question about a pod that does not exist yet may be asked of two clusters."""
-    here, there, pod = Population(), Population(), member("shop/web", {"app": "web"})
-    for population in (here, there):
-        population.add(pod)
-        population.add(member("shop/db", {"app": "db"}))
-    here.start_reading([label_is("app", "web")])
-    assert list(here.identity_of(pod).pods()) == [pod]
-    assert len(there.identity_of(pod)) == 2
-    here.discard(pod)
-    with pytest.raises(KeyError):
-        here.identity_of(pod)
-    assert len(there.identity_of(pod)) == 2
-
-
-def test_nothing_that_was_derived_from_an_identity_outlives_a_change_of_its_facts() -> None:
-    pod = member("x/a", {"app": "1"})
-    population = population_of(pod)
-    identity = population.identity_of(pod)
-    identity.cache["derived"] = "from facts"
-    population.start_reading([label_is("app", "1")])
-    assert population.identity_of(pod) is identity
-    assert not identity.cache
-
-
-def test_bits_of_identities_that_have_gone_are_used_again() -> None:
-    population = population_of(member("x/a"), member("y/b"))
-    for _ in range(3):
-        passing = member("z/c")
-        population.add(passing)
-        assert population.everyone.bit_length() == 3
-        population.discard(passing)
-
-
-class TestBlocksThatDividePods:
-    """Pods with the same template are placed one by one if a block contains some of them and not others."""
-
-    INSIDE = member("x/inside", addresses=["10.0.0.4"])
-    OUTSIDE = member("x/outside", addresses=["10.0.0.3"])
-    BLOCK = block("10.0.0.4/30")
-
-    def check(self, population: Population) -> None:
-        assert population.in_block(self.BLOCK, Family.IPV4) == 1 << population.identity_of(self.INSIDE).bit
-        assert groups(population) == {frozenset({self.INSIDE}), frozenset({self.OUTSIDE})}
-
-    def test_the_block_is_read_when_the_pods_are_there(self) -> None:
-        population = population_of(self.INSIDE, self.OUTSIDE)
-        assert together(population, self.INSIDE, self.OUTSIDE)
-        population.start_reading_blocks([self.BLOCK])
-        self.check(population)
-
-    def test_the_block_is_read_when_the_pod_outside_has_gone(self) -> None:
-        population = population_of(self.INSIDE, self.OUTSIDE)
-        assert together(population, self.INSIDE, self.OUTSIDE)
-        population.discard(self.OUTSIDE)
-        population.start_reading_blocks([self.BLOCK])
-        assert population.in_block(self.BLOCK, Family.IPV4) == population.everyone != 0
-
-    def test_the_block_is_read_when_the_pod_outside_has_another_identity(self) -> None:
-        outside = member("x/outside", {"app": "1"}, addresses=["10.0.0.3"])
-        population = population_of(self.INSIDE, outside)
-        assert together(population, self.INSIDE, outside)
-        population.start_reading([label_is("app", "1")])
-        population.start_reading_blocks([self.BLOCK])
-        assert population.in_block(self.BLOCK, Family.IPV4) == 1 << population.identity_of(self.INSIDE).bit
-
-    @given(
-        st.sets(st.integers(0, 7), min_size=2),
-        st.lists(
-            st.integers(0, 7) | st.sampled_from([f"10.0.0.{i}/{n}" for n in (31, 30) for i in range(0, 8, 1 << 32 - n)])
-        ),
-    )
-    def test_a_block_contains_the_same_pods_whichever_went_before(
-        self, present: set[int], steps: list[int | str]
-    ) -> None:
-        """Each step adds or removes the pod with this number, or starts or stops reading a block."""
-        pods = {number: member(f"x/pod-{number}", addresses=[f"10.0.0.{number}"]) for number in range(8)}
-        population = population_of(*(pods[number] for number in present))
-        read: set[str] = set()
-        for step in steps:
-            assert population.everyone
-            if isinstance(step, str) and step in read:
-                read.remove(step)
-                population.stop_reading_blocks([block(step)])
-            elif isinstance(step, str):
-                read.add(step)
-                population.start_reading_blocks([block(step)])
-            elif step not in present:
-                present.add(step)
-                population.add(pods[step])
-            elif len(present) > 1:
-                present.remove(step)
-                population.discard(pods[step])
-            for cidr in read:
-                inside = [pods[one] for one in present if ip_address(f"10.0.0.{one}") in ip_network(cidr)]
-                expected = bitsets.of({population.identity_of(one).bit for one in inside})
-                assert population.in_block(block(cidr), Family.IPV4) == expected
-
-    def test_the_pods_are_added_when_the_block_is_read(self) -> None:
-        population = Population()
-        population.start_reading_blocks([self.BLOCK])
-        population.add(self.OUTSIDE)
-        population.add(self.INSIDE)
-        self.check(population)
-
-    def test_the_pods_share_an_identity_again_when_the_block_is_not_read_any_more(self) -> None:
-        population = population_of(self.INSIDE, self.OUTSIDE)
-        population.start_reading_blocks([self.BLOCK])
-        population.start_reading_blocks([self.BLOCK])
-        population.stop_reading_blocks([self.BLOCK])
-        self.check(population)
-        population.stop_reading_blocks([self.BLOCK])
-        assert together(population, self.INSIDE, self.OUTSIDE)
-        assert population.identity_of(self.INSIDE).blocks == NO_FACTS
